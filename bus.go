@@ -1,0 +1,286 @@
+package symphony
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// BusOptions are the optional settings of a Bus.
+type BusOptions struct {
+	// Default names the transport of types without a route. Default: the first transport given to NewBus.
+	Default string
+	// Routes maps patterns of types (exact, "Prefix.*", "*") to transports. Several transports for one type make one
+	// message each; they must share one storage.
+	Routes map[string][]string
+	// Defaults are queue and priority of messages that do not say, by transport.
+	Defaults map[string]TransportDefaults
+	// MaxMessageBytes bounds payload and metadata together. Default DefaultMaxMessageBytes.
+	MaxMessageBytes int
+	// IdempotencyWindow is how long keys are remembered. Default DefaultIdempotencyWindow.
+	IdempotencyWindow time.Duration
+	// Clock is the time of creation. Default SystemClock.
+	Clock Clock
+}
+
+// TransportDefaults are a transport's own defaults. Zero values mean those in limits.go.
+type TransportDefaults struct {
+	Queue    string
+	Priority int
+}
+
+// Bus dispatches messages: it gives each its id and defaults, validates it, finds its transport and stores it. Safe
+// for concurrent use.
+type Bus struct {
+	transports map[string]Transport
+	names      []string // in the order given
+	routes     patterns[[]string]
+	opts       BusOptions
+}
+
+// NewBus makes a bus over at least one transport. It reports every mistake in the options at once.
+func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
+	b := &Bus{transports: make(map[string]Transport, len(transports)), opts: o}
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, t := range transports {
+		if err := ValidateName(t.Name()); err != nil {
+			bad("transport %q: name %w", t.Name(), err)
+		}
+		if b.transports[t.Name()] != nil {
+			bad("transport %q is given twice", t.Name())
+		}
+		b.transports[t.Name()] = t
+		b.names = append(b.names, t.Name())
+	}
+	if len(transports) == 0 {
+		bad("a bus needs at least one transport")
+	} else if o.Default == "" {
+		b.opts.Default = b.names[0]
+	}
+	if o.Default != "" && b.transports[o.Default] == nil {
+		bad("default transport: %w", b.unknown(o.Default))
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(o.Routes)) {
+		names := o.Routes[pattern]
+		if err := ValidatePattern(pattern); err != nil {
+			bad("route: %w", err)
+			continue
+		}
+		if err := b.checkRoute(names); err != nil {
+			bad("route %s: %w", pattern, err)
+		}
+		b.routes.set(pattern, slices.Clone(names))
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Defaults)) {
+		d := o.Defaults[name]
+		if b.transports[name] == nil {
+			bad("defaults: %w", b.unknown(name))
+		}
+		if d.Queue != "" {
+			if err := ValidateName(d.Queue); err != nil {
+				bad("transport %q: queue %w", name, err)
+			}
+		}
+		if d.Priority != 0 && (d.Priority < MinPriority || d.Priority > MaxPriority) {
+			bad("transport %q: priority must be %d to %d", name, MinPriority, MaxPriority)
+		}
+	}
+	if o.MaxMessageBytes < 0 || o.IdempotencyWindow < 0 {
+		bad("limits must not be negative")
+	}
+	if o.MaxMessageBytes == 0 {
+		b.opts.MaxMessageBytes = DefaultMaxMessageBytes
+	}
+	if o.IdempotencyWindow == 0 {
+		b.opts.IdempotencyWindow = DefaultIdempotencyWindow
+	}
+	if o.Clock == nil {
+		b.opts.Clock = SystemClock()
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bus) checkRoute(names []string) error {
+	if len(names) == 0 {
+		return errors.New("names no transport")
+	}
+	for i, name := range names {
+		t := b.transports[name]
+		switch {
+		case t == nil:
+			return b.unknown(name)
+		case slices.Contains(names[:i], name):
+			return fmt.Errorf("names transport %q twice", name)
+		case t.Storage() != b.transports[names[0]].Storage():
+			return fmt.Errorf("transports %q and %q are kept in different storages, so a message for both could not be stored all or nothing", names[0], name)
+		}
+	}
+	return nil
+}
+
+func (b *Bus) unknown(name string) error {
+	return fmt.Errorf("%w %q (known: %s)", ErrUnknownTransport, name, strings.Join(b.names, ", "))
+}
+
+// Names returns the names of the transports, in the order they were given.
+func (b *Bus) Names() []string { return slices.Clone(b.names) }
+
+// DefaultTransport is the name of the transport of types without a route.
+func (b *Bus) DefaultTransport() string { return b.opts.Default }
+
+// Transport returns the transport of that name. An unknown one is ErrUnknownTransport, listing the known ones.
+func (b *Bus) Transport(name string) (Transport, error) {
+	if t := b.transports[name]; t != nil {
+		return t, nil
+	}
+	return nil, b.unknown(name)
+}
+
+// Failed returns the dead letter queue of a transport, ErrUnknownTransport, or ErrUnsupported where the transport
+// keeps none.
+func (b *Bus) Failed(transport string) (*DeadLetters, error) {
+	t, err := b.Transport(transport)
+	if err != nil {
+		return nil, err
+	}
+	store, ok := t.(FailedStore)
+	if !ok || !t.Capabilities().Failed {
+		return nil, fmt.Errorf("transport %q keeps no failed messages: %w", transport, ErrUnsupported)
+	}
+	return &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes}, nil
+}
+
+// Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
+// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, ErrUnavailable, ErrClosed, or the context's.
+// After any error but the context's, nothing was stored.
+func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchOptions) (Receipt, error) {
+	m, err := NewMessage(typ, payload)
+	if err != nil {
+		return Receipt{}, &ValidationError{[]Problem{{"message.payload", err.Error()}}}
+	}
+	return b.DispatchMessage(ctx, m, o)
+}
+
+// DispatchMessage is Dispatch for a message that is made already.
+func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
+	out := Outgoing{m, o}
+	var p problems
+	envelopes := b.envelopes(&p, nil, &out, b.opts.Clock.Now())
+	if len(p.list) > 0 {
+		return Receipt{}, &ValidationError{p.list}
+	}
+	receipts, err := b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return withOthers(receipts), nil
+}
+
+// DispatchBatch sends up to MaxBatch messages, all or nothing, and returns their receipts in the order given. All
+// must go to transports of one storage. Errors are those of Dispatch; paths begin with the message's index
+// ("messages[1].").
+func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, error) {
+	if len(batch) == 0 || len(batch) > MaxBatch {
+		return nil, &ValidationError{[]Problem{{"messages", fmt.Sprintf("must have 1 to %d entries, has %d", MaxBatch, len(batch))}}}
+	}
+	now := b.opts.Clock.Now()
+	var (
+		p         problems
+		envelopes = make([]*Envelope, 0, len(batch))
+		ends      = make([]int, len(batch)) // where the envelopes of each message end
+	)
+	for i := range batch {
+		p.prefix = fmt.Sprintf("messages[%d].", i)
+		known := len(envelopes)
+		envelopes = b.envelopes(&p, envelopes, &batch[i], now)
+		ends[i] = len(envelopes)
+		if len(envelopes) > known && known > 0 {
+			first, this := envelopes[0].Transport, envelopes[known].Transport
+			if b.transports[first].Storage() != b.transports[this].Storage() {
+				p.add("options.transport", "%q is kept in another storage than %q of the messages before; a batch is stored all or nothing", this, first)
+			}
+		}
+	}
+	if len(p.list) > 0 {
+		return nil, &ValidationError{p.list}
+	}
+	receipts, err := b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]Receipt, len(batch))
+	from := 0
+	for i, to := range ends {
+		results[i] = withOthers(receipts[from:to])
+		from = to
+	}
+	return results, nil
+}
+
+// withOthers folds the receipts of one message into the first.
+func withOthers(receipts []Receipt) Receipt {
+	r := receipts[0]
+	if len(receipts) > 1 {
+		r.Also = slices.Clone(receipts[1:])
+	}
+	return r
+}
+
+// envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it.
+func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Time) []*Envelope {
+	known := len(p.list)
+	p.validate(out, b.opts.MaxMessageBytes)
+	m, o := &out.Message, &out.Options
+	names, routed := b.routes.match(m.Type)
+	switch {
+	case o.Transport != "":
+		if b.transports[o.Transport] == nil && ValidateName(o.Transport) == nil {
+			p.add("options.transport", "unknown transport %q; known are %s", o.Transport, strings.Join(b.names, ", "))
+		}
+		names = []string{o.Transport}
+	case !routed:
+		names = []string{b.opts.Default}
+	}
+	if len(p.list) > known {
+		return to
+	}
+	metadata := m.Metadata
+	if len(o.Metadata) > 0 {
+		metadata = make(map[string]any, len(m.Metadata)+len(o.Metadata))
+		maps.Copy(metadata, m.Metadata)
+		maps.Copy(metadata, o.Metadata)
+	}
+	var fingerprint Fingerprint
+	if o.IdempotencyKey != "" {
+		var err error
+		if fingerprint, err = FingerprintOf(m.Type, m.Payload); err != nil {
+			p.add("message.payload", "must be valid JSON: %v", err)
+			return to
+		}
+	}
+	for _, name := range names {
+		defaults := b.opts.Defaults[name]
+		e := &Envelope{
+			ID: NewID(now), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
+			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: o.ScheduledAt,
+			IdempotencyKey: o.IdempotencyKey, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
+		}
+		if e.Queue == "" {
+			e.Queue = cmp.Or(defaults.Queue, DefaultQueue)
+		}
+		if e.Priority == 0 {
+			e.Priority = cmp.Or(defaults.Priority, DefaultPriority)
+		}
+		to = append(to, e)
+	}
+	return to
+}

@@ -1,0 +1,185 @@
+package symphony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sentinel errors. Callers branch on them with errors.Is.
+var (
+	// ErrInvalid is matched by every *ValidationError.
+	ErrInvalid = errors.New("invalid message")
+	// ErrNotFound says that no message, failed message or record has the given id.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict is matched by *IdempotencyConflictError.
+	ErrConflict = errors.New("conflict")
+	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease ran out, was settled already,
+	// or is held by another worker. Nothing was changed; the caller must drop its result.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrClosed says that the transport was closed.
+	ErrClosed = errors.New("transport is closed")
+	// ErrUnsupported says that a transport cannot do what was asked; see Capabilities.
+	ErrUnsupported = errors.New("not supported by this transport")
+	// ErrUnknownTransport says that no transport of that name is configured.
+	ErrUnknownTransport = errors.New("unknown transport")
+	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
+	// may succeed later. Nothing was stored.
+	ErrUnavailable = errors.New("storage unavailable")
+	// ErrInterrupted is the cause of a handler's context when its worker stops and the grace period is over.
+	ErrInterrupted = errors.New("worker is stopping")
+)
+
+// Problem is one mistake in a message: where it is and what is wrong with it.
+type Problem struct {
+	Path    string `json:"path"`    // as in the HTTP contract, e.g. "options.priority", "messages[1].message.type"
+	Message string `json:"message"` // for people, e.g. "must be 1 to 10"
+}
+
+// ValidationError lists every problem of a dispatch at once. It matches ErrInvalid.
+type ValidationError struct {
+	Problems []Problem
+}
+
+func (e *ValidationError) Error() string {
+	parts := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		parts[i] = p.Path + " " + p.Message
+	}
+	return "invalid message: " + strings.Join(parts, "; ")
+}
+
+// Is reports whether target is ErrInvalid.
+func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
+
+// IdempotencyConflictError says that an idempotency key is taken, within its window, by a message with another type
+// or payload. It matches ErrConflict.
+type IdempotencyConflictError struct {
+	Key       string
+	Transport string
+	MessageID string // the message that took the key
+}
+
+func (e *IdempotencyConflictError) Error() string {
+	return fmt.Sprintf("idempotency key %q on transport %q was used by message %s with another type or payload", e.Key, e.Transport, e.MessageID)
+}
+
+// Is reports whether target is ErrConflict.
+func (e *IdempotencyConflictError) Is(target error) bool { return target == ErrConflict }
+
+// NoHandlerError says that no handler is registered for a message's type. It is permanent.
+type NoHandlerError struct{ Type string }
+
+func (e *NoHandlerError) Error() string { return fmt.Sprintf("no handler for type %q", e.Type) }
+
+// ErrorClass is "no_handler".
+func (e *NoHandlerError) ErrorClass() string { return "no_handler" }
+
+// DecodeError says that a stored message, or its payload, could not be decoded. It is permanent.
+type DecodeError struct{ Err error }
+
+func (e *DecodeError) Error() string { return "decode: " + e.Err.Error() }
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// ErrorClass is "undecodable".
+func (e *DecodeError) ErrorClass() string { return "undecodable" }
+
+// PanicError is what a handler's panic becomes: a failed attempt.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// ErrorClass is "panic".
+func (e *PanicError) ErrorClass() string { return "panic" }
+
+// LostError is the failure of a message whose deliveries were used up by workers that died or lost their lease.
+type LostError struct{ Deliveries int }
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("attempts used up: %d deliveries ended with their worker lost", e.Deliveries)
+}
+
+// ErrorClass is "worker_lost".
+func (e *LostError) ErrorClass() string { return "worker_lost" }
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
+
+// Permanent marks an error that no retry can mend: the message goes to the dead letter queue at once.
+// Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{err}
+}
+
+// IsPermanent reports whether err fails its message without further attempts. Where several handlers of one message
+// failed, all of them must have failed permanently.
+func IsPermanent(err error) bool {
+	var several handlerErrors
+	if errors.As(err, &several) {
+		return !slices.ContainsFunc(several, func(e error) bool { return !IsPermanent(e) })
+	}
+	var (
+		permanent *permanentError
+		noHandler *NoHandlerError
+		decode    *DecodeError
+	)
+	return errors.As(err, &permanent) || errors.As(err, &noHandler) || errors.As(err, &decode)
+}
+
+type retryAfterError struct {
+	err   error
+	delay time.Duration
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// RetryAfter asks for the next attempt in d instead of the policy's backoff, if the policy allows another attempt at
+// all. d is bounded to [0, MaxRetryDelay]. RetryAfter(nil, d) is nil.
+func RetryAfter(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &retryAfterError{err, min(max(d, 0), MaxRetryDelay)}
+}
+
+// ErrorClass is a short stable word for the kind of an error, by which failed messages are filtered: what the error
+// (or one it wraps) says with a method ErrorClass() string; else "timeout" or "canceled" for a context's end; else the
+// Go type of the innermost error, "error" for a plain one.
+func ErrorClass(err error) string {
+	var classed interface{ ErrorClass() string }
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &classed):
+		return classed.ErrorClass()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			break
+		}
+		err = inner
+	}
+	name := strings.TrimPrefix(fmt.Sprintf("%T", err), "*")
+	switch name {
+	case "errors.errorString", "fmt.wrapError", "errors.joinError", "fmt.wrapErrors":
+		return "error"
+	}
+	return name
+}

@@ -1,0 +1,224 @@
+package symphony
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// FailedMessage is a message in the dead letter queue: what could not be handled, why, and what was tried.
+type FailedMessage struct {
+	ID string // of this failure; MessageID is the message's
+	Envelope
+	Error      string
+	ErrorClass string
+	RetryCount int // attempts after the first
+	MaxRetries int // what the policy allowed
+	FailedAt   time.Time
+	// Attempts are all attempts that did not succeed, oldest first.
+	Attempts []Attempt
+	// Done names the handlers that had succeeded. A retry does not run them again.
+	Done []string
+}
+
+// Attempt is one try at a message that did not succeed.
+type Attempt struct {
+	Number     int
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Worker     string
+	Error      string
+	ErrorClass string
+}
+
+// LostClass and LostText describe, in the history, an attempt whose lease ran out without a word from its worker.
+const (
+	LostClass = "worker_lost"
+	LostText  = "the worker stopped without settling the message"
+)
+
+// FailedFilter selects failed messages of one transport. Zero fields select everything.
+type FailedFilter struct {
+	Queue      string
+	Type       string
+	ErrorClass string
+	Since      time.Time // failed at or after
+	Until      time.Time // failed before
+	// Text is searched for, ignoring ASCII case, in type, payload and error. Every character is literal.
+	Text string
+}
+
+// FailedQuery asks for a page of failed messages, newest failure first.
+type FailedQuery struct {
+	FailedFilter
+	// Limit is 1 to MaxFailedPage, default DefaultFailedPage.
+	Limit int
+	// Offset skips that many. Deep lists are read faster with After.
+	Offset int
+	// After continues behind the failed message with this id. It wins over Offset.
+	After string
+}
+
+// FailedPage is one page of failed messages.
+type FailedPage struct {
+	Messages []FailedMessage
+	Total    int64 // that match the filter
+	HasMore  bool
+}
+
+// FailedSelection names failed messages in bulk: by id, or by filter if IDs is nil.
+type FailedSelection struct {
+	IDs    []string
+	Filter FailedFilter
+}
+
+// FailedRetry is one failed message to dispatch again.
+type FailedRetry struct {
+	ID    string // of the failed message
+	NewID string // of the message that takes its place
+	// Payload replaces the message's payload, unless nil.
+	Payload json.RawMessage
+}
+
+// FailedStore is the part of a transport that keeps its dead letter queue. It is optional; see Capabilities.Failed.
+// Every change is one transaction. Applications use it through Bus.Failed. Methods are safe for concurrent use.
+type FailedStore interface {
+	ListFailed(ctx context.Context, q FailedQuery) (FailedPage, error)
+	// GetFailed returns ErrNotFound for an unknown id.
+	GetFailed(ctx context.Context, id string) (FailedMessage, error)
+	// RetryFailed takes the messages out of the dead letter queue and makes new ones in their place, with the same
+	// type, payload, metadata, headers, queue, priority and idempotency key, ready now, with no attempts counted
+	// and the same handlers done. Idempotency keys are not checked. Unknown ids are left out; the result has the ids
+	// that were retried, in no particular order.
+	RetryFailed(ctx context.Context, retries []FailedRetry) ([]string, error)
+	// DeleteFailed deletes the messages and returns how many there were.
+	DeleteFailed(ctx context.Context, ids []string) (int, error)
+	// SelectFailed returns up to limit ids that match the filter, oldest failure first.
+	SelectFailed(ctx context.Context, f FailedFilter, limit int) ([]string, error)
+}
+
+// bulkChunk is how many failed messages one transaction of a bulk call moves: large enough to be fast, small enough
+// that dispatches and workers are not held up.
+const bulkChunk = 500
+
+// DeadLetters is the dead letter queue of one transport: failed messages to list, inspect, correct, retry and delete.
+// Safe for concurrent use.
+type DeadLetters struct {
+	store     FailedStore
+	clock     Clock
+	maxBytes  int
+}
+
+// List returns a page, newest failure first. A limit or offset out of range is a *ValidationError.
+func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, error) {
+	var p problems
+	if q.Limit == 0 {
+		q.Limit = DefaultFailedPage
+	}
+	if q.Limit < 1 || q.Limit > MaxFailedPage {
+		p.add("limit", "must be 1 to %d", MaxFailedPage)
+	}
+	if q.Offset < 0 {
+		p.add("offset", "must be at least 0")
+	}
+	if len(p.list) > 0 {
+		return FailedPage{}, &ValidationError{p.list}
+	}
+	return d.store.ListFailed(ctx, q)
+}
+
+// Get returns one failed message, or ErrNotFound.
+func (d *DeadLetters) Get(ctx context.Context, id string) (FailedMessage, error) {
+	return d.store.GetFailed(ctx, id)
+}
+
+// Retry dispatches one failed message again and returns the new message's id. A payload that is not nil corrects the
+// message's. An unknown id, or one that was retried or deleted before, is ErrNotFound.
+func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMessage) (string, error) {
+	if payload != nil {
+		var p problems
+		switch {
+		case !isObject(payload) || !json.Valid(payload):
+			p.add("payload", "must be a JSON object")
+		case len(payload) > d.maxBytes:
+			p.add("payload", "must have at most %d bytes, has %d", d.maxBytes, len(payload))
+		}
+		if len(p.list) > 0 {
+			return "", &ValidationError{p.list}
+		}
+	}
+	newID := NewID(d.clock.Now())
+	done, err := d.store.RetryFailed(ctx, []FailedRetry{{ID: id, NewID: newID, Payload: payload}})
+	if err != nil {
+		return "", err
+	}
+	if len(done) == 0 {
+		return "", fmt.Errorf("failed message %s: %w", id, ErrNotFound)
+	}
+	return newID, nil
+}
+
+// Delete removes one failed message for good. An unknown id is ErrNotFound.
+func (d *DeadLetters) Delete(ctx context.Context, id string) error {
+	n, err := d.store.DeleteFailed(ctx, []string{id})
+	if err == nil && n == 0 {
+		return fmt.Errorf("failed message %s: %w", id, ErrNotFound)
+	}
+	return err
+}
+
+// RetryAll dispatches all selected messages again, in several transactions, and returns how many. Messages that fail
+// after the call began are not selected. progress, if not nil, is called with the count so far. On an error the count
+// says what was done before it.
+func (d *DeadLetters) RetryAll(ctx context.Context, s FailedSelection, progress func(done int)) (int, error) {
+	return d.bulk(ctx, s, progress, func(ids []string) (int, error) {
+		now := d.clock.Now()
+		retries := make([]FailedRetry, len(ids))
+		for i, id := range ids {
+			retries[i] = FailedRetry{ID: id, NewID: NewID(now)}
+		}
+		done, err := d.store.RetryFailed(ctx, retries)
+		return len(done), err
+	})
+}
+
+// DeleteAll removes all selected messages, as RetryAll does it.
+func (d *DeadLetters) DeleteAll(ctx context.Context, s FailedSelection, progress func(done int)) (int, error) {
+	return d.bulk(ctx, s, progress, func(ids []string) (int, error) { return d.store.DeleteFailed(ctx, ids) })
+}
+
+func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func(int), move func([]string) (int, error)) (int, error) {
+	total := 0
+	step := func(ids []string) error {
+		n, err := move(ids)
+		total += n
+		if progress != nil {
+			progress(total)
+		}
+		return err
+	}
+	if s.IDs != nil {
+		for ids := s.IDs; len(ids) > 0; {
+			n := min(bulkChunk, len(ids))
+			if err := step(ids[:n]); err != nil {
+				return total, err
+			}
+			ids = ids[n:]
+		}
+		return total, nil
+	}
+	// What fails from now on is left alone: else messages that fail again at once would be retried for ever.
+	if now := d.clock.Now(); s.Filter.Until.IsZero() || s.Filter.Until.After(now) {
+		s.Filter.Until = now
+	}
+	for {
+		ids, err := d.store.SelectFailed(ctx, s.Filter, bulkChunk)
+		if err != nil || len(ids) == 0 {
+			return total, err
+		}
+		if err := step(ids); err != nil {
+			return total, err
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package symphony
+
+import "time"
+
+// The limits and defaults of the domain. Each is defined here and nowhere else;
+// configuration, HTTP, storage and documentation take them from this file.
+const (
+	// MinPriority to MaxPriority is the range of a message's priority; the highest goes first.
+	MinPriority     = 1
+	MaxPriority     = 10
+	DefaultPriority = 5
+
+	// DefaultTransport and DefaultQueue are used where neither the caller, a route nor the configuration names one.
+	DefaultTransport = "default"
+	DefaultQueue     = "default"
+
+	// MaxTypeLength and MaxIdempotencyKeyLength are in characters, MaxNameLength (queues and transports) too.
+	MaxTypeLength           = 255
+	MaxIdempotencyKeyLength = 255
+	MaxNameLength           = 100
+
+	// MaxHeaders bounds the headers of one message; names and values are in bytes.
+	MaxHeaders           = 64
+	MaxHeaderNameLength  = 128
+	MaxHeaderValueLength = 4096
+
+	// DefaultMaxMessageBytes bounds payload and metadata of one message together.
+	DefaultMaxMessageBytes = 1 << 20
+
+	// MaxBatch is the most messages that one batch dispatch may hold.
+	MaxBatch = 1000
+
+	// DefaultIdempotencyWindow is how long, from the first dispatch, a key answers with the first message.
+	DefaultIdempotencyWindow = 24 * time.Hour
+
+	// DefaultRetention is how long completed messages are kept for inspection.
+	DefaultRetention = 24 * time.Hour
+
+	// DefaultLease is how long a claimed message belongs to its worker without a heartbeat.
+	DefaultLease = 30 * time.Second
+	MinLease     = time.Second
+	MaxLease     = time.Hour
+
+	// DefaultReceiveMax and MaxReceive bound the messages of one Receive.
+	DefaultReceiveMax = 10
+	MaxReceive        = 2000
+
+	// DefaultReceiveBytes bounds the payloads of one Receive, so that large messages cannot exhaust the worker's
+	// memory. A single message above it is still delivered, alone.
+	DefaultReceiveBytes = 4 << 20
+
+	// MaxRetryDelay bounds what a handler may ask for with RetryAfter.
+	MaxRetryDelay = 24 * time.Hour
+
+	// MaxErrorLength is how many bytes of an error's text are stored with an attempt.
+	MaxErrorLength = 8 << 10
+
+	// MaxFailedPage is the most failed messages that one page may hold; DefaultFailedPage is what it holds unasked.
+	MaxFailedPage     = 200
+	DefaultFailedPage = 50
+
+	// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming,
+	// one claimed message in StarvationShare goes to the message that has been ready longest, whatever its
+	// priority, once that has waited for StarvationAge. Younger messages keep the strict order.
+	StarvationAge   = time.Minute
+	StarvationShare = 10
+)

@@ -1,0 +1,221 @@
+package symphony
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Message is what an application dispatches: what happened or should be done, and its data.
+type Message struct {
+	// Type names the kind of message, 1 to 255 printable characters. Routes and handlers are found by it.
+	Type string
+	// Payload is a JSON object. It is stored and delivered byte for byte.
+	Payload json.RawMessage
+	// Metadata is free data beside the payload. Numbers come back as json.Number, with every digit.
+	Metadata map[string]any
+}
+
+// NewMessage makes a message of a Go value. A json.RawMessage is taken as it is, everything else is marshalled.
+func NewMessage(typ string, payload any) (Message, error) {
+	if raw, ok := payload.(json.RawMessage); ok {
+		return Message{Type: typ, Payload: raw}, nil
+	}
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		return Message{}, fmt.Errorf("marshal payload of %q: %w", typ, err)
+	}
+	return Message{Type: typ, Payload: raw}, nil
+}
+
+// DispatchOptions say how one message is dispatched. The zero value means every default.
+type DispatchOptions struct {
+	// Transport names where the message is stored. Default: the route for its type, else the bus's default transport.
+	Transport string
+	// Queue is the lane within the transport. Default: the transport's default queue, else "default".
+	Queue string
+	// Priority is 1 to 10, 10 first. 0 means the transport's default, else 5.
+	Priority int
+	// ScheduledAt is the earliest time of delivery. Zero or past means now.
+	ScheduledAt time.Time
+	// IdempotencyKey makes one message of all dispatches with the same key to the same transport within the
+	// bus's window. Empty means none.
+	IdempotencyKey string
+	// Metadata is merged over the message's, name by name.
+	Metadata map[string]any
+	// Headers travel with the message, for tracing and the like.
+	Headers map[string]string
+}
+
+// Outgoing is one message of a batch with its options.
+type Outgoing struct {
+	Message Message
+	Options DispatchOptions
+}
+
+// Envelope is a message on its way: the message and all that the system knows about it. The Bus makes envelopes,
+// transports keep them; handlers must not change them.
+type Envelope struct {
+	ID        string // UUID version 7
+	Type      string
+	Payload   json.RawMessage
+	Metadata  map[string]any
+	Headers   map[string]string
+	Transport string
+	Queue     string
+	Priority  int
+	// CreatedAt is when the message was dispatched, ScheduledAt when the caller wanted it (zero: at once).
+	CreatedAt   time.Time
+	ScheduledAt time.Time
+
+	// IdempotencyKey is the caller's key, Fingerprint what its dispatches must agree on, and IdempotencyWindow how
+	// long the key is remembered. The last two matter to Send only and are not set on received envelopes.
+	IdempotencyKey    string
+	Fingerprint       Fingerprint
+	IdempotencyWindow time.Duration
+}
+
+// Size is what the message counts for against byte limits: payload, metadata and headers as they are stored.
+func (e *Envelope) Size() int {
+	n := len(e.Payload)
+	for k, v := range e.Headers {
+		n += len(k) + len(v) + 6
+	}
+	if len(e.Metadata) > 0 {
+		if raw, err := json.Marshal(e.Metadata); err == nil {
+			n += len(raw)
+		}
+	}
+	return n
+}
+
+// problems gathers what is wrong with one dispatch, with every path under the same prefix.
+type problems struct {
+	prefix string
+	list   []Problem
+}
+
+func (p *problems) add(path, format string, args ...any) {
+	p.list = append(p.list, Problem{Path: p.prefix + path, Message: fmt.Sprintf(format, args...)})
+}
+
+// validate appends every problem of one outgoing message.
+func (p *problems) validate(out *Outgoing, maxBytes int) {
+	m, o := &out.Message, &out.Options
+	switch n := utf8.RuneCountInString(m.Type); {
+	case n == 0:
+		p.add("message.type", "is required")
+	case n > MaxTypeLength:
+		p.add("message.type", "must have at most %d characters, has %d", MaxTypeLength, n)
+	case !printable(m.Type):
+		p.add("message.type", "must consist of printable characters")
+	}
+	switch {
+	case len(m.Payload) == 0:
+		p.add("message.payload", "is required")
+	case !isObject(m.Payload):
+		p.add("message.payload", "must be a JSON object")
+	case !json.Valid(m.Payload) || !utf8.Valid(m.Payload):
+		p.add("message.payload", "must be valid JSON in UTF-8")
+	}
+	size := len(m.Payload)
+	for _, md := range []struct {
+		path string
+		data map[string]any
+	}{{"message.metadata", m.Metadata}, {"options.metadata", o.Metadata}} {
+		if len(md.data) == 0 {
+			continue
+		}
+		raw, err := json.Marshal(md.data)
+		if err != nil {
+			p.add(md.path, "must be representable as JSON: %v", err)
+		}
+		size += len(raw)
+	}
+	if size > maxBytes {
+		p.add("message.payload", "payload and metadata must have at most %d bytes together, have %d", maxBytes, size)
+	}
+	if o.Transport != "" {
+		p.name("options.transport", o.Transport)
+	}
+	if o.Queue != "" {
+		p.name("options.queue", o.Queue)
+	}
+	if o.Priority != 0 && (o.Priority < MinPriority || o.Priority > MaxPriority) {
+		p.add("options.priority", "must be %d to %d", MinPriority, MaxPriority)
+	}
+	if y := o.ScheduledAt.UTC().Year(); !o.ScheduledAt.IsZero() && y > 9999 {
+		p.add("options.scheduledAt", "must be before the year 10000")
+	}
+	if k := o.IdempotencyKey; k != "" {
+		if n := utf8.RuneCountInString(k); n > MaxIdempotencyKeyLength {
+			p.add("options.idempotencyKey", "must have at most %d characters, has %d", MaxIdempotencyKeyLength, n)
+		} else if !printable(k) {
+			p.add("options.idempotencyKey", "must consist of printable characters")
+		}
+	}
+	p.headers(o.Headers)
+}
+
+func (p *problems) headers(headers map[string]string) {
+	if len(headers) > MaxHeaders {
+		p.add("options.headers", "must have at most %d entries, has %d", MaxHeaders, len(headers))
+	}
+	for name, value := range headers {
+		switch {
+		case name == "" || len(name) > MaxHeaderNameLength || !printable(name):
+			p.add("options.headers", "names must be 1 to %d printable characters", MaxHeaderNameLength)
+		case len(value) > MaxHeaderValueLength:
+			p.add("options.headers."+name, "must have at most %d bytes, has %d", MaxHeaderValueLength, len(value))
+		case strings.ContainsFunc(value, unicode.IsControl) || !utf8.ValidString(value):
+			p.add("options.headers."+name, "must be valid UTF-8 without control characters")
+		}
+	}
+}
+
+func (p *problems) name(path, s string) {
+	if err := ValidateName(s); err != nil {
+		p.add(path, "%s", err.Error())
+	}
+}
+
+// ValidateName reports whether s can name a queue or a transport: 1 to 100 letters, digits, ".", "_", "-" or ":".
+func ValidateName(s string) error {
+	if len(s) == 0 || len(s) > MaxNameLength {
+		return fmt.Errorf("must have 1 to %d characters", MaxNameLength)
+	}
+	for _, r := range s {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune("._-:", r):
+		default:
+			return fmt.Errorf("must consist of letters, digits, and . _ - :")
+		}
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func isObject(raw json.RawMessage) bool {
+	for _, c := range raw {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c == '{'
+		}
+	}
+	return false
+}

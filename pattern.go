@@ -1,0 +1,97 @@
+package symphony
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// patterns finds a value by message type. A pattern is an exact type, "Prefix.*" for every type that begins with
+// "Prefix.", or "*" for all. The most specific one wins: exact, then the longest prefix, then "*".
+type patterns[V any] struct {
+	exact    map[string]V
+	prefixes []prefixPattern[V] // longest first
+	all      *V
+}
+
+type prefixPattern[V any] struct {
+	prefix string // with its final dot
+	value  V
+}
+
+// ValidatePattern reports whether s is a pattern for message types.
+func ValidatePattern(s string) error {
+	switch {
+	case s == "":
+		return fmt.Errorf("pattern is empty")
+	case s == "*":
+		return nil
+	case strings.HasSuffix(s, ".*") && len(s) > 2 && !strings.Contains(s[:len(s)-2], "*"):
+		return nil
+	case strings.Contains(s, "*"):
+		return fmt.Errorf(`pattern %q: "*" may stand alone or end a pattern as ".*"`, s)
+	}
+	return nil
+}
+
+// set stores v under a valid pattern, replacing what was there.
+func (p *patterns[V]) set(pattern string, v V) {
+	prefix, isPrefix := strings.CutSuffix(pattern, "*")
+	switch {
+	case pattern == "*":
+		p.all = &v
+	case isPrefix:
+		at, found := slices.BinarySearchFunc(p.prefixes, prefix, func(e prefixPattern[V], s string) int {
+			if d := len(s) - len(e.prefix); d != 0 {
+				return d
+			}
+			return strings.Compare(e.prefix, s)
+		})
+		if found {
+			p.prefixes[at].value = v
+			return
+		}
+		p.prefixes = slices.Insert(p.prefixes, at, prefixPattern[V]{prefix, v})
+	default:
+		if p.exact == nil {
+			p.exact = make(map[string]V)
+		}
+		p.exact[pattern] = v
+	}
+}
+
+// get returns the value of exactly this pattern.
+func (p *patterns[V]) get(pattern string) (v V, ok bool) {
+	if pattern == "*" {
+		if p.all == nil {
+			return v, false
+		}
+		return *p.all, true
+	}
+	if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix {
+		for _, e := range p.prefixes {
+			if e.prefix == prefix {
+				return e.value, true
+			}
+		}
+		return v, false
+	}
+	v, ok = p.exact[pattern]
+	return v, ok
+}
+
+// match returns the value of the most specific pattern for a type.
+func (p *patterns[V]) match(typ string) (v V, ok bool) {
+	if v, ok := p.exact[typ]; ok {
+		return v, true
+	}
+	for _, e := range p.prefixes {
+		if strings.HasPrefix(typ, e.prefix) {
+			return e.value, true
+		}
+	}
+	if p.all != nil {
+		return *p.all, true
+	}
+	return v, false
+}

@@ -1,0 +1,231 @@
+package symphony
+
+import (
+	"context"
+	"time"
+)
+
+// Transport stores messages of one name ("default", "email") and hands them to workers. It is batch-native and plain:
+// the Bus owns ids, defaults, routing and validation, the worker owns retry, timeouts and batching. Several transports
+// may share one storage and are told apart by name.
+//
+// All methods are safe for concurrent use, and after Close return ErrClosed. Every transport passes the suite in
+// transport/transporttest, which states the behaviour in executable form.
+type Transport interface {
+	// Name is the name that envelopes carry as Transport.
+	Name() string
+
+	// Send stores the envelopes, all or nothing, and returns when they are as durable as the transport gets. Receipts
+	// stand in the order of the envelopes. The envelopes may be for any transport of the same Storage. An envelope
+	// whose idempotency key is already known gets the receipt of the first message, marked Duplicate; if its
+	// fingerprint differs, nothing is stored and the error is an *IdempotencyConflictError.
+	// Send keeps no reference to the envelopes. A cancelled ctx may leave the outcome unknown to the caller, never
+	// half done.
+	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
+
+	// Receive claims up to Max ready messages, counts the attempt and leases them to the caller. With nothing ready
+	// it waits up to Wait and then returns none, without an error. Messages that were claimed are returned even if
+	// ctx ends at that moment.
+	Receive(ctx context.Context, o ReceiveOptions) ([]Delivery, error)
+
+	// Settle ends deliveries. The result is nil if all were settled, else it has one entry for each settlement:
+	// nil, ErrLeaseLost where the lease is gone (nothing changed), or the storage's error (unknown, try again; a
+	// repeated Settle that succeeded before answers ErrLeaseLost).
+	Settle(ctx context.Context, settlements []Settlement) []error
+
+	// Extend sets the leases to end d from now, d in [MinLease, MaxLease]. Errors as in Settle.
+	Extend(ctx context.Context, leases []Lease, d time.Duration) []error
+
+	// Stats counts this transport's messages. Its cost does not depend on how many there are.
+	Stats(ctx context.Context) (Stats, error)
+
+	// Capabilities says what the transport can do. It never changes.
+	Capabilities() Capabilities
+
+	// Storage identifies what holds the messages: transports with equal storages (compared with ==) take part in one
+	// all-or-nothing Send.
+	Storage() any
+
+	// Close releases what the transport holds. Waiting receivers return ErrClosed. Transports that share a storage
+	// are closed together.
+	Close() error
+}
+
+// Capabilities are what a transport can do beyond taking messages. What is missing is refused with ErrUnsupported.
+type Capabilities struct {
+	Durable     bool // survives the process
+	Receive     bool // messages wait and are leased to workers
+	Idempotency bool // keys are remembered
+	Failed      bool // implements FailedStore
+	Records     bool // implements RecordStore
+}
+
+// Receipt tells what became of one dispatched message.
+type Receipt struct {
+	ID             string
+	Transport      string
+	Queue          string
+	ScheduledAt    time.Time // zero: at once
+	IdempotencyKey string
+	// Duplicate says that the idempotency key was known: ID, Queue and ScheduledAt are those of the first message.
+	Duplicate bool
+	// Also holds the receipts of the further transports that the message's route names.
+	Also []Receipt
+}
+
+// ReceiveOptions say what to claim. Zero values mean the defaults in limits.go.
+type ReceiveOptions struct {
+	// Queues limits the claim to these queues; none means all of the transport.
+	Queues []string
+	// Max is the most messages to return, 1 to MaxReceive, default DefaultReceiveMax.
+	Max int
+	// MaxBytes stops the claim before the payloads exceed it; one message is always returned. Default
+	// DefaultReceiveBytes.
+	MaxBytes int
+	// MaxLost is the most messages to return of those that lost a worker before (Delivery.Lost > 0), so that a
+	// message that kills its worker takes few others with it. Default 1.
+	MaxLost int
+	// Lease is how long the messages belong to the caller unless extended, MinLease to MaxLease, default DefaultLease.
+	Lease time.Duration
+	// Wait is how long to wait for a message when there is none. Default: not at all.
+	Wait time.Duration
+	// Worker names the caller in the attempts' history.
+	Worker string
+}
+
+// WithDefaults returns o with every zero value replaced by its default and every value brought into its range.
+// Transports call it first.
+func (o ReceiveOptions) WithDefaults() ReceiveOptions {
+	if o.Max == 0 {
+		o.Max = DefaultReceiveMax
+	}
+	o.Max = min(max(o.Max, 1), MaxReceive)
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultReceiveBytes
+	}
+	o.MaxLost = max(o.MaxLost, 1)
+	if o.Lease == 0 {
+		o.Lease = DefaultLease
+	}
+	o.Lease = min(max(o.Lease, MinLease), MaxLease)
+	o.Wait = max(o.Wait, 0)
+	return o
+}
+
+// Lease is the right to settle one delivery. It is opaque: only the transport that issued it understands it.
+type Lease struct {
+	MessageID string
+	Token     string // fences: no two claims ever share one
+	Index     int    // the delivery's place in its claim
+}
+
+// Delivery is a message in a worker's hands.
+type Delivery struct {
+	Envelope
+	Lease Lease
+	// Attempt counts deliveries, this one included: 1 is the first.
+	Attempt int
+	// Lost counts the earlier deliveries that ended without a word from their worker.
+	Lost int
+	// ClaimedAt and LeasedUntil are on the store's clock.
+	ClaimedAt   time.Time
+	LeasedUntil time.Time
+	// Done names the handlers that succeeded in earlier attempts and must not run again.
+	Done []string
+	// DecodeErr is set when the stored message could not be decoded in full. Such a delivery can only be failed.
+	DecodeErr error
+}
+
+// Outcome is how a delivery ends.
+type Outcome int
+
+const (
+	// Ack: handled. The message is completed.
+	Ack Outcome = iota + 1
+	// Retry: back to its queue, ready after Settlement.Delay.
+	Retry
+	// Fail: to the dead letter queue.
+	Fail
+	// Release: back to its queue at its old place as if never claimed; the attempt is not counted.
+	Release
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Ack:
+		return "ack"
+	case Retry:
+		return "retry"
+	case Fail:
+		return "fail"
+	case Release:
+		return "release"
+	}
+	return "unknown"
+}
+
+// Settlement ends one delivery.
+type Settlement struct {
+	Lease   Lease
+	Outcome Outcome
+	// Delay is how long a Retry waits from now, on the store's clock.
+	Delay time.Duration
+	// StartedAt and FinishedAt bound the attempt; Error and ErrorClass say why a Retry or Fail did not succeed.
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Error      string
+	ErrorClass string
+	// Done names the handlers that succeeded so far, for Retry and Fail.
+	Done []string
+	// MaxRetries is what the policy allowed, kept with a Fail.
+	MaxRetries int
+}
+
+// Stats counts a transport's messages, in total and by queue.
+type Stats struct {
+	QueueStats
+	Queues map[string]QueueStats
+}
+
+// QueueStats counts the messages of one queue. Every message is pending, processing, completed or failed.
+type QueueStats struct {
+	Pending    int64 // ready, scheduled for later, or waiting for a retry
+	Processing int64 // leased to a worker
+	Completed  int64 // since the transport was created, also those no longer kept
+	Failed     int64 // in the dead letter queue now
+	Scheduled  int64 // those pending whose ScheduledAt is still ahead
+	// OldestPendingAge is how long the oldest ready message has been ready.
+	OldestPendingAge time.Duration
+}
+
+// Depth is what is not finished: pending and processing.
+func (q QueueStats) Depth() int64 { return q.Pending + q.Processing }
+
+// Add adds o's counts and keeps the greater age.
+func (q *QueueStats) Add(o QueueStats) {
+	q.Pending += o.Pending
+	q.Processing += o.Processing
+	q.Completed += o.Completed
+	q.Failed += o.Failed
+	q.Scheduled += o.Scheduled
+	q.OldestPendingAge = max(q.OldestPendingAge, o.OldestPendingAge)
+}
+
+// RecordStore keeps small JSON documents of the server itself, such as API keys, beside the messages. It is optional;
+// see Capabilities.Records. Records are shared by all transports of a storage. Methods are safe for concurrent use.
+type RecordStore interface {
+	// GetRecord returns ErrNotFound for an unknown id.
+	GetRecord(ctx context.Context, kind, id string) ([]byte, error)
+	// PutRecord creates or replaces a record, durably.
+	PutRecord(ctx context.Context, kind, id string, data []byte) error
+	// ListRecords returns all records of a kind, ordered by id.
+	ListRecords(ctx context.Context, kind string) ([]Record, error)
+	// DeleteRecord returns ErrNotFound for an unknown id.
+	DeleteRecord(ctx context.Context, kind, id string) error
+}
+
+// Record is one document of a RecordStore.
+type Record struct {
+	ID   string
+	Data []byte
+}
