@@ -1,0 +1,86 @@
+package auth
+
+import "errors"
+
+// The three ways to fail. Every error of Authenticate is an *Error that is one of them.
+var (
+	// ErrUnauthenticated: who calls is not known (HTTP 401).
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrForbidden: the caller is known, or a browser was made to call, and may not do this (HTTP 403).
+	ErrForbidden = errors.New("not allowed")
+	// ErrUnavailable: nobody can be authenticated now, through no fault of the caller (HTTP 503).
+	ErrUnavailable = errors.New("authentication unavailable")
+)
+
+// The codes of Error. Programs may rely on them.
+const (
+	// With ErrUnauthenticated:
+
+	CodeMissingCredentials   = "missing_credentials"   // neither header nor cookie
+	CodeCredentialsMalformed = "credentials_malformed" // a header that can't be read, is too long or was sent twice
+	CodeCredentialsConflict  = "credentials_conflict"  // two headers that differ
+	CodeCookieInvalid        = "cookie_invalid"        // a session cookie that can't be read
+	CodeTokenInvalid         = "token_invalid"         // malformed, forged, or not meant for this server
+	CodeTokenExpired         = "token_expired"         // past its exp
+	CodeTokenNotYetValid     = "token_not_yet_valid"   // before its nbf
+	CodeSessionRevoked       = "session_revoked"       // refused by the remote confirmation
+	CodeAnonKeyNotAllowed    = "anon_key_not_allowed"  // the project's public key, which identifies nobody
+	CodeAPIKeyInvalid        = "api_key_invalid"       // malformed, unknown, or the wrong secret
+	CodeAPIKeyRevoked        = "api_key_revoked"       // the right secret of a revoked key
+	CodeAPIKeyExpired        = "api_key_expired"       // the right secret of an expired key
+	CodeCronSecretInvalid    = "cron_secret_invalid"   // not a configured cron secret
+
+	// With ErrForbidden:
+
+	CodeOriginNotAllowed      = "origin_not_allowed"       // a cookie that another site may have had sent
+	CodeAnonymousNotAllowed   = "anonymous_not_allowed"    // a user of an anonymous sign-in
+	CodeServiceRoleNotAllowed = "service_role_not_allowed" // the service_role key
+	CodeSymphonyRoleInvalid   = "symphony_role_invalid"    // an app_metadata.symphony_role that can't be read
+	CodeInsufficientScope     = "insufficient_scope"       // from Principal.Require
+
+	// With ErrUnavailable:
+
+	CodeAuthUnavailable         = "auth_unavailable"           // Supabase or the key store does not answer
+	CodeCronSecretNotConfigured = "cron_secret_not_configured" // the cron routes are closed
+)
+
+// Error says why a caller was refused.
+type Error struct {
+	// Code is one of the Code constants.
+	Code string
+	// Message is a sentence for people. It is safe to send to the caller: it never holds a token,
+	// a key, a secret or the cause.
+	Message string
+
+	kind  error
+	cause error
+}
+
+// Error returns the code, the message and the cause, for logs. It never holds a token, a key or a secret.
+func (e *Error) Error() string {
+	s := "auth: " + e.Code + ": " + e.Message
+	if e.cause != nil {
+		s += " (" + e.cause.Error() + ")"
+	}
+	return s
+}
+
+// Unwrap returns ErrUnauthenticated, ErrForbidden or ErrUnavailable, and the cause if there is one.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.cause}
+}
+
+func unauthenticated(code, message string) error {
+	return &Error{Code: code, Message: message, kind: ErrUnauthenticated}
+}
+
+func forbidden(code, message string) error {
+	return &Error{Code: code, Message: message, kind: ErrForbidden}
+}
+
+func unavailable(code, message string, cause error) error {
+	return &Error{Code: code, Message: message, kind: ErrUnavailable, cause: cause}
+}
