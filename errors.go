@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Sentinel errors. Callers branch on them with errors.Is.
@@ -182,4 +183,18 @@ func ErrorClass(err error) string {
 		return "error"
 	}
 	return name
+}
+
+// ClipError cuts an error's text to what is stored, MaxErrorLength bytes, between two characters. Bytes that are not
+// UTF-8 are replaced.
+func ClipError(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= MaxErrorLength {
+		return text
+	}
+	cut := MaxErrorLength
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut]
 }

@@ -105,9 +105,9 @@ const bulkChunk = 500
 // DeadLetters is the dead letter queue of one transport: failed messages to list, inspect, correct, retry and delete.
 // Safe for concurrent use.
 type DeadLetters struct {
-	store     FailedStore
-	clock     Clock
-	maxBytes  int
+	store    FailedStore
+	clock    Clock
+	maxBytes int
 }
 
 // List returns a page, newest failure first. A limit or offset out of range is a *ValidationError.

@@ -1,0 +1,79 @@
+// Package groupcommit gathers the calls of many goroutines for one committer, so that they share a transaction: the
+// cost of making it durable is then paid once for all of them.
+package groupcommit
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+)
+
+// ErrClosed is returned by Put after Close.
+var ErrClosed = errors.New("queue is closed")
+
+// gatherYields is how often Take gives up the processor to let callers in, when the last group was more than one
+// call. The callers of that group were woken a moment ago and are likely to call again at once; taking the first of
+// them alone would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else
+// wants to run, so a lone caller pays nothing that can be measured.
+const gatherYields = 16
+
+// Queue is an unbounded queue with one taker. Callers wait for their own call to be committed, so there are never more
+// items than callers. The zero value is ready to use.
+type Queue[T any] struct {
+	mu     sync.Mutex
+	items  []T
+	wake   sync.Cond
+	last   int // how many items the taker got the last time
+	closed bool
+	once   sync.Once
+}
+
+func (q *Queue[T]) init() { q.once.Do(func() { q.wake.L = &q.mu }) }
+
+// Put adds an item. Safe for concurrent use.
+func (q *Queue[T]) Put(item T) error {
+	q.init()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.items = append(q.items, item)
+	if len(q.items) == 1 {
+		q.wake.Signal()
+	}
+	return nil
+}
+
+// Take waits for at least one item and returns all there are, in the order they came, leaving at once when it was
+// idle. It reuses spare's memory for the items to come. ok is false when the queue is closed and empty. Only one
+// goroutine may call Take.
+func (q *Queue[T]) Take(spare []T) (items []T, ok bool) {
+	q.init()
+	q.mu.Lock()
+	for range gatherYields {
+		if q.closed || len(q.items) >= q.last {
+			break
+		}
+		q.mu.Unlock()
+		runtime.Gosched()
+		q.mu.Lock()
+	}
+	for len(q.items) == 0 && !q.closed {
+		q.wake.Wait()
+	}
+	items = q.items
+	q.items = spare[:0]
+	q.last = len(items)
+	q.mu.Unlock()
+	return items, len(items) > 0
+}
+
+// Close ends the queue: further Puts are refused, Take returns what is left.
+func (q *Queue[T]) Close() {
+	q.init()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake.Signal()
+}

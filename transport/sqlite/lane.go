@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"slices"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+type laneKey struct{ transport, queue string }
+
+// lane is one queue of one transport and the counts of its messages.
+type lane struct {
+	id        int64
+	transport string
+	queue     string
+	counts    counts // committed; guarded by store.mu
+	next      counts // as of the transaction in progress; the writer's
+	touched   bool   // next may differ from counts
+	visible   bool   // committed at least once
+}
+
+type counts struct{ pending, processing, completed, failed, scheduled int64 }
+
+// loadLanes reads all lanes at Open.
+func (w *writer) loadLanes() error {
+	return w.query("SELECT lane, transport, queue, pending, processing, completed, failed, scheduled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
+		l := &lane{
+			id: s.ColumnInt64(0), transport: s.ColumnText(1), queue: s.ColumnText(2), visible: true,
+			counts: counts{s.ColumnInt64(3), s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7)},
+		}
+		l.next = l.counts
+		w.byName[laneKey{l.transport, l.queue}] = l
+		w.byID[l.id] = l
+		w.lanes[l.transport] = append(w.lanes[l.transport], l)
+		return true
+	})
+}
+
+// lane returns a queue's lane, making it if there is none, for a change of its counts.
+func (w *writer) lane(transport, queue string) (*lane, error) {
+	key := laneKey{transport, queue}
+	if l := w.byName[key]; l != nil {
+		return w.touch(l), nil
+	}
+	if err := w.exec("INSERT INTO messenger_lanes (transport, queue) VALUES (?, ?)", transport, queue); err != nil {
+		return nil, err
+	}
+	l := &lane{id: w.conn.LastInsertRowID(), transport: transport, queue: queue}
+	w.byName[key], w.byID[l.id] = l, l
+	w.undo = append(w.undo, func() {
+		delete(w.byName, key)
+		delete(w.byID, l.id)
+	})
+	return w.touch(l), nil
+}
+
+// touch marks that the transaction changes a lane's counts.
+func (w *writer) touch(l *lane) *lane {
+	if !l.touched {
+		l.touched = true
+		w.touched = append(w.touched, l)
+	}
+	return l
+}
+
+// saveCounts writes the counts that the transaction changed.
+func (w *writer) saveCounts() error {
+	for _, l := range w.touched {
+		n := l.next
+		if n == l.counts {
+			continue
+		}
+		s, err := w.stmt("UPDATE messenger_lanes SET pending=?, processing=?, completed=?, failed=?, scheduled=? WHERE lane=?")
+		if err != nil {
+			return err
+		}
+		for i, v := range [...]int64{n.pending, n.processing, n.completed, n.failed, n.scheduled, l.id} {
+			s.BindInt64(i+1, v)
+		}
+		if err := stepOnce(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lanesOf returns a transport's lanes, or those of the given queues, as the transaction in progress sees them.
+func (w *writer) lanesOf(transport string, queues []string) []*lane {
+	if len(queues) > 0 {
+		var some []*lane
+		for _, q := range queues {
+			if l := w.byName[laneKey{transport, q}]; l != nil && !slices.Contains(some, l) {
+				some = append(some, l)
+			}
+		}
+		return some
+	}
+	all := w.store.lanes[transport] // only the writer appends to it, so it may read without the lock
+	for _, l := range w.touched {
+		if !l.visible && l.transport == transport {
+			all = append(slices.Clip(all), l)
+		}
+	}
+	return all
+}
+
+// stats adds up the committed counts of a transport.
+func (s *store) stats(transport string) (symphony.Stats, []*lane) {
+	out := symphony.Stats{Queues: make(map[string]symphony.QueueStats)}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	lanes := slices.Clone(s.lanes[transport])
+	for _, l := range lanes {
+		n := l.counts
+		q := symphony.QueueStats{Pending: n.pending, Processing: n.processing, Completed: n.completed, Failed: n.failed, Scheduled: n.scheduled}
+		out.Queues[l.queue] = q
+		out.Add(q)
+	}
+	return out, lanes
+}

@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"unsafe"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// Send stores the envelopes in one transaction, shared with concurrent calls.
+func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([]symphony.Receipt, error) {
+	o := &sendOp{rowsIn: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
+	for i, e := range envelopes {
+		row := &o.rowsIn[i]
+		row.Envelope = e
+		var err error
+		if row.metadata, err = encode(len(e.Metadata), e.Metadata); err == nil {
+			row.headers, err = encode(len(e.Headers), e.Headers)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sqlite: send %s: %w", e.ID, err)
+		}
+		if !e.ScheduledAt.IsZero() {
+			row.scheduledAt = micros(e.ScheduledAt)
+		}
+	}
+	if err := t.do(ctx, o); err != nil {
+		return nil, err
+	}
+	if o.conflict != nil {
+		return nil, o.conflict
+	}
+	return o.receipts, nil
+}
+
+// encode marshals v, or returns nil if it has no entries.
+func encode(entries int, v any) ([]byte, error) {
+	if entries == 0 {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// messageRow is an envelope ready to be stored.
+type messageRow struct {
+	*symphony.Envelope
+	headers, metadata, done []byte
+	scheduledAt             int64 // 0: at once
+}
+
+type sendOp struct {
+	rowsIn   []messageRow
+	receipts []symphony.Receipt
+	conflict error
+}
+
+func (o *sendOp) rows() int { return len(o.rowsIn) }
+
+// apply looks up every key first: a conflict must leave nothing behind.
+func (o *sendOp) apply(w *writer) error {
+	o.conflict = nil
+	clear(o.receipts)
+	for i := range o.rowsIn {
+		if err := o.known(w, i); err != nil || o.conflict != nil {
+			return err
+		}
+	}
+	for i := range o.rowsIn {
+		if o.receipts[i].Duplicate {
+			continue
+		}
+		row := &o.rowsIn[i]
+		l, err := w.lane(row.Transport, row.Queue)
+		if err != nil {
+			return err
+		}
+		if err := w.insert(row, l); err != nil {
+			return err
+		}
+		if row.IdempotencyKey != "" {
+			if err := w.remember(row); err != nil {
+				return err
+			}
+		}
+		o.receipts[i] = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue,
+			ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey}
+	}
+	return nil
+}
+
+// known sets the receipt of the i-th envelope if its key is taken, or the conflict.
+func (o *sendOp) known(w *writer, i int) error {
+	row := &o.rowsIn[i]
+	if row.IdempotencyKey == "" {
+		return nil
+	}
+	settle := func(id, queue string, scheduledAt int64, fingerprint []byte) {
+		if string(fingerprint) != string(row.Fingerprint[:]) {
+			o.conflict = &symphony.IdempotencyConflictError{Key: row.IdempotencyKey, Transport: row.Transport, MessageID: id}
+			return
+		}
+		o.receipts[i] = symphony.Receipt{ID: id, Transport: row.Transport, Queue: queue,
+			ScheduledAt: fromMicros(scheduledAt), IdempotencyKey: row.IdempotencyKey, Duplicate: true}
+	}
+	for j := range i {
+		first := &o.rowsIn[j]
+		if first.IdempotencyKey == row.IdempotencyKey && first.Transport == row.Transport && !o.receipts[j].Duplicate {
+			settle(first.ID, first.Queue, first.scheduledAt, first.Fingerprint[:])
+			return nil
+		}
+	}
+	return w.query("SELECT message_id, queue, scheduled_at, fingerprint FROM messenger_idempotency WHERE transport=? AND key=? AND expires_at>?",
+		func(s *sqlite.Stmt) bool {
+			settle(s.ColumnText(0), s.ColumnText(1), s.ColumnInt64(2), columnBytes(s, 3))
+			return false
+		}, row.Transport, row.IdempotencyKey, w.now)
+}
+
+// remember stores an idempotency key. It replaces one whose window is over.
+func (w *writer) remember(row *messageRow) error {
+	return w.exec(`INSERT OR REPLACE INTO messenger_idempotency (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		row.Transport, row.IdempotencyKey, row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
+}
+
+// insert stores a message and makes it claimable from its time on.
+func (w *writer) insert(row *messageRow, l *lane) error {
+	seq := w.nextSeq
+	s, err := w.stmt(`INSERT INTO messenger_messages
+		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	s.BindInt64(1, seq)
+	s.BindText(2, row.ID)
+	s.BindInt64(3, l.id)
+	s.BindText(4, row.Type)
+	s.BindInt64(5, int64(row.Priority))
+	s.BindInt64(6, micros(row.CreatedAt))
+	bindTime(s, 7, row.scheduledAt)
+	bindText(s, 8, unsafe.Slice(unsafe.StringData(row.IdempotencyKey), len(row.IdempotencyKey)))
+	bindText(s, 9, row.headers)
+	bindText(s, 10, row.metadata)
+	bindText(s, 11, row.done)
+	bindText(s, 12, row.Payload)
+	if err := stepOnce(s); err != nil {
+		return err
+	}
+	w.nextSeq++
+	r := readyRow{
+		seq: seq, lane: l, rank: rankOf(row.Priority), available: max(w.now, row.scheduledAt),
+		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
+	}
+	if err := w.ready(r); err != nil {
+		return err
+	}
+	if row.scheduledAt > w.now {
+		l.next.scheduled++
+		w.nextDue = min(w.nextDue, row.scheduledAt)
+		return w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
+	}
+	return nil
+}
+
+// readyRow is a message that waits in its lane.
+type readyRow struct {
+	seq       int64
+	lane      *lane
+	rank      int64
+	available int64
+	attempt   int64
+	lost      int64
+	size      int64
+}
+
+// rankOf turns priorities around, so that an ascending index has the highest first.
+func rankOf(priority int) int64 { return int64(symphony.MaxPriority - priority) }
+
+// ready puts a message into its lane and wakes a receiver. The caller has touched the lane.
+func (w *writer) ready(r readyRow) error {
+	s, err := w.stmt("INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size) VALUES (?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	for i, v := range [...]int64{r.lane.id, r.rank, r.available, r.seq, r.attempt, r.lost, r.size} {
+		s.BindInt64(i+1, v)
+	}
+	if err := stepOnce(s); err != nil {
+		return err
+	}
+	r.lane.next.pending++
+	if r.available > w.now {
+		w.nextDue = min(w.nextDue, r.available)
+	} else {
+		w.wakes[r.lane]++
+	}
+	return nil
+}
+
+func nullable(us int64) any {
+	if us == 0 {
+		return nil
+	}
+	return us
+}
+
+func bindTime(s *sqlite.Stmt, param int, us int64) {
+	if us == 0 {
+		s.BindNull(param)
+		return
+	}
+	s.BindInt64(param, us)
+}
+
+// bindText stores bytes as text, none as NULL. BindText copies them at once, so they need not be copied before.
+func bindText(s *sqlite.Stmt, param int, b []byte) {
+	if len(b) == 0 {
+		s.BindNull(param)
+		return
+	}
+	s.BindText(param, unsafe.String(unsafe.SliceData(b), len(b)))
+}
+
+func columnBytes(s *sqlite.Stmt, col int) []byte {
+	n := s.ColumnLen(col)
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n)
+	s.ColumnBytes(col, b)
+	return b
+}

@@ -1,0 +1,286 @@
+// Package sqlite is the default transport: messages in one SQLite file, in this process, without a server.
+//
+// A dispatch is durable when it is answered (WAL, synchronous=FULL). One writer goroutine owns the writing connection
+// and takes whatever calls have queued up into one transaction (group commit), so that concurrent dispatches share the
+// cost of reaching the disk; readers have connections of their own and never block it. One process may have the file
+// open; a second one gets a [LockedError]. A process that dies loses nothing: what it had claimed is returned to its
+// queue at the next Open, as lost deliveries.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/groupcommit"
+	"zombiezen.com/go/sqlite"
+)
+
+// KeepNothing as Options.Retention deletes completed messages at once.
+const KeepNothing = time.Duration(-1)
+
+// Options are the optional settings of a database.
+type Options struct {
+	// Name is the transport's name. Default symphony.DefaultTransport. Named gives further ones on the same file.
+	Name string
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
+	Retention time.Duration
+	// Clock is the store's clock. Default symphony.SystemClock.
+	Clock symphony.Clock
+	// Logger reports what an operator must know, such as a failing disk. Default: slog.Default.
+	Logger *slog.Logger
+}
+
+// Transport is one named transport on a database. Safe for concurrent use.
+type Transport struct {
+	*store
+	name string
+}
+
+var (
+	_ symphony.Transport   = (*Transport)(nil)
+	_ symphony.FailedStore = (*Transport)(nil)
+	_ symphony.RecordStore = (*Transport)(nil)
+)
+
+// store is what the transports of one file share.
+type store struct {
+	path      string
+	retention time.Duration
+	clock     symphony.Clock
+	log       *slog.Logger
+	lock      *fileLock
+
+	ops     groupcommit.Queue[*op]
+	readers chan *reader
+	waiters waiters
+	checker checkpointer
+
+	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
+	lanes map[string][]*lane // by transport, committed ones only
+
+	nextEvent atomic.Int64  // when housekeeping is due, µs
+	rearm     chan struct{} // nextEvent moved to an earlier time
+
+	closing chan struct{}
+	closed  sync.Once
+	done    sync.WaitGroup
+	err     error // of closing
+}
+
+// readerConns is how many connections read at the same time. Each has a page cache of its own (readerCacheKiB).
+const (
+	readerConns    = 3
+	writerCacheKiB = 8 << 10
+	readerCacheKiB = 2 << 10
+)
+
+// Open opens the database at path, creating it if there is none, and brings its schema up to date. Errors: *LockedError
+// if another process has it open, *VersionError if a newer release wrote it, ErrCorrupt if it is damaged or no database.
+func Open(ctx context.Context, path string, o Options) (*Transport, error) {
+	if o.Name == "" {
+		o.Name = symphony.DefaultTransport
+	}
+	if err := symphony.ValidateName(o.Name); err != nil {
+		return nil, fmt.Errorf("sqlite: transport name %q %w", o.Name, err)
+	}
+	if o.Clock == nil {
+		o.Clock = symphony.SystemClock()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	switch {
+	case o.Retention == 0:
+		o.Retention = symphony.DefaultRetention
+	case o.Retention < 0:
+		o.Retention = 0
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := acquire(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{
+		path: path, retention: o.Retention, clock: o.Clock, log: o.Logger, lock: lock,
+		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
+		readers: make(chan *reader, readerConns),
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return &Transport{store: s, name: o.Name}, nil
+}
+
+// resolve makes one name of all the ways to name a file, so that they share one lock.
+func resolve(path string) (string, error) {
+	if path == "" || path == ":memory:" {
+		return "", fmt.Errorf("sqlite: path %q is not a file; use transport/memory for messages that need not survive", path)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("sqlite: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", fmt.Errorf("sqlite: folder of %s: %w", path, err)
+	}
+	return filepath.Join(dir, filepath.Base(abs)), nil
+}
+
+// start opens the connections, migrates, recovers and starts the goroutines.
+func (s *store) start(ctx context.Context) error {
+	// The file is made with these rights before SQLite sees it; its WAL takes them over.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	conn, err := s.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, writerCacheKiB)
+	if err != nil {
+		return err
+	}
+	w := newWriter(s, conn)
+	if err := w.open(ctx); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	for range readerConns {
+		conn, err := s.connect(sqlite.OpenReadOnly|sqlite.OpenWAL, readerCacheKiB)
+		if err != nil {
+			return errors.Join(err, w.conn.Close())
+		}
+		s.readers <- newReader(conn)
+	}
+	checkpoints, err := s.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, readerCacheKiB)
+	if err != nil {
+		return errors.Join(err, w.conn.Close())
+	}
+	s.checker.request = make(chan struct{}, 1)
+	s.done.Go(w.run)
+	s.done.Go(s.keepHouse)
+	s.done.Go(func() { s.checkpoint(checkpoints) })
+	return nil
+}
+
+// connect opens one connection with the settings that all share.
+func (s *store) connect(flags sqlite.OpenFlags, cacheKiB int) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(s.path, flags)
+	if err != nil {
+		return nil, s.storageError("open", err)
+	}
+	conn.SetBusyTimeout(10 * time.Second)
+	for _, pragma := range []string{
+		"PRAGMA synchronous=FULL",
+		"PRAGMA temp_store=MEMORY",
+		fmt.Sprintf("PRAGMA cache_size=-%d", cacheKiB),
+		// Checkpoints are made aside of the writer; see checkpoint.go.
+		"PRAGMA wal_autocheckpoint=0",
+		fmt.Sprintf("PRAGMA journal_size_limit=%d", walKeep),
+	} {
+		if err := execScript(conn, pragma); err != nil {
+			return nil, errors.Join(s.storageError(pragma, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// Name is the transport's name.
+func (t *Transport) Name() string { return t.name }
+
+// Named returns the transport of another name on the same file. It panics on an invalid name.
+func (t *Transport) Named(name string) *Transport {
+	if err := symphony.ValidateName(name); err != nil {
+		panic(fmt.Sprintf("sqlite: transport name %q %v", name, err))
+	}
+	return &Transport{store: t.store, name: name}
+}
+
+// Path is the database's file, with symbolic links resolved.
+func (s *store) Path() string { return s.path }
+
+// Capabilities says that this transport can do everything.
+func (t *Transport) Capabilities() symphony.Capabilities {
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true}
+}
+
+// Storage is the database.
+func (t *Transport) Storage() any { return t.store }
+
+// Close closes the database for all its transports, after the calls in progress. It is safe to call again.
+func (s *store) Close() error {
+	s.closed.Do(func() {
+		close(s.closing)
+		s.ops.Close()
+		s.done.Wait()
+		s.err = s.release()
+	})
+	return s.err
+}
+
+// release gives up readers and lock.
+func (s *store) release() error {
+	var errs []error
+	for range len(s.readers) {
+		r := <-s.readers
+		errs = append(errs, r.conn.Close())
+	}
+	errs = append(errs, s.lock.release())
+	return errors.Join(errs...)
+}
+
+// op is one call to the writer.
+type op struct {
+	ctx  context.Context
+	do   operation
+	err  error
+	done chan struct{}
+}
+
+// operation is what a call does inside the writer's transaction. An error undoes the transaction; results that change
+// nothing (a conflict, a lost lease) are kept in the operation and are not errors.
+type operation interface {
+	apply(w *writer) error
+	// rows is about how many rows the operation touches; it bounds the size of transactions.
+	rows() int
+}
+
+// do hands an operation to the writer and waits until it is committed.
+func (s *store) do(ctx context.Context, operation operation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o := &op{ctx: ctx, do: operation, done: make(chan struct{})}
+	if err := s.ops.Put(o); err != nil {
+		return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
+	}
+	<-o.done
+	return o.err
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// fromMicros is the inverse of micros, with 0 for the zero time.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+const never = math.MaxInt64

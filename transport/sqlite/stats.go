@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// Stats reads counts that are kept as messages move, and the age of the oldest from the head of each lane's index.
+func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return symphony.Stats{}, err
+	}
+	if micros(t.clock.Now()) >= t.nextEvent.Load() {
+		// A lease ran out or a scheduled time came, and housekeeping has not got to it.
+		if err := t.do(ctx, &houseOp{}); err != nil {
+			return symphony.Stats{}, err
+		}
+	}
+	stats, lanes := t.stats(t.name)
+	now := micros(t.clock.Now())
+	err := t.read(ctx, "read", func(r *reader) error {
+		for _, l := range lanes {
+			q := stats.Queues[l.queue]
+			if q.Pending == 0 {
+				continue
+			}
+			oldest, err := r.oldest(l.id)
+			if err != nil {
+				return err
+			}
+			q.OldestPendingAge = time.Duration(max(now-oldest, 0)) * time.Microsecond
+			stats.Queues[l.queue] = q
+			stats.OldestPendingAge = max(stats.OldestPendingAge, q.OldestPendingAge)
+		}
+		return nil
+	})
+	if err != nil {
+		return symphony.Stats{}, fmt.Errorf("stats: %w", err)
+	}
+	return stats, nil
+}
+
+// oldest returns the time since which the first message of a lane is available, over all ranks: one look into the
+// index for each rank that has messages.
+func (r *reader) oldest(lane int64) (int64, error) {
+	oldest := int64(never)
+	for rank := int64(0); rank < symphony.MaxPriority; rank++ {
+		found := false
+		err := r.query("SELECT rank, available_at FROM messenger_ready WHERE lane=? AND rank>=? ORDER BY lane, rank, available_at LIMIT 1", func(s *sqlite.Stmt) bool {
+			rank, found = s.ColumnInt64(0), true
+			oldest = min(oldest, s.ColumnInt64(1))
+			return true
+		}, lane, rank)
+		if err != nil || !found {
+			return oldest, err
+		}
+	}
+	return oldest, nil
+}

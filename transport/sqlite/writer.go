@@ -1,0 +1,287 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// txRows is about how many rows one transaction may touch: enough that its commit costs nothing by the row, few enough
+// that a lone call beside a bulk load waits for milliseconds only.
+const txRows = 4000
+
+// writer owns the writing connection. All its fields belong to its goroutine. The maps mirror what the tables say;
+// whatever a transaction changes in them goes through touch or undo, so that a rollback leaves them as they were.
+type writer struct {
+	*store
+	conn  *sqlite.Conn
+	stmts map[string]*sqlite.Stmt
+	now   int64 // of this transaction, µs
+
+	byName map[laneKey]*lane
+	byID   map[int64]*lane
+	fair   map[string]*symphony.FairShare // by transport
+
+	leases  map[string]*lease // by token
+	expiry  leaseHeap
+	nextSeq int64
+	// nextDue is no later than the earliest time at which a message that waits for its time becomes ready.
+	nextDue     int64
+	lastFailure time.Time
+
+	touched []*lane
+	settled []settledItem
+	undo    []func()
+	wakes   map[*lane]int // receivers to wake after the commit
+
+	broken error // once set, nothing is written any more
+}
+
+func newWriter(s *store, conn *sqlite.Conn) *writer {
+	return &writer{
+		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
+		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare),
+		leases: make(map[string]*lease), wakes: make(map[*lane]int), nextDue: never,
+	}
+}
+
+// run is the group commit: it takes all calls that have queued up since the last commit into one transaction.
+func (w *writer) run() {
+	defer func() {
+		if err := w.conn.Close(); err != nil {
+			w.log.Error("closing the database", "error", err)
+		}
+	}()
+	var spare []*op
+	for {
+		ops, ok := w.ops.Take(spare)
+		if !ok {
+			return
+		}
+		for rest := ops; len(rest) > 0; {
+			n, rows := 0, 0
+			for n < len(rest) && (n == 0 || rows+rest[n].do.rows() <= txRows) {
+				rows += rest[n].do.rows()
+				n++
+			}
+			w.commitGroup(rest[:n])
+			rest = rest[n:]
+		}
+		clear(ops)
+		spare = ops
+	}
+}
+
+// commitGroup commits the calls together, or, if that fails, one by one, so that only those which cannot be stored
+// get the error.
+func (w *writer) commitGroup(ops []*op) {
+	err := w.transact(ops)
+	if err != nil && len(ops) > 1 {
+		for _, o := range ops {
+			o.err = w.transact([]*op{o})
+		}
+	} else if err != nil {
+		ops[0].err = err
+	}
+	for _, o := range ops {
+		close(o.done)
+	}
+	w.scheduleEvent()
+	w.finishCheckpoint()
+}
+
+// transact runs the calls in one transaction. On an error nothing has changed.
+func (w *writer) transact(ops []*op) (err error) {
+	if w.broken != nil {
+		return w.broken
+	}
+	w.now = micros(w.clock.Now())
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return w.storageError("begin in", err)
+	}
+	for _, o := range ops {
+		if o.err = o.ctx.Err(); o.err != nil {
+			continue
+		}
+		if err = o.do.apply(w); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = w.saveCounts()
+	}
+	if err == nil {
+		err = w.exec("COMMIT")
+	}
+	if err != nil {
+		return w.rollback(err)
+	}
+	w.publish()
+	rows := 0
+	for _, o := range ops {
+		rows += o.do.rows()
+	}
+	w.checker.committed(rows)
+	return nil
+}
+
+// rollback takes back what the transaction did, in the file and in the mirrors.
+func (w *writer) rollback(cause error) error {
+	cause = w.storageError("write to", cause)
+	if sqlite.ErrCode(cause) == sqlite.ResultIOErrFsync {
+		// After a failed fsync nobody knows what is on the disk, and a second one may succeed without having
+		// written anything. Only a fresh start reads the truth.
+		w.broken = fmt.Errorf("%w (restart to continue)", cause)
+		w.log.Error("the disk failed to make a transaction durable; nothing more is written until restart", "error", cause)
+	}
+	if !w.conn.AutocommitEnabled() {
+		if err := w.exec("ROLLBACK"); err != nil {
+			w.broken = w.storageError("roll back in", err)
+			cause = errors.Join(cause, w.broken)
+		}
+	}
+	for _, s := range w.settled {
+		s.item.settled = false
+		s.lease.open++
+	}
+	for i := len(w.undo) - 1; i >= 0; i-- {
+		w.undo[i]()
+	}
+	for _, l := range w.touched {
+		l.next = l.counts
+		l.touched = false
+	}
+	w.reset()
+	return cause
+}
+
+// publish makes a committed transaction visible to readers of counts, and wakes receivers.
+func (w *writer) publish() {
+	if len(w.touched) > 0 {
+		w.mu.Lock()
+		for _, l := range w.touched {
+			l.counts = l.next
+			l.touched = false
+			if !l.visible {
+				l.visible = true
+				w.lanes[l.transport] = append(w.lanes[l.transport], l)
+			}
+		}
+		w.mu.Unlock()
+	}
+	for l, n := range w.wakes {
+		w.waiters.wake(l.transport, l.queue, n)
+	}
+	w.reset()
+}
+
+func (w *writer) reset() {
+	w.touched = w.touched[:0]
+	clear(w.settled)
+	w.settled = w.settled[:0]
+	clear(w.undo)
+	w.undo = w.undo[:0]
+	clear(w.wakes)
+}
+
+// stmt returns the prepared statement of a query.
+func (w *writer) stmt(query string) (*sqlite.Stmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
+
+// exec runs a statement that returns no rows. Arguments are int64, int, string, []byte, or nil; a []byte is stored as
+// text unless it is a blob.
+func (w *writer) exec(query string, args ...any) error {
+	s, err := w.stmt(query)
+	if err != nil {
+		return err
+	}
+	bind(s, args)
+	return stepOnce(s)
+}
+
+// query runs a statement and calls row for each of its rows, until row says false.
+func (w *writer) query(query string, row func(*sqlite.Stmt) bool, args ...any) error {
+	s, err := w.stmt(query)
+	if err != nil {
+		return err
+	}
+	return eachRow(s, row, args)
+}
+
+func eachRow(s *sqlite.Stmt, row func(*sqlite.Stmt) bool, args []any) error {
+	bind(s, args)
+	for {
+		more, err := s.Step()
+		if err != nil {
+			return err
+		}
+		if !more || !row(s) {
+			return s.Reset()
+		}
+	}
+}
+
+func stepOnce(s *sqlite.Stmt) error {
+	_, err := s.Step()
+	if err != nil {
+		return err
+	}
+	return s.Reset()
+}
+
+// settledItem is a delivery that the transaction settled: a record by value, since most messages pass here.
+type settledItem struct {
+	lease *lease
+	item  *leased
+}
+
+type blob []byte
+
+func bind(s *sqlite.Stmt, args []any) {
+	for i, a := range args {
+		switch a := a.(type) {
+		case int64:
+			s.BindInt64(i+1, a)
+		case int:
+			s.BindInt64(i+1, int64(a))
+		case string:
+			s.BindText(i+1, a)
+		case blob:
+			s.BindBytes(i+1, a)
+		case []byte:
+			bindText(s, i+1, a)
+		case nil:
+			s.BindNull(i + 1)
+		default:
+			panic(fmt.Sprintf("sqlite: cannot bind %T", a))
+		}
+	}
+}
+
+// open migrates and reads the mirrors from the tables.
+func (w *writer) open(ctx context.Context) error {
+	if err := w.migrate(ctx, w.conn); err != nil {
+		return err
+	}
+	if err := w.loadLanes(); err != nil {
+		return w.storageError("read", err)
+	}
+	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {
+		return err
+	}
+	w.scheduleEvent()
+	return ctx.Err()
+}
