@@ -1,0 +1,275 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// sqlOp runs a statement inside the writer's transaction.
+type sqlOp struct{ sql string }
+
+func (o sqlOp) rows() int             { return 1 }
+func (o sqlOp) apply(w *writer) error { return w.exec(o.sql) }
+
+// failingOp changes something and then fails.
+type failingOp struct{ err error }
+
+func (o failingOp) rows() int { return 1 }
+func (o failingOp) apply(w *writer) error {
+	l, err := w.lane("default", "made by a call that fails")
+	if err != nil {
+		return err
+	}
+	l.next.pending += 1000
+	return o.err
+}
+
+func openTest(t *testing.T, o Options) (*Transport, *symphony.Bus) {
+	t.Helper()
+	tr, err := Open(context.Background(), filepath.Join(t.TempDir(), "queue.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.Close() })
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr, bus
+}
+
+// A call that cannot be stored must not take those down that share its transaction.
+func TestGroupCommit_failure_hits_its_own_call_only(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	boom := errors.New("boom")
+	var wg sync.WaitGroup
+	errs := make(chan error, 400)
+	for i := range 40 {
+		wg.Go(func() {
+			for range 10 {
+				if i%4 == 0 {
+					if err := tr.do(ctx, failingOp{boom}); !errors.Is(err, boom) {
+						errs <- fmt.Errorf("failing call got %w", err)
+					}
+					continue
+				}
+				if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
+					errs <- err
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		t.Error(err)
+	}
+	stats, err := tr.Stats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats.Pending != 300 || len(stats.Queues) != 1 {
+		t.Errorf("got %d pending in %d queues, want 300 in 1", stats.Pending, len(stats.Queues))
+	}
+}
+
+// A full disk refuses what does not fit, says so, keeps what was accepted, and works again when there is room.
+func TestDiskFull(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	if err := tr.do(ctx, sqlOp{"PRAGMA max_page_count=60"}); err != nil {
+		t.Fatal(err)
+	}
+	payload := map[string]string{"pad": strings.Repeat("x", 2000)}
+	accepted := make(map[string]bool)
+	var full error
+	for range 500 {
+		r, err := bus.Dispatch(ctx, "Order", payload, symphony.DispatchOptions{})
+		if err != nil {
+			full = err
+			break
+		}
+		accepted[r.ID] = true
+	}
+	if !errors.Is(full, symphony.ErrUnavailable) || !strings.Contains(full.Error(), "disk is full") {
+		t.Fatalf("got %v, want ErrUnavailable that tells of the full disk", full)
+	}
+	if err := tr.do(ctx, sqlOp{"PRAGMA max_page_count=100000"}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := bus.Dispatch(ctx, "Order", payload, symphony.DispatchOptions{})
+	if err != nil {
+		t.Fatalf("with room again: %v", err)
+	}
+	accepted[r.ID] = true
+	for {
+		got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) == 0 {
+			break
+		}
+		for _, d := range got {
+			if !accepted[d.ID] {
+				t.Errorf("message %s was refused and is here", d.ID)
+			}
+			delete(accepted, d.ID)
+		}
+	}
+	if len(accepted) > 0 {
+		t.Errorf("%d accepted messages are lost", len(accepted))
+	}
+}
+
+// After a failed fsync nothing may be acknowledged any more: what a later one makes durable, nobody knows.
+func TestFailedSync_stops_the_writer(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	if err := tr.do(ctx, failingOp{sqlite.ResultIOErrFsync.ToError()}); !errors.Is(err, symphony.ErrUnavailable) {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); !errors.Is(err, symphony.ErrUnavailable) || !strings.Contains(err.Error(), "restart") {
+		t.Fatalf("got %v, want ErrUnavailable that asks for a restart", err)
+	}
+}
+
+// A rollback must leave leases as they were: those messages are still in their worker's hands.
+func TestRollback_keeps_leases(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	for range 3 {
+		if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 3})
+	if err != nil || len(got) != 3 {
+		t.Fatalf("got %d messages, %v", len(got), err)
+	}
+	boom := errors.New("boom")
+	var list []symphony.Settlement
+	for _, d := range got {
+		list = append(list, symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack})
+	}
+	err = tr.do(ctx, &bothOp{&settleOp{list: list}, failingOp{boom}})
+	if !errors.Is(err, boom) {
+		t.Fatalf("got %v, want boom", err)
+	}
+	if errs := tr.Settle(ctx, list); errs != nil {
+		t.Fatalf("settling after the rollback: %v", errs)
+	}
+	if errs := tr.Settle(ctx, list); errs == nil || !errors.Is(errs[2], symphony.ErrLeaseLost) {
+		t.Fatalf("settling twice: %v, want ErrLeaseLost", errs)
+	}
+}
+
+// bothOp runs two operations as one call.
+type bothOp struct{ first, second operation }
+
+func (o *bothOp) rows() int { return o.first.rows() + o.second.rows() }
+func (o *bothOp) apply(w *writer) error {
+	if err := o.first.apply(w); err != nil {
+		return err
+	}
+	return o.second.apply(w)
+}
+
+func TestPurge(t *testing.T) {
+	ctx := context.Background()
+	count := func(t *testing.T, tr *Transport, table string) (n int) {
+		t.Helper()
+		err := tr.read(ctx, "count", func(r *reader) error {
+			return r.query("SELECT count(*) FROM "+table, func(s *sqlite.Stmt) bool { n = s.ColumnInt(0); return true })
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	complete := func(t *testing.T, tr *Transport, bus *symphony.Bus, n int) {
+		t.Helper()
+		for i := range n {
+			key := fmt.Sprintf("%s-%d", t.Name(), i)
+			if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{IdempotencyKey: key}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: n})
+		if err != nil || len(got) != n {
+			t.Fatalf("got %d messages, %v", len(got), err)
+		}
+		for _, d := range got {
+			if errs := tr.Settle(ctx, []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}}); errs != nil {
+				t.Fatal(errs)
+			}
+		}
+	}
+
+	t.Run("completed messages and keys go when their time is over", func(t *testing.T) {
+		clock := &steppedClock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+		tr, bus := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
+		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 2 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		complete(t, tr, bus, 5)
+		clock.step(time.Hour)
+		t.Run("later", func(t *testing.T) { complete(t, tr, bus, 7) })
+		clock.step(time.Hour + time.Second)
+		if err := tr.purge(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for table, want := range map[string]int{"messenger_messages": 7, "messenger_completed": 7, "messenger_idempotency": 7} {
+			if n := count(t, tr, table); n != want {
+				t.Errorf("%s has %d rows, want %d", table, n, want)
+			}
+		}
+		if stats, _ := tr.Stats(ctx); stats.Completed != 12 {
+			t.Errorf("completed is %d, want 12 ever", stats.Completed)
+		}
+	})
+
+	t.Run("nothing is kept where nothing shall be", func(t *testing.T) {
+		tr, bus := openTest(t, Options{Retention: KeepNothing})
+		complete(t, tr, bus, 5)
+		if n := count(t, tr, "messenger_messages") + count(t, tr, "messenger_completed"); n != 0 {
+			t.Errorf("%d rows are left", n)
+		}
+	})
+}
+
+// steppedClock is a clock that moves when told to. Its timers never fire.
+type steppedClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *steppedClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *steppedClock) step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func (c *steppedClock) NewTimer(time.Duration) symphony.Timer { return neverTimer{} }
+
+type neverTimer struct{}
+
+func (neverTimer) C() <-chan time.Time { return nil }
+func (neverTimer) Stop()               {}
