@@ -27,6 +27,20 @@ func withKid(p *project, kid string) string {
 	return sign(jwt.SigningMethodRS256, rsaKey(), p.claims(), map[string]any{"kid": kid})
 }
 
+// recovers brings the keys' host back. Nobody waits while the last fetch has failed, so the caller who
+// begins the one that succeeds is still refused.
+func (p *project) recovers(t *testing.T, a *auth.Authenticator, online http.HandlerFunc) {
+	t.Helper()
+	release := make(chan struct{})
+	p.setJWKS(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		online(w, r)
+	})
+	wantRefused(t, a, bearer(p.rs256()), auth.CodeAuthUnavailable)
+	close(release)
+	synctest.Wait()
+}
+
 func TestJWKS_is_fetched_once_while_young(t *testing.T) {
 	p, clock := newProject(t)
 	a := p.authenticator(t)
@@ -158,11 +172,8 @@ func TestJWKS_offline_grace(t *testing.T) {
 		wantPrincipal(t, a, bearer(p.hs256()))
 		synctest.Wait()
 
-		p.setJWKS(online)
 		at(auth.JWKSGrace + auth.JWKSMinInterval)
-		// Nobody waits while the last fetch has failed: this call begins the one that succeeds.
-		wantRefused(t, a, bearer(p.rs256()), auth.CodeAuthUnavailable)
-		synctest.Wait()
+		p.recovers(t, a, online)
 		wantPrincipal(t, a, bearer(p.rs256()))
 		wantRefused(t, a, bearer(withKid(p, "unknown after all")), auth.CodeTokenInvalid)
 		if got := strings.Count(log.String(), "can't be fetched"); got != 1 {
@@ -184,10 +195,8 @@ func TestJWKS_down_from_the_start(t *testing.T) {
 			wantRefused(t, a, bearer(p.rs256()), auth.CodeAuthUnavailable)
 		}
 		p.wantFetches(t, 1)
-		p.setJWKS(online)
 		<-time.After(auth.JWKSMinInterval)
-		wantRefused(t, a, bearer(p.rs256()), auth.CodeAuthUnavailable)
-		synctest.Wait()
+		p.recovers(t, a, online)
 		wantPrincipal(t, a, bearer(p.rs256()))
 	})
 }

@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// The kinds of a key's records. What changes after a key was made stands in records of its own, which are only ever
+// written whole: so noting a key's use can't undo its revocation by another process at the same moment.
+const (
+	recordKey     = "api_key"
+	recordUsed    = "api_key_used"
+	recordRevoked = "api_key_revoked"
+)
+
+// RecordKeys is a KeyStore on a transport's records: the keys live beside the messages.
+type RecordKeys struct{ records symphony.RecordStore }
+
+var _ KeyStore = (*RecordKeys)(nil)
+
+// NewRecordKeys returns the KeyStore of a storage.
+func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKeys{records} }
+
+// CreateKey implements KeyStore.
+func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
+	switch _, err := r.records.GetRecord(ctx, recordKey, key.ID); {
+	case err == nil:
+		return ErrKeyExists
+	case !errors.Is(err, symphony.ErrNotFound):
+		return fmt.Errorf("auth: create key %s: %w", key.ID, err)
+	}
+	key.LastUsedAt, key.RevokedAt = time.Time{}, time.Time{}
+	return r.put(ctx, recordKey, key.ID, key)
+}
+
+// Lookup implements KeyStore.
+func (r *RecordKeys) Lookup(ctx context.Context, id string) (Key, error) {
+	var key Key
+	if err := r.get(ctx, recordKey, id, &key); err != nil {
+		return Key{}, err
+	}
+	for kind, at := range map[string]*time.Time{recordUsed: &key.LastUsedAt, recordRevoked: &key.RevokedAt} {
+		if err := r.get(ctx, kind, id, at); err != nil && !errors.Is(err, ErrKeyNotFound) {
+			return Key{}, err
+		}
+	}
+	return key, nil
+}
+
+// ListKeys implements KeyStore.
+func (r *RecordKeys) ListKeys(ctx context.Context) ([]Key, error) {
+	list, err := r.records.ListRecords(ctx, recordKey)
+	if err != nil {
+		return nil, fmt.Errorf("auth: list keys: %w", err)
+	}
+	keys := make([]Key, 0, len(list))
+	for _, record := range list {
+		key, err := r.Lookup(ctx, record.ID)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return keys, nil
+}
+
+// Touch implements KeyStore.
+func (r *RecordKeys) Touch(ctx context.Context, id string, at time.Time) error {
+	key, err := r.Lookup(ctx, id)
+	if err != nil {
+		return err
+	}
+	if at = at.UTC().Truncate(time.Millisecond); !at.After(key.LastUsedAt) {
+		return nil
+	}
+	return r.put(ctx, recordUsed, id, at)
+}
+
+// RevokeKey implements KeyStore.
+func (r *RecordKeys) RevokeKey(ctx context.Context, id string, at time.Time) error {
+	key, err := r.Lookup(ctx, id)
+	if err != nil || !key.RevokedAt.IsZero() {
+		return err
+	}
+	return r.put(ctx, recordRevoked, id, at.UTC().Truncate(time.Millisecond))
+}
+
+func (r *RecordKeys) get(ctx context.Context, kind, id string, to any) error {
+	raw, err := r.records.GetRecord(ctx, kind, id)
+	switch {
+	case errors.Is(err, symphony.ErrNotFound):
+		return ErrKeyNotFound
+	case err == nil:
+		err = json.Unmarshal(raw, to)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: read key %s: %w", id, err)
+	}
+	return nil
+}
+
+func (r *RecordKeys) put(ctx context.Context, kind, id string, value any) error {
+	raw, err := json.Marshal(value)
+	if err == nil {
+		err = r.records.PutRecord(ctx, kind, id, raw)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: store key %s: %w", id, err)
+	}
+	return nil
+}
