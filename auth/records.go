@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -21,12 +22,15 @@ const (
 )
 
 // RecordKeys is a KeyStore on a transport's records: the keys live beside the messages.
-type RecordKeys struct{ records symphony.RecordStore }
+type RecordKeys struct {
+	records symphony.RecordStore
+	mu      sync.Mutex // held from reading to writing, so that the later of two times stays
+}
 
 var _ KeyStore = (*RecordKeys)(nil)
 
 // NewRecordKeys returns the KeyStore of a storage.
-func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKeys{records} }
+func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKeys{records: records} }
 
 // CreateKey implements KeyStore.
 func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
@@ -76,6 +80,8 @@ func (r *RecordKeys) ListKeys(ctx context.Context) ([]Key, error) {
 
 // Touch implements KeyStore.
 func (r *RecordKeys) Touch(ctx context.Context, id string, at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	key, err := r.Lookup(ctx, id)
 	if err != nil {
 		return err
@@ -88,6 +94,8 @@ func (r *RecordKeys) Touch(ctx context.Context, id string, at time.Time) error {
 
 // RevokeKey implements KeyStore.
 func (r *RecordKeys) RevokeKey(ctx context.Context, id string, at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	key, err := r.Lookup(ctx, id)
 	if err != nil || !key.RevokedAt.IsZero() {
 		return err
