@@ -191,7 +191,7 @@ func ValidateName(s string) error {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune("._-:", r):
 		default:
-			return fmt.Errorf("must consist of letters, digits, and . _ - :")
+			return fmt.Errorf("must consist of letters, digits and . _ - : only")
 		}
 	}
 	return nil

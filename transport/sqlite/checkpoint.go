@@ -40,7 +40,11 @@ func (c *checkpointer) committed(rows int) {
 
 // checkpoint runs until the store closes.
 func (s *store) checkpoint(conn *sqlite.Conn) {
-	defer conn.Close()
+	defer func() {
+		if err := conn.Close(); err != nil {
+			s.log.Error("closing the connection for checkpoints", "error", err)
+		}
+	}()
 	for {
 		select {
 		case <-s.closing:

@@ -26,9 +26,9 @@ func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 		},
 	}
 	// A message may be here because it could not be decoded: show what can be shown.
-	decode("headers", columnBytes(s, 9), &f.Headers)
-	decode("metadata", columnBytes(s, 10), &f.Metadata)
-	decode("done", columnBytes(s, 11), &f.Done)
+	_ = decode("headers", columnBytes(s, 9), &f.Headers)
+	_ = decode("metadata", columnBytes(s, 10), &f.Metadata)
+	_ = decode("done", columnBytes(s, 11), &f.Done)
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64

@@ -96,7 +96,7 @@ func (w *writer) lanesOf(transport string, queues []string) []*lane {
 		}
 		return some
 	}
-	all := w.store.lanes[transport] // only the writer appends to it, so it may read without the lock
+	all := w.lanes[transport] // only the writer appends to it, so it may read without the lock
 	for _, l := range w.touched {
 		if !l.visible && l.transport == transport {
 			all = append(slices.Clip(all), l)

@@ -51,7 +51,7 @@ func Migrations(ctx context.Context, path string) ([]Migration, error) {
 		if err != nil {
 			return nil, s.storageError("open", err)
 		}
-		defer conn.Close()
+		defer conn.Close() //nolint:errcheck // it has only read
 		conn.SetInterrupt(ctx.Done())
 		if version, err = s.schemaVersion(conn); err != nil {
 			return nil, err

@@ -218,7 +218,7 @@ func TestPurge(t *testing.T) {
 
 	t.Run("completed messages and keys go when their time is over", func(t *testing.T) {
 		clock := &steppedClock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
-		tr, bus := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
+		tr, _ := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 2 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
