@@ -83,13 +83,14 @@ func GenerateKey(name string, scopes ScopeSet, createdAt time.Time) (plaintext s
 // isAPIKey reports whether a token is meant to be an API key.
 func isAPIKey(token string) bool { return strings.HasPrefix(token, keyPrefix) }
 
-// splitKey takes an API key apart. It reports whether key has the form of one.
+// splitKey takes an API key apart. It reports whether the key has the form of one, as far as the store
+// is concerned: what is wrong with a secret shows when it is compared.
 func splitKey(key string) (id, secret string, ok bool) {
 	if len(key) != keyLength || !isAPIKey(key) || key[len(keyPrefix)+keyIDLength] != '_' {
 		return "", "", false
 	}
 	id, secret = key[len(keyPrefix):len(keyPrefix)+keyIDLength], key[keyLength-secretLength:]
-	return id, secret, isBase32(id) && isBase32(secret)
+	return id, secret, isBase32(id)
 }
 
 func isBase32(s string) bool {

@@ -80,41 +80,34 @@ func TestGenerateKey_refuses(t *testing.T) {
 // countingKeys counts and may disturb the calls to a MemoryKeys.
 type countingKeys struct {
 	auth.MemoryKeys
-	lookups, touches atomic.Int64
-	fail             atomic.Pointer[error]
+	lookups, touches      atomic.Int64
+	failLookup, failTouch atomic.Pointer[error]
 	// during is called within a lookup, after the answer was found, if set.
 	during func()
 }
 
-func (s *countingKeys) failure() error {
-	if err := s.fail.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
 func (s *countingKeys) Lookup(ctx context.Context, id string) (auth.Key, error) {
 	s.lookups.Add(1)
-	if err := s.failure(); err != nil {
-		return auth.Key{}, err
+	if err := s.failLookup.Load(); err != nil {
+		return auth.Key{}, *err
 	}
 	key, err := s.MemoryKeys.Lookup(ctx, id)
 	if s.during != nil {
 		s.during()
 	}
-	return key, err
+	return key, errors.Join(err, ctx.Err())
 }
 
 func (s *countingKeys) Touch(ctx context.Context, id string, at time.Time) error {
 	s.touches.Add(1)
-	if err := s.failure(); err != nil {
-		return err
+	if err := s.failTouch.Load(); err != nil {
+		return *err
 	}
 	return s.MemoryKeys.Touch(ctx, id, at)
 }
 
 func TestAPIKey(t *testing.T) {
-	store, clock := &auth.MemoryKeys{}, &clock{}
+	store, clock := &countingKeys{}, &clock{}
 	clock.Advance(1_790_000_000 * time.Second)
 	key := createKey(t, store, clock.Now())
 	a := newAuthenticator(t, auth.Options{Keys: store, Clock: clock.Now})
@@ -146,6 +139,15 @@ func TestAPIKey(t *testing.T) {
 			wantRefused(t, a, bearer(bad), auth.CodeAPIKeyInvalid)
 		})
 	}
+	t.Run("malformed ones never reach the store", func(t *testing.T) {
+		before := store.lookups.Load()
+		for _, bad := range []string{"aaaaaaa' or '1'='", "AAAAAAAAAAAAAAAA", "aaaaaaaaaaaaaaa1", "aaaaaaaaaaaaaaa\x00", "aaaaaaaaaaaaaa\xc3\xbc"} {
+			wantRefused(t, a, bearer("sym_"+bad+key[len("sym_")+16:]), auth.CodeAPIKeyInvalid)
+		}
+		if n := store.lookups.Load() - before; n != 0 {
+			t.Errorf("the store was asked %d times", n)
+		}
+	})
 	t.Run("truncated", func(t *testing.T) {
 		for i := len("sym_"); i < len(key); i++ {
 			wantRefused(t, a, bearer(key[:i]), auth.CodeAPIKeyInvalid)
@@ -272,19 +274,19 @@ func TestAPIKey_store_out_of_order(t *testing.T) {
 	a := newAuthenticator(t, auth.Options{Keys: store, Clock: clock.Now})
 	wantPrincipal(t, a, bearer(key))
 	down := errors.New("disk on fire")
-	store.fail.Store(&down)
+	store.failLookup.Store(&down)
 	wantPrincipal(t, a, bearer(key))
 	clock.Advance(auth.KeyCacheTTL)
 	wantRefused(t, a, bearer(key), auth.CodeAuthUnavailable)
 	if _, err := a.Authenticate(bearer(key)); !errors.Is(err, down) {
 		t.Errorf("got %v, want it to wrap the store's error", err)
 	}
-	store.fail.Store(nil)
+	store.failLookup.Store(nil)
 	wantPrincipal(t, a, bearer(key))
 }
 
 func TestAPIKey_caller_who_leaves_does_not_fail_the_others(t *testing.T) {
-	store := &auth.MemoryKeys{}
+	store := &countingKeys{}
 	key := createKey(t, store, time.Now())
 	a := newAuthenticator(t, auth.Options{Keys: store})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -357,45 +359,39 @@ func TestAPIKey_last_use(t *testing.T) {
 		if got := lastUse(rare); got != 302*time.Second {
 			t.Errorf("last use after Close: %s, want 302s", got)
 		}
+
+		<-time.After(auth.TouchInterval)
+		written := store.touches.Load()
+		wantPrincipal(t, a, bearer(rare))
+		wantTouches(written) // nothing runs in the background any more
 	})
 }
 
 func TestAPIKey_last_use_survives_a_failing_store(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		store := &countingKeys{}
-		key, gone := createKey(t, store, time.Now()), createKey(t, store, time.Now())
+		store, full := &countingKeys{}, errors.New("disk full")
+		key := createKey(t, store, time.Now())
 		a := newAuthenticator(t, auth.Options{Keys: store, Logger: logTo(&log)})
-		wantPrincipal(t, a, bearer(key))
-		wantPrincipal(t, a, bearer(gone))
+		store.failTouch.Store(&full)
+		for range 90 { // writes at 0 and 60 s
+			wantPrincipal(t, a, bearer(key))
+			<-time.After(time.Second)
+		}
 		synctest.Wait()
-		full := errors.New("disk full")
-
-		<-time.After(auth.TouchInterval)
-		wantPrincipal(t, a, bearer(key)) // asks the store, so that it may fail now
-		synctest.Wait()
-		<-time.After(time.Second)
-		wantPrincipal(t, a, bearer(key))
-		store.fail.Store(&full)
-		before := store.touches.Load()
-		err := a.Flush(t.Context())
-		if !errors.Is(err, full) || !strings.Contains(err.Error(), keyID(key)) {
+		if got, logged := store.touches.Load(), strings.Count(log.String(), "disk full"); got != 2 || logged != 2 {
+			t.Errorf("a failing store was written to %d times and logged %d times, want twice", got, logged)
+		}
+		if err := a.Flush(t.Context()); !errors.Is(err, full) || !strings.Contains(err.Error(), keyID(key)) {
 			t.Errorf("Flush: got %v, want it to name the key and wrap the store's error", err)
 		}
-		for range 10 {
-			wantPrincipal(t, a, bearer(key))
-		}
-		synctest.Wait()
-		if got := store.touches.Load() - before; got != 1 {
-			t.Errorf("a failing store was written to %d times, want once", got)
-		}
-		store.fail.Store(nil)
+		store.failTouch.Store(nil)
 		if err := a.Flush(t.Context()); err != nil {
 			t.Errorf("Flush once the store works: %v", err)
 		}
 		got, err := store.MemoryKeys.Lookup(t.Context(), keyID(key))
-		if err != nil || !got.LastUsedAt.Equal(time.Now()) {
-			t.Errorf("last use %s (%v), want %s", got.LastUsedAt, err, time.Now())
+		if want := time.Now().Add(-time.Second); err != nil || !got.LastUsedAt.Equal(want) {
+			t.Errorf("last use %s (%v), want %s", got.LastUsedAt, err, want)
 		}
 	})
 }

@@ -175,8 +175,8 @@ func parseJWK(raw json.RawMessage) (keyID, any, error) {
 		return keyID{}, nil, errors.New("it is neither RSA nor EC on P-256")
 	}
 	switch {
-	case m.KID == "" || len(m.KID) > maxKeyIDBytes:
-		return keyID{}, nil, errors.New("its kid is missing or too long")
+	case m.KID == "":
+		return keyID{}, nil, errors.New("it has no kid")
 	case m.D+m.P+m.Q+m.DP+m.DQ+m.QI+m.K != "" || len(m.OTH) > 0:
 		return keyID{}, nil, errors.New("it holds private parts")
 	case m.ALG != "" && string(m.ALG) != id.alg:

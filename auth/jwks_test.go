@@ -3,6 +3,8 @@ package auth_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -262,6 +264,32 @@ func TestJWKS_that_hangs(t *testing.T) {
 			}
 		})
 	})
+	t.Run("Close waits for a fetch that can't be ended", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newBubbleProject(t)
+			release := make(chan struct{})
+			p.Client.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+				<-release
+				return nil, errors.New("released")
+			})
+			a := p.authenticator(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			wantRefused(t, a, bearer(p.rs256()).WithContext(ctx), auth.CodeAuthUnavailable)
+			closed := make(chan error, 1)
+			go func() { closed <- a.Close(t.Context()) }()
+			synctest.Wait()
+			select {
+			case err := <-closed:
+				t.Errorf("Close returned %v before the fetch had ended", err)
+			default:
+			}
+			close(release)
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+		})
+	})
 	t.Run("Close ends the fetch", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newBubbleProject(t)
@@ -283,13 +311,27 @@ func TestJWKS_that_hangs(t *testing.T) {
 	})
 }
 
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestJWKS_answers_that_are_none(t *testing.T) {
 	p, clock := newProject(t)
 	elsewhere, _ := newProject(t)
+	text, err := json.Marshal(map[string]any{"keys": []jwk{jwkOf("rsa", rsaKey())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := string(text)
 	for name, handler := range map[string]http.HandlerFunc{
 		"status 500": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
-		"status 404": http.NotFound,
-		"status 204": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"status 202 with keys": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			reply(keys)(w, r)
+		},
+		"keys with a huge tail": reply(keys + strings.Repeat(" ", 1<<20)),
+		"status 404":            http.NotFound,
+		"status 204":            func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) },
 		"a redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusFound)
 		},
@@ -381,7 +423,8 @@ func TestJWKS_that_lies(t *testing.T) {
 	t.Run("a bad key does not spoil the good ones, and is logged once", func(t *testing.T) {
 		var log bytes.Buffer
 		p, clock := newProject(t)
-		p.setKeys(oct.with("kid", "oct"), jwk{"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "AQAB"}, jwk{"kty": 7}, rsa, ec)
+		p.setKeys(oct.with("kid", "oct"), jwk{"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "AQAB"}, jwk{"kty": 7},
+			rsa.with("n", b64(bytes.Repeat([]byte{0xff}, 2048))), jwkOf("p384", p384Key()).with("alg", "ES256"), rsa, ec)
 		a := p.authenticator(t, func(o *auth.Options) { o.Logger = logTo(&log) })
 		for range 3 {
 			wantPrincipal(t, a, bearer(p.rs256()))
@@ -391,6 +434,12 @@ func TestJWKS_that_lies(t *testing.T) {
 		p.wantFetches(t, 3)
 		if got := strings.Count(log.String(), "ignored"); got != 1 {
 			t.Errorf("logged %d times, want once:\n%s", got, log.String())
+		}
+		for i, reason := range []string{"is neither RSA nor EC on P-256", "is neither RSA nor EC on P-256", "is not a JWK",
+			"has 16384 bits", "is neither RSA nor EC on P-256"} {
+			if want := fmt.Sprintf("key %d: it %s", i+1, reason); !strings.Contains(log.String(), want) {
+				t.Errorf("the log does not say %q:\n%s", want, log.String())
+			}
 		}
 		if strings.Contains(log.String(), oct["k"].(string)) {
 			t.Errorf("the log holds a key:\n%s", log.String())

@@ -125,9 +125,6 @@ func (k *keyring) load(ctx context.Context, id string) (*keyEntry, error) {
 
 	key, err := k.store.Lookup(ctx, id)
 	if errors.Is(err, ErrKeyNotFound) {
-		k.mu.Lock()
-		delete(k.entries, id)
-		k.mu.Unlock()
 		return nil, errAPIKeyInvalid()
 	}
 	if err != nil {
@@ -215,8 +212,7 @@ func (k *keyring) flush(ctx context.Context, which func(*keyUsage) bool) error {
 	for id, u := range usages {
 		used := u.used.Load()
 		u.tried.Store(k.clock().UnixNano())
-		err := k.store.Touch(ctx, id, time.Unix(0, used).UTC())
-		if err != nil && !errors.Is(err, ErrKeyNotFound) {
+		if err := k.store.Touch(ctx, id, time.Unix(0, used).UTC()); err != nil {
 			errs = append(errs, fmt.Errorf("auth: touch key %s: %w", id, err))
 			continue
 		}

@@ -32,9 +32,6 @@ const (
 	// maxJWKSKeys bounds the keys of one JWKS.
 	maxJWKSKeys = 64
 
-	// maxKeyIDBytes bounds a "kid".
-	maxKeyIDBytes = 256
-
 	// maxSubjectBytes bounds a "sub".
 	maxSubjectBytes = 255
 

@@ -67,6 +67,7 @@ func TestOrigin_of_cookie_callers(t *testing.T) {
 		"Referer is no Origin":            {headers: []string{"Referer", "http://symphony.test/page"}},
 		"a proxy's word is no scheme":     {headers: []string{"Origin", "https://symphony.test", "X-Forwarded-Proto", "https"}},
 		"a proxy's word is no host":       {headers: []string{"Origin", "http://evil.example", "X-Forwarded-Host", "evil.example"}},
+		"no host, browser vouches":        {host: "-", headers: []string{"Origin", "http://evil.example", "Sec-Fetch-Site", "same-origin"}},
 		"host and origin of nobody":       {host: "-", headers: []string{"Origin", "http://"}},
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodPut, http.MethodOptions, "get"} {

@@ -84,22 +84,13 @@ func (c *remote) ask(ctx context.Context, hash tokenHash, token, subject string)
 	return a, nil
 }
 
+// remember keeps an answer. When there are too many all are forgotten, which costs each token one
+// more confirmation.
 func (c *remote) remember(hash tokenHash, a answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.answers) >= maxConfirmations {
-		now := c.clock()
-		for h, old := range c.answers {
-			if !now.Before(old.until) {
-				delete(c.answers, h)
-			}
-		}
-	}
-	for h := range c.answers {
-		if len(c.answers) < maxConfirmations {
-			break
-		}
-		delete(c.answers, h)
+		clear(c.answers)
 	}
 	c.answers[hash] = a
 }

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -136,6 +137,13 @@ func TestRemote_answers_are_remembered(t *testing.T) {
 		clock.Advance(time.Second + auth.ClockLeeway)
 		wantRefused(t, a, bearer(token), auth.CodeTokenExpired)
 	})
+}
+
+func TestRemote_caller_who_leaves_does_not_fail_the_others(t *testing.T) {
+	p, _ := newProject(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantPrincipal(t, p.authenticator(t, remotely), bearer(p.hs256()).WithContext(ctx))
 }
 
 func TestRemote_that_hangs(t *testing.T) {

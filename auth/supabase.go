@@ -251,7 +251,7 @@ func (s *supabase) verify(ctx context.Context, token string, claims jwt.MapClaim
 			return s.secrets, nil
 		}
 		kid, _ := t.Header["kid"].(string)
-		if kid == "" || len(kid) > maxKeyIDBytes {
+		if kid == "" {
 			return nil, errTokenInvalid("The access token names no key (kid).")
 		}
 		return s.jwks.key(ctx, keyID{alg: alg, kid: kid})

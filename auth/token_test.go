@@ -296,8 +296,6 @@ func TestToken_forgeries(t *testing.T) {
 		"RS256 without kid":                 sign(jwt.SigningMethodRS256, rsaKey(), p.claims(), nil),
 		"RS256 with a kid of the wrong type": sign(jwt.SigningMethodRS256, rsaKey(), p.claims(),
 			map[string]any{"kid": []string{"rsa"}}),
-		"RS256 with a kid too long": sign(jwt.SigningMethodRS256, rsaKey(), p.claims(),
-			map[string]any{"kid": strings.Repeat("k", 257)}),
 		"key in the header": sign(jwt.SigningMethodRS256, otherRSAKey(), p.claims(),
 			map[string]any{"kid": "mine", "jwk": jwkOf("mine", otherRSAKey())}),
 		"key URL in the header": sign(jwt.SigningMethodRS256, otherRSAKey(), p.claims(),
