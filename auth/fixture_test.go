@@ -337,8 +337,8 @@ func wantRefused(t *testing.T, a authenticator, r *http.Request, code string) {
 		want = auth.ErrUnauthenticated
 	}
 	for _, kind := range []error{auth.ErrUnauthenticated, auth.ErrForbidden, auth.ErrUnavailable} {
-		if errors.Is(err, kind) != (kind == want) {
-			t.Errorf("errors.Is(%v, %v) is %t", err, kind, errors.Is(err, kind))
+		if got := errors.Is(err, kind); got != errors.Is(want, kind) {
+			t.Errorf("errors.Is(%v, %v) is %t", err, kind, got)
 		}
 	}
 	if !strings.HasSuffix(e.Message, ".") {

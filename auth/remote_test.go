@@ -68,21 +68,23 @@ func TestRemote_answers(t *testing.T) {
 		handler http.HandlerFunc
 		code    string
 	}{
-		"401":                 {status(http.StatusUnauthorized), auth.CodeSessionRevoked},
-		"403":                 {status(http.StatusForbidden), auth.CodeSessionRevoked},
-		"400":                 {status(http.StatusBadRequest), auth.CodeAuthUnavailable},
-		"404":                 {status(http.StatusNotFound), auth.CodeAuthUnavailable},
-		"429":                 {status(http.StatusTooManyRequests), auth.CodeAuthUnavailable},
-		"500":                 {status(http.StatusInternalServerError), auth.CodeAuthUnavailable},
-		"503":                 {status(http.StatusServiceUnavailable), auth.CodeAuthUnavailable},
-		"204":                 {status(http.StatusNoContent), auth.CodeAuthUnavailable},
-		"cut off":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, auth.CodeAuthUnavailable},
-		"a sign-in page":      {reply("<html>"), auth.CodeAuthUnavailable},
-		"an empty object":     {reply("{}"), auth.CodeAuthUnavailable},
-		"an empty body":       {reply(""), auth.CodeAuthUnavailable},
-		"another user":        {reply(`{"id":"somebody-else"}`), auth.CodeAuthUnavailable},
-		"too much of a user":  {reply(`{"id":"` + subject + `","x":"` + strings.Repeat("x", 1<<20) + `"}`), auth.CodeAuthUnavailable},
-		"a redirect to a yes": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+r.URL.Path, 307) }, auth.CodeAuthUnavailable},
+		"401":                {status(http.StatusUnauthorized), auth.CodeSessionRevoked},
+		"403":                {status(http.StatusForbidden), auth.CodeSessionRevoked},
+		"400":                {status(http.StatusBadRequest), auth.CodeAuthUnavailable},
+		"404":                {status(http.StatusNotFound), auth.CodeAuthUnavailable},
+		"429":                {status(http.StatusTooManyRequests), auth.CodeAuthUnavailable},
+		"500":                {status(http.StatusInternalServerError), auth.CodeAuthUnavailable},
+		"503":                {status(http.StatusServiceUnavailable), auth.CodeAuthUnavailable},
+		"204":                {status(http.StatusNoContent), auth.CodeAuthUnavailable},
+		"cut off":            {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, auth.CodeAuthUnavailable},
+		"a sign-in page":     {reply("<html>"), auth.CodeAuthUnavailable},
+		"an empty object":    {reply("{}"), auth.CodeAuthUnavailable},
+		"an empty body":      {reply(""), auth.CodeAuthUnavailable},
+		"another user":       {reply(`{"id":"somebody-else"}`), auth.CodeAuthUnavailable},
+		"too much of a user": {reply(`{"id":"` + subject + `","x":"` + strings.Repeat("x", 1<<20) + `"}`), auth.CodeAuthUnavailable},
+		"a redirect to a yes": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+		}, auth.CodeAuthUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := newProject(t)
