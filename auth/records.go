@@ -29,6 +29,16 @@ type RecordKeys struct {
 
 var _ KeyStore = (*RecordKeys)(nil)
 
+// storedKey is the form of a key's record, apart from Key so that no change of that type touches what is stored.
+type storedKey struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Hash      []byte    `json:"hash"`
+	Scopes    ScopeSet  `json:"scopes"`
+	CreatedAt time.Time `json:"createdAt"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
 // NewRecordKeys returns the KeyStore of a storage.
 func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKeys{records: records} }
 
@@ -40,16 +50,16 @@ func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
 	case !errors.Is(err, symphony.ErrNotFound):
 		return fmt.Errorf("auth: create key %s: %w", key.ID, err)
 	}
-	key.LastUsedAt, key.RevokedAt = time.Time{}, time.Time{}
-	return r.put(ctx, recordKey, key.ID, key)
+	return r.put(ctx, recordKey, key.ID, storedKey{key.ID, key.Name, key.Hash, key.Scopes, key.CreatedAt, key.ExpiresAt})
 }
 
 // Lookup implements KeyStore.
 func (r *RecordKeys) Lookup(ctx context.Context, id string) (Key, error) {
-	var key Key
-	if err := r.get(ctx, recordKey, id, &key); err != nil {
+	var stored storedKey
+	if err := r.get(ctx, recordKey, id, &stored); err != nil {
 		return Key{}, err
 	}
+	key := Key{ID: stored.ID, Name: stored.Name, Hash: stored.Hash, Scopes: stored.Scopes, CreatedAt: stored.CreatedAt, ExpiresAt: stored.ExpiresAt}
 	for kind, at := range map[string]*time.Time{recordUsed: &key.LastUsedAt, recordRevoked: &key.RevokedAt} {
 		if err := r.get(ctx, kind, id, at); err != nil && !errors.Is(err, ErrKeyNotFound) {
 			return Key{}, err
