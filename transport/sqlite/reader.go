@@ -27,12 +27,10 @@ func newReader(conn *sqlite.Conn) *reader { return &reader{conn: conn, types: ma
 // read runs f with a reader, and takes care that a query ends with ctx.
 func (s *store) read(ctx context.Context, doing string, f func(*reader) error) error {
 	select {
-	case <-s.closing:
-		return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
-	default:
-	}
-	select {
-	case r := <-s.readers:
+	case r, ok := <-s.readers:
+		if !ok {
+			return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
+		}
 		defer func() { s.readers <- r }()
 		r.conn.SetInterrupt(ctx.Done())
 		defer r.conn.SetInterrupt(nil)

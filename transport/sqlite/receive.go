@@ -254,7 +254,10 @@ func (s *stream) remove(w *writer) error {
 
 // bodies reads the claimed messages, in the order of the claim.
 func (s *store) bodies(c *claimOp) ([]symphony.Delivery, error) {
-	r := <-s.readers
+	r, ok := <-s.readers
+	if !ok {
+		return nil, fmt.Errorf("sqlite: %w", symphony.ErrClosed)
+	}
 	defer func() { s.readers <- r }()
 	out := make([]symphony.Delivery, len(c.items))
 	claimed := fromMicros(c.now)

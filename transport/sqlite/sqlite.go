@@ -60,7 +60,8 @@ type store struct {
 	lock      *fileLock
 
 	ops     groupcommit.Queue[*op]
-	readers chan *reader
+	readers chan *reader // closed when the store is
+	opened  int          // readers there are
 	waiters waiters
 	checker checkpointer
 
@@ -166,6 +167,7 @@ func (s *store) start(ctx context.Context) error {
 			return errors.Join(err, w.conn.Close())
 		}
 		s.readers <- newReader(conn)
+		s.opened++
 	}
 	checkpoints, err := s.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, readerCacheKiB)
 	if err != nil {
@@ -236,10 +238,11 @@ func (s *store) Close() error {
 // release gives up readers and lock.
 func (s *store) release() error {
 	var errs []error
-	for range len(s.readers) {
-		r := <-s.readers
+	for range s.opened {
+		r := <-s.readers // waits for a reader that is in use
 		errs = append(errs, r.conn.Close())
 	}
+	close(s.readers)
 	errs = append(errs, s.lock.release())
 	return errors.Join(errs...)
 }

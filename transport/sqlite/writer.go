@@ -82,7 +82,9 @@ func (w *writer) commitGroup(ops []*op) {
 	err := w.transact(ops)
 	if err != nil && len(ops) > 1 {
 		for _, o := range ops {
-			o.err = w.transact([]*op{o})
+			if err := w.transact([]*op{o}); err != nil {
+				o.err = err
+			}
 		}
 	} else if err != nil {
 		ops[0].err = err
