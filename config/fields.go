@@ -1,0 +1,203 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+)
+
+// fields is the table of everything that can be set once. The sections that repeat have tables of their own below.
+func fields(c *Config) []*field {
+	table := []*field{
+		{key: "env", value: choice{&c.Env, []string{Production, Development}}, def: Production,
+			doc: "In development the answer to a server fault (500) tells its cause."},
+		{key: "default_transport", value: text{p: &c.DefaultTransport, about: "a transport's name", optional: true, check: symphony.ValidateName},
+			doc: "The transport of types without a route. If not set: `default` if there is one, else the first."},
+
+		{key: "server.addr", value: text{p: &c.Server.Addr, about: "HOST:PORT", check: checkAddr}, def: "127.0.0.1:8080",
+			doc: "Where the HTTP API listens. Other machines reach it on 0.0.0.0, which is refused until Supabase or an API key made by `symphony keys create` is there to authenticate them. Port 0 takes a free one."},
+		{key: "server.tls.cert", value: text{p: &c.Server.TLSCert, about: "path", optional: true},
+			doc: "File with the certificate and its chain, in PEM. With it the server speaks HTTPS."},
+		{key: "server.tls.key", value: text{p: &c.Server.TLSKey, about: "path", optional: true},
+			doc: "File with the certificate's key, in PEM."},
+		{key: "server.cors_origins", value: list{p: &c.Server.CORSOrigins, about: "a list of origins", check: checkOrigin},
+			doc: "Origins whose pages may call the API, like https://app.example.com. None: browsers keep other origins out."},
+		{key: "server.max_body_bytes", value: size{&c.Server.MaxBodyBytes, 1 << 10, 1 << 30}, def: "1MiB",
+			doc: "The largest request body."},
+		{key: "server.access_log", value: boolean{&c.Server.AccessLog}, def: "true",
+			doc: "Log each request."},
+
+		{key: "database.path", value: text{p: &c.Database.Path, about: "path", check: checkPath}, def: "symphony.db", env: "SYMPHONY_DATABASE",
+			doc: "The SQLite file of all transports of kind sqlite, and of the API keys. It is created if there is none."},
+		{key: "database.retention", value: duration{p: &c.Database.Retention}, def: formatDuration(symphony.DefaultRetention),
+			doc: "How long completed messages are kept. 0s deletes them at once."},
+
+		{key: "auth.remote", value: boolean{&c.Auth.Remote}, def: "false",
+			doc: "Confirm each Supabase token with the project, so that an ended session is refused at once."},
+		{key: "auth.remote_cache", value: duration{p: &c.Auth.RemoteCache, min: time.Second, max: 10 * time.Minute}, def: formatDuration(auth.DefaultRemoteCacheTTL),
+			doc: "How long a confirmation is remembered."},
+		{key: "auth.allow_anonymous", value: boolean{&c.Auth.AllowAnonymous}, def: "false",
+			doc: "Admit users of Supabase's anonymous sign-ins."},
+		{key: "auth.allow_service_role", value: boolean{&c.Auth.AllowServiceRole}, def: "false",
+			doc: "Admit the project's service_role key, as an administrator."},
+		{key: "auth.default_scopes", value: scopes{&c.Auth.DefaultScopes}, def: auth.DefaultScopes.String(),
+			doc: "What Supabase users may do unless their app_metadata.symphony_role says otherwise."},
+		{key: "auth.allowed_origins", value: list{p: &c.Auth.AllowedOrigins, about: "a list of origins", check: checkOrigin},
+			doc: "Origins, besides the server's own, whose pages may act with the user's cookies."},
+
+		{key: "supabase.url", value: text{p: &c.Supabase.URL, about: "URL", optional: true, check: checkSupabaseURL},
+			doc: "The project whose users may call, like https://abcd.supabase.co."},
+	}
+	table = append(table, withFile(&field{key: "supabase.jwt_secret", value: secrets{p: &c.Supabase.JWTSecrets, check: checkJWTSecret},
+		doc: "The project's JWT secret, for tokens signed with HS256. Several are tried in turn, for rotation."})...)
+	table = append(table,
+		&field{key: "supabase.jwt_issuer", value: nullable{&c.Supabase.JWTIssuer, "text"},
+			doc: "The issuer that tokens must name. If not set: `<supabase.url>/auth/v1`. Set to nothing: not checked, for self-hosted servers whose tokens carry none."},
+		&field{key: "supabase.anon_key", value: text{p: &c.Supabase.AnonKey, about: "text", optional: true},
+			doc: "The project's public key, sent along with requests to it; hosted projects ask for it."},
+	)
+	table = append(table, withFile(&field{key: "cron.secret", value: secrets{p: &c.Cron.Secrets, check: checkCronSecret}, env: "CRON_SECRET",
+		doc: "Who knows it may call the cron routes. Without one they are closed."})...)
+	table = append(table, workerFields(&c.Worker)...)
+	for _, f := range retryFields(&c.Retry) {
+		f.key = "retry." + f.key
+		table = append(table, f)
+	}
+	table = append(table,
+		&field{key: "limits.max_message_bytes", value: size{&c.Limits.MaxMessageBytes, 1, 1 << 30}, def: fmt.Sprint(formatSize(symphony.DefaultMaxMessageBytes)),
+			doc: "The most that payload and metadata of a message may have together."},
+		&field{key: "limits.idempotency_window", value: duration{p: &c.Limits.IdempotencyWindow, min: time.Second}, def: formatDuration(symphony.DefaultIdempotencyWindow),
+			doc: "How long an idempotency key answers with its first message."},
+
+		&field{key: "log.level", value: choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}, def: "info",
+			doc: "The least important lines to log."},
+		&field{key: "log.format", value: choice{&c.Log.Format, []string{"text", "json"}}, def: "text",
+			doc: "The form of the log, on standard error."},
+
+		&field{key: "client.server", value: text{p: &c.Client.Server, about: "URL", optional: true, check: checkURL}, env: "SYMPHONY_SERVER",
+			doc: "Have dispatch, consume, status, failed and keys work on this server instead of the local database."},
+	)
+	return append(table, withFile(&field{key: "client.api_key", value: secrets{p: &c.Client.apiKey, one: true}, env: "SYMPHONY_API_KEY",
+		doc: "The API key for that server."})...)
+}
+
+func retryFields(r *Retry) []*field {
+	return []*field{
+		{key: "max_retries", value: number{&r.MaxRetries, 0, 1000}, def: strconv.Itoa(symphony.DefaultMaxRetries),
+			doc: "Attempts that may follow the first. 0: none."},
+		{key: "initial_delay", value: duration{p: &r.InitialDelay, min: time.Millisecond, max: symphony.MaxRetryDelay}, def: formatDuration(symphony.DefaultInitialDelay),
+			doc: "The wait before the first retry."},
+		{key: "multiplier", value: decimal{&r.Multiplier, 1, 100}, def: fmt.Sprint(symphony.DefaultMultiplier),
+			doc: "How much longer each wait is than the one before."},
+		{key: "max_delay", value: duration{p: &r.MaxDelay, min: time.Millisecond, max: symphony.MaxRetryDelay}, def: formatDuration(symphony.DefaultMaxDelay),
+			doc: "The longest wait."},
+		{key: "jitter", value: decimal{&r.Jitter, 0, 1}, def: fmt.Sprint(symphony.DefaultJitter),
+			doc: "Spreads each wait by up to this fraction to both sides."},
+	}
+}
+
+func transportFields(t *Transport) []*field {
+	table := []*field{
+		{key: "kind", value: choice{&t.Kind, []string{SQLite, Memory, Sync}}, def: SQLite,
+			doc: "`sqlite` is durable; `memory` forgets at exit; `sync` runs the handlers during the dispatch."},
+		{key: "queue", value: text{p: &t.Queue, about: "name", check: symphony.ValidateName}, def: symphony.DefaultQueue,
+			doc: "The queue of messages that name none."},
+		{key: "priority", value: number{&t.Priority, symphony.MinPriority, symphony.MaxPriority}, def: strconv.Itoa(symphony.DefaultPriority),
+			doc: "The priority of messages that have none; 10 goes first."},
+	}
+	return append(table, overridingRetry(&t.Retry)...)
+}
+
+// overridingRetry is a retry section whose settings come from the section retry where they are not set.
+func overridingRetry(r *Retry) []*field {
+	table := retryFields(r)
+	for _, f := range table {
+		f.key = "retry." + f.key
+		f.def = ""
+	}
+	return table
+}
+
+func handlerFields(h *Handler, http *HTTPHandler, command *CommandHandler, retry *Retry) []*field {
+	table := []*field{
+		{key: "name", value: text{p: &h.Name, about: "text", check: checkHandlerName},
+			doc: "Tells several handlers of one type apart; keep it the same across releases. If not set: its place, from 1."},
+		{key: "timeout", value: duration{p: &h.Timeout, min: time.Millisecond},
+			doc: "Ends the handler. If not set: `worker.handler_timeout`."},
+	}
+	table = append(table, httpFields(http)...)
+	table = append(table, commandFields(command)...)
+	return append(table, overridingRetry(retry)...)
+}
+
+func checkHandlerName(s string) error {
+	if len(s) > symphony.MaxNameLength {
+		return fmt.Errorf("must have at most %d bytes", symphony.MaxNameLength)
+	}
+	return nil
+}
+
+func checkAddr(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("must be HOST:PORT, like 127.0.0.1:8080, is %q", s)
+	}
+	return nil
+}
+
+func checkPath(s string) error {
+	scheme, _, isURL := strings.Cut(s, "://")
+	switch {
+	case !isURL:
+		return nil
+	case strings.HasPrefix(scheme, "postgres"):
+		return errors.New(noPostgres)
+	}
+	return fmt.Errorf("must be the path of a SQLite file, is a URL of scheme %q", scheme)
+}
+
+const noPostgres = "this release has no PostgreSQL transport; name the path of a SQLite file (database.path, SYMPHONY_DATABASE, --database)"
+
+// reserved are keys that have no meaning yet, and what to say to who sets them.
+var reserved = map[string]string{"database.url": noPostgres}
+
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("must be a URL like https://queue.example.com")
+	}
+	return nil
+}
+
+// The checks below ask package auth, which owns the rules.
+
+func checkOrigin(s string) error {
+	_, err := auth.New(auth.Options{Keys: &auth.MemoryKeys{}, AllowedOrigins: []string{s}})
+	return err
+}
+
+func checkSupabaseURL(s string) error {
+	_, err := auth.New(auth.Options{Supabase: auth.Supabase{URL: s}})
+	return err
+}
+
+func checkJWTSecret(s string) error {
+	var unchecked string
+	_, err := auth.New(auth.Options{Supabase: auth.Supabase{JWTSecrets: []string{s}, Issuer: &unchecked}})
+	return err
+}
+
+func checkCronSecret(s string) error {
+	_, err := auth.NewCron(s)
+	return err
+}

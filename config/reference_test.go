@@ -1,0 +1,145 @@
+package config
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+//go:generate go test . -run TestReference -update
+
+var update = flag.Bool("update", false, "write golden files")
+
+//go:embed example.yaml
+var example string
+
+const referenceFile = "../docs/configuration.md"
+
+// TestReference fails when docs/configuration.md does not say what the table says. With -update it writes it.
+func TestReference(t *testing.T) {
+	got := reference()
+	if *update {
+		if err := os.WriteFile(referenceFile, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s is stale; run make docs (-file +table):\n%s", referenceFile, diff)
+	}
+}
+
+func TestExampleIsValid(t *testing.T) {
+	t.Chdir("testdata")
+	c, err := Load(Sources{File: "../example.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Handlers) != 3 || len(c.Transports) != 2 || len(c.Routes) != 2 {
+		t.Errorf("the example has %d handlers, %d transports and %d routes", len(c.Handlers), len(c.Transports), len(c.Routes))
+	}
+}
+
+const referenceTop = `# Configuration
+
+<!-- Generated from config/fields.go by "make docs". Do not edit. -->
+
+Settings come from four places, each overriding the ones before:
+
+1. defaults,
+2. a file: what ` + "`--config`" + ` or ` + "`SYMPHONY_CONFIG`" + ` names, else ` + "`symphony.yaml`" + ` in the working directory if there is one,
+3. environment variables,
+4. flags of the command.
+
+Nothing is guessed. An unknown key or ` + "`SYMPHONY_`" + ` variable, a value that does not parse and a value out of range stop the
+start, all of them listed at once with their line, variable or flag. ` + "`symphony config check`" + ` looks for them without starting
+anything; ` + "`symphony config show`" + ` shows what is in force and where each value comes from, with secrets masked.
+
+- A variable is the key in upper case after ` + "`SYMPHONY_`" + `, with ` + "`_`" + ` for each dot: ` + "`log.level`" + ` is ` + "`SYMPHONY_LOG_LEVEL`" + `. The
+  tables name it; a few have customary names instead.
+- Durations have a unit, like ` + "`30s`" + `, ` + "`5m`" + ` or ` + "`1h30m`" + `. Two variables are whole milliseconds instead, as their table says.
+- Sizes are bytes, or have a unit: ` + "`512KiB`" + `, ` + "`2MiB`" + `, ` + "`1GiB`" + `.
+- Lists are YAML lists in the file, and separated by commas in variables.
+- Every secret can be read from a file instead: the key with ` + "`_file`" + `, the variable with ` + "`_FILE`" + `. Setting both in one place
+  is a mistake. Blank lines and spaces around a secret do not count.
+- Relative paths start at the working directory.
+- Setting a variable to nothing is a mistake, except where nothing is a valid value (texts without a default, lists, secrets).
+- Variables that Kubernetes makes for a service called symphony (` + "`SYMPHONY_SERVICE_HOST`" + `, ` + "`SYMPHONY_PORT`" + `, …) are not looked at.
+- YAML anchors and aliases work; merge keys (` + "`<<`" + `) do not.
+
+## Example
+
+` + "```yaml\n"
+
+func reference() string {
+	var b strings.Builder
+	b.WriteString(referenceTop + example + "```\n")
+	c := &Config{}
+	section := "none yet"
+	for _, f := range fields(c) {
+		name, _, nested := strings.Cut(f.key, ".")
+		if !nested {
+			name = ""
+		}
+		if name != section {
+			section = name
+			heading(&b, section)
+		}
+		row(&b, f, true)
+	}
+	repeated := func(title, text string, table []*field) {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n", title, text)
+		for _, f := range table {
+			row(&b, f, false)
+		}
+	}
+	repeated("transports", transportsText, transportFields(&Transport{}))
+	fmt.Fprintf(&b, "\n## routes\n\n%s\n", routesText)
+	repeated("handlers", handlersText, handlerFields(&Handler{}, &HTTPHandler{}, &CommandHandler{}, &Retry{}))
+	return b.String()
+}
+
+const (
+	transportsText = "A mapping of names to their settings, of which all may be left out (`email:`). All of kind sqlite share the one database.\n" +
+		"Without this section there is one, `default`. `SYMPHONY_TRANSPORTS=default,email` says which there are, in place of the\n" +
+		"file; those that the file describes keep their settings. These keys have no variables."
+	routesText = "A mapping of patterns to one transport or a list of them. A pattern is an exact type, `Prefix.*` or `*` (in quotes); the most\n" +
+		"specific one counts. Several transports get a message each; they must be of one kind. Types without a route go to\n" +
+		"`default_transport`."
+	handlersText = "A mapping of patterns, as for routes, to one handler or a list of several. Each has either `http` or `command`. All handlers of\n" +
+		"the most specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +
+		"`no_handler`. Without this section `symphony serve` handles the types `demo.*` itself, to try things out. These keys have no\n" +
+		"variables. What `retry` leaves out is taken from the section `retry` above."
+)
+
+func heading(b *strings.Builder, section string) {
+	title := section
+	if section == "" {
+		title = "General"
+	}
+	fmt.Fprintf(b, "\n## %s\n\n| key | variable | value | default | meaning |\n| --- | --- | --- | --- | --- |\n", title)
+}
+
+func row(b *strings.Builder, f *field, withVariable bool) {
+	def := "–"
+	if f.def != "" {
+		def = "`" + f.def + "`"
+	}
+	values := f.value.describe()
+	variable := ""
+	if withVariable {
+		variable = " `" + f.variable() + "` |"
+		if d, ok := f.value.(duration); ok && d.millis {
+			values += fmt.Sprintf("; in the variable milliseconds, %d to %d", d.min.Milliseconds(), d.max.Milliseconds())
+		}
+	}
+	fmt.Fprintf(b, "| `%s` |%s %s | %s | %s |\n", f.key, variable, values, def, strings.ReplaceAll(f.doc, "|", `\|`))
+}

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"math"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Continuous configures the workers that run all the time, in serve and worker.
+type Continuous struct {
+	Transports  []string // none: all that can be received from
+	Queues      []string // none: all
+	Concurrency int      // 0: by the number of CPUs
+}
+
+func workerFields(w *Worker) []*field {
+	return []*field{
+		{key: "worker.continuous.transports", value: list{p: &w.Continuous.Transports, about: "a list of names", check: symphony.ValidateName},
+			doc: "The transports that serve and worker work on. None: all."},
+		{key: "worker.continuous.queues", value: list{p: &w.Continuous.Queues, about: "a list of names", check: symphony.ValidateName},
+			doc: "The queues that they work on. None: all."},
+		{key: "worker.continuous.concurrency", value: number{&w.Continuous.Concurrency, 1, 10_000},
+			doc: "How many handlers run at the same time, for each transport."},
+		{key: "worker.lease", value: duration{p: &w.Lease, min: symphony.MinLease, max: symphony.MaxLease}, def: formatDuration(symphony.DefaultLease),
+			doc: "How long a message belongs to its worker without a heartbeat. A worker that dies holds its messages up for so long."},
+		{key: "worker.handler_timeout", value: duration{p: &w.HandlerTimeout, min: time.Millisecond}, def: "5m",
+			doc: "Ends a handler that takes longer, as a failed attempt."},
+		{key: "worker.grace", value: duration{p: &w.Grace}, def: "30s",
+			doc: "How long running handlers may take to finish when the worker stops. Then they are interrupted and their messages given back."},
+
+		// The contract names these variables and gives their defaults and units.
+		{key: "worker.batch_size", value: number{&w.BatchSize, 1, 100}, def: "10",
+			doc: "Cron route: messages claimed at once."},
+		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, 20}, def: "5",
+			doc: "Cron route: handlers that run at the same time."},
+		{key: "worker.poll_interval", value: duration{p: &w.PollInterval, min: time.Millisecond, max: time.Minute, millis: true}, def: "1s",
+			doc: "Cron route: how often to look for messages unasked; a dispatch wakes workers at once."},
+		{key: "worker.message_limit", value: number{p: &w.MessageLimit, min: 1},
+			doc: "Cron route: stop after so many messages."},
+		{key: "worker.time_limit", value: duration{p: &w.TimeLimit, min: time.Second, max: 55 * time.Second, millis: true}, def: "50s",
+			doc: "Cron route: stop claiming after this time."},
+		{key: "worker.memory_limit", value: size{&w.MemoryLimit, 1, math.MaxInt64},
+			doc: "Cron route: stop when the process uses more memory."},
+		{key: "worker.failure_limit", value: number{p: &w.FailureLimit, min: 1},
+			doc: "Cron route: stop after so many failed attempts."},
+	}
+}
