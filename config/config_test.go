@@ -120,7 +120,7 @@ func TestFileMistakes(t *testing.T) {
 			`symphony.yaml:4:3: server.tls.tls: unknown key; there are cert, key`,
 		}},
 		{"several documents", "env: production\n---\nenv: production\n", []string{
-			`symphony.yaml:3:4: a configuration is one YAML document`,
+			`symphony.yaml:3:1: a configuration is one YAML document`,
 		}},
 		{"transports and routes", "default_transport: emial\ntransports: {email: , \"b d\": }\nroutes:\n  A.*: emai\n  A*: email\n  B: []\n  C: [email, email]\n", []string{
 			`symphony.yaml:1:20: default_transport: unknown transport "emial"; did you mean email? (there are email)`,
@@ -133,14 +133,35 @@ func TestFileMistakes(t *testing.T) {
 		{"a route over two storages", "transports: {a: , b: {kind: memory}}\nroutes: {X: [a, b]}\n", []string{
 			`symphony.yaml:2:13: routes.X: names transports of several kinds; they must be of one, so that a message is stored for all of them or for none`,
 		}},
-		{"handlers", "handlers:\n  A: {timeout: 1s}\n  B:\n    - command: {run: [x]}\n      retry: {max_retries: 1}\n    - http: {url: 'http://x.test'}\n      name: '1'\n      retry: {max_retries: 2}\n  C: {http: {headers: {a: b}}, comand: {}}\n  D: {command: {run: x, retry_exit_codes: [0, 75]}}\n", []string{
-			`symphony.yaml:2:3: handlers.A: needs either http or command`,
-			`symphony.yaml:6:11: handlers.B[1]: another handler of this type has a retry section; a message has one policy`,
-			`symphony.yaml:6:11: handlers.B[1]: another handler of this type is named "1"`,
-			`symphony.yaml:9:3: handlers.C: needs http.url`,
-			`symphony.yaml:9:32: handlers.C.comand: unknown key; did you mean command?`,
-			`symphony.yaml:10:22: handlers.D.command.run: must be a list, is a single value`,
-			`symphony.yaml:10:43: handlers.D.command.retry_exit_codes: must be a whole number from 1 to 255, is "0"`,
+		{"handlers", `handlers:
+- {type: A, timeout: 1s}
+- type: B
+  command: {run: [x]}
+  retry: {max_retries: 1}
+- type: B
+  http: {url: 'http://x.test'}
+  name: '1'
+  retry: {max_retries: 2}
+- {type: C, http: {headers: {a: b}}, comand: {}}
+- {command: {run: x, retry_exit_codes: [0, 75]}}
+- type: "*x"
+  command: {run: [x]}
+-
+`, []string{
+			`symphony.yaml:2:3: handlers[0]: needs either http or command`,
+			`symphony.yaml:6:3: handlers[2]: another handler of this type has a retry section; a message has one policy`,
+			`symphony.yaml:6:3: handlers[2]: another handler of this type is named "1"`,
+			`symphony.yaml:10:3: handlers[3]: needs http.url`,
+			`symphony.yaml:10:38: handlers[3].comand: unknown key; did you mean command?`,
+			`symphony.yaml:11:3: handlers[4]: needs a type`,
+			`symphony.yaml:11:19: handlers[4].command.run: must be a list, is a single value`,
+			`symphony.yaml:11:40: handlers[4].command.retry_exit_codes: must be a whole number from 1 to 255, is "0"`,
+			`symphony.yaml:12:9: handlers[5].type: pattern "*x": "*" may stand alone or end a pattern as ".*"`,
+			`symphony.yaml:14:3: handlers[6]: needs a type`,
+			`symphony.yaml:14:3: handlers[6]: needs either http or command`,
+		}},
+		{"handlers that are no list", "handlers: {A: {}}\n", []string{
+			`symphony.yaml:1:1: handlers: must be a list of handlers, each with its type`,
 		}},
 		{"half a certificate", "server:\n  tls:\n    key: k.pem\n", []string{
 			`symphony.yaml:3:10: server.tls.key: needs server.tls.cert as well`,
@@ -277,7 +298,7 @@ func TestTransportsVariableDecidesWhichThereAre(t *testing.T) {
 }
 
 func TestRetryIsInherited(t *testing.T) {
-	write(t, "retry: {max_retries: 7, jitter: 0}\ntransports: {a: {retry: {max_delay: 1m}}}\nhandlers: {X: {command: {run: [x]}, retry: {max_retries: 0}}}\n")
+	write(t, "retry: {max_retries: 7, jitter: 0}\ntransports: {a: {retry: {max_delay: 1m}}}\nhandlers: [{type: X, command: {run: [x]}, retry: {max_retries: 0}}]\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_RETRY_INITIAL_DELAY=2s"}})
 	if diff := cmp.Diff(Retry{7, 2 * time.Second, 2, time.Minute, 0}, c.Transports[0].Retry); diff != "" {
 		t.Errorf("transport (-want +got):\n%s", diff)
@@ -316,7 +337,7 @@ func TestShownConfigurationIsAConfiguration(t *testing.T) {
 }
 
 func TestShownSecretsAreMasked(t *testing.T) {
-	write(t, "handlers: {X: {http: {url: 'http://x.test', headers: {Authorization: hunter2}, secrets: [hunter2]}}, Y: {command: {run: [x], env: {TOKEN: hunter2}}}}\ncron: {secret: hunter2}\n")
+	write(t, "handlers: [{type: X, http: {url: 'http://x.test', headers: {Authorization: hunter2}, secrets: [hunter2]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2}\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_API_KEY=hunter2"}})
 	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Count(shown, mask) != 5 {
 		t.Errorf("got:\n%s", shown)
@@ -326,7 +347,7 @@ func TestShownSecretsAreMasked(t *testing.T) {
 func FuzzFile(f *testing.F) {
 	f.Add(example)
 	f.Add("a: &a {b: *a}\n? x\n: y\n- z")
-	f.Add("handlers: {A: [{http: {url: 'http://x'}}, ~]}")
+	f.Add("handlers: [{type: A, http: {url: 'http://x'}}, ~]")
 	f.Add("transports:\n  ? [a]\n  : b\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		l := newLoader()

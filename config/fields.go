@@ -127,6 +127,8 @@ func overridingRetry(r *Retry) []*field {
 
 func handlerFields(h *Handler, http *HTTPHandler, command *CommandHandler, retry *Retry) []*field {
 	table := []*field{
+		{key: "type", value: text{p: &h.Pattern, about: "a pattern", check: symphony.ValidatePattern},
+			doc: "The types it handles: an exact type, `Prefix.*` or `*` (in quotes). Required."},
 		{key: "name", value: text{p: &h.Name, about: "text", check: checkHandlerName},
 			doc: "Tells several handlers of one type apart; keep it the same across releases. If not set: its place, from 1."},
 		{key: "timeout", value: duration{p: &h.Timeout, min: time.Millisecond},

@@ -101,6 +101,10 @@ func (d *document) position(line, column int) place {
 }
 
 func (d *document) at(n ast.Node) place {
+	// A mapping in block style begins with its first key; its own token is the colon.
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		n = m.Values[0].Key
+	}
 	p := n.GetToken().Position
 	return d.position(p.Line, p.Column)
 }
@@ -328,27 +332,20 @@ func (d *document) routes(e entry) {
 	}
 }
 
-// handlers reads the handlers of each pattern: a mapping for one, a list of them for several.
+// handlers reads a list of handlers.
 func (d *document) handlers(e entry) {
-	for _, e := range d.entries(e.value, e.key, e.at) {
-		if err := symphony.ValidatePattern(e.name); err != nil {
-			d.problem(e.at, e.key, "%v", err)
-			continue
+	switch t := d.resolve(e.value).(type) {
+	case nil, *ast.NullNode:
+	case *ast.SequenceNode:
+		for i, item := range t.Values {
+			h := &handler{place: d.nodeAt(item)}
+			h.settings.Source = h.place.source
+			table := handlerFields(&h.settings, &h.http, &h.command, &h.retry)
+			h.fields = under([]string{"handlers", fmt.Sprintf("[%d]", i)}, table)
+			d.section(item, "", h.fields, nil)
+			d.loader.handlers = append(d.loader.handlers, h)
 		}
-		several, ok := d.resolve(e.value).(*ast.SequenceNode)
-		if !ok {
-			d.handler(e.name, []string{"handlers", e.name}, e.value, e.at)
-			continue
-		}
-		for i, item := range several.Values {
-			d.handler(e.name, []string{"handlers", e.name, fmt.Sprintf("[%d]", i)}, item, d.nodeAt(item))
-		}
+	default:
+		d.problem(e.at, e.key, "must be a list of handlers, each with its type")
 	}
-}
-
-func (d *document) handler(pattern string, prefix []string, n ast.Node, at place) {
-	h := &handler{settings: Handler{Pattern: pattern, Source: at.source}, place: at}
-	h.fields = under(prefix, handlerFields(&h.settings, &h.http, &h.command, &h.retry))
-	d.section(n, "", h.fields, nil)
-	d.loader.handlers = append(d.loader.handlers, h)
 }

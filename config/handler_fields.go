@@ -38,4 +38,3 @@ func commandFields(c *CommandHandler) []*field {
 			doc: "Exit codes after which the message is retried."},
 	}
 }
-

@@ -248,6 +248,9 @@ func (l *loader) finishHandlers() {
 	for _, h := range l.handlers {
 		key := dotted(h.fields[0].prefix)
 		isHTTP, isCommand := isSet(h.fields, "http."), isSet(h.fields, "command.")
+		if !isSet(h.fields, "type") {
+			l.problem(h.place, key, "needs a type")
+		}
 		switch {
 		case isHTTP == isCommand:
 			l.problem(h.place, key, "needs either http or command")

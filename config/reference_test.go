@@ -114,8 +114,8 @@ const (
 	routesText = "A mapping of patterns to one transport or a list of them. A pattern is an exact type, `Prefix.*` or `*` (in quotes); the most\n" +
 		"specific one counts. Several transports get a message each; they must be of one kind. Types without a route go to\n" +
 		"`default_transport`."
-	handlersText = "A mapping of patterns, as for routes, to one handler or a list of several. Each has either `http` or `command`. All handlers of\n" +
-		"the most specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +
+	handlersText = "A list of handlers. Each has a `type` and either `http` or `command`. Several may have one type: all handlers of the most\n" +
+		"specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +
 		"`no_handler`. Without this section `symphony serve` handles the types `demo.*` itself, to try things out. These keys have no\n" +
 		"variables. What `retry` leaves out is taken from the section `retry` above."
 )
