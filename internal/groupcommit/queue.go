@@ -3,13 +3,9 @@
 package groupcommit
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 )
-
-// ErrClosed is returned by Put after Close.
-var ErrClosed = errors.New("queue is closed")
 
 // gatherYields is how often Take gives up the processor to let callers in, when the last group was more than one
 // call. The callers of that group were woken a moment ago and are likely to call again at once; taking the first of
@@ -30,19 +26,19 @@ type Queue[T any] struct {
 
 func (q *Queue[T]) init() { q.once.Do(func() { q.wake.L = &q.mu }) }
 
-// Put adds an item. Safe for concurrent use.
-func (q *Queue[T]) Put(item T) error {
+// Put adds an item, and reports whether it could: after Close it cannot. Safe for concurrent use.
+func (q *Queue[T]) Put(item T) bool {
 	q.init()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return ErrClosed
+		return false
 	}
 	q.items = append(q.items, item)
 	if len(q.items) == 1 {
 		q.wake.Signal()
 	}
-	return nil
+	return true
 }
 
 // Take waits for at least one item and returns all there are, in the order they came, leaving at once when it was

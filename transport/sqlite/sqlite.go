@@ -269,7 +269,7 @@ func (s *store) do(ctx context.Context, operation operation) error {
 		return err
 	}
 	o := &op{ctx: ctx, do: operation, done: make(chan struct{})}
-	if err := s.ops.Put(o); err != nil {
+	if !s.ops.Put(o) {
 		return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
 	}
 	<-o.done
