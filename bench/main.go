@@ -58,7 +58,7 @@ func parse(args []string) (config, error) {
 	f.StringVar(&c.cases, "cases", "*", "comma-separated patterns of cases, such as enqueue*,http-c16")
 	f.IntVar(&c.reps, "reps", 3, "repetitions of each case, 1 to 100")
 	secs := f.Float64("secs", 4, "length of a timed case in seconds, 0.1 to 60")
-	f.IntVar(&c.n, "n", 100_000, "messages of a drain, 1 to 10,000,000; slow peers get fewer (see README.md)")
+	f.IntVar(&c.n, "n", 200_000, "messages of a drain, 1 to 10,000,000; slow peers get fewer (see README.md)")
 	f.IntVar(&c.depth, "depth", 1_000_000, "messages waiting, and as many scheduled, in the deep cases, 1 to 10,000,000")
 	f.StringVar(&c.json, "json", "", "append the results to this file, one JSON object a line")
 	f.StringVar(&c.out, "out", "", "write the Markdown report to this file instead of standard output")

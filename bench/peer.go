@@ -67,6 +67,7 @@ type OpenQueue func(ctx context.Context, dir string, tuned bool) (Queue, error)
 // peers are all products, in the order in which they take turns.
 func peers() []Peer {
 	return []Peer{
+		symphonyPeer(),
 		goqitePeer(full),
 		backlitePeer(full),
 		riverPeer(full),

@@ -218,10 +218,12 @@ func (r row) spread(f figure) string {
 	return fmt.Sprintf("%s (%s–%s)", middle, least, most)
 }
 
-// number writes three digits or all those before the point, in groups of three.
+// number writes about three digits, or all those before the point, in groups of three.
 func number(v float64) string {
 	decimals := 0
 	switch a := max(v, -v); {
+	case a < 0.1 && v != 0:
+		decimals = 3
 	case a < 10 && v != float64(int(v)):
 		decimals = 2
 	case a < 100 && v != float64(int(v)):

@@ -106,27 +106,28 @@ func (r *runner) run(ctx context.Context, chosen []Peer) (results []Result, err 
 		defer func() { err = errors.Join(err, f.Close()) }()
 		lines = f
 	}
-	var errs []error
+	failures := 0
 	turns := schedule(chosen, r.reps)
 	for i, t := range turns {
-		if ctx.Err() != nil {
-			errs = append(errs, ctx.Err())
-			break
-		}
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s %s %d\n", i+1, len(turns), t.peer.Name, t.c.Name, t.rep)
 		result, err := r.measure(ctx, t)
+		if ctx.Err() != nil {
+			return results, ctx.Err()
+		}
 		if err != nil {
-			err = fmt.Errorf("%s %s: %w", t.peer.Name, t.c.Name, err)
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			errs = append(errs, err)
+			fmt.Fprintf(os.Stderr, "bench: %s %s: %v\n", t.peer.Name, t.c.Name, err)
+			failures++
 			continue
 		}
 		results = append(results, result)
 		if err := json.NewEncoder(lines).Encode(result); err != nil {
-			return results, errors.Join(append(errs, err)...)
+			return results, err
 		}
 	}
-	return results, errors.Join(errs...)
+	if failures > 0 {
+		return results, fmt.Errorf("%d of %d measurements failed", failures, len(turns))
+	}
+	return results, nil
 }
 
 // measure makes one measurement on a fresh copy of its fixture.

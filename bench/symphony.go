@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+const (
+	messageType = "noop"
+	// deepQueue holds the messages that wait in deep cases. The scheduled ones stand in the queue that is measured.
+	deepQueue = "deep"
+	// claimSize is how many messages a claim of the claim case takes.
+	claimSize = 100
+	// The worker's tuned settings, beside handlers without a timeout.
+	tunedConcurrency = 4
+	tunedBatch       = 2000
+)
+
+func symphonyPeer() Peer {
+	return Peer{
+		Name: "symphony-sqlite", Ours: true,
+		Settings: "zombiezen.com/go/sqlite, WAL, synchronous=FULL, worker.Options{}; tuned: Concurrency 4, BatchSize 2000, no handler timeout; a batch is one DispatchBatch of 1,000; keeps completed messages for 24 h",
+		Cases:    append(queueCases(openSymphony, nil), symphonyCases()...),
+	}
+}
+
+type symphonyQueue struct {
+	tr    *sqlite.Transport
+	bus   *symphony.Bus
+	tuned bool
+}
+
+func openSymphony(ctx context.Context, dir string, tuned bool) (Queue, error) {
+	return openSymphonyQueue(ctx, dir, tuned)
+}
+
+func openSymphonyQueue(ctx context.Context, dir string, tuned bool) (*symphonyQueue, error) {
+	tr, err := sqlite.Open(ctx, filepath.Join(dir, "symphony.db"), sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		return nil, errors.Join(err, tr.Close())
+	}
+	return &symphonyQueue{tr, bus, tuned}, nil
+}
+
+func (s *symphonyQueue) Enqueue(ctx context.Context, seq int) error {
+	_, err := s.bus.Dispatch(ctx, messageType, newPayload(seq), symphony.DispatchOptions{})
+	return err
+}
+
+func (s *symphonyQueue) EnqueueBatch(ctx context.Context, first, n int) error {
+	return s.dispatch(ctx, first, n, symphony.DispatchOptions{})
+}
+
+func (s *symphonyQueue) dispatch(ctx context.Context, first, n int, o symphony.DispatchOptions) error {
+	batch := make([]symphony.Outgoing, n)
+	for i := range batch {
+		m, err := symphony.NewMessage(messageType, newPayload(first+i))
+		if err != nil {
+			return err
+		}
+		batch[i] = symphony.Outgoing{Message: m, Options: o}
+	}
+	_, err := s.bus.DispatchBatch(ctx, batch)
+	return err
+}
+
+// Left leaves out what is scheduled for later: it is in the way of the deep cases and not their work.
+func (s *symphonyQueue) Left(ctx context.Context) (int, error) {
+	stats, err := s.tr.Stats(ctx)
+	if err != nil {
+		return 0, err
+	}
+	q := stats.Queues[symphony.DefaultQueue]
+	return int(q.Depth() - q.Scheduled), nil
+}
+
+func (s *symphonyQueue) Work(ctx context.Context, handled func(seq int)) error {
+	mux := symphony.NewMux()
+	symphony.Handle(mux, messageType, func(_ context.Context, p payload) error {
+		handled(p.Seq)
+		return nil
+	})
+	o := worker.Options{Queues: []string{symphony.DefaultQueue}}
+	if s.tuned {
+		o.Concurrency, o.BatchSize, o.HandlerTimeout = tunedConcurrency, tunedBatch, worker.NoTimeout
+	}
+	w, err := worker.New(s.tr, mux, o)
+	if err != nil {
+		return err
+	}
+	go func() {
+		if _, err := w.Run(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", err)
+		}
+	}()
+	return nil
+}
+
+func (s *symphonyQueue) Close() error { return s.tr.Close() }
+
+// symphonyCases are those that only ours has, and the deep variants.
+func symphonyCases() []Case {
+	deep := Fixture{Name: "deep", Make: loadDeep}
+	// As many queues as in a deep database, with next to nothing in them.
+	shallow := Fixture{Name: "shallow", Make: func(ctx context.Context, e *Env) error {
+		e.Depth = 1
+		return loadDeep(ctx, e)
+	}}
+	open := func(measure func(ctx context.Context, s *symphonyQueue, e *Env) (Result, error)) func(context.Context, *Env) (Result, error) {
+		return func(ctx context.Context, e *Env) (Result, error) {
+			s, err := openSymphonyQueue(ctx, e.Dir, true)
+			if err != nil {
+				return Result{}, err
+			}
+			return measure(ctx, s, e)
+		}
+	}
+	status := func(ctx context.Context, s *symphonyQueue, e *Env) (Result, error) {
+		return calls(ctx, e.Secs, func(ctx context.Context) error {
+			_, err := s.tr.Stats(ctx)
+			return err
+		})
+	}
+	cases := []Case{
+		{Name: "claim", Fixture: shallow, Measure: open(claim)},
+		{Name: "status", Fixture: shallow, Measure: open(status)},
+	}
+	for _, c := range queueCases(openSymphony, nil) {
+		if c.Name == "enqueue16" || c.Name == "drain-default" {
+			c.Name, c.Fixture = deepPrefix+c.Name, deep
+			cases = append(cases, c)
+		}
+	}
+	return append(cases,
+		Case{Name: deepPrefix + "claim", Fixture: deep, Measure: open(claim)},
+		Case{Name: deepPrefix + "status", Fixture: deep, Measure: open(status)},
+	)
+}
+
+// loadDeep makes a database with e.N messages to work on, e.Depth waiting in another queue and e.Depth scheduled for
+// next year.
+func loadDeep(ctx context.Context, e *Env) error {
+	s, err := openSymphonyQueue(ctx, e.Dir, false)
+	if err != nil {
+		return err
+	}
+	nextYear := time.Now().AddDate(1, 0, 0)
+	for _, part := range []struct {
+		n int
+		o symphony.DispatchOptions
+	}{
+		{e.Depth, symphony.DispatchOptions{Queue: deepQueue}},
+		{e.Depth, symphony.DispatchOptions{ScheduledAt: nextYear}},
+		{e.N, symphony.DispatchOptions{}},
+	} {
+		for first := 0; first < part.n; first += symphony.MaxBatch {
+			if err := s.dispatch(ctx, first, min(symphony.MaxBatch, part.n-first), part.o); err != nil {
+				return fmt.Errorf("load message %d: %w", first, err)
+			}
+		}
+	}
+	return s.Close()
+}
+
+// claim receives and acks messages in batches of claimSize, without handlers, and times the receiving.
+func claim(ctx context.Context, s *symphonyQueue, e *Env) (Result, error) {
+	var took []time.Duration
+	n := 0
+	start := time.Now()
+	for n < e.N && time.Since(start) < e.Secs {
+		t := time.Now()
+		got, err := s.tr.Receive(ctx, symphony.ReceiveOptions{Queues: []string{symphony.DefaultQueue}, Max: claimSize})
+		took = append(took, time.Since(t))
+		if err != nil {
+			return Result{}, err
+		}
+		if len(got) == 0 {
+			return Result{}, fmt.Errorf("nothing to claim after %d of %d messages", n, e.N)
+		}
+		acks := make([]symphony.Settlement, len(got))
+		for i, d := range got {
+			acks[i] = symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack, StartedAt: d.ClaimedAt, FinishedAt: time.Now()}
+		}
+		if err := errors.Join(s.tr.Settle(ctx, acks)...); err != nil {
+			return Result{}, err
+		}
+		n += len(got)
+	}
+	elapsed := time.Since(start)
+	return Result{N: n, Secs: elapsed.Seconds(), Rate: float64(n) / elapsed.Seconds(), Call: quantiles(took)}, nil
+}
