@@ -61,7 +61,7 @@ func (s *server) load(ctx context.Context, e *Env, connections int) (Result, err
 	if err != nil {
 		return Result{}, err
 	}
-	w, err := s.wrk(ctx, script, connections, e.Secs, false)
+	w, err := s.wrk(ctx, script, connections, e.Duration, false)
 	if err != nil {
 		return Result{}, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,13 +66,12 @@ func procLine(file, name string) string {
 }
 
 // syncTime is the median time of fdatasync after appending 4 KiB, over 200 of them.
-func syncTime(dir string) (time.Duration, error) {
+func syncTime(dir string) (_ time.Duration, err error) {
 	f, err := os.Create(filepath.Join(dir, "sync"))
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
 	block := bytes.Repeat([]byte{1}, 4096)
 	took := make([]time.Duration, 200)
 	for i := range took {

@@ -39,7 +39,7 @@ func main() {
 	var err error
 	switch {
 	case os.Getenv(echoVariable) != "":
-		err = serveEcho()
+		err = serveEcho(ctx)
 	case os.Getenv(jobVariable) != "":
 		err = runJob(ctx, os.Getenv(jobVariable))
 	default:
@@ -117,7 +117,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	r, err := newRunner(ctx, c, scratch, chosen)
+	r, err := newRunner(c, scratch, chosen)
 	if err != nil {
 		return err
 	}

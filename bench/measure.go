@@ -94,7 +94,7 @@ func drain(ctx context.Context, q Queue, e *Env) (Result, error) {
 // latency sends 100 messages a second into an idle worker of the same process.
 func latency(ctx context.Context, q Queue, e *Env) (Result, error) {
 	const every = 10 * time.Millisecond
-	n := min(e.N, int(2.5*float64(e.Secs/every)))
+	n := min(e.N, int(2.5*float64(e.Duration/every)))
 	var (
 		before, after = make([]time.Time, n), make([]time.Time, n)
 		started       = make([]atomic.Pointer[time.Time], n)
@@ -151,7 +151,7 @@ func idleCPU(ctx context.Context, e *Env, pid string) (Result, error) {
 		return Result{}, err
 	}
 	select {
-	case <-time.After(e.Secs * 5 / 4):
+	case <-time.After(e.Duration * 5 / 4):
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}

@@ -58,7 +58,7 @@ func startEcho(ctx context.Context, _ *Env) (*server, error) {
 }
 
 // serveEcho listens on a free port of the loopback interface and prints its address.
-func serveEcho() error {
+func serveEcho(ctx context.Context) error {
 	var id atomic.Int64
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+dispatchPath, func(w http.ResponseWriter, r *http.Request) {
@@ -77,12 +77,12 @@ func serveEcho() error {
 		_ = json.NewEncoder(w).Encode(map[string]any{"id": id.Add(1), "type": in.Message.Type}) // the client may be gone
 	})
 	mux.HandleFunc("GET /count", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, id.Load()) })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println(l.Addr())
-	return http.Serve(l, mux) //nolint:gosec // measured as bare as it is
+	return http.Serve(l, mux)
 }
 
 // get fetches a URL with an API key, if any. An answer other than 200 is an error.

@@ -39,7 +39,7 @@ type Fixture struct {
 // Env is what a case is measured with.
 type Env struct {
 	Dir      string        // the case's own folder
-	Secs     time.Duration // length of timed cases
+	Duration time.Duration // length of timed cases
 	N        int           // messages of a drain
 	Depth    int           // messages waiting, and as many scheduled, in deep cases
 	Symphony string        // the binary for HTTP cases
@@ -98,11 +98,11 @@ func queueCases(open OpenQueue, limits map[string]int) []Case {
 	}
 	for _, producers := range []int{1, 16, 64} {
 		add(fmt.Sprintf("enqueue%d", producers), empty, func(ctx context.Context, q Queue, e *Env) (Result, error) {
-			return enqueue(ctx, e.Secs, producers, 1, func(ctx context.Context, first int) error { return q.Enqueue(ctx, first) })
+			return enqueue(ctx, e.Duration, producers, 1, func(ctx context.Context, first int) error { return q.Enqueue(ctx, first) })
 		}, false)
 	}
 	add("batch-1000", empty, func(ctx context.Context, q Queue, e *Env) (Result, error) {
-		return enqueue(ctx, e.Secs, 1, 1000, func(ctx context.Context, first int) error { return q.EnqueueBatch(ctx, first, 1000) })
+		return enqueue(ctx, e.Duration, 1, 1000, func(ctx context.Context, first int) error { return q.EnqueueBatch(ctx, first, 1000) })
 	}, false)
 	add("drain-default", loaded, drain, false)
 	add("drain-tuned", loaded, drain, true)

@@ -29,7 +29,7 @@ type runner struct {
 	fixtures map[string]string // folders of fixtures by peer, name and size
 }
 
-func newRunner(ctx context.Context, c config, scratch string, chosen []Peer) (*runner, error) {
+func newRunner(c config, scratch string, chosen []Peer) (*runner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func schedule(chosen []Peer, reps int) []turn {
 
 // run measures everything. A case that fails is reported and does not stop the others.
 func (r *runner) run(ctx context.Context, chosen []Peer) (results []Result, err error) {
-	var lines io.Writer = io.Discard
+	lines := io.Discard
 	if r.json != "" {
 		f, err := os.OpenFile(r.json, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -132,7 +132,7 @@ func (r *runner) run(ctx context.Context, chosen []Peer) (results []Result, err 
 
 // measure makes one measurement on a fresh copy of its fixture.
 func (r *runner) measure(ctx context.Context, t turn) (result Result, err error) {
-	env := Env{Secs: r.secs, N: r.n, Depth: r.depth, Symphony: r.symphony}
+	env := Env{Duration: r.secs, N: r.n, Depth: r.depth, Symphony: r.symphony}
 	if t.c.Limit > 0 {
 		env.N = min(env.N, t.c.Limit)
 	}
@@ -150,7 +150,7 @@ func (r *runner) measure(ctx context.Context, t turn) (result Result, err error)
 	if r.profile != "" && t.peer.Ours {
 		env.Profile = filepath.Join(r.profile, fmt.Sprintf("%s-%d.pprof", t.c.Name, t.rep))
 	}
-	out, err := r.start(ctx, job{Peer: t.peer.Name, Case: t.c.Name, Env: env, Limit: 2*env.Secs + jobLimit})
+	out, err := r.start(ctx, job{Peer: t.peer.Name, Case: t.c.Name, Env: env, Limit: 2*env.Duration + jobLimit})
 	if err != nil {
 		return Result{}, err
 	}

@@ -128,7 +128,7 @@ func symphonyCases() []Case {
 		}
 	}
 	status := func(ctx context.Context, s *symphonyQueue, e *Env) (Result, error) {
-		return calls(ctx, e.Secs, func(ctx context.Context) error {
+		return calls(ctx, e.Duration, func(ctx context.Context) error {
 			_, err := s.tr.Stats(ctx)
 			return err
 		})
@@ -179,7 +179,7 @@ func claim(ctx context.Context, s *symphonyQueue, e *Env) (Result, error) {
 	var took []time.Duration
 	n := 0
 	start := time.Now()
-	for n < e.N && time.Since(start) < e.Secs {
+	for n < e.N && time.Since(start) < e.Duration {
 		t := time.Now()
 		got, err := s.tr.Receive(ctx, symphony.ReceiveOptions{Queues: []string{symphony.DefaultQueue}, Max: claimSize})
 		took = append(took, time.Since(t))
