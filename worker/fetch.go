@@ -138,23 +138,47 @@ func (r *run) take() (*item, context.Context) {
 	ctx, abort := context.WithCancelCause(r.work)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.buffer) == 0 && !r.closed {
-		r.filled.Wait()
+	for {
+		// Once the run stops, nothing more is started: what is buffered goes back.
+		for (len(r.buffer) == 0 || r.claims.Err() != nil) && !r.closed {
+			r.filled.Wait()
+		}
+		if r.closed {
+			abort(nil)
+			return nil, nil
+		}
+		it := r.buffer[0]
+		r.buffer[0] = nil
+		r.buffer = r.buffer[1:]
+		r.bytes -= len(it.Payload)
+		if len(r.buffer) <= r.target/2 {
+			r.signalDrained()
+		}
+		if it.state == gone {
+			continue
+		}
+		if !r.o.Clock.Now().Before(it.claim.ended) {
+			r.lose(it) // heartbeats did not get through in time: somebody else may have it by now
+			continue
+		}
+		it.state, it.abort = running, abort
+		r.running++
+		return it, ctx
 	}
-	if len(r.buffer) == 0 {
-		abort(nil)
-		return nil, nil
+}
+
+// lose drops a message whose lease is lost. r.mu is held.
+func (r *run) lose(it *item) {
+	if it.state == running {
+		it.abort(symphony.ErrLeaseLost)
+	} else {
+		r.claimed-- // it was never started, so it does not count
 	}
-	it := r.buffer[0]
-	r.buffer[0] = nil
-	r.buffer = r.buffer[1:]
-	r.bytes -= len(it.Payload)
-	it.state, it.abort = running, abort
-	r.running++
-	if len(r.buffer) == r.target/2 {
-		r.signalDrained()
-	}
-	return it, ctx
+	it.state = gone
+	r.drop(it.claim)
+	r.signalDrained()
+	r.o.Logger.Warn("lease lost; the message is delivered again", "message_id", it.ID, "type", it.Type,
+		"transport", r.transport.Name(), "queue", it.Queue, "attempt", it.Attempt, "worker", r.o.Name)
 }
 
 func (r *run) signalDrained() {

@@ -31,6 +31,10 @@ func (r *run) handle() {
 		} else {
 			d := policy.Decide(it.Attempt, res.Err, r.o.Random())
 			s.Outcome, s.Delay = d.Outcome, d.Delay
+			if d.Outcome == symphony.Fail {
+				r.o.Logger.Warn("message failed; it is in the dead letter queue", "message_id", it.ID, "type", it.Type,
+					"transport", r.transport.Name(), "queue", it.Queue, "attempt", it.Attempt, "worker", r.o.Name, "error_class", symphony.ErrorClass(res.Err))
+			}
 			if res.Err != nil {
 				s.Error, s.ErrorClass, s.Done = res.Err.Error(), symphony.ErrorClass(res.Err), res.Done
 				s.MaxRetries = policy.WithDefaults().MaxRetries

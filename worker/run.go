@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,6 +116,7 @@ func (r *run) run(ctx context.Context) error {
 	r.mu.Lock()
 	back := r.buffer
 	r.buffer, r.closed = nil, true
+	back = slices.DeleteFunc(back, func(it *item) bool { return it.state == gone })
 	for _, it := range back {
 		it.state = ending
 		r.pending++
@@ -152,23 +154,24 @@ func (r *run) watch(ended <-chan struct{}, interrupt context.CancelCauseFunc) {
 		limit = t.C()
 	}
 	for r.claims.Err() == nil {
-		var look <-chan time.Time
+		look := r.o.Clock.NewTimer(memoryInterval)
+		var looks <-chan time.Time
 		if r.o.MemoryLimit > 0 {
-			t := r.o.Clock.NewTimer(memoryInterval)
-			defer t.Stop()
-			look = t.C()
-			if memory() > r.o.MemoryLimit {
-				r.stop(stopCause(MemoryLimit))
-			}
+			looks = look.C()
 		}
 		select {
 		case <-limit:
 			r.stop(stopCause(TimeLimit))
-		case <-look:
+		case <-looks:
+			if memory() > r.o.MemoryLimit {
+				r.stop(stopCause(MemoryLimit))
+			}
 		case <-r.claims.Done():
 		case <-ended:
+			look.Stop()
 			return
 		}
+		look.Stop()
 	}
 	grace := r.o.Clock.NewTimer(r.o.Grace)
 	defer grace.Stop()

@@ -103,8 +103,8 @@ func (r *run) drop(c *claim) {
 	}
 }
 
-// heartbeat keeps the leases of everything in hand, three times per lease. A handler whose lease is lost is told so; its
-// result will be dropped.
+// heartbeat extends the leases of everything in hand, three times per lease. A handler whose lease is lost is told so and
+// its result dropped; what had not started is not started any more.
 func (r *run) heartbeat(ended <-chan struct{}) {
 	for {
 		t := r.o.Clock.NewTimer(r.o.Lease / 3)
@@ -142,7 +142,6 @@ func (r *run) beat() {
 	errs := r.transport.Extend(ctx, leases, r.o.Lease)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lost := 0
 	for i, it := range items {
 		var err error
 		if errs != nil {
@@ -151,14 +150,10 @@ func (r *run) beat() {
 		switch {
 		case err == nil:
 			it.claim.ended = now.Add(r.o.Lease)
-		case it.state == running && (errors.Is(err, symphony.ErrLeaseLost) || !r.o.Clock.Now().Before(it.claim.ended)):
-			it.state = gone
-			it.abort(symphony.ErrLeaseLost)
-			r.drop(it.claim)
-			lost++
+		case it.state != buffered && it.state != running:
+			// Settled meanwhile, or about to be: the transport will say what it thinks of that.
+		case errors.Is(err, symphony.ErrLeaseLost), !r.o.Clock.Now().Before(it.claim.ended):
+			r.lose(it)
 		}
-	}
-	if lost > 0 {
-		r.o.Logger.Warn("leases lost while handlers ran; their results are dropped", "worker", r.o.Name, "transport", r.transport.Name(), "messages", lost)
 	}
 }
