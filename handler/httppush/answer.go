@@ -1,0 +1,90 @@
+package httppush
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// StatusError says that the endpoint did not accept the message.
+type StatusError struct {
+	Endpoint string // scheme, host and path
+	Status   int
+	Body     string // what the endpoint answered, its first MaxErrorBody bytes
+}
+
+func (e *StatusError) Error() string {
+	text := strings.TrimSpace(fmt.Sprintf("httppush: POST %s: %d %s", e.Endpoint, e.Status, http.StatusText(e.Status)))
+	if e.Body == "" {
+		return text
+	}
+	return text + ": " + e.Body
+}
+
+// ErrorClass is "http_" and the status, such as "http_503".
+func (e *StatusError) ErrorClass() string { return "http_" + strconv.Itoa(e.Status) }
+
+// failure makes an answer other than 2xx an error that says whether to retry, and when.
+func (h *Handler) failure(resp *http.Response) error {
+	// What cannot be read of a refusal changes nothing about it.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxErrorBody))
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+	err := &StatusError{Endpoint: h.endpoint, Status: resp.StatusCode, Body: legible(body)}
+	switch s := resp.StatusCode; {
+	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests, s >= 500:
+	default:
+		return symphony.Permanent(err)
+	}
+	if wait, ok := retryAfter(resp.Header.Get("Retry-After"), h.clock.Now()); ok {
+		return symphony.RetryAfter(err, wait)
+	}
+	return err
+}
+
+// legible makes bytes from elsewhere fit for an error's text: what is not UTF-8 is replaced, control characters, which
+// could rewrite a terminal, become spaces.
+func legible(b []byte) string {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(b), "\uFFFD"))
+	return strings.TrimSpace(text)
+}
+
+// retryAfter reads a Retry-After header, which is whole seconds or an HTTP date. A date that is over means now.
+func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
+		// Bounded here because a duration cannot hold so many seconds.
+		return time.Duration(min(seconds, uint64(symphony.MaxRetryDelay/time.Second))) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return max(at.Sub(now), 0), true
+}
+
+// networkError says that no answer arrived.
+type networkError struct {
+	endpoint string
+	err      error
+}
+
+func (e *networkError) Error() string { return fmt.Sprintf("httppush: POST %s: %v", e.endpoint, e.err) }
+func (e *networkError) Unwrap() error { return e.err }
+
+// ErrorClass is "timeout", "canceled" or "network".
+func (e *networkError) ErrorClass() string {
+	if class := symphony.ErrorClass(e.err); class == "timeout" || class == "canceled" {
+		return class
+	}
+	return "network"
+}

@@ -1,0 +1,254 @@
+// Package httppush hands messages to an HTTP endpoint, as webhooks signed by the Standard Webhooks convention
+// (https://www.standardwebhooks.com), so that handlers can be written in any language.
+//
+// # The request
+//
+// Each attempt is one POST of a [handler.Body] as application/json:
+//
+//	POST /webhooks HTTP/1.1
+//	Content-Type: application/json
+//	Webhook-Id: 01980a3e-8f4c-7d21-9c63-0f5f2a7f1f10
+//	Webhook-Timestamp: 1796116200
+//	Webhook-Signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+//	Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+//
+//	{"id": "01980a3e-…", "type": "order.paid", …, "payload": {"order": 42}}
+//
+// The convention leaves the body free; its names are those of the HTTP API. webhook-id is the message's id: it is the
+// same in every attempt, so receivers use it to recognize what they have seen. webhook-timestamp is the time of the
+// attempt. There is one signature for each secret. Without secrets there is none, and the endpoint must trust its
+// network. The message's headers traceparent and tracestate become headers of the request.
+//
+// # The answer
+//
+// 2xx acks. 408, 425, 429, 5xx and network errors are retried by the message's policy, or after the time that a
+// Retry-After header asks for. Everything else fails the message for good; redirects are not followed. Only the first
+// MaxErrorBody bytes of an answer are kept, in the error's text.
+package httppush
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/handler"
+)
+
+// MaxErrorBody is how many bytes of an answer are kept in the text of an error.
+const MaxErrorBody = 1 << 10
+
+const (
+	// maxDrain is how much of an answer is read so that its connection can be used again. A longer answer costs a
+	// new connection, which is cheaper than reading on.
+	maxDrain = 64 << 10
+	// idleConnections are kept for the next messages; a worker rarely has more handlers than that.
+	idleConnections = 128
+)
+
+// Options are the optional settings of a Handler.
+type Options struct {
+	// Secrets sign each request, one signature for each, so that a receiver that knows any of them can verify. While
+	// a secret is rotated, give the new and the old one. Each is "whsec_" and the base64 of 24 to 64 random bytes.
+	// None means that requests are not signed.
+	Secrets []string
+	// Headers are sent with each request. They cannot replace Content-Type, Content-Length and the webhook headers.
+	Headers map[string]string
+	// Timeout bounds one request beside the context. Default: the context alone, which the Mux ends at the handler's
+	// timeout.
+	Timeout time.Duration
+	// Client sends the requests; redirects are not followed whatever it says. Default: a client of the handler's own
+	// that keeps connections open and takes proxies from the environment.
+	Client *http.Client
+	// Clock gives the webhook-timestamp, and the time until a Retry-After date. Default symphony.SystemClock.
+	Clock symphony.Clock
+}
+
+// Handler posts messages to one endpoint. Safe for concurrent use.
+type Handler struct {
+	url      string
+	endpoint string // the URL for people, without what may be secret
+	signers  []*webhooks.Webhook
+	headers  http.Header
+	timeout  time.Duration
+	client   *http.Client
+	clock    symphony.Clock
+}
+
+// New makes a handler that posts to an absolute http or https URL. A user and password in the URL are sent as basic
+// authentication. Errors name the endpoint by scheme, host and path, so the path should hold no secret. New reports
+// every mistake at once, without repeating a secret.
+func New(endpoint string, o Options) (*Handler, error) {
+	h := &Handler{headers: make(http.Header), timeout: o.Timeout, clock: o.Clock}
+	var errs []error
+	u, err := parseURL(endpoint)
+	if err != nil {
+		errs = append(errs, err)
+	} else {
+		h.url, h.endpoint = u.String(), (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	}
+	for i, secret := range o.Secrets {
+		signer, err := newSigner(secret)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("secret %d of %d %w", i+1, len(o.Secrets), err))
+		}
+		h.signers = append(h.signers, signer)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
+		if err := h.addHeader(name, o.Headers[name]); err != nil {
+			errs = append(errs, fmt.Errorf("header %q %w", name, err))
+		}
+	}
+	if o.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("timeout %s: must not be negative", o.Timeout))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("httppush: %w", err)
+	}
+	if h.clock == nil {
+		h.clock = symphony.SystemClock()
+	}
+	client := http.Client{}
+	if o.Client != nil {
+		client = *o.Client
+	} else {
+		// The default transport keeps two connections to a host, so a busy worker would open one a message.
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnections, idleConnections
+		client.Transport = transport
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.client = &client
+	return h, nil
+}
+
+// Handle posts the message. Its errors are a *StatusError, or what kept an answer from arriving.
+func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
+	body, err := handler.Encode(d)
+	if err != nil {
+		return fmt.Errorf("httppush: %w", err)
+	}
+	if h.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, h.timeout)
+		defer cancel()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("httppush: POST %s: %w", h.endpoint, err)
+	}
+	if err := h.setHeaders(req, d, body); err != nil {
+		return fmt.Errorf("httppush: sign message %s: %w", d.ID, err)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the whole URL, which url.Error quotes
+		}
+		return &networkError{h.endpoint, err}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		// Reading is for the connection's sake only: the endpoint has said that the message is handled.
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+		return nil
+	}
+	return h.failure(resp)
+}
+
+func (h *Handler) setHeaders(req *http.Request, d *symphony.Delivery, body []byte) error {
+	req.Header.Set("User-Agent", "symphony-messenger")
+	for name, value := range d.Headers {
+		if strings.EqualFold(name, "traceparent") || strings.EqualFold(name, "tracestate") {
+			req.Header.Set(name, value)
+		}
+	}
+	maps.Copy(req.Header, h.headers)
+	if host := h.headers.Get("Host"); host != "" {
+		req.Host = host // net/http sends this one and ignores the header
+	}
+	now := h.clock.Now()
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(webhooks.HeaderWebhookID, d.ID)
+	req.Header.Set(webhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	signatures := make([]string, len(h.signers))
+	for i, s := range h.signers {
+		var err error
+		if signatures[i], err = s.Sign(d.ID, now, body); err != nil {
+			return err
+		}
+	}
+	if len(signatures) > 0 {
+		req.Header.Set(webhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
+	}
+	// An endpoint may close an idle connection at the moment it is used again. With this entry, which is not sent,
+	// net/http tries once more on a new connection instead of wasting the attempt; receivers know webhook-id anyhow.
+	req.Header["X-Idempotency-Key"] = []string{}
+	return nil
+}
+
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		// The reason is left out: it may quote a part of the URL, such as a password with a slash in it.
+		return nil, errors.New("URL cannot be parsed: must be like https://host/path")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("URL has scheme %q: must be http or https", u.Scheme)
+	case u.Hostname() == "":
+		return nil, errors.New("URL has no host")
+	}
+	return u, nil
+}
+
+// newSigner checks a secret and makes it a signer. Its error does not repeat the secret.
+func newSigner(secret string) (*webhooks.Webhook, error) {
+	encoded, ok := strings.CutPrefix(secret, "whsec_")
+	if !ok {
+		return nil, errors.New(`must begin with "whsec_"`)
+	}
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, errors.New(`must be base64 after "whsec_"`)
+	}
+	if len(key) < 24 || len(key) > 64 {
+		return nil, fmt.Errorf("must have 24 to 64 bytes, has %d", len(key))
+	}
+	return webhooks.NewWebhookRaw(key)
+}
+
+// addHeader keeps a configured header, if it can be sent. Its error does not repeat the value.
+func (h *Handler) addHeader(name, value string) error {
+	isToken := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	}
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }) {
+		return errors.New("is not a header's name")
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && (r < ' ' || r == 0x7f) }) {
+		return errors.New("has a control character in its value")
+	}
+	name = http.CanonicalHeaderKey(name)
+	switch name {
+	case "Content-Type", "Content-Length", "Transfer-Encoding", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature":
+		return errors.New("is set by the handler itself")
+	}
+	if h.headers[name] != nil {
+		return errors.New("is given twice")
+	}
+	h.headers[name] = []string{value}
+	return nil
+}
