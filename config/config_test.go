@@ -59,7 +59,7 @@ func TestNothingConfiguredMeansDefaults(t *testing.T) {
 		Transports: []Transport{{Name: "default", Kind: SQLite, Queue: "default", Priority: 5, Retry: retry}},
 		Policy:     symphony.Policy{}.WithDefaults(),
 		Worker: Worker{
-			Lease: 30 * time.Second, HandlerTimeout: c.Worker.HandlerTimeout, Grace: c.Worker.Grace,
+			Lease: 30 * time.Second, HandlerTimeout: 5 * time.Minute, Grace: 20 * time.Second, Continuous: Continuous{Concurrency: 10},
 			BatchSize: 10, MaxConcurrency: 5, PollInterval: time.Second, TimeLimit: 50 * time.Second,
 		},
 		Scopes: auth.DefaultScopes,
@@ -173,7 +173,7 @@ func TestFileMistakes(t *testing.T) {
 			`symphony.yaml:1:16: auth.remote: needs supabase.url (SUPABASE_URL)`,
 		}},
 		{"origins", "auth: {allowed_origins: ['*']}\n", []string{
-			`symphony.yaml:1:25: auth.allowed_origins: auth: allowed origin "*": not of the form https://host or https://host:port`,
+			`symphony.yaml:1:25: auth.allowed_origins: allowed origin "*": not of the form https://host or https://host:port`,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestVariableMistakes(t *testing.T) {
 		{"SYMPHONY_DATABASE_URL=postgres://db/x", `SYMPHONY_DATABASE_URL: ` + noPostgres},
 		{"SYMPHONY_CONFIG=", `SYMPHONY_CONFIG: is set to nothing; leave it out, or give it the path of a file`},
 		{"SYMPHONY_CONFIG=no.yaml", `SYMPHONY_CONFIG: open no.yaml: no such file or directory`},
-		{"SUPABASE_URL=ftp://x", `SUPABASE_URL: supabase.url: auth: supabase: the URL "ftp://x" is not of the form https://<ref>.supabase.co`},
+		{"SUPABASE_URL=ftp://x", `SUPABASE_URL: supabase.url: supabase: the URL "ftp://x" is not of the form https://<ref>.supabase.co`},
 	} {
 		t.Run(tc.environ, func(t *testing.T) {
 			if diff := cmp.Diff([]string{tc.want}, mistakes(t, Sources{Environ: []string{tc.environ}})); diff != "" {
@@ -312,7 +312,7 @@ func TestRetryIsInherited(t *testing.T) {
 func TestShownConfigurationIsAConfiguration(t *testing.T) {
 	file := strings.NewReplacer("mail-webhook-secret", "secret").Replace(example)
 	write(t, file+"env: development\n")
-	if err := os.WriteFile("secret", []byte("whsec_c2VjcmV0\n"), 0o600); err != nil {
+	if err := os.WriteFile("secret", []byte("whsec_c2VjcmV0LWZvci10aGUtZXhhbXBsZS1maWxl\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := load(t, Sources{Environ: []string{"SYMPHONY_LOG_LEVEL=warn"}})
@@ -337,9 +337,9 @@ func TestShownConfigurationIsAConfiguration(t *testing.T) {
 }
 
 func TestShownSecretsAreMasked(t *testing.T) {
-	write(t, "handlers: [{type: X, http: {url: 'http://x.test', headers: {Authorization: hunter2}, secrets: [hunter2]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2}\n")
+	write(t, "handlers: [{type: X, http: {url: 'http://u:hunter2@x.test', headers: {Authorization: hunter2}, secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2}\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_API_KEY=hunter2"}})
-	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Count(shown, mask) != 5 {
+	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "aHVud") || strings.Count(shown, mask) != 5 {
 		t.Errorf("got:\n%s", shown)
 	}
 }

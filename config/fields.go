@@ -185,21 +185,29 @@ func checkURL(s string) error {
 
 func checkOrigin(s string) error {
 	_, err := auth.New(auth.Options{Keys: &auth.MemoryKeys{}, AllowedOrigins: []string{s}})
-	return err
+	return unwrapped(err)
 }
 
 func checkSupabaseURL(s string) error {
 	_, err := auth.New(auth.Options{Supabase: auth.Supabase{URL: s}})
-	return err
+	return unwrapped(err)
 }
 
 func checkJWTSecret(s string) error {
 	var unchecked string
 	_, err := auth.New(auth.Options{Supabase: auth.Supabase{JWTSecrets: []string{s}, Issuer: &unchecked}})
-	return err
+	return unwrapped(err)
 }
 
 func checkCronSecret(s string) error {
 	_, err := auth.NewCron(s)
+	return err
+}
+
+// unwrapped takes the package's name off an error: the key says what it is about.
+func unwrapped(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
 	return err
 }

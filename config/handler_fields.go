@@ -1,5 +1,12 @@
 package config
 
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/symphony-messenger/symphony/handler/httppush"
+)
+
 // HTTPHandler configures handler/httppush.
 type HTTPHandler struct {
 	URL     string
@@ -17,13 +24,42 @@ type CommandHandler struct {
 
 func httpFields(h *HTTPHandler) []*field {
 	table := []*field{
-		{key: "http.url", value: text{p: &h.URL, about: "URL", check: checkURL},
+		{key: "http.url", value: text{p: &h.URL, about: "URL", check: checkEndpoint, hide: hidePassword},
 			doc: "POST each message to this URL, as a Standard Webhook."},
 	}
-	table = append(table, withFile(&field{key: "http.secrets", value: secrets{p: &h.Secrets},
+	table = append(table, withFile(&field{key: "http.secrets", value: secrets{p: &h.Secrets, check: checkWebhookSecret},
 		doc: "Sign with these secrets (whsec_…); several while one is rotated."})...)
-	return append(table, &field{key: "http.headers", value: dictionary{p: &h.Headers, about: "a mapping", secret: true},
+	return append(table, &field{key: "http.headers", value: dictionary{p: &h.Headers, about: "a mapping", secret: true, check: checkHeaders},
 		doc: "Further headers of the request."})
+}
+
+// The checks ask package httppush, which owns the rules.
+
+func checkEndpoint(s string) error {
+	_, err := httppush.New(s, httppush.Options{})
+	return unwrapped(err)
+}
+
+func checkWebhookSecret(s string) error {
+	_, err := httppush.New("http://localhost", httppush.Options{Secrets: []string{s}})
+	return unwrapped(err)
+}
+
+func checkHeaders(m map[string]string) error {
+	_, err := httppush.New("http://localhost", httppush.Options{Headers: m})
+	return unwrapped(err)
+}
+
+// hidePassword masks the password in a URL.
+func hidePassword(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return mask
+	}
+	if _, has := u.User.Password(); has {
+		u.User = url.UserPassword(u.User.Username(), "xxxxx")
+	}
+	return fmt.Sprint(u)
 }
 
 func commandFields(c *CommandHandler) []*field {

@@ -59,6 +59,7 @@ type text struct {
 	about    string
 	optional bool
 	check    func(string) error
+	hide     func(string) string // unless nil, takes out what is secret
 }
 
 func (v text) set(in input) error {
@@ -73,7 +74,12 @@ func (v text) set(in input) error {
 	*v.p = in.text
 	return nil
 }
-func (v text) show() any        { return *v.p }
+func (v text) show() any {
+	if v.hide != nil {
+		return v.hide(*v.p)
+	}
+	return *v.p
+}
 func (v text) describe() string { return v.about }
 func (v text) mayBeEmpty() bool { return v.optional }
 
@@ -343,6 +349,7 @@ type dictionary struct {
 	p      *map[string]string
 	about  string
 	secret bool // the values are masked
+	check  func(map[string]string) error
 }
 
 func (v dictionary) set(in input) error {
@@ -352,6 +359,11 @@ func (v dictionary) set(in input) error {
 	m := make(map[string]string, len(in.pairs))
 	for _, p := range in.pairs {
 		m[p.name] = p.value
+	}
+	if v.check != nil {
+		if err := v.check(m); err != nil {
+			return err
+		}
 	}
 	*v.p = m
 	return nil

@@ -2,16 +2,18 @@ package config
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 // Continuous configures the workers that run all the time, in serve and worker.
 type Continuous struct {
 	Transports  []string // none: all that can be received from
 	Queues      []string // none: all
-	Concurrency int      // 0: by the number of CPUs
+	Concurrency int
 }
 
 func workerFields(w *Worker) []*field {
@@ -20,13 +22,13 @@ func workerFields(w *Worker) []*field {
 			doc: "The transports that serve and worker work on. None: all."},
 		{key: "worker.continuous.queues", value: list{p: &w.Continuous.Queues, about: "a list of names", check: symphony.ValidateName},
 			doc: "The queues that they work on. None: all."},
-		{key: "worker.continuous.concurrency", value: number{&w.Continuous.Concurrency, 1, 10_000},
+		{key: "worker.continuous.concurrency", value: number{&w.Continuous.Concurrency, 1, 10_000}, def: strconv.Itoa(worker.DefaultConcurrency),
 			doc: "How many handlers run at the same time, for each transport."},
 		{key: "worker.lease", value: duration{p: &w.Lease, min: symphony.MinLease, max: symphony.MaxLease}, def: formatDuration(symphony.DefaultLease),
 			doc: "How long a message belongs to its worker without a heartbeat. A worker that dies holds its messages up for so long."},
-		{key: "worker.handler_timeout", value: duration{p: &w.HandlerTimeout, min: time.Millisecond}, def: "5m",
+		{key: "worker.handler_timeout", value: duration{p: &w.HandlerTimeout, min: time.Millisecond}, def: formatDuration(worker.DefaultHandlerTimeout),
 			doc: "Ends a handler that takes longer, as a failed attempt."},
-		{key: "worker.grace", value: duration{p: &w.Grace}, def: "30s",
+		{key: "worker.grace", value: duration{p: &w.Grace}, def: formatDuration(worker.DefaultGrace),
 			doc: "How long running handlers may take to finish when the worker stops. Then they are interrupted and their messages given back."},
 
 		// The contract names these variables and gives their defaults and units.
@@ -34,7 +36,7 @@ func workerFields(w *Worker) []*field {
 			doc: "Cron route: messages claimed at once."},
 		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, 20}, def: "5",
 			doc: "Cron route: handlers that run at the same time."},
-		{key: "worker.poll_interval", value: duration{p: &w.PollInterval, min: time.Millisecond, max: time.Minute, millis: true}, def: "1s",
+		{key: "worker.poll_interval", value: duration{p: &w.PollInterval, min: time.Millisecond, max: time.Minute, millis: true}, def: formatDuration(worker.DefaultPollInterval),
 			doc: "Cron route: how often to look for messages unasked; a dispatch wakes workers at once."},
 		{key: "worker.message_limit", value: number{p: &w.MessageLimit, min: 1},
 			doc: "Cron route: stop after so many messages."},
