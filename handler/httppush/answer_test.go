@@ -57,11 +57,15 @@ func TestHandle_decides_by_status(t *testing.T) {
 }
 
 func TestHandle_does_not_follow_redirects_of_the_given_client_either(t *testing.T) {
-	url, seen := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", "/elsewhere")
-		w.WriteHeader(http.StatusTemporaryRedirect)
+	url, seen := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	client := &http.Client{CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+		if len(via) > 1 {
+			return errors.New("redirected twice")
+		}
+		return nil
+	}}
 	err := open(t, url, httppush.Options{Client: client}).Handle(t.Context(), delivery())
 	if !symphony.IsPermanent(err) || len(seen) != 1 {
 		t.Errorf("error = %v after %d requests, want a permanent one after 1", err, len(seen))
