@@ -143,7 +143,7 @@ func TestFileMistakes(t *testing.T) {
   name: '1'
   retry: {max_retries: 2}
 - {type: C, http: {headers: {a: b}}, comand: {}}
-- {command: {run: x, retry_exit_codes: [0, 75]}}
+- {command: {run: x, fail_exit_codes: [0, 75]}}
 - type: "*x"
   command: {run: [x]}
 -
@@ -155,7 +155,7 @@ func TestFileMistakes(t *testing.T) {
 			`symphony.yaml:10:38: handlers[3].comand: unknown key; did you mean command?`,
 			`symphony.yaml:11:3: handlers[4]: needs a type`,
 			`symphony.yaml:11:19: handlers[4].command.run: must be a list, is a single value`,
-			`symphony.yaml:11:40: handlers[4].command.retry_exit_codes: must be a whole number from 1 to 255, is "0"`,
+			`symphony.yaml:11:39: handlers[4].command.fail_exit_codes: must be a whole number from 1 to 255, is "0"`,
 			`symphony.yaml:12:9: handlers[5].type: pattern "*x": "*" may stand alone or end a pattern as ".*"`,
 			`symphony.yaml:14:3: handlers[6]: needs a type`,
 			`symphony.yaml:14:3: handlers[6]: needs either http or command`,

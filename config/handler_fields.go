@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"time"
 
+	"github.com/symphony-messenger/symphony/handler/command"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 )
 
@@ -16,10 +18,11 @@ type HTTPHandler struct {
 
 // CommandHandler configures handler/command.
 type CommandHandler struct {
-	Run            []string // the program and its arguments
-	Dir            string
-	Env            map[string]string // may hold secrets
-	RetryExitCodes []int
+	Run           []string // the program and its arguments
+	Dir           string
+	Env           map[string]string // may hold secrets
+	FailExitCodes []int
+	Grace         time.Duration
 }
 
 func httpFields(h *HTTPHandler) []*field {
@@ -69,8 +72,10 @@ func commandFields(c *CommandHandler) []*field {
 		{key: "command.dir", value: text{p: &c.Dir, about: "path"},
 			doc: "Its working directory. If not set: the server's."},
 		{key: "command.env", value: dictionary{p: &c.Env, about: "a mapping", secret: true},
-			doc: "Variables for it. The server's own, and so its secrets, are not passed on."},
-		{key: "command.retry_exit_codes", value: numbers{&c.RetryExitCodes, 1, 255},
-			doc: "Exit codes after which the message is retried."},
+			doc: "Variables for it. Of the server's own it gets PATH, HOME, LANG and TMPDIR only, and so no secrets."},
+		{key: "command.fail_exit_codes", value: numbers{&c.FailExitCodes, 1, 255},
+			doc: fmt.Sprintf("Exit codes that fail the message for good. 0 is success; all others retry, and so does %d always.", command.TempFail)},
+		{key: "command.grace", value: duration{p: &c.Grace, min: time.Millisecond},
+			doc: "How long it may go on after SIGTERM at its timeout, before it is killed. If not set: " + formatDuration(command.DefaultGrace) + "."},
 	}
 }
