@@ -1,0 +1,82 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// ExitError says that the program ended otherwise than with exit code 0.
+type ExitError struct {
+	Program string // its file's name, without the arguments
+	Code    int    // -1 if a signal ended it
+	State   string // for people, such as "exit status 1" or "signal: killed"
+	Stderr  string // the end of what it wrote to standard error
+}
+
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("command %s: %s", e.Program, e.State)
+	if e.Stderr == "" {
+		return text
+	}
+	return text + ": " + e.Stderr
+}
+
+// ErrorClass is "exit_" and the code, such as "exit_75", or "signal".
+func (e *ExitError) ErrorClass() string {
+	if e.Code < 0 {
+		return "signal"
+	}
+	return "exit_" + strconv.Itoa(e.Code)
+}
+
+// startError says that the program did not run.
+type startError struct {
+	program string
+	err     error
+}
+
+func (e *startError) Error() string { return fmt.Sprintf("command %s: start: %v", e.program, e.err) }
+func (e *startError) Unwrap() error { return e.err }
+
+// ErrorClass is "timeout" or "canceled" if the context had ended, else "start".
+func (e *startError) ErrorClass() string {
+	if class := symphony.ErrorClass(e.err); class == "timeout" || class == "canceled" {
+		return class
+	}
+	return "start"
+}
+
+// tail is a writer that keeps the last MaxStderr bytes.
+type tail struct{ kept []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p[max(0, len(p)-MaxStderr):]...)
+	if over := len(t.kept) - MaxStderr; over > 0 {
+		t.kept = t.kept[:copy(t.kept, t.kept[over:])]
+	}
+	return len(p), nil
+}
+
+// String is the text, fit for an error: what is not UTF-8 is replaced, and control characters other than the end of a
+// line and tab, which could rewrite a terminal, become spaces.
+func (t *tail) String() string {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(t.kept), "\uFFFD"))
+	return strings.TrimSpace(text)
+}
+
+// suffix is the text as the end of an error.
+func (t *tail) suffix() string {
+	if s := t.String(); s != "" {
+		return ": " + s
+	}
+	return ""
+}
