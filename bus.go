@@ -226,6 +226,13 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	return results, nil
 }
 
+// Check returns the problems that a dispatch of the message would have, without dispatching it. Paths begin with prefix.
+func (b *Bus) Check(out Outgoing, prefix string) []Problem {
+	p := problems{prefix: prefix}
+	b.envelopes(&p, nil, &out, b.opts.Clock.Now())
+	return p.list
+}
+
 // withOthers folds the receipts of one message into the first.
 func withOthers(receipts []Receipt) Receipt {
 	r := receipts[0]

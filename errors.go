@@ -30,6 +30,9 @@ var (
 	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
 	// may succeed later. Nothing was stored.
 	ErrUnavailable = errors.New("storage unavailable")
+	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
+	// handler failed. The message was not stored.
+	ErrHandlerFailed = errors.New("handler failed")
 	// ErrInterrupted is the cause of a handler's context when its worker stops and the grace period is over.
 	ErrInterrupted = errors.New("worker is stopping")
 )

@@ -1,0 +1,166 @@
+// Package client calls the HTTP API of a Symphony Messenger server from Go. Shapes are those of package wire.
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 512 << 20
+
+// Options are the optional settings of a Client.
+type Options struct {
+	// HTTPClient sends the requests. Default: one without a timeout of its own; the context bounds each call.
+	HTTPClient *http.Client
+	// UserAgent names the caller. Default "symphony-client".
+	UserAgent string
+}
+
+// Client calls one server. Safe for concurrent use.
+type Client struct {
+	base  *url.URL
+	key   string
+	http  *http.Client
+	agent string
+}
+
+// New makes a client for the server at a URL such as http://127.0.0.1:8080. key is an API key or a Supabase access token,
+// "" for none.
+func New(server, key string, o Options) (*Client, error) {
+	u, err := url.Parse(strings.TrimSuffix(server, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("client: server must be a URL such as https://queue.example.com, is %q", server)
+	}
+	c := &Client{base: u, key: key, http: o.HTTPClient, agent: o.UserAgent}
+	if c.http == nil {
+		c.http = &http.Client{}
+	}
+	if c.agent == "" {
+		c.agent = "symphony-client"
+	}
+	return c, nil
+}
+
+// NewUnix makes a client for the server on a unix socket, where no key is needed.
+func NewUnix(socket string, o Options) (*Client, error) {
+	if o.HTTPClient == nil {
+		o.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		}}}
+	}
+	return New("http://local", "", o)
+}
+
+// Error is an answer that is not a success.
+type Error struct {
+	Status    int
+	Code      string
+	Message   string
+	Details   jsontext.Value // nil without
+	RequestID string
+	// RetryAfter is what the server asks to wait before another try, 0 if it does not say.
+	RetryAfter time.Duration
+}
+
+func (e *Error) Error() string {
+	s := e.Message
+	if s == "" {
+		s = http.StatusText(e.Status)
+	}
+	for _, p := range e.Problems() {
+		s += "\n  " + strings.TrimSpace(p.Path+" "+p.Message)
+	}
+	return s
+}
+
+// Problem is one mistake in a request.
+type Problem struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
+}
+
+// Problems are the details of a validation error, nil for others.
+func (e *Error) Problems() []Problem {
+	var list []Problem
+	if len(e.Details) == 0 || json.Unmarshal(e.Details, &list) != nil {
+		return nil
+	}
+	return list
+}
+
+// do sends a request and reads the answer into out.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	u := *c.base
+	u.Path += path
+	u.RawPath = ""
+	u.RawQuery = query.Encode()
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("client: encode: %w", err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	req.Header.Set("User-Agent", c.agent)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("client: read answer: %w", err)
+	}
+	if resp.StatusCode >= 300 {
+		return answerError(resp, raw)
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("client: %s %s did not answer as expected: %w", method, path, err)
+	}
+	return nil
+}
+
+func answerError(resp *http.Response, raw []byte) error {
+	var body wire.Error
+	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
+	if json.Unmarshal(raw, &body) == nil {
+		e.Code, e.Message, e.Details = body.Code, body.Error, body.Details
+	}
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		e.RetryAfter = time.Duration(s) * time.Second
+	}
+	return e
+}
+
+// IsCode reports whether err is an answer with this code.
+func IsCode(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}

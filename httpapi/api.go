@@ -1,0 +1,200 @@
+// Package httpapi serves the HTTP API: it authenticates, decodes strictly, calls the bus and the worker, and answers. It
+// decides nothing about messages itself. What the API promises stands in docs/api.md and in the OpenAPI document that it
+// serves; both the routes and that document come from the table in routes.go.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+// Defaults and limits of the API, beside those of the domain.
+const (
+	DefaultMaxBodyBytes = 1 << 20
+	// DefaultMaxBatchBytes is what the body of a batch, or of a bulk call, may have.
+	DefaultMaxBatchBytes = 16 << 20
+	// maxConsumers bounds the consume runs at one time; each has up to 20 handlers.
+	maxConsumers = 16
+	// maxBulkIDs bounds the ids of one bulk call.
+	maxBulkIDs = 10_000
+)
+
+// Options are what an API serves. Bus and Mux are required, the others optional.
+type Options struct {
+	Bus *symphony.Bus
+	// Mux has the handlers of consume and cron runs.
+	Mux *symphony.Mux
+	// Auth authenticates callers of Handler. Nil refuses everybody.
+	Auth *auth.Authenticator
+	// Cron guards the cron routes. Nil closes them.
+	Cron *auth.Cron
+	// Keys stores API keys for the keys routes. Nil answers 501.
+	Keys auth.KeyStore
+	// CronWorker are the settings of the run that the cron route starts, ConsumeWorker those that consume takes where a
+	// request does not say.
+	CronWorker    worker.Options
+	ConsumeWorker worker.Options
+	// Ready says whether the server should get requests, nil for yes. Default: storage answers.
+	Ready func(context.Context) error
+	// MaxBodyBytes and MaxBatchBytes bound bodies.
+	MaxBodyBytes  int64
+	MaxBatchBytes int64
+	// CORSOrigins are the origins whose pages may call. Default: none.
+	CORSOrigins []string
+	// Development tells causes of server faults to callers.
+	Development bool
+	// AccessLog logs each request. Failures of the server are logged in any case.
+	AccessLog bool
+	Logger    *slog.Logger
+	Version   string
+	Clock     symphony.Clock
+}
+
+// API is the HTTP API. Safe for concurrent use.
+type API struct {
+	o         Options
+	ids       requestIDs
+	consumers chan struct{}
+	cronBusy  atomic.Bool
+	routes    []route
+	document  document
+}
+
+// New makes an API.
+func New(o Options) (*API, error) {
+	if o.Bus == nil || o.Mux == nil {
+		return nil, errors.New("httpapi: Bus and Mux are required")
+	}
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if o.MaxBatchBytes == 0 {
+		o.MaxBatchBytes = max(DefaultMaxBatchBytes, o.MaxBodyBytes)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = symphony.SystemClock()
+	}
+	if o.Cron == nil {
+		o.Cron = &auth.Cron{}
+	}
+	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers)}
+	a.routes = a.table()
+	doc, err := generate(a.routes, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	a.document = doc
+	return a, nil
+}
+
+// Handler serves callers from the network: each must authenticate.
+func (a *API) Handler() http.Handler {
+	return a.handler(func(r *http.Request, rt *route) (auth.Principal, error) {
+		if rt.access == cronAccess {
+			return a.o.Cron.Authenticate(r)
+		}
+		if a.o.Auth == nil {
+			return auth.Principal{}, &apiError{status: http.StatusServiceUnavailable, code: "auth_not_configured",
+				message: "No authentication is configured, so nobody can be let in.", retryAfter: retrySeconds}
+		}
+		p, err := a.o.Auth.Authenticate(r)
+		if err == nil {
+			err = p.Require(rt.scope)
+		}
+		return p, err
+	})
+}
+
+// LocalHandler serves callers who may read and write the database anyway, over a socket that only they can open: each
+// is the local administrator.
+func (a *API) LocalHandler() http.Handler {
+	return a.handler(func(*http.Request, *route) (auth.Principal, error) { return auth.Local(), nil })
+}
+
+// call is one request on its way through a route.
+type call struct {
+	*http.Request
+	api       *API
+	w         *responseWriter
+	principal auth.Principal
+	query     map[string]string
+}
+
+type authenticate func(*http.Request, *route) (auth.Principal, error)
+
+func (a *API) handler(who authenticate) http.Handler {
+	mux := http.NewServeMux()
+	for i := range a.routes {
+		rt := &a.routes[i]
+		for _, method := range rt.methods {
+			mux.HandleFunc(method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { a.serve(w.(*responseWriter), r, rt, who) })
+		}
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w.(*responseWriter), r, a.noRoute(r)) })
+	return http.HandlerFunc(func(hw http.ResponseWriter, r *http.Request) {
+		w := writers.Get().(*responseWriter)
+		*w = responseWriter{ResponseWriter: hw, start: time.Now(), id: a.ids.of(r)}
+		defer a.finish(w, r)
+		h := hw.Header()
+		h["X-Request-Id"] = []string{w.id}
+		h["X-Content-Type-Options"] = nosniff
+		h["Cache-Control"] = noStore
+		if len(a.o.CORSOrigins) > 0 && a.cors(w, r) {
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+var (
+	nosniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
+
+// serve authenticates, checks the query and calls the route.
+func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authenticate) {
+	w.route = rt.path
+	c := call{Request: r, api: a, w: w}
+	var err error
+	if rt.access != openAccess {
+		if c.principal, err = who(r, rt); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		w.principal = c.principal.ID
+	}
+	if r.URL.RawQuery != "" || rt.query != nil {
+		if c.query, err = rt.parseQuery(r); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+	}
+	if err := rt.serve(&c); err != nil {
+		a.fail(w, r, err)
+	}
+}
+
+// noRoute tells an unknown path from a known one with another method.
+func (a *API) noRoute(r *http.Request) error {
+	var allowed []string
+	for i := range a.routes {
+		if a.routes[i].matches(r.URL.Path) {
+			allowed = append(allowed, a.routes[i].methods...)
+		}
+	}
+	if len(allowed) == 0 {
+		return &apiError{status: http.StatusNotFound, code: "not_found", message: "There is no such route. The routes are described at /docs."}
+	}
+	return methodNotAllowed(r.Method, allowed)
+}

@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/metrics"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+// consumeSetting is one number of a consume request: its range, default and where it goes.
+type consumeSetting struct {
+	path          string
+	given         *int
+	min, max, def int
+}
+
+func (s consumeSetting) get(list *[]symphony.Problem) int {
+	if s.given == nil {
+		return s.def
+	}
+	if n := *s.given; n >= s.min && (s.max == 0 || n <= s.max) {
+		return n
+	}
+	message := fmt.Sprintf("must be %d to %d", s.min, s.max)
+	if s.max == 0 {
+		message = fmt.Sprintf("must be at least %d", s.min)
+	}
+	*list = append(*list, symphony.Problem{Path: s.path, Message: message})
+	return s.def
+}
+
+func consume(c *call) error {
+	var req wire.ConsumeRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	buf.free() // nothing of req refers to it: it has strings and numbers only
+	var list []symphony.Problem
+	o := c.api.o.ConsumeWorker
+	o.Queues = req.Queues
+	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, 100, 10}.get(&list)
+	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, 20, 5}.get(&list)
+	o.TimeLimit = time.Duration(consumeSetting{"timeLimit", req.TimeLimit, 1000, 55_000, 50_000}.get(&list)) * time.Millisecond
+	o.MessageLimit = int64(consumeSetting{"messageLimit", req.MessageLimit, 1, 0, 0}.get(&list))
+	o.StopWhenEmpty = !value(req.WaitForMessages)
+	for i, q := range req.Queues {
+		if err := symphony.ValidateName(q); err != nil {
+			list = append(list, symphony.Problem{Path: fmt.Sprintf("queues[%d]", i), Message: err.Error()})
+		}
+	}
+	if req.Transport != nil {
+		if _, err := c.api.o.Bus.Transport(*req.Transport); err != nil {
+			list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
+		}
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	select {
+	case c.api.consumers <- struct{}{}:
+		defer func() { <-c.api.consumers }()
+	default:
+		return &apiError{status: http.StatusTooManyRequests, code: "too_many_consumers", retryAfter: retrySeconds,
+			message: fmt.Sprintf("%d consume runs are in progress, which is the most at one time.", maxConsumers)}
+	}
+	stats, health, err := c.work(c.transportOr(value(req.Transport)), o)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.ConsumeResponse{Success: true, Stats: stats, Health: health})
+}
+
+// work runs a worker for the request. The run ends gracefully when the caller is gone.
+func (c *call) work(transport string, o worker.Options) (stats wire.Stats, health wire.Health, err error) {
+	t, err := c.api.o.Bus.Transport(transport)
+	if err != nil {
+		return stats, health, err
+	}
+	w, err := worker.New(t, c.api.o.Mux, o)
+	if err != nil {
+		return stats, health, err
+	}
+	// The server's deadline is for answers that are made at once.
+	deadline := time.Time{}
+	if o.TimeLimit > 0 {
+		grace := o.Grace
+		if grace == 0 {
+			grace = worker.DefaultGrace
+		}
+		deadline = time.Now().Add(o.TimeLimit + grace + 30*time.Second)
+	}
+	if err := http.NewResponseController(c.w).SetWriteDeadline(deadline); err != nil {
+		c.api.o.Logger.Debug("no write deadline on this connection", "error", err)
+	}
+	report, err := w.Run(c.Context())
+	if err != nil {
+		return stats, health, err
+	}
+	count, err := t.Stats(context.WithoutCancel(c.Context()))
+	if err != nil {
+		return stats, health, err
+	}
+	stats = wire.Stats{
+		TotalProcessed: report.Processed, TotalSucceeded: report.Succeeded, TotalFailed: report.Failed,
+		AverageProcessingTime: float64(report.AverageTime().Microseconds()) / 1000, CurrentQueueDepth: count.Depth(),
+	}
+	health = wire.Health{Uptime: report.Elapsed.Milliseconds(), MemoryUsage: memory(), StopReason: string(report.Reason)}
+	return stats, health, nil
+}
+
+// memory is what the Go runtime holds from the system, in bytes.
+func memory() uint64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
+}
+
+func cronWorker(c *call) error {
+	if !c.api.cronBusy.CompareAndSwap(false, true) {
+		return c.answer(http.StatusOK, wire.CronResponse{Success: true, Health: wire.Health{Running: true, Processing: true, MemoryUsage: memory()}})
+	}
+	defer c.api.cronBusy.Store(false)
+	// One run after the other for the transports that workers can work on, within the one time limit.
+	var all wire.CronResponse
+	o := c.api.o.CronWorker
+	end := time.Now().Add(o.TimeLimit)
+	var busy time.Duration
+	for _, name := range c.api.o.Bus.Names() {
+		t, err := c.api.o.Bus.Transport(name)
+		if err != nil {
+			return err
+		}
+		if !t.Capabilities().Receive {
+			continue
+		}
+		run := o
+		run.StopWhenEmpty = true
+		if o.TimeLimit > 0 {
+			if run.TimeLimit = time.Until(end); run.TimeLimit <= 0 {
+				break
+			}
+		}
+		if o.MessageLimit > 0 {
+			if run.MessageLimit = o.MessageLimit - all.Processed; run.MessageLimit == 0 {
+				break
+			}
+		}
+		stats, health, err := c.work(name, run)
+		if err != nil {
+			return err
+		}
+		all.Processed += stats.TotalProcessed
+		all.Stats.TotalProcessed += stats.TotalProcessed
+		all.Stats.TotalSucceeded += stats.TotalSucceeded
+		all.Stats.TotalFailed += stats.TotalFailed
+		all.Stats.CurrentQueueDepth += stats.CurrentQueueDepth
+		busy += time.Duration(stats.AverageProcessingTime * float64(stats.TotalProcessed) * float64(time.Millisecond))
+		all.Health.Uptime += health.Uptime
+		all.Health.MemoryUsage = health.MemoryUsage
+		all.Health.StopReason = health.StopReason
+	}
+	if all.Processed > 0 {
+		all.Stats.AverageProcessingTime = float64(busy.Microseconds()) / 1000 / float64(all.Processed)
+	}
+	all.Success = true
+	return c.answer(http.StatusOK, all)
+}

@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func dispatch(c *call) error {
+	var req wire.DispatchRequest
+	buf, err := c.body(c.api.o.MaxBodyBytes)
+	if err != nil {
+		return err
+	}
+	defer buf.free()
+	if err := decodeBody(c.Header, buf.b, &req); err != nil {
+		return c.explain(err, &req, func() []symphony.Problem { return c.check(&req, "") })
+	}
+	out, list := c.outgoing(&req, "")
+	if len(list) > 0 {
+		return invalid(c.check(&req, "")...)
+	}
+	receipt, err := c.api.o.Bus.DispatchMessage(c.Context(), out.Message, out.Options)
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if receipt.Duplicate {
+		status = http.StatusOK
+	}
+	return c.answer(status, &wire.DispatchResponse{Success: true, Receipt: wireReceipt(&receipt)})
+}
+
+func dispatchBatch(c *call) error {
+	var req wire.BatchRequest
+	buf, err := c.body(c.api.o.MaxBatchBytes)
+	if err != nil {
+		return err
+	}
+	defer buf.free()
+	checkAll := func() (list []symphony.Problem) {
+		for i := range req.Messages {
+			list = append(list, c.check(&req.Messages[i], fmt.Sprintf("messages[%d].", i))...)
+		}
+		return list
+	}
+	if err := decodeBody(c.Header, buf.b, &req); err != nil {
+		return c.explain(err, &req, checkAll)
+	}
+	batch := make([]symphony.Outgoing, len(req.Messages))
+	for i := range req.Messages {
+		var list []symphony.Problem
+		if batch[i], list = c.outgoing(&req.Messages[i], ""); len(list) > 0 {
+			return invalid(checkAll()...)
+		}
+	}
+	receipts, err := c.api.o.Bus.DispatchBatch(c.Context(), batch)
+	if err != nil {
+		return err
+	}
+	results := make([]wire.Receipt, len(receipts))
+	for i := range receipts {
+		results[i] = wireReceipt(&receipts[i])
+	}
+	return c.answer(http.StatusCreated, wire.BatchResponse{Success: true, Results: results})
+}
+
+// explain adds to what does not fit a request's shape the problems of the rest, so that all are told at once.
+func (c *call) explain(err error, req any, check func() []symphony.Problem) error {
+	var m *misfit
+	if !errors.As(err, &m) || json.Unmarshal(m.rest, req) != nil {
+		return err
+	}
+	list := m.problems
+	for _, p := range check() {
+		known := slices.ContainsFunc(m.problems, func(q symphony.Problem) bool {
+			return q.Path == "" || q.Path == p.Path || strings.HasPrefix(p.Path, q.Path+".")
+		})
+		if !known {
+			list = append(list, p)
+		}
+	}
+	return invalid(list...)
+}
+
+// check returns every problem of a request that fits its shape.
+func (c *call) check(req *wire.DispatchRequest, prefix string) []symphony.Problem {
+	out, list := c.outgoing(req, prefix)
+	return append(list, c.api.o.Bus.Check(out, prefix)...)
+}
+
+// outgoing makes a message of a request. It notes what the domain cannot see: that something was given, and empty.
+func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outgoing, []symphony.Problem) {
+	var list []symphony.Problem
+	o := &req.Options
+	out := symphony.Outgoing{
+		Message: symphony.Message{Type: req.Message.Type, Payload: []byte(req.Message.Payload), Metadata: object(req.Message.Metadata, prefix+"message.metadata", &list)},
+		Options: symphony.DispatchOptions{
+			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: value(o.ScheduledAt),
+			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: o.Headers,
+		},
+	}
+	for _, given := range [...]struct {
+		path string
+		text *string
+	}{{"options.transport", o.Transport}, {"options.queue", o.Queue}, {"options.idempotencyKey", o.IdempotencyKey}} {
+		if given.text != nil && *given.text == "" {
+			list = append(list, symphony.Problem{Path: prefix + given.path, Message: "must not be empty"})
+		}
+	}
+	if o.Priority != nil && *o.Priority == 0 {
+		out.Options.Priority = -1 // to the domain 0 means the default; here it was asked for, and is out of range
+	}
+	if parent := c.Header.Get("Traceparent"); parent != "" && out.Options.Headers["traceparent"] == "" {
+		headers := map[string]string{"traceparent": parent}
+		for k, v := range out.Options.Headers {
+			headers[k] = v
+		}
+		out.Options.Headers = headers
+	}
+	return out, list
+}
+
+func wireReceipt(r *symphony.Receipt) wire.Receipt {
+	w := wire.Receipt{MessageID: r.ID, Transport: r.Transport, Queue: r.Queue, ScheduledAt: optional(r.ScheduledAt), IdempotencyKey: r.IdempotencyKey, Duplicate: r.Duplicate}
+	for i := range r.Also {
+		w.Also = append(w.Also, wireReceipt(&r.Also[i]))
+	}
+	return w
+}
+
+// optional returns nil for the zero time.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// apiError is an answer that is not a success.
+type apiError struct {
+	status     int
+	code       string
+	message    string
+	details    any
+	retryAfter int // seconds, 0: none
+	allow      string
+	cause      error // for the log, and for development
+}
+
+func (e *apiError) Error() string {
+	if e.cause != nil {
+		return e.code + ": " + e.cause.Error()
+	}
+	return e.code + ": " + e.message
+}
+
+func (e *apiError) Unwrap() error { return e.cause }
+
+// retrySeconds is what Retry-After says when storage is away or a limit is hit: long enough for a restart, short enough
+// not to be noticed.
+const retrySeconds = 2
+
+// invalid answers problems with a request.
+func invalid(list ...symphony.Problem) *apiError {
+	message := "The request has a problem."
+	if len(list) > 1 {
+		message = "The request has " + strconv.Itoa(len(list)) + " problems."
+	}
+	return &apiError{status: http.StatusBadRequest, code: "validation_failed", message: message, details: list}
+}
+
+// describe is the one table from errors to answers.
+func describe(err error) *apiError {
+	var (
+		answer     *apiError
+		authError  *auth.Error
+		validation *symphony.ValidationError
+		conflict   *symphony.IdempotencyConflictError
+	)
+	switch {
+	case errors.As(err, &answer):
+		return answer
+	case errors.As(err, &authError):
+		e := &apiError{code: authError.Code, message: authError.Message, cause: err, status: http.StatusUnauthorized}
+		switch {
+		case errors.Is(err, auth.ErrForbidden):
+			e.status = http.StatusForbidden
+		case errors.Is(err, auth.ErrUnavailable):
+			e.status, e.retryAfter = http.StatusServiceUnavailable, retrySeconds
+		}
+		return e
+	case errors.As(err, &validation):
+		return invalid(validation.Problems...)
+	case errors.As(err, &conflict):
+		return &apiError{status: http.StatusConflict, code: "idempotency_conflict", cause: err,
+			message: "The idempotency key was used within its window by a message with another type or payload.",
+			details: map[string]string{"idempotencyKey": conflict.Key, "transport": conflict.Transport, "messageId": conflict.MessageID}}
+	case errors.Is(err, symphony.ErrUnknownTransport):
+		return invalid(symphony.Problem{Path: "transport", Message: err.Error()})
+	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):
+		return &apiError{status: http.StatusNotFound, code: "not_found", message: "There is nothing with this id.", cause: err}
+	case errors.Is(err, symphony.ErrHandlerFailed):
+		return &apiError{status: http.StatusInternalServerError, code: "handler_failed", cause: err,
+			message: "The message was handled during the dispatch, as its transport does, and its handler failed. It was not stored."}
+	case errors.Is(err, symphony.ErrUnsupported):
+		return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "The transport cannot do this: " + err.Error() + ".", cause: err}
+	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrClosed):
+		return &apiError{status: http.StatusServiceUnavailable, code: "storage_unavailable", retryAfter: retrySeconds, cause: err,
+			message: "Storage cannot serve now. Nothing was stored; try again."}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &apiError{status: http.StatusServiceUnavailable, code: "canceled", retryAfter: retrySeconds, cause: err, message: "The request ended before it was answered."}
+	}
+	return &apiError{status: http.StatusInternalServerError, code: "internal_error", message: "The server failed. The log tells why, under the request id.", cause: err}
+}
+
+// wireError is the body of an error.
+func (a *API) wireError(e *apiError) wire.Error {
+	body := wire.Error{Error: e.message, Code: e.code}
+	details := e.details
+	if e.status == http.StatusInternalServerError && a.o.Development && e.cause != nil {
+		details = e.cause.Error()
+	}
+	if details != nil {
+		if raw, err := json.Marshal(details); err == nil {
+			body.Details = jsontext.Value(raw)
+		}
+	}
+	return body
+}

@@ -1,0 +1,190 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	stdjson "encoding/json"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func failedList(c *call) error {
+	var list []symphony.Problem
+	q := symphony.FailedQuery{
+		FailedFilter: symphony.FailedFilter{
+			Queue: c.query["queue"], Type: c.query["type"], ErrorClass: c.query["errorClass"], Text: c.query["q"],
+			Since: c.queryTime("since", &list), Until: c.queryTime("until", &list),
+		},
+		Limit: c.queryInt("limit", symphony.DefaultFailedPage, &list), Offset: c.queryInt("offset", 0, &list), After: c.query["cursor"],
+	}
+	if q.Limit == 0 {
+		q.Limit = -1 // to the domain 0 means the default; here it was asked for, and is out of range
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	dead, err := c.api.o.Bus.Failed(c.transport())
+	if err != nil {
+		return err
+	}
+	page, err := dead.List(c.Context(), q)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, FailedPage(page, q))
+}
+
+// FailedPage is a page of failed messages as the API tells it.
+func FailedPage(page symphony.FailedPage, q symphony.FailedQuery) wire.FailedListResponse {
+	out := wire.FailedListResponse{Success: true, Messages: make([]wire.FailedMessage, len(page.Messages)),
+		Pagination: wire.Pagination{Total: page.Total, Limit: q.Limit, Offset: q.Offset, HasMore: page.HasMore}}
+	for i := range page.Messages {
+		out.Messages[i] = Failed(&page.Messages[i])
+	}
+	if page.HasMore {
+		out.Pagination.NextCursor = page.Messages[len(page.Messages)-1].ID
+	}
+	return out
+}
+
+// Failed is a failed message as the API tells it.
+func Failed(f *symphony.FailedMessage) wire.FailedMessage {
+	out := wire.FailedMessage{
+		ID: f.ID, MessageID: f.Envelope.ID, Transport: f.Transport, Queue: f.Queue,
+		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: jsontext.Value("{}")}, Headers: f.Headers,
+		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
+		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
+		Attempts: make([]wire.Attempt, len(f.Attempts)),
+	}
+	if out.Headers == nil {
+		out.Headers = map[string]string{}
+	}
+	if raw, err := stdjson.Marshal(f.Metadata); err == nil && len(f.Metadata) > 0 {
+		out.Message.Metadata = raw
+	}
+	for i, a := range f.Attempts {
+		out.Attempts[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass}
+	}
+	return out
+}
+
+// payload is a stored payload as JSON: what is not valid JSON, because storage was damaged, is shown as a string.
+func payload(raw []byte) jsontext.Value {
+	if v := jsontext.Value(raw); v.IsValid(jsontext.AllowDuplicateNames(true)) {
+		return v
+	}
+	quoted, err := jsontext.AppendQuote(nil, slices.Clone(raw))
+	if err != nil {
+		quoted, _ = stdjson.Marshal(string(raw))
+	}
+	return quoted
+}
+
+func failedShow(c *call) error {
+	dead, err := c.api.o.Bus.Failed(c.transport())
+	if err != nil {
+		return err
+	}
+	f, err := dead.Get(c.Context(), c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.FailedResponse{Success: true, FailedMessage: Failed(&f)})
+}
+
+func failedRetry(c *call) error {
+	var req wire.RetryRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	defer buf.free()
+	dead, err := c.api.o.Bus.Failed(c.transport())
+	if err != nil {
+		return err
+	}
+	id := c.PathValue("id")
+	newID, err := dead.Retry(c.Context(), id, stdjson.RawMessage(req.Payload))
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.RetryResponse{Success: true, Message: "The message was dispatched again.", NewMessageID: newID, OriginalFailedMessageID: id})
+}
+
+func failedDelete(c *call) error {
+	dead, err := c.api.o.Bus.Failed(c.transport())
+	if err != nil {
+		return err
+	}
+	if err := dead.Delete(c.Context(), c.PathValue("id")); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The failed message was deleted."})
+}
+
+func failedRetryBulk(c *call) error {
+	return c.bulk(func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
+		return dead.RetryAll(c.Context(), s, nil)
+	})
+}
+
+func failedDeleteBulk(c *call) error {
+	return c.bulk(func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
+		return dead.DeleteAll(c.Context(), s, nil)
+	})
+}
+
+func (c *call) bulk(do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
+	var req wire.BulkRequest
+	buf, err := c.decode(&req, c.api.o.MaxBatchBytes, false)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	var list []symphony.Problem
+	switch {
+	case req.IDs != nil && req.Filter != nil:
+		list = append(list, symphony.Problem{Path: "filter", Message: "must not be given with ids"})
+	case req.IDs == nil && req.Filter == nil:
+		list = append(list, symphony.Problem{Path: "ids", Message: "ids or filter is required; an empty filter selects everything"})
+	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > maxBulkIDs):
+		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", maxBulkIDs)})
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	name := c.transportOr(value(req.Transport))
+	dead, err := c.api.o.Bus.Failed(name)
+	if err != nil {
+		return err
+	}
+	s := symphony.FailedSelection{}
+	if f := req.Filter; f != nil {
+		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
+	} else {
+		slices.Sort(req.IDs)
+		s.IDs = slices.Compact(req.IDs)
+	}
+	n, err := do(dead, s)
+	if err != nil {
+		return err
+	}
+	t, err := c.api.o.Bus.Transport(name)
+	if err != nil {
+		return err
+	}
+	stats, err := t.Stats(c.Context())
+	if err != nil {
+		return err
+	}
+	out := wire.BulkResponse{Success: true, Count: n, Failed: stats.Failed}
+	if s.IDs != nil {
+		out.NotFound = len(s.IDs) - n
+	}
+	return c.answer(http.StatusOK, out)
+}

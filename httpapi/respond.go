@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// responseWriter notes what the access log tells.
+type responseWriter struct {
+	http.ResponseWriter
+	start     time.Time
+	id        string
+	route     string
+	principal string
+	status    int
+	bytes     int
+	cause     error
+}
+
+var writers = sync.Pool{New: func() any { return new(responseWriter) }}
+
+// Unwrap is for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader notes the status.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *responseWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += n
+	return n, err
+}
+
+var (
+	buffers  = sync.Pool{New: func() any { return new(buffer) }}
+	jsonType = []string{"application/json; charset=utf-8"}
+)
+
+// buffer is reused from answer to answer, unless it got large.
+type buffer struct{ b []byte }
+
+// Write appends.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.b = append(b.b, p...)
+	return len(p), nil
+}
+
+const maxPooled = 64 << 10
+
+func (b *buffer) free() {
+	if cap(b.b) <= maxPooled {
+		b.b = b.b[:0]
+		buffers.Put(b)
+	}
+}
+
+// answer writes a body as JSON.
+func (w *responseWriter) answer(status int, body any) error {
+	buf := buffers.Get().(*buffer)
+	defer buf.free()
+	if err := json.MarshalWrite(buf, body, json.Deterministic(true), json.FormatNilSliceAsNull(false)); err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = []string{strconv.Itoa(len(buf.b))}
+	w.WriteHeader(status)
+	// A caller that is gone cannot be told so.
+	_, _ = w.Write(buf.b)
+	return nil
+}
+
+func (c *call) answer(status int, body any) error { return c.w.answer(status, body) }
+
+// fail answers an error.
+func (a *API) fail(w *responseWriter, r *http.Request, err error) {
+	e := describe(err)
+	w.cause = e.cause
+	h := w.Header()
+	if e.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(e.retryAfter))
+	}
+	if e.allow != "" {
+		h.Set("Allow", e.allow)
+	}
+	if e.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="symphony"`)
+	}
+	if w.status != 0 {
+		return // half an answer is out; nothing can be added to it
+	}
+	if err := w.answer(e.status, a.wireError(e)); err != nil {
+		a.o.Logger.Error("answering an error", "request_id", w.id, "error", err)
+	}
+}
+
+// finish catches a panic, logs the request and lets the writer go.
+func (a *API) finish(w *responseWriter, r *http.Request) {
+	if v := recover(); v != nil {
+		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(v)
+		}
+		a.o.Logger.Error("panic while serving a request", "request_id", w.id, "route", w.route, "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+		a.fail(w, r, fmt.Errorf("panic: %v", v))
+	}
+	level := slog.LevelInfo
+	if w.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if (a.o.AccessLog || level == slog.LevelError) && a.o.Logger.Enabled(r.Context(), level) {
+		attrs := make([]slog.Attr, 0, 8)
+		attrs = append(attrs, slog.String("method", r.Method), slog.String("route", w.route), slog.Int("status", w.status),
+			slog.Duration("duration", time.Since(w.start)), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
+		if w.principal != "" {
+			attrs = append(attrs, slog.String("principal", w.principal))
+		}
+		if w.cause != nil {
+			attrs = append(attrs, slog.String("error", w.cause.Error()))
+		}
+		a.o.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+	}
+	*w = responseWriter{}
+	writers.Put(w)
+}
+
+func methodNotAllowed(method string, allowed []string) error {
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(slices.Compact(allowed), ", ")
+	return &apiError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "The method " + method + " is not allowed here; " + allow + " are.", allow: allow}
+}
+
+// cors answers preflights and lets listed origins read answers. It reports whether the request is answered.
+func (a *API) cors(w *responseWriter, r *http.Request) bool {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !slices.Contains(a.o.CORSOrigins, origin) {
+		return false
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-API-Key, X-Request-Id, Traceparent")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}

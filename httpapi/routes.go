@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// access says how a route's callers are let in.
+type access int
+
+const (
+	userAccess access = iota // a user or an API key with the route's scope
+	cronAccess               // the cron secret
+	openAccess               // everybody
+)
+
+// parameter is a query parameter.
+type parameter struct {
+	name, doc, kind string // kind is of JSON Schema: "string", "integer"
+	format          string
+}
+
+// route is one entry of the table that both registers the routes and makes the OpenAPI document.
+type route struct {
+	methods []string
+	path    string // as http.ServeMux takes it
+	summary string
+	doc     string
+	tag     string
+	access  access
+	scope   auth.Scope
+	query   []parameter
+	request any // nil: no body
+	// optionalBody says that a request without a body is fine.
+	optionalBody bool
+	// answers are the successes by status; errors the statuses beside those that every route has.
+	answers map[int]any
+	errors  []int
+	serve   func(*call) error
+	hidden  bool // not in the document
+}
+
+var (
+	get  = []string{http.MethodGet}
+	post = []string{http.MethodPost}
+	both = []string{http.MethodGet, http.MethodPost}
+)
+
+// table is every route there is.
+func (a *API) table() []route {
+	transport := parameter{name: "transport", kind: "string", doc: "Default: the default transport."}
+	return []route{
+		{methods: post, path: "/api/symphony/dispatch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch a message",
+			doc:     "The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409.",
+			request: wire.DispatchRequest{}, answers: map[int]any{201: wire.DispatchResponse{}, 200: wire.DispatchResponse{}}, errors: []int{400, 409, 413, 415}, serve: dispatch},
+		{methods: post, path: "/api/symphony/dispatch/batch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch up to 1000 messages, all or nothing",
+			doc:     "Results stand in the order given. A problem names its message in its path, as in messages[1].message.type.",
+			request: wire.BatchRequest{}, answers: map[int]any{201: wire.BatchResponse{}}, errors: []int{400, 409, 413, 415}, serve: dispatchBatch},
+		{methods: post, path: "/api/symphony/consume", tag: "Workers", scope: auth.ScopeConsume, summary: "Run a worker for this request",
+			doc:     "Returns when nothing is ready or a limit is hit. A caller that disconnects ends the run: what is in hand is finished or given back.",
+			request: wire.ConsumeRequest{}, optionalBody: true, answers: map[int]any{200: wire.ConsumeResponse{}}, errors: []int{400, 413, 415, 429, 501}, serve: consume},
+		{methods: get, path: "/api/symphony/status", tag: "Status", scope: auth.ScopeRead, summary: "Count messages", query: []parameter{transport},
+			doc: "Its cost does not depend on how many messages there are.", answers: map[int]any{200: wire.StatusResponse{}}, errors: []int{400}, serve: status},
+
+		{methods: get, path: "/api/symphony/failed", tag: "Dead letters", scope: auth.ScopeRead, summary: "List failed messages, newest failure first",
+			query: []parameter{transport,
+				{name: "limit", kind: "integer", doc: "1 to 200, default 50."}, {name: "offset", kind: "integer", doc: "Default 0."},
+				{name: "cursor", kind: "string", doc: "nextCursor of the page before; faster than offset in deep lists."},
+				{name: "queue", kind: "string"}, {name: "type", kind: "string"}, {name: "errorClass", kind: "string"},
+				{name: "since", kind: "string", format: "date-time", doc: "Failed at or after."}, {name: "until", kind: "string", format: "date-time", doc: "Failed before."},
+				{name: "q", kind: "string", doc: "Text in type, payload or error; every character is literal."}},
+			answers: map[int]any{200: wire.FailedListResponse{}}, errors: []int{400, 501}, serve: failedList},
+		{methods: get, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeRead, summary: "Show a failed message", query: []parameter{transport},
+			answers: map[int]any{200: wire.FailedResponse{}}, errors: []int{400, 404, 501}, serve: failedShow},
+		{methods: post, path: "/api/symphony/failed/{id}/retry", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Dispatch a failed message again",
+			doc: "In one transaction the failed message leaves the queue and a new one takes its place, with a fresh retry budget.", query: []parameter{transport},
+			request: wire.RetryRequest{}, optionalBody: true, answers: map[int]any{200: wire.RetryResponse{}}, errors: []int{400, 404, 413, 415, 501}, serve: failedRetry},
+		{methods: []string{http.MethodDelete}, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Delete a failed message",
+			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 501}, serve: failedDelete},
+		{methods: post, path: "/api/symphony/failed/retry", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Dispatch many failed messages again",
+			doc:     "By ids or by filter. Messages that fail while the call runs are left alone.",
+			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}}, errors: []int{400, 413, 415, 501}, serve: failedRetryBulk},
+		{methods: post, path: "/api/symphony/failed/delete", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Delete many failed messages",
+			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}}, errors: []int{400, 413, 415, 501}, serve: failedDeleteBulk},
+
+		{methods: get, path: "/api/symphony/keys", tag: "API keys", scope: auth.ScopeAdmin, summary: "List API keys",
+			answers: map[int]any{200: wire.KeysResponse{}}, errors: []int{501}, serve: keysList},
+		{methods: post, path: "/api/symphony/keys", tag: "API keys", scope: auth.ScopeAdmin, summary: "Make an API key",
+			doc:     "The answer holds the key itself, which is not stored and cannot be had again.",
+			request: wire.CreateKeyRequest{}, answers: map[int]any{201: wire.CreateKeyResponse{}}, errors: []int{400, 413, 415, 501}, serve: keysCreate},
+		{methods: []string{http.MethodDelete}, path: "/api/symphony/keys/{id}", tag: "API keys", scope: auth.ScopeAdmin, summary: "Revoke an API key",
+			answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{404, 501}, serve: keysRevoke},
+
+		{methods: both, path: "/api/cron/symphony-worker", tag: "Workers", access: cronAccess, summary: "Run the worker with the server's settings",
+			doc:     "For schedulers that call a URL. While one run is in progress, a further call answers at once with nothing processed.",
+			answers: map[int]any{200: wire.CronResponse{}}, errors: []int{400}, serve: cronWorker},
+
+		{methods: get, path: "/healthz", tag: "Health", access: openAccess, summary: "Is the process alive", answers: map[int]any{200: wire.HealthResponse{}}, serve: healthz},
+		{methods: get, path: "/readyz", tag: "Health", access: openAccess, summary: "Should the process get requests",
+			doc: "503 while storage does not answer, and while the server shuts down.", answers: map[int]any{200: wire.HealthResponse{}}, serve: readyz},
+		{methods: get, path: "/openapi.json", access: openAccess, hidden: true, serve: openapiJSON},
+		{methods: get, path: "/openapi.yaml", access: openAccess, hidden: true, serve: openapiYAML},
+		{methods: get, path: "/docs", access: openAccess, hidden: true, serve: docsRedirect},
+		{methods: get, path: "/docs/{file...}", access: openAccess, hidden: true, serve: docs},
+	}
+}
+
+// matches reports whether a path is this route's.
+func (rt *route) matches(path string) bool {
+	want, got := strings.Split(rt.path, "/"), strings.Split(path, "/")
+	for i, w := range want {
+		if strings.HasSuffix(w, "...}") {
+			return len(got) > i
+		}
+		if i >= len(got) || w != got[i] && (!strings.HasPrefix(w, "{") || got[i] == "") {
+			return false
+		}
+	}
+	return len(want) == len(got)
+}
+
+// parseQuery returns the query parameters, or every problem with them.
+func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
+	values := r.URL.Query()
+	query := make(map[string]string, len(values))
+	var list []symphony.Problem
+	for name, v := range values {
+		switch known := slices.ContainsFunc(rt.query, func(p parameter) bool { return p.name == name }); {
+		case !known:
+			list = append(list, symphony.Problem{Path: name, Message: "is not a known query parameter"})
+		case len(v) > 1:
+			list = append(list, symphony.Problem{Path: name, Message: "is given more than once"})
+		case v[0] == "":
+			list = append(list, symphony.Problem{Path: name, Message: "must not be empty"})
+		default:
+			query[name] = v[0]
+		}
+	}
+	if len(list) > 0 {
+		slices.SortFunc(list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
+		return nil, invalid(list...)
+	}
+	return query, nil
+}

@@ -1,0 +1,63 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func status(c *call) error {
+	t, err := c.api.o.Bus.Transport(c.transport())
+	if err != nil {
+		return err
+	}
+	s, err := t.Stats(c.Context())
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, Status(t.Name(), s, c.api.o.Clock.Now()))
+}
+
+// Status is a transport's statistics as the API tells them.
+func Status(transport string, s symphony.Stats, now time.Time) wire.StatusResponse {
+	out := wire.StatusResponse{
+		Success: true, Transport: transport, Queue: counts(s.QueueStats), FailedMessages: s.Failed, ScheduledMessages: s.Scheduled,
+		OldestPendingAge: s.OldestPendingAge.Milliseconds(), Queues: make(map[string]wire.Queue, len(s.Queues)), Timestamp: now.UTC(),
+	}
+	for name, q := range s.Queues {
+		out.Queues[name] = wire.Queue{Counts: counts(q), ScheduledMessages: q.Scheduled, OldestPendingAge: q.OldestPendingAge.Milliseconds()}
+	}
+	return out
+}
+
+func counts(q symphony.QueueStats) wire.Counts {
+	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed, Failed: q.Failed}
+}
+
+func healthz(c *call) error {
+	return c.answer(http.StatusOK, wire.HealthResponse{Success: true, Status: "ok", Version: c.api.o.Version})
+}
+
+// readyTimeout bounds what readyz waits for storage.
+const readyTimeout = 2 * time.Second
+
+func readyz(c *call) error {
+	ctx, cancel := context.WithTimeout(c.Context(), readyTimeout)
+	defer cancel()
+	err := error(nil)
+	if c.api.o.Ready != nil {
+		err = c.api.o.Ready(ctx)
+	}
+	for _, name := range c.api.o.Bus.Names() {
+		if t, terr := c.api.o.Bus.Transport(name); err == nil && terr == nil {
+			_, err = t.Stats(ctx)
+		}
+	}
+	if err != nil {
+		return &apiError{status: http.StatusServiceUnavailable, code: "not_ready", message: "The server is not ready for requests.", retryAfter: retrySeconds, cause: err}
+	}
+	return c.answer(http.StatusOK, wire.HealthResponse{Success: true, Status: "ready"})
+}

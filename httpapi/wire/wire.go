@@ -1,0 +1,275 @@
+// Package wire has the JSON shapes of the HTTP API, shared by the server (package httpapi) and the Go client (package
+// client). The struct tags also make the OpenAPI document. Durations are in milliseconds, times RFC 3339 in UTC.
+package wire
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// DispatchRequest is the body of POST /api/symphony/dispatch, and one entry of a batch.
+type DispatchRequest struct {
+	Message Message         `json:"message" required:"true"`
+	Options DispatchOptions `json:"options,omitzero"`
+}
+
+// Message is what an application dispatches.
+type Message struct {
+	Type     string         `json:"type" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
+	Payload  jsontext.Value `json:"payload" required:"true" description:"A JSON object. It is stored and delivered byte for byte."`
+	Metadata jsontext.Value `json:"metadata,omitempty" description:"A JSON object of free data beside the payload."`
+}
+
+// DispatchOptions say how a message is dispatched. All are optional.
+type DispatchOptions struct {
+	Transport      *string           `json:"transport,omitempty" description:"Where the message is stored. Default: the route for its type, else the default transport."`
+	Queue          *string           `json:"queue,omitempty" description:"The queue within the transport. Default: the transport's."`
+	Priority       *int              `json:"priority,omitempty" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
+	ScheduledAt    *time.Time        `json:"scheduledAt,omitempty" description:"The earliest time of delivery. In the past means now."`
+	IdempotencyKey *string           `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
+	Metadata       jsontext.Value    `json:"metadata,omitempty" description:"A JSON object, merged over the message's metadata."`
+	Headers        map[string]string `json:"headers,omitempty" description:"Travel with the message; traceparent among them continues a trace."`
+}
+
+// Receipt tells what became of one dispatched message.
+type Receipt struct {
+	MessageID      string     `json:"messageId" required:"true" description:"UUID of version 7."`
+	Transport      string     `json:"transport" required:"true"`
+	Queue          string     `json:"queue" required:"true"`
+	ScheduledAt    *time.Time `json:"scheduledAt,omitempty"`
+	IdempotencyKey string     `json:"idempotencyKey,omitempty"`
+	Duplicate      bool       `json:"duplicate,omitempty" description:"The idempotency key was known: this is the first message."`
+	Also           []Receipt  `json:"also,omitempty" description:"Where the type's route names several transports: the messages for the further ones."`
+}
+
+// DispatchResponse answers a dispatch.
+type DispatchResponse struct {
+	Success bool `json:"success" required:"true"`
+	Receipt
+}
+
+// BatchRequest is the body of POST /api/symphony/dispatch/batch.
+type BatchRequest struct {
+	Messages []DispatchRequest `json:"messages" required:"true" minItems:"1" maxItems:"1000" description:"All are stored, or none."`
+}
+
+// BatchResponse answers a batch, in the order given.
+type BatchResponse struct {
+	Success bool      `json:"success" required:"true"`
+	Results []Receipt `json:"results" required:"true"`
+}
+
+// ConsumeRequest is the body of POST /api/symphony/consume. All is optional.
+type ConsumeRequest struct {
+	Transport       *string  `json:"transport,omitempty" description:"Default: the default transport."`
+	Queues          []string `json:"queues,omitempty" description:"Default: all."`
+	BatchSize       *int     `json:"batchSize,omitempty" minimum:"1" maximum:"100" default:"10"`
+	MaxConcurrency  *int     `json:"maxConcurrency,omitempty" minimum:"1" maximum:"20" default:"5"`
+	TimeLimit       *int     `json:"timeLimit,omitempty" minimum:"1000" maximum:"55000" default:"50000" description:"Milliseconds."`
+	MessageLimit    *int     `json:"messageLimit,omitempty" minimum:"1"`
+	WaitForMessages *bool    `json:"waitForMessages,omitempty" default:"false" description:"Keep waiting until the time limit instead of returning when nothing is ready."`
+}
+
+// ConsumeResponse tells what a bounded run came to.
+type ConsumeResponse struct {
+	Success bool   `json:"success" required:"true"`
+	Stats   Stats  `json:"stats" required:"true"`
+	Health  Health `json:"health" required:"true"`
+}
+
+// CronResponse is ConsumeResponse with the number of messages processed.
+type CronResponse struct {
+	Success   bool   `json:"success" required:"true"`
+	Processed int64  `json:"processed" required:"true"`
+	Stats     Stats  `json:"stats" required:"true"`
+	Health    Health `json:"health" required:"true"`
+}
+
+// Stats count a run's attempts.
+type Stats struct {
+	TotalProcessed        int64   `json:"totalProcessed" required:"true"`
+	TotalSucceeded        int64   `json:"totalSucceeded" required:"true"`
+	TotalFailed           int64   `json:"totalFailed" required:"true" description:"Attempts whose handler failed, retried or not."`
+	AverageProcessingTime float64 `json:"averageProcessingTime" required:"true" description:"Milliseconds."`
+	CurrentQueueDepth     int64   `json:"currentQueueDepth" required:"true"`
+}
+
+// Health is the state of a worker.
+type Health struct {
+	Running     bool   `json:"running" required:"true"`
+	Processing  bool   `json:"processing" required:"true"`
+	Uptime      int64  `json:"uptime" required:"true" description:"Milliseconds."`
+	MemoryUsage uint64 `json:"memoryUsage" required:"true" description:"Bytes."`
+	StopReason  string `json:"stopReason,omitempty" description:"Why the run ended: empty, message_limit, time_limit, memory_limit, failure_limit or stopped."`
+}
+
+// StatusResponse answers GET /api/symphony/status.
+type StatusResponse struct {
+	Success           bool             `json:"success" required:"true"`
+	Transport         string           `json:"transport" required:"true"`
+	Queue             Counts           `json:"queue" required:"true"`
+	FailedMessages    int64            `json:"failedMessages" required:"true"`
+	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
+	OldestPendingAge  int64            `json:"oldestPendingAge" required:"true" description:"How long the oldest ready message has been ready, in milliseconds."`
+	Queues            map[string]Queue `json:"queues" required:"true"`
+	Timestamp         time.Time        `json:"timestamp" required:"true"`
+}
+
+// Counts are messages by status.
+type Counts struct {
+	Depth      int64 `json:"depth" required:"true" description:"Pending and processing."`
+	Pending    int64 `json:"pending" required:"true" description:"Ready, scheduled for later, or waiting for a retry."`
+	Processing int64 `json:"processing" required:"true"`
+	Completed  int64 `json:"completed" required:"true" description:"Since the transport was created."`
+	Failed     int64 `json:"failed" required:"true"`
+}
+
+// Queue is the state of one queue.
+type Queue struct {
+	Counts
+	ScheduledMessages int64 `json:"scheduledMessages" required:"true"`
+	OldestPendingAge  int64 `json:"oldestPendingAge" required:"true" description:"Milliseconds."`
+}
+
+// FailedMessage is a message in the dead letter queue.
+type FailedMessage struct {
+	ID             string            `json:"id" required:"true" description:"Of this failure."`
+	MessageID      string            `json:"messageId" required:"true"`
+	Transport      string            `json:"transport" required:"true"`
+	Queue          string            `json:"queue" required:"true"`
+	Message        Message           `json:"message" required:"true"`
+	Headers        map[string]string `json:"headers" required:"true"`
+	Priority       int               `json:"priority" required:"true"`
+	IdempotencyKey string            `json:"idempotencyKey" required:"true"`
+	Error          string            `json:"error" required:"true"`
+	ErrorClass     string            `json:"errorClass" required:"true"`
+	RetryCount     int               `json:"retryCount" required:"true"`
+	MaxRetries     int               `json:"maxRetries" required:"true"`
+	FailedAt       time.Time         `json:"failedAt" required:"true"`
+	CreatedAt      time.Time         `json:"createdAt" required:"true"`
+	ScheduledAt    *time.Time        `json:"scheduledAt,omitempty"`
+	Attempts       []Attempt         `json:"attempts" required:"true"`
+}
+
+// Attempt is one try at a message that did not succeed.
+type Attempt struct {
+	Attempt    int       `json:"attempt" required:"true"`
+	StartedAt  time.Time `json:"startedAt" required:"true"`
+	FinishedAt time.Time `json:"finishedAt" required:"true"`
+	Worker     string    `json:"worker" required:"true"`
+	Error      string    `json:"error" required:"true"`
+	ErrorClass string    `json:"errorClass" required:"true"`
+}
+
+// FailedListResponse is a page of failed messages, newest failure first.
+type FailedListResponse struct {
+	Success    bool            `json:"success" required:"true"`
+	Messages   []FailedMessage `json:"messages" required:"true"`
+	Pagination Pagination      `json:"pagination" required:"true"`
+}
+
+// Pagination says where a page is.
+type Pagination struct {
+	Total      int64  `json:"total" required:"true"`
+	Limit      int    `json:"limit" required:"true"`
+	Offset     int    `json:"offset" required:"true"`
+	HasMore    bool   `json:"hasMore" required:"true"`
+	NextCursor string `json:"nextCursor,omitempty" description:"Pass as cursor to read on; deep lists are read faster so."`
+}
+
+// FailedResponse is one failed message.
+type FailedResponse struct {
+	Success bool `json:"success" required:"true"`
+	FailedMessage
+}
+
+// RetryRequest is the optional body of POST /api/symphony/failed/{id}/retry.
+type RetryRequest struct {
+	Payload jsontext.Value `json:"payload,omitempty" description:"A corrected payload, a JSON object."`
+}
+
+// RetryResponse answers a retry.
+type RetryResponse struct {
+	Success                 bool   `json:"success" required:"true"`
+	Message                 string `json:"message" required:"true"`
+	NewMessageID            string `json:"newMessageId" required:"true"`
+	OriginalFailedMessageID string `json:"originalFailedMessageId" required:"true"`
+}
+
+// DoneResponse says that something was done.
+type DoneResponse struct {
+	Success bool   `json:"success" required:"true"`
+	Message string `json:"message" required:"true"`
+}
+
+// BulkRequest selects failed messages by id or by filter.
+type BulkRequest struct {
+	Transport *string       `json:"transport,omitempty" description:"Default: the default transport."`
+	IDs       []string      `json:"ids,omitempty" minItems:"1" maxItems:"10000"`
+	Filter    *FailedFilter `json:"filter,omitempty" description:"An empty filter selects every failed message of the transport."`
+}
+
+// FailedFilter selects failed messages. Empty fields select everything.
+type FailedFilter struct {
+	Queue      string     `json:"queue,omitempty"`
+	Type       string     `json:"type,omitempty"`
+	ErrorClass string     `json:"errorClass,omitempty"`
+	Since      *time.Time `json:"since,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
+	Q          string     `json:"q,omitempty" description:"Text in type, payload or error; every character is literal."`
+}
+
+// BulkResponse counts what was done.
+type BulkResponse struct {
+	Success  bool  `json:"success" required:"true"`
+	Count    int   `json:"count" required:"true" description:"Messages retried or deleted."`
+	NotFound int   `json:"notFound" required:"true" description:"Ids that named no failed message."`
+	Failed   int64 `json:"failed" required:"true" description:"Messages left in the dead letter queue."`
+}
+
+// Key is an API key as it is listed; the key itself is shown once, when it is made.
+type Key struct {
+	ID         string     `json:"id" required:"true"`
+	Name       string     `json:"name" required:"true"`
+	Prefix     string     `json:"prefix" required:"true" description:"The beginning of the key, by which its owner recognises it."`
+	Scopes     []string   `json:"scopes" required:"true"`
+	CreatedAt  time.Time  `json:"createdAt" required:"true"`
+	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"`
+	RevokedAt  *time.Time `json:"revokedAt,omitempty"`
+	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`
+}
+
+// CreateKeyRequest is the body of POST /api/symphony/keys.
+type CreateKeyRequest struct {
+	Name      string     `json:"name" required:"true" minLength:"1" maxLength:"100"`
+	Scopes    []string   `json:"scopes" required:"true" minItems:"1" description:"dispatch, consume, read, admin."`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// CreateKeyResponse has the key, which cannot be had again.
+type CreateKeyResponse struct {
+	Success bool   `json:"success" required:"true"`
+	Key     Key    `json:"key" required:"true"`
+	Secret  string `json:"secret" required:"true" description:"The API key. It is not stored and cannot be shown again."`
+}
+
+// KeysResponse lists all keys, oldest first.
+type KeysResponse struct {
+	Success bool  `json:"success" required:"true"`
+	Keys    []Key `json:"keys" required:"true"`
+}
+
+// HealthResponse answers /healthz and /readyz.
+type HealthResponse struct {
+	Success bool   `json:"success" required:"true"`
+	Status  string `json:"status" required:"true"`
+	Version string `json:"version,omitempty"`
+}
+
+// Error is the body of every answer that is not a success.
+type Error struct {
+	Error   string         `json:"error" required:"true" description:"A sentence for people."`
+	Code    string         `json:"code" required:"true" description:"A stable word for programs."`
+	Details jsontext.Value `json:"details,omitempty" description:"With code validation_failed: an array of path and message."`
+}
