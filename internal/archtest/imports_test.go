@@ -1,0 +1,204 @@
+package archtest
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// rule says which of our own packages the packages of a folder may import outside of their tests. Patterns are those of
+// path.Match; "." is the root package.
+type rule struct {
+	pkg          string
+	may          []string
+	standardOnly bool // nothing from other modules either
+}
+
+// importRules is the map of ARCHITECTURE.md. The first rule that matches a package counts.
+func importRules() []rule {
+	return []rule{
+		{pkg: ".", standardOnly: true},
+		{pkg: "transport/*", may: []string{".", "internal/*"}},
+		{pkg: "worker", may: []string{".", "internal/*"}},
+		{pkg: "handler", may: []string{"."}},
+		{pkg: "handler/*", may: []string{".", "handler"}},
+		{pkg: "auth", may: []string{"."}},
+		{pkg: "auth/keystoretest", may: []string{".", "auth"}},
+		{pkg: "httpapi/wire", may: []string{"."}},
+		{pkg: "httpapi", may: []string{".", "auth", "worker", "httpapi/*"}},
+		{pkg: "client", may: []string{".", "httpapi/wire"}},
+		{pkg: "config", may: []string{".", "auth", "worker", "handler/*"}},
+		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
+		{pkg: "internal/*", standardOnly: true},
+		{pkg: "e2e"},
+	}
+}
+
+// checkImports returns what breaks the rules. Tests may import anything but a command, or, in the tests of a
+// transport, another transport.
+func checkImports(files []*goFile, rules []rule) []string {
+	var violations []string
+	used := make([]bool, len(rules))
+	unknown := make(map[string]bool)
+	for _, f := range files {
+		if f.nested {
+			continue
+		}
+		at := slices.IndexFunc(rules, func(r rule) bool { return matches([]string{r.pkg}, f.dir()) })
+		if at < 0 {
+			unknown[f.dir()] = true
+			continue
+		}
+		used[at] = true
+		for _, imported := range f.imports {
+			own, isOwn := ownPackage(imported)
+			bad := func(format string, args ...any) {
+				violations = append(violations, fmt.Sprintf("%s imports %s: ", f.path, imported)+fmt.Sprintf(format, args...))
+			}
+			switch {
+			case isOwn && strings.HasPrefix(own, "cmd/"):
+				bad("nothing imports a command")
+			case f.isTest():
+				if isOwn && isTransport(f.dir()) && isTransport(own) && own != f.dir() {
+					bad("a transport does not know another")
+				}
+			case isOwn && !matches(rules[at].may, own):
+				bad("%s may import %s of ours", f.dir(), orNothing(rules[at].may))
+			case !isOwn && rules[at].standardOnly && isForeign(imported):
+				bad("%s imports the standard library only", f.dir())
+			case isOwn && isTransport(f.dir()) && isTransport(own):
+				bad("a transport does not know another")
+			}
+		}
+	}
+	for dir := range unknown {
+		violations = append(violations, fmt.Sprintf("package %s has no rule: add it to importRules and to ARCHITECTURE.md", dir))
+	}
+	for i, r := range rules {
+		if !used[i] {
+			violations = append(violations, fmt.Sprintf("rule %q matches no package: remove it", r.pkg))
+		}
+	}
+	slices.Sort(violations)
+	return violations
+}
+
+// ownPackage returns the folder of a package of this module.
+func ownPackage(imported string) (dir string, ok bool) {
+	if imported == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, module+"/")
+}
+
+// isForeign reports whether a package is of another module: its path begins with a host's name.
+func isForeign(imported string) bool {
+	host, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(host, ".") || imported == "C"
+}
+
+func isTransport(dir string) bool {
+	return strings.HasPrefix(dir, "transport/") && dir != "transport/transporttest"
+}
+
+func matches(patterns []string, dir string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, dir)
+		return ok && err == nil && (dir != "." || p == ".")
+	})
+}
+
+func orNothing(list []string) string {
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestImports(t *testing.T) {
+	report(t, checkImports(readTree(t).goes, importRules()))
+}
+
+func TestCheckImports(t *testing.T) {
+	rules := []rule{
+		{pkg: ".", standardOnly: true},
+		{pkg: "transport/*", may: []string{".", "transport/*"}},
+		{pkg: "client", may: []string{"httpapi/wire"}},
+		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
+		{pkg: "internal/*"},
+	}
+	source := func(name string, imports ...string) string {
+		text := "package " + name + "\n"
+		for _, i := range imports {
+			text += "import _ \"" + strings.Replace(i, "own", module, 1) + "\"\n"
+		}
+		return text
+	}
+	obedient := map[string]string{
+		"bus.go":                       source("symphony", "fmt", "encoding/json"),
+		"bus_test.go":                  source("symphony_test", "own", "own/transport/a", "github.com/other/module"),
+		"transport/a/a.go":             source("a", "own", "github.com/other/module"),
+		"transport/a/a_test.go":        source("a_test", "own/transport/a", "own/transport/transporttest"),
+		"transport/transporttest/t.go": source("transporttest", "own"),
+		"client/client.go":             source("client", "own/httpapi/wire", "net/http"),
+		"cmd/symphony/main.go":         source("main", "own", "own/client", "own/transport/a"),
+		"internal/queue/queue.go":      source("queue", "sync"),
+	}
+	for name, test := range map[string]struct {
+		path, source string
+		want         []string
+	}{
+		"nothing wrong":                      {"client/other.go", source("client", "errors"), nil},
+		"root imports ours":                  {"bus.go", source("symphony", "own/client"), []string{"bus.go imports " + module + "/client: . may import nothing of ours"}},
+		"root imports another module":        {"bus.go", source("symphony", "github.com/google/uuid"), []string{"bus.go imports github.com/google/uuid: . imports the standard library only"}},
+		"root imports C":                     {"bus.go", source("symphony", "C"), []string{"bus.go imports C: . imports the standard library only"}},
+		"a transport imports another":        {"transport/a/b.go", source("a", "own/transport/b"), []string{"transport/a/b.go imports " + module + "/transport/b: a transport does not know another"}},
+		"a transport's test imports another": {"transport/a/b_test.go", source("a", "own/transport/b"), []string{"transport/a/b_test.go imports " + module + "/transport/b: a transport does not know another"}},
+		"a client imports the server":        {"client/x.go", source("client", "own/httpapi"), []string{"client/x.go imports " + module + "/httpapi: client may import httpapi/wire of ours"}},
+		"a client imports the root":          {"client/x.go", source("client", "own"), []string{"client/x.go imports " + module + ": client may import httpapi/wire of ours"}},
+		"a command is imported":              {"client/x_test.go", source("client", "own/cmd/symphony"), []string{"client/x_test.go imports " + module + "/cmd/symphony: nothing imports a command"}},
+		"a package without a rule":           {"util/x.go", source("util"), []string{"package util has no rule: add it to importRules and to ARCHITECTURE.md"}},
+		"a package below one with a rule":    {"client/deep/x.go", source("deep"), []string{"package client/deep has no rule: add it to importRules and to ARCHITECTURE.md"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sources := map[string]string{}
+			for p, s := range obedient {
+				sources[p] = s
+			}
+			sources[test.path] = test.source
+			if diff := cmp.Diff(test.want, checkImports(fake(t, sources), rules)); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("a rule without a package", func(t *testing.T) {
+		want := []string{`rule "scheduler" matches no package: remove it`}
+		got := checkImports(fake(t, obedient), append(rules, rule{pkg: "scheduler"}))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("violations (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The rules themselves must forbid what the architecture forbids, whatever is rewritten in them.
+func TestImportRules(t *testing.T) {
+	rules := importRules()
+	for _, forbidden := range [][2]string{
+		{".", "worker"}, {".", "internal/groupcommit"},
+		{"transport/sqlite", "worker"}, {"transport/sqlite", "httpapi"}, {"transport/memory", "auth"}, {"transport/inline", "client"},
+		{"worker", "transport/memory"}, {"worker", "httpapi"}, {"worker", "config"},
+		{"handler/httppush", "worker"}, {"handler/command", "handler/httppush"}, {"handler", "handler/command"},
+		{"client", "httpapi"}, {"client", "auth"}, {"client", "worker"}, {"client", "config"}, {"client", "transport/sqlite"},
+		{"httpapi", "config"}, {"httpapi", "transport/sqlite"}, {"httpapi/wire", "httpapi"}, {"httpapi/wire", "auth"},
+		{"auth", "httpapi"}, {"auth", "worker"}, {"config", "httpapi"}, {"config", "transport/sqlite"},
+	} {
+		at := slices.IndexFunc(rules, func(r rule) bool { return matches([]string{r.pkg}, forbidden[0]) })
+		if at < 0 || matches(rules[at].may, forbidden[1]) {
+			t.Errorf("%s may import %s", forbidden[0], forbidden[1])
+		}
+	}
+}
