@@ -141,7 +141,7 @@ func (a *API) handler(who authenticate) http.Handler {
 			mux.HandleFunc(method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { a.serve(w.(*responseWriter), r, rt, who) })
 		}
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w.(*responseWriter), r, a.noRoute(r)) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w.(*responseWriter), a.noRoute(r)) })
 	return http.HandlerFunc(func(hw http.ResponseWriter, r *http.Request) {
 		w := writers.Get().(*responseWriter)
 		*w = responseWriter{ResponseWriter: hw, start: time.Now(), id: a.ids.of(r)}
@@ -169,19 +169,19 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 	var err error
 	if rt.access != openAccess {
 		if c.principal, err = who(r, rt); err != nil {
-			a.fail(w, r, err)
+			a.fail(w, err)
 			return
 		}
 		w.principal = c.principal.ID
 	}
 	if r.URL.RawQuery != "" || rt.query != nil {
 		if c.query, err = rt.parseQuery(r); err != nil {
-			a.fail(w, r, err)
+			a.fail(w, err)
 			return
 		}
 	}
 	if err := rt.serve(&c); err != nil {
-		a.fail(w, r, err)
+		a.fail(w, err)
 	}
 }
 

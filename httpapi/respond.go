@@ -92,7 +92,7 @@ func (w *responseWriter) answer(status int, body any) error {
 func (c *call) answer(status int, body any) error { return c.w.answer(status, body) }
 
 // fail answers an error.
-func (a *API) fail(w *responseWriter, r *http.Request, err error) {
+func (a *API) fail(w *responseWriter, err error) {
 	e := describe(err)
 	w.cause = e.cause
 	h := w.Header()
@@ -120,7 +120,7 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 			panic(v)
 		}
 		a.o.Logger.Error("panic while serving a request", "request_id", w.id, "route", w.route, "error", fmt.Sprint(v), "stack", string(debug.Stack()))
-		a.fail(w, r, fmt.Errorf("panic: %v", v))
+		a.fail(w, fmt.Errorf("panic: %v", v))
 	}
 	level := slog.LevelInfo
 	if w.status >= http.StatusInternalServerError {

@@ -53,10 +53,10 @@ func (s *shaper) fit(v any, t reflect.Type, path string) (any, bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch {
-	case t == rawType:
+	switch t {
+	case rawType:
 		return v, true
-	case t == timeType:
+	case timeType:
 		text, ok := v.(string)
 		if _, err := time.Parse(time.RFC3339, text); !ok || err != nil {
 			return s.bad(path, "must be a time in RFC 3339, such as 2026-12-01T09:00:00Z")

@@ -1,0 +1,203 @@
+package memory
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// pop uncounts a scheduled message whose time has come.
+func (l *lane) pop() {
+	heap.Pop(&l.scheduled)
+	l.counts.Scheduled--
+}
+
+func (t *Transport) matches(f *symphony.FailedMessage, q symphony.FailedFilter) bool {
+	text := lower(q.Text)
+	return f.Transport == t.name && (q.Queue == "" || f.Queue == q.Queue) && (q.Type == "" || f.Type == q.Type) &&
+		(q.ErrorClass == "" || f.ErrorClass == q.ErrorClass) && !f.FailedAt.Before(q.Since) && (q.Until.IsZero() || f.FailedAt.Before(q.Until)) &&
+		(text == "" || strings.Contains(lower(f.Type), text) || strings.Contains(lower(f.Error), text) || strings.Contains(lower(string(f.Payload)), text))
+}
+
+// lower folds the letters of ASCII only, as FailedFilter.Text promises.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func copyFailed(f *symphony.FailedMessage) symphony.FailedMessage {
+	c := *f
+	c.Envelope = clone(&f.Envelope)
+	c.Fingerprint, c.IdempotencyWindow = symphony.Fingerprint{}, 0
+	c.Attempts, c.Done = slices.Clone(f.Attempts), slices.Clone(f.Done)
+	return c
+}
+
+// ListFailed returns a page of failed messages, newest failure first.
+func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (page symphony.FailedPage, err error) {
+	if err := t.enter(ctx); err != nil {
+		return page, err
+	}
+	defer t.mu.Unlock()
+	skip := q.Offset
+	if q.After != "" {
+		skip = 0
+	}
+	for _, f := range slices.Backward(t.failed) {
+		if !t.matches(f, q.FailedFilter) {
+			continue
+		}
+		page.Total++
+		switch {
+		case q.After != "" && f.ID >= q.After:
+		case skip > 0:
+			skip--
+		case len(page.Messages) == q.Limit:
+			page.HasMore = true
+		default:
+			page.Messages = append(page.Messages, copyFailed(f))
+		}
+	}
+	return page, nil
+}
+
+// find returns the place of a failed message of this transport, -1 if there is none.
+func (t *Transport) find(id string) int {
+	return slices.IndexFunc(t.failed, func(f *symphony.FailedMessage) bool { return f.ID == id && f.Transport == t.name })
+}
+
+// GetFailed returns one failed message.
+func (t *Transport) GetFailed(ctx context.Context, id string) (symphony.FailedMessage, error) {
+	if err := t.enter(ctx); err != nil {
+		return symphony.FailedMessage{}, err
+	}
+	defer t.mu.Unlock()
+	if i := t.find(id); i >= 0 {
+		return copyFailed(t.failed[i]), nil
+	}
+	return symphony.FailedMessage{}, fmt.Errorf("failed message %s: %w", id, symphony.ErrNotFound)
+}
+
+// SelectFailed returns ids of failed messages, oldest failure first.
+func (t *Transport) SelectFailed(ctx context.Context, q symphony.FailedFilter, limit int) (ids []string, err error) {
+	if err := t.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer t.mu.Unlock()
+	for _, f := range t.failed {
+		if len(ids) < limit && t.matches(f, q) {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids, nil
+}
+
+// remove takes a failed message out of the dead letter queue.
+func (t *Transport) remove(i int) *symphony.FailedMessage {
+	f := t.failed[i]
+	t.failed = slices.Delete(t.failed, i, i+1)
+	t.lane(t.name, f.Queue).counts.Failed--
+	return f
+}
+
+// RetryFailed dispatches failed messages again.
+func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) (done []string, err error) {
+	if err := t.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer t.mu.Unlock()
+	now := t.now()
+	for _, r := range retries {
+		i := t.find(r.ID)
+		if i < 0 {
+			continue
+		}
+		f := t.remove(i)
+		m := &message{Envelope: f.Envelope, lane: t.lane(t.name, f.Queue), available: now, done: f.Done}
+		m.ID, m.CreatedAt, m.ScheduledAt = r.NewID, now, time.Time{}
+		if r.Payload != nil {
+			m.Payload = slices.Clone(r.Payload)
+		}
+		t.add(m)
+		done = append(done, r.ID)
+	}
+	t.wake()
+	return done, nil
+}
+
+// DeleteFailed deletes failed messages.
+func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (n int, err error) {
+	if err := t.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer t.mu.Unlock()
+	for _, id := range ids {
+		if i := t.find(id); i >= 0 {
+			t.remove(i)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// GetRecord returns one record.
+func (s *store) GetRecord(ctx context.Context, kind, id string) ([]byte, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	data, ok := s.records[kind][id]
+	if !ok {
+		return nil, fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
+	}
+	return bytes.Clone(data), nil
+}
+
+// PutRecord creates or replaces a record.
+func (s *store) PutRecord(ctx context.Context, kind, id string, data []byte) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.records[kind] == nil {
+		s.records[kind] = make(map[string][]byte)
+	}
+	s.records[kind][id] = bytes.Clone(data)
+	return nil
+}
+
+// ListRecords returns all records of a kind.
+func (s *store) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.records[kind])) {
+		list = append(list, symphony.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
+	}
+	return list, nil
+}
+
+// DeleteRecord deletes a record.
+func (s *store) DeleteRecord(ctx context.Context, kind, id string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if _, ok := s.records[kind][id]; !ok {
+		return fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
+	}
+	delete(s.records[kind], id)
+	return nil
+}
