@@ -133,6 +133,10 @@ func TestFileMistakes(t *testing.T) {
 		{"a route over two storages", "transports: {a: , b: {kind: memory}}\nroutes: {X: [a, b]}\n", []string{
 			`symphony.yaml:2:13: routes.X: names transports of several kinds; they must be of one, so that a message is stored for all of them or for none`,
 		}},
+		{"a route over a transport that stores nothing", "transports: {a: {kind: sync}, b: {kind: sync}}\nroutes: {X: [a, b]}\nworker: {continuous: {transports: [a]}}\n", []string{
+			`symphony.yaml:2:13: routes.X: names a transport of kind sync beside another; it stores nothing, so a message can't be stored for all of them or for none`,
+			`symphony.yaml:3:35: worker.continuous.transports: "a" is of kind sync, no messages wait there`,
+		}},
 		{"handlers", `handlers:
 - {type: A, timeout: 1s}
 - type: B

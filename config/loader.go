@@ -134,8 +134,11 @@ func (l *loader) finish() {
 		l.problem(l.placeOf(set), set, "needs %s as well", missing)
 	}
 	for _, name := range c.Worker.Continuous.Transports {
-		if l.transports[name] == nil {
-			l.unknownTransport("worker.continuous.transports", name, l.placeOf("worker.continuous.transports"))
+		const key = "worker.continuous.transports"
+		if t := l.transports[name]; t == nil {
+			l.unknownTransport(key, name, l.placeOf(key))
+		} else if t.settings.Kind == Sync {
+			l.problem(l.placeOf(key), key, "%q is of kind sync, no messages wait there", name)
 		}
 	}
 	if len(l.problems) > 0 {
@@ -237,7 +240,10 @@ func (l *loader) finishRoutes() {
 				l.unknownTransport(r.field.name(), name, r.place)
 			}
 		}
-		if len(kinds) > 1 {
+		switch {
+		case len(r.names) > 1 && kinds[Sync]:
+			l.problem(r.place, r.field.name(), "names a transport of kind sync beside another; it stores nothing, so a message can't be stored for all of them or for none")
+		case len(kinds) > 1:
 			l.problem(r.place, r.field.name(), "names transports of several kinds; they must be of one, so that a message is stored for all of them or for none")
 		}
 	}

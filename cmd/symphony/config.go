@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony/config"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check and show the configuration",
+		Long: `Settings come from defaults, symphony.yaml (or --config FILE), environment variables
+and flags, each overriding the ones before. docs/configuration.md lists them all.`,
+		Args: noSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.configCheckCommand(), a.configShowCommand())
+	return cmd
+}
+
+func (a *app) configCheckCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Look for mistakes without starting anything",
+		Long: `Read the file and the environment as "symphony serve" would, and list every mistake
+with its line or variable. Nothing is opened or started. Exit code 2 means mistakes.`,
+		Example: "  symphony config check\n  symphony config check --config /etc/symphony.yaml --json",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			c, err := a.config(cmd)
+			if err == nil {
+				_, err = newMux(c, a.logger(c))
+			}
+			var mistakes *config.Error
+			if a.json && (err == nil || errors.As(err, &mistakes)) {
+				report := struct {
+					Valid    bool             `json:"valid"`
+					Problems []config.Problem `json:"problems"`
+				}{err == nil, []config.Problem{}}
+				if mistakes != nil {
+					report.Problems = mistakes.Problems
+				}
+				return errors.Join(a.printJSON(report), err)
+			}
+			if err != nil {
+				return err
+			}
+			from := c.File
+			if from == "" {
+				from = "no file"
+			}
+			fmt.Fprintf(a.out, "The configuration is valid (%s, %s, %s).\n", from, plural(len(c.Transports), "transport"), plural(len(c.Handlers), "handler"))
+			return nil
+		}),
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) configShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show what is in force and where it comes from",
+		Long: `Print all settings in the form of symphony.yaml, each with its source: a line, a
+variable, or "default". Secrets are masked.`,
+		Example: "  symphony config show\n  symphony config show --json",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					File     string           `json:"file,omitempty"`
+					Settings []config.Setting `json:"settings"`
+				}{c.File, c.Settings()})
+			}
+			fmt.Fprint(a.out, c.YAML())
+			return nil
+		}),
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}

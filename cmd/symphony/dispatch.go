@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func (a *app) dispatchCommand() *cobra.Command {
+	var f dispatchFlags
+	cmd := &cobra.Command{
+		Use:   "dispatch TYPE [PAYLOAD | @FILE | -]",
+		Short: "Store a message for a worker",
+		Long: `Store one message and print its id. When the command ends with 0 the message is on
+disk, and a worker will handle it.
+
+PAYLOAD is a JSON object: as an argument, from a file with @, or from standard input
+with - or when left out. The route for TYPE, the transport's queue and its priority
+are used where no flag says otherwise.
+
+With --idempotency-key, any number of dispatches with the same key, TYPE and PAYLOAD
+make one message; with another TYPE or PAYLOAD the exit code is 4.`,
+		Example: `  symphony dispatch demo.hello '{"name": "Ada"}'
+  symphony dispatch invoice.send @invoice.json --priority 9 --queue urgent
+  echo '{"order": 42}' | symphony dispatch order.placed --idempotency-key order-42
+  symphony dispatch report.monthly '{}' --at 2026-12-01T06:00:00Z
+  symphony dispatch reminder '{}' --delay 15m --server https://queue.example.com`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: a.run(func(cmd *cobra.Command, args []string) error {
+			payload, err := a.payload(args[1:])
+			if err != nil {
+				return err
+			}
+			req, err := f.request(args[0], payload)
+			if err != nil {
+				return err
+			}
+			r, err := a.reach(cmd, withHandlers)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			receipt, err := r.Dispatch(cmd.Context(), req)
+			if err != nil {
+				return err
+			}
+			return a.showReceipt(receipt)
+		}),
+	}
+	f.add(cmd)
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+// dispatchFlags are the options of a dispatch.
+type dispatchFlags struct {
+	transport, queue, key, at string
+	priority                  int
+	delay                     time.Duration
+	headers, metadata         []string
+}
+
+func (f *dispatchFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the route for the type)")
+	flags.StringVarP(&f.queue, "queue", "q", "", "`NAME` of the queue (default: the transport's)")
+	flags.IntVarP(&f.priority, "priority", "p", 0, fmt.Sprintf("%d to %d, %d goes first (default: the transport's)", symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
+	flags.DurationVarP(&f.delay, "delay", "d", 0, "deliver no earlier than in this `TIME`, like 90s or 2h")
+	flags.StringVar(&f.at, "at", "", "deliver no earlier than at this `TIME`, like 2026-12-01T09:00:00Z")
+	flags.StringVarP(&f.key, "idempotency-key", "k", "", "make one message of all dispatches with this `KEY`")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE` along; may be repeated")
+	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil, "keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
+	cmd.MarkFlagsMutuallyExclusive("delay", "at")
+}
+
+func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchRequest, error) {
+	o := wire.DispatchOptions{
+		Transport: optional(f.transport), Queue: optional(f.queue), Priority: optional(f.priority), IdempotencyKey: optional(f.key),
+	}
+	var errs []error
+	switch {
+	case f.delay < 0:
+		errs = append(errs, errors.New("--delay must not be negative"))
+	case f.delay > 0:
+		at := symphony.SystemClock().Now().Add(f.delay)
+		o.ScheduledAt = &at
+	case f.at != "":
+		at, err := time.Parse(time.RFC3339, f.at)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--at must be a time like 2026-12-01T09:00:00Z, is %q", f.at))
+		}
+		o.ScheduledAt = &at
+	}
+	for _, h := range f.headers {
+		name, value, ok := strings.Cut(h, "=")
+		if !ok {
+			errs = append(errs, fmt.Errorf("--header must be NAME=VALUE, is %q", h))
+			continue
+		}
+		if o.Headers == nil {
+			o.Headers = map[string]string{}
+		}
+		o.Headers[name] = value
+	}
+	metadata, err := parseMetadata(f.metadata)
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return wire.DispatchRequest{}, usageError{err}
+	}
+	o.Metadata = metadata
+	return wire.DispatchRequest{Message: wire.Message{Type: typ, Payload: payload}, Options: o}, nil
+}
+
+// optional is nil for a flag that was not given.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// parseMetadata merges NAME=VALUE pairs, whose values are texts, and JSON objects.
+func parseMetadata(given []string) ([]byte, error) {
+	if len(given) == 0 {
+		return nil, nil
+	}
+	all := map[string]json.RawMessage{}
+	for _, m := range given {
+		if strings.HasPrefix(m, "{") {
+			if err := json.Unmarshal([]byte(m), &all); err != nil {
+				return nil, fmt.Errorf("--metadata %s: %w", m, err)
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(m, "=")
+		if !ok {
+			return nil, fmt.Errorf("--metadata must be NAME=VALUE or a JSON object, is %q", m)
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = text
+	}
+	return json.Marshal(all)
+}
+
+// payload reads the payload from where the argument says.
+func (a *app) payload(args []string) ([]byte, error) {
+	arg := "-"
+	if len(args) > 0 {
+		arg = args[0]
+	} else if isTerminal(a.in) {
+		return nil, usageError{errors.New(`the payload is missing: give a JSON object like '{"name": "Ada"}', @FILE, or - for standard input`)}
+	}
+	return a.readPayload(arg)
+}
+
+func (a *app) readPayload(arg string) ([]byte, error) {
+	raw := []byte(arg)
+	var err error
+	switch file, isFile := strings.CutPrefix(arg, "@"); {
+	case arg == "-":
+		raw, err = io.ReadAll(a.in)
+	case isFile:
+		raw, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("payload: %w", err)}
+	}
+	raw = bytes.TrimSpace(raw)
+	if !json.Valid(raw) {
+		return nil, usageError{errors.New(`the payload is not valid JSON; give an object like '{"name": "Ada"}', @FILE, or - for standard input`)}
+	}
+	return raw, nil
+}
+
+func (a *app) showReceipt(r wire.DispatchResponse) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	s := a.style(a.out)
+	show := func(r wire.Receipt) {
+		what := "dispatched"
+		if r.Duplicate {
+			what = "known already"
+		}
+		fmt.Fprintf(a.out, "%s %s to %s/%s", s.green(what), s.bold(r.MessageID), r.Transport, r.Queue)
+		if r.ScheduledAt != nil {
+			fmt.Fprintf(a.out, ", not before %s", shortTime(*r.ScheduledAt))
+		}
+		fmt.Fprintln(a.out)
+	}
+	show(r.Receipt)
+	for _, also := range r.Also {
+		show(also)
+	}
+	return nil
+}

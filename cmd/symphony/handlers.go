@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/command"
+	"github.com/symphony-messenger/symphony/handler/httppush"
+)
+
+// newMux makes the configured handlers, or the demo handler if none are configured. Mistakes that only a handler itself
+// can see are a *config.Error, with their lines.
+func newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
+	mux := symphony.NewMux()
+	if len(c.Handlers) == 0 {
+		mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
+	}
+	var problems []config.Problem
+	for i := range c.Handlers {
+		h := &c.Handlers[i]
+		made, err := newHandler(h)
+		if err != nil {
+			for text := range strings.SplitSeq(err.Error(), "\n") {
+				problems = append(problems, config.Problem{Source: h.Source, Key: fmt.Sprintf("handlers[%d]", i), Message: text})
+			}
+			continue
+		}
+		mux.Handle(h.Pattern, made, symphony.HandlerOptions{Name: h.Name, Timeout: h.Timeout})
+		if h.Retry != nil {
+			mux.Retry(h.Pattern, h.Retry.Policy())
+		}
+	}
+	if len(problems) > 0 {
+		return nil, &config.Error{Problems: problems}
+	}
+	return mux, nil
+}
+
+func newHandler(h *config.Handler) (symphony.Handler, error) {
+	switch {
+	case h.HTTP != nil:
+		return httppush.New(h.HTTP.URL, httppush.Options{Secrets: config.Reveal(h.HTTP.Secrets), Headers: h.HTTP.Headers})
+	case h.Command != nil:
+		return command.New(h.Command.Run, command.Options{
+			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace,
+		})
+	}
+	return nil, errors.New("needs either http or command")
+}

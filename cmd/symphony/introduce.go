@@ -1,0 +1,63 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symphony-messenger/symphony/config"
+)
+
+// introduce says what runs, where, and on what: in lines for a person at a terminal, else in the log.
+func (a *app) introduce(s *service) {
+	c := s.config
+	names := make([]string, len(c.Transports))
+	for i, t := range c.Transports {
+		names[i] = t.Name
+	}
+	database := "none: messages are lost at exit"
+	if s.database != nil {
+		database = s.database.Path()
+	}
+	if !isTerminal(a.err) {
+		s.log.Info("starting", "version", build().Version, "database", database, "transports", strings.Join(names, ","),
+			"workers", len(s.worked), "handlers", strings.Join(handlerNames(c), ","), "env", c.Env, "config", cmp.Or(c.File, "none"))
+		if s.tcp != nil {
+			s.log.Info("listening", "url", s.url(), "addr", s.tcp.Addr().String())
+		}
+		return
+	}
+	st := a.style(a.err)
+	line := func(name, value string) { fmt.Fprintf(a.err, "  %s %s\n", st.dim(fmt.Sprintf("%-11s", name)), value) }
+	fmt.Fprintf(a.err, "%s %s\n", st.bold("Symphony Messenger"), build().Version)
+	if s.tcp != nil {
+		line("API", s.url()+"  "+st.dim("(described at "+s.url()+"/docs)"))
+	}
+	line("database", database)
+	line("transports", strings.Join(names, ", "))
+	switch {
+	case s.workers == nil:
+		line("worker", "none (--no-worker)")
+	default:
+		line("worker", fmt.Sprintf("up to %s at a time on %s", plural(c.Worker.Continuous.Concurrency, "handler"), plural(len(s.worked), "transport")))
+	}
+	line("handlers", strings.Join(handlerNames(c), ", "))
+	fmt.Fprintf(a.err, "  %s\n", st.dim("Ctrl-C stops it, finishing what is in hand; twice stops it at once."))
+}
+
+// handlerNames lists what is handled and how, each type once.
+func handlerNames(c *config.Config) []string {
+	if len(c.Handlers) == 0 {
+		return []string{demoPattern + " (built in, to try out)"}
+	}
+	var names []string
+	for _, h := range c.Handlers {
+		kind := "http"
+		if h.Command != nil {
+			kind = "command"
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", h.Pattern, kind))
+	}
+	return slices.Compact(names)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/transport/inline"
+	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+// node is an installation opened in this process: its storage, handlers, and who may call.
+type node struct {
+	config     *config.Config
+	log        *slog.Logger
+	database   *sqlite.Transport // nil without a transport of kind sqlite
+	transports []symphony.Transport
+	bus        *symphony.Bus
+	mux        *symphony.Mux
+	keys       auth.KeyStore
+}
+
+// openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database.
+func openNode(ctx context.Context, c *config.Config, mux *symphony.Mux, log *slog.Logger) (*node, error) {
+	n := &node{config: c, log: log, mux: mux}
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+func (n *node) open(ctx context.Context) error {
+	var shared *memory.Transport
+	for _, t := range n.config.Transports {
+		var opened symphony.Transport
+		switch t.Kind {
+		case config.SQLite:
+			if n.database == nil {
+				db, err := openDatabase(ctx, n.config, n.log)
+				if err != nil {
+					return err
+				}
+				n.database = db
+			}
+			opened = n.database.Named(t.Name)
+		case config.Memory:
+			if shared == nil {
+				shared = memory.Open(memory.Options{Name: t.Name})
+			}
+			opened = shared.Named(t.Name)
+		case config.Sync:
+			opened = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout})
+		default:
+			return fmt.Errorf("transport %q is of the unknown kind %q", t.Name, t.Kind)
+		}
+		n.transports = append(n.transports, opened)
+	}
+	n.keys = keyStore(n.transports)
+	var err error
+	n.bus, err = symphony.NewBus(n.transports, n.config.BusOptions())
+	return err
+}
+
+func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*sqlite.Transport, error) {
+	retention := c.Database.Retention
+	if retention == 0 {
+		retention = sqlite.KeepNothing
+	}
+	return sqlite.Open(ctx, c.Database.Path, sqlite.Options{Retention: retention, Logger: log})
+}
+
+// keyStore keeps API keys beside the messages, where they last if any transport lasts.
+func keyStore(transports []symphony.Transport) auth.KeyStore {
+	var best symphony.Transport
+	for _, t := range transports {
+		if has := t.Capabilities(); has.Records && (best == nil || has.Durable && !best.Capabilities().Durable) {
+			best = t
+		}
+	}
+	if records, ok := best.(symphony.RecordStore); ok {
+		return auth.NewRecordKeys(records)
+	}
+	return &auth.MemoryKeys{}
+}
+
+// close closes all transports. Those of one storage are closed together, and closing again does nothing.
+func (n *node) close() error {
+	errs := make([]error, 0, len(n.transports)+1)
+	for _, t := range n.transports {
+		errs = append(errs, t.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// workers makes a continuous worker for each configured transport that keeps messages.
+func (n *node) workers() (*worker.Group, []symphony.Transport, error) {
+	var (
+		workers []*worker.Worker
+		on      []symphony.Transport
+		wanted  = n.config.Worker.Continuous.Transports
+	)
+	for i, t := range n.transports {
+		if !t.Capabilities().Receive || len(wanted) > 0 && !slices.Contains(wanted, t.Name()) {
+			continue
+		}
+		o := n.workerOptions(n.config.Transports[i])
+		o.Queues = n.config.Worker.Continuous.Queues
+		o.Concurrency = n.config.Worker.Continuous.Concurrency
+		w, err := worker.New(t, n.mux, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		workers, on = append(workers, w), append(on, t)
+	}
+	return worker.NewGroup(workers...), on, nil
+}
+
+// workerOptions are what all workers of a transport share.
+func (n *node) workerOptions(t config.Transport) worker.Options {
+	w := n.config.Worker
+	return worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: w.Grace, Policy: t.Retry.Policy(), Logger: n.log}
+}
+
+// api makes the HTTP API. authenticator is nil where only the local socket is served.
+func (n *node) api(authenticator *auth.Authenticator, ready func(context.Context) error) (*httpapi.API, error) {
+	c := n.config
+	cron, err := auth.NewCron(config.Reveal(c.Cron.Secrets)...)
+	if err != nil {
+		return nil, err
+	}
+	var consume worker.Options
+	for _, t := range c.Transports {
+		if t.Name == c.DefaultTransport {
+			consume = n.workerOptions(t)
+		}
+	}
+	fromCron := consume
+	fromCron.BatchSize, fromCron.Concurrency, fromCron.PollInterval = c.Worker.BatchSize, c.Worker.MaxConcurrency, c.Worker.PollInterval
+	fromCron.MessageLimit, fromCron.FailureLimit = int64(c.Worker.MessageLimit), int64(c.Worker.FailureLimit)
+	fromCron.TimeLimit, fromCron.MemoryLimit = c.Worker.TimeLimit, uint64(c.Worker.MemoryLimit)
+	return httpapi.New(httpapi.Options{
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys,
+		CronWorker: fromCron, ConsumeWorker: consume, Ready: ready,
+		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
+		Development: c.Env == config.Development, AccessLog: c.Server.AccessLog, Logger: n.log, Version: build().Version,
+	})
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/client"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+)
+
+// A command reaches the messages in one of three ways, and always through the client of the HTTP API, so that it is
+// written once:
+//
+//  1. a server, if one is named (--server, SYMPHONY_SERVER),
+//  2. a running process that has the local database open, through its private socket,
+//  3. else the database itself: it is opened here, and the API answers in this process.
+//
+// In the last two the caller is the local administrator and needs no key: whoever can open the socket can read the
+// database, too.
+
+// reached is a way to the messages.
+type reached struct {
+	*client.Client
+	config *config.Config
+	local  bool // not a server somewhere
+	close  func()
+}
+
+// handlers says whether a command may have messages handled in this process.
+type handlers bool
+
+const (
+	withHandlers    handlers = true
+	withoutHandlers handlers = false
+)
+
+// How long a command waits for another one that has the database open for a moment, and how often it looks.
+const (
+	lockPatience = 10 * time.Second
+	lockInterval = 50 * time.Millisecond
+)
+
+func (a *app) reach(cmd *cobra.Command, h handlers) (*reached, error) {
+	c, err := a.config(cmd)
+	if err != nil {
+		return nil, err
+	}
+	// --database means the local one, whatever the environment says.
+	if c.Client.Server != "" && !cmd.Flags().Changed("database") {
+		return a.reachServer(c)
+	}
+	log := a.quietLogger(c)
+	mux := symphony.NewMux()
+	if h {
+		if mux, err = newMux(c, log); err != nil {
+			return nil, err
+		}
+	}
+	ctx := cmd.Context()
+	for deadline := time.Now().Add(lockPatience); ; {
+		n, err := openNode(ctx, c, mux, log)
+		var locked *sqlite.LockedError
+		switch {
+		case err == nil:
+			return a.reachNode(n)
+		case !errors.As(err, &locked):
+			return nil, err
+		case locked.Socket != "":
+			if r, err := a.reachSocket(ctx, c, locked); err == nil {
+				return r, nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return nil, err
+		}
+		a.note("Waiting for process %d, which has %s open.", locked.PID, locked.Path)
+		select {
+		case <-time.After(lockInterval):
+		case <-ctx.Done():
+			return nil, errInterrupted
+		}
+	}
+}
+
+// quietLogger is for commands that are not there to be watched: what they do shows in their output.
+func (a *app) quietLogger(c *config.Config) *slog.Logger {
+	if a.verbose {
+		return a.logger(c)
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func (a *app) reachServer(c *config.Config) (*reached, error) {
+	if c.Client.APIKey() == "" {
+		return nil, usageError{errors.New("a server needs an API key: set SYMPHONY_API_KEY or use --api-key-file")}
+	}
+	cl, err := client.New(c.Client.Server, c.Client.APIKey(), client.Options{UserAgent: userAgent()})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	a.note("Working on the server %s.", c.Client.Server)
+	return &reached{Client: cl, config: c, close: func() {}}, nil
+}
+
+func userAgent() string { return "symphony-cli/" + build().Version }
+
+func (a *app) reachSocket(ctx context.Context, c *config.Config, locked *sqlite.LockedError) (*reached, error) {
+	// The process may have ended since it announced the socket.
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", locked.Socket)
+	if err != nil {
+		return nil, err
+	}
+	conn.Close()
+	cl, err := client.NewUnix(locked.Socket, client.Options{UserAgent: userAgent()})
+	if err != nil {
+		return nil, err
+	}
+	a.note("Working through process %d, which has %s open.", locked.PID, locked.Path)
+	return &reached{Client: cl, config: c, local: true, close: func() {}}, nil
+}
+
+// localURL stands for this process: no network is involved.
+const localURL = "http://local"
+
+func (a *app) reachNode(n *node) (*reached, error) {
+	shut := func() {
+		if err := n.close(); err != nil {
+			fmt.Fprintf(a.err, "closing: %v\n", err)
+		}
+	}
+	api, err := n.api(nil, nil)
+	if err != nil {
+		shut()
+		return nil, err
+	}
+	cl, err := client.New(localURL, "", client.Options{UserAgent: userAgent(), HTTPClient: &http.Client{Transport: inProcess{api.LocalHandler()}}})
+	if err != nil {
+		shut()
+		return nil, err
+	}
+	if n.database != nil {
+		a.note("Working on the database %s.", n.database.Path())
+	}
+	return &reached{Client: cl, config: n.config, local: true, close: shut}, nil
+}
+
+// inProcess is an http.RoundTripper that has a handler answer.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	served := r.Clone(r.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	served.RequestURI = r.URL.RequestURI()
+	w := &answer{header: http.Header{}}
+	p.ServeHTTP(w, served)
+	return w.response(r), nil
+}
+
+// answer keeps what a handler writes.
+type answer struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (w *answer) Header() http.Header { return w.header }
+
+func (w *answer) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *answer) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	w.body = append(w.body, b...)
+	return len(b), nil
+}
+
+func (w *answer) response(r *http.Request) *http.Response {
+	w.WriteHeader(http.StatusOK)
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: io.NopCloser(bytes.NewReader(w.body)), ContentLength: int64(len(w.body)), Request: r,
+	}
+}

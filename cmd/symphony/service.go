@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+// serviceParts are what serve and worker run. Both serve the private socket.
+type serviceParts struct{ http, worker bool }
+
+// requestGrace is how long requests in progress may take once the workers have stopped.
+const requestGrace = 5 * time.Second
+
+// service is an installation at work.
+//
+// It stops in this order: the API says that it is not ready and takes no more connections, runs of consume and of the
+// cron route end as if their callers had gone, and the workers drain; when all that is over, or its time is, the private
+// socket closes, API keys' last uses are written, and storage closes.
+type service struct {
+	*node
+	tcp      net.Listener // nil without HTTP
+	socket   *socket      // nil without a database
+	http     *httpapi.Server
+	local    *httpapi.Server
+	workers  *worker.Group
+	worked   []symphony.Transport
+	draining context.Context
+	drain    context.CancelFunc
+	failures chan error // of parts that ended by themselves
+	running  sync.WaitGroup
+}
+
+var errDraining = errors.New("the server is shutting down")
+
+// service runs until ctx ends or a part fails.
+func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts) (err error) {
+	log := a.logger(c)
+	mux, err := newMux(c, log)
+	if err != nil {
+		return err
+	}
+	s := &service{failures: make(chan error, 3)}
+	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
+	defer s.drain()
+	if parts.http {
+		// Before anything is created: an address that can't be had leaves nothing behind.
+		if err := refuseExposedFirstStart(c); err != nil {
+			return err
+		}
+		if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Addr); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		defer s.tcp.Close()
+	}
+	if s.node, err = openNode(ctx, c, mux, log); err != nil {
+		return explainLocked(err)
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+
+	if parts.http {
+		if err := s.refuseExposed(ctx); err != nil {
+			return err
+		}
+	}
+	authenticator, err := s.authenticator()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, authenticator.Close(context.WithoutCancel(ctx))) }()
+	api, err := s.api(authenticator, func(context.Context) error {
+		if s.draining.Err() != nil {
+			return errDraining
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.prepare(api, parts); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.removeSocket()) }()
+
+	key := ""
+	if parts.http {
+		// Last of all, so that no key is made that is never shown.
+		if key, err = firstKey(ctx, c, s.keys); err != nil {
+			return err
+		}
+	}
+	a.introduce(s)
+	if key != "" {
+		a.welcome(s.url(), key, len(c.Handlers) == 0)
+	}
+	s.start()
+	select {
+	case <-ctx.Done():
+		log.Info("stopping", "reason", fmt.Sprint(context.Cause(ctx)), "grace", c.Worker.Grace.String())
+	case err = <-s.failures:
+		log.Error("stopping", "error", err)
+	}
+	err = errors.Join(err, s.stop(context.WithoutCancel(ctx)))
+	log.Info("stopped")
+	return err
+}
+
+// refuseExposedFirstStart refuses an address that other machines can reach where there can't be a key yet.
+func refuseExposedFirstStart(c *config.Config) error {
+	if !exposed(c.Server.Addr) || c.Supabase.Configured() {
+		return nil
+	}
+	if _, err := os.Stat(c.Database.Path); errors.Is(err, fs.ErrNotExist) {
+		return errExposed(c.Server.Addr)
+	}
+	return nil
+}
+
+// explainLocked says what to do about a database that another process has open.
+func explainLocked(err error) error {
+	var locked *sqlite.LockedError
+	if errors.As(err, &locked) && locked.Socket != "" {
+		return fmt.Errorf("%w\nIf that is a symphony serve or worker, stop it first; other commands work beside it", err)
+	}
+	return err
+}
+
+// refuseExposed refuses an address that other machines can reach while nobody has decided who may call.
+func (s *service) refuseExposed(ctx context.Context) error {
+	if !exposed(s.config.Server.Addr) {
+		return nil
+	}
+	ok, err := mayBeExposed(ctx, s.config, s.keys)
+	if err == nil && !ok {
+		err = errExposed(s.config.Server.Addr)
+	}
+	return err
+}
+
+func (n *node) authenticator() (*auth.Authenticator, error) {
+	o := n.config.AuthOptions()
+	o.Keys, o.Logger = n.keys, n.log
+	return auth.New(o)
+}
+
+// prepare makes the parts without starting them.
+func (s *service) prepare(api *httpapi.API, parts serviceParts) error {
+	if parts.http {
+		s.http = httpapi.NewServer(endRuns(s.draining, api.Handler()), s.log)
+	}
+	if parts.worker {
+		var err error
+		if s.workers, s.worked, err = s.node.workers(); err != nil {
+			return err
+		}
+	}
+	if s.database == nil {
+		return nil
+	}
+	var err error
+	if s.socket, err = listenLocally(); err != nil {
+		return err
+	}
+	s.local = httpapi.NewServer(endRuns(s.draining, api.LocalHandler()), s.log)
+	if err := s.database.Announce(s.socket.path); err != nil {
+		return errors.Join(err, s.removeSocket())
+	}
+	return nil
+}
+
+func (s *service) removeSocket() error {
+	if s.socket == nil {
+		return nil
+	}
+	return s.socket.remove()
+}
+
+// start starts the parts. Each that fails says so in s.failures.
+func (s *service) start() {
+	run := func(f func() error) {
+		s.running.Go(func() {
+			if err := f(); err != nil {
+				s.failures <- err
+			}
+		})
+	}
+	if s.http != nil {
+		run(func() error {
+			if c := s.config.Server; c.TLS() {
+				return s.http.ServeTLS(s.tcp, c.TLSCert, c.TLSKey)
+			}
+			return s.http.Serve(s.tcp)
+		})
+	}
+	if s.local != nil {
+		run(func() error { return s.local.Serve(s.socket) })
+	}
+	if s.workers != nil {
+		run(s.work)
+	}
+}
+
+// work runs the workers until the service drains.
+func (s *service) work() error {
+	reports, err := s.workers.Run(s.draining)
+	for i, r := range reports {
+		s.log.Info("worker stopped", "transport", s.worked[i].Name(), "processed", r.Processed, "succeeded", r.Succeeded, "failed", r.Failed, "reason", string(r.Reason))
+	}
+	return err
+}
+
+// stop stops the parts, in the order that the type's comment tells.
+func (s *service) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Worker.Grace+requestGrace)
+	defer cancel()
+	s.drain()
+	var errs []error
+	if s.http != nil {
+		errs = append(errs, s.http.Shutdown(ctx))
+	}
+	if s.local != nil {
+		errs = append(errs, s.database.Announce(""), s.local.Shutdown(ctx))
+	}
+	// The workers end within their grace; they are never left behind, as storage closes next.
+	s.running.Wait()
+	return errors.Join(errs...)
+}
+
+// url is where the API answers, as a client on this machine writes it.
+func (s *service) url() string {
+	scheme := "http"
+	if s.config.Server.TLS() {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(s.tcp.Addr().String())
+	if err != nil {
+		return scheme + "://" + s.tcp.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}

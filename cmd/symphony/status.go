@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var transport string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Count what waits, runs, is done and failed",
+		Long: `Count the messages of each transport and queue:
+
+  PENDING     ready, scheduled for later, or waiting for a retry
+  PROCESSING  in the hands of a worker
+  COMPLETED   handled, since the transport was created
+  FAILED      in the dead letter queue (see "symphony failed list")
+  SCHEDULED   those pending that were dispatched for a time still ahead
+  OLDEST      how long the oldest ready message has been waiting
+
+It costs the same however many messages there are.`,
+		Example: "  symphony status\n  symphony status --transport email --json\n  symphony status --server https://queue.example.com",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, withoutHandlers)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			names := []string{transport}
+			if transport == "" && r.local {
+				names = nil
+				for _, t := range r.config.Transports {
+					names = append(names, t.Name)
+				}
+			}
+			all := make([]wire.StatusResponse, len(names))
+			for i, name := range names {
+				if all[i], err = r.Status(cmd.Context(), name); err != nil {
+					return err
+				}
+			}
+			switch {
+			case a.json && transport != "":
+				return a.printJSON(all[0])
+			case a.json:
+				return a.printJSON(map[string]any{"transports": all})
+			}
+			a.showStatus(all)
+			return nil
+		}),
+	}
+	cmd.Flags().StringVarP(&transport, "transport", "t", "", "only this transport (default: all on the local database, the default transport on a server)")
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+func (a *app) showStatus(all []wire.StatusResponse) {
+	var rows [][]string
+	row := func(transport, queue string, c wire.Counts, scheduled, oldest int64) {
+		age := "–"
+		if oldest > 0 {
+			age = ago(time.Duration(oldest) * time.Millisecond)
+		}
+		rows = append(rows, []string{
+			transport, queue, fmt.Sprint(c.Pending), fmt.Sprint(c.Processing), fmt.Sprint(c.Completed), fmt.Sprint(c.Failed), fmt.Sprint(scheduled), age,
+		})
+	}
+	for _, t := range all {
+		if len(t.Queues) != 1 {
+			row(t.Transport, "", t.Queue, t.ScheduledMessages, t.OldestPendingAge)
+		}
+		for _, name := range slices.Sorted(maps.Keys(t.Queues)) {
+			q := t.Queues[name]
+			row(t.Transport, name, q.Counts, q.ScheduledMessages, q.OldestPendingAge)
+		}
+	}
+	s := a.style(a.out)
+	a.table([]string{"TRANSPORT", "QUEUE", "PENDING", "PROCESSING", "COMPLETED", "FAILED", "SCHEDULED", "OLDEST"}, rows, func(column int, cell string) string {
+		if column == 5 && cell[0] != '0' {
+			return s.red(cell)
+		}
+		return cell
+	})
+}
