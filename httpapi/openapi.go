@@ -97,6 +97,11 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 		errorStatuses = append(errorStatuses, http.StatusServiceUnavailable)
 	}
 	op.SetDescription(doc)
+	if strings.Contains(rt.path, "{id}") {
+		op.AddReqStructure(struct {
+			ID string `path:"id"`
+		}{})
+	}
 	if rt.request != nil && method != http.MethodGet {
 		op.AddReqStructure(rt.request, func(cu *openapi.ContentUnit) {
 			cu.Customize = func(cor openapi.ContentOrReference) {
@@ -119,32 +124,23 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	return addParameters(r, rt, method)
 }
 
-// addParameters adds the path's and the query's parameters to an operation.
+// addParameters adds the query's parameters to an operation.
 func addParameters(r *openapi31.Reflector, rt *route, method string) error {
 	item := r.Spec.Paths.MapOfPathItemValues[rt.path]
 	op, err := item.Operation(method)
 	if err != nil {
 		return err
 	}
-	add := func(p parameter, in openapi31.ParameterIn) {
+	for _, p := range rt.query {
 		schema := map[string]any{"type": p.kind}
 		if p.format != "" {
 			schema["format"] = p.format
 		}
-		param := openapi31.Parameter{Name: p.name, In: in, Schema: schema}
+		param := openapi31.Parameter{Name: p.name, In: openapi31.ParameterInQuery, Schema: schema}
 		if p.doc != "" {
 			param.WithDescription(p.doc)
 		}
-		if in == openapi31.ParameterInPath {
-			param.WithRequired(true)
-		}
 		op.Parameters = append(op.Parameters, openapi31.ParameterOrReference{Parameter: &param})
-	}
-	if strings.Contains(rt.path, "{id}") {
-		add(parameter{name: "id", kind: "string"}, openapi31.ParameterInPath)
-	}
-	for _, p := range rt.query {
-		add(p, openapi31.ParameterInQuery)
 	}
 	return nil
 }

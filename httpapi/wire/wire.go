@@ -18,18 +18,18 @@ type DispatchRequest struct {
 type Message struct {
 	Type     string         `json:"type" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
 	Payload  jsontext.Value `json:"payload" required:"true" description:"A JSON object. It is stored and delivered byte for byte."`
-	Metadata jsontext.Value `json:"metadata,omitempty" description:"A JSON object of free data beside the payload."`
+	Metadata jsontext.Value `json:"metadata,omitzero" description:"A JSON object of free data beside the payload."`
 }
 
 // DispatchOptions say how a message is dispatched. All are optional.
 type DispatchOptions struct {
-	Transport      *string           `json:"transport,omitempty" description:"Where the message is stored. Default: the route for its type, else the default transport."`
-	Queue          *string           `json:"queue,omitempty" description:"The queue within the transport. Default: the transport's."`
-	Priority       *int              `json:"priority,omitempty" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitempty" description:"The earliest time of delivery. In the past means now."`
-	IdempotencyKey *string           `json:"idempotencyKey,omitempty" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
-	Metadata       jsontext.Value    `json:"metadata,omitempty" description:"A JSON object, merged over the message's metadata."`
-	Headers        map[string]string `json:"headers,omitempty" description:"Travel with the message; traceparent among them continues a trace."`
+	Transport      *string           `json:"transport,omitzero" description:"Where the message is stored. Default: the route for its type, else the default transport."`
+	Queue          *string           `json:"queue,omitzero" description:"The queue within the transport. Default: the transport's."`
+	Priority       *int              `json:"priority,omitzero" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
+	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero" description:"The earliest time of delivery. In the past means now."`
+	IdempotencyKey *string           `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
+	Metadata       jsontext.Value    `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
+	Headers        map[string]string `json:"headers,omitzero" description:"Travel with the message; traceparent among them continues a trace."`
 }
 
 // Receipt tells what became of one dispatched message.
@@ -37,10 +37,10 @@ type Receipt struct {
 	MessageID      string     `json:"messageId" required:"true" description:"UUID of version 7."`
 	Transport      string     `json:"transport" required:"true"`
 	Queue          string     `json:"queue" required:"true"`
-	ScheduledAt    *time.Time `json:"scheduledAt,omitempty"`
-	IdempotencyKey string     `json:"idempotencyKey,omitempty"`
-	Duplicate      bool       `json:"duplicate,omitempty" description:"The idempotency key was known: this is the first message."`
-	Also           []Receipt  `json:"also,omitempty" description:"Where the type's route names several transports: the messages for the further ones."`
+	ScheduledAt    *time.Time `json:"scheduledAt,omitzero"`
+	IdempotencyKey string     `json:"idempotencyKey,omitzero"`
+	Duplicate      bool       `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
+	Also           []Receipt  `json:"also,omitzero" description:"Where the type's route names several transports: the messages for the further ones."`
 }
 
 // DispatchResponse answers a dispatch.
@@ -62,13 +62,13 @@ type BatchResponse struct {
 
 // ConsumeRequest is the body of POST /api/symphony/consume. All is optional.
 type ConsumeRequest struct {
-	Transport       *string  `json:"transport,omitempty" description:"Default: the default transport."`
-	Queues          []string `json:"queues,omitempty" description:"Default: all."`
-	BatchSize       *int     `json:"batchSize,omitempty" minimum:"1" maximum:"100" default:"10"`
-	MaxConcurrency  *int     `json:"maxConcurrency,omitempty" minimum:"1" maximum:"20" default:"5"`
-	TimeLimit       *int     `json:"timeLimit,omitempty" minimum:"1000" maximum:"55000" default:"50000" description:"Milliseconds."`
-	MessageLimit    *int     `json:"messageLimit,omitempty" minimum:"1"`
-	WaitForMessages *bool    `json:"waitForMessages,omitempty" default:"false" description:"Keep waiting until the time limit instead of returning when nothing is ready."`
+	Transport       *string  `json:"transport,omitzero" description:"Default: the default transport."`
+	Queues          []string `json:"queues,omitzero" description:"Default: all."`
+	BatchSize       *int     `json:"batchSize,omitzero" minimum:"1" maximum:"100" default:"10"`
+	MaxConcurrency  *int     `json:"maxConcurrency,omitzero" minimum:"1" maximum:"20" default:"5"`
+	TimeLimit       *int     `json:"timeLimit,omitzero" minimum:"1000" maximum:"55000" default:"50000" description:"Milliseconds."`
+	MessageLimit    *int     `json:"messageLimit,omitzero" minimum:"1"`
+	WaitForMessages *bool    `json:"waitForMessages,omitzero" default:"false" description:"Keep waiting until the time limit instead of returning when nothing is ready."`
 }
 
 // ConsumeResponse tells what a bounded run came to.
@@ -101,7 +101,7 @@ type Health struct {
 	Processing  bool   `json:"processing" required:"true"`
 	Uptime      int64  `json:"uptime" required:"true" description:"Milliseconds."`
 	MemoryUsage uint64 `json:"memoryUsage" required:"true" description:"Bytes."`
-	StopReason  string `json:"stopReason,omitempty" description:"Why the run ended: empty, message_limit, time_limit, memory_limit, failure_limit or stopped."`
+	StopReason  string `json:"stopReason,omitzero" description:"Why the run ended: empty, message_limit, time_limit, memory_limit, failure_limit or stopped."`
 }
 
 // StatusResponse answers GET /api/symphony/status.
@@ -148,7 +148,7 @@ type FailedMessage struct {
 	MaxRetries     int               `json:"maxRetries" required:"true"`
 	FailedAt       time.Time         `json:"failedAt" required:"true"`
 	CreatedAt      time.Time         `json:"createdAt" required:"true"`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitempty"`
+	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero"`
 	Attempts       []Attempt         `json:"attempts" required:"true"`
 }
 
@@ -175,7 +175,7 @@ type Pagination struct {
 	Limit      int    `json:"limit" required:"true"`
 	Offset     int    `json:"offset" required:"true"`
 	HasMore    bool   `json:"hasMore" required:"true"`
-	NextCursor string `json:"nextCursor,omitempty" description:"Pass as cursor to read on; deep lists are read faster so."`
+	NextCursor string `json:"nextCursor,omitzero" description:"Pass as cursor to read on; deep lists are read faster so."`
 }
 
 // FailedResponse is one failed message.
@@ -186,7 +186,7 @@ type FailedResponse struct {
 
 // RetryRequest is the optional body of POST /api/symphony/failed/{id}/retry.
 type RetryRequest struct {
-	Payload jsontext.Value `json:"payload,omitempty" description:"A corrected payload, a JSON object."`
+	Payload jsontext.Value `json:"payload,omitzero" description:"A corrected payload, a JSON object."`
 }
 
 // RetryResponse answers a retry.
@@ -205,19 +205,19 @@ type DoneResponse struct {
 
 // BulkRequest selects failed messages by id or by filter.
 type BulkRequest struct {
-	Transport *string       `json:"transport,omitempty" description:"Default: the default transport."`
-	IDs       []string      `json:"ids,omitempty" minItems:"1" maxItems:"10000"`
-	Filter    *FailedFilter `json:"filter,omitempty" description:"An empty filter selects every failed message of the transport."`
+	Transport *string       `json:"transport,omitzero" description:"Default: the default transport."`
+	IDs       []string      `json:"ids,omitzero" minItems:"1" maxItems:"10000"`
+	Filter    *FailedFilter `json:"filter,omitzero" description:"An empty filter selects every failed message of the transport."`
 }
 
 // FailedFilter selects failed messages. Empty fields select everything.
 type FailedFilter struct {
-	Queue      string     `json:"queue,omitempty"`
-	Type       string     `json:"type,omitempty"`
-	ErrorClass string     `json:"errorClass,omitempty"`
-	Since      *time.Time `json:"since,omitempty"`
-	Until      *time.Time `json:"until,omitempty"`
-	Q          string     `json:"q,omitempty" description:"Text in type, payload or error; every character is literal."`
+	Queue      string     `json:"queue,omitzero"`
+	Type       string     `json:"type,omitzero"`
+	ErrorClass string     `json:"errorClass,omitzero"`
+	Since      *time.Time `json:"since,omitzero"`
+	Until      *time.Time `json:"until,omitzero"`
+	Q          string     `json:"q,omitzero" description:"Text in type, payload or error; every character is literal."`
 }
 
 // BulkResponse counts what was done.
@@ -235,16 +235,16 @@ type Key struct {
 	Prefix     string     `json:"prefix" required:"true" description:"The beginning of the key, by which its owner recognises it."`
 	Scopes     []string   `json:"scopes" required:"true"`
 	CreatedAt  time.Time  `json:"createdAt" required:"true"`
-	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"`
-	RevokedAt  *time.Time `json:"revokedAt,omitempty"`
-	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`
+	LastUsedAt *time.Time `json:"lastUsedAt,omitzero"`
+	RevokedAt  *time.Time `json:"revokedAt,omitzero"`
+	ExpiresAt  *time.Time `json:"expiresAt,omitzero"`
 }
 
 // CreateKeyRequest is the body of POST /api/symphony/keys.
 type CreateKeyRequest struct {
 	Name      string     `json:"name" required:"true" minLength:"1" maxLength:"100"`
 	Scopes    []string   `json:"scopes" required:"true" minItems:"1" description:"dispatch, consume, read, admin."`
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	ExpiresAt *time.Time `json:"expiresAt,omitzero"`
 }
 
 // CreateKeyResponse has the key, which cannot be had again.
@@ -264,12 +264,12 @@ type KeysResponse struct {
 type HealthResponse struct {
 	Success bool   `json:"success" required:"true"`
 	Status  string `json:"status" required:"true"`
-	Version string `json:"version,omitempty"`
+	Version string `json:"version,omitzero"`
 }
 
 // Error is the body of every answer that is not a success.
 type Error struct {
 	Error   string         `json:"error" required:"true" description:"A sentence for people."`
 	Code    string         `json:"code" required:"true" description:"A stable word for programs."`
-	Details jsontext.Value `json:"details,omitempty" description:"With code validation_failed: an array of path and message."`
+	Details jsontext.Value `json:"details,omitzero" description:"With code validation_failed: an array of path and message."`
 }
