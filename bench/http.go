@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // post.lua
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -23,13 +24,14 @@ const dispatchPath = "/api/symphony/dispatch"
 // warmUp is how long each answer is looked at before the measurement.
 const warmUp = time.Second
 
-// server is a running HTTP server. It ends with the process that started it.
+// server is a running HTTP server.
 type server struct {
 	addr string // host:port
 	pid  int
 	key  string // API key
 	// stored counts the messages it has taken.
 	stored func(ctx context.Context) (int, error)
+	stop   func() error
 }
 
 // httpCases load a server with wrk on 1, 16 and 64 connections.
@@ -37,13 +39,14 @@ func httpCases(start func(ctx context.Context, e *Env) (*server, error)) []Case 
 	var cases []Case
 	for _, connections := range []int{1, 16, 64} {
 		cases = append(cases, Case{
-			Name: fmt.Sprintf("http-c%d", connections), Fixture: Fixture{Name: "folder"},
+			Name: fmt.Sprintf("http-c%d", connections),
 			Measure: func(ctx context.Context, e *Env) (Result, error) {
 				s, err := start(ctx, e)
 				if err != nil {
 					return Result{}, err
 				}
-				return s.load(ctx, e, connections)
+				r, err := s.load(ctx, e, connections)
+				return r, errors.Join(err, s.stop())
 			},
 		})
 	}

@@ -36,7 +36,11 @@ func runJob(ctx context.Context, raw string) error {
 	if j.Make {
 		return c.Fixture.Make(ctx, &j.Env)
 	}
-	r, err := profiled(j.Env.Profile, func() (Result, error) { return c.Measure(ctx, &j.Env) })
+	profile := j.Env.Profile
+	if c.Binary {
+		profile = "" // of the server, which writes it
+	}
+	r, err := profiled(profile, func() (Result, error) { return c.Measure(ctx, &j.Env) })
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	r, err := newRunner(c, scratch, chosen)
+	r, err := newRunner(ctx, c, scratch, chosen)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,12 @@ func startEcho(ctx context.Context, _ *Env) (*server, error) {
 			return 0, err
 		}
 		return strconv.Atoi(string(body))
+	}, stop: func() error {
+		if err := cmd.Process.Kill(); err != nil {
+			return err
+		}
+		_ = cmd.Wait() // says that it was killed
+		return nil
 	}}, nil
 }
 

@@ -26,6 +26,8 @@ type Case struct {
 	Fixture Fixture
 	// Limit is the most messages that the case loads or sends, for peers that would take minutes. 0 means -n.
 	Limit int
+	// Binary says that the case needs Env.Symphony.
+	Binary bool
 	// Measure runs in a process of its own.
 	Measure func(ctx context.Context, e *Env) (Result, error)
 }
@@ -43,6 +45,7 @@ type Env struct {
 	N        int           // messages of a drain
 	Depth    int           // messages waiting, and as many scheduled, in deep cases
 	Symphony string        // the binary for HTTP cases
+	Profiled string        // what serves in its place when there is a profile
 	Profile  string        // where to write a CPU profile, "" for none
 }
 
@@ -75,6 +78,7 @@ func peers() []Peer {
 		backlitePeer(normal),
 		riverPeer(normal),
 		nethttpPeer(),
+		quietPeer(),
 	}
 }
 

@@ -26,10 +26,11 @@ type runner struct {
 	config
 	self     string            // this program
 	scratch  string            // folder of all that is written
+	profiled string            // binary that serves when there are profiles
 	fixtures map[string]string // folders of fixtures by peer, name and size
 }
 
-func newRunner(c config, scratch string, chosen []Peer) (*runner, error) {
+func newRunner(ctx context.Context, c config, scratch string, chosen []Peer) (*runner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -38,6 +39,19 @@ func newRunner(c config, scratch string, chosen []Peer) (*runner, error) {
 	if needs(chosen, func(c Case) bool { return strings.HasPrefix(c.Name, "http-") }) {
 		if _, err := exec.LookPath("wrk"); err != nil {
 			return nil, errors.New("the HTTP cases need wrk: run ./setup.sh, or install your system's package \"wrk\", or leave them out with -cases")
+		}
+	}
+	if needs(chosen, func(c Case) bool { return c.Binary }) {
+		if r.symphony == "" {
+			r.symphony, err = build(ctx, "..", "./cmd/symphony", scratch)
+		} else {
+			r.symphony, err = filepath.Abs(r.symphony)
+		}
+		if err == nil && r.profile != "" {
+			r.profiled, err = build(ctx, ".", "./profiled", scratch)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if r.profile != "" {
@@ -49,6 +63,17 @@ func newRunner(c config, scratch string, chosen []Peer) (*runner, error) {
 		}
 	}
 	return r, nil
+}
+
+// build makes a static binary of a package of a module's folder, as the Makefile does.
+func build(ctx context.Context, module, pkg, dir string) (string, error) {
+	path := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s, from the folder bench: %w: %s", pkg, err, bytes.TrimSpace(out))
+	}
+	return path, nil
 }
 
 func needs(chosen []Peer, is func(Case) bool) bool {
@@ -132,7 +157,7 @@ func (r *runner) run(ctx context.Context, chosen []Peer) (results []Result, err 
 
 // measure makes one measurement on a fresh copy of its fixture.
 func (r *runner) measure(ctx context.Context, t turn) (result Result, err error) {
-	env := Env{Duration: r.secs, N: r.n, Depth: r.depth, Symphony: r.symphony}
+	env := Env{Duration: r.secs, N: r.n, Depth: r.depth, Symphony: r.symphony, Profiled: r.profiled}
 	if t.c.Limit > 0 {
 		env.N = min(env.N, t.c.Limit)
 	}
@@ -148,7 +173,7 @@ func (r *runner) measure(ctx context.Context, t turn) (result Result, err error)
 		return Result{}, err
 	}
 	if r.profile != "" && t.peer.Ours {
-		env.Profile = filepath.Join(r.profile, fmt.Sprintf("%s-%d.pprof", t.c.Name, t.rep))
+		env.Profile = filepath.Join(r.profile, fmt.Sprintf("%s-%s-%d.pprof", t.peer.Name, t.c.Name, t.rep))
 	}
 	out, err := r.start(ctx, job{Peer: t.peer.Name, Case: t.c.Name, Env: env, Limit: 2*env.Duration + jobLimit})
 	if err != nil {

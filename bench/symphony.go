@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -28,7 +29,7 @@ func symphonyPeer() Peer {
 	return Peer{
 		Name: "symphony-sqlite", Ours: true,
 		Settings: "zombiezen.com/go/sqlite, WAL, synchronous=FULL, worker.Options{}; tuned: Concurrency 4, BatchSize 2000, no handler timeout; a batch is one DispatchBatch of 1,000; keeps completed messages for 24 h",
-		Cases:    append(queueCases(openSymphony, nil), symphonyCases()...),
+		Cases:    slices.Concat(queueCases(openSymphony, nil), symphonyCases(), symphonyHTTPCases("")),
 	}
 }
 
