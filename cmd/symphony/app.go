@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,11 +44,25 @@ func (a *app) main(args []string) int {
 	if !a.began {
 		code = exitUsage
 	}
-	fmt.Fprintf(a.err, "%s %s\n", a.style(a.err).red("symphony:"), err)
+	a.complain(err)
 	if !a.began {
 		fmt.Fprintf(a.err, "Run %q for usage.\n", cmd.CommandPath()+" --help")
 	}
 	return code
+}
+
+// complain tells a person what went wrong.
+func (a *app) complain(err error) {
+	name := a.style(a.err).red("symphony:")
+	var mistakes *config.Error
+	if !errors.As(err, &mistakes) {
+		fmt.Fprintf(a.err, "%s %s\n", name, printable(err.Error()))
+		return
+	}
+	fmt.Fprintf(a.err, "%s the configuration has %s:\n", name, plural(len(mistakes.Problems), "mistake"))
+	for _, p := range mistakes.Problems {
+		fmt.Fprintf(a.err, "  %s\n", printable(p.String()))
+	}
 }
 
 func (a *app) root() *cobra.Command {
@@ -97,6 +112,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := ""
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}

@@ -33,7 +33,7 @@ server its own handlers run there. Ctrl-C finishes what is in hand.`,
 				Transport: optional(transport), Queues: queues, BatchSize: optional(batch), MaxConcurrency: optional(concurrency),
 				MessageLimit: optional(messages), TimeLimit: optional(int(timeLimit.Milliseconds())), WaitForMessages: optional(wait),
 			}
-			r, err := a.reach(cmd, withHandlers)
+			r, err := a.reach(cmd, longRunning)
 			if err != nil {
 				return err
 			}

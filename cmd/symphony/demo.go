@@ -13,7 +13,7 @@ import (
 const demoPattern = "demo.*"
 
 // errDemo is how a demo message fails that asks for it.
-var errDemo = errors.New(`the payload says "fail": true; correct it with: symphony failed retry ID --payload '{}'`)
+var errDemo = errors.New(`the payload says "fail": true`)
 
 // demoHandler lets a newcomer see a message handled, break one, and mend it.
 func demoHandler(log *slog.Logger) symphony.Handler {

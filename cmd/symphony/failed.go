@@ -96,7 +96,7 @@ id that show, retry and remove take.`,
 			if err != nil {
 				return err
 			}
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}
@@ -154,7 +154,7 @@ func (a *app) failedShowCommand() *cobra.Command {
 		Example: "  symphony failed show 019a0f6e-…\n  symphony failed show 019a0f6e-… --json | jq .message.payload",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}

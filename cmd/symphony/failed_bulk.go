@@ -132,7 +132,7 @@ With --payload one message is retried with another payload.`,
 			if err != nil {
 				return err
 			}
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}
@@ -204,7 +204,7 @@ Without a terminal to ask on, --yes is needed.`,
 			if err := f.check(ids); err != nil {
 				return err
 			}
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ it needs, so that it can be revoked alone.`,
 			if req.ExpiresAt, err = parseExpiry(expires); err != nil {
 				return err
 			}
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}
@@ -115,7 +115,7 @@ func (a *app) keysListCommand() *cobra.Command {
 		Example: "  symphony keys list\n  symphony keys list --json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}
@@ -170,7 +170,7 @@ func (a *app) keysRevokeCommand() *cobra.Command {
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			// Who pastes the key or its prefix means the id in it.
 			id, _, _ := strings.Cut(strings.TrimPrefix(args[0], "sym_"), "_")
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}

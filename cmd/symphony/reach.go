@@ -36,12 +36,13 @@ type reached struct {
 	close  func()
 }
 
-// handlers says whether a command may have messages handled in this process.
-type handlers bool
+// need is what a command needs where it works in this process.
+type need int
 
 const (
-	withHandlers    handlers = true
-	withoutHandlers handlers = false
+	storageOnly  need = iota
+	withHandlers      // for transports of kind sync
+	longRunning       // handlers, and a socket for other commands meanwhile
 )
 
 // How long a command waits for another one that has the database open for a moment, and how often it looks.
@@ -50,7 +51,7 @@ const (
 	lockInterval = 50 * time.Millisecond
 )
 
-func (a *app) reach(cmd *cobra.Command, h handlers) (*reached, error) {
+func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 	c, err := a.config(cmd)
 	if err != nil {
 		return nil, err
@@ -61,18 +62,19 @@ func (a *app) reach(cmd *cobra.Command, h handlers) (*reached, error) {
 	}
 	log := a.quietLogger(c)
 	mux := symphony.NewMux()
-	if h {
+	if what != storageOnly {
 		if mux, err = newMux(c, log); err != nil {
 			return nil, err
 		}
 	}
 	ctx := cmd.Context()
-	for deadline := time.Now().Add(lockPatience); ; {
+	clock := symphony.SystemClock()
+	for deadline := clock.Now().Add(lockPatience); ; {
 		n, err := openNode(ctx, c, mux, log)
 		var locked *sqlite.LockedError
 		switch {
 		case err == nil:
-			return a.reachNode(n)
+			return a.reachNode(n, what)
 		case !errors.As(err, &locked):
 			return nil, err
 		case locked.Socket != "":
@@ -80,13 +82,15 @@ func (a *app) reach(cmd *cobra.Command, h handlers) (*reached, error) {
 				return r, nil
 			}
 		}
-		if time.Now().After(deadline) {
+		if clock.Now().After(deadline) {
 			return nil, err
 		}
 		a.note("Waiting for process %d, which has %s open.", locked.PID, locked.Path)
+		pause := clock.NewTimer(lockInterval)
 		select {
-		case <-time.After(lockInterval):
+		case <-pause.C():
 		case <-ctx.Done():
+			pause.Stop()
 			return nil, errInterrupted
 		}
 	}
@@ -132,7 +136,7 @@ func (a *app) reachSocket(ctx context.Context, c *config.Config, locked *sqlite.
 // localURL stands for this process: no network is involved.
 const localURL = "http://local"
 
-func (a *app) reachNode(n *node) (*reached, error) {
+func (a *app) reachNode(n *node, what need) (*reached, error) {
 	shut := func() {
 		if err := n.close(); err != nil {
 			fmt.Fprintf(a.err, "closing: %v\n", err)
@@ -148,10 +152,29 @@ func (a *app) reachNode(n *node) (*reached, error) {
 		shut()
 		return nil, err
 	}
-	if n.database != nil {
-		a.note("Working on the database %s.", n.database.Path())
+	r := &reached{Client: cl, config: n.config, local: true, close: shut}
+	if n.database == nil {
+		return r, nil
 	}
-	return &reached{Client: cl, config: n.config, local: true, close: shut}, nil
+	a.note("Working on the database %s.", n.database.Path())
+	if what == longRunning {
+		local, err := n.listenLocally(api.LocalHandler())
+		if err != nil {
+			shut()
+			return nil, err
+		}
+		served := make(chan error, 1)
+		go func() { served <- local.serve() }()
+		r.close = func() {
+			ctx, cancel := context.WithTimeout(context.Background(), requestGrace)
+			defer cancel()
+			if err := errors.Join(local.close(ctx), <-served); err != nil {
+				fmt.Fprintf(a.err, "closing: %v\n", err)
+			}
+			shut()
+		}
+	}
+	return r, nil
 }
 
 // inProcess is an http.RoundTripper that has a handler answer.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -32,15 +34,15 @@ const requestGrace = 5 * time.Second
 type service struct {
 	*node
 	tcp      net.Listener // nil without HTTP
-	socket   *socket      // nil without a database
 	http     *httpapi.Server
-	local    *httpapi.Server
+	local    *localServer // nil without a database
 	workers  *worker.Group
 	worked   []symphony.Transport
 	draining context.Context
 	drain    context.CancelFunc
 	failures chan error // of parts that ended by themselves
-	running  sync.WaitGroup
+	working  sync.WaitGroup
+	serving  sync.WaitGroup
 }
 
 var errDraining = errors.New("the server is shutting down")
@@ -60,8 +62,13 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		if err := refuseExposedFirstStart(c); err != nil {
 			return err
 		}
+		if c.Server.TLS() {
+			if _, err := tls.LoadX509KeyPair(c.Server.TLSCert, c.Server.TLSKey); err != nil {
+				return usageError{fmt.Errorf("server.tls: %w", err)}
+			}
+		}
 		if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Addr); err != nil {
-			return fmt.Errorf("listen: %w", err)
+			return explainListen(err)
 		}
 		defer s.tcp.Close()
 	}
@@ -92,13 +99,11 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	if err := s.prepare(api, parts); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.removeSocket()) }()
-
 	key := ""
 	if parts.http {
 		// Last of all, so that no key is made that is never shown.
 		if key, err = firstKey(ctx, c, s.keys); err != nil {
-			return err
+			return errors.Join(err, s.stop(ctx))
 		}
 	}
 	a.introduce(s)
@@ -126,6 +131,14 @@ func refuseExposedFirstStart(c *config.Config) error {
 		return errExposed(c.Server.Addr)
 	}
 	return nil
+}
+
+// explainListen says what to do about a port that is taken.
+func explainListen(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nAnother program listens there; --addr 127.0.0.1:0 takes a free port", err)
+	}
+	return err
 }
 
 // explainLocked says what to do about a database that another process has open.
@@ -170,34 +183,21 @@ func (s *service) prepare(api *httpapi.API, parts serviceParts) error {
 		return nil
 	}
 	var err error
-	if s.socket, err = listenLocally(); err != nil {
-		return err
-	}
-	s.local = httpapi.NewServer(endRuns(s.draining, api.LocalHandler()), s.log)
-	if err := s.database.Announce(s.socket.path); err != nil {
-		return errors.Join(err, s.removeSocket())
-	}
-	return nil
-}
-
-func (s *service) removeSocket() error {
-	if s.socket == nil {
-		return nil
-	}
-	return s.socket.remove()
+	s.local, err = s.listenLocally(endRuns(s.draining, api.LocalHandler()))
+	return err
 }
 
 // start starts the parts. Each that fails says so in s.failures.
 func (s *service) start() {
-	run := func(f func() error) {
-		s.running.Go(func() {
+	run := func(part *sync.WaitGroup, f func() error) {
+		part.Go(func() {
 			if err := f(); err != nil {
 				s.failures <- err
 			}
 		})
 	}
 	if s.http != nil {
-		run(func() error {
+		run(&s.serving, func() error {
 			if c := s.config.Server; c.TLS() {
 				return s.http.ServeTLS(s.tcp, c.TLSCert, c.TLSKey)
 			}
@@ -205,10 +205,10 @@ func (s *service) start() {
 		})
 	}
 	if s.local != nil {
-		run(func() error { return s.local.Serve(s.socket) })
+		run(&s.serving, s.local.serve)
 	}
 	if s.workers != nil {
-		run(s.work)
+		run(&s.working, s.work)
 	}
 }
 
@@ -230,11 +230,12 @@ func (s *service) stop(ctx context.Context) error {
 	if s.http != nil {
 		errs = append(errs, s.http.Shutdown(ctx))
 	}
-	if s.local != nil {
-		errs = append(errs, s.database.Announce(""), s.local.Shutdown(ctx))
-	}
 	// The workers end within their grace; they are never left behind, as storage closes next.
-	s.running.Wait()
+	s.working.Wait()
+	if s.local != nil {
+		errs = append(errs, s.local.close(ctx))
+	}
+	s.serving.Wait()
 	return errors.Join(errs...)
 }
 

@@ -28,7 +28,7 @@ It costs the same however many messages there are.`,
 		Example: "  symphony status\n  symphony status --transport email --json\n  symphony status --server https://queue.example.com",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, withoutHandlers)
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,9 @@ func build() buildInfo {
 			}
 		}
 	}
-	b.Version = cmp.Or(b.Version, "dev")
+	if b.Version == "" || b.Version == "(devel)" {
+		b.Version = "dev"
+	}
 	return b
 }
 
