@@ -160,7 +160,7 @@ func RetryAfter(err error, d time.Duration) error {
 
 // ErrorClass is a short stable word for the kind of an error, by which failed messages are filtered: what the error
 // (or one it wraps) says with a method ErrorClass() string; else "timeout" or "canceled" for a context's end; else the
-// Go type of the innermost error, "error" for a plain one.
+// Go type of the innermost error, "error" for a plain one. Of several errors joined, the first counts.
 func ErrorClass(err error) string {
 	var classed interface{ ErrorClass() string }
 	switch {
@@ -173,19 +173,24 @@ func ErrorClass(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "canceled"
 	}
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			break
-		}
-		err = inner
+	for next := err; next != nil; next = inner(err) {
+		err = next
 	}
 	name := strings.TrimPrefix(fmt.Sprintf("%T", err), "*")
 	switch name {
-	case "errors.errorString", "fmt.wrapError", "errors.joinError", "fmt.wrapErrors":
+	case "errors.errorString", "fmt.wrapError":
 		return "error"
 	}
 	return name
+}
+
+// inner is the error that err wraps, the first one if there are several.
+func inner(err error) error {
+	var several interface{ Unwrap() []error }
+	if one := errors.Unwrap(err); one != nil || !errors.As(err, &several) || len(several.Unwrap()) == 0 {
+		return one
+	}
+	return several.Unwrap()[0]
 }
 
 // ClipError cuts an error's text to what is stored, MaxErrorLength bytes, between two characters. Bytes that are not

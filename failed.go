@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // FailedMessage is a message in the dead letter queue: what could not be handled, why, and what was tried.
@@ -139,8 +140,10 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 	if payload != nil {
 		var p problems
 		switch {
-		case !isObject(payload) || !json.Valid(payload):
+		case !isObject(payload):
 			p.add("payload", "must be a JSON object")
+		case !json.Valid(payload) || !utf8.Valid(payload):
+			p.add("payload", "must be valid JSON in UTF-8")
 		case len(payload) > d.maxBytes:
 			p.add("payload", "must have at most %d bytes, has %d", d.maxBytes, len(payload))
 		}

@@ -13,7 +13,8 @@ import (
 
 // Fingerprint stands for a message's type and payload as JSON values: two messages have the same fingerprint if and
 // only if (up to SHA-256) their types are equal and their payloads are the same JSON value. Key order, white space,
-// the spelling of strings and the spelling of numbers (1, 1.0, 10e-1) make no difference; no digit is dropped.
+// the spelling of strings and the spelling of numbers (1, 1.0, 10e-1) make no difference; no digit is dropped. An escape
+// that is half of a surrogate pair is no character and counts as U+FFFD.
 type Fingerprint [sha256.Size]byte
 
 // FingerprintOf returns the fingerprint of a message. The payload must be valid JSON.

@@ -3,6 +3,8 @@ package symphony
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -164,8 +166,8 @@ func (p *problems) headers(headers map[string]string) {
 	if len(headers) > MaxHeaders {
 		p.add("options.headers", "must have at most %d entries, has %d", MaxHeaders, len(headers))
 	}
-	for name, value := range headers {
-		switch {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		switch value := headers[name]; {
 		case name == "" || len(name) > MaxHeaderNameLength || !printable(name):
 			p.add("options.headers", "names must be 1 to %d printable characters", MaxHeaderNameLength)
 		case len(value) > MaxHeaderValueLength:

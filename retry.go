@@ -75,7 +75,7 @@ func (p Policy) Validate() error {
 	if p.Multiplier != 0 && (p.Multiplier < 1 || math.IsNaN(p.Multiplier) || math.IsInf(p.Multiplier, 0)) {
 		errs = append(errs, fmt.Errorf("multiplier %v: must be at least 1", p.Multiplier))
 	}
-	if p.Jitter > 1 || math.IsNaN(p.Jitter) {
+	if p.Jitter > 1 || p.Jitter < 0 && p.Jitter != NoJitter || math.IsNaN(p.Jitter) {
 		errs = append(errs, fmt.Errorf("jitter %v: must be 0 to 1", p.Jitter))
 	}
 	return errors.Join(errs...)
