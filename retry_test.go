@@ -1,0 +1,181 @@
+package symphony_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+func TestDecide(t *testing.T) {
+	failure := errors.New("failure")
+	plain := symphony.Policy{Jitter: symphony.NoJitter}
+	retry := func(d time.Duration) symphony.Decision {
+		return symphony.Decision{Outcome: symphony.Retry, Delay: d}
+	}
+	fail := symphony.Decision{Outcome: symphony.Fail}
+	for name, test := range map[string]struct {
+		policy  symphony.Policy
+		attempt int
+		err     error
+		random  float64
+		want    symphony.Decision
+	}{
+		"success":                      {plain, 1, nil, 0, symphony.Decision{Outcome: symphony.Ack}},
+		"success of a last attempt":    {plain, 9, nil, 0, symphony.Decision{Outcome: symphony.Ack}},
+		"first attempt":                {plain, 1, failure, 0, retry(time.Second)},
+		"second attempt":               {plain, 2, failure, 0, retry(2 * time.Second)},
+		"third attempt":                {plain, 3, failure, 0, retry(4 * time.Second)},
+		"last attempt":                 {plain, 4, failure, 0, fail},
+		"beyond the last attempt":      {plain, 5, failure, 0, fail},
+		"no retries":                   {symphony.Policy{MaxRetries: symphony.NoRetries}, 1, failure, 0, fail},
+		"permanent":                    {plain, 1, symphony.Permanent(failure), 0, fail},
+		"permanent, wrapped":           {plain, 1, fmt.Errorf("handle: %w", symphony.Permanent(failure)), 0, fail},
+		"no handler":                   {plain, 1, &symphony.NoHandlerError{Type: "t"}, 0, fail},
+		"undecodable":                  {plain, 1, &symphony.DecodeError{Err: failure}, 0, fail},
+		"panic":                        {plain, 1, &symphony.PanicError{Value: "x"}, 0, retry(time.Second)},
+		"asked to wait":                {plain, 1, symphony.RetryAfter(failure, time.Hour), 0, retry(time.Hour)},
+		"asked to wait, wrapped":       {plain, 1, fmt.Errorf("handle: %w", symphony.RetryAfter(failure, time.Hour)), 0, retry(time.Hour)},
+		"asked not to wait":            {plain, 1, symphony.RetryAfter(failure, -time.Hour), 0, retry(0)},
+		"asked to wait too long":       {plain, 1, symphony.RetryAfter(failure, 1<<62), 0, retry(symphony.MaxRetryDelay)},
+		"asked to wait after the last": {plain, 4, symphony.RetryAfter(failure, time.Hour), 0, fail},
+		"asked to wait, permanent":     {plain, 1, symphony.Permanent(symphony.RetryAfter(failure, time.Hour)), 0, fail},
+		"jitter at its least":          {symphony.Policy{}, 1, failure, 0, retry(900 * time.Millisecond)},
+		"jitter in the middle":         {symphony.Policy{}, 1, failure, 0.5, retry(time.Second)},
+		"full jitter at its least":     {symphony.Policy{Jitter: 1}, 1, failure, 0, retry(0)},
+		"capped":                       {symphony.Policy{MaxRetries: 10, Jitter: symphony.NoJitter}, 6, failure, 0, retry(30 * time.Second)},
+		"capped with jitter":           {symphony.Policy{MaxRetries: 10}, 6, failure, 0.999, retry(30 * time.Second)},
+		"capped from the beginning":    {symphony.Policy{InitialDelay: time.Hour, MaxDelay: time.Minute}, 1, failure, 0.999, retry(time.Minute)},
+		"a power beyond all bounds":    {symphony.Policy{MaxRetries: math.MaxInt, Multiplier: 1e300}, 1 << 40, failure, 0, retry(30 * time.Second)},
+		"constant":                     {symphony.Policy{Multiplier: 1, Jitter: symphony.NoJitter}, 3, failure, 0, retry(time.Second)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.policy.Decide(test.attempt, test.err, test.random)); diff != "" {
+				t.Errorf("decision (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func drawPolicy(t *rapid.T) symphony.Policy {
+	p := symphony.Policy{
+		MaxRetries:   rapid.IntRange(symphony.NoRetries, 1000).Draw(t, "max retries"),
+		InitialDelay: time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "initial delay")),
+		Multiplier:   rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(1, 1e6)).Draw(t, "multiplier"),
+		MaxDelay:     time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, "max delay")),
+		Jitter:       rapid.OneOf(rapid.Just(symphony.NoJitter), rapid.Float64Range(0, 1)).Draw(t, "jitter"),
+	}
+	if err := p.Validate(); err != nil {
+		t.Fatalf("%+v is not valid: %v", p, err)
+	}
+	return p
+}
+
+func TestDecide_holds_its_bounds(t *testing.T) {
+	failure := errors.New("failure")
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPolicy(t)
+		attempt := rapid.IntRange(1, 2000).Draw(t, "attempt")
+		random := rapid.Float64Range(0, math.Nextafter(1, 0)).Draw(t, "random")
+		got := p.Decide(attempt, failure, random)
+
+		d := p.WithDefaults()
+		if attempt > d.MaxRetries {
+			if got != (symphony.Decision{Outcome: symphony.Fail}) {
+				t.Fatalf("attempt %d of %d retries: %+v, want fail", attempt, d.MaxRetries, got)
+			}
+			return
+		}
+		if got.Outcome != symphony.Retry || got.Delay < 0 || got.Delay > d.MaxDelay {
+			t.Fatalf("%+v, want a retry after 0 to %s", got, d.MaxDelay)
+		}
+		// Within the jitter of the exponential, unless the cap is reached.
+		middle := float64(d.InitialDelay) * math.Pow(d.Multiplier, float64(attempt-1))
+		least := min(middle*(1-d.Jitter), float64(d.MaxDelay))
+		most := min(middle*(1+d.Jitter), float64(d.MaxDelay))
+		const rounding = 2
+		if f := float64(got.Delay); f < least-rounding || f > most+rounding {
+			t.Fatalf("delay %s is not between %s and %s", got.Delay, time.Duration(least), time.Duration(most))
+		}
+		if attempt < d.MaxRetries {
+			if next := p.Decide(attempt+1, failure, random); next.Delay < got.Delay {
+				t.Fatalf("attempt %d waits %s, the next only %s", attempt, got.Delay, next.Delay)
+			}
+		}
+	})
+}
+
+func TestAdmit(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy        symphony.Policy
+		attempt, lost int
+		want          error
+	}{
+		"first delivery":               {symphony.Policy{}, 1, 0, nil},
+		"last allowed delivery":        {symphony.Policy{}, 4, 3, nil},
+		"one too many":                 {symphony.Policy{}, 5, 4, &symphony.LostError{Deliveries: 4}},
+		"the only delivery":            {symphony.Policy{MaxRetries: symphony.NoRetries}, 1, 0, nil},
+		"one more than the only":       {symphony.Policy{MaxRetries: symphony.NoRetries}, 2, 1, &symphony.LostError{Deliveries: 1}},
+		"a policy that became tighter": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.LostError{Deliveries: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := test.policy.Admit(&symphony.Delivery{Attempt: test.attempt, Lost: test.lost})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPolicy_Validate(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy symphony.Policy
+		want   []string
+	}{
+		"zero":                 {symphony.Policy{}, nil},
+		"all off":              {symphony.Policy{MaxRetries: symphony.NoRetries, Jitter: symphony.NoJitter}, nil},
+		"all at their ends":    {symphony.Policy{MaxRetries: math.MaxInt, InitialDelay: math.MaxInt64, Multiplier: 1, MaxDelay: 1, Jitter: 1}, nil},
+		"negative retries":     {symphony.Policy{MaxRetries: -2}, []string{"max retries -2: must be at least 0"}},
+		"negative delays":      {symphony.Policy{InitialDelay: -1}, []string{"delays must not be negative"}},
+		"shrinking":            {symphony.Policy{Multiplier: 0.99}, []string{"multiplier 0.99: must be at least 1"}},
+		"no number":            {symphony.Policy{Multiplier: math.NaN(), Jitter: math.NaN()}, []string{"multiplier NaN: must be at least 1", "jitter NaN: must be 0 to 1"}},
+		"infinite":             {symphony.Policy{Multiplier: math.Inf(1)}, []string{"multiplier +Inf: must be at least 1"}},
+		"jitter above 1":       {symphony.Policy{Jitter: 1.01}, []string{"jitter 1.01: must be 0 to 1"}},
+		"jitter below 0":       {symphony.Policy{Jitter: -0.5}, []string{"jitter -0.5: must be 0 to 1"}},
+		"everything at once":   {symphony.Policy{MaxRetries: -3, MaxDelay: -1, Multiplier: -2, Jitter: 2}, []string{"max retries -3: must be at least 0", "delays must not be negative", "multiplier -2: must be at least 1", "jitter 2: must be 0 to 1"}},
+		"jitter without bound": {symphony.Policy{Jitter: math.Inf(-1)}, []string{"jitter -Inf: must be 0 to 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			if err := test.policy.Validate(); err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPolicy_WithDefaults(t *testing.T) {
+	for name, test := range map[string]struct{ policy, want symphony.Policy }{
+		"zero": {symphony.Policy{}, symphony.Policy{MaxRetries: 3, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}},
+		"off": {symphony.Policy{MaxRetries: symphony.NoRetries, Jitter: symphony.NoJitter},
+			symphony.Policy{MaxRetries: 0, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0}},
+		"set": {symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1},
+			symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.policy.WithDefaults()); diff != "" {
+				t.Errorf("policy (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
