@@ -8,182 +8,178 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// fetch claims messages until the run stops. It returns an error only if the transport was closed.
+// fetch claims messages until the run stops. Its error is worth returning from Run.
 func (r *run) fetch() error {
-	failing := false
-	pause := minPause
-	for r.claims.Err() == nil {
-		o, ok := r.room()
+	out := outage{call: "receive", maxPause: 5 * time.Second, clock: r.o.Clock, random: r.o.Random, log: r.log}
+	for {
+		o, quiet, ok := r.awaitRoom()
 		if !ok {
-			r.waitDrained()
-			continue
+			break
 		}
-		got, err := r.transport.Receive(r.claims, o)
-		switch {
-		case err == nil:
-			if failing {
-				r.o.Logger.Info("claiming again", "worker", r.o.Name, "transport", r.transport.Name())
-			}
-			failing, pause = false, minPause
-		case r.claims.Err() != nil:
-		case errors.Is(err, symphony.ErrClosed):
-			return err
-		default:
-			if !failing {
-				r.o.Logger.Error("claiming messages; trying again until it works", "worker", r.o.Name, "transport", r.transport.Name(), "error", err)
-			}
-			failing = true
-			r.sleep(time.Duration((0.5 + r.o.Random()) * float64(pause)))
-			pause = min(2*pause, maxPause)
-		}
+		got, err := r.receive(o, quiet)
 		if len(got) > 0 {
-			r.fill(got, o.Lease)
-		} else if err == nil && r.o.StopWhenEmpty && !r.waitIdle() {
-			r.stop(stopCause(Empty))
+			r.deliver(got)
 		}
+		switch {
+		case errors.Is(err, symphony.ErrClosed):
+			r.stop(Closed)
+			return err
+		case err == nil:
+			out.over()
+			if len(got) == 0 && quiet && r.o.StopWhenEmpty {
+				r.stop(Empty)
+			}
+		case r.claims.Err() == nil:
+			r.pause(out.failed(err))
+		}
+	}
+	if r.o.StopWhenEmpty {
+		return out.err
 	}
 	return nil
 }
 
-// How long the worker waits between calls of a transport that fails: doubled each time, give or take a half.
-const (
-	minPause = 100 * time.Millisecond
-	maxPause = 5 * time.Second
-)
+// receive makes one claim. A run that ends with the last message waits only while something is in hand that may come
+// back, or lead to further messages.
+func (r *run) receive(o symphony.ReceiveOptions, quiet bool) ([]symphony.Delivery, error) {
+	if !r.o.StopWhenEmpty {
+		return r.transport.Receive(r.claims, o)
+	}
+	if quiet {
+		o.Wait = 0
+		return r.transport.Receive(r.claims, o)
+	}
+	ctx, cancel := context.WithCancel(r.claims)
+	defer cancel()
+	r.mu.Lock()
+	r.whenQuiet = cancel
+	r.noteQuietLocked()
+	r.mu.Unlock()
+	got, err := r.transport.Receive(ctx, o)
+	r.mu.Lock()
+	r.whenQuiet = nil
+	r.mu.Unlock()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // it became quiet, and there was nothing until then
+	}
+	return got, err
+}
 
-func (r *run) sleep(d time.Duration) {
+// awaitRoom waits until messages may be claimed and says which; quiet says that nothing is in hand. It gives back what
+// has waited in the buffer for too long. ok is false when the run stops.
+func (r *run) awaitRoom() (o symphony.ReceiveOptions, quiet, ok bool) {
+	for {
+		r.mu.Lock()
+		r.releaseStaleLocked()
+		o = r.planLocked()
+		quiet = r.quietLocked()
+		r.fetcherWaits = o.Max == 0
+		r.mu.Unlock()
+		if r.claims.Err() != nil {
+			return o, quiet, false
+		}
+		if o.Max > 0 {
+			return o, quiet, true
+		}
+		t := r.o.Clock.NewTimer(slowHandler)
+		select {
+		case <-r.room: // a stale signal costs one more look
+		case <-t.C():
+		case <-r.claims.Done():
+		}
+		t.Stop()
+	}
+}
+
+// planLocked says what to claim; Max 0 is nothing. It claims ahead when half of what was ahead has been used up.
+func (r *run) planLocked() symphony.ReceiveOptions {
+	o := symphony.ReceiveOptions{Queues: r.o.Queues, Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name}
+	buffered, ahead := r.buffer.len(), r.pace.prefetch(r.o.Concurrency)
+	if buffered > ahead/2 || r.buffer.bytes > r.o.MaxBufferedBytes/2 || r.unsettled >= maxUnsettled {
+		return o
+	}
+	free := r.o.Concurrency - r.working - buffered
+	room := int64(min(free+ahead, r.o.BatchSize, symphony.MaxReceive))
+	if r.o.MessageLimit > 0 {
+		room = min(room, r.o.MessageLimit-r.begun-int64(buffered))
+	}
+	o.Max = int(max(room, 0))
+	o.MaxBytes = max(r.o.MaxBufferedBytes-r.buffer.bytes, 1)
+	o.MaxLost = max(free, 1)
+	if buffered > 0 {
+		o.Wait = min(o.Wait, slowHandler) // to see in time whether it waits for too long
+	}
+	return o
+}
+
+// noteRoomLocked wakes the fetcher if it waits for room and there is some.
+func (r *run) noteRoomLocked() {
+	if r.fetcherWaits && r.planLocked().Max > 0 {
+		r.fetcherWaits = false
+		wake(r.room)
+	}
+}
+
+func (r *run) noteQuietLocked() {
+	if r.whenQuiet != nil && r.quietLocked() {
+		r.whenQuiet()
+	}
+}
+
+// wake tells the one who waits on a channel with room for one signal.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// deliver puts a claim into the buffer and wakes as many handlers as it needs.
+func (r *run) deliver(got []symphony.Delivery) {
+	now := r.o.Clock.Now()
+	items := make([]*item, len(got))
+	for i := range got {
+		items[i] = &item{Delivery: got[i], size: got[i].Size(), arrived: now, until: now.Add(r.o.Lease)}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reason != "" {
+		r.releaseLocked(items)
+		return
+	}
+	r.buffer.push(items)
+	for range min(len(items), r.idle) {
+		r.ready.Signal()
+	}
+	for n := r.buffer.len() - r.idle; n > 0 && len(r.slots) < r.o.Concurrency; n-- {
+		r.startSlotLocked()
+	}
+}
+
+// releaseStaleLocked gives all buffered messages back when the first of them has waited for so long that the handlers
+// must be slower than they were when it was claimed. Workers that are free can have them.
+func (r *run) releaseStaleLocked() {
+	if r.buffer.len() == 0 || r.o.Clock.Now().Sub(r.buffer.all()[0].arrived) < slowHandler {
+		return
+	}
+	r.pace.slow()
+	r.releaseLocked(r.buffer.take())
+}
+
+// releaseLocked gives messages back that have not started.
+func (r *run) releaseLocked(items []*item) {
+	for _, it := range items {
+		it.gone = true
+		r.addResultLocked(symphony.Settlement{Lease: it.Lease, Outcome: symphony.Release}, it.until)
+	}
+}
+
+// pause waits for d, or until the run stops.
+func (r *run) pause(d time.Duration) {
 	t := r.o.Clock.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C():
 	case <-r.claims.Done():
-	}
-}
-
-// waitDrained waits until something in hand was finished.
-func (r *run) waitDrained() {
-	select {
-	case <-r.drained:
-	case <-r.claims.Done():
-	}
-}
-
-// waitIdle waits for progress if anything is in hand, which may come back for another attempt, and reports whether it
-// was worth it.
-func (r *run) waitIdle() bool {
-	r.mu.Lock()
-	busy := len(r.buffer)+r.running+r.pending > 0
-	r.mu.Unlock()
-	if busy {
-		r.waitDrained()
-	}
-	return busy
-}
-
-// room says what to claim next, if anything.
-func (r *run) room() (symphony.ReceiveOptions, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	free := r.o.Concurrency - r.running
-	n := r.target - len(r.buffer)
-	if len(r.buffer) > r.target/2 || r.pending > maxUnsettled || r.bytes >= maxBufferedBytes {
-		n = 0
-	}
-	if r.o.MessageLimit > 0 {
-		n = min(n, int(r.o.MessageLimit-r.claimed))
-	}
-	o := symphony.ReceiveOptions{
-		Queues: r.o.Queues, Max: n, MaxBytes: maxBufferedBytes - r.bytes, MaxLost: max(free-len(r.buffer), 1),
-		Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name,
-	}
-	if r.o.StopWhenEmpty {
-		o.Wait = 0
-	}
-	return o, n > 0
-}
-
-// fill puts a claim into the buffer and adapts how much to claim.
-func (r *run) fill(got []symphony.Delivery, lease time.Duration) {
-	now := r.o.Clock.Now()
-	c := &claim{items: make([]item, len(got)), ended: now.Add(lease)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.o.BatchSize == 0 {
-		switch spent := now.Sub(r.filledAt); {
-		case len(got) < r.target/2:
-		case spent < fastClaim:
-			r.target = min(2*r.target, max(maxPrefetch, 2*r.o.Concurrency))
-		case spent > slowClaim:
-			r.target = max(r.target/2, 2*r.o.Concurrency)
-		}
-	}
-	r.filledAt = now
-	for i := range got {
-		it := &c.items[i]
-		it.Delivery, it.claim = &got[i], c
-		r.buffer = append(r.buffer, it)
-		r.bytes += len(it.Payload)
-	}
-	r.claimed += int64(len(got))
-	r.inHand[c] = len(got)
-	if len(got) == 1 {
-		r.filled.Signal()
-	} else {
-		r.filled.Broadcast()
-	}
-}
-
-// take waits for a message to handle. It returns nil when there will be none.
-func (r *run) take() (*item, context.Context) {
-	ctx, abort := context.WithCancelCause(r.work)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for {
-		// Once the run stops, nothing more is started: what is buffered goes back.
-		for (len(r.buffer) == 0 || r.claims.Err() != nil) && !r.closed {
-			r.filled.Wait()
-		}
-		if r.closed {
-			abort(nil)
-			return nil, nil
-		}
-		it := r.buffer[0]
-		r.buffer[0] = nil
-		r.buffer = r.buffer[1:]
-		r.bytes -= len(it.Payload)
-		if len(r.buffer) <= r.target/2 {
-			r.signalDrained()
-		}
-		if it.state == gone {
-			continue
-		}
-		if !r.o.Clock.Now().Before(it.claim.ended) {
-			r.lose(it) // heartbeats did not get through in time: somebody else may have it by now
-			continue
-		}
-		it.state, it.abort = running, abort
-		r.running++
-		return it, ctx
-	}
-}
-
-// lose drops a message whose lease is lost. r.mu is held.
-func (r *run) lose(it *item) {
-	if it.state == running {
-		it.abort(symphony.ErrLeaseLost)
-	} else {
-		r.claimed-- // it was never started, so it does not count
-	}
-	it.state = gone
-	r.drop(it.claim)
-	r.signalDrained()
-	r.o.Logger.Warn("lease lost; the message is delivered again", "message_id", it.ID, "type", it.Type,
-		"transport", r.transport.Name(), "queue", it.Queue, "attempt", it.Attempt, "worker", r.o.Name)
-}
-
-func (r *run) signalDrained() {
-	select {
-	case r.drained <- struct{}{}:
-	default:
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"sync"
 )
 
-// Group runs workers of several transports side by side.
+// Group runs several workers as one, such as one for each transport of a server. They share nothing; each keeps its own
+// options and limits.
 type Group struct{ workers []*Worker }
 
-// NewGroup makes a group. Each worker keeps its own options and limits.
+// NewGroup makes a group.
 func NewGroup(workers ...*Worker) *Group { return &Group{workers} }
 
-// Run runs all workers until ctx ends or each has stopped by itself. If one cannot go on, all stop. Reports stand in
-// the order of the workers.
+// Run runs all workers until ctx ends or each has stopped by itself. If one ends with an error, all stop. Reports stand in
+// the order of the workers; the error joins theirs.
 func (g *Group) Run(ctx context.Context) ([]Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -7,74 +7,150 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// handle runs messages one after the other, until there will be no more.
-func (r *run) handle() {
-	for {
-		it, ctx := r.take()
-		if it == nil {
-			return
+// slot is the place of one handler: a goroutine that runs messages one after the other.
+type slot struct {
+	item *item // at work; nil while idle
+	// ctx is that of the handlers, which get a child each. It is used again until it was cancelled.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (r *run) startSlotLocked() {
+	s := &slot{}
+	s.ctx, s.cancel = context.WithCancelCause(r.base)
+	r.slots = append(r.slots, s)
+	r.handlers.Add(1)
+	go r.handle(s)
+}
+
+// handle runs messages until the run stops.
+func (r *run) handle(s *slot) {
+	defer r.handlers.Done()
+	st := symphony.Settlement{}
+	defer func() {
+		if s.item != nil {
+			r.replace(s, st)
 		}
-		started := r.o.Clock.Now()
-		policy := r.mux.Policy(it.Type, r.o.Policy)
-		var res symphony.Result
-		if res.Err = policy.Admit(it.Delivery); res.Err == nil {
-			res = r.mux.Run(ctx, it.Delivery, max(r.o.HandlerTimeout, 0))
-		} else {
-			res.Err = symphony.Permanent(res.Err)
-		}
-		cause := context.Cause(ctx)
-		it.abort(nil)
-		finished := r.o.Clock.Now()
-		s := symphony.Settlement{Lease: it.Lease, StartedAt: started, FinishedAt: finished}
-		if res.Err != nil && errors.Is(cause, symphony.ErrInterrupted) {
-			s.Outcome = symphony.Release
-		} else {
-			d := policy.Decide(it.Attempt, res.Err, r.o.Random())
-			s.Outcome, s.Delay = d.Outcome, d.Delay
-			if d.Outcome == symphony.Fail {
-				r.o.Logger.Warn("message failed; it is in the dead letter queue", "message_id", it.ID, "type", it.Type,
-					"transport", r.transport.Name(), "queue", it.Queue, "attempt", it.Attempt, "worker", r.o.Name, "error_class", symphony.ErrorClass(res.Err))
-			}
-			if res.Err != nil {
-				s.Error, s.ErrorClass, s.Done = res.Err.Error(), symphony.ErrorClass(res.Err), res.Done
-				s.MaxRetries = policy.WithDefaults().MaxRetries
-			}
-		}
-		r.finish(it, s)
+	}()
+	for r.next(s, &st) {
+		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: r.o.Clock.Now()}
+		r.attempt(s, &st)
 	}
 }
 
-// finish hands a result to the settler and counts it.
-func (r *run) finish(it *item, s symphony.Settlement) {
+// errExited is the failure of an attempt whose handler called runtime.Goexit, as testing.T.FailNow does.
+var errExited = errors.New("the handler ended its goroutine")
+
+// replace settles the message of a goroutine that its handler has ended, and starts another in its place.
+func (r *run) replace(s *slot, st symphony.Settlement) {
+	r.decide(s, &st, symphony.Result{Err: errExited, Done: s.item.Done})
 	r.mu.Lock()
-	r.running--
-	lost := it.state == gone
-	if !lost {
-		it.state = ending
-		r.pending++
+	defer r.mu.Unlock()
+	r.finishLocked(s, &st)
+	if r.reason == "" {
+		r.handlers.Add(1)
+		go r.handle(s)
 	}
-	if s.Outcome != symphony.Release {
-		r.report.Processed++
-		r.report.HandlerTime += s.FinishedAt.Sub(s.StartedAt)
-		if s.Outcome == symphony.Ack {
-			r.report.Succeeded++
-		} else {
-			r.report.Failed++
+}
+
+// attempt runs the handlers of a slot's message and completes the settlement by what came of it.
+func (r *run) attempt(s *slot, st *symphony.Settlement) {
+	d := &s.item.Delivery
+	res := symphony.Result{Err: r.mux.Policy(d.Type, r.o.Policy).Admit(d), Done: d.Done}
+	if res.Err == nil {
+		ctx, cancel := s.ctx, context.CancelFunc(nil)
+		if r.o.HandlerTimeout == 0 {
+			ctx, cancel = context.WithCancel(ctx) // with a timeout, the Mux makes a context for each handler
+			defer cancel()
+		}
+		res = r.mux.Run(ctx, d, r.o.HandlerTimeout)
+	}
+	r.decide(s, st, res)
+}
+
+// decide completes the settlement of an attempt.
+func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
+	st.FinishedAt = r.o.Clock.Now()
+	if res.Err == nil {
+		st.Outcome = symphony.Ack
+		return
+	}
+	switch cause := context.Cause(s.ctx); {
+	case errors.Is(cause, symphony.ErrInterrupted):
+		st.Outcome = symphony.Release
+		return
+	case errors.Is(cause, symphony.ErrLeaseLost):
+		return // whatever it says is dropped
+	}
+	d := &s.item.Delivery
+	policy := r.mux.Policy(d.Type, r.o.Policy)
+	decision := policy.Decide(d.Attempt, res.Err, r.o.Random())
+	st.Outcome, st.Delay = decision.Outcome, decision.Delay
+	st.Error, st.ErrorClass, st.Done = res.Err.Error(), symphony.ErrorClass(res.Err), res.Done
+	st.MaxRetries = policy.WithDefaults().MaxRetries
+	r.logFailure(d, st, res.Err)
+}
+
+// logFailure says what kind of error it was; its text may hold parts of the payload and stands in the history.
+func (r *run) logFailure(d *symphony.Delivery, st *symphony.Settlement, err error) {
+	log := r.log.With("message_id", d.ID, "type", d.Type, "queue", d.Queue, "attempt", d.Attempt)
+	if p := (*symphony.PanicError)(nil); errors.As(err, &p) {
+		log.Error("handler panicked", "stack", string(p.Stack)) // which stands nowhere else
+	}
+	if st.Outcome == symphony.Fail {
+		log.Warn("message failed for good; it is in the dead letter queue", "error_class", st.ErrorClass)
+	} else {
+		log.Debug("message failed; it is tried again", "error_class", st.ErrorClass, "delay", st.Delay)
+	}
+}
+
+// next hands over the result of a slot's message, if it has one, and waits for another message. It is false when there is
+// none because the run stops.
+func (r *run) next(s *slot, st *symphony.Settlement) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.item != nil {
+		r.finishLocked(s, st)
+	}
+	for r.buffer.len() == 0 && r.reason == "" {
+		r.idle++
+		r.ready.Wait()
+		r.idle--
+	}
+	if r.reason != "" {
+		return false
+	}
+	s.item = r.buffer.pop()
+	s.item.slot = s
+	r.working++
+	r.begun++
+	if r.begun == r.o.MessageLimit {
+		r.stopLocked(MessageLimit)
+	}
+	r.noteRoomLocked()
+	return true
+}
+
+// finishLocked takes a message out of its slot and its result to the settler.
+func (r *run) finishLocked(s *slot, st *symphony.Settlement) {
+	it := s.item
+	s.item = nil
+	r.working--
+	r.pace.add(st.FinishedAt.Sub(st.StartedAt))
+	if s.ctx.Err() != nil {
+		s.cancel(nil)
+		s.ctx, s.cancel = context.WithCancelCause(r.base)
+	}
+	if !it.gone {
+		it.gone = true
+		r.addResultLocked(*st, it.until)
+		if st.Outcome == symphony.Retry || st.Outcome == symphony.Fail {
+			r.failed++
+			if r.failed == r.o.FailureLimit {
+				r.stopLocked(FailureLimit)
+			}
 		}
 	}
-	processed, failed := r.report.Processed, r.report.Failed
-	if len(r.buffer) == 0 {
-		r.signalDrained()
-	}
-	r.mu.Unlock()
-	if r.o.MessageLimit > 0 && processed >= r.o.MessageLimit {
-		r.stop(stopCause(MessageLimit))
-	}
-	if r.o.FailureLimit > 0 && failed >= r.o.FailureLimit {
-		r.stop(stopCause(FailureLimit))
-	}
-	if lost {
-		return // the heartbeat has said so
-	}
-	r.results.Put(result{it, s}) // the queue is closed only after the last handler has ended
+	r.noteRoomLocked()
+	r.noteQuietLocked()
 }

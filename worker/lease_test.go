@@ -3,20 +3,23 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-const lease = 10 * time.Second
+const lease = 12 * time.Second
 
-func TestHeartbeat_keeps_a_long_handler_leased(t *testing.T) {
+func TestLease_lives_while_the_handler_runs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.mux.HandleFunc("*", func(ctx context.Context, _ *symphony.Delivery) error {
+		f.handle(func(ctx context.Context, _ *symphony.Delivery) error {
 			select {
 			case <-time.After(10 * lease):
 				return nil
@@ -24,174 +27,165 @@ func TestHeartbeat_keeps_a_long_handler_leased(t *testing.T) {
 				return context.Cause(ctx)
 			}
 		})
-		f.dispatch("Order", 1)
-		stop := f.start(f.worker(worker.Options{Lease: lease, HandlerTimeout: worker.NoTimeout}))
-		for range 18 {
-			<-time.After(lease / 2)
+		f.dispatch("Order", 3)
+		var extended atomic.Int64
+		f.tr.extend = func(symphony.Lease) error { extended.Add(1); return nil }
+		w := f.start(worker.Options{Lease: lease, HandlerTimeout: worker.NoTimeout})
+		for range 19 {
+			wait(lease / 2)
 			if got := f.receive(); len(got) > 0 {
-				t.Fatal("somebody else got the message while its handler ran")
+				t.Fatal("somebody else got a message while its handler ran")
 			}
 		}
-		<-time.After(2 * lease)
-		stop()
-		if s := f.stats(); s.Completed != 1 {
-			t.Errorf("left %+v, want it completed", s.QueueStats)
+		wait(lease)
+		if report := w.stop(t); report.Succeeded != 3 || f.stats().Completed != 3 {
+			t.Errorf("reported %+v, left %+v; want all completed", report, f.stats())
+		}
+		if n := extended.Load(); n < 3*25 || n > 3*31 {
+			t.Errorf("extended %d leases in ten times their length, want each about every third of it", n)
 		}
 	})
 }
 
-func TestLostLease_ends_the_handler_and_drops_its_result(t *testing.T) {
-	for name, extend := range map[string]error{"refused": symphony.ErrLeaseLost, "storage away": errStorage} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t)
-				cause := make(chan error, 1)
-				f.mux.HandleFunc("*", func(ctx context.Context, d *symphony.Delivery) error {
-					if d.Attempt > 1 {
-						return nil
-					}
-					<-ctx.Done()
-					cause <- context.Cause(ctx)
-					return nil // a success that must not count
-				})
-				f.dispatch("Order", 1)
-				fail(&f.tr.extend, extend)
-				stop := f.start(f.worker(worker.Options{Lease: lease, HandlerTimeout: worker.NoTimeout}))
-				if err := <-cause; !errors.Is(err, symphony.ErrLeaseLost) {
-					t.Errorf("the handler's context ended with %v, want ErrLeaseLost", err)
-				}
-				<-time.After(2 * lease)
-				stop()
-				if s := f.stats(); s.Completed != 1 || s.Depth() != 0 {
-					t.Errorf("left %+v, want it completed by the second delivery", s.QueueStats)
-				}
-			})
-		})
-	}
-}
-
-func TestLostLease_of_a_buffered_message_is_not_started(t *testing.T) {
+func TestLease_lives_while_the_message_is_buffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		var handled []int
-		f.mux.HandleFunc("*", func(_ context.Context, d *symphony.Delivery) error {
-			handled = append(handled, d.Attempt)
-			if len(handled) == 1 {
-				<-time.After(2 * lease)
+		f.handle(func(_ context.Context, d *symphony.Delivery) error {
+			if d.Type != "fast" {
+				wait(900 * time.Millisecond)
 			}
 			return nil
 		})
-		f.dispatch("Order", 2)
-		fail(&f.tr.extend, errStorage)
-		stop := f.start(f.worker(worker.Options{Lease: lease, Concurrency: 1, BatchSize: 2, HandlerTimeout: worker.NoTimeout}))
-		<-time.After(lease + time.Second)
-		mend(&f.tr.extend)
-		<-time.After(4 * lease)
-		stop()
-		// The first delivery of the second message was never started, so its handler sees the second one only.
-		if s := f.stats(); s.Completed != 2 {
-			t.Errorf("left %+v", s.QueueStats)
+		var extended sync.Map
+		f.tr.extend = func(l symphony.Lease) error { extended.Store(l.MessageID, true); return nil }
+		w := f.start(worker.Options{Lease: time.Second, Concurrency: 1})
+		f.warmUp(w)
+		ids := f.dispatch("Order", 2)
+		wait(500 * time.Millisecond)
+		for _, id := range ids {
+			if _, ok := extended.Load(id); !ok {
+				t.Errorf("the lease of %s was not extended", id)
+			}
 		}
-		if len(handled) != 3 || handled[0] != 1 || handled[1] != 2 || handled[2] != 2 {
-			t.Errorf("handled attempts %v, want 1, then both messages again as 2", handled)
+		wait(time.Minute)
+		if report := w.stop(t); report.Succeeded != 102 || report.Lost != 0 {
+			t.Errorf("reported %+v, want all handled and none lost", report.Counts)
 		}
 	})
 }
 
-func TestGrace(t *testing.T) {
+func TestLease_lost(t *testing.T) {
 	tests := map[string]struct {
-		handler   time.Duration
-		interrupt bool
-		options   worker.Options
-		reason    worker.StopReason
+		fault func() func(symphony.Lease) error
+		after time.Duration // from the claim
 	}{
-		"a handler that needs less is not cut short by the time limit": {8 * time.Second, false, worker.Options{TimeLimit: time.Second, Grace: 10 * time.Second}, worker.TimeLimit},
-		"a handler that needs more is interrupted and given back":      {time.Hour, true, worker.Options{TimeLimit: time.Second, Grace: 10 * time.Second}, worker.TimeLimit},
+		"because somebody else has the message": {func() func(symphony.Lease) error { return always[symphony.Lease](symphony.ErrLeaseLost) }, lease / 3},
+		"because storage is away":               {func() func(symphony.Lease) error { return always[symphony.Lease](errStorage) }, lease},
+		"because storage hangs": {func() func(symphony.Lease) error {
+			ended := make(chan struct{})
+			time.AfterFunc(3*lease, func() { close(ended) })
+			return func(symphony.Lease) error { <-ended; return errStorage }
+		}, lease},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t)
 				var cause error
-				f.mux.HandleFunc("*", func(ctx context.Context, _ *symphony.Delivery) error {
-					select {
-					case <-time.After(test.handler):
+				var after time.Duration
+				begin := time.Now()
+				f.handle(func(ctx context.Context, d *symphony.Delivery) error {
+					if d.Attempt > 1 {
 						return nil
-					case <-ctx.Done():
-						cause = context.Cause(ctx)
-						return ctx.Err()
 					}
+					<-ctx.Done()
+					cause, after = context.Cause(ctx), time.Since(begin)
+					return errors.New("a failure that must not count")
 				})
 				f.dispatch("Order", 1)
-				begin := time.Now()
-				test.options.HandlerTimeout = worker.NoTimeout
-				report, err := f.worker(test.options).Run(context.Background())
-				if err != nil || report.Reason != test.reason {
-					t.Fatalf("got %+v, %v", report, err)
+				f.tr.extend = test.fault()
+				w := f.start(worker.Options{Lease: lease, HandlerTimeout: worker.NoTimeout})
+				wait(4 * lease)
+				report := w.stop(t)
+				if !errors.Is(cause, symphony.ErrLeaseLost) || after != test.after {
+					t.Errorf("the context ended with %v after %s, want ErrLeaseLost after %s", cause, after, test.after)
 				}
-				s := f.stats()
-				if !test.interrupt {
-					if s.Completed != 1 || cause != nil {
-						t.Errorf("left %+v, context ended with %v; want it completed", s.QueueStats, cause)
-					}
-					return
+				if s := f.stats(); s.Completed != 1 || s.Depth() != 0 || len(f.failed()) != 0 {
+					t.Errorf("left %+v, want it completed by the second delivery", s)
 				}
-				if !errors.Is(cause, symphony.ErrInterrupted) || time.Since(begin).Round(time.Second) != 11*time.Second {
-					t.Errorf("interrupted by %v after %s, want ErrInterrupted after 11 s", cause, time.Since(begin))
+				want := worker.Counts{Processed: 1, Succeeded: 1, Lost: 1, HandlerTime: report.HandlerTime}
+				if diff := cmp.Diff(want, report.Counts); diff != "" {
+					t.Errorf("counts (-want +got):\n%s", diff)
 				}
-				if got := f.receive(); len(got) != 1 || got[0].Attempt != 1 {
-					t.Errorf("got %v, want the message back with no attempt counted", got)
+				if n := f.log.count("leases were lost"); n != 1 {
+					t.Errorf("logged %d times, want once", n)
 				}
 			})
 		})
 	}
 }
 
-func TestStorage_away_for_a_while(t *testing.T) {
+func TestLease_lost_before_the_message_started(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		handled := 0
-		f.mux.HandleFunc("*", func(context.Context, *symphony.Delivery) error { handled++; return nil })
-		fail(&f.tr.receive, errStorage)
-		fail(&f.tr.settle, errStorage)
-		f.dispatch("Order", 1)
-		stop := f.start(f.worker(worker.Options{}))
-		<-time.After(20 * time.Second)
-		if handled != 0 {
-			t.Fatal("handled a message that could not be claimed")
+		var mu sync.Mutex
+		attempts := make(map[string][]int)
+		f.handle(func(_ context.Context, d *symphony.Delivery) error {
+			mu.Lock()
+			attempts[d.Type] = append(attempts[d.Type], d.Attempt)
+			mu.Unlock()
+			if d.Type == "first" {
+				wait(990 * time.Millisecond)
+			}
+			return nil
+		})
+		w := f.start(worker.Options{Lease: symphony.MinLease, Concurrency: 1})
+		f.warmUp(w)
+		f.dispatch("first", 1)
+		id := f.dispatch("second", 1)[0]
+		f.tr.set(func() {
+			f.tr.extend = func(l symphony.Lease) error {
+				if l.MessageID == id {
+					return symphony.ErrLeaseLost
+				}
+				return nil
+			}
+		})
+		wait(500 * time.Millisecond)
+		if s := w.Snapshot(); s.Processing != 1 || s.Buffered != 0 || s.Lost != 1 {
+			t.Errorf("in hand: %+v, want the second dropped", s)
 		}
-		mend(&f.tr.receive)
-		<-time.After(20 * time.Second)
-		if s := f.stats(); handled != 1 || s.Processing != 1 {
-			t.Fatalf("handled %d, left %+v; want it handled and not settled", handled, s.QueueStats)
-		}
-		mend(&f.tr.settle)
-		<-time.After(20 * time.Second)
-		stop()
-		if s := f.stats(); handled != 1 || s.Completed != 1 {
-			t.Errorf("handled %d, left %+v; want the one result stored", handled, s.QueueStats)
+		f.tr.set(func() { f.tr.extend = nil })
+		wait(10 * time.Second)
+		w.stop(t)
+		if got := attempts["second"]; len(got) != 1 || got[0] != 2 {
+			t.Errorf("started attempts %v of the second message, want its second delivery only", got)
 		}
 	})
 }
 
-func TestPoison_message_runs_out_of_attempts_without_being_run_again(t *testing.T) {
+func TestLease_survives_a_failure_to_extend_it(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.mux.HandleFunc("*", func(context.Context, *symphony.Delivery) error {
-			t.Error("handled a message that had killed its workers")
-			return nil
+		f.handle(func(ctx context.Context, _ *symphony.Delivery) error {
+			select {
+			case <-time.After(3 * lease):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		})
 		f.dispatch("Order", 1)
-		for range symphony.DefaultMaxRetries + 1 { // workers that die with the message in hand
-			if got := f.receive(); len(got) != 1 {
-				t.Fatalf("got %d messages", len(got))
-			}
-			<-time.After(symphony.DefaultLease)
+		f.tr.extend = always[symphony.Lease](errStorage)
+		w := f.start(worker.Options{Lease: lease})
+		wait(lease * 3 / 4)
+		f.tr.set(func() { f.tr.extend = nil })
+		wait(3 * lease)
+		if report := w.stop(t); report.Succeeded != 1 || report.Lost != 0 {
+			t.Errorf("reported %+v, want one success", report)
 		}
-		f.runUntilEmpty(worker.Options{})
-		failed := f.failed()
-		if len(failed) != 1 || failed[0].ErrorClass != symphony.LostClass || len(failed[0].Attempts) != symphony.DefaultMaxRetries+2 {
-			t.Errorf("got %+v", failed)
+		if failing, again := f.log.count("storage fails", "extend"), f.log.count("storage works again", "extend"); failing != 1 || again != 1 {
+			t.Errorf("logged %d times that it fails and %d times that it works again, want once each", failing, again)
 		}
 	})
 }

@@ -7,88 +7,113 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
 
-// Defaults of Options.
+// Defaults and bounds of Options.
 const (
-	DefaultConcurrency    = 10
-	DefaultPollInterval   = time.Second
-	DefaultHandlerTimeout = 5 * time.Minute
-	DefaultGrace          = 20 * time.Second
-	// NoTimeout as Options.HandlerTimeout lets handlers run for ever.
-	NoTimeout = time.Duration(-1)
+	DefaultConcurrency      = 10
+	MaxConcurrency          = 10_000
+	DefaultPollInterval     = time.Second
+	DefaultHandlerTimeout   = 5 * time.Minute
+	DefaultGrace            = 20 * time.Second
+	DefaultMaxBufferedBytes = 16 << 20
+)
+
+// Values that switch an option off, where zero means the default.
+const (
+	NoTimeout = time.Duration(-1) // handlers may take for ever
+	NoGrace   = time.Duration(-1) // handlers are interrupted as soon as the worker stops
 )
 
 // Options are the optional settings of a Worker. Zero values mean the defaults.
 type Options struct {
 	// Queues limits the worker to these queues; none means all of the transport.
 	Queues []string
-	// Concurrency is how many handlers run at once. Default DefaultConcurrency.
+	// Concurrency is how many handlers run at once, 1 to MaxConcurrency. Default DefaultConcurrency.
 	Concurrency int
-	// BatchSize is the most messages of one claim. Default: adapted to how fast handlers are.
+	// BatchSize is the most messages of one claim, 1 to symphony.MaxReceive. Default: what the handlers get through in a
+	// few milliseconds.
 	BatchSize int
+	// MaxBufferedBytes bounds the messages that were claimed and have not started, as symphony.Envelope.Size counts
+	// them. One message larger than that is still handled. Default DefaultMaxBufferedBytes.
+	MaxBufferedBytes int
 	// PollInterval is how long the worker waits for a message before it asks again. Transports wake it earlier, so
 	// this is a fallback only. Default DefaultPollInterval.
 	PollInterval time.Duration
 	// HandlerTimeout ends the context of handlers that have no timeout of their own. Default DefaultHandlerTimeout;
 	// NoTimeout for none.
 	HandlerTimeout time.Duration
-	// Lease is how long claimed messages belong to the worker between two heartbeats. Default symphony.DefaultLease.
+	// Lease is how long claimed messages belong to the worker between two heartbeats, symphony.MinLease to
+	// symphony.MaxLease. Default symphony.DefaultLease.
 	Lease time.Duration
-	// Grace is how long running handlers may go on once the worker stops. Default DefaultGrace.
+	// Grace is how long running handlers may go on once the worker stops. Default DefaultGrace; NoGrace for none.
 	Grace time.Duration
-	// MessageLimit stops the worker after exactly that many attempts. Default: none.
+	// MessageLimit stops the worker after exactly that many messages. Default: none.
 	MessageLimit int64
-	// FailureLimit stops the worker after that many failed attempts. Default: none.
+	// FailureLimit stops the worker after that many failed attempts. Handlers that run at that moment finish, so with
+	// a Concurrency above 1 there may be more. Default: none.
 	FailureLimit int64
 	// TimeLimit stops the worker after that time; running handlers have their grace beyond it. Default: none.
 	TimeLimit time.Duration
-	// MemoryLimit stops the worker when the process holds more than that many bytes. Default: none.
+	// MemoryLimit stops the worker when the process holds more bytes of memory (see ProcessMemory). Default: none.
 	MemoryLimit uint64
-	// StopWhenEmpty stops the worker when nothing is ready.
+	// StopWhenEmpty stops the worker when nothing is ready and nothing is in hand that may come back.
 	StopWhenEmpty bool
 	// Policy is the retry policy of types for which the Mux has none.
 	Policy symphony.Policy
-	// Name names the worker in attempts. Default: host, process and a random part.
+	// Name names the worker in the history of attempts. Default: host, process and a random part.
 	Name string
-	// Logger reports what an operator must know. Default: slog.Default.
+	// Logger reports what an operator must know. Default slog.Default().
 	Logger *slog.Logger
-	// Clock is the worker's clock. Default symphony.SystemClock.
+	// Clock is the worker's clock; the timeouts of handlers are on the system's. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Random spreads delays; it returns numbers in [0, 1) and is safe for concurrent use. Default rand.Float64.
 	Random func() float64
 }
 
-// withDefaults validates o and fills in its defaults.
-func (o Options) withDefaults() (Options, error) {
+// validate reports every value out of its range.
+func (o Options) validate() error {
 	var errs []error
-	check := func(bad bool, format string, args ...any) {
-		if bad {
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
 	for _, q := range o.Queues {
 		if err := symphony.ValidateName(q); err != nil {
-			errs = append(errs, fmt.Errorf("queue %q %w", q, err))
+			check(false, "queue %q %w", q, err)
 		}
 	}
-	check(o.Concurrency < 0, "concurrency %d: must be at least 1", o.Concurrency)
-	check(o.BatchSize < 0 || o.BatchSize > symphony.MaxReceive, "batch size %d: must be 1 to %d", o.BatchSize, symphony.MaxReceive)
-	check(o.PollInterval < 0, "poll interval %s: must be positive", o.PollInterval)
-	check(o.Lease != 0 && (o.Lease < symphony.MinLease || o.Lease > symphony.MaxLease), "lease %s: must be %s to %s", o.Lease, symphony.MinLease, symphony.MaxLease)
-	check(o.Grace < 0, "grace %s: must not be negative", o.Grace)
-	check(o.MessageLimit < 0 || o.FailureLimit < 0 || o.TimeLimit < 0, "limits must not be negative")
+	check(o.Concurrency >= 0 && o.Concurrency <= MaxConcurrency, "concurrency %d: must be 1 to %d", o.Concurrency, MaxConcurrency)
+	check(o.BatchSize >= 0 && o.BatchSize <= symphony.MaxReceive, "batch size %d: must be 1 to %d", o.BatchSize, symphony.MaxReceive)
+	check(o.MaxBufferedBytes >= 0, "buffered bytes %d: must be at least 1", o.MaxBufferedBytes)
+	check(o.PollInterval >= 0, "poll interval %s: must not be negative", o.PollInterval)
+	check(o.HandlerTimeout >= 0 || o.HandlerTimeout == NoTimeout, "handler timeout %s: must not be negative", o.HandlerTimeout)
+	check(o.Lease == 0 || o.Lease >= symphony.MinLease && o.Lease <= symphony.MaxLease, "lease %s: must be %s to %s", o.Lease, symphony.MinLease, symphony.MaxLease)
+	check(o.Grace >= 0 || o.Grace == NoGrace, "grace %s: must not be negative", o.Grace)
+	check(o.MessageLimit >= 0, "message limit %d: must be at least 1", o.MessageLimit)
+	check(o.FailureLimit >= 0, "failure limit %d: must be at least 1", o.FailureLimit)
+	check(o.TimeLimit >= 0, "time limit %s: must not be negative", o.TimeLimit)
 	if err := o.Policy.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("policy: %w", err))
+		check(false, "policy: %w", err)
 	}
+	return errors.Join(errs...)
+}
+
+// withDefaults replaces every zero value by its default, and every "off" by what it means.
+func (o Options) withDefaults() Options {
+	o.Queues = slices.Clone(o.Queues)
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
+	o.BatchSize = cmp.Or(o.BatchSize, symphony.MaxReceive)
+	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, DefaultMaxBufferedBytes)
 	o.PollInterval = cmp.Or(o.PollInterval, DefaultPollInterval)
-	o.HandlerTimeout = cmp.Or(o.HandlerTimeout, DefaultHandlerTimeout)
+	o.HandlerTimeout = max(cmp.Or(o.HandlerTimeout, DefaultHandlerTimeout), 0)
 	o.Lease = cmp.Or(o.Lease, symphony.DefaultLease)
-	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	o.Grace = max(cmp.Or(o.Grace, DefaultGrace), 0)
 	if o.Name == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -105,5 +130,5 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
-	return o, errors.Join(errs...)
+	return o
 }

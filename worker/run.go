@@ -2,191 +2,194 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"runtime/metrics"
-	"slices"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/internal/groupcommit"
 )
 
-// How much the fetcher claims ahead. The target is doubled when the handlers got through a claim in less than fastClaim,
-// and cut when it took them longer than slowClaim, so that the buffer holds some tens of milliseconds of work.
-const (
-	maxPrefetch = 1000
-	fastClaim   = 25 * time.Millisecond
-	slowClaim   = 100 * time.Millisecond
-	// maxBufferedBytes bounds the payloads in hand.
-	maxBufferedBytes = 16 << 20
-	// maxUnsettled bounds results that wait for the transport.
-	maxUnsettled = 4 * maxPrefetch
-	// settleBatch is the most that one Settle carries.
-	settleBatch = 1000
-)
+// memoryEvery is how often a memory limit is looked at. A limit that is too low for anything stops the worker after that
+// long, not before its first message.
+const memoryEvery = 500 * time.Millisecond
 
 // run is one call of Worker.Run.
+//
+// A message in hand is in the buffer, at work in a slot, or, when its handler has returned, a result to be settled. mu
+// guards all three; a handler goroutine takes it once for each message, to hand over one result and take the next message.
 type run struct {
-	*Worker
-	started time.Time
-	claims  context.Context // ends when no more is to be claimed
-	stop    context.CancelCauseFunc
-	work    context.Context // of handlers; ends with ErrInterrupted
-	results groupcommit.Queue[result]
+	transport symphony.Transport
+	mux       *symphony.Mux
+	o         Options
+	log       *slog.Logger
+	started   time.Time
+	base      context.Context // of all handlers: the caller's values, without its end
 
-	mu       sync.Mutex
-	filled   sync.Cond     // the buffer got something, or closed
-	drained  chan struct{} // something in hand was finished
-	buffer   []*item
-	bytes    int
-	closed   bool // nothing more comes into the buffer
-	claimed  int64
-	inHand   map[*claim]int
-	running  int
-	pending  int // results not settled
-	report   Report
-	target   int
-	filledAt time.Time
+	claims    context.Context // of claims; ends when the run stops
+	endClaims context.CancelFunc
+	stopped   chan struct{}  // closed when the run stops
+	handlers  sync.WaitGroup // goroutines of the slots
+
+	room chan struct{} // wakes the fetcher that waits for room
+	work chan struct{} // wakes the settler that waits for results
+
+	mu      sync.Mutex
+	ready   sync.Cond // idle handlers wait on it for a message, or the end
+	buffer  buffer
+	slots   []*slot
+	idle    int // slots that wait
+	working int // slots whose handler runs
+	begun   int64
+	failed  int64 // attempts that failed, settled or not
+	pace    pace
+
+	results   []result // for the settler to take
+	unsettled int      // those, and what the settler has taken and not finished
+
+	fetcherWaits bool
+	settlerWaits bool
+	whenQuiet    context.CancelFunc // called when nothing is in hand
+
+	counts  Counts
+	reason  StopReason    // empty until the run stops
+	ended   bool          // nothing is left of the run
+	elapsed time.Duration // when it has ended
 }
 
-// claim is what one Receive returned.
-type claim struct {
-	items []item
-	ended time.Time // when the leases end unless extended, on the worker's clock
-}
-
-// item is one message in hand.
-type item struct {
-	*symphony.Delivery
-	claim *claim
-	state state
-	abort context.CancelCauseFunc // while running
-}
-
-type state int
-
-const (
-	buffered state = iota
-	running
-	ending // its result waits to be settled
-	gone   // settled, or lost
-)
-
-// stopCause carries a StopReason through the context of claims.
-type stopCause StopReason
-
-func (s stopCause) Error() string { return string(s) }
-
-func newRun(w *Worker) *run {
-	r := &run{Worker: w, started: w.o.Clock.Now(), drained: make(chan struct{}, 1), inHand: make(map[*claim]int), target: 2 * w.o.Concurrency}
-	r.filled.L = &r.mu
-	if w.o.BatchSize > 0 {
-		r.target = w.o.BatchSize
+func newRun(ctx context.Context, w *Worker) *run {
+	r := &run{
+		transport: w.transport, mux: w.mux, o: w.o, log: w.o.Logger.With("worker", w.o.Name, "transport", w.transport.Name()),
+		started: w.o.Clock.Now(), base: context.WithoutCancel(ctx), stopped: make(chan struct{}),
+		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
+	r.claims, r.endClaims = context.WithCancel(ctx)
+	r.ready.L = &r.mu
 	return r
 }
 
-func (r *run) snapshot() Snapshot {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := Snapshot{Report: r.report, Running: true, Processing: r.running, Buffered: len(r.buffer), Concurrency: r.o.Concurrency, StartedAt: r.started}
-	s.Elapsed = r.o.Clock.Now().Sub(r.started)
-	return s
-}
-
-func (r *run) run(ctx context.Context) error {
-	r.claims, r.stop = context.WithCancelCause(ctx)
-	defer r.stop(nil)
-	work, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer interrupt(nil)
-	r.work = work
-	ended := make(chan struct{}) // of the handlers
-
-	var handlers, others sync.WaitGroup
-	for range r.o.Concurrency {
-		handlers.Go(r.handle)
-	}
-	others.Go(r.settle)
-	others.Go(func() { r.heartbeat(ended) })
-	others.Go(func() { r.watch(ended, interrupt) })
-
-	err := r.fetch()
-
-	r.mu.Lock()
-	back := r.buffer
-	r.buffer, r.closed = nil, true
-	back = slices.DeleteFunc(back, func(it *item) bool { return it.state == gone })
-	for _, it := range back {
-		it.state = ending
-		r.pending++
-	}
-	r.filled.Broadcast()
-	r.mu.Unlock()
-	for _, it := range back {
-		r.results.Put(result{it, symphony.Settlement{Lease: it.Lease, Outcome: symphony.Release}})
-	}
-	handlers.Wait()
-	close(ended)
-	r.results.Close()
-	others.Wait()
+// do starts everything and returns when all of it has ended: first the fetcher, then the handlers, then the heartbeat,
+// which keeps their leases, and last the settler, which stores their results.
+func (r *run) do(ctx context.Context) error {
+	handled, drain := make(chan struct{}), make(chan struct{})
+	var err error
+	var claiming, background sync.WaitGroup
+	claiming.Go(func() { err = r.fetch() })
+	background.Go(func() { r.keepLeases(handled) })
+	background.Go(func() { r.settle(drain) })
+	go func() {
+		claiming.Wait()
+		r.handlers.Wait()
+		close(handled)
+	}()
+	r.supervise(ctx, handled)
+	close(drain)
+	background.Wait()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var cause stopCause
-	switch {
-	case err != nil:
-		r.report.Reason = Closed
-	case errors.As(context.Cause(r.claims), &cause):
-		r.report.Reason = StopReason(cause)
-	default:
-		r.report.Reason = Stopped
-	}
+	r.ended, r.elapsed = true, r.o.Clock.Now().Sub(r.started)
 	return err
 }
 
-// watch stops the run at its time and memory limits, and interrupts handlers when their grace is over.
-func (r *run) watch(ended <-chan struct{}, interrupt context.CancelCauseFunc) {
-	var limit <-chan time.Time
-	if r.o.TimeLimit > 0 {
-		t := r.o.Clock.NewTimer(r.o.TimeLimit)
-		defer t.Stop()
-		limit = t.C()
-	}
-	for r.claims.Err() == nil {
-		look := r.o.Clock.NewTimer(memoryInterval)
-		var looks <-chan time.Time
-		if r.o.MemoryLimit > 0 {
-			looks = look.C()
-		}
+// supervise stops the run when ctx ends or its time or memory is used up, interrupts the handlers that are still at work
+// when the grace period is over, and returns when the last has ended. The grace period begins when the run stops, but
+// not for MessageLimit: what it allowed is to be finished, as long as nothing else presses.
+func (r *run) supervise(ctx context.Context, handled <-chan struct{}) {
+	timeLimit, endTimeLimit := r.timer(r.o.TimeLimit)
+	defer endTimeLimit()
+	look, endLook := r.memoryTimer()
+	defer func() { endLook() }()
+	stopped := r.stopped
+	for hurry := false; !hurry; {
 		select {
-		case <-limit:
-			r.stop(stopCause(TimeLimit))
-		case <-looks:
-			if memory() > r.o.MemoryLimit {
-				r.stop(stopCause(MemoryLimit))
-			}
-		case <-r.claims.Done():
-		case <-ended:
-			look.Stop()
+		case <-handled:
 			return
+		case <-stopped:
+			stopped = nil
+			hurry = r.why() != MessageLimit
+		case <-ctx.Done():
+			r.stop(Stopped)
+			hurry = true
+		case <-timeLimit:
+			r.stop(TimeLimit)
+			hurry = true
+		case <-look:
+			if hurry = ProcessMemory() > r.o.MemoryLimit; hurry {
+				r.stop(MemoryLimit)
+			}
+			look, endLook = r.memoryTimer()
 		}
-		look.Stop()
 	}
 	grace := r.o.Clock.NewTimer(r.o.Grace)
 	defer grace.Stop()
 	select {
+	case <-handled:
 	case <-grace.C():
-		interrupt(symphony.ErrInterrupted)
-	case <-ended:
+		r.interrupt()
+		<-handled
 	}
 }
 
-const memoryInterval = time.Second
+// timer returns a timer's channel and its end; for 0 it never fires.
+func (r *run) timer(d time.Duration) (<-chan time.Time, func()) {
+	if d == 0 {
+		return nil, func() {}
+	}
+	t := r.o.Clock.NewTimer(d)
+	return t.C(), t.Stop
+}
 
-// memory is what the Go runtime holds from the system, in bytes.
-func memory() uint64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
+func (r *run) memoryTimer() (<-chan time.Time, func()) {
+	if r.o.MemoryLimit == 0 {
+		return nil, func() {}
+	}
+	return r.timer(memoryEvery)
+}
+
+// stop ends the run's claims and gives back what has not started. The first reason counts.
+func (r *run) stop(why StopReason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopLocked(why)
+}
+
+func (r *run) stopLocked(why StopReason) {
+	if r.reason != "" {
+		return
+	}
+	r.reason = why
+	close(r.stopped)
+	r.endClaims()
+	r.releaseLocked(r.buffer.take())
+	r.ready.Broadcast()
+}
+
+func (r *run) why() StopReason {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reason
+}
+
+// interrupt ends the contexts of all handlers.
+func (r *run) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.slots {
+		s.cancel(symphony.ErrInterrupted)
+	}
+}
+
+func (r *run) quietLocked() bool { return r.buffer.len()+r.working+r.unsettled == 0 }
+
+func (r *run) snapshot() Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Snapshot{
+		Report:  Report{Counts: r.counts, Reason: r.reason, Elapsed: r.elapsed},
+		Running: !r.ended, StartedAt: r.started, Processing: r.working, Buffered: r.buffer.len(), Unsettled: r.unsettled,
+	}
+	if s.Running {
+		s.Elapsed = r.o.Clock.Now().Sub(r.started)
+	}
+	return s
 }

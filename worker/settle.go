@@ -8,152 +8,194 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
+const (
+	// maxSettle is the most results that one call carries.
+	maxSettle = 1000
+	// maxUnsettled bounds the results that wait: while there are more, nothing is claimed. What is buffered or at work at
+	// that moment still comes on top.
+	maxUnsettled = 4 * maxSettle
+	// maxSettlePause is the longest pause between two tries: leases go on running.
+	maxSettlePause = time.Second
+	// settleTimeout bounds one call, where the transport heeds its context.
+	settleTimeout = 30 * time.Second
+	// drainTimeout is how long results are tried again once the last handler has ended.
+	drainTimeout = 10 * time.Second
+)
+
 // result is how a message in hand ended.
 type result struct {
-	*item
 	symphony.Settlement
+	until time.Time // when its lease ends, on the worker's clock
 }
 
-// settle tells the transport how messages ended: all results that have come up since the last call, at once.
-func (r *run) settle() {
-	var spare []result
+func (r *run) addResultLocked(st symphony.Settlement, until time.Time) {
+	r.results = append(r.results, result{st, until})
+	r.unsettled++
+	if r.settlerWaits {
+		r.settlerWaits = false
+		wake(r.work)
+	}
+}
+
+// settler stores results, all at once that have come up while it was busy: it leaves at once when it was idle, and takes
+// the more together the busier it is. Leases of results are not extended. What storage did not take is tried again until
+// its lease has ended; then the message is delivered again, to whomever.
+type settler struct {
+	*run
+	out    outage
+	open   []result // to be stored
+	bundle int      // the most results of one call
+	list   []symphony.Settlement
+	none   [maxSettle]error
+}
+
+// settle stores results until drain is closed, after which no new ones come, and none is left.
+func (r *run) settle(drain <-chan struct{}) {
+	s := &settler{run: r, bundle: maxSettle,
+		out: outage{call: "settle", maxPause: maxSettlePause, clock: r.o.Clock, random: r.o.Random, log: r.log}}
+	var giveUp time.Time // set when drain is closed
 	for {
-		got, ok := r.results.Take(spare)
-		if !ok {
+		idle := !s.take()
+		if idle && !giveUp.IsZero() {
 			return
 		}
-		for rest := got; len(rest) > 0; {
-			n := min(settleBatch, len(rest))
-			r.settleBatch(rest[:n])
-			rest = rest[n:]
-		}
-		clear(got)
-		spare = got
-	}
-}
-
-// settleBatch settles until every result is settled or its lease is over. What cannot be settled is delivered again.
-func (r *run) settleBatch(batch []result) {
-	list := make([]symphony.Settlement, len(batch))
-	for i := range batch {
-		list[i] = batch[i].Settlement
-	}
-	pause := minPause
-	for open := batch; ; {
-		errs := r.transport.Settle(context.WithoutCancel(r.claims), list)
-		if errs == nil {
-			r.forget(open)
+		pause := s.store()
+		if pause > 0 && !giveUp.IsZero() && !r.o.Clock.Now().Before(giveUp) {
+			s.abandon()
 			return
 		}
-		var again []result
-		var cause error
-		for i, err := range errs {
-			switch {
-			case err == nil, errors.Is(err, symphony.ErrLeaseLost):
-				if err != nil {
-					r.o.Logger.Warn("lease lost before the result was stored; the message is delivered again",
-						"message_id", list[i].Lease.MessageID, "transport", r.transport.Name(), "worker", r.o.Name)
-				}
-				r.forget(open[i : i+1])
-			case errors.Is(err, symphony.ErrClosed), !r.o.Clock.Now().Before(r.leaseEnd(open[i].claim)):
-				r.o.Logger.Error("result could not be stored; the message is delivered again",
-					"message_id", list[i].Lease.MessageID, "transport", r.transport.Name(), "worker", r.o.Name, "error", err)
-				r.forget(open[i : i+1])
-			default:
-				again, cause = append(again, open[i]), err
-			}
+		if !idle && pause == 0 {
+			continue
 		}
-		if len(again) == 0 {
-			return
-		}
-		r.o.Logger.Warn("storing results; trying again", "transport", r.transport.Name(), "worker", r.o.Name, "error", cause)
-		t := r.o.Clock.NewTimer(time.Duration((0.5 + r.o.Random()) * float64(pause)))
-		<-t.C()
-		pause = min(2*pause, maxPause)
-		open, list = again, list[:0]
-		for i := range again {
-			list = append(list, again[i].Settlement)
-		}
-	}
-}
-
-func (r *run) leaseEnd(c *claim) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return c.ended
-}
-
-// forget drops messages that are out of hand.
-func (r *run) forget(list []result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range list {
-		it := list[i].item
-		r.pending--
-		it.state = gone
-		r.drop(it.claim)
-	}
-	r.signalDrained()
-}
-
-// drop counts a message of a claim out of hand.
-func (r *run) drop(c *claim) {
-	if r.inHand[c]--; r.inHand[c] == 0 {
-		delete(r.inHand, c)
-	}
-}
-
-// heartbeat extends the leases of everything in hand, three times per lease. A handler whose lease is lost is told so and
-// its result dropped; what had not started is not started any more.
-func (r *run) heartbeat(ended <-chan struct{}) {
-	for {
-		t := r.o.Clock.NewTimer(r.o.Lease / 3)
+		again, stop := r.timer(pause)
 		select {
-		case <-t.C():
-		case <-ended:
-			t.Stop()
-			return
+		case <-r.work:
+		case <-again:
+		case <-drain:
+			drain, giveUp = nil, r.o.Clock.Now().Add(drainTimeout)
 		}
-		r.beat()
+		stop()
 	}
 }
 
-func (r *run) beat() {
-	r.mu.Lock()
-	var (
-		items  []*item
-		leases []symphony.Lease
-	)
-	for c := range r.inHand {
-		for i := range c.items {
-			if it := &c.items[i]; it.state != gone {
-				items = append(items, it)
-				leases = append(leases, it.Lease)
+// take adds to the open results what handlers have come up with, and reports whether any is open.
+func (s *settler) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) == 0 {
+		s.open, s.results = s.results, s.open
+	} else {
+		s.open = append(s.open, s.results...)
+		clear(s.results)
+		s.results = s.results[:0]
+	}
+	s.settlerWaits = len(s.open) == 0
+	return !s.settlerWaits
+}
+
+// store makes one try at the open results and keeps those that are to be tried again. It returns how long to wait before
+// that, 0 if there are none.
+func (s *settler) store() time.Duration {
+	if len(s.open) == 0 {
+		return 0
+	}
+	var failure error
+	again, rest := s.open[:0], s.open
+	// Where storage is away, the rest would fare no better.
+	for len(rest) > 0 && !errors.Is(failure, symphony.ErrUnavailable) {
+		part := rest[:min(s.bundle, len(rest))]
+		rest = rest[len(part):]
+		var did tally
+		for i, err := range s.call(part) {
+			switch p := &part[i]; {
+			case err == nil:
+				did.settled(&p.Settlement)
+			case errors.Is(err, symphony.ErrLeaseLost):
+				did.refused = append(did.refused, p.Lease.MessageID)
+			case errors.Is(err, symphony.ErrClosed), !s.o.Clock.Now().Before(p.until):
+				did.dropped, did.err = append(did.dropped, p.Lease.MessageID), err
+			default:
+				failure = err
+				again = append(again, *p)
 			}
 		}
+		s.note(&did)
 	}
-	r.mu.Unlock()
-	if len(leases) == 0 {
-		return
+	again = append(again, rest...)
+	clear(s.open[len(again):])
+	s.open = again
+	if failure == nil {
+		s.out.over()
+		s.bundle = maxSettle
+		return 0
 	}
-	now := r.o.Clock.Now()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.claims), r.o.Lease/3)
+	if !errors.Is(failure, symphony.ErrUnavailable) {
+		// One result may spoil the call for all that share it: smaller calls part them.
+		s.bundle = max(s.bundle/4, 1)
+	}
+	return s.out.failed(failure)
+}
+
+// call settles results and returns an error, or nil, for each.
+func (s *settler) call(part []result) []error {
+	s.list = s.list[:0]
+	for i := range part {
+		s.list = append(s.list, part[i].Settlement)
+	}
+	ctx, cancel := context.WithTimeout(s.base, settleTimeout)
 	defer cancel()
-	errs := r.transport.Extend(ctx, leases, r.o.Lease)
+	if errs := s.transport.Settle(ctx, s.list); errs != nil {
+		return errs
+	}
+	return s.none[:len(part)]
+}
+
+// abandon drops the open results: the worker has stopped and storage does not take them.
+func (s *settler) abandon() {
+	did := tally{err: s.out.err}
+	for i := range s.open {
+		did.dropped = append(did.dropped, s.open[i].Lease.MessageID)
+	}
+	s.note(&did)
+}
+
+// tally is what became of some results.
+type tally struct {
+	Counts
+	refused []string // ids of messages whose lease was lost
+	dropped []string // ids of messages whose results storage did not take in time
+	err     error    // why
+}
+
+func (t *tally) settled(st *symphony.Settlement) {
+	switch st.Outcome {
+	case symphony.Release:
+		t.Released++
+		return
+	case symphony.Ack:
+		t.Succeeded++
+	default:
+		t.Failed++
+	}
+	t.Processed++
+	t.HandlerTime += st.FinishedAt.Sub(st.StartedAt)
+}
+
+// note counts what became of results and makes room for new ones.
+func (r *run) note(t *tally) {
+	t.Lost += int64(len(t.refused) + len(t.dropped))
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, it := range items {
-		var err error
-		if errs != nil {
-			err = errs[i]
-		}
-		switch {
-		case err == nil:
-			it.claim.ended = now.Add(r.o.Lease)
-		case it.state != buffered && it.state != running:
-			// Settled meanwhile, or about to be: the transport will say what it thinks of that.
-		case errors.Is(err, symphony.ErrLeaseLost), !r.o.Clock.Now().Before(it.claim.ended):
-			r.lose(it)
-		}
+	r.counts.add(t.Counts)
+	r.unsettled -= int(t.Processed + t.Released + t.Lost)
+	r.noteRoomLocked()
+	r.noteQuietLocked()
+	r.mu.Unlock()
+	if len(t.refused) > 0 {
+		r.log.Warn("leases were lost before the results were stored; the messages are delivered again",
+			"messages", len(t.refused), "message_id", t.refused[0])
+	}
+	if len(t.dropped) > 0 {
+		r.log.Error("results could not be stored; the messages are delivered again",
+			"messages", len(t.dropped), "message_id", t.dropped[0], "error", t.err)
 	}
 }

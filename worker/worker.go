@@ -1,8 +1,16 @@
 // Package worker takes messages from a transport and has them handled.
 //
-// A worker is three loops around one buffer. The fetcher claims messages, as many as the handlers get through in a few
-// milliseconds. Handlers take them one by one. The settler tells the transport how they ended, many at a time. A
-// heartbeat keeps the leases of what is in hand. See Worker.Run for how it ends.
+// A [Worker] is a fetcher that claims messages into a bounded buffer, handler goroutines that take them from there one by
+// one, and a settler that stores how they ended, many at a time. Beside them a heartbeat keeps the leases of what is in
+// hand. How far ahead the fetcher claims follows from how fast the handlers are, so that fast ones never wait and slow ones
+// hold nothing back from other workers.
+//
+//	w, err := worker.New(tr, mux, worker.Options{Concurrency: 20})
+//	report, err := w.Run(ctx) // until ctx ends
+//
+// Storage that fails is waited for: claims and results are tried again, with growing pauses, and the log says when it
+// began and when it was over. A result whose lease ran out meanwhile is dropped with a line in the log, and its message
+// delivered again.
 package worker
 
 import (
@@ -10,109 +18,72 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
 
-// Worker takes messages from one transport. Safe for concurrent use.
+// ErrRunning is returned by Run while another Run of the same worker is in progress.
+var ErrRunning = errors.New("worker is running already")
+
+// Worker handles the messages of one transport. Safe for concurrent use.
 type Worker struct {
 	transport symphony.Transport
 	mux       *symphony.Mux
 	o         Options
 
-	mu      sync.Mutex
-	current *run // nil: not running
-	last    Snapshot
+	mu  sync.Mutex // taken before the mu of a run
+	run *run       // in progress, or the last one; nil before the first
 }
 
-// ErrRunning is returned by Run while another Run of the same worker is in progress.
-var ErrRunning = errors.New("worker is running already")
-
-// New makes a worker. The error lists every value out of range.
+// New makes a worker. The error lists every option out of its range.
 func New(t symphony.Transport, mux *symphony.Mux, o Options) (*Worker, error) {
-	o, err := o.withDefaults()
+	err := o.validate()
 	if !t.Capabilities().Receive {
 		err = errors.Join(err, fmt.Errorf("transport %q keeps no messages for workers: %w", t.Name(), symphony.ErrUnsupported))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	return &Worker{transport: t, mux: mux, o: o}, nil
+	return &Worker{transport: t, mux: mux, o: o.withDefaults()}, nil
 }
 
-// StopReason says why a run ended.
-type StopReason string
-
-const (
-	Stopped      StopReason = "stopped" // the context ended
-	Empty        StopReason = "empty"
-	MessageLimit StopReason = "message_limit"
-	FailureLimit StopReason = "failure_limit"
-	TimeLimit    StopReason = "time_limit"
-	MemoryLimit  StopReason = "memory_limit"
-	Closed       StopReason = "closed" // the transport was closed
-)
-
-// Report is what a run came to.
-type Report struct {
-	Processed   int64 // attempts that ended, Succeeded and Failed
-	Succeeded   int64
-	Failed      int64         // retried or not
-	HandlerTime time.Duration // sum over all attempts
-	Elapsed     time.Duration
-	Reason      StopReason
-}
-
-// AverageTime is how long an attempt took on average, 0 without any.
-func (r Report) AverageTime() time.Duration {
-	if r.Processed == 0 {
-		return 0
-	}
-	return r.HandlerTime / time.Duration(r.Processed)
-}
-
-// Snapshot is the state of a worker at one moment.
-type Snapshot struct {
-	Report           // so far
-	Running     bool // claiming or finishing
-	Processing  int  // handlers at work
-	Buffered    int  // claimed and not started
-	Concurrency int
-	StartedAt   time.Time
-}
-
-// Name is the worker's name in attempts.
+// Name is the worker's name in the history of attempts.
 func (w *Worker) Name() string { return w.o.Name }
 
-// Snapshot returns the state of the run in progress, or of the last one.
-func (w *Worker) Snapshot() Snapshot {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.current == nil {
-		return w.last
-	}
-	return w.current.snapshot()
-}
-
-// Run works until ctx ends or a limit is hit, and then, in this order: claims no more, gives back what had not
-// started, lets running handlers finish for the grace period, ends the contexts of the rest with ErrInterrupted and gives
-// their messages back if they fail thereafter, settles everything, and returns when nothing that it started is left.
-// The error is nil unless the transport was closed underneath (symphony.ErrClosed) or the worker is running already.
+// Run works until ctx ends or a limit is hit. Then it claims no more, gives back what had not started, lets running
+// handlers finish for the grace period, ends the contexts of the rest with ErrInterrupted and gives their messages back
+// if they fail thereafter, stores the results, and returns when nothing that it started is left. A handler that ignores
+// its context therefore holds Run up.
+//
+// After MessageLimit there is no hurry: the grace period of the last handlers begins when ctx ends or another limit is hit.
+//
+// The error is symphony.ErrClosed if the transport was closed underneath, and the storage's if a StopWhenEmpty run ended
+// otherwise while storage was failing, so that nobody knows whether the queue is empty. A worker may be run again, but not
+// twice at once: that is ErrRunning.
 func (w *Worker) Run(ctx context.Context) (Report, error) {
 	w.mu.Lock()
-	if w.current != nil {
+	if w.run != nil && w.run.snapshot().Running {
 		w.mu.Unlock()
 		return Report{}, ErrRunning
 	}
-	r := newRun(w)
-	w.current = r
+	r := newRun(ctx, w)
+	w.run = r
 	w.mu.Unlock()
-	err := r.run(ctx)
+	if err := r.do(ctx); err != nil {
+		return r.snapshot().Report, fmt.Errorf("worker on transport %q: %w", w.transport.Name(), err)
+	}
+	return r.snapshot().Report, nil
+}
+
+// Snapshot returns the state of the worker now.
+func (w *Worker) Snapshot() Snapshot {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.last = r.snapshot()
-	w.last.Running = false
-	w.current = nil
-	return w.last.Report, err
+	r := w.run
+	w.mu.Unlock()
+	s := Snapshot{}
+	if r != nil {
+		s = r.snapshot()
+	}
+	s.Name, s.Transport, s.Concurrency = w.o.Name, w.transport.Name(), w.o.Concurrency
+	return s
 }
