@@ -159,6 +159,10 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 		if slices.Contains(done, e.name) {
 			continue
 		}
+		if ctx.Err() != nil { // the lease is lost or the worker stops: what has not started is left to the next attempt
+			errs = append(errs, &handlerError{e.name, context.Cause(ctx)})
+			continue
+		}
 		if err := m.runOne(ctx, e, d, timeout); err != nil {
 			errs = append(errs, &handlerError{e.name, err})
 			continue

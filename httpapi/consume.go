@@ -1,10 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"runtime/metrics"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -89,10 +89,7 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 	// The server's deadline is for answers that are made at once.
 	deadline := time.Time{}
 	if o.TimeLimit > 0 {
-		grace := o.Grace
-		if grace == 0 {
-			grace = worker.DefaultGrace
-		}
+		grace := max(cmp.Or(o.Grace, worker.DefaultGrace), 0)
 		deadline = time.Now().Add(o.TimeLimit + grace + 30*time.Second)
 	}
 	if err := http.NewResponseController(c.w).SetWriteDeadline(deadline); err != nil {
@@ -110,20 +107,13 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 		TotalProcessed: report.Processed, TotalSucceeded: report.Succeeded, TotalFailed: report.Failed,
 		AverageProcessingTime: float64(report.AverageTime().Microseconds()) / 1000, CurrentQueueDepth: count.Depth(),
 	}
-	health = wire.Health{Uptime: report.Elapsed.Milliseconds(), MemoryUsage: memory(), StopReason: string(report.Reason)}
+	health = wire.Health{Uptime: report.Elapsed.Milliseconds(), MemoryUsage: worker.ProcessMemory(), StopReason: string(report.Reason)}
 	return stats, health, nil
-}
-
-// memory is what the Go runtime holds from the system, in bytes.
-func memory() uint64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
 }
 
 func cronWorker(c *call) error {
 	if !c.api.cronBusy.CompareAndSwap(false, true) {
-		return c.answer(http.StatusOK, wire.CronResponse{Success: true, Health: wire.Health{Running: true, Processing: true, MemoryUsage: memory()}})
+		return c.answer(http.StatusOK, wire.CronResponse{Success: true, Health: wire.Health{Running: true, Processing: true, MemoryUsage: worker.ProcessMemory()}})
 	}
 	defer c.api.cronBusy.Store(false)
 	// One run after the other for the transports that workers can work on, within the one time limit.

@@ -55,10 +55,10 @@ func (s *store) expire(now time.Time) {
 				continue
 			}
 			m := it.message
-			m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: l.claimed, FinishedAt: now, Worker: l.worker,
+			m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: l.claimed, FinishedAt: it.expires, Worker: l.worker,
 				Error: symphony.LostText, ErrorClass: symphony.LostClass})
 			m.lost++
-			m.available = now
+			m.available = it.expires
 			s.close(token, l, it)
 			s.put(m)
 		}

@@ -132,7 +132,7 @@ func (w *writer) expire() error {
 			case it.expires > w.now:
 				next = min(next, it.expires)
 			default:
-				if err := w.lose(it.readyRow, l.worker, l.claimed); err != nil {
+				if err := w.lose(it.readyRow, l.worker, l.claimed, it.expires); err != nil {
 					return err
 				}
 				w.close(l, it)
@@ -170,12 +170,12 @@ func (w *writer) bound(l *lease, next int64) {
 	})
 }
 
-// lose returns a message to its lane whose worker said nothing, and notes the attempt.
-func (w *writer) lose(r readyRow, worker string, claimed int64) error {
-	if err := w.noteAttempt(r, worker, claimed, w.now, symphony.LostText, symphony.LostClass); err != nil {
+// lose returns a message to its lane whose worker said nothing until the end of its lease, and notes the attempt.
+func (w *writer) lose(r readyRow, worker string, claimed, end int64) error {
+	if err := w.noteAttempt(r, worker, claimed, end, symphony.LostText, symphony.LostClass); err != nil {
 		return err
 	}
-	r.available = w.now
+	r.available = end
 	r.lost++
 	w.touch(r.lane)
 	return w.ready(r)
@@ -240,7 +240,7 @@ func (w *writer) recover(r readyRow, worker string, claimed int64) error {
 		return err
 	}
 	w.touch(r.lane).next.processing--
-	return w.lose(r, worker, claimed)
+	return w.lose(r, worker, claimed, w.now)
 }
 
 // Extend sets leases to end d from now. It writes nothing to the disk: leases live as long as the process.

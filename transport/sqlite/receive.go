@@ -132,6 +132,11 @@ func compareReady(a, b readyRow) int {
 	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.available, b.available), cmp.Compare(a.seq, b.seq))
 }
 
+// olderThan compares rows by the time since which they have been ready.
+func (r readyRow) olderThan(o readyRow) bool {
+	return r.available < o.available || r.available == o.available && r.seq < o.seq
+}
+
 // lease turns the claimed rows into a lease.
 func (o *claimOp) lease(w *writer) error {
 	l := &lease{
@@ -200,7 +205,7 @@ func (o *claimOp) take(w *writer, streams []*stream, max int, by int64) error {
 			if err := s.fill(w, (max-len(o.items))/len(streams)+1, by); err != nil {
 				return err
 			}
-			if len(s.rows) > 0 && s.rows[0].available <= by && (oldest == nil || compareReady(s.rows[0], oldest.rows[0]) < 0) {
+			if len(s.rows) > 0 && s.rows[0].available <= by && (oldest == nil || s.rows[0].olderThan(oldest.rows[0])) {
 				oldest = s
 			}
 		}

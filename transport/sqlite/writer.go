@@ -89,10 +89,10 @@ func (w *writer) commitGroup(ops []*op) {
 	} else if err != nil {
 		ops[0].err = err
 	}
+	w.scheduleEvent() // before the answers: whoever asks for statistics next must know what is due
 	for _, o := range ops {
 		close(o.done)
 	}
-	w.scheduleEvent()
 	w.finishCheckpoint()
 }
 

@@ -1,0 +1,53 @@
+package sqlite_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
+	zombie "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+func TestConformance(t *testing.T) {
+	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
+		path := filepath.Join(t.TempDir(), "queue.db")
+		current, err := sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := current.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return transporttest.Harness{
+			Default: current, Email: current.Named("email"),
+			// Closing writes nothing, so what Open finds is what a crash leaves; TestKill shows it with real crashes.
+			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
+				t.Helper()
+				if err := current.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if current, err = sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock}); err != nil {
+					t.Fatal(err)
+				}
+				return current, current.Named("email")
+			},
+			Corrupt: func(t *testing.T, id string) {
+				t.Helper()
+				conn, err := zombie.OpenConn(path, zombie.OpenReadWrite|zombie.OpenWAL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if err := sqlitex.Execute(conn, "UPDATE messenger_messages SET metadata='{broken' WHERE id=?", &sqlitex.ExecOptions{Args: []any{id}}); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package transporttest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+var settleTests = []test{
+	{"an acked message is completed and never comes back", func(s *suite) {
+		s.dispatch(symphony.DispatchOptions{})
+		s.ack(s.one())
+		s.wantCounts(0, 0, 1, 0, 0)
+		s.clock.Advance(48 * time.Hour)
+		if got := s.receive(all); len(got) != 0 {
+			s.Error("it came back")
+		}
+		s.wantCounts(0, 0, 1, 0, 0)
+	}},
+	{"a retry keeps the message, counts the attempt and waits", func(s *suite) {
+		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 8, Headers: map[string]string{"a": "b"}})
+		d := s.one()
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Delay: 10 * time.Second, Done: []string{"mail", "stock"}, Error: "no", ErrorClass: "x"})
+		s.wantCounts(1, 0, 0, 0, 0)
+		s.clock.Advance(10*time.Second - time.Microsecond)
+		if got := s.receive(all); len(got) != 0 {
+			s.Error("it came early")
+		}
+		s.clock.Advance(time.Microsecond)
+		again := s.one()
+		if again.ID != r.ID || again.Queue != "q" || again.Priority != 8 || again.Headers["a"] != "b" || again.Attempt != 2 || again.Lost != 0 || !slices.Equal(again.Done, []string{"mail", "stock"}) {
+			s.Errorf("got %+v", again)
+		}
+		s.mustSettle(again, symphony.Settlement{Outcome: symphony.Retry})
+		if third := s.one(); third.Attempt != 3 || !slices.Equal(third.Done, []string{"mail", "stock"}) {
+			s.Errorf("got %+v", third)
+		}
+	}},
+	{"a release puts the message back as if it had never been claimed", func(s *suite) {
+		list := s.dispatchMany(3, symphony.DispatchOptions{})
+		d := s.one()
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Release})
+		got := s.receive(all)
+		s.wantIDs(got, list...)
+		if got[0].Attempt != 1 || got[0].Lost != 0 {
+			s.Errorf("attempt %d, lost %d; want 1 and 0", got[0].Attempt, got[0].Lost)
+		}
+	}},
+	{"one call settles in every way, and a stale one among them harms nobody", func(s *suite) {
+		s.dispatchMany(5, symphony.DispatchOptions{})
+		got := s.receive(all)
+		stale := symphony.Lease{MessageID: "x", Token: "x"}
+		list := []symphony.Settlement{
+			{Lease: got[0].Lease, Outcome: symphony.Ack}, {Lease: got[1].Lease, Outcome: symphony.Retry, Delay: time.Hour}, {Lease: stale, Outcome: symphony.Ack},
+			{Lease: got[2].Lease, Outcome: symphony.Fail, Error: "e", ErrorClass: "c"}, {Lease: got[3].Lease, Outcome: symphony.Release}, {Lease: got[0].Lease, Outcome: symphony.Ack},
+		}
+		errs := s.def.Settle(ctx, list)
+		if len(errs) != len(list) {
+			s.Fatalf("got %d results, want %d", len(errs), len(list))
+		}
+		for i, err := range errs {
+			if wantLost := i == 2 || i == 5; errors.Is(err, symphony.ErrLeaseLost) != wantLost || (!wantLost && err != nil) {
+				s.Errorf("settlement %d: %v", i, err)
+			}
+		}
+		s.wantCounts(2, 1, 1, 1, 0)
+	}},
+	{"a failed message stands in the dead letter queue with everything", func(s *suite) {
+		if !s.def.Capabilities().Failed {
+			s.Skip("transport keeps no failed messages")
+		}
+		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 3, IdempotencyKey: "k", Headers: map[string]string{"a": "b"}, Metadata: map[string]any{"m": "n"}})
+		d := s.one()
+		begin := s.clock.Now()
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Error: "first", ErrorClass: "c1", StartedAt: begin, FinishedAt: begin.Add(time.Second)})
+		d = s.one()
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Fail, Error: "second", ErrorClass: "c2", StartedAt: begin, FinishedAt: begin, Done: []string{"mail"}, MaxRetries: 1})
+		page, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 10})
+		if err != nil || len(page.Messages) != 1 {
+			s.Fatalf("got %+v, %v", page, err)
+		}
+		f := page.Messages[0]
+		if f.Envelope.ID != r.ID || f.Queue != "q" || f.Priority != 3 || f.IdempotencyKey != "k" || f.Headers["a"] != "b" || f.Metadata["m"] != "n" || string(f.Payload) != string(d.Payload) ||
+			f.Transport != s.def.Name() || f.Error != "second" || f.ErrorClass != "c2" || f.RetryCount != 1 || f.MaxRetries != 1 || !f.FailedAt.Equal(s.clock.Now()) || !slices.Equal(f.Done, []string{"mail"}) {
+			s.Errorf("got %+v", f)
+		}
+		if len(f.Attempts) != 2 || f.Attempts[0].Error != "first" || f.Attempts[0].ErrorClass != "c1" || !f.Attempts[0].FinishedAt.Equal(begin.Add(time.Second)) ||
+			f.Attempts[1].Number != 2 || f.Attempts[1].Worker != "w1" {
+			s.Errorf("attempts %+v", f.Attempts)
+		}
+	}},
+	{"long errors are cut between characters", func(s *suite) {
+		if !s.def.Capabilities().Failed {
+			s.Skip("transport keeps no failed messages")
+		}
+		s.dispatch(symphony.DispatchOptions{})
+		f := s.fail(s.one(), "x"+strings.Repeat("ü", symphony.MaxErrorLength))
+		if len(f.Error) > symphony.MaxErrorLength || len(f.Error) < symphony.MaxErrorLength-4 || !utf8.ValidString(f.Error) {
+			s.Errorf("stored %d bytes, valid UTF-8 %v", len(f.Error), utf8.ValidString(f.Error))
+		}
+	}},
+}
