@@ -45,7 +45,7 @@ func TestCommon(t *testing.T) {
 		"duplicate keys are 400, also in the payload":           {"POST", dispatchPath, `{"message":{"type":"a","payload":{"x":1,"x":2}}}`, nil, 400, "invalid_json", []string{"message.payload.x"}},
 		"invalid UTF-8 is 400":                                  {"POST", dispatchPath, "{\"message\":{\"type\":\"a\xff\",\"payload\":{}}}", nil, 400, "invalid_json", []string{"message.type"}},
 		"unknown fields are named":                              {"POST", dispatchPath, `{"message":{"type":"a","payload":{},"tpye":"b"},"optoins":{}}`, nil, 400, "validation_failed", []string{"message.tpye", "optoins"}},
-		"unknown query parameters are named":                    {"GET", "/api/symphony/status?trasnport=default&x=1", "", nil, 400, "validation_failed", []string{"trasnport", "x"}},
+		"unknown query parameters are named":                    {"GET", "/api/symphony/status?transprot=default&x=1", "", nil, 400, "validation_failed", []string{"transprot", "x"}},
 		"query parameters where there are none are named":       {"POST", dispatchPath + "?dry=1", hello, nil, 400, "validation_failed", []string{"dry"}},
 		"a query parameter given twice is 400":                  {"GET", "/api/symphony/status?transport=a&transport=b", "", nil, 400, "validation_failed", []string{"transport"}},
 		"a limit above its maximum is an error, not a clamp":    {"GET", "/api/symphony/failed?limit=201", "", nil, 400, "validation_failed", []string{"limit"}},
@@ -259,7 +259,7 @@ func TestConsume_ends_when_its_caller_is_gone(t *testing.T) {
 		return nil
 	})
 	f.call("POST", dispatchPath, hello)
-	req, _ := http.NewRequestWithContext(ctx, "POST", f.server.URL+"/api/symphony/consume", strings.NewReader(`{"waitForMessages":true}`))
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, f.server.URL+"/api/symphony/consume", strings.NewReader(`{"waitForMessages":true}`))
 	req.Header.Set("Authorization", "Bearer "+f.keys["consume"])
 	req.Header.Set("Content-Type", "application/json")
 	go func() {
