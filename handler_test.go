@@ -100,7 +100,7 @@ func TestMux_runs_only_those_handlers_again_that_failed(t *testing.T) {
 
 	delete(failing, "mail")
 	again := handled("order.paid", `{}`)
-	again.Done = first.Done
+	again.Done = append(make([]string, 0, 8), first.Done...)
 	second := mux.Run(t.Context(), again, 0)
 	j.want(t, "mail", "ledger")
 	if diff := cmp.Diff([]string{"2", "mail"}, second.Done); diff != "" {
@@ -109,7 +109,7 @@ func TestMux_runs_only_those_handlers_again_that_failed(t *testing.T) {
 	if got, want := second.Err.Error(), "handler ledger: down"; got != want || !symphony.IsPermanent(second.Err) {
 		t.Errorf("error = %q, permanent %v; want %q, permanent", got, symphony.IsPermanent(second.Err), want)
 	}
-	if diff := cmp.Diff([]string{"2"}, again.Done); diff != "" {
+	if diff := cmp.Diff([]string{"2", ""}, again.Done[:2]); diff != "" {
 		t.Errorf("the delivery was changed (-want +got):\n%s", diff)
 	}
 
@@ -140,8 +140,7 @@ func TestMux_makes_panics_errors(t *testing.T) {
 			mux := symphony.NewMux()
 			mux.HandleFunc("t", func(context.Context, *symphony.Delivery) error {
 				if value == nil {
-					var none []int
-					_ = none[len(name)]
+					_ = any(name).(int)
 				}
 				panic(value)
 			})
