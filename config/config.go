@@ -4,7 +4,7 @@
 // Nothing is guessed: an unknown key or SYMPHONY_ variable, a value that does not parse, and a value out of its range are
 // mistakes, and [Load] reports all of them at once, each with the line, variable or flag it came from.
 //
-// What can be set stands in one table, fields.go. Parsing, the names of variables, defaults, ranges, [Config.Show] and
+// What can be set stands in one table, fields.go. Parsing, the names of variables, defaults, ranges, [Config.YAML] and
 // docs/configuration.md come from it.
 package config
 
@@ -54,8 +54,7 @@ type Config struct {
 	Log              Log
 	Client           Client
 
-	fields   []*field          // every setting with its value and source, for Show and Source
-	variable map[string]string // source of what is not a field
+	fields []*field // every setting with its value and source
 }
 
 // Server configures the HTTP API.
@@ -218,16 +217,6 @@ func (c *Config) BusOptions() symphony.BusOptions {
 		o.Defaults[t.Name] = symphony.TransportDefaults{Queue: t.Queue, Priority: t.Priority}
 	}
 	return o
-}
-
-// Source tells where a key ("server.addr") was set: file:line:column, a variable, a flag, or "default".
-func (c *Config) Source(key string) string {
-	for _, f := range c.fields {
-		if f.name() == key && f.place.level > byDefault {
-			return f.place.source
-		}
-	}
-	return cmp.Or(c.variable[key], "default")
 }
 
 // Sources are where Load looks.

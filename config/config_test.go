@@ -76,7 +76,11 @@ func TestHigherSourcesOverrideLowerOnes(t *testing.T) {
 		Environ: []string{"SYMPHONY_SERVER_ADDR=127.0.0.1:2", "SYMPHONY_LOG_LEVEL=error", "HOME=/root"},
 		Flags:   []Flag{{Name: "--addr", Key: "server.addr", Value: "127.0.0.1:3"}},
 	})
-	got := []string{c.Server.Addr, c.Source("server.addr"), c.Log.Level, c.Source("log.level"), c.Database.Path, c.Source("database.path"), c.Source("env")}
+	source := map[string]string{}
+	for _, s := range c.Settings() {
+		source[s.Key] = s.Source
+	}
+	got := []string{c.Server.Addr, source["server.addr"], c.Log.Level, source["log.level"], c.Database.Path, source["database.path"], source["env"]}
 	want := []string{"127.0.0.1:3", "--addr", "error", "SYMPHONY_LOG_LEVEL", "file.db", "symphony.yaml:3:18", "default"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -68,7 +68,6 @@ func (l *loader) transportNames(value string, at place) {
 		l.problem(at, "transports", "is set to nothing; leave it out, or name transports like default,email")
 		return
 	}
-	l.config.variable["transports"] = at.source
 	l.order = slices.DeleteFunc(l.order, func(name string) bool { return !slices.Contains(names, name) })
 	for name := range l.transports {
 		if !slices.Contains(names, name) {

@@ -50,7 +50,7 @@ type place struct {
 }
 
 func newLoader() *loader {
-	c := &Config{variable: map[string]string{}}
+	c := &Config{}
 	return &loader{config: c, table: fields(c), transports: map[string]*transport{}}
 }
 

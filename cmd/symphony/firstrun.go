@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/symphony-messenger/symphony"
@@ -81,15 +83,36 @@ func (a *app) welcome(url, key string, demo bool) {
 	if demo {
 		fmt.Fprintf(a.out, `Then break one, find it, correct it and try it again, in this folder:
 
-  symphony dispatch %s '{"name": "Ada", "fail": true}'
-  symphony failed list
-  symphony failed retry ID --payload '{"name": "Ada"}'
-  symphony status
+  %[1]s dispatch %[2]s '{"name": "Ada", "fail": true}'
+  %[1]s failed list
+  %[1]s failed retry ID --payload '{"name": "Ada"}'
+  %[1]s status
 
-No handlers are configured, so the types %s are handled here for trying out. Yours go into symphony.yaml.
-`, typ, demoPattern)
+No handlers are configured, so the types %[3]s are handled here for trying out. Yours go into symphony.yaml.
+`, program(), typ, demoPattern)
 	}
 	fmt.Fprintf(a.out, "The API is described at %s/docs\n\n", url)
+}
+
+// program is how a person in this folder calls this program.
+func program() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "symphony"
+	}
+	if found, err := exec.LookPath("symphony"); err == nil && sameFile(found, exe) {
+		return "symphony"
+	}
+	if strings.Contains(exe, "go-build") { // where "go run" builds
+		return "go run ./cmd/symphony"
+	}
+	return os.Args[0]
+}
+
+func sameFile(a, b string) bool {
+	ai, aerr := os.Stat(a)
+	bi, berr := os.Stat(b)
+	return aerr == nil && berr == nil && os.SameFile(ai, bi)
 }
 
 // curlLine dispatches a message when pasted into a shell.

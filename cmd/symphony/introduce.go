@@ -36,10 +36,9 @@ func (a *app) introduce(s *service) {
 	}
 	line("database", database)
 	line("transports", strings.Join(names, ", "))
-	switch {
-	case s.workers == nil:
+	if s.workers == nil {
 		line("worker", "none (--no-worker)")
-	default:
+	} else {
 		line("worker", fmt.Sprintf("up to %s at a time on %s", plural(c.Worker.Continuous.Concurrency, "handler"), plural(len(s.worked), "transport")))
 	}
 	line("handlers", strings.Join(handlerNames(c), ", "))

@@ -35,11 +35,10 @@ func (s style) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (s style) bold(text string) string   { return s.paint("1", text) }
-func (s style) dim(text string) string    { return s.paint("2", text) }
-func (s style) red(text string) string    { return s.paint("31", text) }
-func (s style) green(text string) string  { return s.paint("32", text) }
-func (s style) yellow(text string) string { return s.paint("33", text) }
+func (s style) bold(text string) string  { return s.paint("1", text) }
+func (s style) dim(text string) string   { return s.paint("2", text) }
+func (s style) red(text string) string   { return s.paint("31", text) }
+func (s style) green(text string) string { return s.paint("32", text) }
 
 // printable replaces what could move the cursor or change colours: messages and errors come from others.
 func printable(s string) string {

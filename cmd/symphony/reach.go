@@ -74,7 +74,7 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 		var locked *sqlite.LockedError
 		switch {
 		case err == nil:
-			return a.reachNode(n, what)
+			return a.reachNode(ctx, n, what)
 		case !errors.As(err, &locked):
 			return nil, err
 		case locked.Socket != "":
@@ -124,7 +124,9 @@ func (a *app) reachSocket(ctx context.Context, c *config.Config, locked *sqlite.
 	if err != nil {
 		return nil, err
 	}
-	conn.Close()
+	if err := conn.Close(); err != nil {
+		return nil, err
+	}
 	cl, err := client.NewUnix(locked.Socket, client.Options{UserAgent: userAgent()})
 	if err != nil {
 		return nil, err
@@ -136,7 +138,7 @@ func (a *app) reachSocket(ctx context.Context, c *config.Config, locked *sqlite.
 // localURL stands for this process: no network is involved.
 const localURL = "http://local"
 
-func (a *app) reachNode(n *node, what need) (*reached, error) {
+func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, error) {
 	shut := func() {
 		if err := n.close(); err != nil {
 			fmt.Fprintf(a.err, "closing: %v\n", err)
@@ -158,7 +160,7 @@ func (a *app) reachNode(n *node, what need) (*reached, error) {
 	}
 	a.note("Working on the database %s.", n.database.Path())
 	if what == longRunning {
-		local, err := n.listenLocally(api.LocalHandler())
+		local, err := n.listenLocally(ctx, api.LocalHandler())
 		if err != nil {
 			shut()
 			return nil, err

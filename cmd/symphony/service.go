@@ -70,7 +70,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Addr); err != nil {
 			return explainListen(err)
 		}
-		defer s.tcp.Close()
+		defer s.tcp.Close() //nolint:errcheck // after Shutdown it is closed already
 	}
 	if s.node, err = openNode(ctx, c, mux, log); err != nil {
 		return explainLocked(err)
@@ -96,7 +96,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	if err != nil {
 		return err
 	}
-	if err := s.prepare(api, parts); err != nil {
+	if err := s.prepare(ctx, api, parts); err != nil {
 		return err
 	}
 	key := ""
@@ -169,7 +169,7 @@ func (n *node) authenticator() (*auth.Authenticator, error) {
 }
 
 // prepare makes the parts without starting them.
-func (s *service) prepare(api *httpapi.API, parts serviceParts) error {
+func (s *service) prepare(ctx context.Context, api *httpapi.API, parts serviceParts) error {
 	if parts.http {
 		s.http = httpapi.NewServer(endRuns(s.draining, api.Handler()), s.log)
 	}
@@ -183,7 +183,7 @@ func (s *service) prepare(api *httpapi.API, parts serviceParts) error {
 		return nil
 	}
 	var err error
-	s.local, err = s.listenLocally(endRuns(s.draining, api.LocalHandler()))
+	s.local, err = s.listenLocally(ctx, endRuns(s.draining, api.LocalHandler()))
 	return err
 }
 

@@ -37,4 +37,4 @@ func (a *app) signals(ctx context.Context) (context.Context, context.CancelFunc)
 // signalError is the cause of a context that a signal ended.
 type signalError struct{ os.Signal }
 
-func (e signalError) Error() string { return "received " + e.Signal.String() }
+func (e signalError) Error() string { return "received " + e.String() }

@@ -27,7 +27,7 @@ type localServer struct {
 }
 
 // listenLocally opens the socket, to be served by serve.
-func (n *node) listenLocally(h http.Handler) (*localServer, error) {
+func (n *node) listenLocally(ctx context.Context, h http.Handler) (*localServer, error) {
 	base := os.TempDir()
 	if runtime.GOOS != "windows" && len(base) > maxSocketPath/2 {
 		base = "/tmp"
@@ -38,7 +38,7 @@ func (n *node) listenLocally(h http.Handler) (*localServer, error) {
 	}
 	path := filepath.Join(dir, "api.sock")
 	l := &localServer{database: n.database, dir: dir, server: httpapi.NewServer(h, n.log)}
-	if l.listener, err = net.Listen("unix", path); err != nil {
+	if l.listener, err = (&net.ListenConfig{}).Listen(ctx, "unix", path); err != nil {
 		return nil, errors.Join(fmt.Errorf("local socket: %w", err), os.Remove(dir))
 	}
 	if err := n.database.Announce(path); err != nil {
