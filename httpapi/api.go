@@ -51,8 +51,8 @@ type Options struct {
 	CORSOrigins []string
 	// Development tells causes of server faults to callers.
 	Development bool
-	// AccessLog logs each request. Failures of the server are logged in any case.
-	AccessLog bool
+	// AccessLog logs each request. Nil: none. Failures of the server go to Logger in any case.
+	AccessLog *slog.Logger
 	Logger    *slog.Logger
 	Version   string
 	Clock     symphony.Clock

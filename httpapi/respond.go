@@ -122,11 +122,11 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 		a.o.Logger.Error("panic while serving a request", "request_id", w.id, "route", w.route, "error", fmt.Sprint(v), "stack", string(debug.Stack()))
 		a.fail(w, fmt.Errorf("panic: %v", v))
 	}
-	level := slog.LevelInfo
+	log, level := a.o.AccessLog, slog.LevelInfo
 	if w.status >= http.StatusInternalServerError {
-		level = slog.LevelError
+		log, level = a.o.Logger, slog.LevelError
 	}
-	if (a.o.AccessLog || level == slog.LevelError) && a.o.Logger.Enabled(r.Context(), level) {
+	if log != nil && log.Enabled(r.Context(), level) {
 		attrs := make([]slog.Attr, 0, 8)
 		attrs = append(attrs, slog.String("method", r.Method), slog.String("route", w.route), slog.Int("status", w.status),
 			slog.Duration("duration", time.Since(w.start)), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
@@ -136,7 +136,7 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 		if w.cause != nil {
 			attrs = append(attrs, slog.String("error", w.cause.Error()))
 		}
-		a.o.Logger.LogAttrs(r.Context(), level, "request", attrs...)
+		log.LogAttrs(r.Context(), level, "request", attrs...)
 	}
 	*w = responseWriter{}
 	writers.Put(w)

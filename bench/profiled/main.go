@@ -51,7 +51,11 @@ func serve(ctx context.Context, addr, database, profile string, accessLog bool) 
 		return err
 	}
 	defer func() { err = errors.Join(err, authenticator.Close(context.WithoutCancel(ctx))) }()
-	api, err := httpapi.New(httpapi.Options{Bus: bus, Mux: symphony.NewMux(), Auth: authenticator, Keys: keys, AccessLog: accessLog, Logger: log})
+	o := httpapi.Options{Bus: bus, Mux: symphony.NewMux(), Auth: authenticator, Keys: keys, Logger: log}
+	if accessLog {
+		o.AccessLog = log
+	}
+	api, err := httpapi.New(o)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func exitCode(err error) int {
 		usage  usageError
 		bad    *config.Error
 		locked *sqlite.LockedError
+		served servedError
 		answer *client.Error
 		net    *url.Error
 	)
@@ -71,7 +72,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):
 		return exitNotFound
-	case errors.Is(err, symphony.ErrConflict), errors.As(err, &locked):
+	case errors.Is(err, symphony.ErrConflict), errors.As(err, &locked), errors.As(err, &served):
 		return exitConflict
 	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, auth.ErrUnavailable), errors.As(err, &net):
 		return exitUnavailable

@@ -126,11 +126,15 @@ func (n *node) workers() (*worker.Group, []symphony.Transport, error) {
 // workerOptions are what all workers of a transport share.
 func (n *node) workerOptions(t config.Transport) worker.Options {
 	w := n.config.Worker
-	return worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: w.Grace, Policy: t.Retry.Policy(), Logger: n.log}
+	grace := w.Grace
+	if grace == 0 {
+		grace = worker.NoGrace
+	}
+	return worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
 }
 
 // api makes the HTTP API. authenticator is nil where only the local socket is served.
-func (n *node) api(authenticator *auth.Authenticator, ready func(context.Context) error) (*httpapi.API, error) {
+func (n *node) api(authenticator *auth.Authenticator, access *slog.Logger, ready func(context.Context) error) (*httpapi.API, error) {
 	c := n.config
 	cron, err := auth.NewCron(config.Reveal(c.Cron.Secrets)...)
 	if err != nil {
@@ -150,6 +154,6 @@ func (n *node) api(authenticator *auth.Authenticator, ready func(context.Context
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys,
 		CronWorker: fromCron, ConsumeWorker: consume, Ready: ready,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
-		Development: c.Env == config.Development, AccessLog: c.Server.AccessLog, Logger: n.log, Version: build().Version,
+		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})
 }

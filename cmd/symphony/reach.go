@@ -68,22 +68,35 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 		}
 	}
 	ctx := cmd.Context()
-	clock := symphony.SystemClock()
-	for deadline := clock.Now().Add(lockPatience); ; {
+	var r *reached
+	err = a.patiently(ctx, func() error {
 		n, err := openNode(ctx, c, mux, log)
+		if err == nil {
+			r, err = a.reachNode(ctx, n, what)
+			return err
+		}
 		var locked *sqlite.LockedError
-		switch {
-		case err == nil:
-			return a.reachNode(ctx, n, what)
-		case !errors.As(err, &locked):
-			return nil, err
-		case locked.Socket != "":
-			if r, err := a.reachSocket(ctx, c, locked); err == nil {
-				return r, nil
+		if errors.As(err, &locked) && locked.Socket != "" {
+			// The process may be about to end, or not be ours to talk to: then its lock is what counts.
+			if through, serr := a.reachSocket(ctx, c, locked); serr == nil {
+				r = through
+				return nil
 			}
 		}
-		if clock.Now().After(deadline) {
-			return nil, err
+		return err
+	})
+	return r, err
+}
+
+// patiently calls open again while the database is open in another process, as it is for a moment while another
+// command works on it.
+func (a *app) patiently(ctx context.Context, open func() error) error {
+	clock := symphony.SystemClock()
+	for deadline := clock.Now().Add(lockPatience); ; {
+		err := open()
+		var locked *sqlite.LockedError
+		if !errors.As(err, &locked) || clock.Now().After(deadline) {
+			return err
 		}
 		a.note("Waiting for process %d, which has %s open.", locked.PID, locked.Path)
 		pause := clock.NewTimer(lockInterval)
@@ -91,7 +104,7 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 		case <-pause.C():
 		case <-ctx.Done():
 			pause.Stop()
-			return nil, errInterrupted
+			return errInterrupted
 		}
 	}
 }
@@ -144,7 +157,7 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 			fmt.Fprintf(a.err, "closing: %v\n", err)
 		}
 	}
-	api, err := n.api(nil, nil)
+	api, err := n.api(nil, nil, nil)
 	if err != nil {
 		shut()
 		return nil, err

@@ -72,8 +72,12 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		}
 		defer s.tcp.Close() //nolint:errcheck // after Shutdown it is closed already
 	}
-	if s.node, err = openNode(ctx, c, mux, log); err != nil {
-		return explainLocked(err)
+	err = a.patiently(ctx, func() error {
+		s.node, err = openNode(ctx, c, mux, log)
+		return explainServed(err)
+	})
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 
@@ -87,7 +91,9 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		return err
 	}
 	defer func() { err = errors.Join(err, authenticator.Close(context.WithoutCancel(ctx))) }()
-	api, err := s.api(authenticator, func(context.Context) error {
+	access, flush := a.accessLog(c)
+	defer flush()
+	api, err := s.api(authenticator, access, func(context.Context) error {
 		if s.draining.Err() != nil {
 			return errDraining
 		}
@@ -141,11 +147,18 @@ func explainListen(err error) error {
 	return err
 }
 
-// explainLocked says what to do about a database that another process has open.
-func explainLocked(err error) error {
+// servedError says that another process has the database open and serves it, so waiting would be in vain.
+type servedError struct{ locked *sqlite.LockedError }
+
+func (e servedError) Error() string {
+	return e.locked.Error() + "\nIt serves that database: stop it first. Other commands work beside it"
+}
+
+// explainServed tells a process that serves the database from one that has it open for a moment.
+func explainServed(err error) error {
 	var locked *sqlite.LockedError
 	if errors.As(err, &locked) && locked.Socket != "" {
-		return fmt.Errorf("%w\nIf that is a symphony serve or worker, stop it first; other commands work beside it", err)
+		return servedError{locked}
 	}
 	return err
 }

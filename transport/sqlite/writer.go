@@ -278,6 +278,9 @@ func (w *writer) open(ctx context.Context) error {
 	if err := w.migrate(ctx, w.conn); err != nil {
 		return err
 	}
+	if err := pinMemory(w.conn); err != nil {
+		return w.storageError("prepare", err)
+	}
 	if err := w.loadLanes(); err != nil {
 		return w.storageError("read", err)
 	}
