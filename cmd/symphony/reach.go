@@ -98,7 +98,7 @@ func (a *app) patiently(ctx context.Context, open func() error) error {
 		if !errors.As(err, &locked) || clock.Now().After(deadline) {
 			return err
 		}
-		a.note("Waiting for process %d, which has %s open.", locked.PID, locked.Path)
+		a.note("Waiting: %v.", locked)
 		pause := clock.NewTimer(lockInterval)
 		select {
 		case <-pause.C():
