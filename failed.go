@@ -193,18 +193,18 @@ func (d *DeadLetters) DeleteAll(ctx context.Context, s FailedSelection, progress
 
 func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func(int), move func([]string) (int, error)) (int, error) {
 	total := 0
-	step := func(ids []string) error {
+	step := func(ids []string) (int, error) {
 		n, err := move(ids)
 		total += n
 		if progress != nil {
 			progress(total)
 		}
-		return err
+		return n, err
 	}
 	if s.IDs != nil {
 		for ids := s.IDs; len(ids) > 0; {
 			n := min(bulkChunk, len(ids))
-			if err := step(ids[:n]); err != nil {
+			if _, err := step(ids[:n]); err != nil {
 				return total, err
 			}
 			ids = ids[n:]
@@ -220,7 +220,8 @@ func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func
 		if err != nil || len(ids) == 0 {
 			return total, err
 		}
-		if err := step(ids); err != nil {
+		// A chunk of which nothing was left was moved by somebody else; were it selected again, this would never end.
+		if n, err := step(ids); err != nil || n == 0 {
 			return total, err
 		}
 	}

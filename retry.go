@@ -37,13 +37,18 @@ type Policy struct {
 	Jitter float64
 }
 
-// WithDefaults returns p with every zero value replaced by its default and every "off" by 0.
+// Retries is how many attempts may follow the first.
+func (p Policy) Retries() int {
+	if p.MaxRetries == 0 {
+		return DefaultMaxRetries
+	}
+	return max(p.MaxRetries, 0)
+}
+
+// WithDefaults returns p with every zero value replaced by its default. What is off stays off.
 func (p Policy) WithDefaults() Policy {
-	switch {
-	case p.MaxRetries == 0:
+	if p.MaxRetries == 0 {
 		p.MaxRetries = DefaultMaxRetries
-	case p.MaxRetries < 0:
-		p.MaxRetries = 0
 	}
 	if p.InitialDelay == 0 {
 		p.InitialDelay = DefaultInitialDelay
@@ -54,11 +59,8 @@ func (p Policy) WithDefaults() Policy {
 	if p.MaxDelay == 0 {
 		p.MaxDelay = DefaultMaxDelay
 	}
-	switch {
-	case p.Jitter == 0:
+	if p.Jitter == 0 {
 		p.Jitter = DefaultJitter
-	case p.Jitter < 0:
-		p.Jitter = 0
 	}
 	return p
 }
@@ -95,7 +97,7 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	switch {
 	case err == nil:
 		return Decision{Outcome: Ack}
-	case IsPermanent(err), attempt > p.MaxRetries:
+	case IsPermanent(err), attempt > p.Retries():
 		return Decision{Outcome: Fail}
 	}
 	var after *retryAfterError
@@ -108,7 +110,7 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 // Admit decides before an attempt: a delivery beyond the last allowed attempt means that earlier workers died with
 // the message in hand, and it must not run again. The error is nil or a *LostError to fail it with.
 func (p Policy) Admit(d *Delivery) error {
-	if d.Attempt > p.WithDefaults().MaxRetries+1 {
+	if d.Attempt > p.Retries()+1 {
 		return &LostError{Deliveries: d.Lost}
 	}
 	return nil
@@ -117,7 +119,7 @@ func (p Policy) Admit(d *Delivery) error {
 // backoff is the wait after the given attempt.
 func (p Policy) backoff(attempt int, random float64) time.Duration {
 	d := float64(p.InitialDelay) * math.Pow(p.Multiplier, float64(attempt-1))
-	d *= 1 + p.Jitter*(2*random-1)
+	d *= 1 + max(p.Jitter, 0)*(2*random-1)
 	// The comparison is in floating point: a large power must not overflow into a negative duration.
 	if d >= float64(p.MaxDelay) {
 		return p.MaxDelay

@@ -87,9 +87,9 @@ func TestDecide_holds_its_bounds(t *testing.T) {
 		got := p.Decide(attempt, failure, random)
 
 		d := p.WithDefaults()
-		if attempt > d.MaxRetries {
+		if attempt > p.Retries() {
 			if got != (symphony.Decision{Outcome: symphony.Fail}) {
-				t.Fatalf("attempt %d of %d retries: %+v, want fail", attempt, d.MaxRetries, got)
+				t.Fatalf("attempt %d of %d retries: %+v, want fail", attempt, p.Retries(), got)
 			}
 			return
 		}
@@ -98,8 +98,9 @@ func TestDecide_holds_its_bounds(t *testing.T) {
 		}
 		// Within the jitter of the exponential, unless the cap is reached.
 		middle := float64(d.InitialDelay) * math.Pow(d.Multiplier, float64(attempt-1))
-		least := min(middle*(1-d.Jitter), float64(d.MaxDelay))
-		most := min(middle*(1+d.Jitter), float64(d.MaxDelay))
+		jitter := max(d.Jitter, 0)
+		least := min(middle*(1-jitter), float64(d.MaxDelay))
+		most := min(middle*(1+jitter), float64(d.MaxDelay))
 		const rounding = 2
 		if f := float64(got.Delay); f < least-rounding || f > most+rounding {
 			t.Fatalf("delay %s is not between %s and %s", got.Delay, time.Duration(least), time.Duration(most))
@@ -168,12 +169,12 @@ func TestPolicy_WithDefaults(t *testing.T) {
 	for name, test := range map[string]struct{ policy, want symphony.Policy }{
 		"zero": {symphony.Policy{}, symphony.Policy{MaxRetries: 3, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}},
 		"off": {symphony.Policy{MaxRetries: symphony.NoRetries, Jitter: symphony.NoJitter},
-			symphony.Policy{MaxRetries: 0, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0}},
+			symphony.Policy{MaxRetries: symphony.NoRetries, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: symphony.NoJitter}},
 		"set": {symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1},
 			symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, test.policy.WithDefaults()); diff != "" {
+			if diff := cmp.Diff(test.want, test.policy.WithDefaults().WithDefaults()); diff != "" {
 				t.Errorf("policy (-want +got):\n%s", diff)
 			}
 		})

@@ -175,7 +175,7 @@ type Settlement struct {
 	FinishedAt time.Time
 	Error      string
 	ErrorClass string
-	// Done names the handlers that succeeded so far, for Retry and Fail.
+	// Done names the handlers that succeeded so far, unless all did.
 	Done []string
 	// MaxRetries is what the policy allowed, kept with a Fail.
 	MaxRetries int

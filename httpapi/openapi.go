@@ -145,8 +145,12 @@ func addParameters(r *openapi31.Reflector, rt *route, method string) error {
 	return nil
 }
 
-func openapiJSON(c *call) error { return c.send("application/json; charset=utf-8", c.api.document.json) }
-func openapiYAML(c *call) error { return c.send("application/yaml; charset=utf-8", c.api.document.yaml) }
+func openapiJSON(c *call) error {
+	return c.send("application/json; charset=utf-8", c.api.document.json)
+}
+func openapiYAML(c *call) error {
+	return c.send("application/yaml; charset=utf-8", c.api.document.yaml)
+}
 
 func (c *call) send(contentType string, body []byte) error {
 	c.w.Header().Set("Content-Type", contentType)

@@ -77,7 +77,7 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	}
 	switch cause := context.Cause(s.ctx); {
 	case errors.Is(cause, symphony.ErrInterrupted):
-		st.Outcome = symphony.Release
+		st.Outcome, st.Done = symphony.Release, res.Done
 		return
 	case errors.Is(cause, symphony.ErrLeaseLost):
 		return // whatever it says is dropped
@@ -87,7 +87,7 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	decision := policy.Decide(d.Attempt, res.Err, r.o.Random())
 	st.Outcome, st.Delay = decision.Outcome, decision.Delay
 	st.Error, st.ErrorClass, st.Done = res.Err.Error(), symphony.ErrorClass(res.Err), res.Done
-	st.MaxRetries = policy.WithDefaults().MaxRetries
+	st.MaxRetries = policy.Retries()
 	r.logFailure(d, st, res.Err)
 }
 

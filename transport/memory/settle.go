@@ -98,6 +98,9 @@ func (s *store) settle(m *message, worker string, st *symphony.Settlement, now t
 		return
 	case symphony.Release:
 		m.attempt--
+		if len(st.Done) > 0 {
+			m.done = append([]string(nil), st.Done...)
+		}
 		s.put(m)
 		return
 	}

@@ -66,20 +66,17 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 	case symphony.Ack:
 		return w.complete(r)
 	case symphony.Release:
+		if err := w.keepDone(r, st.Done); err != nil {
+			return err
+		}
 		r.attempt--
 		return w.ready(r)
 	case symphony.Retry:
 		if err := w.noteAttempt(r, l.worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass); err != nil {
 			return err
 		}
-		if len(st.Done) > 0 {
-			done, err := json.Marshal(st.Done)
-			if err != nil {
-				return err
-			}
-			if err := w.exec("UPDATE messenger_messages SET done=? WHERE seq=?", done, r.seq); err != nil {
-				return err
-			}
+		if err := w.keepDone(r, st.Done); err != nil {
+			return err
 		}
 		r.available = w.now + max(st.Delay, 0).Microseconds()
 		return w.ready(r)
@@ -87,6 +84,18 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 		return w.fail(r, l.worker, st)
 	}
 	return fmt.Errorf("sqlite: unknown outcome %d", st.Outcome)
+}
+
+// keepDone stores which handlers must not run again.
+func (w *writer) keepDone(r readyRow, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	done, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	return w.exec("UPDATE messenger_messages SET done=? WHERE seq=?", done, r.seq)
 }
 
 // complete keeps a note of the message, or deletes it where nothing is kept.

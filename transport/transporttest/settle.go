@@ -50,6 +50,13 @@ var settleTests = []test{
 			s.Errorf("attempt %d, lost %d; want 1 and 0", got[0].Attempt, got[0].Lost)
 		}
 	}},
+	{"a release keeps what handlers have done", func(s *suite) {
+		s.dispatch(symphony.DispatchOptions{})
+		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Release, Done: []string{"mail"}})
+		if d := s.one(); d.Attempt != 1 || !slices.Equal(d.Done, []string{"mail"}) {
+			s.Errorf("attempt %d with %v done, want 1 with mail", d.Attempt, d.Done)
+		}
+	}},
 	{"one call settles in every way, and a stale one among them harms nobody", func(s *suite) {
 		s.dispatchMany(5, symphony.DispatchOptions{})
 		got := s.receive(all)

@@ -1,0 +1,207 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	pathpkg "path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+var update = flag.Bool("update", false, "renew the golden files")
+
+const golden = "testdata/openapi.json"
+
+// describedRoutes are the document's routes, as "METHOD /path".
+func describedRoutes(t *testing.T, doc map[string]any) []string {
+	t.Helper()
+	var list []string
+	for path, item := range doc["paths"].(map[string]any) {
+		for method := range item.(map[string]any) {
+			list = append(list, strings.ToUpper(method)+" "+path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func document(t *testing.T, f *fixture) (doc map[string]any, raw string) {
+	t.Helper()
+	a := f.call("GET", "/openapi.json", "", "Authorization", "")
+	if a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	return a.body, a.raw
+}
+
+func TestOpenAPI_golden(t *testing.T) {
+	_, raw := document(t, newFixture(t, nil))
+	if *update {
+		if err := os.WriteFile(golden, []byte(raw+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.TrimSpace(string(want)), raw); diff != "" {
+		t.Errorf("the document changed; if that is meant, run make docs (-want +got):\n%s", diff)
+	}
+}
+
+// Each route of the document is served, and each method that is served stands in it.
+func TestOpenAPI_has_the_routes_that_are_served(t *testing.T) {
+	f := newFixture(t, nil)
+	doc, _ := document(t, f)
+	described := describedRoutes(t, doc)
+	paths := slices.Sorted(maps.Keys(doc["paths"].(map[string]any)))
+	// The routes of the contract that are due.
+	for _, path := range []string{"/api/symphony/dispatch", "/api/symphony/dispatch/batch", "/api/symphony/consume", "/api/symphony/status", "/api/symphony/failed",
+		"/api/symphony/failed/{id}", "/api/symphony/failed/{id}/retry", "/api/symphony/failed/retry", "/api/symphony/failed/delete", "/api/cron/symphony-worker", "/healthz", "/readyz"} {
+		if !slices.Contains(paths, path) {
+			t.Errorf("the document has no %s", path)
+		}
+	}
+	for _, path := range paths {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			a := f.call(method, strings.ReplaceAll(path, "{id}", "0197"), "", "Authorization", "")
+			served := a.status != 405 && a.code() != "method_not_allowed"
+			if strings.Contains(a.raw, "There is no such route") {
+				served = false
+			}
+			// A path such as failed/retry is also an id, to the methods that only failed/{id} has.
+			want := slices.ContainsFunc(described, func(route string) bool {
+				m, p, _ := strings.Cut(route, " ")
+				same, err := pathpkg.Match(strings.ReplaceAll(p, "{id}", "*"), path)
+				return err == nil && same && m == method
+			})
+			if served != want {
+				t.Errorf("%s %s: served %v, described %v (%d %s)", method, path, served, want, a.status, a.raw)
+			}
+		}
+	}
+}
+
+// Real answers of every route fit the document, and each status that comes back is one it names.
+func TestOpenAPI_describes_real_answers(t *testing.T) {
+	f := newFixture(t, nil)
+	doc, raw := document(t, f)
+	parsed, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("openapi.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	failed := f.fail("Bad", `{"n":1}`)
+	other := f.fail("Other", `{"n":2}`)
+	calls := []struct{ method, path, route, body string }{
+		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k","scheduledAt":"2030-01-01T00:00:00Z","headers":{"a":"b"}}}`},
+		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k"}}`},
+		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"b","payload":{}},"options":{"idempotencyKey":"k"}}`},
+		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"Both","payload":{}}}`},
+		{"POST", "/api/symphony/dispatch", "", `{}`},
+		{"POST", "/api/symphony/dispatch", "", `not json`},
+		{"POST", "/api/symphony/dispatch/batch", "", `{"messages":[` + hello + `]}`},
+		{"GET", "/api/symphony/status", "", ""},
+		{"GET", "/api/symphony/failed", "", ""},
+		{"GET", "/api/symphony/failed/" + failed, "/api/symphony/failed/{id}", ""},
+		{"GET", "/api/symphony/failed/nope", "/api/symphony/failed/{id}", ""},
+		{"POST", "/api/symphony/failed/" + failed + "/retry", "/api/symphony/failed/{id}/retry", ""},
+		{"DELETE", "/api/symphony/failed/" + other, "/api/symphony/failed/{id}", ""},
+		{"POST", "/api/symphony/failed/retry", "", `{"filter":{}}`},
+		{"POST", "/api/symphony/failed/delete", "", `{"ids":["x"]}`},
+		{"POST", "/api/symphony/consume", "", `{"messageLimit":1}`},
+		{"POST", "/api/symphony/consume", "", `{"transport":"sync"}`},
+		{"GET", "/api/symphony/keys", "", ""},
+		{"POST", "/api/symphony/keys", "", `{"name":"n","scopes":["read"],"expiresAt":"2100-01-01T00:00:00Z"}`},
+		{"DELETE", "/api/symphony/keys/nope", "/api/symphony/keys/{id}", ""},
+		{"GET", "/api/cron/symphony-worker", "", ""},
+		{"GET", "/healthz", "", ""},
+		{"GET", "/readyz", "", ""},
+	}
+	seen := make(map[string]bool)
+	for _, c := range calls {
+		if c.route == "" {
+			c.route = c.path
+		}
+		seen[c.method+" "+c.route] = true
+		var headers []string
+		if strings.HasPrefix(c.path, "/api/cron") {
+			headers = []string{"Authorization", "Bearer " + cronSecret}
+		}
+		a := f.call(c.method, c.path, c.body, headers...)
+		pointer := func(parts ...string) string {
+			p := "openapi.json#"
+			for _, part := range parts {
+				p += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(part)
+			}
+			return p
+		}
+		status := strings.Fields(words(a.status))[0]
+		schema, err := compiler.Compile(pointer("paths", c.route, strings.ToLower(c.method), "responses", status, "content", "application/json", "schema"))
+		if err != nil {
+			t.Errorf("%s %s answered %s, which the document does not describe: %v", c.method, c.route, status, err)
+			continue
+		}
+		body, err := jsonschema.UnmarshalJSON(strings.NewReader(a.raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(body); err != nil {
+			t.Errorf("%s %s answered what the document does not describe: %v\n%s", c.method, c.route, err, a.raw)
+		}
+		// What is accepted must fit the document's shape of the request.
+		if a.status < 300 && strings.HasPrefix(c.body, "{") {
+			schema, err := compiler.Compile(pointer("paths", c.route, strings.ToLower(c.method), "requestBody", "content", "application/json", "schema"))
+			if err != nil {
+				t.Errorf("%s %s takes a body, which the document does not describe: %v", c.method, c.route, err)
+				continue
+			}
+			request, err := jsonschema.UnmarshalJSON(strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(request); err != nil {
+				t.Errorf("%s %s took what the document does not describe: %v", c.method, c.route, err)
+			}
+		}
+	}
+	for _, route := range describedRoutes(t, doc) {
+		if !seen[route] && route != "POST /api/cron/symphony-worker" { // the same as GET
+			t.Errorf("no answer of %s was looked at", route)
+		}
+	}
+}
+
+func TestOpenAPI_page(t *testing.T) {
+	f := newFixture(t, nil)
+	if a := f.call("GET", "/docs", "", "Authorization", ""); a.status != 302 || a.header.Get("Location") != "/docs/" {
+		t.Errorf("/docs: %d %v", a.status, a.header)
+	}
+	a := f.call("GET", "/docs/", "", "Authorization", "")
+	if a.status != 200 || !strings.Contains(a.raw, "/openapi.json") || strings.Contains(a.raw, `="http`) {
+		t.Errorf("the page must read this server's document and load nothing from elsewhere: %d\n%.600s", a.status, a.raw)
+	}
+	if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") {
+		t.Errorf("policy %q", csp)
+	}
+	if a := f.call("GET", "/openapi.yaml", "", "Authorization", ""); a.status != 200 || !strings.HasPrefix(a.raw, "openapi: ") {
+		t.Errorf("/openapi.yaml: %d %.50s", a.status, a.raw)
+	}
+	var buf bytes.Buffer
+	doc, _ := document(t, f)
+	if err := json.NewEncoder(&buf).Encode(doc); err != nil || !strings.Contains(buf.String(), `"openapi":"3.1`) {
+		t.Errorf("not OpenAPI 3.1: %v", err)
+	}
+}
