@@ -32,15 +32,15 @@ func workerFields(w *Worker) []*field {
 			doc: "How long running handlers may take to finish when the worker stops. Then they are interrupted and their messages given back."},
 
 		// The contract names these variables and gives their defaults and units.
-		{key: "worker.batch_size", value: number{&w.BatchSize, 1, 100}, def: "10",
+		{key: "worker.batch_size", value: number{&w.BatchSize, 1, worker.MaxRequestBatchSize}, def: strconv.Itoa(worker.DefaultRequestBatchSize),
 			doc: "Cron route: messages claimed at once."},
-		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, 20}, def: "5",
+		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, worker.MaxRequestConcurrency}, def: strconv.Itoa(worker.DefaultRequestConcurrency),
 			doc: "Cron route: handlers that run at the same time."},
 		{key: "worker.poll_interval", value: duration{p: &w.PollInterval, min: time.Millisecond, max: time.Minute, millis: true}, def: formatDuration(worker.DefaultPollInterval),
 			doc: "Cron route: how often to look for messages unasked; a dispatch wakes workers at once."},
 		{key: "worker.message_limit", value: number{p: &w.MessageLimit, min: 1},
 			doc: "Cron route: stop after so many messages."},
-		{key: "worker.time_limit", value: duration{p: &w.TimeLimit, min: time.Second, max: 55 * time.Second, millis: true}, def: "50s",
+		{key: "worker.time_limit", value: duration{p: &w.TimeLimit, min: worker.MinRequestTime, max: worker.MaxRequestTime, millis: true}, def: formatDuration(worker.DefaultRequestTime),
 			doc: "Cron route: stop claiming after this time."},
 		{key: "worker.memory_limit", value: size{&w.MemoryLimit, 1, math.MaxInt64},
 			doc: "Cron route: stop when the process uses more memory."},

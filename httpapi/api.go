@@ -38,10 +38,10 @@ type Options struct {
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
 	Keys auth.KeyStore
-	// CronWorker are the settings of the run that the cron route starts, ConsumeWorker those that consume takes where a
-	// request does not say.
-	CronWorker    worker.Options
-	ConsumeWorker worker.Options
+	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
+	// consume takes where a request does not say. Default: the worker's.
+	CronWorker    func(transport string) worker.Options
+	ConsumeWorker func(transport string) worker.Options
 	// Ready says whether the server should get requests, nil for yes. Default: storage answers.
 	Ready func(context.Context) error
 	// MaxBodyBytes and MaxBatchBytes bound bodies.
@@ -84,6 +84,12 @@ func New(o Options) (*API, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
+	}
+	if o.CronWorker == nil {
+		o.CronWorker = func(string) worker.Options { return worker.Options{TimeLimit: worker.DefaultRequestTime} }
+	}
+	if o.ConsumeWorker == nil {
+		o.ConsumeWorker = func(string) worker.Options { return worker.Options{} }
 	}
 	if o.Cron == nil {
 		o.Cron = &auth.Cron{}

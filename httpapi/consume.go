@@ -42,11 +42,12 @@ func consume(c *call) error {
 	}
 	buf.free() // nothing of req refers to it: it has strings and numbers only
 	var list []symphony.Problem
-	o := c.api.o.ConsumeWorker
+	name := c.transportOr(value(req.Transport))
+	o := c.api.o.ConsumeWorker(name)
 	o.Queues = req.Queues
-	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, 100, 10}.get(&list)
-	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, 20, 5}.get(&list)
-	o.TimeLimit = time.Duration(consumeSetting{"timeLimit", req.TimeLimit, 1000, 55_000, 50_000}.get(&list)) * time.Millisecond
+	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, worker.MaxRequestBatchSize, worker.DefaultRequestBatchSize}.get(&list)
+	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, worker.MaxRequestConcurrency, worker.DefaultRequestConcurrency}.get(&list)
+	o.TimeLimit = time.Duration(consumeSetting{"timeLimit", req.TimeLimit, int(worker.MinRequestTime.Milliseconds()), int(worker.MaxRequestTime.Milliseconds()), int(worker.DefaultRequestTime.Milliseconds())}.get(&list)) * time.Millisecond
 	o.MessageLimit = int64(consumeSetting{"messageLimit", req.MessageLimit, 1, 0, 0}.get(&list))
 	o.StopWhenEmpty = !value(req.WaitForMessages)
 	for i, q := range req.Queues {
@@ -69,7 +70,7 @@ func consume(c *call) error {
 		return &apiError{status: http.StatusTooManyRequests, code: "too_many_consumers", retryAfter: retrySeconds,
 			message: fmt.Sprintf("%d consume runs are in progress, which is the most at one time.", maxConsumers)}
 	}
-	stats, health, err := c.work(c.transportOr(value(req.Transport)), o)
+	stats, health, err := c.work(name, o)
 	if err != nil {
 		return err
 	}
@@ -118,8 +119,7 @@ func cronWorker(c *call) error {
 	defer c.api.cronBusy.Store(false)
 	// One run after the other for the transports that workers can work on, within the one time limit.
 	var all wire.CronResponse
-	o := c.api.o.CronWorker
-	end := time.Now().Add(o.TimeLimit)
+	begin := time.Now()
 	var busy time.Duration
 	for _, name := range c.api.o.Bus.Names() {
 		t, err := c.api.o.Bus.Transport(name)
@@ -129,10 +129,11 @@ func cronWorker(c *call) error {
 		if !t.Capabilities().Receive {
 			continue
 		}
+		o := c.api.o.CronWorker(name)
 		run := o
 		run.StopWhenEmpty = true
 		if o.TimeLimit > 0 {
-			if run.TimeLimit = time.Until(end); run.TimeLimit <= 0 {
+			if run.TimeLimit = o.TimeLimit - time.Since(begin); run.TimeLimit <= 0 {
 				break
 			}
 		}

@@ -66,8 +66,10 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		t.Fatal(err)
 	}
 	o := httpapi.Options{Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Version: "test",
-		CronWorker: worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second},
-		Logger:     slog.New(slog.NewJSONHandler(f.log, nil))}
+		CronWorker: func(string) worker.Options {
+			return worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second}
+		},
+		Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	o.AccessLog = o.Logger
 	if change != nil {
 		change(&o)

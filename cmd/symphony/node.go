@@ -140,16 +140,21 @@ func (n *node) api(authenticator *auth.Authenticator, access *slog.Logger, ready
 	if err != nil {
 		return nil, err
 	}
-	var consume worker.Options
-	for _, t := range c.Transports {
-		if t.Name == c.DefaultTransport {
-			consume = n.workerOptions(t)
+	consume := func(transport string) worker.Options {
+		for _, t := range c.Transports {
+			if t.Name == transport {
+				return n.workerOptions(t)
+			}
 		}
+		return worker.Options{}
 	}
-	fromCron := consume
-	fromCron.BatchSize, fromCron.Concurrency, fromCron.PollInterval = c.Worker.BatchSize, c.Worker.MaxConcurrency, c.Worker.PollInterval
-	fromCron.MessageLimit, fromCron.FailureLimit = int64(c.Worker.MessageLimit), int64(c.Worker.FailureLimit)
-	fromCron.TimeLimit, fromCron.MemoryLimit = c.Worker.TimeLimit, uint64(c.Worker.MemoryLimit)
+	fromCron := func(transport string) worker.Options {
+		o := consume(transport)
+		o.BatchSize, o.Concurrency, o.PollInterval = c.Worker.BatchSize, c.Worker.MaxConcurrency, c.Worker.PollInterval
+		o.MessageLimit, o.FailureLimit = int64(c.Worker.MessageLimit), int64(c.Worker.FailureLimit)
+		o.TimeLimit, o.MemoryLimit = c.Worker.TimeLimit, uint64(c.Worker.MemoryLimit)
+		return o
+	}
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys,
 		CronWorker: fromCron, ConsumeWorker: consume, Ready: ready,
