@@ -26,6 +26,7 @@ test: ## Unit, conformance and command-line tests
 .PHONY: race
 race: ## The same with the race detector
 	$(GO) test -race ./...
+	cd bench && $(GO) test ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and golangci-lint, in all modules
@@ -49,7 +50,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
 	  done; done
 
 .PHONY: bench
-bench: build ## Measure against the peers on this machine (needs gcc and wrk; see bench/README.md)
+bench: ## Measure against the peers on this machine (needs gcc and wrk; see bench/README.md)
 	cd bench && $(GO) run . $(BENCHFLAGS)
 
 .PHONY: docs

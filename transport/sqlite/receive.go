@@ -257,13 +257,22 @@ func (s *stream) remove(w *writer) error {
 		s.lane.id, s.rank, s.taken.available, s.taken.seq)
 }
 
-// bodies reads the claimed messages, in the order of the claim.
-func (s *store) bodies(c *claimOp) ([]symphony.Delivery, error) {
+// bodies reads the claimed messages, in the order of the claim. One read transaction for all of them saves taking and
+// dropping the lock on the log's index for each.
+func (s *store) bodies(c *claimOp) (list []symphony.Delivery, err error) {
 	r, ok := <-s.readers
 	if !ok {
 		return nil, fmt.Errorf("sqlite: %w", symphony.ErrClosed)
 	}
 	defer func() { s.readers <- r }()
+	if err := r.query("BEGIN", nil); err != nil {
+		return nil, s.storageError("read", err)
+	}
+	defer func() {
+		if cerr := r.query("COMMIT", nil); cerr != nil && err == nil {
+			list, err = nil, s.storageError("read", cerr)
+		}
+	}()
 	out := make([]symphony.Delivery, len(c.items))
 	claimed := fromMicros(c.now)
 	until := claimed.Add(c.Lease.Truncate(time.Microsecond))
