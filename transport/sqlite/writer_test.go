@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -217,16 +218,16 @@ func TestPurge(t *testing.T) {
 	}
 
 	t.Run("completed messages and keys go when their time is over", func(t *testing.T) {
-		clock := &steppedClock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+		clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 		tr, _ := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 2 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
 		complete(t, tr, bus, 5)
-		clock.step(time.Hour)
+		clock.Advance(time.Hour)
 		t.Run("later", func(t *testing.T) { complete(t, tr, bus, 7) })
-		clock.step(time.Hour + time.Second)
+		clock.Advance(time.Hour + time.Second)
 		if err := tr.purge(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -248,28 +249,3 @@ func TestPurge(t *testing.T) {
 		}
 	})
 }
-
-// steppedClock is a clock that moves when told to. Its timers never fire.
-type steppedClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *steppedClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *steppedClock) step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func (c *steppedClock) NewTimer(time.Duration) symphony.Timer { return neverTimer{} }
-
-type neverTimer struct{}
-
-func (neverTimer) C() <-chan time.Time { return nil }
-func (neverTimer) Stop()               {}
