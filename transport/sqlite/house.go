@@ -24,6 +24,7 @@ const (
 // keepHouse waits for what is due next.
 func (s *store) keepHouse() {
 	purgeAt := s.clock.Now()
+	failing := false
 	for {
 		next := fromMicros(min(s.nextEvent.Load(), micros(purgeAt)))
 		timer := s.clock.NewTimer(max(next.Sub(s.clock.Now()), 0))
@@ -43,9 +44,13 @@ func (s *store) keepHouse() {
 			purgeAt = now.Add(purgeEvery)
 		}
 		if err == nil || errors.Is(err, symphony.ErrClosed) {
+			failing = false
 			continue
 		}
-		s.log.Error("housekeeping of the database", "error", err)
+		if !failing {
+			s.log.Error("housekeeping of the database fails; it is tried again until it works", "error", err)
+		}
+		failing = true
 		pause := s.clock.NewTimer(time.Second) // a disk that is full stays so for a while
 		select {
 		case <-s.closing:
