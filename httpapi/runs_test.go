@@ -1,0 +1,80 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Consume runs are bounded: each holds up to twenty handlers for up to a minute.
+func TestConsume_refuses_too_many_runs_at_once(t *testing.T) {
+	f := newFixture(t, nil)
+	const most = 16
+	ctx, cancel := context.WithCancel(context.Background())
+	started := make(chan struct{}, most)
+	f.mux.HandleFunc("Hello", func(context.Context, *symphony.Delivery) error {
+		started <- struct{}{}
+		<-ctx.Done()
+		return nil
+	})
+	for range most {
+		f.call("POST", dispatchPath, hello)
+	}
+	var runs sync.WaitGroup
+	for range most {
+		runs.Go(func() {
+			if a := f.call("POST", "/api/symphony/consume", `{"batchSize":1,"maxConcurrency":1,"messageLimit":1}`); a.status != 200 {
+				t.Errorf("got %d %s", a.status, a.raw)
+			}
+		})
+	}
+	for range most {
+		<-started
+	}
+	if a := f.call("POST", "/api/symphony/consume", ""); a.status != http.StatusTooManyRequests || a.code() != "too_many_consumers" || a.header.Get("Retry-After") == "" {
+		t.Errorf("one run more: %d %s", a.status, a.raw)
+	}
+	cancel()
+	runs.Wait()
+	if a := f.call("POST", "/api/symphony/consume", ""); a.status != 200 {
+		t.Errorf("after they ended: %d %s", a.status, a.raw)
+	}
+}
+
+// A cron that calls again while a run is in progress is answered at once.
+func TestCron_runs_once_at_a_time(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	started := make(chan struct{})
+	f.mux.HandleFunc("Hello", func(context.Context, *symphony.Delivery) error {
+		close(started)
+		<-ctx.Done()
+		return nil
+	})
+	f.call("POST", dispatchPath, hello)
+	secret := []string{"Authorization", "Bearer " + cronSecret}
+	first := make(chan answer, 1)
+	go func() { first <- f.call("POST", "/api/cron/symphony-worker", "", secret...) }()
+	<-started
+	second := f.call("GET", "/api/cron/symphony-worker", "", secret...)
+	if second.status != 200 || words(second.body["processed"], second.body["health"].(map[string]any)["running"]) != "0 true" {
+		t.Errorf("while one runs: %d %s", second.status, second.raw)
+	}
+	cancel()
+	if a := <-first; a.status != 200 || words(a.body["processed"]) != "1" {
+		t.Errorf("the first run: %d %s", a.status, a.raw)
+	}
+}
+
+func TestDispatch_prefers_the_traceparent_among_the_headers(t *testing.T) {
+	f := newFixture(t, nil)
+	f.call("POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"headers":{"traceparent":"00-own"}}}`, "Traceparent", "00-http")
+	got, err := f.tr.Receive(context.Background(), symphony.ReceiveOptions{})
+	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Headers["traceparent"], "own") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
