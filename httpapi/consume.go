@@ -93,9 +93,7 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 		grace := max(cmp.Or(o.Grace, worker.DefaultGrace), 0)
 		deadline = time.Now().Add(o.TimeLimit + grace + 30*time.Second)
 	}
-	if err := http.NewResponseController(c.w).SetWriteDeadline(deadline); err != nil {
-		c.api.o.Logger.Debug("no write deadline on this connection", "error", err)
-	}
+	c.deadline(deadline)
 	report, err := w.Run(c.Context())
 	if err != nil {
 		return stats, health, err
@@ -110,6 +108,13 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 	}
 	health = wire.Health{Uptime: report.Elapsed.Milliseconds(), MemoryUsage: worker.ProcessMemory(), StopReason: string(report.Reason)}
 	return stats, health, nil
+}
+
+// deadline sets until when the answer must be written, the zero time for no limit.
+func (c *call) deadline(t time.Time) {
+	if err := http.NewResponseController(c.w).SetWriteDeadline(t); err != nil {
+		c.api.o.Logger.Debug("no write deadline on this connection", "error", err)
+	}
 }
 
 func cronWorker(c *call) error {

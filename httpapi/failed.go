@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -170,6 +171,9 @@ func (c *call) bulk(do func(*symphony.DeadLetters, symphony.FailedSelection) (in
 		slices.Sort(req.IDs)
 		s.IDs = slices.Compact(req.IDs)
 	}
+	// However many there are: the server's deadline is for answers that are made at once, and a caller that is gone
+	// ends the work by its context.
+	c.deadline(time.Time{})
 	n, err := do(dead, s)
 	if err != nil {
 		return err
