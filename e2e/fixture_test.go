@@ -211,7 +211,8 @@ func (b *syncBuffer) String() string {
 
 var listening = regexp.MustCompile(`msg=listening url=(\S+)`)
 
-// start starts the server. addr is 127.0.0.1:0 the first time.
+// start starts the server. addr is 127.0.0.1:0 the first time; after that it is the address it had, so that callers need
+// not be told.
 func (s *server) start(addr string) {
 	s.Helper()
 	s.log = new(syncBuffer)
@@ -222,7 +223,7 @@ func (s *server) start(addr string) {
 	}
 	until(s.T, "the server to listen", func() bool {
 		m := listening.FindStringSubmatch(s.log.String())
-		if m != nil {
+		if m != nil && s.url == "" {
 			s.url = m[1]
 		}
 		return m != nil

@@ -24,7 +24,10 @@ const (
 func configuration(t *testing.T, r *receiver) (config, files string) {
 	t.Helper()
 	files = t.TempDir()
-	save := fmt.Sprintf(`cat > "%s/$SYMPHONY_MESSAGE_ID.tmp" && mv "%s/$SYMPHONY_MESSAGE_ID.tmp" "%s/$SYMPHONY_MESSAGE_ID.json"`, files, files, files)
+	// A server that is killed leaves its commands with an input that ends early. These bodies fit a pipe's buffer, so
+	// they come whole or not at all. Each process has a file of its own until it is complete.
+	save := fmt.Sprintf(`part="%s/$SYMPHONY_MESSAGE_ID.$$"
+cat > "$part" && [ -s "$part" ] && mv "$part" "%s/$SYMPHONY_MESSAGE_ID.json"`, files, files)
 	script := func(name, text string) string {
 		path := filepath.Join(files, name)
 		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
