@@ -24,20 +24,20 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 	defer timeout.Stop()
 	for {
 		// The waiter is in place before the next look, so that nothing can arrive unseen between look and wait.
-		waiter := t.waiters.add(t.name, o.Queues)
+		waiter := t.waiters.Add(t.name, o.Queues)
 		got, err := t.claim(ctx, o)
 		if err != nil || len(got) > 0 {
-			t.waiters.leave(waiter)
+			t.waiters.Leave(waiter)
 			return got, err
 		}
 		select {
-		case <-waiter.woken:
+		case <-waiter.Woken():
 			continue
 		case <-timeout.C():
-			t.waiters.leave(waiter)
+			t.waiters.Leave(waiter)
 			return nil, nil
 		case <-ctx.Done():
-			t.waiters.leave(waiter)
+			t.waiters.Leave(waiter)
 			return nil, ctx.Err()
 		case <-t.closing:
 			return nil, fmt.Errorf("sqlite: %w", symphony.ErrClosed)

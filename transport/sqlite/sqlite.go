@@ -21,6 +21,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
+	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -62,7 +63,7 @@ type store struct {
 	ops     groupcommit.Queue[*op]
 	readers chan *reader // closed when the store is
 	opened  int          // readers there are
-	waiters waiters
+	waiters waitlist.List
 	checker checkpointer
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself

@@ -176,7 +176,7 @@ func (w *writer) publish() {
 		w.mu.Unlock()
 	}
 	for l, n := range w.wakes {
-		w.waiters.wake(l.transport, l.queue, n)
+		w.waiters.Wake(l.transport, l.queue, n)
 	}
 	w.reset()
 }

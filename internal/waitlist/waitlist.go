@@ -1,0 +1,95 @@
+// Package waitlist keeps receivers that wait for a message, so that each message wakes as many as are needed.
+package waitlist
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+)
+
+// List holds the receivers that wait for a message, by transport, the one that has waited longest first. Each wake-up
+// goes to as many of them as there are messages, not to all. The zero value is ready to use. Safe for concurrent use.
+type List struct {
+	mu   sync.Mutex
+	idle map[string]*list.List
+}
+
+// Waiter is one receiver that waits.
+type Waiter struct {
+	woken     chan struct{}
+	transport string
+	queues    []string // none: all
+	place     *list.Element
+}
+
+// Woken gets one value when the waiter is taken off the list because of a message.
+func (w *Waiter) Woken() <-chan struct{} { return w.woken }
+
+// Empty reports whether nobody waits.
+func (ws *List) Empty() bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, l := range ws.idle {
+		if l.Len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Add puts a receiver that wants messages of these queues, or of all if there are none, on the list.
+func (ws *List) Add(transport string, queues []string) *Waiter {
+	w := &Waiter{woken: make(chan struct{}, 1), transport: transport, queues: queues}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.idle == nil {
+		ws.idle = make(map[string]*list.List)
+	}
+	if ws.idle[transport] == nil {
+		ws.idle[transport] = list.New()
+	}
+	w.place = ws.idle[transport].PushBack(w)
+	return w
+}
+
+// Wake takes up to n receivers that want messages of a queue off the list and tells them.
+func (ws *List) Wake(transport, queue string, n int) {
+	ws.wakeIf(transport, n, func(w *Waiter) bool { return len(w.queues) == 0 || slices.Contains(w.queues, queue) })
+}
+
+func (ws *List) wakeIf(transport string, n int, wants func(*Waiter) bool) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	l := ws.idle[transport]
+	if l == nil {
+		return
+	}
+	for e := l.Front(); e != nil && n > 0; {
+		w := e.Value.(*Waiter)
+		e = e.Next()
+		if wants(w) {
+			l.Remove(w.place)
+			w.place = nil
+			w.woken <- struct{}{}
+			n--
+		}
+	}
+}
+
+// Leave takes a receiver that stops waiting off the list. If it was woken meanwhile, somebody else must look at what
+// it was woken for.
+func (ws *List) Leave(w *Waiter) {
+	ws.mu.Lock()
+	if w.place != nil {
+		ws.idle[w.transport].Remove(w.place)
+		w.place = nil
+	}
+	ws.mu.Unlock()
+	select {
+	case <-w.woken:
+		ws.wakeIf(w.transport, 1, func(o *Waiter) bool {
+			return len(o.queues) == 0 || len(w.queues) == 0 || slices.ContainsFunc(o.queues, func(q string) bool { return slices.Contains(w.queues, q) })
+		})
+	default:
+	}
+}
