@@ -20,6 +20,7 @@ type Waiter struct {
 	transport string
 	queues    []string // none: all
 	place     *list.Element
+	cause     string // the queue it was woken for
 }
 
 // Woken gets one value when the waiter is taken off the list because of a message.
@@ -54,10 +55,6 @@ func (ws *List) Add(transport string, queues []string) *Waiter {
 
 // Wake takes up to n receivers that want messages of a queue off the list and tells them.
 func (ws *List) Wake(transport, queue string, n int) {
-	ws.wakeIf(transport, n, func(w *Waiter) bool { return len(w.queues) == 0 || slices.Contains(w.queues, queue) })
-}
-
-func (ws *List) wakeIf(transport string, n int, wants func(*Waiter) bool) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	l := ws.idle[transport]
@@ -67,17 +64,17 @@ func (ws *List) wakeIf(transport string, n int, wants func(*Waiter) bool) {
 	for e := l.Front(); e != nil && n > 0; {
 		w := e.Value.(*Waiter)
 		e = e.Next()
-		if wants(w) {
+		if len(w.queues) == 0 || slices.Contains(w.queues, queue) {
 			l.Remove(w.place)
-			w.place = nil
+			w.place, w.cause = nil, queue
 			w.woken <- struct{}{}
 			n--
 		}
 	}
 }
 
-// Leave takes a receiver that stops waiting off the list. If it was woken meanwhile, somebody else must look at what
-// it was woken for.
+// Leave takes a receiver that stops waiting off the list. If it was woken meanwhile, somebody else who wants that queue
+// must look at what it was woken for.
 func (ws *List) Leave(w *Waiter) {
 	ws.mu.Lock()
 	if w.place != nil {
@@ -87,9 +84,7 @@ func (ws *List) Leave(w *Waiter) {
 	ws.mu.Unlock()
 	select {
 	case <-w.woken:
-		ws.wakeIf(w.transport, 1, func(o *Waiter) bool {
-			return len(o.queues) == 0 || len(w.queues) == 0 || slices.ContainsFunc(o.queues, func(q string) bool { return slices.Contains(w.queues, q) })
-		})
+		ws.Wake(w.transport, w.cause, 1)
 	default:
 	}
 }
