@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// gatherYields is how often Take gives up the processor to let callers in, when the last group was more than one
-// call. The callers of that group were woken a moment ago and are likely to call again at once; taking the first of
+// gatherYields is how often Take gives up the processor to let callers in. The callers of that group were woken a moment ago and are likely to call again at once; taking the first of
 // them alone would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else
 // wants to run, so a lone caller pays nothing that can be measured.
 const gatherYields = 16
@@ -47,8 +46,10 @@ func (q *Queue[T]) Put(item T) bool {
 func (q *Queue[T]) Take(spare []T) (items []T, ok bool) {
 	q.init()
 	q.mu.Lock()
+	// The callers of the last group and those that queued up meanwhile: together they make one group, not two in turn.
+	all := q.last + len(q.items)
 	for range gatherYields {
-		if q.closed || len(q.items) >= q.last {
+		if q.closed || len(q.items) >= all {
 			break
 		}
 		q.mu.Unlock()

@@ -131,7 +131,7 @@ var failedTests = []test{
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Done: []string{"mail"}})
 		f := s.fail(s.one(), "boom")
 		newID := symphony.NewID(s.clock.Now())
-		done, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: newID}, {ID: "unknown", NewID: "x"}})
+		done, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: newID}, {ID: "unknown", NewID: symphony.NewID(s.clock.Now())}})
 		if err != nil || !slices.Equal(done, []string{f.ID}) {
 			s.Fatalf("got %v, %v", done, err)
 		}
@@ -146,7 +146,7 @@ var failedTests = []test{
 		if err != nil || dup.ID != r.ID || !dup.Duplicate {
 			s.Errorf("dispatching the key again: %+v, %v; want the first message %s", dup, err, r.ID)
 		}
-		if done, _ := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: "y"}}); len(done) != 0 {
+		if done, _ := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); len(done) != 0 {
 			s.Error("it was retried twice")
 		}
 	}},
@@ -165,7 +165,7 @@ var failedTests = []test{
 		counts := make([]int, 8)
 		for i := range counts {
 			both.Go(func() {
-				done, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f, NewID: fmt.Sprintf("new-%d", i)}})
+				done, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f, NewID: symphony.NewID(s.clock.Now())}})
 				if err != nil {
 					s.Error(err)
 				}

@@ -1,0 +1,71 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
+)
+
+var schemas atomic.Int64
+
+func exec(t *testing.T, url, sql string, args ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	conformance(t, os.Getenv("SYMPHONY_TEST_POSTGRES_URL"))
+}
+
+// conformance runs the suite in schemas of one database.
+func conformance(t *testing.T, url string) {
+	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
+		o := postgres.Options{Clock: clock, Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
+		open := func() *postgres.Transport {
+			t.Helper()
+			tr, err := postgres.Open(context.Background(), url, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr
+		}
+		current := open()
+		t.Cleanup(func() {
+			if err := current.Close(); err != nil {
+				t.Error(err)
+			}
+			exec(t, url, "DROP SCHEMA "+o.Schema+" CASCADE")
+		})
+		return transporttest.Harness{
+			Default: current, Email: current.Named("email"),
+			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
+				t.Helper()
+				if err := current.Close(); err != nil {
+					t.Fatal(err)
+				}
+				current = open()
+				// Other nodes may be alive and hold leases, so a node that comes back ends none before its time.
+				clock.(*transporttest.Clock).Advance(symphony.DefaultLease)
+				return current, current.Named("email")
+			},
+			Corrupt: func(t *testing.T, id string) {
+				t.Helper()
+				exec(t, url, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)
+			},
+		}
+	})
+}

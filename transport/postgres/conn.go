@@ -1,0 +1,273 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// query is a statement on the way of every message. Its parameters carry their types in casts ($1::uuid[]).
+type query struct {
+	name string // of the prepared statement; none where the text is made for one call
+	sql  string // with {schema} before each name
+}
+
+func newQuery(name, sql string) *query { return &query{name: "symphony_" + name, sql: sql} }
+
+// call is one execution of a query. row is called for each row of the result, with values that are valid during the
+// call only.
+type call struct {
+	query  *query
+	params [][]byte
+	row    func(values [][]byte) error
+}
+
+// link is a connection taken from the pool, in the hands of one goroutine.
+type link struct {
+	*store
+	pooled *pgxpool.Conn
+	pg     *pgconn.PgConn
+	state  *linkState
+}
+
+// linkState stays with a connection as long as it lives.
+type linkState struct {
+	prepared map[*query]bool
+	// shard is which rows of the counters this connection changes, so that none waits for another.
+	shard int64
+	uses  int
+	// behindPooler says that the server's session may be another one in each transaction: no prepared statements.
+	behindPooler bool
+}
+
+// shardUses is after how many transactions a connection changes to new counter rows. Every change of a row leaves an
+// old version of it behind, and where an old snapshot keeps those from being removed, finding the row would become
+// slower and slower.
+const shardUses = 512
+
+const linkKey = "symphony"
+
+// acquire takes a connection from the pool.
+func (s *store) acquire(ctx context.Context) (*link, error) {
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pg := c.Conn().PgConn()
+	state, ok := pg.CustomData()[linkKey].(*linkState)
+	if !ok {
+		state = &linkState{prepared: make(map[*query]bool), behindPooler: s.behindPooler.Load()}
+		pg.CustomData()[linkKey] = state
+	}
+	return &link{store: s, pooled: c, pg: pg, state: state}, nil
+}
+
+func (l *link) release() { l.pooled.Release() }
+
+// nextShard is the shard for one more transaction.
+func (l *link) nextShard() []byte {
+	if l.state.uses%shardUses == 0 {
+		l.state.shard = 1 + rand.Int64N(1<<62)
+	}
+	l.state.uses++
+	return int8Param(l.state.shard)
+}
+
+// binaryFormat is the format of all parameters and results.
+var binaryFormat = []int16{1}
+
+// transact runs the calls in one round trip and one transaction: all of them take effect or none does. After an error
+// that is not the server's own, whether they did is unknown.
+func (l *link) transact(ctx context.Context, calls ...call) error {
+	// Without BEGIN all that is sent together is one transaction. Behind a pooler it must be an explicit one, because
+	// the settings below end with it.
+	return l.send(ctx, l.state.behindPooler, l.state.behindPooler, calls)
+}
+
+// begin starts a transaction of several round trips with these calls. finish or rollback must follow, unless it fails.
+func (l *link) begin(ctx context.Context, calls ...call) error {
+	return l.send(ctx, true, false, calls)
+}
+
+// proceed executes further calls in a transaction that was begun.
+func (l *link) proceed(ctx context.Context, calls ...call) error {
+	return l.send(ctx, false, false, calls)
+}
+
+// finish ends a transaction with these calls, by a commit.
+func (l *link) finish(ctx context.Context, calls ...call) error {
+	return l.send(ctx, false, true, calls)
+}
+
+// rollback ends a transaction and undoes it.
+func (l *link) rollback(ctx context.Context) {
+	if _, err := l.pg.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+		l.close()
+	}
+}
+
+// send runs calls in one round trip.
+func (l *link) send(ctx context.Context, begin, commit bool, calls []call) error {
+	p := l.pg.StartPipeline(ctx)
+	var preparing []*query
+	before := 0 // results that come before those of the calls
+	if begin {
+		p.SendQueryParams("BEGIN ISOLATION LEVEL READ COMMITTED", nil, nil, nil, nil)
+		before++
+		if l.state.behindPooler {
+			// Settings of a session do not reach the server through a pooler, so they are made in each transaction.
+			p.SendQueryParams(l.localSettings, nil, nil, nil, nil)
+			before++
+		}
+	}
+	for i := range calls {
+		q := calls[i].query
+		switch {
+		case l.state.behindPooler || q.name == "":
+			p.SendQueryParams(l.text(q), calls[i].params, nil, binaryFormat, binaryFormat)
+		case !l.state.prepared[q]:
+			p.SendPrepare(q.name, l.text(q), nil)
+			preparing = append(preparing, q)
+			fallthrough
+		default:
+			p.SendQueryPrepared(q.name, calls[i].params, binaryFormat, binaryFormat)
+		}
+	}
+	if commit {
+		p.SendQueryParams("COMMIT", nil, nil, nil, nil)
+	}
+	err := p.Sync()
+	if err == nil {
+		err = l.results(p, before, calls, preparing)
+	}
+	if cerr := p.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil && !l.pg.IsClosed() {
+		l.recover(ctx, err)
+	}
+	return err
+}
+
+// recover makes a connection usable again after an error, or closes it.
+func (l *link) recover(ctx context.Context, err error) {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		switch pgErr.Code {
+		case pgerrcode.InvalidSQLStatementName, pgerrcode.DuplicatePreparedStatement:
+			// The server's session is not the one in which the statement was prepared: there is a pooler in between.
+			l.behindPooler.Store(true)
+			fallthrough
+		case pgerrcode.FeatureNotSupported: // a prepared plan does not fit the tables any more
+			l.close()
+			return
+		}
+	}
+	if l.pg.TxStatus() != 'I' {
+		l.rollback(ctx)
+	}
+}
+
+// close ends the connection; the pool makes another one.
+func (l *link) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = l.pg.Close(ctx) // nobody waits for what it says
+}
+
+// errRolledBack is a COMMIT that the server answered with a rollback.
+var errRolledBack = errors.New("the transaction was rolled back")
+
+// results reads what a pipeline returns.
+func (l *link) results(p *pgconn.Pipeline, before int, calls []call, preparing []*query) error {
+	next := -before
+	for {
+		result, err := p.GetResults()
+		if err != nil {
+			return err
+		}
+		switch r := result.(type) {
+		case *pgconn.StatementDescription:
+			l.state.prepared[preparing[0]] = true
+			preparing = preparing[1:]
+		case *pgconn.ResultReader:
+			var row func([][]byte) error
+			if next >= 0 && next < len(calls) {
+				row = calls[next].row
+			}
+			for r.NextRow() {
+				if row != nil && err == nil {
+					err = row(r.Values())
+				}
+			}
+			tag, cerr := r.Close()
+			if err := errors.Join(cerr, err); err != nil {
+				return err
+			}
+			if next == len(calls) && tag.String() == "ROLLBACK" {
+				return errRolledBack
+			}
+			next++
+		case *pgconn.PipelineSync, nil:
+			return nil
+		}
+	}
+}
+
+// text is a query for this store's schema.
+func (s *store) text(q *query) string {
+	if t, ok := s.texts.Load(q); ok {
+		return t.(string)
+	}
+	t := s.qualify(q.sql)
+	s.texts.Store(q, t)
+	return t
+}
+
+// do runs calls on a connection of its own, within the time that a transaction may take.
+func (s *store) do(ctx context.Context, doing string, calls ...call) error {
+	return s.with(ctx, doing, func(ctx context.Context, l *link) error { return l.transact(ctx, calls...) })
+}
+
+// with runs f with a connection, within the time that a transaction may take, and says what its error means. The end of
+// ctx does not interrupt it: what was claimed or stored by then must be told.
+func (s *store) with(ctx context.Context, doing string, f func(context.Context, *link) error) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	return s.storageError(doing, s.bounded(f))
+}
+
+// bounded runs f with a connection, within the time that a transaction may take.
+func (s *store) bounded(f func(context.Context, *link) error) error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), s.timeout, errSlow)
+	defer cancel()
+	l, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	return f(ctx, l)
+}
+
+// usable is the reason for which a call cannot even begin.
+func (s *store) usable(ctx context.Context) error {
+	if s.isClosing() {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+func (s *store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}

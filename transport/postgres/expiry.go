@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// floor is the time below which rows of a table that is ordered by time need not be looked at: everything there has been
+// taken away, but PostgreSQL keeps it in the index until vacuum has removed it, which an old snapshot can put off.
+// Safe for concurrent use.
+type floor struct {
+	mu   sync.Mutex
+	at   int64
+	full int64 // when to look at everything again
+}
+
+const (
+	// floorMargin is more than a transaction can take: what was not committed when a look found nothing appears not
+	// further below it.
+	floorMargin = 60_000_000
+	// fullLookEvery is how often the floor is not trusted.
+	fullLookEvery = 600_000_000
+)
+
+// param is the floor as a parameter, NULL for a look at everything.
+func (f *floor) param(now int64) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now >= f.full {
+		return nil
+	}
+	return timeParam(f.at)
+}
+
+// raise says that a look at time now found nothing before next.
+func (f *floor) raise(now, next int64, everything bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = max(f.at, min(next, now-floorMargin))
+	if everything {
+		f.full = now + fullLookEvery
+	}
+}
+
+// expiryRows bounds how many leases one transaction ends.
+const expiryRows = 20
+
+var expiredLeases = newQuery("expired_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
+	FROM {schema}.messenger_leases
+	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND expires_at <= coalesce($1, now())
+	ORDER BY expires_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED`)
+
+var nextExpiry = newQuery("next_expiry", `SELECT coalesce($1::timestamptz, now()), (SELECT expires_at FROM {schema}.messenger_leases
+	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') ORDER BY expires_at LIMIT 1)`)
+
+var dropLeases = newQuery("drop_leases", `DELETE FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[])`)
+
+// expire gives back the messages of leases that ran out, and tells when the next one does, on the server's clock. Every
+// node does so; a lease that another one is ending is skipped.
+func (s *store) expire(ctx context.Context) (next int64, err error) {
+	for {
+		var (
+			n    int
+			list []added
+		)
+		now := s.storeNow()
+		floor := s.house.leaseFloor.param(now)
+		next = never
+		err := s.with(ctx, "end leases", func(ctx context.Context, l *link) error {
+			k := newLocked()
+			if err := l.begin(ctx,
+				call{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows)}, row: k.addLease},
+				call{query: nextExpiry, params: [][]byte{s.nowParam(), floor}, row: func(v [][]byte) error {
+					k.now = timeColumn(v[0])
+					if at := timeColumn(v[1]); at != 0 {
+						next = at
+					}
+					return nil
+				}}); err != nil {
+				return err
+			}
+			now = k.now
+			if n = len(k.leases); n == 0 {
+				return l.finish(ctx)
+			}
+			tokens := make([]uuid, 0, n)
+			for token := range k.leases {
+				tokens = append(tokens, token)
+			}
+			if err := l.proceed(ctx, call{query: findItems, params: [][]byte{uuidArray(tokens)}, row: k.addMessage}); err != nil {
+				return err
+			}
+			var calls []call
+			calls, list = s.endExpired(l, k)
+			return l.finish(ctx, calls...)
+		})
+		if err != nil {
+			return next, err
+		}
+		s.arrived(list)
+		if n < expiryRows {
+			s.house.leaseFloor.raise(now, next, floor == nil)
+			if n > 0 {
+				continue // tells when the next one ends
+			}
+			return next, nil
+		}
+	}
+}
+
+// endExpired makes the calls that give back what ran out of the leases, and what that adds to the streams.
+func (s *store) endExpired(l *link, k *locked) ([]call, []added) {
+	var (
+		back           = newReadyRows(0)
+		attempts       = newAttemptRows(0)
+		counts         = make(deltas)
+		gone           []uuid
+		tokens, places = uuids(0), int4s(0)
+		calls          []call
+	)
+	for token, r := range k.leases {
+		earliest := int64(never)
+		var ended []int
+		for i, it := range r.items {
+			switch until := r.until(i); {
+			case r.settled[i] || !k.exists[it.id]:
+			case until > k.now:
+				earliest = min(earliest, until)
+			default:
+				ended = append(ended, i)
+				attempts.add(it, r.claimed, until, r.worker, symphony.LostText, symphony.LostClass)
+				it.lost++
+				it.available = until
+				back.add(it)
+				counts.of(it.lane).Pending++
+				counts.of(it.lane).Processing--
+			}
+		}
+		s.leases.drop(token)
+		if earliest == never {
+			gone = append(gone, token)
+			continue
+		}
+		for _, i := range ended {
+			tokens.uuid(token)
+			places.int4(i)
+		}
+		calls = append(calls, call{query: setItemExpiry, params: [][]byte{token[:], timeParam(earliest), r.expiresParam()}})
+	}
+	if back.ids.n > 0 {
+		calls = append(calls, counts.call(l), attempts.call(), back.call())
+	}
+	if tokens.n > 0 {
+		calls = append(calls, call{query: markSettled, params: [][]byte{tokens.value(), places.value()}})
+	}
+	if len(gone) > 0 {
+		calls = append(calls, call{query: dropLeases, params: [][]byte{uuidArray(gone)}})
+	}
+	return calls, back.added
+}
+
+// expiresParam is the lease's item_expires as it is.
+func (r *leaseRow) expiresParam() []byte {
+	if r.itemExpires == nil {
+		return nil
+	}
+	return timeArray(r.itemExpires)
+}
+
+// expireIfDue ends leases at once where housekeeping would do it in a moment.
+func (s *store) expireIfDue(ctx context.Context) error {
+	if s.now() < s.house.expiryAt.Load() {
+		return nil
+	}
+	s.house.expiry.Lock()
+	defer s.house.expiry.Unlock()
+	if s.now() < s.house.expiryAt.Load() {
+		return nil
+	}
+	// Until this is done the time stays in the past, so that others wait for it. A lease that is made meanwhile cannot
+	// run out before the time that is set then, because MinLease is as long as expiryEvery.
+	before := s.now()
+	next, err := s.expire(ctx)
+	if err != nil {
+		return err
+	}
+	if next != never {
+		next -= s.offset.Load()
+	}
+	s.house.expiryAt.Store(min(next, before+expiryEvery))
+	return nil
+}

@@ -1,0 +1,269 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// The dead letter queue is ordered by the ids of its messages, which tell the time of the failure.
+
+// failureTimes gives every failure of this process a time of its own: ids tell times apart by about a quarter of a
+// microsecond. Safe for concurrent use.
+type failureTimes struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// next is a time in µs, moved on a little where it was given out before.
+func (f *failureTimes) next(us int64) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := fromMicros(us)
+	if next := f.last.Add(500 * time.Nanosecond); t.Before(next) && next.Sub(t) < time.Second {
+		t = next
+	}
+	f.last = t
+	return t
+}
+
+// failedColumns are what failedMessage reads, in its order.
+const failedColumns = `id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
+	headers, metadata, done, error, error_class, retry_count, max_retries, attempts::text, payload, lane`
+
+func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
+	f := symphony.FailedMessage{
+		ID: uuidColumn(v[0]).String(), Error: string(v[12]), ErrorClass: string(v[13]),
+		RetryCount: int4Column(v[14]), MaxRetries: int4Column(v[15]), FailedAt: fromMicros(timeColumn(v[7])),
+		Envelope: symphony.Envelope{
+			Transport: transport, Queue: string(v[1]), ID: uuidColumn(v[2]).String(), Type: string(v[3]), Priority: int2Column(v[4]),
+			CreatedAt: fromMicros(timeColumn(v[5])), ScheduledAt: fromMicros(timeColumn(v[6])), IdempotencyKey: string(v[8]),
+			Payload: bytes.Clone(v[17]),
+		},
+	}
+	// A message may be here because it could not be decoded: show what can be shown.
+	_ = decode("headers", v[9], &f.Headers)
+	_ = decode("metadata", v[10], &f.Metadata)
+	_ = decode("done", v[11], &f.Done)
+	var attempts []struct {
+		Attempt                   int
+		StartedAt, FinishedAt     int64
+		Worker, Error, ErrorClass string
+	}
+	if json.Unmarshal(v[16], &attempts) == nil {
+		for _, a := range attempts {
+			f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
+				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass})
+		}
+	}
+	return f
+}
+
+// condition is a WHERE clause under construction.
+type condition struct {
+	terms  []string
+	params [][]byte
+}
+
+// add adds a term in which ? stands for the parameter.
+func (c *condition) add(term string, param []byte) {
+	c.params = append(c.params, param)
+	c.terms = append(c.terms, strings.ReplaceAll(term, "?", "$"+strconv.Itoa(len(c.params))))
+}
+
+func (c *condition) String() string { return strings.Join(c.terms, " AND ") }
+
+// where is the condition of a filter.
+func (t *Transport) where(f symphony.FailedFilter) *condition {
+	c := &condition{}
+	c.add("transport = ?::text", []byte(t.name))
+	if f.Queue != "" {
+		c.add("queue = ?::text", []byte(cleanText(f.Queue)))
+	}
+	if f.Type != "" {
+		c.add("type = ?::text", []byte(cleanText(f.Type)))
+	}
+	if f.ErrorClass != "" {
+		c.add("error_class = ?::text", []byte(cleanText(f.ErrorClass)))
+	}
+	if !f.Since.IsZero() {
+		c.add("failed_at >= ?::timestamptz", timeParam(micros(f.Since)))
+	}
+	if !f.Until.IsZero() {
+		c.add("failed_at < ?::timestamptz", timeParam(micros(f.Until)))
+	}
+	if f.Text != "" {
+		// FailedFilter promises to ignore the case of ASCII letters only; lower() depends on the database's locale. Each
+		// column is looked at by itself, so that no match spans two of them.
+		const upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+		var terms []string
+		for _, column := range []string{"type", "error", "payload"} {
+			terms = append(terms, fmt.Sprintf("strpos(translate(%s, '%s', '%s'), translate(?::text, '%[2]s', '%[3]s')) > 0", column, upper, lower))
+		}
+		c.add("("+strings.Join(terms, " OR ")+")", []byte(cleanText(f.Text)))
+	}
+	return c
+}
+
+var countFailed = newQuery("count_failed", `SELECT coalesce(sum(c.failed), 0)::int8 FROM {schema}.messenger_counters c
+	JOIN {schema}.messenger_lanes l ON l.lane = c.lane WHERE l.transport = $1::text`)
+
+// ListFailed returns a page of failed messages, newest failure first.
+func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (symphony.FailedPage, error) {
+	var page symphony.FailedPage
+	where := t.where(q.FailedFilter)
+	total := func(v [][]byte) error {
+		page.Total = int8Column(v[0])
+		return nil
+	}
+	count := call{query: countFailed, params: [][]byte{[]byte(t.name)}, row: total}
+	if q.FailedFilter != (symphony.FailedFilter{}) {
+		count = call{query: &query{sql: "SELECT count(*) FROM {schema}.messenger_failed_messages WHERE " + where.String()}, params: where.params, row: total}
+	}
+	listed := t.where(q.FailedFilter)
+	offset := q.Offset
+	if q.After != "" {
+		after, ok := parseUUID(q.After)
+		if !ok {
+			return page, t.do(ctx, "list failed messages", count)
+		}
+		listed.add("id < ?::uuid", after[:])
+		offset = 0
+	}
+	list := fmt.Sprintf("SELECT %s FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", failedColumns, listed, q.Limit+1, offset)
+	err := t.do(ctx, "list failed messages", count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
+		if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
+			page.Messages = append(page.Messages, failedMessage(v, t.name))
+		}
+		return nil
+	}})
+	return page, err
+}
+
+var getFailed = newQuery("get_failed", `SELECT `+failedColumns+` FROM {schema}.messenger_failed_messages WHERE id = $1::uuid AND transport = $2::text`)
+
+// GetFailed returns one failed message.
+func (t *Transport) GetFailed(ctx context.Context, id string) (f symphony.FailedMessage, err error) {
+	if key, ok := parseUUID(id); ok {
+		err = t.do(ctx, "read failed message", call{query: getFailed, params: [][]byte{key[:], []byte(t.name)}, row: func(v [][]byte) error {
+			f = failedMessage(v, t.name)
+			return nil
+		}})
+	}
+	if err == nil && f.ID == "" {
+		err = fmt.Errorf("failed message %s: %w", id, symphony.ErrNotFound)
+	}
+	return f, err
+}
+
+// SelectFailed returns ids of failed messages, oldest failure first.
+func (t *Transport) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
+	where := t.where(f)
+	sql := fmt.Sprintf("SELECT id FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id LIMIT %d", where, limit)
+	err = t.do(ctx, "select failed messages", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
+		ids = append(ids, uuidColumn(v[0]).String())
+		return nil
+	}})
+	return ids, err
+}
+
+// Rows are locked in the order of their ids, so that two calls never wait for each other.
+const lockFailed = `ARRAY(SELECT id FROM {schema}.messenger_failed_messages WHERE id = ANY ($1::uuid[]) AND transport = $2::text ORDER BY id FOR UPDATE)`
+
+var takeFailed = newQuery("take_failed", `DELETE FROM {schema}.messenger_failed_messages WHERE id = ANY (`+lockFailed+`)
+	RETURNING `+failedColumns+`, headers, metadata, done, coalesce($3::timestamptz, now())`)
+
+var deleteFailed = newQuery("delete_failed", `WITH gone AS (
+		DELETE FROM {schema}.messenger_failed_messages WHERE id = ANY (`+lockFailed+`) RETURNING lane
+	), counted AS (
+		INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+		SELECT $3::int8, lane, 0, 0, 0, -count(*), 0 FROM gone GROUP BY lane
+		ON CONFLICT (shard, lane) DO UPDATE SET failed = c.failed + excluded.failed
+	)
+	SELECT count(*) FROM gone`)
+
+// RetryFailed dispatches failed messages again.
+func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) ([]string, error) {
+	byID := make(map[string]symphony.FailedRetry, len(retries))
+	var wanted []uuid
+	for _, r := range retries {
+		if _, ok := parseUUID(r.NewID); !ok {
+			return nil, fmt.Errorf("postgres: retry failed message %s: the new id %q is not a UUID", r.ID, r.NewID)
+		}
+		if id, ok := parseUUID(r.ID); ok {
+			byID[id.String()] = r
+			wanted = append(wanted, id)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, ctx.Err()
+	}
+	if err := t.usable(ctx); err != nil {
+		return nil, err
+	}
+	var (
+		done []string
+		list []added
+	)
+	err := t.retrying(func(ctx context.Context, l *link) error {
+		var rows []*messageRow
+		counts := make(deltas)
+		done = nil
+		take := call{query: takeFailed, params: [][]byte{uuidArray(wanted), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
+			f := failedMessage(v, t.name)
+			retry := byID[f.ID]
+			n := len(v) - 4
+			row := &messageRow{Envelope: &f.Envelope, lane: int4Column(v[n-1]), headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
+			row.ID, row.CreatedAt, row.ScheduledAt = retry.NewID, fromMicros(timeColumn(v[n+3])), time.Time{}
+			row.uuid, _ = parseUUID(retry.NewID) // was looked at before
+			if retry.Payload != nil {
+				row.Payload = retry.Payload
+			}
+			rows = append(rows, row)
+			counts.of(row.lane).Failed--
+			done = append(done, retry.ID)
+			return nil
+		}}
+		if err := l.begin(ctx, take); err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return l.finish(ctx)
+		}
+		var calls []call
+		calls, list = t.insert(l, rows)
+		return l.finish(ctx, append(calls, counts.call(l))...)
+	})
+	if err != nil {
+		return nil, t.storageError("retry failed messages", err)
+	}
+	t.arrived(list)
+	return done, nil
+}
+
+// DeleteFailed deletes failed messages.
+func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (deleted int, err error) {
+	var wanted []uuid
+	for _, name := range ids {
+		if id, ok := parseUUID(name); ok {
+			wanted = append(wanted, id)
+		}
+	}
+	if err := t.usable(ctx); err != nil || len(wanted) == 0 {
+		return 0, err
+	}
+	err = t.retrying(func(ctx context.Context, l *link) error {
+		return l.transact(ctx, call{query: deleteFailed, params: [][]byte{uuidArray(wanted), []byte(t.name), l.nextShard()}, row: func(v [][]byte) error {
+			deleted = int(int8Column(v[0]))
+			return nil
+		}})
+	})
+	return deleted, t.storageError("delete failed messages", err)
+}

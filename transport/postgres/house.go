@@ -1,0 +1,244 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Housekeeping runs on every node, without a leader: each duty takes rows that no other node is busy with and leaves
+// nothing half done, so that it does not matter who does it, nor how many do. All times in microseconds.
+const (
+	expiryEvery  = 1_000_000
+	promoteEvery = 1_000_000
+	beatEvery    = 10_000_000
+	foldEvery    = 20_000_000
+	purgeEvery   = 60_000_000
+	rollEvery    = 600_000_000
+)
+
+// housePoll is the longest pause of housekeeping.
+const housePoll = time.Second
+
+// houseRows bounds the rows that one transaction of housekeeping changes.
+const houseRows = 2000
+
+// house is the state of housekeeping.
+type house struct {
+	expiry     sync.Mutex
+	expiryAt   atomic.Int64 // when a lease may run out, on the clock of this process
+	leaseFloor floor
+	dueFloor   floor // of messenger_scheduled
+	rearm      chan struct{}
+
+	mu      sync.Mutex
+	failing bool
+}
+
+func (h *house) init() { h.rearm = make(chan struct{}, 1) }
+
+// expiring says that a lease runs out at a time of this process's clock.
+func (h *house) expiring(at int64) {
+	for {
+		before := h.expiryAt.Load()
+		if at >= before {
+			return
+		}
+		if h.expiryAt.CompareAndSwap(before, at) {
+			select {
+			case h.rearm <- struct{}{}:
+			default:
+			}
+			return
+		}
+	}
+}
+
+// report logs that background work fails, once until it works again.
+func (h *house) report(log *slog.Logger, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch failing := err != nil && !errors.Is(err, symphony.ErrClosed); {
+	case failing && !h.failing:
+		log.Error("housekeeping of the database fails; it is tried again until it works", "error", err)
+		h.failing = true
+	case err == nil && h.failing:
+		log.Info("housekeeping of the database works again")
+		h.failing = false
+	}
+}
+
+// duty is something to do every now and then.
+type duty struct {
+	every int64
+	next  int64
+	do    func(context.Context) error
+}
+
+// keepHouse does the duties when they are due.
+func (s *store) keepHouse() {
+	now := s.now()
+	duties := []*duty{
+		{every: promoteEvery, next: now, do: s.promote},
+		{every: beatEvery, next: now + beatEvery, do: s.beat},
+		{every: foldEvery, next: now + foldEvery, do: s.fold},
+		{every: purgeEvery, next: now + purgeEvery/2, do: s.purge},
+		{every: rollEvery, next: now, do: s.rollPartitions},
+	}
+	for {
+		pause := min(housePoll, time.Duration(max(s.house.expiryAt.Load()-s.now(), 0))*time.Microsecond)
+		if !s.pause(pause, s.house.rearm) {
+			return
+		}
+		var errs []error
+		if s.now() >= s.house.expiryAt.Load() {
+			errs = append(errs, s.expireIfDue(s.life))
+		}
+		for _, d := range duties {
+			if now := s.now(); now >= d.next {
+				// Nodes that started together drift apart.
+				d.next = now + d.every + rand.Int64N(d.every/5)
+				errs = append(errs, d.do(s.life))
+			}
+		}
+		err := errors.Join(errs...)
+		s.house.report(s.log, err)
+		if err != nil && !s.pause(backoff(1), nil) { // a database that is gone stays so for a while
+			return
+		}
+	}
+}
+
+// pause waits on the clock of this process, at most until early fires, and reports whether the store is still open.
+func (s *store) pause(d time.Duration, early <-chan struct{}) bool {
+	timer := s.clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.closing:
+		return false
+	case <-early:
+	case <-timer.C():
+	}
+	return !s.isClosing()
+}
+
+// backoff is the pause after a number of failures in a row, with jitter: from about half a second up to five.
+func backoff(failures int) time.Duration {
+	d := 500 * time.Millisecond << min(failures-1, 4)
+	d = min(d, 5*time.Second)
+	return d/2 + rand.N(d)
+}
+
+// promoteQuery takes messages whose time has come off the count of scheduled ones. They are claimable without it.
+var promoteQuery = newQuery("promote", `WITH due AS (
+		DELETE FROM {schema}.messenger_scheduled WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM {schema}.messenger_scheduled
+			WHERE scheduled_at >= coalesce($2::timestamptz, '-infinity') AND scheduled_at <= coalesce($1::timestamptz, now())
+			ORDER BY scheduled_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED))
+		RETURNING lane
+	), counted AS (
+		INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+		SELECT $4::int8, lane, 0, 0, 0, 0, -count(*) FROM due GROUP BY lane
+		ON CONFLICT (shard, lane) DO UPDATE SET scheduled = c.scheduled + excluded.scheduled
+	)
+	SELECT coalesce($1, now()), (SELECT count(*) FROM due)`)
+
+var nextScheduled = newQuery("next_scheduled", `SELECT (SELECT scheduled_at FROM {schema}.messenger_scheduled
+	WHERE scheduled_at >= coalesce($1::timestamptz, '-infinity') ORDER BY scheduled_at LIMIT 1)`)
+
+func (s *store) promote(ctx context.Context) error {
+	for {
+		var n, now, next int64
+		floor := s.house.dueFloor.param(s.storeNow())
+		err := s.with(ctx, "count scheduled messages", func(ctx context.Context, l *link) error {
+			next = never
+			return l.transact(ctx,
+				call{query: promoteQuery, params: [][]byte{s.nowParam(), floor, int4Param(houseRows), l.nextShard()}, row: func(v [][]byte) error {
+					now, n = timeColumn(v[0]), int8Column(v[1])
+					return nil
+				}},
+				call{query: nextScheduled, params: [][]byte{floor}, row: func(v [][]byte) error {
+					if v[0] != nil {
+						next = timeColumn(v[0])
+					}
+					return nil
+				}})
+		})
+		if err != nil {
+			return err
+		}
+		if n < houseRows {
+			s.house.dueFloor.raise(now, next, floor == nil)
+			return nil
+		}
+	}
+}
+
+// foldQuery adds the counts of all connections up in one row for each lane.
+var foldQuery = newQuery("fold", `WITH gone AS (
+		DELETE FROM {schema}.messenger_counters WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM {schema}.messenger_counters WHERE shard <> 0 LIMIT $1::int4 FOR UPDATE SKIP LOCKED))
+		RETURNING *
+	)
+	INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+	SELECT 0, lane, sum(pending), sum(processing), sum(completed), sum(failed), sum(scheduled) FROM gone GROUP BY lane ORDER BY lane
+	ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending, processing = c.processing + excluded.processing,
+		completed = c.completed + excluded.completed, failed = c.failed + excluded.failed, scheduled = c.scheduled + excluded.scheduled`)
+
+func (s *store) fold(ctx context.Context) error {
+	return s.do(ctx, "fold counts", call{query: foldQuery, params: [][]byte{int4Param(5 * houseRows)}})
+}
+
+var purgeKeys = newQuery("purge_keys", `WITH gone AS (
+		DELETE FROM {schema}.messenger_idempotency WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM {schema}.messenger_idempotency WHERE expires_at <= coalesce($1::timestamptz, now())
+			ORDER BY expires_at LIMIT $2::int4 FOR UPDATE SKIP LOCKED))
+		RETURNING 1
+	) SELECT count(*) FROM gone`)
+
+// purgeDefault deletes what was kept long enough in the partition for days that have none of their own.
+var purgeDefault = newQuery("purge_default", `WITH gone AS (
+		DELETE FROM {schema}.messenger_completed_default WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM {schema}.messenger_completed_default
+			WHERE completed_at <= coalesce($1::timestamptz, now()) - $3::int8 * interval '1 microsecond'
+			LIMIT $2::int4 FOR UPDATE SKIP LOCKED))
+		RETURNING 1
+	) SELECT count(*) FROM gone`)
+
+// purge deletes idempotency keys whose window is over, and completed messages that no partition takes with it.
+func (s *store) purge(ctx context.Context) error {
+	s.leases.forgetBefore(s.storeNow() - floorMargin)
+	deletes := []call{
+		{query: purgeKeys, params: [][]byte{s.nowParam(), int4Param(houseRows)}},
+		{query: purgeDefault, params: [][]byte{s.nowParam(), int4Param(houseRows), int8Param(s.retention.Microseconds())}},
+	}
+	for _, c := range deletes {
+		for more := true; more; {
+			c.row = func(v [][]byte) error {
+				more = int8Column(v[0]) == houseRows
+				return nil
+			}
+			if err := s.do(ctx, "purge", c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var rollQuery = newQuery("roll_partitions", `SELECT {schema}.messenger_roll_partitions(coalesce($1::timestamptz, now()), $2::int8 * interval '1 microsecond')`)
+
+// rollPartitions makes the partitions of the coming days and drops those of which nothing is kept any more.
+func (s *store) rollPartitions(ctx context.Context) error {
+	err := s.do(ctx, "roll partitions", call{query: rollQuery, params: [][]byte{s.nowParam(), int8Param(s.retention.Microseconds())}})
+	if isLocked(err) {
+		return nil // the next call tries again
+	}
+	return err
+}

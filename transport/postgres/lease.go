@@ -1,0 +1,326 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// item is one message of a claim, as it stood in the ready table, with this delivery counted as an attempt.
+type item struct {
+	id        uuid
+	lane      int
+	rank      int
+	ord       int
+	available int64 // µs
+	attempt   int
+	lost      int
+	size      int
+}
+
+// lease is one claim. Its items never change, so a copy of them stays in this process; what has become of them, and until
+// when they are leased, is known to the lease's row alone.
+type lease struct {
+	token   uuid
+	worker  string
+	claimed int64 // µs on the server's clock
+	expires int64 // as it was claimed; it may have been extended since
+	items   []item
+
+	// Guarded by the cache's lock.
+	settled []bool
+	open    int // items of which this process does not know that they are settled
+}
+
+// leaseCache has the leases that this process made and did not see the end of. Safe for concurrent use.
+type leaseCache struct {
+	mu     sync.Mutex
+	leases map[uuid]*lease
+	// finished are leases that were settled by several transactions: their rows are deleted by a later one.
+	finished []uuid
+}
+
+func (c *leaseCache) init() { c.leases = make(map[uuid]*lease) }
+
+func (c *leaseCache) add(l *lease) {
+	l.settled, l.open = make([]bool, len(l.items)), len(l.items)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases[l.token] = l
+}
+
+func (c *leaseCache) get(token uuid) *lease {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leases[token]
+}
+
+func (c *leaseCache) drop(token uuid) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.leases, token)
+}
+
+// forgetBefore drops the leases that ended before a time, unless they were extended. One that was is read again when it
+// is settled.
+func (c *leaseCache) forgetBefore(t int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for token, l := range c.leases {
+		if l.expires < t {
+			delete(c.leases, token)
+		}
+	}
+}
+
+// closes reports whether a lease has no open items besides n of them.
+func (c *leaseCache) closes(l *lease, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return l.open == n
+}
+
+// settle notes that items are settled. deleted says that the lease's row is gone with them.
+func (c *leaseCache) settle(token uuid, indexes []int, deleted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.leases[token]
+	if l == nil {
+		return
+	}
+	for _, i := range indexes {
+		if !l.settled[i] {
+			l.settled[i] = true
+			l.open--
+		}
+	}
+	if l.open > 0 && !deleted {
+		return
+	}
+	delete(c.leases, token)
+	if !deleted {
+		c.finished = append(c.finished, token)
+	}
+}
+
+// takeFinished returns the leases whose rows are to be deleted.
+func (c *leaseCache) takeFinished() []uuid {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.finished
+	c.finished = nil
+	return list
+}
+
+func (c *leaseCache) giveFinished(list []uuid) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finished = append(c.finished, list...)
+}
+
+const leaseColumns = `token, worker, claimed_at, expires_at, item_expires, settled, ids, lanes, ranks, ords, available, attempts, lost, sizes`
+
+// leaseRow is a lease as it is stored now.
+type leaseRow struct {
+	lease
+	itemExpires []int64 // none: all until expires
+}
+
+// until is when an item's lease ends.
+func (r *leaseRow) until(i int) int64 {
+	if r.itemExpires != nil {
+		return r.itemExpires[i]
+	}
+	return r.expires
+}
+
+// holds reports whether an item is leased at a time. Whether its message still exists must be asked beside.
+func (r *leaseRow) holds(i int, id uuid, now int64) bool {
+	return i >= 0 && i < len(r.items) && r.items[i].id == id && !r.settled[i] && r.until(i) > now
+}
+
+// readLease reads leaseColumns.
+func readLease(v [][]byte) *leaseRow {
+	r := &leaseRow{lease: lease{token: uuidColumn(v[0]), worker: string(v[1]), claimed: timeColumn(v[2]), expires: timeColumn(v[3])}}
+	elements(v[4], func(_ int, e []byte) { r.itemExpires = append(r.itemExpires, timeColumn(e)) })
+	elements(v[6], func(_ int, e []byte) { r.items = append(r.items, item{id: uuidColumn(e)}) })
+	r.settled = make([]bool, len(r.items))
+	elements(v[5], func(_ int, e []byte) { r.settled[int4Column(e)] = true })
+	elements(v[7], func(i int, e []byte) { r.items[i].lane = int4Column(e) })
+	elements(v[8], func(i int, e []byte) { r.items[i].rank = int2Column(e) })
+	elements(v[9], func(i int, e []byte) { r.items[i].ord = int4Column(e) })
+	elements(v[10], func(i int, e []byte) { r.items[i].available = timeColumn(e) })
+	elements(v[11], func(i int, e []byte) { r.items[i].attempt = int4Column(e) })
+	elements(v[12], func(i int, e []byte) { r.items[i].lost = int4Column(e) })
+	elements(v[13], func(i int, e []byte) { r.items[i].size = int4Column(e) })
+	return r
+}
+
+// lockLeases keeps leases as they are until the transaction ends. Whoever ends a delivery locks its lease first, so
+// what the statements after it read of their messages stays true as well. All lock in one order: nobody waits in a circle.
+var lockLeases = newQuery("lock_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
+	FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE`)
+
+// findMessages tells which of the messages are not finished.
+var findMessages = newQuery("find_messages", `SELECT id FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[])`)
+
+// findItems does so for all messages of some leases.
+var findItems = newQuery("find_items", `SELECT id FROM {schema}.messenger_messages
+	WHERE id = ANY (ARRAY(SELECT unnest(ids) FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[])))`)
+
+// locked is what a transaction holds locked.
+type locked struct {
+	now    int64
+	leases map[uuid]*leaseRow
+	exists map[uuid]bool // messages
+}
+
+func newLocked() *locked {
+	return &locked{leases: make(map[uuid]*leaseRow), exists: make(map[uuid]bool)}
+}
+
+func (k *locked) addLease(v [][]byte) error {
+	k.now = timeColumn(v[0])
+	r := readLease(v[1:])
+	k.leases[r.token] = r
+	return nil
+}
+
+func (k *locked) addMessage(v [][]byte) error {
+	k.exists[uuidColumn(v[0])] = true
+	return nil
+}
+
+// held returns the lease of a delivery if it is held still, else nil.
+func (k *locked) held(token uuid, index int, id uuid) *leaseRow {
+	r := k.leases[token]
+	if r == nil || !r.holds(index, id, k.now) || !k.exists[id] {
+		return nil
+	}
+	return r
+}
+
+var setExpiry = newQuery("set_expiry", `UPDATE {schema}.messenger_leases l SET expires_at = r.expires_at, item_expires = NULL
+	FROM unnest($1::uuid[], $2::timestamptz[]) AS r(token, expires_at) WHERE l.token = r.token`)
+
+// setItemExpiry is for one lease of which some items end at other times than the rest.
+var setItemExpiry = newQuery("set_item_expiry", `UPDATE {schema}.messenger_leases SET expires_at = $2::timestamptz, item_expires = $3::timestamptz[] WHERE token = $1::uuid`)
+
+// Extend sets the end of leases.
+func (t *Transport) Extend(ctx context.Context, leases []symphony.Lease, d time.Duration) []error {
+	if d < symphony.MinLease || d > symphony.MaxLease {
+		return allFailed(len(leases), fmt.Errorf("postgres: a lease must be %s to %s long, not %s", symphony.MinLease, symphony.MaxLease, d))
+	}
+	if len(leases) == 0 {
+		return nil
+	}
+	var errs []error
+	err := t.with(ctx, "extend leases", func(ctx context.Context, l *link) (err error) {
+		errs, err = t.extend(ctx, l, leases, d.Microseconds())
+		return err
+	})
+	if err != nil {
+		return allFailed(len(leases), err)
+	}
+	return errs
+}
+
+func (s *store) extend(ctx context.Context, l *link, leases []symphony.Lease, length int64) ([]error, error) {
+	k := newLocked()
+	tokens := tokensOf(leases, func(l symphony.Lease) symphony.Lease { return l })
+	if err := l.begin(ctx,
+		call{query: lockLeases, params: [][]byte{s.nowParam(), uuidArray(tokens)}, row: k.addLease},
+		call{query: findItems, params: [][]byte{uuidArray(tokens)}, row: k.addMessage}); err != nil {
+		return nil, err
+	}
+	var (
+		errs  []error
+		until = k.now + length
+		ends  = make(map[uuid][]int64) // by lease
+	)
+	for i, ls := range leases {
+		token, ok := parseUUID(ls.Token)
+		id, ok2 := parseUUID(ls.MessageID)
+		r := k.held(token, ls.Index, id)
+		if !ok || !ok2 || r == nil {
+			errs = lost(errs, len(leases), i)
+			continue
+		}
+		if ends[token] == nil {
+			ends[token] = make([]int64, len(r.items))
+		}
+		ends[token][ls.Index] = until
+	}
+	var (
+		calls []call
+		whole = uuids(len(ends))
+		times = times(len(ends))
+	)
+	for token, list := range ends {
+		r := k.leases[token]
+		all, earliest := true, until
+		for i := range list {
+			switch {
+			case list[i] != 0:
+			case r.settled[i] || !k.exists[r.items[i].id]:
+				list[i] = until // nobody asks
+			default:
+				list[i] = r.until(i)
+				all, earliest = false, min(earliest, list[i])
+			}
+		}
+		if all {
+			whole.uuid(token)
+			times.time(until)
+			continue
+		}
+		calls = append(calls, call{query: setItemExpiry, params: [][]byte{token[:], timeParam(earliest), timeArray(list)}})
+	}
+	if whole.n > 0 {
+		calls = append(calls, call{query: setExpiry, params: [][]byte{whole.value(), times.value()}})
+	}
+	if err := l.finish(ctx, calls...); err != nil {
+		return nil, err
+	}
+	if len(ends) > 0 {
+		s.house.expiring(until - s.offset.Load())
+	}
+	return errs, nil
+}
+
+// tokensOf lists the leases that a call names, each once, without what cannot be a token.
+func tokensOf[T any](list []T, lease func(T) symphony.Lease) []uuid {
+	seen := make(map[string]bool)
+	var tokens []uuid
+	for _, e := range list {
+		name := lease(e).Token
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if token, ok := parseUUID(name); ok {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
+// lost notes that the i-th of n leases is gone.
+func lost(errs []error, n, i int) []error {
+	if errs == nil {
+		errs = make([]error, n)
+	}
+	errs[i] = symphony.ErrLeaseLost
+	return errs
+}
+
+func allFailed(n int, err error) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}

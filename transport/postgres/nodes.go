@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// NodeInfo describes a process to the others that use the database.
+type NodeInfo struct {
+	// Name tells people which one it is, such as host and process id. Version is that of the program.
+	Name, Version string
+	// Info returns what else there is to say, as JSON: it is asked for with each heartbeat, every ten seconds. Optional.
+	Info func() json.RawMessage
+}
+
+// nodeLife is for how long after its last heartbeat a node counts as alive.
+const nodeLife = 35 * time.Second
+
+// node is this process as a node.
+type node struct {
+	NodeInfo
+	id      uuid
+	started int64
+
+	mu   sync.Mutex
+	list []symphony.Node // all nodes that are alive, this one too, as of the last heartbeat
+}
+
+var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n (id, seen_at, started_at, name, version, info)
+	VALUES ($2::uuid, coalesce($1::timestamptz, now()), $3::timestamptz, $4::text, $5::text, $6::text)
+	ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, info = excluded.info`)
+
+var readNodes = newQuery("read_nodes", `SELECT id, seen_at, started_at, name, version, info FROM {schema}.messenger_nodes
+	WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' ORDER BY started_at, id`)
+
+var dropNodes = newQuery("drop_nodes", `DELETE FROM {schema}.messenger_nodes WHERE id = $2::uuid OR id IN (
+	SELECT id FROM {schema}.messenger_nodes WHERE seen_at < coalesce($1::timestamptz, now()) - interval '10 minutes' FOR UPDATE SKIP LOCKED)`)
+
+// join makes this process known as a node, and reads which queues there are.
+func (s *store) join(ctx context.Context, info NodeInfo) error {
+	id, _ := parseUUID(symphony.NewID(s.clock.Now())) // is one
+	s.node.NodeInfo, s.node.id, s.node.started = info, id, s.storeNow()
+	if err := s.do(ctx, "read queues", call{query: newLanes, params: [][]byte{int4Param(0)}, row: s.addLane}); err != nil {
+		return err
+	}
+	return s.beat(ctx)
+}
+
+// beat is the heartbeat. It compares the clocks as well.
+func (s *store) beat(ctx context.Context) error {
+	info := []byte("{}")
+	if s.node.Info != nil {
+		info = s.node.Info()
+	}
+	var list []symphony.Node
+	err := s.with(ctx, "heartbeat", func(ctx context.Context, l *link) error {
+		list = nil
+		if err := s.measureOffset(ctx, l); err != nil {
+			return err
+		}
+		return l.transact(ctx,
+			call{query: beatQuery, params: [][]byte{s.nowParam(), s.node.id[:], timeParam(s.node.started), []byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info}},
+			call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
+				list = append(list, symphony.Node{
+					ID: uuidColumn(v[0]).String(), SeenAt: fromMicros(timeColumn(v[1])), StartedAt: fromMicros(timeColumn(v[2])),
+					Name: string(v[3]), Version: string(v[4]), Info: bytes.Clone(v[5]),
+				})
+				return nil
+			}},
+			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})
+	})
+	if err != nil {
+		return err
+	}
+	s.node.mu.Lock()
+	defer s.node.mu.Unlock()
+	s.node.list = list
+	return nil
+}
+
+// alone reports whether no other node is alive, as far as is known.
+func (s *store) alone() bool {
+	s.node.mu.Lock()
+	defer s.node.mu.Unlock()
+	return len(s.node.list) <= 1
+}
+
+// Nodes lists the processes that use the database and are alive, the oldest first.
+func (t *Transport) Nodes(ctx context.Context) ([]symphony.Node, error) {
+	if err := t.beat(ctx); err != nil {
+		return nil, err
+	}
+	t.node.mu.Lock()
+	defer t.node.mu.Unlock()
+	return slices.Clone(t.node.list), nil
+}
+
+// leave takes this process off the list of nodes. Where that fails it disappears when its heartbeats are missed.
+func (s *store) leave() {
+	err := s.bounded(func(ctx context.Context, l *link) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return l.transact(ctx, call{query: dropNodes, params: [][]byte{s.nowParam(), s.node.id[:]}})
+	})
+	if err != nil {
+		s.log.Debug("the node could not leave the database's list of nodes", "error", err)
+	}
+}

@@ -1,0 +1,256 @@
+// Package postgres is the transport for production with many nodes: messages in a PostgreSQL database (13 or newer).
+//
+// Any number of processes use one database, and one database holds any number of transports. What waits stands in a
+// narrow ready table; a claim moves rows from there into one lease row for the whole batch, and settling checks that row.
+// Concurrent calls of a process share transactions (group commit). docs/adr/005-postgres-engine.md has the moves with
+// their SQL and the argument why none of them can lose a message, hand it to two workers or let a stale one settle it.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/waitlist"
+)
+
+// KeepNothing as Options.Retention deletes completed messages at once.
+const KeepNothing = time.Duration(-1)
+
+// Defaults of Options.
+const (
+	DefaultSchema   = "symphony"
+	DefaultMaxConns = 10
+	DefaultTimeout  = 5 * time.Second
+	// DefaultPollInterval is how often idle workers look for messages that nobody announced; unannouncedPoll where
+	// announcements do not reach this process, see Options.ListenURL.
+	DefaultPollInterval = time.Second
+)
+
+// Options are the optional settings of a store.
+type Options struct {
+	// Name is the transport's name. Default symphony.DefaultTransport. Named gives further ones on the same store.
+	Name string
+	// Schema holds all tables. Default DefaultSchema. It is created where it does not exist.
+	Schema string
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
+	Retention time.Duration
+	// MaxConns bounds the connections of this process, besides one that listens. Default DefaultMaxConns, at least 4.
+	MaxConns int
+	// ListenURL is a connection that reaches the server itself where the main URL goes through a pooler in transaction
+	// mode: announcements of new messages need a session. Without it idle workers behind such a pooler poll.
+	ListenURL string
+	// PollInterval is how often idle workers look for messages that nobody announced. Default DefaultPollInterval, or a
+	// tenth of a second where announcements cannot reach this process.
+	PollInterval time.Duration
+	// Timeout bounds each transaction, 100 ms or more. A dispatch that takes longer is symphony.ErrUnavailable.
+	// Default DefaultTimeout.
+	Timeout time.Duration
+	// KeepSchema leaves the schema as it is: Open fails where a migration is missing. Default: Open migrates.
+	KeepSchema bool
+	// Node describes this process to others; see Nodes.
+	Node NodeInfo
+	// Clock replaces the server's clock, for tests.
+	Clock symphony.Clock
+	// Logger reports what an operator must know, such as a database that is gone. Default: slog.Default.
+	Logger *slog.Logger
+}
+
+// Transport is one named transport on a store. Safe for concurrent use.
+type Transport struct {
+	*store
+	name string
+}
+
+var (
+	_ symphony.Transport   = (*Transport)(nil)
+	_ symphony.FailedStore = (*Transport)(nil)
+	_ symphony.RecordStore = (*Transport)(nil)
+
+	_ symphony.NodeRegistry = (*Transport)(nil)
+)
+
+// store is what the transports of one database share.
+type store struct {
+	pool      *pgxpool.Pool
+	schema    string
+	retention time.Duration
+	timeout   time.Duration
+	poll      time.Duration // 0: the default for the way in which messages are announced
+	log       *slog.Logger
+	clock     symphony.Clock // of this process: what timers run on
+	given     bool           // clock is the store's too, in place of the server's
+
+	texts         sync.Map // *query → its text for this schema
+	behindPooler  atomic.Bool
+	localSettings string
+	offset        atomic.Int64 // by how many µs the server's clock is ahead of this process's
+
+	lanes   lanes
+	heads   heads
+	leases  leaseCache
+	waiters waitlist.List
+	sends   committer[*sendOp]
+	settles committer[*settleOp]
+	node    node
+	house   house
+	notify  notifier
+
+	failures failureTimes
+	types    interner
+	fair     fairShares
+	ord      atomic.Uint32
+
+	life    context.Context // ends with Close
+	closing <-chan struct{} // its end
+	end     context.CancelFunc
+	closed  sync.Once
+	done    sync.WaitGroup
+}
+
+// Open connects to the database and brings its schema up to date. url is a connection string or URL as libpq knows
+// them; what it leaves out comes from the environment (PGHOST, PGPASSWORD, PGSSLMODE, …) and the password file. Errors:
+// *VersionError if a newer release changed the schema beyond what this one can use, *MigrationError if it may not or
+// must not be migrated, symphony.ErrUnavailable if the database cannot be reached.
+func Open(ctx context.Context, url string, o Options) (*Transport, error) {
+	s, o, err := newStore(url, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx, o); err != nil {
+		s.end()
+		s.pool.Close()
+		return nil, err
+	}
+	return &Transport{store: s, name: o.Name}, nil
+}
+
+// newStore checks and completes the options.
+func newStore(url string, o Options) (*store, Options, error) {
+	if o.Name == "" {
+		o.Name = symphony.DefaultTransport
+	}
+	if err := symphony.ValidateName(o.Name); err != nil {
+		return nil, o, fmt.Errorf("postgres: transport name %q %w", o.Name, err)
+	}
+	if o.Schema == "" {
+		o.Schema = DefaultSchema
+	}
+	if err := validateSchema(o.Schema); err != nil {
+		return nil, o, err
+	}
+	switch {
+	case o.Retention == 0:
+		o.Retention = symphony.DefaultRetention
+	case o.Retention < 0:
+		o.Retention = 0
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = DefaultMaxConns
+	}
+	o.MaxConns = max(o.MaxConns, 4)
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	o.Timeout = max(o.Timeout, 100*time.Millisecond)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &store{
+		schema: o.Schema, retention: o.Retention, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		clock: o.Clock, given: o.Clock != nil, localSettings: localSettings(o.Timeout),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.closing = s.life.Done()
+	if s.clock == nil {
+		s.clock = symphony.SystemClock()
+	}
+	pool, err := newPool(url, o)
+	if err != nil {
+		return nil, o, err
+	}
+	s.pool = pool
+	return s, o, nil
+}
+
+// start prepares the database and starts the goroutines.
+func (s *store) start(ctx context.Context, o Options) error {
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, !o.KeepSchema); err != nil {
+		return err
+	}
+	s.heads.init()
+	s.leases.init()
+	s.notify.init()
+	s.house.init()
+	if err := s.join(ctx, o.Node); err != nil {
+		return err
+	}
+	s.sends.start(s, sendCommitters, s.commitSends)
+	s.settles.start(s, settleCommitters, s.commitSettles)
+	s.done.Go(s.keepHouse)
+	s.done.Go(s.watch)
+	s.done.Go(s.announce)
+	return s.listen(o)
+}
+
+// Name is the transport's name.
+func (t *Transport) Name() string { return t.name }
+
+// Named returns the transport of another name on the same store. It panics on an invalid name.
+func (t *Transport) Named(name string) *Transport {
+	if err := symphony.ValidateName(name); err != nil {
+		panic(fmt.Sprintf("postgres: transport name %q %v", name, err))
+	}
+	return &Transport{store: t.store, name: name}
+}
+
+// Capabilities says that this transport can do everything.
+func (t *Transport) Capabilities() symphony.Capabilities {
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true}
+}
+
+// Storage is the store.
+func (t *Transport) Storage() any { return t.store }
+
+// Close ends the connections, for all transports of the store, when the calls in progress have ended. It is safe to
+// call again.
+func (s *store) Close() error {
+	s.closed.Do(func() {
+		s.end()
+		s.sends.close()
+		s.settles.close()
+		s.done.Wait()
+		s.leave()
+		s.pool.Close()
+	})
+	return nil
+}
+
+// now is the time of this process in microseconds since 1970. The server's clock decides about messages; this one runs
+// the timers.
+func (s *store) now() int64 { return micros(s.clock.Now()) }
+
+// nowParam is the time that a statement works with: NULL stands for the server's own.
+func (s *store) nowParam() []byte {
+	if s.given {
+		return timeParam(s.now())
+	}
+	return nil
+}
+
+// storeNow is what the server's clock shows, as far as this process knows, in microseconds since 1970.
+func (s *store) storeNow() int64 { return s.now() + s.offset.Load() }
+
+// nextOrd is the first of n places among messages that become available at the same time.
+func (s *store) nextOrd(n int) int {
+	return int((s.ord.Add(uint32(n)) - uint32(n)) & math.MaxInt32)
+}

@@ -1,0 +1,460 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Receive claims what is ready, priority by priority.
+func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
+	o = o.WithDefaults()
+	got, err := t.claim(ctx, o)
+	if err != nil || len(got) > 0 || o.Wait == 0 {
+		return got, err
+	}
+	timeout := t.clock.NewTimer(o.Wait)
+	defer timeout.Stop()
+	for {
+		// The waiter is in place before the next look, so that nothing can arrive unseen between look and wait.
+		waiter := t.waiters.Add(t.name, o.Queues)
+		got, err := t.claim(ctx, o)
+		if err != nil || len(got) > 0 {
+			t.waiters.Leave(waiter)
+			return got, err
+		}
+		t.heads.poke()
+		select {
+		case <-waiter.Woken():
+			continue
+		case <-timeout.C():
+			t.waiters.Leave(waiter)
+			return nil, nil
+		case <-ctx.Done():
+			t.waiters.Leave(waiter)
+			return nil, ctx.Err()
+		case <-t.closing:
+			return nil, errClosed
+		}
+	}
+}
+
+// claim returns what is ready, none if nothing is. Streams that must be taken in turn make several claims, each with a
+// lease of its own.
+func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
+	if err := t.usable(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.expireIfDue(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.sweepIfDue(ctx); err != nil {
+		return nil, err
+	}
+	probes := t.heads.ready(t.wanted(o.Queues), t.storeNow()+clockSlack)
+	if len(probes) == 0 {
+		return nil, nil
+	}
+	c := &claim{Transport: t, ReceiveOptions: o}
+	err := t.with(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
+	if err != nil && len(c.got) == 0 {
+		return nil, err
+	}
+	slices.SortStableFunc(c.got, compareOrder)
+	out := make([]symphony.Delivery, len(c.got))
+	for i := range c.got {
+		out[i] = c.got[i].Delivery
+	}
+	return out, nil
+}
+
+// clockSlack is by how many microseconds this process may be wrong about the server's clock without missing a message
+// whose time has come.
+const clockSlack = 20_000
+
+// wanted tells the lanes of some queues, or of all queues, of the transport.
+func (t *Transport) wanted(queues []string) func(lane int) bool {
+	return func(id int) bool {
+		l := t.lanes.numbered(id)
+		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue))
+	}
+}
+
+// claim is one Receive.
+type claim struct {
+	*Transport
+	symphony.ReceiveOptions
+
+	got   []claimed
+	size  int
+	lost  int
+	ended bool // the next message in order does not fit
+}
+
+// claimed is a delivery and its place in the order of claims.
+type claimed struct {
+	symphony.Delivery
+	item item
+}
+
+func compareOrder(a, b claimed) int {
+	return cmp.Or(cmp.Compare(a.item.rank, b.item.rank), cmp.Compare(a.item.available, b.item.available), cmp.Compare(a.item.ord, b.item.ord))
+}
+
+// run claims from the streams until the claim is full or nothing is left.
+func (c *claim) run(ctx context.Context, l *link, probes []probe) error {
+	if probes[0].rank != probes[len(probes)-1].rank {
+		if err := c.starved(ctx, l, probes); err != nil || c.full() {
+			return err
+		}
+	}
+	for len(probes) > 0 && !c.full() {
+		// Streams of one lane can be taken one after the other in one statement. Those of one rank must be merged.
+		n := 1
+		for n < len(probes) && probes[n].rank == probes[0].rank {
+			n++
+		}
+		if n == 1 {
+			for n < len(probes) && probes[n].rank > probes[n-1].rank && (n+1 == len(probes) || probes[n+1].rank > probes[n].rank) {
+				n++
+			}
+			if err := c.take(ctx, l, probes[:n], repeat(c.Max-len(c.got), n), 0, c.Max-len(c.got)); err != nil {
+				return err
+			}
+		} else if err := c.merge(ctx, l, probes[:n], 0, c.Max-len(c.got)); err != nil {
+			return err
+		}
+		probes = probes[n:]
+	}
+	return nil
+}
+
+func (c *claim) full() bool { return c.ended || len(c.got) >= c.Max }
+
+// starved gives the longest waiting messages of all ranks their share.
+func (c *claim) starved(ctx context.Context, l *link, probes []probe) error {
+	n := 0
+	c.fair.with(c.name, func(f *symphony.FairShare) { n = f.Reserve(c.Max) })
+	old := slices.DeleteFunc(slices.Clone(probes), func(p probe) bool { return p.low > c.storeNow()-symphony.StarvationAge.Microseconds() })
+	if n > 0 && len(old) > 0 {
+		if err := c.merge(ctx, l, old, symphony.StarvationAge, n); err != nil {
+			return err
+		}
+	}
+	starved := len(c.got)
+	c.fair.with(c.name, func(f *symphony.FairShare) { f.Spend(c.Max, starved) })
+	return nil
+}
+
+// merge claims up to max messages from streams in the order of their age: it looks first how many of them each stream
+// has among the oldest.
+func (c *claim) merge(ctx context.Context, l *link, probes []probe, minAge time.Duration, max int) error {
+	type row struct {
+		stream int
+		at     int64
+	}
+	var rows []row
+	counts := make([]int, len(probes))
+	// Few rows of each stream are looked at. Where a stream has more, only what is older than its last one is in order.
+	each := max/len(probes)*2 + 8
+	err := l.transact(ctx, call{query: peekQuery, params: c.streams(probes, repeat(each, len(probes)), minAge), row: func(v [][]byte) error {
+		i := int(int8Column(v[0])) - 1
+		counts[i]++
+		rows = append(rows, row{i, timeColumn(v[1])})
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.at, b.at) })
+	limits := make([]int, len(probes))
+	for i, r := range rows {
+		if i == max {
+			break
+		}
+		limits[r.stream]++
+		if limits[r.stream] == each {
+			break
+		}
+	}
+	var (
+		take, dry []probe
+		from      []int
+	)
+	for i, p := range probes {
+		switch {
+		case limits[i] > 0:
+			take, from = append(take, p), append(from, limits[i])
+		case counts[i] == 0 && minAge == 0:
+			dry = append(dry, p)
+		}
+	}
+	if err := c.findNext(ctx, l, dry); err != nil || len(take) == 0 {
+		return err
+	}
+	return c.take(ctx, l, take, from, minAge, max)
+}
+
+// streams are the parameters that say where to look. Messages count that have been ready for at least minAge.
+func (c *claim) streams(probes []probe, limits []int, minAge time.Duration) [][]byte {
+	n := len(probes)
+	lanes, ranks, lows, ks := int4s(n), int2s(n), times(n), int4s(n)
+	for i, p := range probes {
+		lanes.int4(p.lane)
+		ranks.int2(p.rank)
+		lows.int8(p.low - epoch)
+		ks.int4(limits[i])
+	}
+	return [][]byte{c.nowParam(), lanes.value(), ranks.value(), lows.value(), ks.value(), int8Param(minAge.Microseconds())}
+}
+
+var peekQuery = newQuery("peek", `SELECT s.n, r.available_at
+	FROM unnest($2::int4[], $3::int2[], $4::timestamptz[], $5::int4[]) WITH ORDINALITY s(lane, rank, low, k, n)
+	CROSS JOIN LATERAL (
+		SELECT available_at FROM {schema}.messenger_ready r
+		WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
+			AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
+		ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k) r`)
+
+// claimQuery takes rows out of the ready table, in the order of the streams, and makes the lease, the counts and the
+// deliveries of them. Rows that another claim holds are skipped. What does not fit in the byte or lost limit stays, and
+// so does all that comes after it.
+//
+// DELETE and the look-up of messages are written so that they can only be executed by address and by key, whatever the
+// planner thinks of the tables' sizes.
+var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
+		SELECT s.n AS stream, r.*
+		FROM unnest($2::int4[], $3::int2[], $4::timestamptz[], $5::int4[]) WITH ORDINALITY s(lane, rank, low, k, n)
+		CROSS JOIN LATERAL (
+			SELECT ctid AS tid, lane, rank, ord, available_at, id, attempt, lost, size FROM {schema}.messenger_ready r
+			WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
+				AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
+			ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k FOR UPDATE SKIP LOCKED) r
+		LIMIT $7::int4
+	), counted AS (
+		SELECT *, row_number() OVER w AS n, sum(size) OVER w AS bytes, sum(CASE WHEN lost > 0 THEN 1 ELSE 0 END) OVER w AS losses
+		FROM picked WINDOW w AS (ORDER BY rank, available_at, ord ROWS UNBOUNDED PRECEDING)
+	), taken AS MATERIALIZED (
+		SELECT * FROM counted WHERE (bytes <= $8::int8 OR (n = 1 AND $9::bool)) AND losses <= $10::int8
+	), gone AS (
+		DELETE FROM {schema}.messenger_ready WHERE ctid = ANY (ARRAY(SELECT tid FROM taken))
+	), leased AS (
+		INSERT INTO {schema}.messenger_leases (token, transport, worker, claimed_at, expires_at, ids, lanes, ranks, ords, available, attempts, lost, sizes)
+		SELECT $11::uuid, $12::text, $13::text, coalesce($1, now()), coalesce($1, now()) + $14::int8 * interval '1 microsecond',
+			array_agg(id ORDER BY n), array_agg(lane ORDER BY n), array_agg(rank ORDER BY n), array_agg(ord ORDER BY n),
+			array_agg(available_at ORDER BY n), array_agg(attempt + 1 ORDER BY n), array_agg(lost ORDER BY n), array_agg(size ORDER BY n)
+		FROM taken HAVING count(*) > 0
+	), moved AS (
+		INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+		SELECT $15::int8, lane, -count(*), count(*), 0, 0, 0 FROM taken GROUP BY lane
+		ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending, processing = c.processing + excluded.processing
+	)
+	SELECT coalesce($1, now()), (SELECT count(*) FROM picked), t.stream, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt + 1, t.lost, t.size,
+		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload
+	FROM taken t LEFT JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = t.id LIMIT 1) m ON true
+	ORDER BY t.n`)
+
+// take makes one claim of up to max messages.
+func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int, minAge time.Duration, max int) error {
+	var token uuid
+	rand.Read(token[:]) // never fails
+	ls := &lease{token: token, worker: c.Worker}
+	params := append(c.streams(probes, limits, minAge),
+		int4Param(max), int8Param(int64(c.MaxBytes-c.size)), boolParam(len(c.got) == 0), int8Param(int64(c.MaxLost-c.lost)),
+		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard())
+	var (
+		picked  int
+		missing error
+		lasts   = make([]int64, len(probes)) // the newest claimed of each stream
+		takes   = make([]int, len(probes))
+		first   = len(c.got)
+		name    = token.String()
+	)
+	err := l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
+		ls.claimed = timeColumn(v[0])
+		picked = int(int8Column(v[1]))
+		from := int(int8Column(v[2])) - 1
+		it := item{
+			lane: int4Column(v[3]), rank: int2Column(v[4]), ord: int4Column(v[5]), available: timeColumn(v[6]), id: uuidColumn(v[7]),
+			attempt: int4Column(v[8]), lost: int4Column(v[9]), size: int4Column(v[10]),
+		}
+		lasts[from] = it.available
+		takes[from]++
+		c.size += it.size
+		if it.lost > 0 {
+			c.lost++
+		}
+		d := claimed{item: it}
+		d.ID = it.id.String()
+		d.Lease = symphony.Lease{MessageID: d.ID, Token: name, Index: len(ls.items)}
+		d.Attempt, d.Lost, d.Priority = it.attempt, it.lost, symphony.MaxPriority-it.rank
+		if v[11] == nil {
+			// Cannot be, and must not stay unnoticed: the lease runs out, and the message ends in the dead letters.
+			missing = fmt.Errorf("postgres: receive: message %s is ready but missing", d.ID)
+		} else {
+			d.message(v[11:], &c.types)
+		}
+		ls.items = append(ls.items, it)
+		c.got = append(c.got, d)
+		return nil
+	}})
+	if err != nil {
+		c.got = c.got[:first]
+		return err
+	}
+	c.ended = c.ended || picked > len(ls.items)
+	if minAge == 0 {
+		// What was claimed must be told, whatever becomes of this.
+		if err := c.settleHeads(ctx, l, probes, takes, lasts, picked, max); err != nil && len(ls.items) == 0 {
+			return err
+		}
+	}
+	if len(ls.items) == 0 {
+		return missing
+	}
+	ls.expires = ls.claimed + c.Lease.Microseconds()
+	ls.open = len(ls.items)
+	c.leases.add(ls)
+	c.house.expiring(ls.expires - c.offset.Load())
+	for i := first; i < len(c.got); i++ {
+		d := &c.got[i]
+		if ln := c.lanes.numbered(d.item.lane); ln != nil {
+			d.Transport, d.Queue = ln.transport, ln.queue
+		}
+		d.ClaimedAt, d.LeasedUntil = fromMicros(ls.claimed), fromMicros(ls.expires)
+	}
+	return missing
+}
+
+// settleHeads notes how far the streams have been claimed, and wakes another receiver where there is more.
+func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes []int, lasts []int64, picked, max int) error {
+	last := 0
+	for i, n := range takes {
+		if n > 0 {
+			last = i
+			c.heads.raise(probes[i], lasts[i])
+		}
+	}
+	if picked >= max || c.ended {
+		if l := c.lanes.numbered(probes[last].lane); l != nil {
+			c.waiters.Wake(l.transport, l.queue, 1)
+		}
+		return nil // the streams behind were not looked at
+	}
+	var dry []probe
+	for i, p := range probes {
+		if takes[i] == 0 {
+			dry = append(dry, p)
+		}
+	}
+	return c.findNext(ctx, l, dry)
+}
+
+var nextQuery = newQuery("next", `SELECT s.n, (
+		SELECT available_at FROM {schema}.messenger_ready r WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
+		ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT 1)
+	FROM unnest($1::int4[], $2::int2[], $3::timestamptz[]) WITH ORDINALITY s(lane, rank, low, n)`)
+
+// findNext looks when something becomes available in streams that have nothing now.
+func (c *claim) findNext(ctx context.Context, l *link, probes []probe) error {
+	n := len(probes)
+	if n == 0 {
+		return nil
+	}
+	lanes, ranks, lows := int4s(n), int2s(n), times(n)
+	for _, p := range probes {
+		lanes.int4(p.lane)
+		ranks.int2(p.rank)
+		lows.int8(p.low - epoch)
+	}
+	return l.transact(ctx, call{query: nextQuery, params: [][]byte{lanes.value(), ranks.value(), lows.value()}, row: func(v [][]byte) error {
+		next := int64(never)
+		if v[1] != nil {
+			next = timeColumn(v[1])
+		}
+		c.heads.raise(probes[int8Column(v[0])-1], next)
+		return nil
+	}})
+}
+
+// message reads the columns of a message from created_at on.
+func (d *claimed) message(v [][]byte, types *interner) {
+	d.CreatedAt, d.ScheduledAt = fromMicros(timeColumn(v[0])), fromMicros(timeColumn(v[1]))
+	d.Type = types.text(v[2])
+	d.IdempotencyKey = string(v[3])
+	d.DecodeErr = errors.Join(decode("headers", v[4], &d.Headers), decode("metadata", v[5], &d.Metadata), decode("done", v[6], &d.Done))
+	d.Payload = bytes.Clone(v[7])
+}
+
+// decode reads a JSON column, keeping every digit of numbers. An empty one leaves v as it is.
+func decode(column string, raw []byte, v any) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%s: %w", column, err)
+	}
+	return nil
+}
+
+// fairShares are the fair shares of the transports, by name. Safe for concurrent use.
+type fairShares struct {
+	mu     sync.Mutex
+	byName map[string]*symphony.FairShare
+}
+
+// with calls f with the share of a transport.
+func (f *fairShares) with(transport string, do func(*symphony.FairShare)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byName == nil {
+		f.byName = make(map[string]*symphony.FairShare)
+	}
+	if f.byName[transport] == nil {
+		f.byName[transport] = new(symphony.FairShare)
+	}
+	do(f.byName[transport])
+}
+
+// interner keeps one copy of each of the few texts that come again and again. Safe for concurrent use.
+type interner struct {
+	mu    sync.Mutex
+	texts map[string]string
+}
+
+// internMax bounds how many texts are kept.
+const internMax = 1000
+
+func (n *interner) text(b []byte) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s, ok := n.texts[string(b)]; ok {
+		return s
+	}
+	if n.texts == nil || len(n.texts) >= internMax {
+		n.texts = make(map[string]string)
+	}
+	s := string(b)
+	n.texts[s] = s
+	return s
+}
+
+// repeat is a list of n times the same limit.
+func repeat(limit, n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = limit
+	}
+	return list
+}

@@ -1,0 +1,283 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Send stores the envelopes in one transaction, shared with concurrent calls.
+func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([]symphony.Receipt, error) {
+	if err := t.usable(ctx); err != nil {
+		return nil, err
+	}
+	o, err := newSendOp(envelopes)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.sends.do(t.store, o); err != nil {
+		return nil, err
+	}
+	return o.receipts, nil
+}
+
+// sendOp is one Send.
+type sendOp struct {
+	op
+	list     []messageRow
+	receipts []symphony.Receipt
+}
+
+func (o *sendOp) rows() int  { return len(o.list) }
+func (o *sendOp) state() *op { return &o.op }
+
+// messageRow is an envelope ready to be stored.
+type messageRow struct {
+	*symphony.Envelope
+	uuid                    uuid
+	lane                    int
+	headers, metadata, done []byte
+	scheduled               int64 // µs, 0: at once
+}
+
+func newSendOp(envelopes []*symphony.Envelope) (*sendOp, error) {
+	o := &sendOp{list: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
+	for i, e := range envelopes {
+		row := &o.list[i]
+		row.Envelope = e
+		var ok bool
+		if row.uuid, ok = parseUUID(e.ID); !ok {
+			return nil, fmt.Errorf("postgres: send: %q is not a UUID", e.ID)
+		}
+		var err error
+		if row.metadata, err = encode(len(e.Metadata), e.Metadata); err == nil {
+			row.headers, err = encode(len(e.Headers), e.Headers)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("postgres: send %s: %w", e.ID, err)
+		}
+		if !e.ScheduledAt.IsZero() {
+			row.scheduled = micros(e.ScheduledAt)
+		}
+		o.receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue, ScheduledAt: e.ScheduledAt, IdempotencyKey: e.IdempotencyKey}
+	}
+	return o, nil
+}
+
+// encode marshals v, or returns nil if it has no entries.
+func encode(entries int, v any) ([]byte, error) {
+	if entries == 0 {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// commitSends stores the messages of some calls in one transaction.
+func (s *store) commitSends(ops []*sendOp) {
+	for len(ops) > 0 {
+		var (
+			later []*sendOp
+			added []added
+		)
+		err := s.retrying(func(ctx context.Context, l *link) (err error) {
+			for _, o := range ops {
+				o.err = nil
+			}
+			later, added, err = s.storeGroup(ctx, l, ops)
+			return err
+		})
+		switch {
+		case err == nil:
+			s.arrived(added)
+		case isRefusal(err) && len(ops) > 1:
+			// One of them has something that the server does not take. The others must not suffer.
+			for i := range ops {
+				s.commitSends(ops[i : i+1])
+			}
+		default:
+			err = s.storageError("send", err)
+			for _, o := range ops {
+				o.err = err
+			}
+		}
+		ops = later
+	}
+}
+
+// retrying runs f, again if it fails for a reason that passes at once.
+func (s *store) retrying(f func(context.Context, *link) error) (err error) {
+	for range 3 {
+		if err = s.bounded(f); !isRetryable(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// storeGroup stores the messages of all calls, apart from those that cannot be decided before these are committed.
+func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later []*sendOp, list []added, err error) {
+	keyed := false
+	rows := make([]*messageRow, 0, len(ops))
+	for _, o := range ops {
+		for i := range o.list {
+			row := &o.list[i]
+			ln, err := s.lane(ctx, l, row.Transport, row.Queue)
+			if err != nil {
+				return nil, nil, err
+			}
+			row.lane = ln.id
+			keyed = keyed || row.IdempotencyKey != ""
+			rows = append(rows, row)
+		}
+	}
+	if !keyed {
+		calls, list := s.insert(l, rows)
+		return nil, list, l.transact(ctx, calls...)
+	}
+	k := &keys{ops: ops}
+	claim, look := k.calls(s)
+	if err := l.begin(ctx, claim, look); err != nil {
+		return nil, nil, err
+	}
+	rows, undo := k.decide()
+	calls, list := s.insert(l, rows)
+	if len(undo) > 0 {
+		calls = append(calls, forget(undo))
+	}
+	if err := l.finish(ctx, calls...); err != nil {
+		return nil, nil, err
+	}
+	return k.later, list, nil
+}
+
+// added is what a transaction made available in a stream: n messages, the first of them at a time.
+type added struct {
+	stream
+	at int64
+	n  int
+}
+
+var insertMessages = newQuery("insert_messages", `INSERT INTO {schema}.messenger_messages
+		(id, created_at, scheduled_at, lane, priority, type, idempotency_key, headers, metadata, done, payload)
+	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])`)
+
+var insertReady = newQuery("insert_ready", `INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size)
+	SELECT lane, rank, ord, greatest(coalesce($1::timestamptz, now()), scheduled_at), id, 0, 0, size
+	FROM unnest($2::int4[], $3::int2[], $4::int4[], $5::timestamptz[], $6::uuid[], $7::int4[]) AS r(lane, rank, ord, scheduled_at, id, size)`)
+
+// countSends tells what time it is for the messages of the transaction.
+var countSends = newQuery("count_sends", `INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+	SELECT $2::int8, lane, n, 0, 0, 0, 0 FROM unnest($3::int4[], $4::int8[]) AS r(lane, n)
+	ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending
+	RETURNING coalesce($1::timestamptz, now())`)
+
+var insertScheduled = newQuery("insert_scheduled", `WITH later AS (
+		INSERT INTO {schema}.messenger_scheduled (scheduled_at, id, lane)
+		SELECT scheduled_at, id, lane FROM unnest($3::timestamptz[], $4::uuid[], $5::int4[]) AS r(scheduled_at, id, lane)
+		WHERE scheduled_at > coalesce($1::timestamptz, now())
+		RETURNING lane)
+	INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+	SELECT $2::int8, lane, 0, 0, 0, 0, count(*) FROM later GROUP BY lane
+	ON CONFLICT (shard, lane) DO UPDATE SET scheduled = c.scheduled + excluded.scheduled`)
+
+// insert makes the calls that store messages, and the list of what they add, which is complete when they have been
+// executed.
+func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
+	n := len(rows)
+	if n == 0 {
+		return nil, nil
+	}
+	var (
+		ids, created, scheduled             = uuids(n), times(n), times(n)
+		lanes, priorities, types            = int4s(n), int2s(n), texts(n)
+		keys, headers, metadata, done, body = texts(n), texts(n), texts(n), texts(n), texts(n)
+		ranks, ords, sizes                  = int2s(n), int4s(n), int4s(n)
+		laterAt, laterIDs, laterLanes       = times(0), uuids(0), int4s(0)
+		counts                              = make(map[int]int)
+		streams                             = make(map[added]int) // by stream and time
+		ord                                 = s.nextOrd(n)
+	)
+	for i, row := range rows {
+		ids.uuid(row.uuid)
+		created.int8(micros(row.CreatedAt) - epoch)
+		scheduled.time(row.scheduled)
+		lanes.int4(row.lane)
+		priorities.int2(row.Priority)
+		types.text(row.Type)
+		keys.bytes([]byte(row.IdempotencyKey))
+		headers.bytes(row.headers)
+		metadata.bytes(row.metadata)
+		done.bytes(row.done)
+		body.bytes(row.Payload)
+		ranks.int2(rankOf(row.Priority))
+		ords.int4(ord + i)
+		sizes.int4(len(row.Payload) + len(row.metadata) + len(row.headers))
+		if row.scheduled != 0 {
+			laterAt.time(row.scheduled)
+			laterIDs.uuid(row.uuid)
+			laterLanes.int4(row.lane)
+		}
+		counts[row.lane]++
+		streams[added{stream: stream{row.lane, rankOf(row.Priority)}, at: row.scheduled}]++
+	}
+	list := make([]added, 0, len(streams))
+	for a, n := range streams {
+		a.n = n
+		list = append(list, a)
+	}
+	countLanes, countNs := int4s(len(counts)), int8s(len(counts))
+	// Rows are locked in one order by everybody.
+	for _, lane := range sortedKeys(counts) {
+		countLanes.int4(lane)
+		countNs.int8(int64(counts[lane]))
+	}
+	now, shard := s.nowParam(), l.nextShard()
+	laneList, idList := lanes.value(), ids.value()
+	calls := []call{
+		{query: insertMessages, params: [][]byte{idList, created.value(), scheduled.value(), laneList, priorities.value(), types.value(),
+			keys.value(), headers.value(), metadata.value(), done.value(), body.value()}},
+		{query: insertReady, params: [][]byte{now, laneList, ranks.value(), ords.value(), scheduled.value(), idList, sizes.value()}},
+		{query: countSends, params: [][]byte{now, shard, countLanes.value(), countNs.value()}, row: func(v [][]byte) error {
+			for i := range list {
+				list[i].at = max(list[i].at, timeColumn(v[0]))
+			}
+			return nil
+		}},
+	}
+	if laterAt.n > 0 {
+		calls = append(calls, call{query: insertScheduled, params: [][]byte{now, shard, laterAt.value(), laterIDs.value(), laterLanes.value()}})
+	}
+	return calls, list
+}
+
+// rankOf turns priorities around, so that an ascending index has the highest first.
+func rankOf(priority int) int { return symphony.MaxPriority - priority }
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// arrived tells receivers, here and on other nodes, of messages that a transaction has made available.
+func (s *store) arrived(list []added) {
+	if len(list) == 0 {
+		return
+	}
+	now := s.storeNow()
+	for _, a := range list {
+		s.heads.add(a.stream, a.at)
+		if l := s.lanes.numbered(a.lane); l != nil && a.at <= now+clockSlack {
+			s.waiters.Wake(l.transport, l.queue, a.n)
+		}
+	}
+	s.heads.poke()
+	s.tell(list)
+}
