@@ -2,7 +2,6 @@ package memory
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
 	"fmt"
 	"maps"
@@ -12,12 +11,6 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 )
-
-// pop uncounts a scheduled message whose time has come.
-func (l *lane) pop() {
-	heap.Pop(&l.scheduled)
-	l.counts.Scheduled--
-}
 
 func (t *Transport) matches(f *symphony.FailedMessage, q symphony.FailedFilter) bool {
 	text := lower(q.Text)
@@ -38,8 +31,7 @@ func lower(s string) string {
 
 func copyFailed(f *symphony.FailedMessage) symphony.FailedMessage {
 	c := *f
-	c.Envelope = clone(&f.Envelope)
-	c.Fingerprint, c.IdempotencyWindow = symphony.Fingerprint{}, 0
+	c.Envelope = stored(&f.Envelope)
 	c.Attempts, c.Done = slices.Clone(f.Attempts), slices.Clone(f.Done)
 	return c
 }
@@ -74,7 +66,11 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 
 // find returns the place of a failed message of this transport, -1 if there is none.
 func (t *Transport) find(id string) int {
-	return slices.IndexFunc(t.failed, func(f *symphony.FailedMessage) bool { return f.ID == id && f.Transport == t.name })
+	i, ok := slices.BinarySearchFunc(t.failed, id, func(f *symphony.FailedMessage, id string) int { return strings.Compare(f.ID, id) })
+	if !ok || t.failed[i].Transport != t.name {
+		return -1
+	}
+	return i
 }
 
 // GetFailed returns one failed message.
@@ -96,7 +92,10 @@ func (t *Transport) SelectFailed(ctx context.Context, q symphony.FailedFilter, l
 	}
 	defer t.mu.Unlock()
 	for _, f := range t.failed {
-		if len(ids) < limit && t.matches(f, q) {
+		if len(ids) == limit {
+			break
+		}
+		if t.matches(f, q) {
 			ids = append(ids, f.ID)
 		}
 	}

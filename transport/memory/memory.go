@@ -3,10 +3,12 @@
 package memory
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,7 +48,9 @@ type store struct {
 	lanes   map[laneKey]*lane
 	fair    map[string]*symphony.FairShare
 	leases  map[string]*lease
+	ending  sorted[*item] // open deliveries, by the end of their lease
 	keys    map[key]remembered
+	known   sorted[expiry]            // the keys, by when they are forgotten
 	failed  []*symphony.FailedMessage // oldest first, ids ascending
 	records map[string]map[string][]byte
 	lastSeq int64
@@ -58,9 +62,25 @@ type laneKey struct{ transport, queue string }
 // lane is one queue of one transport.
 type lane struct {
 	laneKey
-	ready     [symphony.MaxPriority + 1]waiting // by priority
-	scheduled waiting                           // messages counted as scheduled, by their scheduled time
+	ready     [symphony.MaxPriority + 1]sorted[*message] // by priority
+	scheduled sorted[*message]                           // messages counted as scheduled, by their scheduled time
 	counts    symphony.QueueStats
+}
+
+// due uncounts the scheduled messages whose time has come.
+func (l *lane) due(now time.Time) {
+	for len(l.scheduled.list) > 0 && !l.scheduled.list[0].ScheduledAt.After(now) {
+		heap.Pop(&l.scheduled)
+		l.counts.Scheduled--
+	}
+}
+
+// readySince returns the message of a priority that has been ready longest, nil if none has been since then.
+func (l *lane) readySince(then time.Time, priority int) *message {
+	if list := l.ready[priority].list; len(list) > 0 && !list[0].available.After(then) {
+		return list[0]
+	}
+	return nil
 }
 
 // message is a message on its way.
@@ -75,34 +95,12 @@ type message struct {
 	done      []string
 }
 
-// waiting is a heap with the message at its top that comes first.
-type waiting struct {
-	list []*message
-	at   func(*message) time.Time
-}
-
-func (w *waiting) Len() int { return len(w.list) }
-func (w *waiting) Less(i, j int) bool {
-	a, b := w.list[i], w.list[j]
-	if d := w.at(a).Compare(w.at(b)); d != 0 {
+// before orders the messages of one priority.
+func before(a, b *message) bool {
+	if d := a.available.Compare(b.available); d != 0 {
 		return d < 0
 	}
 	return a.seq < b.seq
-}
-func (w *waiting) Swap(i, j int) { w.list[i], w.list[j] = w.list[j], w.list[i] }
-func (w *waiting) Push(x any)    { w.list = append(w.list, x.(*message)) }
-func (w *waiting) Pop() any {
-	m := w.list[len(w.list)-1]
-	w.list = w.list[:len(w.list)-1]
-	return m
-}
-
-// top returns the first message if its time has come.
-func (w *waiting) top(by time.Time) *message {
-	if len(w.list) == 0 || w.at(w.list[0]).After(by) {
-		return nil
-	}
-	return w.list[0]
 }
 
 type key struct{ transport, key string }
@@ -111,6 +109,12 @@ type remembered struct {
 	receipt     symphony.Receipt
 	fingerprint symphony.Fingerprint
 	until       time.Time
+}
+
+// expiry says when a key is forgotten.
+type expiry struct {
+	key
+	at time.Time
 }
 
 // Open makes an empty storage and returns its first transport.
@@ -124,6 +128,8 @@ func Open(o Options) *Transport {
 	s := &store{
 		clock: o.Clock, changed: make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
 		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte),
+		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
+		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
 	}
 	return (&Transport{store: s}).Named(o.Name)
 }
@@ -186,9 +192,9 @@ func (s *store) lane(transport, queue string) *lane {
 	if l == nil {
 		l = &lane{laneKey: k}
 		for i := range l.ready {
-			l.ready[i].at = func(m *message) time.Time { return m.available }
+			l.ready[i].before = before
 		}
-		l.scheduled.at = func(m *message) time.Time { return m.ScheduledAt }
+		l.scheduled.before = func(a, b *message) bool { return a.ScheduledAt.Before(b.ScheduledAt) }
 		s.lanes[k] = l
 	}
 	return l
@@ -201,10 +207,15 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	}
 	defer t.mu.Unlock()
 	now := t.now()
-	maps.DeleteFunc(t.keys, func(_ key, r remembered) bool { return !r.until.After(now) })
+	t.forget(now)
+	clones := make([]symphony.Envelope, len(envelopes))
 	receipts := make([]symphony.Receipt, len(envelopes))
 	fresh := make(map[key]remembered)
 	for i, e := range envelopes {
+		var err error
+		if clones[i], err = clone(e); err != nil {
+			return nil, fmt.Errorf("memory: send %s: %w", e.ID, err)
+		}
 		receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue, ScheduledAt: e.ScheduledAt, IdempotencyKey: e.IdempotencyKey}
 		if e.IdempotencyKey == "" {
 			continue
@@ -224,13 +235,15 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 			receipts[i].Duplicate = true
 		}
 	}
-	maps.Copy(t.keys, fresh)
+	for k, r := range fresh {
+		t.keys[k] = r
+		heap.Push(&t.known, expiry{k, r.until})
+	}
 	for i, e := range envelopes {
 		if receipts[i].Duplicate {
 			continue
 		}
-		m := &message{Envelope: clone(e), lane: t.lane(e.Transport, e.Queue)}
-		m.available = now
+		m := &message{Envelope: clones[i], lane: t.lane(e.Transport, e.Queue), available: now}
 		if e.ScheduledAt.After(now) {
 			m.available = e.ScheduledAt
 			heap.Push(&m.lane.scheduled, m)
@@ -242,10 +255,38 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	return receipts, nil
 }
 
-// clone copies an envelope, so that neither side can change the other's.
-func clone(e *symphony.Envelope) symphony.Envelope {
+// forget drops the keys whose window is over.
+func (s *store) forget(now time.Time) {
+	for len(s.known.list) > 0 && !s.known.list[0].at.After(now) {
+		delete(s.keys, s.known.list[0].key)
+		heap.Pop(&s.known)
+	}
+}
+
+// clone copies an envelope, so that neither side can change the other's. Metadata takes the form that it has when it
+// comes from any storage, so the error, of metadata that JSON cannot represent, is of a caller's envelope only.
+func clone(e *symphony.Envelope) (symphony.Envelope, error) {
 	c := *e
-	c.Payload, c.Metadata, c.Headers = slices.Clone(e.Payload), maps.Clone(e.Metadata), maps.Clone(e.Headers)
+	c.Payload, c.Headers, c.Metadata = slices.Clone(e.Payload), maps.Clone(e.Headers), nil
+	if len(e.Metadata) == 0 {
+		return c, nil
+	}
+	raw, err := json.Marshal(e.Metadata)
+	if err != nil {
+		return c, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	return c, dec.Decode(&c.Metadata)
+}
+
+// stored clones an envelope that is in the store.
+func stored(e *symphony.Envelope) symphony.Envelope {
+	c, err := clone(e)
+	if err != nil {
+		panic(err) // it was decoded from JSON
+	}
+	c.Fingerprint, c.IdempotencyWindow = symphony.Fingerprint{}, 0
 	return c
 }
 
@@ -300,17 +341,13 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 func (s *store) nextEvent() time.Duration {
 	now := s.now()
 	next := time.Hour
-	for _, l := range s.leases {
-		for i := range l.items {
-			if it := &l.items[i]; it.open {
-				next = min(next, it.expires.Sub(now))
-			}
-		}
+	if len(s.ending.list) > 0 {
+		next = min(next, s.ending.list[0].expires.Sub(now))
 	}
 	for _, l := range s.lanes {
 		for p := range l.ready {
-			if w := &l.ready[p]; len(w.list) > 0 {
-				if d := w.at(w.list[0]).Sub(now); d > 0 {
+			if list := l.ready[p].list; len(list) > 0 {
+				if d := list[0].available.Sub(now); d > 0 {
 					next = min(next, d)
 				}
 			}
@@ -326,6 +363,7 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	var lanes []*lane
 	for k, l := range t.lanes {
 		if k.transport == t.name && (len(o.Queues) == 0 || slices.Contains(o.Queues, k.queue)) {
+			l.due(now)
 			lanes = append(lanes, l)
 		}
 	}
@@ -338,23 +376,22 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	bytes, lost, ended := 0, 0, false
 	take := func(most int, by time.Time, from, to int) {
 		for len(taken) < most && !ended {
-			var first *waiting
+			var m *message
 			for _, l := range lanes {
 				for p := from; p <= to; p++ {
-					if w := &l.ready[p]; w.top(by) != nil && (first == nil || before(w.list[0], first.list[0])) {
-						first = w
+					if next := l.readySince(by, p); next != nil && (m == nil || before(next, m)) {
+						m = next
 					}
 				}
 			}
-			if first == nil {
+			if m == nil {
 				return
 			}
-			m := first.list[0]
 			if len(taken) > 0 && bytes+m.Size() > o.MaxBytes || m.lost > 0 && lost >= o.MaxLost {
 				ended = true // later messages must not overtake the one that does not fit
 				return
 			}
-			heap.Pop(first)
+			heap.Pop(&m.lane.ready[m.Priority])
 			taken = append(taken, m)
 			bytes += m.Size()
 			if m.lost > 0 {
@@ -380,13 +417,6 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	return t.lease(taken, o, now)
 }
 
-func before(a, b *message) bool {
-	if d := a.available.Compare(b.available); d != 0 {
-		return d < 0
-	}
-	return a.seq < b.seq
-}
-
 // lease hands claimed messages to a worker.
 func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time) []symphony.Delivery {
 	if len(taken) == 0 {
@@ -394,20 +424,19 @@ func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time
 	}
 	var random [16]byte
 	rand.Read(random[:]) // never fails
-	l := &lease{worker: o.Worker, claimed: now, items: make([]item, len(taken))}
-	token := hex.EncodeToString(random[:])
-	s.leases[token] = l
+	l := &lease{token: hex.EncodeToString(random[:]), worker: o.Worker, claimed: now, items: make([]item, len(taken)), open: len(taken)}
+	s.leases[l.token] = l
 	out := make([]symphony.Delivery, len(taken))
 	for i, m := range taken {
 		m.attempt++
 		m.lane.counts.Pending--
 		m.lane.counts.Processing++
-		l.items[i] = item{message: m, expires: now.Add(o.Lease), open: true}
+		l.items[i] = item{message: m, lease: l, expires: now.Add(o.Lease)}
+		heap.Push(&s.ending, &l.items[i])
 		out[i] = symphony.Delivery{
-			Envelope: clone(&m.Envelope), Lease: symphony.Lease{MessageID: m.ID, Token: token, Index: i}, Attempt: m.attempt, Lost: m.lost,
+			Envelope: stored(&m.Envelope), Lease: symphony.Lease{MessageID: m.ID, Token: l.token, Index: i}, Attempt: m.attempt, Lost: m.lost,
 			ClaimedAt: now, LeasedUntil: now.Add(o.Lease), Done: slices.Clone(m.done),
 		}
-		out[i].Fingerprint, out[i].IdempotencyWindow = symphony.Fingerprint{}, 0
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"container/heap"
 	"context"
 	"fmt"
 	"time"
@@ -10,58 +11,53 @@ import (
 
 // lease is one claim.
 type lease struct {
+	token   string
 	worker  string
 	claimed time.Time
 	items   []item
+	open    int // items that are not settled
 }
 
 // item is one message of a claim.
 type item struct {
 	*message
+	lease   *lease
 	expires time.Time
-	open    bool
+	place   int // among store.ending, -1 when the delivery has ended
 }
 
 // item returns the open delivery that a lease names, or nil if it is lost.
-func (s *store) item(sl symphony.Lease, now time.Time) (*lease, *item) {
+func (s *store) item(sl symphony.Lease, now time.Time) *item {
 	l := s.leases[sl.Token]
 	if l == nil || sl.Index < 0 || sl.Index >= len(l.items) {
-		return nil, nil
+		return nil
 	}
-	if it := &l.items[sl.Index]; it.open && now.Before(it.expires) {
-		return l, it
+	if it := &l.items[sl.Index]; it.place >= 0 && now.Before(it.expires) {
+		return it
 	}
-	return nil, nil
+	return nil
 }
 
 // close ends a delivery.
-func (s *store) close(token string, l *lease, it *item) {
-	it.open = false
+func (s *store) close(it *item) {
+	heap.Remove(&s.ending, it.place)
 	it.lane.counts.Processing--
-	for i := range l.items {
-		if l.items[i].open {
-			return
-		}
+	if it.lease.open--; it.lease.open == 0 {
+		delete(s.leases, it.lease.token)
 	}
-	delete(s.leases, token)
 }
 
 // expire gives back every delivery whose lease ran out.
 func (s *store) expire(now time.Time) {
-	for token, l := range s.leases {
-		for i := range l.items {
-			it := &l.items[i]
-			if !it.open || now.Before(it.expires) {
-				continue
-			}
-			m := it.message
-			m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: l.claimed, FinishedAt: it.expires, Worker: l.worker,
-				Error: symphony.LostText, ErrorClass: symphony.LostClass})
-			m.lost++
-			m.available = it.expires
-			s.close(token, l, it)
-			s.put(m)
-		}
+	for len(s.ending.list) > 0 && !now.Before(s.ending.list[0].expires) {
+		it := s.ending.list[0]
+		s.close(it)
+		m := it.message
+		m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: it.lease.claimed, FinishedAt: it.expires, Worker: it.lease.worker,
+			Error: symphony.LostText, ErrorClass: symphony.LostClass})
+		m.lost++
+		m.available = it.expires
+		s.put(m)
 	}
 }
 
@@ -75,8 +71,8 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 	var errs []error
 	for i := range settlements {
 		st := &settlements[i]
-		l, it := t.item(st.Lease, now)
-		if l == nil {
+		it := t.item(st.Lease, now)
+		if it == nil {
 			errs = note(errs, len(settlements), i, symphony.ErrLeaseLost)
 			continue
 		}
@@ -84,8 +80,8 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 			errs = note(errs, len(settlements), i, fmt.Errorf("memory: unknown outcome %d", st.Outcome))
 			continue
 		}
-		t.close(st.Lease.Token, l, it)
-		t.settle(it.message, l.worker, st, now)
+		t.close(it)
+		t.settle(it.message, it.lease.worker, st, now)
 	}
 	t.wake()
 	return errs
@@ -141,12 +137,19 @@ func (t *Transport) Extend(ctx context.Context, leases []symphony.Lease, d time.
 	defer t.mu.Unlock()
 	now := t.now()
 	var errs []error
+	sooner := false
 	for i, sl := range leases {
-		if _, it := t.item(sl, now); it != nil {
-			it.expires = now.Add(d)
-		} else {
+		it := t.item(sl, now)
+		if it == nil {
 			errs = note(errs, len(leases), i, symphony.ErrLeaseLost)
+			continue
 		}
+		sooner = sooner || now.Add(d).Before(it.expires)
+		it.expires = now.Add(d)
+		heap.Fix(&t.ending, it.place)
+	}
+	if sooner {
+		t.wake() // receivers wait for the first end of a lease
 	}
 	return errs
 }
@@ -181,12 +184,10 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		if k.transport != t.name {
 			continue
 		}
-		for l.scheduled.top(now) != nil {
-			l.pop()
-		}
+		l.due(now)
 		q := l.counts
 		for p := range l.ready {
-			if m := l.ready[p].top(now); m != nil {
+			if m := l.readySince(now, p); m != nil {
 				q.OldestPendingAge = max(q.OldestPendingAge, now.Sub(m.available))
 			}
 		}
