@@ -41,6 +41,15 @@ type Bus struct {
 	names      []string // in the order given
 	routes     patterns[[]string]
 	opts       BusOptions
+	sender     Sender // nil: each message's own transport
+}
+
+// Sender stores envelopes. A transport is one; so is a transaction of the caller's, see Bus.In.
+type Sender interface {
+	// Send is Transport.Send.
+	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
+	// Storage is Transport.Storage: a sender stores messages of the transports that share it.
+	Storage() any
 }
 
 // NewBus makes a bus over at least one transport. It reports every mistake in the options at once.
@@ -159,6 +168,22 @@ func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	return &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes}, nil
 }
 
+// In returns a bus that dispatches through a sender, such as a transaction of the caller's, in all else like b. Messages
+// for transports that are not of the sender's storage are refused with a *ValidationError.
+func (b *Bus) In(s Sender) *Bus {
+	in := *b
+	in.sender = s
+	return &in
+}
+
+// send stores the envelopes, which are for transports of one storage.
+func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error) {
+	if b.sender != nil {
+		return b.sender.Send(ctx, envelopes)
+	}
+	return b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+}
+
 // Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
 // json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, ErrUnavailable, ErrClosed, or the context's.
 // After any error but the context's, nothing was stored.
@@ -178,7 +203,7 @@ func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions)
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
 	}
-	receipts, err := b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	receipts, err := b.send(ctx, envelopes)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -213,7 +238,7 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	if len(p.list) > 0 {
 		return nil, &ValidationError{p.list}
 	}
-	receipts, err := b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	receipts, err := b.send(ctx, envelopes)
 	if err != nil {
 		return nil, err
 	}
@@ -275,6 +300,10 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Tim
 		}
 	}
 	for _, name := range names {
+		if b.sender != nil && b.sender.Storage() != b.transports[name].Storage() {
+			p.add("options.transport", "%q is kept in another storage than the one that this is dispatched in", name)
+			return to
+		}
 		defaults := b.opts.Defaults[name]
 		e := &Envelope{
 			ID: NewID(now), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,

@@ -58,8 +58,8 @@ func forget(rows []*messageRow) call {
 	return call{query: forgetKeys, params: [][]byte{transports.value(), names.value(), ids.value()}}
 }
 
-// calls claims the keys of all calls, the first one of each key, and reads them again.
-func (k *keys) calls(s *store) (claim, read call) {
+// firsts are the messages that have keys, one for each key, in the order in which everybody claims them.
+func (k *keys) firsts() []*messageRow {
 	k.won, k.taken = make(map[uuid]bool), make(map[keyName]*takenKey)
 	var firsts []*messageRow
 	seen := make(map[keyName]bool)
@@ -76,6 +76,12 @@ func (k *keys) calls(s *store) (claim, read call) {
 	slices.SortFunc(firsts, func(a, b *messageRow) int {
 		return cmp.Or(cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
 	})
+	return firsts
+}
+
+// calls claims the keys of all calls, and reads them again.
+func (k *keys) calls(s *store) (claim, read call) {
+	firsts := k.firsts()
 	n := len(firsts)
 	transports, names, ids, prints := texts(n), texts(n), uuids(n), byteas(n)
 	lifetimes, queues, scheduled := int8s(n), texts(n), times(n)

@@ -32,7 +32,8 @@ type lease struct {
 
 	// Guarded by the cache's lock.
 	settled []bool
-	open    int // items of which this process does not know that they are settled
+	open    int          // items of which this process does not know that they are settled
+	inTx    map[int]bool // items that were acked in a transaction of a handler's
 }
 
 // leaseCache has the leases that this process made and did not see the end of. Safe for concurrent use.
@@ -104,6 +105,26 @@ func (c *leaseCache) settle(token uuid, indexes []int, deleted bool) {
 	if !deleted {
 		c.finished = append(c.finished, token)
 	}
+}
+
+// ackInTx notes that a transaction, which may not be committed yet, acks an item.
+func (c *leaseCache) ackInTx(token uuid, index int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.leases[token]; l != nil {
+		if l.inTx == nil {
+			l.inTx = make(map[int]bool)
+		}
+		l.inTx[index] = true
+	}
+}
+
+// ackedInTx reports whether ackInTx was called for an item.
+func (c *leaseCache) ackedInTx(token uuid, index int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.leases[token]
+	return l != nil && l.inTx[index]
 }
 
 // takeFinished returns the leases whose rows are to be deleted.

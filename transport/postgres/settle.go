@@ -190,24 +190,18 @@ func (g *settleGroup) tokens() []uuid {
 // ended notes what the transaction did, after its commit.
 func (g *settleGroup) ended() {
 	settled := make(map[uuid][]int)
-	missed := make(map[uuid]bool)
 	for _, st := range g.acks {
-		if g.acked[st.id] {
-			settled[st.token] = append(settled[st.token], st.Lease.Index)
-		} else {
+		// A transaction of the handler's may have acked before.
+		if !g.acked[st.id] && !g.leases.ackedInTx(st.token, st.Lease.Index) {
 			st.lost()
-			missed[st.token] = true
 		}
+		settled[st.token] = append(settled[st.token], st.Lease.Index)
 	}
 	for _, st := range g.others {
 		settled[st.token] = append(settled[st.token], st.Lease.Index)
 	}
 	for token, indexes := range settled {
 		g.leases.settle(token, indexes, g.closing[token])
-	}
-	for token := range missed {
-		// This process does not know all about the lease any more. What is left of it is ended by its expiry.
-		g.leases.drop(token)
 	}
 	g.arrived(g.added)
 }
@@ -263,7 +257,9 @@ var (
 	ackAndDelete = ackQuery("ack_and_delete", false)
 )
 
-// endLeases deletes leases of which everything has been settled. One that has run out is left to its expiry.
+// endLeases deletes leases of which, as far as this process knows, everything has been settled. It may be wrong about a
+// message that ran out and was not given back yet. But a lease's expires_at is never later than the end of any message that
+// is open, so such a lease stays, for its expiry.
 var endLeases = newQuery("end_leases", `DELETE FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) AND expires_at > coalesce($1::timestamptz, now())`)
 
 // ackCall is the call that acks.
