@@ -21,6 +21,8 @@
 // stops, the group gets SIGTERM, and SIGKILL after Options.Grace; whatever the exit code then is, the message does not
 // count as handled. What is left of the group when the program has ended is killed: the work of an attempt does not
 // outlive it. On Windows the program alone is killed, at once.
+//
+// A process that ends before its handlers have returned calls [Programs.Kill], or their programs live on.
 package command
 
 import (
@@ -66,6 +68,9 @@ type Options struct {
 	// Grace is how long the program may go on after SIGTERM, and how long its standard error is waited for after its
 	// end if another process holds it open. Default DefaultGrace.
 	Grace time.Duration
+	// Programs, which handlers may share, knows what they run, so that it can be killed when the process must end
+	// without waiting for it. Default: nobody knows.
+	Programs *Programs
 }
 
 // Handler runs one program for each message. Safe for concurrent use.
@@ -117,6 +122,7 @@ func New(argv []string, o Options) (*Handler, error) {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	h.o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	h.o.Programs = cmp.Or(o.Programs, &Programs{})
 	return h, nil
 }
 
@@ -154,14 +160,13 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 		interrupted = err == nil // no race: Wait returns after Cancel
 		return err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := h.o.Programs.start(cmd); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
 		return &startError{program, err}
 	}
-	err = cmd.Wait()
-	killGroup(cmd.Process)
+	err = h.o.Programs.wait(cmd)
 	switch code := cmd.ProcessState.ExitCode(); {
 	case interrupted:
 		return fmt.Errorf("command %s: interrupted: %w%s", program, context.Cause(ctx), stderr.suffix())
