@@ -1,4 +1,4 @@
-# Every target works on a fresh clone with Go; e2e and bench say what else they need.
+# Every target works on a fresh clone with Go; deps, e2e and bench say what else they need.
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -19,12 +19,16 @@ build: ## Build bin/symphony, a static binary with its version
 run: ## Start the server on embedded SQLite in the current folder
 	$(GO) run ./cmd/symphony serve
 
+.PHONY: deps
+deps: ## Install what the tests need: PostgreSQL and PgBouncer (Debian packages, npm)
+	@scripts/test-deps.sh
+
 .PHONY: test
-test: ## Unit, conformance and command-line tests
+test: deps ## Unit, conformance and command-line tests
 	$(GO) test ./...
 
 .PHONY: race
-race: ## The same with the race detector
+race: deps ## The same with the race detector
 	$(GO) test -race ./...
 	cd bench && $(GO) test ./...
 

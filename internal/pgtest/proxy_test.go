@@ -253,7 +253,7 @@ func FuzzReader(f *testing.F) {
 				for _, m := range messages {
 					got = append(got, m.raw...)
 				}
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil || len(messages) == 0 {
