@@ -191,16 +191,16 @@ func (s *store) sweep(ctx context.Context) error {
 	gen := s.heads.generation()
 	found := make(map[stream]int64)
 	unknown := false
-	began := time.Now()
+	began := s.now()
 	err := s.do(ctx, "look for messages", call{query: sweepQuery, row: func(v [][]byte) error {
 		st := stream{int4Column(v[0]), int2Column(v[1])}
 		found[st] = timeColumn(v[2])
 		unknown = unknown || s.lanes.numbered(st.lane) == nil
 		return nil
 	}})
-	cost := time.Since(began)
+	cost := s.now() - began
 	s.heads.mu.Lock()
-	s.heads.nextSweep = s.now() + max(s.pollInterval(), sweepShare*cost).Microseconds()
+	s.heads.nextSweep = s.now() + max(s.pollInterval().Microseconds(), sweepShare*cost)
 	s.heads.mu.Unlock()
 	if err != nil {
 		return err
