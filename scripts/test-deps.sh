@@ -62,6 +62,10 @@ apt_install() {
       apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" || failed=yes
   as_root rm -f "$conf" ${own_policy:+"$own_policy"}
   [ -z "$failed" ] || die "apt-get could not install $*"
+  # Nor shall a service that nobody asked for start with the machine.
+  if [[ " $* " == *" pgbouncer "* ]] && have systemctl; then
+    as_root systemctl disable --quiet pgbouncer
+  fi
 }
 
 # system_packages sees to a PostgreSQL, PgBouncer and ps of the system.
