@@ -50,10 +50,15 @@ func ask[T any](t *testing.T, url, sql string, args ...any) (v T) {
 	return v
 }
 
+// quiet keeps the log out of the test's output.
+func quiet(o Options) Options {
+	o.Logger = slog.New(slog.DiscardHandler)
+	return o
+}
+
 func openAndClose(t *testing.T, url string, o Options) error {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
-	tr, err := Open(t.Context(), url, o)
+	tr, err := Open(t.Context(), url, quiet(o))
 	if err != nil {
 		return err
 	}
@@ -120,7 +125,7 @@ func TestMigrationsOfAnEmptyDatabaseArePending(t *testing.T) {
 
 func TestMigrateTellsWhatItApplied(t *testing.T) {
 	url := pgtest.URL(t)
-	first, err := Migrate(t.Context(), url, Options{Schema: "queue"})
+	first, err := Migrate(t.Context(), url, quiet(Options{Schema: "queue"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +136,7 @@ func TestMigrateTellsWhatItApplied(t *testing.T) {
 	if diff := cmp.Diff(all, first, cmp.AllowUnexported(Migration{})); diff != "" || first[0].AppliedAt.IsZero() {
 		t.Errorf("(-known +applied):\n%s", diff)
 	}
-	second, err := Migrate(t.Context(), url, Options{Schema: "queue"})
+	second, err := Migrate(t.Context(), url, quiet(Options{Schema: "queue"}))
 	if err != nil || len(second) != 0 {
 		t.Errorf("again: %v, %v", second, err)
 	}
@@ -151,7 +156,7 @@ func TestManyProcessesMigrateAtOnce(t *testing.T) {
 			var group sync.WaitGroup
 			for range 8 {
 				group.Go(func() {
-					if err := openAndClose(t, through, Options{}); err != nil {
+					if _, err := Migrate(t.Context(), through, quiet(Options{})); err != nil {
 						t.Error(err)
 					}
 				})
@@ -181,7 +186,7 @@ func TestKeepSchemaRefusesWhatIsMissing(t *testing.T) {
 
 func TestNewerSchema(t *testing.T) {
 	url := pgtest.URL(t)
-	applied, err := Migrate(t.Context(), url, Options{})
+	applied, err := Migrate(t.Context(), url, quiet(Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +238,7 @@ func TestMigrationWithoutDatabase(t *testing.T) {
 	server := pgtest.Start(t, pgtest.Options{})
 	url := server.NewDatabase()
 	server.Stop()
-	if _, err := Migrate(t.Context(), url, Options{}); !errors.Is(err, symphony.ErrUnavailable) {
+	if _, err := Migrate(t.Context(), url, quiet(Options{})); !errors.Is(err, symphony.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
