@@ -253,3 +253,33 @@ func TestReadOnlyDatabaseIsUnavailable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestDutiesNeedNoMoreThanGrantGives(t *testing.T) {
+	url := pgtest.URL(t)
+	role := ask[string](t, url, "SELECT current_database()") + "_node"
+	execute(t, url, "CREATE ROLE "+role)
+	t.Cleanup(func() { execute(t, url, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	if _, err := Migrate(t.Context(), url, quiet(Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := Grant(t.Context(), url, quiet(Options{}), role); err != nil {
+		t.Fatal(err)
+	}
+	err := onStore(t.Context(), url+"&options=-c%20role%3D"+role, quiet(Options{}), func(s *store) error {
+		s.house.init()
+		for name, do := range map[string]func(context.Context) error{
+			"promote": s.promote, "fold": s.fold, "purge": s.purge, "roll": s.rollPartitions, "beat": s.beat, "expire": s.expireIfDue,
+		} {
+			if err := do(t.Context()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := ask[int](t, url, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'symphony.messenger_completed'::regclass"); n != 4 {
+		t.Errorf("%d partitions, want three days and the default", n)
+	}
+}
