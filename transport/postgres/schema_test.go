@@ -18,7 +18,7 @@ import (
 // connect connects for the time of a test.
 func connect(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+	conn, err := pgx.Connect(context.Background(), url) // cleanups use it too
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func execute(t *testing.T, url string, statements ...string) {
 	t.Helper()
 	conn := connect(t, url)
 	for _, sql := range statements {
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
+		if _, err := conn.Exec(context.Background(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
 	}
@@ -268,7 +268,7 @@ func TestDutiesNeedNoMoreThanGrantGives(t *testing.T) {
 	err := onStore(t.Context(), url+"&options=-c%20role%3D"+role, quiet(Options{}), func(s *store) error {
 		s.house.init()
 		for name, do := range map[string]func(context.Context) error{
-			"promote": s.promote, "fold": s.fold, "purge": s.purge, "roll": s.rollPartitions, "beat": s.beat, "expire": s.expireIfDue,
+			"promote": s.promote, "fold": s.fold, "purge": s.purge, "roll": s.rollPartitions, "join": func(ctx context.Context) error { return s.join(ctx, NodeInfo{}) }, "expire": s.expireIfDue,
 		} {
 			if err := do(t.Context()); err != nil {
 				t.Errorf("%s: %v", name, err)
