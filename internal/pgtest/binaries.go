@@ -17,7 +17,7 @@ import (
 )
 
 // errMissing says what to do where the programs that a test needs are not there.
-var errMissing = errors.New("run scripts/test-deps.sh, or set SYMPHONY_TEST_POSTGRES_URL")
+var errMissing = errors.New("run scripts/test-deps.sh")
 
 // Versions returns the major versions of PostgreSQL that Start can run on this machine, oldest first, such as "13",
 // "15", "18". They are found in the directories of Debian's packages and of Homebrew, on the PATH, and in the cache of
@@ -116,7 +116,7 @@ func daemon(name string) (string, error) {
 	}
 	path, err := exec.LookPath(filepath.Join("/usr/sbin", name))
 	if err != nil {
-		return "", fmt.Errorf("no %s found: run scripts/test-deps.sh", name)
+		return "", fmt.Errorf("no %s found: %w", name, errMissing)
 	}
 	return path, nil
 }

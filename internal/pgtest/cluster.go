@@ -126,7 +126,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
-		err := ping(ctx, c.url("postgres"))
+		err := c.greet(ctx)
 		if err == nil {
 			return nil
 		}
@@ -138,6 +138,20 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// greet makes sure that the server answers, and not another one that took the port first.
+func (c *cluster) greet(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.url("postgres"))
+	if err != nil {
+		return err
+	}
+	var directory string
+	err = conn.QueryRow(ctx, "SHOW data_directory").Scan(&directory)
+	if err == nil && directory != c.data() {
+		err = fmt.Errorf("port %d belongs to the server of %s", c.port, directory)
+	}
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // running says whether the server runs, paused or not.
@@ -205,6 +219,9 @@ func createDatabase(ctx context.Context, serverURL string) (name, databaseURL st
 	u, err := url.Parse(serverURL)
 	if err != nil {
 		return "", "", err
+	}
+	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "", "", errors.New("the URL of a server begins with postgres://")
 	}
 	name = "symphony_test_" + strings.ToLower(rand.Text())
 	if err := execute(ctx, serverURL, "CREATE DATABASE "+name); err != nil {

@@ -85,16 +85,40 @@ func TestGuard_stops_the_servers_of_a_killed_process(t *testing.T) {
 		t.Fatal("the child was not killed")
 	}
 	for dir, pid := range servers {
-		if err := poll("the server of a killed process stops and its directory goes", func() (bool, error) {
-			all, err := processes()
-			if p, ok := all[pid]; ok && !p.dead() || err != nil {
-				return false, err
-			}
-			_, err = os.Stat(dir)
+		if err := poll("the directory of a killed process goes", func() (bool, error) {
+			_, err := os.Stat(dir)
 			return errors.Is(err, fs.ErrNotExist), nil
 		}); err != nil {
 			t.Error(err)
 		}
+		all, err := processes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := all[pid]; ok && !p.dead() {
+			t.Errorf("server %d outlives the process that started it", pid)
+		}
+	}
+}
+
+func TestStart_keeps_off_a_port_that_is_taken(t *testing.T) {
+	t.Parallel()
+	s := Start(t, Options{})
+	other, err := newCluster(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := other.release(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := other.stop(); err != nil {
+		t.Fatal(err)
+	}
+	other.port = s.c.port
+	if err := other.start(); !errors.Is(err, errExited) || !strings.Contains(err.Error(), "could not bind") {
+		t.Errorf("starting on a port that is taken ends with %v, want %v and the server's log", err, errExited)
 	}
 }
 

@@ -14,6 +14,7 @@
 package pgtest
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -29,6 +30,9 @@ func URL(t testing.TB) string {
 	server := os.Getenv("SYMPHONY_TEST_POSTGRES_URL")
 	if server == "" {
 		shared, err := sharedCluster()
+		if errors.Is(err, errMissing) {
+			t.Fatalf("pgtest: %v, or set SYMPHONY_TEST_POSTGRES_URL", err)
+		}
 		if err != nil {
 			t.Fatalf("pgtest: %v", err)
 		}

@@ -37,7 +37,7 @@ func query[T any](t *testing.T, conn *pgx.Conn, statement string) T {
 	return value
 }
 
-// exec runs a statement.
+// run runs a statement.
 func run(t *testing.T, conn *pgx.Conn, statement string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -60,30 +60,31 @@ func TestURL(t *testing.T) {
 }
 
 func TestURL_is_dropped(t *testing.T) {
-	var used string
+	s := Start(t, Options{})
+	t.Setenv("SYMPHONY_TEST_POSTGRES_URL", s.URL("postgres"))
+	admin := connect(t, s.URL("postgres"))
+	const count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'symphony_test_%'"
 	t.Run("test", func(t *testing.T) {
-		used = URL(t)
-		connect(t, used)
+		connect(t, URL(t))
+		if got := query[int](t, admin, count); got != 1 {
+			t.Errorf("the server that the environment names has %d databases of tests, want 1", got)
+		}
 	})
-	config, err := pgx.ParseConfig(URL(t))
-	if err != nil {
-		t.Fatal(err)
+	if got := query[int](t, admin, count); got != 0 {
+		t.Errorf("%d databases are left behind", got)
 	}
-	gone, err := pgx.ParseConfig(used)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	var exists bool
-	if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", gone.Database).Scan(&exists); err != nil {
-		t.Fatal(err)
-	}
-	if exists {
-		t.Errorf("database %s is still there", gone.Database)
+}
+
+func TestBinaries_missing(t *testing.T) {
+	for name, test := range map[string]struct{ version, want string }{
+		"a version that is not here": {"9", "no PostgreSQL 9 found: run scripts/test-deps.sh"},
+		"no version":                 {"latest", `version "latest" is not a major version, such as 15`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := binaries(test.version); err == nil || err.Error() != test.want {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
 	}
 }
 
@@ -91,7 +92,7 @@ func TestVersions(t *testing.T) {
 	for _, version := range Versions(t) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			s := Start(t, Options{Version: version, Settings: map[string]string{"max_connections": "7", "application_name": "it's"}})
+			s := Start(t, Options{Version: version, Settings: map[string]string{"max_connections": "7", "cluster_name": "it's"}})
 			conn := connect(t, s.URL("postgres"))
 			if got := strconv.Itoa(query[int](t, conn, "SELECT current_setting('server_version_num')::int / 10000")); got != version {
 				t.Errorf("version %s runs %s", version, got)
@@ -100,11 +101,8 @@ func TestVersions(t *testing.T) {
 				t.Errorf("Version is %s, want %s", got, version)
 			}
 			for name, want := range map[string]string{
-				"max_connections": "7", "application_name": "", "fsync": "off", "server_encoding": "UTF8", "listen_addresses": "127.0.0.1",
+				"max_connections": "7", "cluster_name": "it's", "fsync": "off", "server_encoding": "UTF8", "listen_addresses": "127.0.0.1",
 			} {
-				if name == "application_name" {
-					want = "it's"
-				}
 				if got := query[string](t, conn, "SHOW "+name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}

@@ -10,7 +10,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 )
 
@@ -160,13 +159,12 @@ func (w *workspace) start(program string, args ...string) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
-	var exited sync.WaitGroup
-	exited.Go(func() {
+	go func() {
 		p.err = cmd.Wait()
 		// The pid is free for others from here on. A guard that is gone needs no telling.
 		_, _ = w.tell.WriteString("\n")
 		close(p.done)
-	})
+	}()
 	return p, nil
 }
 
