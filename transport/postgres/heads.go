@@ -34,6 +34,7 @@ type heads struct {
 
 	sweeping  sync.Mutex
 	nextSweep int64 // of this process's clock
+	wanted    bool  // a claim would have the watch sweep
 }
 
 const never = math.MaxInt64
@@ -75,6 +76,27 @@ func (h *heads) sweepSoon() {
 	h.nextSweep = 0
 	h.mu.Unlock()
 	h.poke()
+}
+
+// wantSweep has the watch sweep, if that is due.
+func (h *heads) wantSweep(now int64) {
+	h.mu.Lock()
+	due := now >= h.nextSweep && !h.wanted
+	h.wanted = h.wanted || due
+	h.mu.Unlock()
+	if due {
+		h.poke()
+	}
+}
+
+// watched is when the watch should sweep next, never if nobody is there for whom to do it.
+func (h *heads) watched(waiting bool) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !waiting && !h.wanted {
+		return never
+	}
+	return h.nextSweep
 }
 
 // probe is a stream that a claim looks at, from low on, as it was known before the look.
@@ -200,6 +222,7 @@ func (s *store) sweep(ctx context.Context) error {
 	}})
 	cost := s.now() - began
 	s.heads.mu.Lock()
+	s.heads.wanted = false
 	s.heads.nextSweep = s.now() + max(s.pollInterval().Microseconds(), sweepShare*cost)
 	s.heads.mu.Unlock()
 	if err != nil {
@@ -228,13 +251,12 @@ func (s *store) pollInterval() time.Duration {
 // watch wakes receivers when something becomes due: a message whose time has come, or one that a sweep found.
 func (s *store) watch() {
 	for {
-		next := int64(never)
-		if !s.waiters.Empty() {
-			_, next = s.heads.due(s.storeNow())
-			if next != never {
-				next -= s.offset.Load()
+		waiting := !s.waiters.Empty()
+		next := s.heads.watched(waiting)
+		if waiting {
+			if _, at := s.heads.due(s.storeNow()); at != never {
+				next = min(next, at-s.offset.Load())
 			}
-			next = min(next, s.heads.sweepAt())
 		}
 		var due <-chan time.Time
 		if next != never {

@@ -57,11 +57,13 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	if err := t.expireIfDue(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.sweepIfDue(ctx); err != nil {
+	look := func() []probe { return t.heads.ready(t.wanted(o.Queues), t.storeNow()+clockSlack) }
+	probes := look()
+	if len(probes) > 0 {
+		t.heads.wantSweep(t.now()) // beside the claims: it may take a while
+	} else if err := t.sweepIfDue(ctx); err != nil {
 		return nil, err
-	}
-	probes := t.heads.ready(t.wanted(o.Queues), t.storeNow()+clockSlack)
-	if len(probes) == 0 {
+	} else if probes = look(); len(probes) == 0 {
 		return nil, nil
 	}
 	c := &claim{Transport: t, ReceiveOptions: o}
@@ -225,69 +227,86 @@ var peekQuery = newQuery("peek", `SELECT s.n, r.available_at
 			AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
 		ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k) r`)
 
-// claimQuery takes rows out of the ready table, in the order of the streams, and makes the lease, the counts and the
-// deliveries of them. Rows that another claim holds are skipped. What does not fit in the byte or lost limit stays, and
-// so does all that comes after it.
+// claimQuery takes rows out of the ready table, in the order of the streams, makes a lease of them and returns the
+// deliveries. Rows that another claim holds are skipped. What does not fit in the byte or lost limit stays, and so does
+// all that comes after it; finding out what fits is left away where everything does. The deliveries are read from the
+// lease as it was stored, so that their places in it cannot be others.
 //
 // DELETE and the look-up of messages are written so that they can only be executed by address and by key, whatever the
 // planner thinks of the tables' sizes.
 var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
-		SELECT s.n AS stream, r.*
-		FROM unnest($2::int4[], $3::int2[], $4::timestamptz[], $5::int4[]) WITH ORDINALITY s(lane, rank, low, k, n)
+		SELECT r.*
+		FROM unnest($2::int4[], $3::int2[], $4::timestamptz[], $5::int4[]) s(lane, rank, low, k)
 		CROSS JOIN LATERAL (
 			SELECT ctid AS tid, lane, rank, ord, available_at, id, attempt, lost, size FROM {schema}.messenger_ready r
 			WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
 				AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
 			ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k FOR UPDATE SKIP LOCKED) r
 		LIMIT $7::int4
-	), counted AS (
-		SELECT *, row_number() OVER w AS n, sum(size) OVER w AS bytes, sum(CASE WHEN lost > 0 THEN 1 ELSE 0 END) OVER w AS losses
-		FROM picked WINDOW w AS (ORDER BY rank, available_at, ord ROWS UNBOUNDED PRECEDING)
+	), total AS MATERIALIZED (
+		SELECT count(*) AS n, sum(size) <= $8::int8 AND count(*) FILTER (WHERE lost > 0) <= $10::int8 AS fits FROM picked
 	), taken AS MATERIALIZED (
-		SELECT * FROM counted WHERE (bytes <= $8::int8 OR (n = 1 AND $9::bool)) AND losses <= $10::int8
+		SELECT tid, lane, rank, ord, available_at, id, attempt, lost, size FROM picked WHERE (SELECT fits FROM total)
+		UNION ALL
+		SELECT tid, lane, rank, ord, available_at, id, attempt, lost, size
+		FROM (
+			SELECT *, row_number() OVER w AS n, sum(size) OVER w AS bytes, count(*) FILTER (WHERE lost > 0) OVER w AS losses
+			FROM picked WHERE NOT (SELECT fits FROM total)
+			WINDOW w AS (ORDER BY rank, available_at, ord ROWS UNBOUNDED PRECEDING)
+		) counted
+		WHERE (bytes <= $8 OR (n = 1 AND $9::bool)) AND losses <= $10
 	), gone AS (
 		DELETE FROM {schema}.messenger_ready WHERE ctid = ANY (ARRAY(SELECT tid FROM taken))
 	), leased AS (
 		INSERT INTO {schema}.messenger_leases (token, transport, worker, claimed_at, expires_at, ids, lanes, ranks, ords, available, attempts, lost, sizes)
 		SELECT $11::uuid, $12::text, $13::text, coalesce($1, now()), coalesce($1, now()) + $14::int8 * interval '1 microsecond',
-			array_agg(id ORDER BY n), array_agg(lane ORDER BY n), array_agg(rank ORDER BY n), array_agg(ord ORDER BY n),
-			array_agg(available_at ORDER BY n), array_agg(attempt + 1 ORDER BY n), array_agg(lost ORDER BY n), array_agg(size ORDER BY n)
+			array_agg(id), array_agg(lane), array_agg(rank), array_agg(ord), array_agg(available_at), array_agg(attempt + 1), array_agg(lost), array_agg(size)
 		FROM taken HAVING count(*) > 0
+		RETURNING *
 	), moved AS (
 		INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
 		SELECT $15::int8, lane, -count(*), count(*), 0, 0, 0 FROM taken GROUP BY lane
 		ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending, processing = c.processing + excluded.processing
 	)
-	SELECT coalesce($1, now()), (SELECT count(*) FROM picked), t.stream, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt + 1, t.lost, t.size,
+	SELECT l.claimed_at, total.n, t.place, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt, t.lost, t.size,
 		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload
-	FROM taken t LEFT JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = t.id LIMIT 1) m ON true
-	ORDER BY t.n`)
+	FROM total LEFT JOIN leased l ON true
+	LEFT JOIN LATERAL unnest(l.lanes, l.ranks, l.ords, l.available, l.ids, l.attempts, l.lost, l.sizes)
+		WITH ORDINALITY t(lane, rank, ord, available_at, id, attempt, lost, size, place) ON true
+	LEFT JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = t.id LIMIT 1) m ON true`)
 
 // take makes one claim of up to max messages.
-func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int, minAge time.Duration, max int) error {
+func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int, minAge time.Duration, most int) error {
 	var token uuid
 	rand.Read(token[:]) // never fails
 	ls := &lease{token: token, worker: c.Worker}
 	params := append(c.streams(probes, limits, minAge),
-		int4Param(max), int8Param(int64(c.MaxBytes-c.size)), boolParam(len(c.got) == 0), int8Param(int64(c.MaxLost-c.lost)),
+		int4Param(most), int8Param(int64(c.MaxBytes-c.size)), boolParam(len(c.got) == 0), int8Param(int64(c.MaxLost-c.lost)),
 		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard())
 	var (
-		picked  int
-		missing error
-		lasts   = make([]int64, len(probes)) // the newest claimed of each stream
-		takes   = make([]int, len(probes))
-		first   = len(c.got)
-		name    = token.String()
+		picked int
+		lasts  = make([]int64, len(probes)) // the newest claimed of each stream
+		takes  = make([]int, len(probes))
+		first  = len(c.got)
+		name   = token.String()
 	)
 	err := l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
-		ls.claimed = timeColumn(v[0])
 		picked = int(int8Column(v[1]))
-		from := int(int8Column(v[2])) - 1
+		if v[2] == nil {
+			return nil // nothing was taken
+		}
+		ls.claimed = timeColumn(v[0])
 		it := item{
 			lane: int4Column(v[3]), rank: int2Column(v[4]), ord: int4Column(v[5]), available: timeColumn(v[6]), id: uuidColumn(v[7]),
 			attempt: int4Column(v[8]), lost: int4Column(v[9]), size: int4Column(v[10]),
 		}
-		lasts[from] = it.available
+		place := int(int8Column(v[2])) - 1
+		for len(ls.items) <= place {
+			ls.items = append(ls.items, item{})
+		}
+		ls.items[place] = it
+		from := slices.IndexFunc(probes, func(p probe) bool { return p.stream == stream{it.lane, it.rank} })
+		lasts[from] = max(lasts[from], it.available)
 		takes[from]++
 		c.size += it.size
 		if it.lost > 0 {
@@ -295,15 +314,13 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 		}
 		d := claimed{item: it}
 		d.ID = it.id.String()
-		d.Lease = symphony.Lease{MessageID: d.ID, Token: name, Index: len(ls.items)}
+		d.Lease = symphony.Lease{MessageID: d.ID, Token: name, Index: place}
 		d.Attempt, d.Lost, d.Priority = it.attempt, it.lost, symphony.MaxPriority-it.rank
 		if v[11] == nil {
-			// Cannot be, and must not stay unnoticed: the lease runs out, and the message ends in the dead letters.
-			missing = fmt.Errorf("postgres: receive: message %s is ready but missing", d.ID)
+			d.DecodeErr = errors.New("postgres: the message is ready but missing") // cannot be, and must not stay unnoticed
 		} else {
 			d.message(v[11:], &c.types)
 		}
-		ls.items = append(ls.items, it)
 		c.got = append(c.got, d)
 		return nil
 	}})
@@ -314,15 +331,14 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 	c.ended = c.ended || picked > len(ls.items)
 	if minAge == 0 {
 		// What was claimed must be told, whatever becomes of this.
-		if err := c.settleHeads(ctx, l, probes, takes, lasts, picked, max); err != nil && len(ls.items) == 0 {
+		if err := c.settleHeads(ctx, l, probes, takes, lasts, picked, most); err != nil && len(ls.items) == 0 {
 			return err
 		}
 	}
 	if len(ls.items) == 0 {
-		return missing
+		return nil
 	}
 	ls.expires = ls.claimed + c.Lease.Microseconds()
-	ls.open = len(ls.items)
 	c.leases.add(ls)
 	c.house.expiring(ls.expires - c.offset.Load())
 	for i := first; i < len(c.got); i++ {
@@ -332,11 +348,11 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 		}
 		d.ClaimedAt, d.LeasedUntil = fromMicros(ls.claimed), fromMicros(ls.expires)
 	}
-	return missing
+	return nil
 }
 
 // settleHeads notes how far the streams have been claimed, and wakes another receiver where there is more.
-func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes []int, lasts []int64, picked, max int) error {
+func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes []int, lasts []int64, picked, most int) error {
 	last := 0
 	for i, n := range takes {
 		if n > 0 {
@@ -344,7 +360,7 @@ func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes 
 			c.heads.raise(probes[i], lasts[i])
 		}
 	}
-	if picked >= max || c.ended {
+	if picked >= most || c.ended {
 		if l := c.lanes.numbered(probes[last].lane); l != nil {
 			c.waiters.Wake(l.transport, l.queue, 1)
 		}
