@@ -33,6 +33,7 @@ func importRules() []rule {
 		{pkg: "client", may: []string{".", "httpapi/wire"}},
 		{pkg: "config", may: []string{".", "auth", "worker", "handler/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
+		{pkg: "internal/pgtest"},
 		{pkg: "internal/*", standardOnly: true},
 		{pkg: "e2e"},
 	}
@@ -66,6 +67,8 @@ func checkImports(files []*goFile, rules []rule) []string {
 				if isOwn && isTransport(f.dir()) && isTransport(own) && own != f.dir() {
 					bad("a transport does not know another")
 				}
+			case own == "internal/pgtest":
+				bad("it is for tests")
 			case isOwn && !matches(rules[at].may, own):
 				bad("%s may import %s of ours", f.dir(), orNothing(rules[at].may))
 			case !isOwn && rules[at].standardOnly && isForeign(imported):
@@ -161,6 +164,7 @@ func TestCheckImports(t *testing.T) {
 		"a client imports the server":        {"client/x.go", source("client", "own/httpapi"), []string{"client/x.go imports " + module + "/httpapi: client may import httpapi/wire of ours"}},
 		"a client imports the root":          {"client/x.go", source("client", "own"), []string{"client/x.go imports " + module + ": client may import httpapi/wire of ours"}},
 		"a command is imported":              {"client/x_test.go", source("client", "own/cmd/symphony"), []string{"client/x_test.go imports " + module + "/cmd/symphony: nothing imports a command"}},
+		"a product uses the tests' servers":  {"client/x.go", source("client", "own/internal/pgtest"), []string{"client/x.go imports " + module + "/internal/pgtest: it is for tests"}},
 		"a package without a rule":           {"util/x.go", source("util"), []string{"package util has no rule: add it to importRules and to ARCHITECTURE.md"}},
 		"a package below one with a rule":    {"client/deep/x.go", source("deep"), []string{"package client/deep has no rule: add it to importRules and to ARCHITECTURE.md"}},
 	} {
