@@ -36,6 +36,7 @@ type house struct {
 	leaseFloor floor
 	dueFloor   floor // of messenger_scheduled
 	rearm      chan struct{}
+	rolled     bool
 
 	mu      sync.Mutex
 	failing bool
@@ -234,9 +235,15 @@ func (s *store) purge(ctx context.Context) error {
 
 var rollQuery = newQuery("roll_partitions", `SELECT {schema}.messenger_roll_partitions(coalesce($1::timestamptz, now()), $2::int8 * interval '1 microsecond')`)
 
-// rollPartitions makes the partitions of the coming days and drops those of which nothing is kept any more.
+// rollPartitions makes the partitions of the coming days and drops those of which nothing is kept any more. The first
+// call drops nothing: a command that has the database open for a moment, perhaps with other settings, must not delete.
 func (s *store) rollPartitions(ctx context.Context) error {
-	err := s.do(ctx, "roll partitions", call{query: rollQuery, params: [][]byte{s.nowParam(), int8Param(s.retention.Microseconds())}})
+	var retention []byte
+	if s.house.rolled {
+		retention = int8Param(s.retention.Microseconds())
+	}
+	s.house.rolled = true
+	err := s.do(ctx, "roll partitions", call{query: rollQuery, params: [][]byte{s.nowParam(), retention}})
 	if isLocked(err) {
 		return nil // the next call tries again
 	}
