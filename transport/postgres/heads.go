@@ -2,18 +2,16 @@ package postgres
 
 import (
 	"cmp"
-	"context"
 	"math"
 	"slices"
 	"sync"
-	"time"
 )
 
 // A stream is one rank of one lane. Its ready rows are claimed from its head on, and PostgreSQL keeps the claimed ones
 // in the index until vacuum has removed them, which an old snapshot can put off for hours. So each process remembers
 // below which time nothing is left in a stream, and looks from there on. It learns of what appears below that time from
-// its own transactions, from announcements of other processes, and from a look at all streams from their very beginning
-// (a sweep), which finds whatever was not announced.
+// its own transactions, from announcements of other processes, and from looks of its own (sweeps): often at the last
+// moments before each head, and more rarely at all streams from their very beginning.
 
 type stream struct {
 	lane int
@@ -21,27 +19,41 @@ type stream struct {
 }
 
 type head struct {
-	low int64  // nothing is ready in the stream before this time, µs on the store's clock
-	gen uint64 // when low was last lowered
+	low   int64 // nothing is ready in the stream before this time, µs on the store's clock
+	floor int64 // what low was, or when the stream was found empty: where a sweep of the last moments begins
+	gen   uint64
+	marks []*mark
 }
 
-// heads are the streams in which something may wait. Safe for concurrent use.
+// mark follows what is added to a stream while somebody looks at it.
+type mark struct{ low int64 }
+
+// heads are the streams in which something was seen. Safe for concurrent use.
 type heads struct {
 	mu      sync.Mutex
 	streams map[stream]*head
-	gen     uint64
+	gen     uint64        // counts additions
 	rearm   chan struct{} // something became due earlier
 
 	sweeping  sync.Mutex
 	nextSweep int64 // of this process's clock
 	wanted    bool  // a claim would have the watch sweep
+	wholeAt   int64 // when a sweep from the beginning ended, 0 for none yet
+	wholeCost int64 // how long it took
 }
 
 const never = math.MaxInt64
 
-// A sweep may take at most one part in sweepShare of the time, however long it takes: where an old snapshot makes the
-// indexes long, they are looked at more rarely.
-const sweepShare = 25
+const (
+	// A sweep from the beginning may take at most one part in sweepShare of the time, however long it takes: where an
+	// old snapshot makes the indexes long, they are looked at more rarely.
+	sweepShare = 25
+	// busySweep is how often there is one while claims find enough to do.
+	busySweep = 15_000_000
+	// lastMoments is how far before its head a stream is looked at by the other sweeps: longer than nearly all
+	// transactions take.
+	lastMoments = 1_000_000
+)
 
 func (h *heads) init() {
 	h.streams = make(map[stream]*head)
@@ -55,11 +67,25 @@ func (h *heads) add(st stream, at int64) {
 	h.gen++
 	hd := h.streams[st]
 	if hd == nil {
-		hd = &head{low: never}
+		hd = &head{low: never, floor: at}
 		h.streams[st] = hd
 	}
 	hd.gen = h.gen
 	hd.low = min(hd.low, at)
+	for _, m := range hd.marks {
+		m.low = min(m.low, at)
+	}
+}
+
+// lower is add for what a look found, which is known in most cases.
+func (h *heads) lower(st stream, at int64) {
+	h.mu.Lock()
+	hd := h.streams[st]
+	known := at == never || hd != nil && hd.low <= at
+	h.mu.Unlock()
+	if !known {
+		h.add(st, at)
+	}
 }
 
 // poke makes the watch look again at what is due next.
@@ -70,10 +96,10 @@ func (h *heads) poke() {
 	}
 }
 
-// sweepSoon makes the next look at all streams due at once.
+// sweepSoon makes the next sweep due at once, from the beginning.
 func (h *heads) sweepSoon() {
 	h.mu.Lock()
-	h.nextSweep = 0
+	h.nextSweep, h.wholeAt, h.wholeCost = 0, 0, 0
 	h.mu.Unlock()
 	h.poke()
 }
@@ -99,11 +125,33 @@ func (h *heads) watched(waiting bool) int64 {
 	return h.nextSweep
 }
 
-// probe is a stream that a claim looks at, from low on, as it was known before the look.
+// swept notes the end of a sweep.
+func (h *heads) swept(began, ended int64, whole bool, interval int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wanted = false
+	h.nextSweep = ended + interval
+	if whole {
+		h.wholeAt, h.wholeCost = ended, ended-began
+	}
+}
+
+// wholeDue reports whether the next sweep is to be one from the beginning.
+func (h *heads) wholeDue(now int64, idle bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	pause := sweepShare * h.wholeCost
+	if !idle {
+		pause = max(pause, busySweep)
+	}
+	return h.wholeAt == 0 || now >= h.wholeAt+pause
+}
+
+// probe is a stream that somebody looks at, from low on. done must follow.
 type probe struct {
 	stream
-	low int64
-	gen uint64
+	low  int64
+	mark *mark
 }
 
 // ready returns the streams of the wanted lanes that may have something by a time, the highest priority first.
@@ -113,37 +161,61 @@ func (h *heads) ready(wanted func(lane int) bool, by int64) []probe {
 	var list []probe
 	for st, hd := range h.streams {
 		if hd.low <= by && wanted(st.lane) {
-			list = append(list, probe{st, hd.low, hd.gen})
+			m := &mark{never}
+			hd.marks = append(hd.marks, m)
+			list = append(list, probe{st, hd.low, m})
 		}
 	}
 	slices.SortFunc(list, func(a, b probe) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.lane, b.lane)) })
 	return list
 }
 
-// raise says that nothing is left in a stream before a time; never stands for nothing at all. It has no effect if
-// something was added to the stream after the probe.
-func (h *heads) raise(p probe, low int64) {
+// done ends the looks.
+func (h *heads) done(probes []probe) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	hd := h.streams[p.stream]
-	switch {
-	case hd == nil || hd.gen != p.gen:
-	case low == never:
-		delete(h.streams, p.stream)
-	default:
-		hd.low = max(hd.low, low)
+	for _, p := range probes {
+		if hd := h.streams[p.stream]; hd != nil {
+			hd.marks = slices.DeleteFunc(hd.marks, func(m *mark) bool { return m == p.mark })
+		}
 	}
 }
 
-// generation is to be asked for before a sweep.
+// raise says what a look found: nothing is left in the stream before low, or nothing at all for never. What was added
+// since the look began counts beside it. now is when the look was made, on the store's clock.
+func (h *heads) raise(p probe, low, now int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	hd := h.streams[p.stream]
+	if hd == nil {
+		return
+	}
+	hd.low = max(hd.low, min(low, p.mark.low))
+	hd.floor = max(hd.floor, min(hd.low, now))
+}
+
+// recent returns the streams with the time from which a sweep of the last moments looks at them.
+func (h *heads) recent() []probe {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []probe
+	for st, hd := range h.streams {
+		if from := hd.floor - lastMoments; from < hd.low {
+			list = append(list, probe{stream: st, low: from})
+		}
+	}
+	return list
+}
+
+// generation is to be asked for before a sweep from the beginning.
 func (h *heads) generation() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.gen
 }
 
-// replace takes over what a sweep found that began at a generation.
-func (h *heads) replace(found map[stream]int64, gen uint64) {
+// replace takes over what a sweep from the beginning found that was made at a time, from a generation on.
+func (h *heads) replace(found map[stream]int64, gen uint64, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for st, hd := range h.streams {
@@ -156,12 +228,12 @@ func (h *heads) replace(found map[stream]int64, gen uint64) {
 		case ok:
 			hd.low = low
 		default:
-			delete(h.streams, st)
+			hd.low, hd.floor = never, max(hd.floor, now)
 		}
 		delete(found, st)
 	}
 	for st, low := range found {
-		h.streams[st] = &head{low: low, gen: gen}
+		h.streams[st] = &head{low: low, floor: low, gen: gen}
 	}
 }
 
@@ -178,121 +250,4 @@ func (h *heads) due(by int64) (list []stream, next int64) {
 		}
 	}
 	return list, next
-}
-
-// sweepQuery finds the first row of each stream, by jumping from one stream to the next in the index.
-var sweepQuery = newQuery("sweep", `WITH RECURSIVE heads AS (
-		(SELECT lane, rank, available_at FROM {schema}.messenger_ready ORDER BY lane, rank, available_at, ord LIMIT 1)
-		UNION ALL
-		SELECT n.lane, n.rank, n.available_at FROM heads h CROSS JOIN LATERAL (
-			SELECT lane, rank, available_at FROM {schema}.messenger_ready r
-			WHERE (r.lane, r.rank) > (h.lane, h.rank) ORDER BY lane, rank, available_at, ord LIMIT 1) n)
-	SELECT lane, rank, available_at FROM heads`)
-
-// sweepIfDue looks at all streams from their beginning, if that was not done for a while. Only one of concurrent calls
-// does it; the others return at once.
-func (s *store) sweepIfDue(ctx context.Context) error {
-	if s.now() < s.heads.sweepAt() || !s.heads.sweeping.TryLock() {
-		return nil
-	}
-	defer s.heads.sweeping.Unlock()
-	if s.now() < s.heads.sweepAt() {
-		return nil
-	}
-	return s.sweep(ctx)
-}
-
-func (h *heads) sweepAt() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.nextSweep
-}
-
-// sweep is sweepIfDue without the if. The caller holds sweeping.
-func (s *store) sweep(ctx context.Context) error {
-	gen := s.heads.generation()
-	found := make(map[stream]int64)
-	unknown := false
-	began := s.now()
-	err := s.do(ctx, "look for messages", call{query: sweepQuery, row: func(v [][]byte) error {
-		st := stream{int4Column(v[0]), int2Column(v[1])}
-		found[st] = timeColumn(v[2])
-		unknown = unknown || s.lanes.numbered(st.lane) == nil
-		return nil
-	}})
-	cost := s.now() - began
-	s.heads.mu.Lock()
-	s.heads.wanted = false
-	s.heads.nextSweep = s.now() + max(s.pollInterval().Microseconds(), sweepShare*cost)
-	s.heads.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if unknown {
-		if err := s.do(ctx, "read queues", call{query: newLanes, params: [][]byte{int4Param(s.lanes.last())}, row: s.addLane}); err != nil {
-			return err
-		}
-	}
-	s.heads.replace(found, gen)
-	return nil
-}
-
-// pollInterval is how often a process looks for what nobody announced.
-func (s *store) pollInterval() time.Duration {
-	switch {
-	case s.poll > 0:
-		return s.poll
-	case s.notify.listening.Load():
-		return DefaultPollInterval
-	}
-	return unannouncedPoll
-}
-
-// watch wakes receivers when something becomes due: a message whose time has come, or one that a sweep found.
-func (s *store) watch() {
-	for {
-		waiting := !s.waiters.Empty()
-		next := s.heads.watched(waiting)
-		if waiting {
-			if _, at := s.heads.due(s.storeNow()); at != never {
-				next = min(next, at-s.offset.Load())
-			}
-		}
-		var due <-chan time.Time
-		if next != never {
-			timer := s.clock.NewTimer(time.Duration(max(next-s.now(), 0)) * time.Microsecond)
-			due = timer.C()
-			select {
-			case <-s.closing:
-			case <-s.heads.rearm:
-				timer.Stop()
-				continue
-			case <-due:
-			}
-			timer.Stop()
-		} else {
-			select {
-			case <-s.closing:
-			case <-s.heads.rearm:
-				continue
-			}
-		}
-		if s.usable(s.life) != nil {
-			return
-		}
-		if err := s.sweepIfDue(s.life); err != nil {
-			s.house.report(s.log, err)
-		}
-		s.wakeDue()
-	}
-}
-
-// wakeDue wakes a receiver for each stream that may have something.
-func (s *store) wakeDue() {
-	streams, _ := s.heads.due(s.storeNow())
-	for _, st := range streams {
-		if l := s.lanes.numbered(st.lane); l != nil {
-			s.waiters.Wake(l.transport, l.queue, 1)
-		}
-	}
 }

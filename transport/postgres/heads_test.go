@@ -48,26 +48,30 @@ func TestHeads_raise(t *testing.T) {
 		low     int64
 		want    map[stream]int64
 	}{
-		"moves the head on":                          {func(*heads) {}, 50, map[stream]int64{a: 50, b: 10}},
-		"never moves it back":                        {func(*heads) {}, 5, map[stream]int64{a: 10, b: 10}},
-		"forgets an empty stream":                    {func(*heads) {}, never, map[stream]int64{b: 10}},
-		"keeps what came after the look":             {func(h *heads) { h.add(a, 20) }, never, map[stream]int64{a: 10, b: 10}},
-		"is not hindered by another stream":          {func(h *heads) { h.add(b, 20) }, never, map[stream]int64{b: 10}},
-		"does not bring back what was forgotten":     {func(h *heads) { h.replace(map[stream]int64{b: 10}, h.generation()) }, 50, map[stream]int64{b: 10}},
-		"keeps what came after, also below its head": {func(h *heads) { h.add(a, 1) }, 50, map[stream]int64{a: 1, b: 10}},
+		"moves the head on":                       {func(*heads) {}, 50, map[stream]int64{a: 50, b: 10}},
+		"never moves it back":                     {func(*heads) {}, 5, map[stream]int64{a: 10, b: 10}},
+		"notes an empty stream":                   {func(*heads) {}, never, map[stream]int64{a: never, b: 10}},
+		"keeps what came after the look":          {func(h *heads) { h.add(a, 20) }, never, map[stream]int64{a: 20, b: 10}},
+		"moves on up to what came after the look": {func(h *heads) { h.add(a, 20) }, 50, map[stream]int64{a: 20, b: 10}},
+		"moves on where later things came":        {func(h *heads) { h.add(a, 90) }, 50, map[stream]int64{a: 50, b: 10}},
+		"keeps what came below the head":          {func(h *heads) { h.add(a, 1) }, 50, map[stream]int64{a: 1, b: 10}},
+		"is not hindered by another stream":       {func(h *heads) { h.add(b, 20) }, never, map[stream]int64{a: never, b: 10}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHeads(map[stream]int64{a: 10, b: 10})
-			var looked probe
-			for _, p := range h.ready(anyLane, 10) {
+			probes := h.ready(anyLane, 10)
+			test.between(h)
+			for _, p := range probes {
 				if p.stream == a {
-					looked = p
+					h.raise(p, test.low, 100)
 				}
 			}
-			test.between(h)
-			h.raise(looked, test.low)
+			h.done(probes)
 			if diff := cmp.Diff(test.want, h.lows(), cmp.AllowUnexported(stream{})); diff != "" {
 				t.Error(diff)
+			}
+			if n := len(h.streams[a].marks) + len(h.streams[b].marks); n != 0 {
+				t.Errorf("%d marks are left", n)
 			}
 		})
 	}
@@ -79,10 +83,68 @@ func TestHeads_replace_takes_over_a_sweep_but_not_against_news(t *testing.T) {
 	gen := h.generation()
 	h.add(news, 30)
 	h.add(both, 40)
-	h.replace(map[stream]int64{kept: 5, found: 7, both: 60}, gen)
-	want := map[stream]int64{kept: 5, news: 30, found: 7, both: 40}
+	h.replace(map[stream]int64{kept: 5, found: 7, both: 60}, gen, 100)
+	want := map[stream]int64{gone: never, kept: 5, news: 30, found: 7, both: 40}
 	if diff := cmp.Diff(want, h.lows(), cmp.AllowUnexported(stream{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestHeads_recent_looks_a_moment_back(t *testing.T) {
+	claimed, empty, early := stream{1, 0}, stream{1, 1}, stream{1, 2}
+	const now = 100 * lastMoments
+	h := newHeads(map[stream]int64{claimed: 10, empty: 10, early: 10})
+	probes := h.ready(anyLane, now)
+	for _, p := range probes {
+		switch p.stream {
+		case claimed:
+			h.raise(p, now/2, now)
+		case empty:
+			h.raise(p, never, now)
+		}
+	}
+	h.done(probes)
+	got := make(map[stream]int64)
+	for _, p := range h.recent() {
+		got[p.stream] = p.low
+	}
+	want := map[stream]int64{claimed: now/2 - lastMoments, empty: now - lastMoments, early: 10 - lastMoments}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(stream{})); diff != "" {
+		t.Error(diff)
+	}
+	h.lower(claimed, now/2-5)
+	h.lower(empty, never)
+	h.lower(early, 20)
+	lows := map[stream]int64{claimed: now/2 - 5, empty: never, early: 10}
+	if diff := cmp.Diff(lows, h.lows(), cmp.AllowUnexported(stream{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHeads_sweep_from_the_beginning_as_its_cost_allows(t *testing.T) {
+	h := newHeads(nil)
+	if !h.wholeDue(1, false) {
+		t.Error("the first sweep is not one from the beginning")
+	}
+	const cost = 100_000
+	h.swept(0, cost, true, 1000)
+	for name, test := range map[string]struct {
+		now  int64
+		idle bool
+		want bool
+	}{
+		"idle, too early":  {cost * sweepShare, true, false},
+		"idle, in time":    {cost * (sweepShare + 1), true, true},
+		"busy, too early":  {cost * (sweepShare + 1), false, false},
+		"busy, after long": {cost + busySweep, false, true},
+	} {
+		if got := h.wholeDue(test.now, test.idle); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	h.sweepSoon()
+	if !h.wholeDue(cost, false) {
+		t.Error("a sweep that is wanted soon is not one from the beginning")
 	}
 }
 

@@ -61,11 +61,12 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	probes := look()
 	if len(probes) > 0 {
 		t.heads.wantSweep(t.now()) // beside the claims: it may take a while
-	} else if err := t.sweepIfDue(ctx); err != nil {
+	} else if err := t.sweepIfDue(ctx, true); err != nil {
 		return nil, err
 	} else if probes = look(); len(probes) == 0 {
 		return nil, nil
 	}
+	defer t.heads.done(probes)
 	c := &claim{Transport: t, ReceiveOptions: o}
 	err := t.with(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
 	if err != nil && len(c.got) == 0 {
@@ -357,7 +358,7 @@ func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes 
 	for i, n := range takes {
 		if n > 0 {
 			last = i
-			c.heads.raise(probes[i], lasts[i])
+			c.heads.raise(probes[i], lasts[i], lasts[i])
 		}
 	}
 	if picked >= most || c.ended {
@@ -375,31 +376,13 @@ func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes 
 	return c.findNext(ctx, l, dry)
 }
 
-var nextQuery = newQuery("next", `SELECT s.n, (
-		SELECT available_at FROM {schema}.messenger_ready r WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
-		ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT 1)
-	FROM unnest($1::int4[], $2::int2[], $3::timestamptz[]) WITH ORDINALITY s(lane, rank, low, n)`)
-
 // findNext looks when something becomes available in streams that have nothing now.
 func (c *claim) findNext(ctx context.Context, l *link, probes []probe) error {
-	n := len(probes)
-	if n == 0 {
+	if len(probes) == 0 {
 		return nil
 	}
-	lanes, ranks, lows := int4s(n), int2s(n), times(n)
-	for _, p := range probes {
-		lanes.int4(p.lane)
-		ranks.int2(p.rank)
-		lows.int8(p.low - epoch)
-	}
-	return l.transact(ctx, call{query: nextQuery, params: [][]byte{lanes.value(), ranks.value(), lows.value()}, row: func(v [][]byte) error {
-		next := int64(never)
-		if v[1] != nil {
-			next = timeColumn(v[1])
-		}
-		c.heads.raise(probes[int8Column(v[0])-1], next)
-		return nil
-	}})
+	now := c.storeNow()
+	return l.transact(ctx, nextCall(probes, func(p probe, at int64) { c.heads.raise(p, at, now) }))
 }
 
 // message reads the columns of a message from created_at on.

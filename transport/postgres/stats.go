@@ -27,7 +27,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	if err := t.expireIfDue(ctx); err != nil {
 		return stats, err
 	}
-	if err := t.sweepIfDue(ctx); err != nil {
+	if err := t.sweepIfDue(ctx, true); err != nil {
 		return stats, err
 	}
 	var now int64
@@ -45,6 +45,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		},
 	}}
 	probes := t.heads.ready(t.wanted(nil), t.storeNow()+clockSlack)
+	defer t.heads.done(probes)
 	oldest := make(map[int]int64) // by lane
 	if len(probes) > 0 {
 		c := &claim{Transport: t}
