@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// gatherYields is how often Take gives up the processor to let callers in. The callers of that group were woken a moment ago and are likely to call again at once; taking the first of
-// them alone would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else
-// wants to run, so a lone caller pays nothing that can be measured.
-const gatherYields = 16
+// gatherYields is how often Take gives up the processor to let callers in, counted from the last one that came. The
+// callers of the last group were woken a moment ago and are likely to call again at once; taking the first of them alone
+// would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else wants to run,
+// and a lone caller pays none: Take leaves when as many have come as there were.
+const gatherYields = 64
 
 // Queue is an unbounded queue with one taker. Callers wait for their own call to be committed, so there are never more
 // items than callers. The zero value is ready to use.
@@ -48,13 +49,14 @@ func (q *Queue[T]) Take(spare []T) (items []T, ok bool) {
 	q.mu.Lock()
 	// The callers of the last group and those that queued up meanwhile: together they make one group, not two in turn.
 	all := q.last + len(q.items)
-	for range gatherYields {
-		if q.closed || len(q.items) >= all {
-			break
-		}
+	for idle := 0; idle < gatherYields && len(q.items) < all && !q.closed; idle++ {
+		came := len(q.items)
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
+		if len(q.items) > came {
+			idle = 0
+		}
 	}
 	for len(q.items) == 0 && !q.closed {
 		q.wake.Wait()
