@@ -30,7 +30,8 @@ type Tx struct {
 // Tx works inside a transaction of pgx's.
 func (t *Transport) Tx(tx pgx.Tx) *Tx {
 	return &Tx{store: t.store, query: func(ctx context.Context, sql string, args []any, row func(func(...any) error) error) error {
-		rows, err := tx.Query(ctx, sql, args...)
+		// Prepares nothing on the caller's connection, which may go through a pooler.
+		rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 		if err != nil {
 			return err
 		}
