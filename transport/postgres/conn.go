@@ -252,7 +252,12 @@ func (s *store) bounded(f func(context.Context, *link) error) error {
 		return err
 	}
 	defer l.release()
-	return f(ctx, l)
+	err = f(ctx, l)
+	if l.pg.IsClosed() {
+		// What ended this connection, such as a restart of the server, has likely ended the others.
+		s.pool.Reset()
+	}
+	return err
 }
 
 // usable is the reason for which a call cannot even begin.

@@ -157,17 +157,17 @@ func (s *store) listen(o Options) error {
 		return nil
 	}
 	s.done.Go(func() {
-		for failures := 0; !s.isClosing(); {
-			began := s.now()
-			err := s.hear(config)
-			s.notify.listening.Store(false)
+		for failures := 0; ; {
+			err := s.hear(config, failures > 0)
+			if s.notify.listening.Swap(false) {
+				failures = 0
+			}
 			if s.isClosing() {
 				return
 			}
-			if failures++; s.now()-began > time.Minute.Microseconds() {
-				failures = 1
+			if failures++; failures == 1 {
+				s.log.Warn("the connection that listens for messages is lost; this process looks for them until it is back", "error", err)
 			}
-			s.log.Warn("the connection that listens for messages was lost; looking for them until it is back", "error", err)
 			s.heads.poke()
 			if !s.pause(backoff(failures), nil) {
 				return
@@ -177,8 +177,8 @@ func (s *store) listen(o Options) error {
 	return nil
 }
 
-// hear listens on a connection of its own until that fails.
-func (s *store) hear(config *pgx.ConnConfig) error {
+// hear listens on a connection of its own until that fails. again says that one was lost before.
+func (s *store) hear(config *pgx.ConnConfig, again bool) error {
 	ctx, cancel := context.WithTimeout(s.life, s.timeout)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	cancel()
@@ -200,6 +200,9 @@ func (s *store) hear(config *pgx.ConnConfig) error {
 		return err
 	}
 	s.notify.listening.Store(true)
+	if again {
+		s.log.Info("the connection that listens for messages is back")
+	}
 	// What came before is found by a look; what comes from now on is heard.
 	s.heads.sweepSoon()
 	// Others that thought they were alone learn of this node.
