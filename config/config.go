@@ -70,17 +70,38 @@ type Server struct {
 // TLS reports whether the server speaks HTTPS.
 func (s Server) TLS() bool { return s.TLSCert != "" }
 
-// Database configures storage.
+// Database configures storage: the PostgreSQL database at URL if there is one, else the SQLite file at Path.
 type Database struct {
-	Path      string
+	Path      string        // "" if there is a URL
 	Retention time.Duration // 0: completed messages are deleted at once
+
+	// The rest is for PostgreSQL. What is not set is zero and means the default of package postgres.
+	URL            Secret // or a connection string
+	ListenURL      Secret
+	Schema         string
+	MaxConnections int
+	PollInterval   time.Duration
+	Timeout        time.Duration
+	Migrate        string // MigrateAuto or MigrateManually
 }
 
-// The values of Transport.Kind.
+// PostgreSQL reports whether storage is a PostgreSQL database.
+func (d Database) PostgreSQL() bool { return d.URL != "" }
+
+// The values of Database.Migrate.
 const (
-	SQLite = "sqlite"
-	Memory = "memory"
-	Sync   = "sync"
+	MigrateAuto     = "auto"
+	MigrateManually = "manual"
+)
+
+// The values of Transport.Kind. A configuration may say which database it means by SQLite or Postgres; a Transport is of
+// kind Stored then.
+const (
+	Stored   = "database"
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+	Memory   = "memory"
+	Sync     = "sync"
 )
 
 // Transport configures one named transport.
@@ -195,16 +216,7 @@ type Log struct {
 // Client configures commands that work on a server.
 type Client struct {
 	Server string // URL, "": the local database
-
-	apiKey []Secret // at most one
-}
-
-// APIKey returns the key to call the server with, "" if none is configured.
-func (c Client) APIKey() string {
-	if len(c.apiKey) == 0 {
-		return ""
-	}
-	return string(c.apiKey[0])
+	APIKey Secret // to call it with, "" if none is configured
 }
 
 // BusOptions returns what symphony.NewBus takes.

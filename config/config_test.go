@@ -56,7 +56,7 @@ func TestNothingConfiguredMeansDefaults(t *testing.T) {
 	retry := Retry{3, time.Second, 2, 30 * time.Second, 0.1}
 	want := some{
 		Addr: "127.0.0.1:8080", Path: "symphony.db", Default: "default", Retention: 24 * time.Hour,
-		Transports: []Transport{{Name: "default", Kind: SQLite, Queue: "default", Priority: 5, Retry: retry}},
+		Transports: []Transport{{Name: "default", Kind: Stored, Queue: "default", Priority: 5, Retry: retry}},
 		Policy:     symphony.Policy{}.WithDefaults(),
 		Worker: Worker{
 			Lease: 30 * time.Second, HandlerTimeout: 5 * time.Minute, Grace: 20 * time.Second, Continuous: Continuous{Concurrency: 10},
@@ -174,8 +174,16 @@ func TestFileMistakes(t *testing.T) {
 		{"half a certificate", "server:\n  tls:\n    key: k.pem\n", []string{
 			`symphony.yaml:3:10: server.tls.key: needs server.tls.cert as well`,
 		}},
-		{"PostgreSQL is not there yet", "database:\n  url: postgres://db\n", []string{
-			`symphony.yaml:2:3: database.url: this release has no PostgreSQL transport; name the path of a SQLite file (database.path, SYMPHONY_DATABASE, --database)`,
+		{"database", "database:\n  url: mysql://root:hunter2@db/x\n  path: x.db\n  listen_url: db.internal\n  max_connections: 3\n  migrate: never\n  timeout: 50ms\n", []string{
+			`symphony.yaml:2:8: database.url: must be a URL like postgres://user@host:5432/database, or a connection string like host=db.internal dbname=app`,
+			`symphony.yaml:3:9: database.path: database.url is set as well (symphony.yaml:2:8); set one of the two`,
+			`symphony.yaml:4:15: database.listen_url: must be a URL like postgres://user@host:5432/database, or a connection string like host=db.internal dbname=app`,
+			`symphony.yaml:5:20: database.max_connections: must be a whole number from 4 to 10000, is "3"`,
+			`symphony.yaml:6:12: database.migrate: must be auto or manual, is "never"`,
+			`symphony.yaml:7:12: database.timeout: must be a duration like "30s" from 100ms to 10m, is "50ms"`,
+		}},
+		{"kinds that the database is not", "transports: {a: {kind: postgres}, b: {kind: sqlite}}\n", []string{
+			`symphony.yaml:1:24: transports.a.kind: is postgres, but the database is sqlite; database goes with both`,
 		}},
 		{"settings of authentication that need each other", "auth: {remote: true}\n", []string{
 			`symphony.yaml:1:16: auth.remote: needs supabase.url (SUPABASE_URL)`,
@@ -215,8 +223,11 @@ func TestVariableMistakes(t *testing.T) {
 		{"SYMPHONY_WORKER_BACH_SIZE=1", `SYMPHONY_WORKER_BACH_SIZE: unknown variable; did you mean SYMPHONY_WORKER_BATCH_SIZE?`},
 		{"SYMPHONY_TRANSPORTS=a,,b", `SYMPHONY_TRANSPORTS: transports: has an empty entry`},
 		{"SYMPHONY_TRANSPORTS=", `SYMPHONY_TRANSPORTS: transports: is set to nothing; leave it out, or name transports like default,email`},
-		{"SYMPHONY_DATABASE=postgres://db/x", `SYMPHONY_DATABASE: database.path: ` + noPostgres},
-		{"SYMPHONY_DATABASE_URL=postgres://db/x", `SYMPHONY_DATABASE_URL: ` + noPostgres},
+		{"SYMPHONY_DATABASE=mysql://db/x", `SYMPHONY_DATABASE: database.path: must be the path of a SQLite file or a postgres:// URL, is a URL of scheme "mysql"`},
+		{"SYMPHONY_DATABASE=postgres://u:12/hunter2@db/x", `SYMPHONY_DATABASE: database.path: has an @ after a /, ? or #: write these characters of a password as %40, %2F, %3F and %23`},
+		{"SYMPHONY_DATABASE_URL=postgres://u:12?hunter2@db/x", `SYMPHONY_DATABASE_URL: database.url: has an @ after a /, ? or #: write these characters of a password as %40, %2F, %3F and %23`},
+		{"SYMPHONY_DATABASE_URL=", `SYMPHONY_DATABASE_URL: database.url: is set to nothing; leave it out, or give it a value: a postgres:// URL or a connection string`},
+		{"SYMPHONY_DATABASE_UR=postgres://db/x", `SYMPHONY_DATABASE_UR: unknown variable; did you mean SYMPHONY_DATABASE_URL?`},
 		{"SYMPHONY_CONFIG=", `SYMPHONY_CONFIG: is set to nothing; leave it out, or give it the path of a file`},
 		{"SYMPHONY_CONFIG=no.yaml", `SYMPHONY_CONFIG: open no.yaml: no such file or directory`},
 		{"SUPABASE_URL=ftp://x", `SUPABASE_URL: supabase.url: supabase: the URL "ftp://x" is not of the form https://<ref>.supabase.co`},

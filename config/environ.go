@@ -32,8 +32,6 @@ func (l *loader) environ(environ []string) {
 		case f != nil:
 			l.variable(f, value, at)
 		case !strings.HasPrefix(name, fixedPrefix), orchestrated.MatchString(name):
-		case reserved[strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, fixedPrefix), "_", "."))] != "":
-			l.problem(at, "", "%s", noPostgres)
 		default:
 			l.problem(at, "", "unknown variable%s", suggest(name, names))
 		}

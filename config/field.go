@@ -66,7 +66,7 @@ func withFile(f *field) []*field {
 		twin.env = f.env + "_FILE"
 	}
 	twin.doc = "File to read `" + f.key + "` from"
-	if f.value.(secrets).one {
+	if f.value.(secrets).one != nil {
 		twin.doc += "."
 	} else {
 		twin.doc += ", one a line if there are several."

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -34,11 +33,13 @@ func fields(c *Config) []*field {
 		{key: "server.access_log", value: boolean{&c.Server.AccessLog}, def: "true",
 			doc: "Log each request."},
 
-		{key: "database.path", value: text{p: &c.Database.Path, about: "path", check: checkPath}, def: "symphony.db", env: "SYMPHONY_DATABASE",
-			doc: "The SQLite file of all transports of kind sqlite, and of the API keys. It is created if there is none."},
+		{key: "database.path", value: text{p: &c.Database.Path, about: "path", check: checkPath, hide: hideDatabasePassword}, def: "symphony.db", env: "SYMPHONY_DATABASE",
+			doc: "The SQLite file of all transports of kind `database`, and of the API keys. It is created if there is none. A postgres:// URL means `database.url`."},
 		{key: "database.retention", value: duration{p: &c.Database.Retention}, def: formatDuration(symphony.DefaultRetention),
 			doc: "How long completed messages are kept. 0s deletes them at once."},
-
+	}
+	table = append(table, databaseFields(&c.Database)...)
+	table = append(table, []*field{
 		{key: "auth.remote", value: boolean{&c.Auth.Remote}, def: "false",
 			doc: "Confirm each Supabase token with the project, so that an ended session is refused at once."},
 		{key: "auth.remote_cache", value: duration{p: &c.Auth.RemoteCache, min: time.Second, max: 10 * time.Minute}, def: formatDuration(auth.DefaultRemoteCacheTTL),
@@ -54,7 +55,7 @@ func fields(c *Config) []*field {
 
 		{key: "supabase.url", value: text{p: &c.Supabase.URL, about: "URL", optional: true, check: checkSupabaseURL},
 			doc: "The project whose users may call, like https://abcd.supabase.co."},
-	}
+	}...)
 	table = append(table, withFile(&field{key: "supabase.jwt_secret", value: secrets{p: &c.Supabase.JWTSecrets, check: checkJWTSecret},
 		doc: "The project's JWT secret, for tokens signed with HS256. Several are tried in turn, for rotation."})...)
 	table = append(table,
@@ -84,7 +85,7 @@ func fields(c *Config) []*field {
 		&field{key: "client.server", value: text{p: &c.Client.Server, about: "URL", optional: true, check: checkURL}, env: "SYMPHONY_SERVER",
 			doc: "Have dispatch, consume, status, failed and keys work on this server instead of the local database."},
 	)
-	return append(table, withFile(&field{key: "client.api_key", value: secrets{p: &c.Client.apiKey, one: true}, env: "SYMPHONY_API_KEY",
+	return append(table, withFile(&field{key: "client.api_key", value: secrets{one: &c.Client.APIKey}, env: "SYMPHONY_API_KEY",
 		doc: "The API key for that server."})...)
 }
 
@@ -105,8 +106,8 @@ func retryFields(r *Retry) []*field {
 
 func transportFields(t *Transport) []*field {
 	table := []*field{
-		{key: "kind", value: choice{&t.Kind, []string{SQLite, Memory, Sync}}, def: SQLite,
-			doc: "`sqlite` is durable; `memory` forgets at exit; `sync` runs the handlers during the dispatch."},
+		{key: "kind", value: choice{&t.Kind, []string{Stored, SQLite, Postgres, Memory, Sync}}, def: Stored,
+			doc: "`database` is durable: what the section `database` names, and `sqlite` or `postgres` insist on which it is; `memory` forgets at exit; `sync` runs the handlers during the dispatch."},
 		{key: "queue", value: text{p: &t.Queue, about: "name", check: symphony.ValidateName}, def: symphony.DefaultQueue,
 			doc: "The queue of messages that name none."},
 		{key: "priority", value: number{&t.Priority, symphony.MinPriority, symphony.MaxPriority}, def: strconv.Itoa(symphony.DefaultPriority),
@@ -156,22 +157,6 @@ func checkAddr(s string) error {
 	}
 	return nil
 }
-
-func checkPath(s string) error {
-	scheme, _, isURL := strings.Cut(s, "://")
-	switch {
-	case !isURL:
-		return nil
-	case strings.HasPrefix(scheme, "postgres"):
-		return errors.New(noPostgres)
-	}
-	return fmt.Errorf("must be the path of a SQLite file, is a URL of scheme %q", scheme)
-}
-
-const noPostgres = "this release has no PostgreSQL transport; name the path of a SQLite file (database.path, SYMPHONY_DATABASE, --database)"
-
-// reserved are keys that have no meaning yet, and what to say to who sets them.
-var reserved = map[string]string{"database.url": noPostgres}
 
 func checkURL(s string) error {
 	u, err := url.Parse(s)

@@ -199,10 +199,6 @@ func (d *document) fill(entries []entry, prefix string, table []*field, others m
 			read(e)
 			continue
 		}
-		if message := reserved[e.key]; message != "" {
-			d.problem(e.at, e.key, "%s", message)
-			continue
-		}
 		siblings := slices.Collect(maps.Keys(others))
 		var leaf, below *field
 		for _, f := range table {

@@ -53,6 +53,9 @@ func checkHeaders(m map[string]string) error {
 	return unwrapped(err)
 }
 
+// masked stands for a password in a longer text.
+const masked = "xxxxx"
+
 // hidePassword masks the password in a URL.
 func hidePassword(s string) string {
 	u, err := url.Parse(s)
@@ -60,7 +63,7 @@ func hidePassword(s string) string {
 		return mask
 	}
 	if _, has := u.User.Password(); has {
-		u.User = url.UserPassword(u.User.Username(), "xxxxx")
+		u.User = url.UserPassword(u.User.Username(), masked)
 	}
 	return fmt.Sprint(u)
 }

@@ -22,6 +22,7 @@ type loader struct {
 
 type transport struct {
 	settings Transport
+	kind     string // SQLite and Postgres are Stored
 	fields   []*field
 	place    place
 }
@@ -122,6 +123,7 @@ func (l *loader) flags(flags []Flag) {
 func (l *loader) finish() {
 	c := l.config
 	c.fields = l.table
+	l.finishDatabase()
 	l.finishTransports()
 	l.finishRoutes()
 	l.finishHandlers()
@@ -162,15 +164,13 @@ func (l *loader) finish() {
 	}
 }
 
-// placeOf is where a field of the table was set.
-func (l *loader) placeOf(key string) place {
-	for _, f := range l.table {
-		if f.key == key {
-			return f.place
-		}
-	}
-	return place{}
+// field is one of the table.
+func (l *loader) field(key string) *field {
+	return l.table[slices.IndexFunc(l.table, func(f *field) bool { return f.key == key })]
 }
+
+// placeOf is where a field of the table was set.
+func (l *loader) placeOf(key string) place { return l.field(key).place }
 
 // transport returns the transport of a name, made when it is new.
 func (l *loader) transport(name string, at place) *transport {
@@ -193,7 +193,10 @@ func (l *loader) finishTransports() {
 	for _, name := range l.order {
 		t := l.transports[name]
 		l.inheritRetry(t.fields)
-		c.Transports = append(c.Transports, t.settings)
+		l.checkKind(t)
+		settings := t.settings
+		settings.Kind = t.kind
+		c.Transports = append(c.Transports, settings)
 		c.fields = append(c.fields, t.fields...)
 	}
 	switch {
@@ -235,7 +238,7 @@ func (l *loader) finishRoutes() {
 		kinds := map[string]bool{}
 		for _, name := range r.names {
 			if t := l.transports[name]; t != nil {
-				kinds[t.settings.Kind] = true
+				kinds[t.kind] = true
 			} else {
 				l.unknownTransport(r.field.name(), name, r.place)
 			}

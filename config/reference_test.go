@@ -108,7 +108,7 @@ func reference() string {
 }
 
 const (
-	transportsText = "A mapping of names to their settings, of which all may be left out (`email:`). All of kind sqlite share the one database.\n" +
+	transportsText = "A mapping of names to their settings, of which all may be left out (`email:`). All of kind database share one.\n" +
 		"Without this section there is one, `default`. `SYMPHONY_TRANSPORTS=default,email` says which there are, in place of the\n" +
 		"file; those that the file describes keep their settings. These keys have no variables."
 	routesText = "A mapping of patterns to one transport or a list of them. A pattern is an exact type, `Prefix.*` or `*` (in quotes); the most\n" +

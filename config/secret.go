@@ -40,15 +40,19 @@ func Reveal(secrets []Secret) []string {
 
 // secrets is one secret, or in a file a list of them. check, unless nil, must not repeat the secret.
 type secrets struct {
-	p     *[]Secret
-	one   bool
+	p     *[]Secret // or, where there can be one only:
+	one   *Secret
 	check func(string) error
+	// about and hide are for one secret that is more than a secret, and cannot be nothing: what it is, and what may be
+	// seen of it.
+	about string
+	hide  func(string) string
 }
 
 func (v secrets) set(in input) error {
 	var items []string
 	switch {
-	case in.shape == mapping, in.shape == sequence && v.one:
+	case in.shape == mapping, in.shape == sequence && v.one != nil:
 		return fmt.Errorf("must be %s, is %s", v.describe(), in.shape)
 	case in.shape == sequence:
 		items = in.list
@@ -68,12 +72,23 @@ func (v secrets) set(in input) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	*v.p = all
+	switch {
+	case v.one == nil:
+		*v.p = all
+	case len(all) == 0:
+		*v.one = ""
+	default:
+		*v.one = all[0]
+	}
 	return nil
 }
 
 func (v secrets) show() any {
 	switch {
+	case v.one != nil && v.hide != nil:
+		return v.hide(string(*v.one))
+	case v.one != nil:
+		return v.one.String()
 	case len(*v.p) == 0:
 		return ""
 	case len(*v.p) == 1:
@@ -87,12 +102,15 @@ func (v secrets) show() any {
 }
 
 func (v secrets) describe() string {
-	if v.one {
+	switch {
+	case v.about != "":
+		return v.about
+	case v.one != nil:
 		return "a secret"
 	}
 	return "a secret, or in the file a list of them"
 }
-func (v secrets) mayBeEmpty() bool { return true }
+func (v secrets) mayBeEmpty() bool { return v.about == "" }
 
 // secretFile reads secrets from a file, one a line.
 type secretFile struct {
@@ -127,15 +145,15 @@ func (v secretFile) set(in input) error {
 	switch {
 	case len(lines) == 0:
 		return fmt.Errorf("%s holds no secret", in.text)
-	case len(lines) > 1 && v.into.one:
+	case len(lines) > 1 && v.into.one != nil:
 		return fmt.Errorf("%s has %d lines, it must hold one secret", in.text, len(lines))
 	}
 	found := input{list: lines, shape: sequence}
-	if v.into.one {
+	if v.into.one != nil {
 		found = input{text: lines[0], shape: scalar}
 	}
 	if err := v.into.set(found); err != nil {
-		return fmt.Errorf("the secret in %s %w", in.text, err)
+		return fmt.Errorf("what is in %s %w", in.text, err)
 	}
 	*v.path = in.text
 	return nil

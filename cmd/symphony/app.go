@@ -74,7 +74,9 @@ fails, and keeps what cannot be handled in the dead letter queue.
 
 Start with "symphony serve" in an empty folder: it makes a database and an API key,
 and prints a curl line to try. The other commands find the running server by the
-database in the working directory; --server reaches one elsewhere.`,
+database in the working directory; --server reaches one elsewhere.
+
+For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it takes.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSubcommand,
@@ -144,7 +146,7 @@ func setting(cmd *cobra.Command, flag, key, usage string) {
 }
 
 func (a *app) databaseFlag(cmd *cobra.Command) {
-	setting(cmd, "database", "database.path", "SQLite `FILE` (default symphony.db)")
+	setting(cmd, "database", "database.path", "SQLite `FILE` or postgres:// URL (default symphony.db)")
 }
 
 func (a *app) logFlags(cmd *cobra.Command) {

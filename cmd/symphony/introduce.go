@@ -17,8 +17,8 @@ func (a *app) introduce(s *service) {
 		names[i] = t.Name
 	}
 	database := "none: messages are lost at exit"
-	if s.database != nil {
-		database = s.database.Path()
+	if s.storage != nil {
+		database = s.storage.address
 	}
 	if !isTerminal(a.err) {
 		s.log.Info("starting", "version", build().Version, "database", database, "transports", strings.Join(names, ","),

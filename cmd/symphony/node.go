@@ -21,14 +21,15 @@ import (
 type node struct {
 	config     *config.Config
 	log        *slog.Logger
-	database   *sqlite.Transport // nil without a transport of kind sqlite
+	storage    *storage // nil without a transport of kind database
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
 	keys       auth.KeyStore
 }
 
-// openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database.
+// openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database
+// file.
 func openNode(ctx context.Context, c *config.Config, mux *symphony.Mux, log *slog.Logger) (*node, error) {
 	n := &node{config: c, log: log, mux: mux}
 	if err := n.open(ctx); err != nil {
@@ -42,15 +43,15 @@ func (n *node) open(ctx context.Context) error {
 	for _, t := range n.config.Transports {
 		var opened symphony.Transport
 		switch t.Kind {
-		case config.SQLite:
-			if n.database == nil {
-				db, err := openDatabase(ctx, n.config, n.log)
+		case config.Stored:
+			if n.storage == nil {
+				s, err := openStorage(ctx, n.config, n.log)
 				if err != nil {
 					return err
 				}
-				n.database = db
+				n.storage = s
 			}
-			opened = n.database.Named(t.Name)
+			opened = n.storage.named(t.Name)
 		case config.Memory:
 			if shared == nil {
 				shared = memory.Open(memory.Options{Name: t.Name})
@@ -67,14 +68,6 @@ func (n *node) open(ctx context.Context) error {
 	var err error
 	n.bus, err = symphony.NewBus(n.transports, n.config.BusOptions())
 	return err
-}
-
-func openDatabase(ctx context.Context, c *config.Config, log *slog.Logger) (*sqlite.Transport, error) {
-	retention := c.Database.Retention
-	if retention == 0 {
-		retention = sqlite.KeepNothing
-	}
-	return sqlite.Open(ctx, c.Database.Path, sqlite.Options{Retention: retention, Logger: log})
 }
 
 // keyStore keeps API keys beside the messages, where they last if any transport lasts.
@@ -98,6 +91,14 @@ func (n *node) close() error {
 		errs = append(errs, t.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// file is the database if it is a SQLite file, else nil.
+func (n *node) file() *sqlite.Transport {
+	if n.storage == nil {
+		return nil
+	}
+	return n.storage.file
 }
 
 // workers makes a continuous worker for each configured transport that keeps messages.

@@ -43,6 +43,9 @@ func (s style) green(text string) string { return s.paint("32", text) }
 // printable replaces what could move the cursor or change colours: messages and errors come from others.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
 		if r == '\n' || !unicode.IsControl(r) && (r == utf8.RuneError || unicode.IsGraphic(r)) {
 			return r
 		}

@@ -22,7 +22,7 @@ import (
 // written once:
 //
 //  1. a server, if one is named (--server, SYMPHONY_SERVER),
-//  2. a running process that has the local database open, through its private socket,
+//  2. a running process that has the local SQLite file open, through its private socket,
 //  3. else the database itself: it is opened here, and the API answers in this process.
 //
 // In the last two the caller is the local administrator and needs no key: whoever can open the socket can read the
@@ -42,7 +42,7 @@ type need int
 const (
 	storageOnly  need = iota
 	withHandlers      // for transports of kind sync
-	longRunning       // handlers, and a socket for other commands meanwhile
+	longRunning       // handlers, and on a SQLite file a socket for other commands meanwhile
 )
 
 // How long a command waits for another one that has the database open for a moment, and how often it looks.
@@ -118,10 +118,10 @@ func (a *app) quietLogger(c *config.Config) *slog.Logger {
 }
 
 func (a *app) reachServer(c *config.Config) (*reached, error) {
-	if c.Client.APIKey() == "" {
+	if c.Client.APIKey == "" {
 		return nil, usageError{errors.New("a server needs an API key: set SYMPHONY_API_KEY or use --api-key-file")}
 	}
-	cl, err := client.New(c.Client.Server, c.Client.APIKey(), client.Options{UserAgent: userAgent()})
+	cl, err := client.New(c.Client.Server, string(c.Client.APIKey), client.Options{UserAgent: userAgent()})
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -168,11 +168,11 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 		return nil, err
 	}
 	r := &reached{Client: cl, config: n.config, local: true, close: shut}
-	if n.database == nil {
+	if n.storage == nil {
 		return r, nil
 	}
-	a.note("Working on the database %s.", n.database.Path())
-	if what == longRunning {
+	a.note("Working on the database %s.", n.storage.address)
+	if what == longRunning && n.file() != nil {
 		local, err := n.listenLocally(ctx, api.LocalHandler())
 		if err != nil {
 			shut()

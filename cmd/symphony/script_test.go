@@ -36,8 +36,13 @@ func TestMain(m *testing.M) {
 //	until REGEXP PROGRAM ARG…   run it again and again until its output matches
 //	capture FILE REGEXP         make variables of the named groups of a match in the file (or stdout)
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, stories("testdata/script", func(*testscript.Env) error { return nil }))
+}
+
+// stories are the scripts of a folder, each in an environment that prepare completes.
+func stories(dir string, prepare func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
@@ -54,12 +59,12 @@ func TestScripts(t *testing.T) {
 			running := &processes{}
 			env.Values[processesKey{}] = running
 			env.Defer(running.kill)
-			return nil
+			return prepare(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "seen": scriptSeen, "signal": scriptSignal, "ended": scriptEnded, "printed": scriptPrinted, "exits": scriptExits, "capture": scriptCapture, "until": scriptUntil,
 		},
-	})
+	}
 }
 
 // patience is how long a story waits for a program to do what it must. Nothing depends on how soon it does.

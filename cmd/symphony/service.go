@@ -20,7 +20,7 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// serviceParts are what serve and worker run. Both serve the private socket.
+// serviceParts are what serve and worker run. Both serve the private socket where the database is a SQLite file.
 type serviceParts struct{ http, worker bool }
 
 // requestGrace is how long requests in progress may take once the workers have stopped.
@@ -35,7 +35,7 @@ type service struct {
 	*node
 	tcp      net.Listener // nil without HTTP
 	http     *httpapi.Server
-	local    *localServer // nil without a database
+	local    *localServer // nil without a SQLite file
 	workers  *worker.Group
 	worked   []symphony.Transport
 	draining context.Context
@@ -128,9 +128,10 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	return err
 }
 
-// refuseExposedFirstStart refuses an address that other machines can reach where there can't be a key yet.
+// refuseExposedFirstStart refuses an address that other machines can reach where there can't be a key yet, because the
+// file for it does not exist.
 func refuseExposedFirstStart(c *config.Config) error {
-	if !exposed(c.Server.Addr) || c.Supabase.Configured() {
+	if !exposed(c.Server.Addr) || c.Supabase.Configured() || c.Database.PostgreSQL() {
 		return nil
 	}
 	if _, err := os.Stat(c.Database.Path); errors.Is(err, fs.ErrNotExist) {
@@ -192,7 +193,7 @@ func (s *service) prepare(ctx context.Context, api *httpapi.API, parts servicePa
 			return err
 		}
 	}
-	if s.database == nil {
+	if s.file() == nil {
 		return nil
 	}
 	var err error

@@ -26,7 +26,8 @@ type localServer struct {
 	server   *httpapi.Server
 }
 
-// listenLocally opens the socket, to be served by serve.
+// listenLocally opens the socket, to be served by serve. The database must be a SQLite file: others may use PostgreSQL
+// themselves.
 func (n *node) listenLocally(ctx context.Context, h http.Handler) (*localServer, error) {
 	base := os.TempDir()
 	if runtime.GOOS != "windows" && len(base) > maxSocketPath/2 {
@@ -37,11 +38,11 @@ func (n *node) listenLocally(ctx context.Context, h http.Handler) (*localServer,
 		return nil, fmt.Errorf("local socket: %w", err)
 	}
 	path := filepath.Join(dir, "api.sock")
-	l := &localServer{database: n.database, dir: dir, server: httpapi.NewServer(h, n.log)}
+	l := &localServer{database: n.file(), dir: dir, server: httpapi.NewServer(h, n.log)}
 	if l.listener, err = (&net.ListenConfig{}).Listen(ctx, "unix", path); err != nil {
 		return nil, errors.Join(fmt.Errorf("local socket: %w", err), os.Remove(dir))
 	}
-	if err := n.database.Announce(path); err != nil {
+	if err := l.database.Announce(path); err != nil {
 		return nil, errors.Join(err, l.listener.Close(), os.RemoveAll(dir))
 	}
 	return l, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -81,16 +82,39 @@ func (e *MigrationError) Unwrap() error { return e.Err }
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func validateSchema(name string) error {
+	var wrong string
 	switch {
 	case !schemaName.MatchString(name):
-		return fmt.Errorf("postgres: schema %q must have 1 to 63 lower-case letters, digits and _, and not begin with a digit", name)
+		wrong = "must have 1 to 63 lower-case letters, digits and _, and not begin with a digit"
 	case strings.HasPrefix(name, "pg_"), name == "information_schema":
-		return fmt.Errorf("postgres: schema %q belongs to PostgreSQL", name)
+		wrong = "belongs to PostgreSQL"
 	case name == "public":
-		return fmt.Errorf("postgres: schema %q is everybody's: privileges, and the REST API where there is one (Supabase, PostgREST), go by schema; use one for nothing else", name)
+		wrong = "is shared with others, and privileges and what a REST API shows (Supabase, PostgREST) go by schema; name one for nothing else"
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("postgres: schema %q %s", name, wrong)
 }
+
+// Check looks for mistakes in what Open takes, without connecting. It returns the address of the database for people,
+// such as db.internal:5432/app.
+func Check(url string, o Options) (address string, err error) {
+	s, _, err := newStore(url, o)
+	if err != nil {
+		return "", err
+	}
+	s.end()
+	s.pool.Close()
+	return s.address(), nil
+}
+
+func (s *store) address() string {
+	c := s.pool.Config().ConnConfig
+	return fmt.Sprintf("%s/%s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
+}
+
+// Address names the server and the database for people, such as db.internal:5432/app.
+func (t *Transport) Address() string { return t.address() }
 
 // qualify puts the schema into a statement: {schema} is its identifier, {name} its name for a text.
 func (s *store) qualify(sql string) string {

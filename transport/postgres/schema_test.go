@@ -283,3 +283,24 @@ func TestDutiesNeedNoMoreThanGrantGives(t *testing.T) {
 		t.Errorf("%d partitions, want three days and the default", n)
 	}
 }
+
+func TestCheck(t *testing.T) {
+	for _, tc := range []struct {
+		url, schema, want, wrong string
+	}{
+		{url: "postgres://u:hunter2@db.internal/app", want: "db.internal:5432/app"},
+		{url: "host=/run/postgresql port=5433 dbname=app", want: "/run/postgresql:5433/app"},
+		{url: "postgres://u:hunter2@db/app?sslmode=maybe", wrong: "sslmode"},
+		{url: "postgres://u:hunter2@db/app?sslrootcert=missing.pem", wrong: "missing.pem"},
+		{url: "host=db password=hunter2 port=many", wrong: "port"},
+		{url: "postgres://u:hunter2@db/app", schema: "public", wrong: `schema "public"`},
+	} {
+		got, err := Check(tc.url, Options{Schema: tc.schema})
+		if got != tc.want || (err == nil) != (tc.wrong == "") {
+			t.Errorf("%s: %s, %v", tc.url, got, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), tc.wrong) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: %v", tc.url, err)
+		}
+	}
+}

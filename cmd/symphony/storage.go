@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+)
+
+// storage is the open database of all transports of kind database.
+type storage struct {
+	address string            // for people
+	file    *sqlite.Transport // nil on PostgreSQL
+	named   func(transport string) symphony.Transport
+}
+
+// openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
+// has open.
+func openStorage(ctx context.Context, c *config.Config, log *slog.Logger) (*storage, error) {
+	if !c.Database.PostgreSQL() {
+		db, err := sqlite.Open(ctx, c.Database.Path, sqliteOptions(c, log))
+		if err != nil {
+			return nil, err
+		}
+		return &storage{db.Path(), db, func(name string) symphony.Transport { return db.Named(name) }}, nil
+	}
+	if err := checkStorage(c, log); err != nil {
+		return nil, err
+	}
+	db, err := postgres.Open(ctx, string(c.Database.URL), postgresOptions(c, log))
+	if err != nil {
+		return nil, err
+	}
+	return &storage{address: db.Address(), named: func(name string) symphony.Transport { return db.Named(name) }}, nil
+}
+
+func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
+	retention := c.Database.Retention
+	if retention == 0 {
+		retention = sqlite.KeepNothing
+	}
+	return sqlite.Options{Retention: retention, Logger: log}
+}
+
+func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {
+	d := c.Database
+	retention := d.Retention
+	if retention == 0 {
+		retention = postgres.KeepNothing
+	}
+	return postgres.Options{
+		Schema: d.Schema, Retention: retention, MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),
+		PollInterval: d.PollInterval, Timeout: d.Timeout, KeepSchema: d.Migrate == config.MigrateManually,
+		Node: postgres.NodeInfo{Name: nodeName(), Version: build().Version}, Logger: log,
+	}
+}
+
+// nodeName tells this process from others on the same database, for people.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
+
+// checkStorage looks for mistakes in the settings of the database, without opening it.
+func checkStorage(c *config.Config, log *slog.Logger) error {
+	if !c.Database.PostgreSQL() {
+		return nil
+	}
+	if _, err := postgres.Check(string(c.Database.URL), postgresOptions(c, log)); err != nil {
+		return usageError{fmt.Errorf("database: %w", err)}
+	}
+	return nil
+}

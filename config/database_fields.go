@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func databaseFields(d *Database) []*field {
+	address := func(p *Secret) secrets {
+		return secrets{one: p, about: "a postgres:// URL or a connection string", check: checkDatabaseURL, hide: hideDatabasePassword}
+	}
+	var table []*field
+	table = append(table, withFile(&field{key: "database.url", value: address(&d.URL),
+		doc: "The PostgreSQL database to use in place of a SQLite file, like postgres://symphony@db.internal/app. What it leaves out comes from PGHOST, PGPASSWORD, PGSSLMODE and so on, and from the password file. See postgres.md."})...)
+	table = append(table, withFile(&field{key: "database.listen_url", value: address(&d.ListenURL),
+		doc: "The same database past a pooler in transaction mode, to hear of new messages at once. Without it workers behind such a pooler look for them."})...)
+	return append(table,
+		&field{key: "database.schema", value: text{p: &d.Schema, about: "name", optional: true},
+			doc: "PostgreSQL: the schema of all tables, for nothing else. If not set: `symphony`."},
+		&field{key: "database.max_connections", value: number{p: &d.MaxConnections, min: 4, max: 10_000},
+			doc: "PostgreSQL: the most connections of this process, besides one that listens. If not set: 10."},
+		&field{key: "database.poll_interval", value: duration{p: &d.PollInterval, min: 10 * time.Millisecond, max: time.Minute},
+			doc: "PostgreSQL: how often idle workers look for messages that nobody announced. If not set: 1s, or 100ms behind a pooler without `database.listen_url`."},
+		&field{key: "database.timeout", value: duration{p: &d.Timeout, min: 100 * time.Millisecond, max: 10 * time.Minute},
+			doc: "PostgreSQL: the longest that a transaction may take; a dispatch then answers 503. If not set: 5s."},
+		&field{key: "database.migrate", value: choice{&d.Migrate, []string{MigrateAuto, MigrateManually}}, def: MigrateAuto,
+			doc: "PostgreSQL: `auto` brings the schema up to date at the start; `manual` leaves that to `symphony migrate up` and starts only if nothing is missing."},
+	)
+}
+
+// isDatabaseURL tells a URL of PostgreSQL from the path of a file.
+func isDatabaseURL(s string) bool {
+	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
+}
+
+func checkPath(s string) error {
+	scheme, _, isURL := strings.Cut(s, "://")
+	switch {
+	case isDatabaseURL(s):
+		return checkDatabaseURL(s)
+	case !isURL:
+		return nil
+	}
+	return fmt.Errorf("must be the path of a SQLite file or a postgres:// URL, is a URL of scheme %q", scheme)
+}
+
+// checkDatabaseURL looks at the form only: what it says is up to package postgres. The error repeats nothing of it,
+// since what is malformed may have the password anywhere.
+func checkDatabaseURL(s string) error {
+	_, rest, isURL := strings.Cut(s, "://")
+	host := strings.IndexAny(rest, "/?#")
+	switch {
+	case isDatabaseURL(s) && host >= 0 && strings.Contains(rest[host:], "@") && !strings.Contains(rest[:host], "@"):
+		// What is before the @ would be taken for a host and a database, and shown as such.
+		return errors.New("has an @ after a /, ? or #: write these characters of a password as %40, %2F, %3F and %23")
+	case isDatabaseURL(s), !isURL && strings.Contains(s, "="):
+		return nil
+	}
+	return errors.New("must be a URL like postgres://user@host:5432/database, or a connection string like host=db.internal dbname=app")
+}
+
+// passwordWord matches a password in a connection string: quoted, or up to a space that is not escaped.
+var passwordWord = regexp.MustCompile(`(?i)\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:[^\s\\]|\\.)+)`)
+
+// hideDatabasePassword masks the passwords in a URL or connection string. Where it cannot tell which part is one, it masks
+// all.
+func hideDatabasePassword(s string) string {
+	switch {
+	case strings.Contains(s, "://"):
+		u, err := url.Parse(s)
+		if err != nil || strings.Contains(u.Host+u.Path+u.RawQuery+u.Fragment, "@") {
+			return mask
+		}
+		q := u.Query()
+		for name := range q {
+			if strings.Contains(strings.ToLower(name), "password") {
+				q.Set(name, masked)
+			}
+		}
+		u.RawQuery = q.Encode()
+		return hidePassword(u.String())
+	case strings.Contains(s, "="):
+		return passwordWord.ReplaceAllString(s, "${1}"+masked)
+	}
+	return s // the path of a file
+}
+
+// finishDatabase decides between SQLite and PostgreSQL: whichever a higher source names. The other one's fields are as
+// if nobody had set them.
+func (l *loader) finishDatabase() {
+	d := &l.config.Database
+	path, address, file := l.field("database.path"), l.field("database.url"), l.field("database.url_file")
+	from := address.place
+	if file.place.level > from.level {
+		from = file.place
+	}
+	if path.place.level == from.level && from.level > byDefault {
+		l.problem(path.place, path.name(), "database.url is set as well (%s); set one of the two", from.source)
+	}
+	if path.place.level > from.level {
+		address.place, file.place = place{}, place{}
+		d.URL = ""
+		if isDatabaseURL(d.Path) {
+			address.place, d.URL = path.place, Secret(d.Path)
+		}
+	}
+	if d.PostgreSQL() {
+		path.place, path.def, d.Path = place{}, "", ""
+	}
+}
+
+// checkKind makes one kind of the transports that are stored. Whoever says in which database must be right.
+func (l *loader) checkKind(t *transport) {
+	is := SQLite
+	if l.config.Database.PostgreSQL() {
+		is = Postgres
+	}
+	switch t.kind = t.settings.Kind; t.kind {
+	case SQLite, Postgres:
+		if t.kind != is {
+			l.problem(t.fields[0].place, dotted(t.fields[0].path()), "is %s, but the database is %s; %s goes with both", t.kind, is, Stored)
+		}
+		t.kind = Stored
+	}
+}
