@@ -44,6 +44,10 @@ type Options struct {
 	ConsumeWorker func(transport string) worker.Options
 	// Ready says whether the server should get requests, nil for yes. Default: storage answers.
 	Ready func(context.Context) error
+	// Draining ends when the server shuts down. From then on readyz says that the server is not ready, new runs of
+	// consume and of the cron route are refused, and those in progress end as if their callers had gone: what is in
+	// hand is finished or given back, and they answer. Default: never.
+	Draining context.Context
 	// MaxBodyBytes and MaxBatchBytes bound bodies.
 	MaxBodyBytes  int64
 	MaxBatchBytes int64
@@ -93,6 +97,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.Cron == nil {
 		o.Cron = &auth.Cron{}
+	}
+	if o.Draining == nil {
+		o.Draining = context.Background()
 	}
 	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers)}
 	a.routes = a.table()

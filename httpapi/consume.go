@@ -77,6 +77,22 @@ func consume(c *call) error {
 	return c.answer(http.StatusOK, wire.ConsumeResponse{Success: true, Stats: stats, Health: health})
 }
 
+// untilDraining is for routes that run a worker: a server that drains refuses them, and ends those in progress as if
+// their callers had gone. All others are answered in no time and are left alone.
+func untilDraining(serve func(*call) error) func(*call) error {
+	return func(c *call) error {
+		draining := c.api.o.Draining
+		if draining.Err() != nil {
+			return notReady(errDraining)
+		}
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		defer context.AfterFunc(draining, cancel)()
+		c.Request = c.WithContext(ctx)
+		return serve(c)
+	}
+}
+
 // work runs a worker for the request. The run ends gracefully when the caller is gone.
 func (c *call) work(transport string, o worker.Options) (stats wire.Stats, health wire.Health, err error) {
 	t, err := c.api.o.Bus.Transport(transport)

@@ -63,7 +63,7 @@ func (a *API) table() []route {
 			request: wire.BatchRequest{}, answers: map[int]any{201: wire.BatchResponse{}}, errors: []int{400, 409, 413, 415}, serve: dispatchBatch},
 		{methods: post, path: "/api/symphony/consume", tag: "Workers", scope: auth.ScopeConsume, summary: "Run a worker for this request",
 			doc:     "Returns when nothing is ready or a limit is hit. A caller that disconnects ends the run: what is in hand is finished or given back.",
-			request: wire.ConsumeRequest{}, optionalBody: true, answers: map[int]any{200: wire.ConsumeResponse{}}, errors: []int{400, 413, 415, 429, 501}, serve: consume},
+			request: wire.ConsumeRequest{}, optionalBody: true, answers: map[int]any{200: wire.ConsumeResponse{}}, errors: []int{400, 413, 415, 429, 501}, serve: untilDraining(consume)},
 		{methods: get, path: "/api/symphony/status", tag: "Status", scope: auth.ScopeRead, summary: "Count messages", query: []parameter{transport},
 			doc: "Its cost does not depend on how many messages there are.", answers: map[int]any{200: wire.StatusResponse{}}, errors: []int{400}, serve: status},
 
@@ -98,7 +98,7 @@ func (a *API) table() []route {
 
 		{methods: both, path: "/api/cron/symphony-worker", tag: "Workers", access: cronAccess, summary: "Run the worker with the server's settings",
 			doc:     "For schedulers that call a URL. While one run is in progress, a further call answers at once with nothing processed.",
-			answers: map[int]any{200: wire.CronResponse{}}, errors: []int{400}, serve: cronWorker},
+			answers: map[int]any{200: wire.CronResponse{}}, errors: []int{400}, serve: untilDraining(cronWorker)},
 
 		{methods: get, path: "/healthz", tag: "Health", access: openAccess, summary: "Is the process alive", answers: map[int]any{200: wire.HealthResponse{}}, serve: healthz},
 		{methods: get, path: "/readyz", tag: "Health", access: openAccess, summary: "Should the process get requests",

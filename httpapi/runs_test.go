@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi"
 )
 
 // Consume runs are bounded: each holds up to twenty handlers for up to a minute.
@@ -76,5 +77,60 @@ func TestDispatch_prefers_the_traceparent_among_the_headers(t *testing.T) {
 	got, err := f.tr.Receive(context.Background(), symphony.ReceiveOptions{})
 	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Headers["traceparent"], "own") {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A server that shuts down ends its runs, takes no new ones, and answers everything else.
+func TestDraining(t *testing.T) {
+	secret := []string{"Authorization", "Bearer " + cronSecret}
+	for name, run := range map[string]struct {
+		path, body string
+		headers    []string
+	}{
+		"consume":        {"/api/symphony/consume", `{"waitForMessages":true}`, nil},
+		"the cron route": {"/api/cron/symphony-worker", "", secret},
+	} {
+		t.Run(name, func(t *testing.T) {
+			draining, drain := context.WithCancel(context.Background())
+			f := newFixture(t, func(o *httpapi.Options) { o.Draining = draining })
+			finish, started := make(chan struct{}), make(chan struct{})
+			f.mux.HandleFunc("Hello", func(context.Context, *symphony.Delivery) error {
+				close(started)
+				<-finish
+				return nil
+			})
+			f.call("POST", dispatchPath, hello)
+			ended := make(chan answer)
+			go func() { ended <- f.call("POST", run.path, run.body, run.headers...) }()
+			<-started
+			if a := f.call("GET", "/readyz", ""); a.status != 200 {
+				t.Errorf("readyz before: %d %s", a.status, a.raw)
+			}
+			drain()
+			for _, test := range []struct {
+				method, path, body string
+				headers            []string
+				status             int
+				code               string
+			}{
+				{"GET", "/readyz", "", nil, 503, "not_ready"},
+				{"POST", run.path, run.body, run.headers, 503, "not_ready"},
+				{"POST", run.path, run.body, []string{"Authorization", ""}, 401, ""},
+				{"GET", "/healthz", "", nil, 200, ""},
+				{"GET", "/api/symphony/status", "", nil, 200, ""},
+				{"POST", dispatchPath, `{"message":{"type":"Other","payload":{}}}`, nil, 201, ""},
+			} {
+				a := f.call(test.method, test.path, test.body, test.headers...)
+				if a.status != test.status || test.code != "" && a.code() != test.code || (a.status == 503) != (a.header.Get("Retry-After") != "") {
+					t.Errorf("%s %s: got %d %s", test.method, test.path, a.status, a.raw)
+				}
+			}
+			close(finish)
+			a := <-ended
+			stats, health := a.body["stats"].(map[string]any), a.body["health"].(map[string]any)
+			if got := words(a.status, stats["totalSucceeded"], health["stopReason"]); got != "200 1 stopped" {
+				t.Errorf("in progress: got %s in %s", got, a.raw)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -48,7 +49,9 @@ func readyz(c *call) error {
 	ctx, cancel := context.WithTimeout(c.Context(), readyTimeout)
 	defer cancel()
 	err := error(nil)
-	if c.api.o.Ready != nil {
+	if c.api.o.Draining.Err() != nil {
+		err = errDraining
+	} else if c.api.o.Ready != nil {
 		err = c.api.o.Ready(ctx)
 	}
 	for _, name := range c.api.o.Bus.Names() {
@@ -57,7 +60,13 @@ func readyz(c *call) error {
 		}
 	}
 	if err != nil {
-		return &apiError{status: http.StatusServiceUnavailable, code: "not_ready", message: "The server is not ready for requests.", retryAfter: retrySeconds, cause: err}
+		return notReady(err)
 	}
 	return c.answer(http.StatusOK, wire.HealthResponse{Success: true, Status: "ready"})
+}
+
+var errDraining = errors.New("the server is shutting down")
+
+func notReady(cause error) error {
+	return &apiError{status: http.StatusServiceUnavailable, code: "not_ready", message: "The server is not ready for requests.", retryAfter: retrySeconds, cause: cause}
 }
