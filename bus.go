@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -137,7 +136,7 @@ func (b *Bus) checkRoute(names []string) error {
 }
 
 func (b *Bus) unknown(name string) error {
-	return fmt.Errorf("%w %q (known: %s)", ErrUnknownTransport, name, strings.Join(b.names, ", "))
+	return &UnknownTransportError{Name: name, Known: b.Names()}
 }
 
 // Names returns the names of the transports, in the order they were given.
@@ -146,7 +145,7 @@ func (b *Bus) Names() []string { return slices.Clone(b.names) }
 // DefaultTransport is the name of the transport of types without a route.
 func (b *Bus) DefaultTransport() string { return b.opts.Default }
 
-// Transport returns the transport of that name. An unknown one is ErrUnknownTransport, listing the known ones.
+// Transport returns the transport of that name. An unknown one is an *UnknownTransportError.
 func (b *Bus) Transport(name string) (Transport, error) {
 	if t := b.transports[name]; t != nil {
 		return t, nil
@@ -154,7 +153,7 @@ func (b *Bus) Transport(name string) (Transport, error) {
 	return nil, b.unknown(name)
 }
 
-// Failed returns the dead letter queue of a transport, ErrUnknownTransport, or ErrUnsupported where the transport
+// Failed returns the dead letter queue of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
 // keeps none.
 func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	t, err := b.Transport(transport)
@@ -276,7 +275,7 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Tim
 	switch {
 	case o.Transport != "":
 		if b.transports[o.Transport] == nil && ValidateName(o.Transport) == nil {
-			p.add("options.transport", "unknown transport %q; known are %s", o.Transport, strings.Join(b.names, ", "))
+			p.add("options.transport", "%v", b.unknown(o.Transport))
 		}
 		names = []string{o.Transport}
 	case !routed:

@@ -230,7 +230,7 @@ func TestDispatchBatch_refuses(t *testing.T) {
 				{"messages[1].message.type", "is required"},
 				{"messages[1].message.payload", "must be a JSON object"},
 				{"messages[3].options.priority", "must be 1 to 10"},
-				{"messages[3].options.transport", `unknown transport "none"; known are default, other`},
+				{"messages[3].options.transport", `unknown transport "none" (known: default, other)`},
 			},
 		},
 		"two storages": {
@@ -294,7 +294,7 @@ func TestNewBus_refuses(t *testing.T) {
 		"a negative window":    {all, symphony.BusOptions{IdempotencyWindow: -1}, []string{"limits must not be negative"}},
 		"everything at once": {
 			nil, symphony.BusOptions{Default: "x", Routes: map[string][]string{"b": {"y"}, "a": nil}, IdempotencyWindow: -1},
-			[]string{"a bus needs at least one transport", `default transport: unknown transport "x" (known: )`, "route a: names no transport", `route b: unknown transport "y" (known: )`, "limits must not be negative"},
+			[]string{"a bus needs at least one transport", `default transport: unknown transport "x"`, "route a: names no transport", `route b: unknown transport "y"`, "limits must not be negative"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,8 +315,12 @@ func TestBus_knows_its_transports(t *testing.T) {
 	if tr, err := bus.Transport("default"); err != nil || tr != main[0] {
 		t.Errorf("Transport(default) = %v, %v", tr, err)
 	}
-	if _, err := bus.Transport("x"); !errors.Is(err, symphony.ErrUnknownTransport) || err.Error() != `unknown transport "x" (known: default, sync)` {
+	_, err := bus.Transport("x")
+	var unknown *symphony.UnknownTransportError
+	if !errors.As(err, &unknown) || !errors.Is(err, symphony.ErrUnknownTransport) || err.Error() != `unknown transport "x" (known: default, sync)` {
 		t.Errorf("Transport(x): error = %v", err)
+	} else if want := (symphony.UnknownTransportError{Name: "x", Known: []string{"default", "sync"}}); !cmp.Equal(*unknown, want) {
+		t.Errorf("Transport(x): error = %+v, want %+v", *unknown, want)
 	}
 	if _, err := bus.Failed("x"); !errors.Is(err, symphony.ErrUnknownTransport) {
 		t.Errorf("Failed(x): error = %v", err)

@@ -25,7 +25,7 @@ var (
 	ErrClosed = errors.New("transport is closed")
 	// ErrUnsupported says that a transport cannot do what was asked; see Capabilities.
 	ErrUnsupported = errors.New("not supported by this transport")
-	// ErrUnknownTransport says that no transport of that name is configured.
+	// ErrUnknownTransport is matched by every *UnknownTransportError.
 	ErrUnknownTransport = errors.New("unknown transport")
 	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
 	// may succeed later. Nothing was stored.
@@ -58,6 +58,23 @@ func (e *ValidationError) Error() string {
 
 // Is reports whether target is ErrInvalid.
 func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
+
+// UnknownTransportError says that no transport of a name is configured. It matches ErrUnknownTransport.
+type UnknownTransportError struct {
+	Name  string
+	Known []string // the names that are configured
+}
+
+func (e *UnknownTransportError) Error() string {
+	text := fmt.Sprintf("unknown transport %q", e.Name)
+	if len(e.Known) > 0 {
+		text += " (known: " + strings.Join(e.Known, ", ") + ")"
+	}
+	return text
+}
+
+// Is reports whether target is ErrUnknownTransport.
+func (e *UnknownTransportError) Is(target error) bool { return target == ErrUnknownTransport }
 
 // IdempotencyConflictError says that an idempotency key is taken, within its window, by a message with another type
 // or payload. It matches ErrConflict.

@@ -107,6 +107,27 @@ func TestCommon(t *testing.T) {
 	}
 }
 
+// However a request names its transport, an unknown one is answered with the same words.
+func TestUnknownTransport(t *testing.T) {
+	f := newFixture(t, nil)
+	const want = `unknown transport "nope" (known: default, email, sync)`
+	for _, request := range [][3]string{
+		{"GET", "/api/symphony/status?transport=nope", ""},
+		{"GET", "/api/symphony/failed?transport=nope", ""},
+		{"POST", "/api/symphony/failed/0197/retry?transport=nope", ""},
+		{"POST", "/api/symphony/failed/delete", `{"filter":{},"transport":"nope"}`},
+		{"POST", "/api/symphony/consume", `{"transport":"nope"}`},
+		{"POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"transport":"nope"}}`},
+		{"POST", dispatchPath + "/batch", `{"messages":[{"message":{"type":"a","payload":{}},"options":{"transport":"nope"}}]}`},
+	} {
+		a := f.call(request[0], request[1], request[2])
+		details, _ := a.body["details"].([]any)
+		if a.status != 400 || len(details) != 1 || details[0].(map[string]any)["message"] != want {
+			t.Errorf("%s %s: got %d %s", request[0], request[1], a.status, a.raw)
+		}
+	}
+}
+
 func TestBodyLimit(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) { o.MaxBodyBytes = 1000 })
 	a := f.call("POST", dispatchPath, `{"message":{"type":"a","payload":{"x":"`+strings.Repeat("x", 1000)+`"}}}`)

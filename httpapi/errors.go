@@ -54,6 +54,7 @@ func describe(err error) *apiError {
 		authError  *auth.Error
 		validation *symphony.ValidationError
 		conflict   *symphony.IdempotencyConflictError
+		unknown    *symphony.UnknownTransportError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -73,8 +74,8 @@ func describe(err error) *apiError {
 		return &apiError{status: http.StatusConflict, code: "idempotency_conflict", cause: err,
 			message: "The idempotency key was used within its window by a message with another type or payload.",
 			details: map[string]string{"idempotencyKey": conflict.Key, "transport": conflict.Transport, "messageId": conflict.MessageID}}
-	case errors.Is(err, symphony.ErrUnknownTransport):
-		return invalid(symphony.Problem{Path: "transport", Message: err.Error()})
+	case errors.As(err, &unknown):
+		return invalid(symphony.Problem{Path: "transport", Message: unknown.Error()})
 	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):
 		return &apiError{status: http.StatusNotFound, code: "not_found", message: "There is nothing with this id.", cause: err}
 	case errors.Is(err, symphony.ErrHandlerFailed):
