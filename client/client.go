@@ -1,4 +1,5 @@
-// Package client calls the HTTP API of a Symphony Messenger server from Go. Shapes are those of package wire.
+// Package client calls the HTTP API of a Symphony Messenger server from Go. Shapes are those of package wire. Payloads are
+// sent byte for byte as they are given.
 package client
 
 import (
@@ -112,7 +113,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	u.RawQuery = query.Encode()
 	var body io.Reader
 	if in != nil {
-		raw, err := json.Marshal(in)
+		raw, err := encode(in)
 		if err != nil {
 			return fmt.Errorf("client: encode: %w", err)
 		}
