@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
 
@@ -37,16 +36,3 @@ func (a *app) confirm(question string, yes bool) error {
 
 // errDeclined is the answer no.
 var errDeclined = errors.New("nothing was done")
-
-// progress shows how far long work has come, on a terminal only. The returned function takes the count so far; finish
-// takes the bar away.
-func (a *app) progress(total int, doing string) (advance func(done int), finish func()) {
-	if !isTerminal(a.err) {
-		return func(int) {}, func() {}
-	}
-	bar := progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription(doing), progressbar.OptionShowCount(),
-		progressbar.OptionClearOnFinish(), progressbar.OptionEnableColorCodes(bool(a.style(a.err))))
-	// A bar that can't be drawn is no reason to stop the work.
-	return func(done int) { _ = bar.Set(done) }, func() { _ = bar.Finish() }
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
@@ -14,12 +15,13 @@ import (
 // bulkFlags select the failed messages of retry and remove: by id, or all that match a filter.
 type bulkFlags struct {
 	filterFlags
-	all bool
+	all, dryRun bool
 }
 
 func (f *bulkFlags) add(cmd *cobra.Command) {
 	f.filterFlags.add(cmd)
 	cmd.Flags().BoolVar(&f.all, "all", false, "every failed message of the transport, or all that the other flags select")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say how many messages --all selects")
 }
 
 // check refuses a selection that is empty or says two things.
@@ -29,79 +31,74 @@ func (f *bulkFlags) check(ids []string) error {
 		return usageError{errors.New("give ids or --all, not both")}
 	case !f.all && f.given():
 		return usageError{errors.New("these flags select messages for --all; add it to mean every one that matches")}
+	case !f.all && f.dryRun:
+		return usageError{errors.New("--dry-run says what --all selects; ids name their messages already")}
 	case !f.all && len(ids) == 0:
 		return usageError{errors.New(`name the messages by id (see "symphony failed list"), or use --all`)}
 	}
 	return nil
 }
 
-// select returns the ids: those given, or all that match now. What fails later is not among them.
-func (f *bulkFlags) ids(ctx context.Context, r *reached, given []string) ([]string, error) {
+// selection is what a bulk command works on.
+type selection struct {
+	wire.BulkRequest
+	count int // how many messages there are, or ids
+}
+
+// selection selects the ids given, or all that match now. What fails later is not selected: who was told a number, and
+// said yes, did not mean those.
+func (f *bulkFlags) selection(ctx context.Context, r *reached, ids []string) (selection, error) {
+	s := selection{wire.BulkRequest{Transport: optional(f.transport), IDs: ids}, len(ids)}
 	if !f.all {
-		return given, nil
+		return s, nil
 	}
 	filter, err := f.filter()
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	var ids []string
-	q := client.FailedQuery{Transport: f.transport, FailedFilter: filter, Limit: symphony.MaxFailedPage}
-	for {
-		page, err := r.FailedList(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range page.Messages {
-			ids = append(ids, m.ID)
-		}
-		if !page.Pagination.HasMore || page.Pagination.NextCursor == "" {
-			return ids, nil
-		}
-		q.Cursor = page.Pagination.NextCursor
+	newest, err := r.FailedList(ctx, client.FailedQuery{Transport: f.transport, FailedFilter: filter, Limit: 1})
+	if err != nil {
+		return s, err
 	}
+	s.count = int(newest.Pagination.Total)
+	for _, m := range newest.Messages {
+		behind := m.FailedAt.Add(time.Microsecond) // storage keeps no shorter times
+		filter.Until = &behind
+	}
+	s.IDs, s.Filter = nil, &filter
+	return s, nil
 }
-
-// bulkStep is how many messages one request moves: few enough that the bar moves and Ctrl-C is heard.
-const bulkStep = 500
 
 // bulkResult is what retry and remove print for programs.
 type bulkResult struct {
 	Success  bool `json:"success"`
+	DryRun   bool `json:"dryRun,omitzero"`
 	Count    int  `json:"count"`
 	NotFound int  `json:"notFound"`
 }
 
-// bulk moves the messages in steps and shows how far it is. On an error the result says what was done before it.
-func (a *app) bulk(ctx context.Context, ids []string, transport, doing string, move func(context.Context, wire.BulkRequest) (wire.BulkResponse, error)) (bulkResult, error) {
-	result := bulkResult{Success: true}
-	advance, finish := a.progress(len(ids), doing)
-	defer finish()
-	for len(ids) > 0 {
-		n := min(bulkStep, len(ids))
-		done, err := move(ctx, wire.BulkRequest{Transport: optional(transport), IDs: ids[:n]})
-		if err != nil {
-			result.Success = false
-			return result, fmt.Errorf("after %s: %w", plural(result.Count, "message"), err)
-		}
-		result.Count += done.Count
-		result.NotFound += done.NotFound
-		ids = ids[n:]
-		advance(result.Count + result.NotFound)
+// bulk moves what is selected, by one request: it is over when it is answered, and Ctrl-C ends it.
+func (f *bulkFlags) bulk(ctx context.Context, s selection, move func(context.Context, wire.BulkRequest) (wire.BulkResponse, error)) (bulkResult, error) {
+	if f.dryRun || s.count == 0 {
+		return bulkResult{Success: true, DryRun: f.dryRun, Count: s.count}, nil
 	}
-	return result, nil
+	done, err := move(ctx, s.BulkRequest)
+	return bulkResult{Success: err == nil, Count: done.Count, NotFound: done.NotFound}, err
 }
 
-// showBulk prints what was done. Ids that were not there are an error, after all others were served.
-func (a *app) showBulk(done string, result bulkResult, given bool) error {
-	if a.json {
+// showBulk prints what was done, or would be. Ids that were not there are an error, after all others were served.
+func (a *app) showBulk(done, do string, result bulkResult) error {
+	switch {
+	case a.json:
 		if err := a.printJSON(result); err != nil {
 			return err
 		}
-	} else {
+	case result.DryRun:
+		fmt.Fprintf(a.out, "Would %s %s.\n", do, plural(result.Count, "failed message"))
+	default:
 		fmt.Fprintf(a.out, "%s %s.\n", done, plural(result.Count, "failed message"))
 	}
-	// With --all it only means that somebody else was faster.
-	if result.NotFound > 0 && given {
+	if result.NotFound > 0 {
 		return fmt.Errorf("%s not found: %w", plural(result.NotFound, "id"), symphony.ErrNotFound)
 	}
 	return nil
@@ -123,7 +120,7 @@ With --payload one message is retried with another payload.`,
 		Example: `  symphony failed retry 019a0f6e-…
   symphony failed retry 019a0f6e-… --payload '{"to": "ada@example.com"}'
   symphony failed retry --all --type invoice.send --since 2h
-  symphony failed retry --all --error-class timeout`,
+  symphony failed retry --all --error-class timeout --dry-run`,
 		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
 			if err := f.check(ids); err != nil {
 				return err
@@ -140,15 +137,15 @@ With --payload one message is retried with another payload.`,
 			if len(ids) == 1 {
 				return a.retryOne(cmd.Context(), r, f.transport, ids[0], corrected)
 			}
-			selected, err := f.ids(cmd.Context(), r, ids)
+			selected, err := f.selection(cmd.Context(), r, ids)
 			if err != nil {
 				return err
 			}
-			result, err := a.bulk(cmd.Context(), selected, f.transport, "retrying", r.RetryFailedBulk)
+			result, err := f.bulk(cmd.Context(), selected, r.RetryFailedBulk)
 			if err != nil {
 				return err
 			}
-			return a.showBulk("Retried", result, !f.all)
+			return a.showBulk("Retried", "retry", result)
 		}),
 	}
 	f.add(cmd)
@@ -196,9 +193,10 @@ func (a *app) failedRemoveCommand() *cobra.Command {
 		Aliases: []string{"rm", "delete"},
 		Short:   "Delete failed messages for good",
 		Long: `Delete failed messages. This can't be undone, so more than one is asked about first.
-Without a terminal to ask on, --yes is needed.`,
+Without a terminal to ask on, --yes is needed. With --all, --dry-run says how many it
+would be, and "symphony failed list" with the same flags shows them.`,
 		Example: `  symphony failed remove 019a0f6e-…
-  symphony failed remove --all --until 720h
+  symphony failed remove --all --until 720h --dry-run
   symphony failed remove --all --type demo.hello --yes`,
 		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
 			if err := f.check(ids); err != nil {
@@ -209,20 +207,20 @@ Without a terminal to ask on, --yes is needed.`,
 				return err
 			}
 			defer r.close()
-			selected, err := f.ids(cmd.Context(), r, ids)
+			selected, err := f.selection(cmd.Context(), r, ids)
 			if err != nil {
 				return err
 			}
-			if len(selected) > 1 || f.all && len(selected) > 0 {
-				if err := a.confirm(fmt.Sprintf("Delete %s for good?", plural(len(selected), "failed message")), yes); err != nil {
+			if !f.dryRun && (selected.count > 1 || f.all && selected.count > 0) {
+				if err := a.confirm(fmt.Sprintf("Delete %s for good?", plural(selected.count, "failed message")), yes); err != nil {
 					return err
 				}
 			}
-			result, err := a.bulk(cmd.Context(), selected, f.transport, "deleting", r.DeleteFailedBulk)
+			result, err := f.bulk(cmd.Context(), selected, r.DeleteFailedBulk)
 			if err != nil {
 				return err
 			}
-			return a.showBulk("Deleted", result, !f.all)
+			return a.showBulk("Deleted", "delete", result)
 		}),
 	}
 	f.add(cmd)
