@@ -30,10 +30,18 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// execute runs statements.
+// execute runs statements on a connection of their own.
 func execute(t *testing.T, url string, statements ...string) {
 	t.Helper()
-	conn := connect(t, url)
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, sql := range statements {
 		if _, err := conn.Exec(context.Background(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
