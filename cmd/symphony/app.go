@@ -96,7 +96,7 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 	root.AddCommand(
 		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.failedCommand())...)
 	root.AddCommand(
-		grouped("operate", a.keysCommand(), a.migrateCommand(), a.configCommand(), a.versionCommand())...)
+		grouped("operate", a.keysCommand(), a.migrateCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())...)
 	root.AddCommand(exitCodesTopic())
 	return root
 }
