@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 // and
 //
 //	exits CODE PROGRAM ARG…     run it; it must end with this code
+//	tries PROGRAM ARG…          run it, however it ends
 //	until REGEXP PROGRAM ARG…   run it again and again until its output matches
 //	capture FILE REGEXP         make variables of the named groups of a match in the file (or stdout)
 func TestScripts(t *testing.T) {
@@ -62,7 +63,7 @@ func stories(dir string, prepare func(*testscript.Env) error) testscript.Params 
 			return prepare(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "seen": scriptSeen, "signal": scriptSignal, "ended": scriptEnded, "printed": scriptPrinted, "exits": scriptExits, "capture": scriptCapture, "until": scriptUntil,
+			"start": scriptStart, "seen": scriptSeen, "signal": scriptSignal, "ended": scriptEnded, "printed": scriptPrinted, "exits": scriptExits, "tries": scriptTries, "capture": scriptCapture, "until": scriptUntil,
 		},
 	}
 }
@@ -226,6 +227,16 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("%v ended with %d, want %d", args[1:], got, want)
+	}
+}
+
+func scriptTries(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: tries PROGRAM ARG…")
+	}
+	var exit *exec.ExitError
+	if err := ts.Exec(args[0], args[1:]...); !errors.As(err, &exit) {
+		ts.Check(err)
 	}
 }
 
