@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/command"
 )
 
 // app is what all commands share.
@@ -25,6 +26,8 @@ type app struct {
 	json       bool
 	verbose    bool
 	began      bool // a command runs: errors before are mistakes in its usage
+
+	programs command.Programs // what handlers run
 }
 
 // main runs the command line and returns the exit code.
@@ -34,6 +37,8 @@ func (a *app) main(args []string) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	// Handlers whose run had to be left behind must not leave their programs behind.
+	defer a.programs.Kill()
 	ctx, stop := a.signals(context.Background())
 	defer stop()
 	cmd, err := root.ExecuteContextC(ctx)

@@ -32,7 +32,7 @@ with its line or variable. Nothing is opened or started. Exit code 2 means mista
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)
 			if err == nil {
-				_, merr := newMux(c, a.logger(c))
+				_, merr := a.newMux(c, a.logger(c))
 				err = errors.Join(merr, checkStorage(c, a.logger(c)))
 			}
 			var mistakes *config.Error

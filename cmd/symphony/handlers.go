@@ -14,7 +14,7 @@ import (
 
 // newMux makes the configured handlers, or the demo handler if none are configured. Mistakes that only a handler itself
 // can see are a *config.Error, with their lines.
-func newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
+func (a *app) newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
 	mux := symphony.NewMux()
 	if len(c.Handlers) == 0 {
 		mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
@@ -22,7 +22,7 @@ func newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
 	var problems []config.Problem
 	for i := range c.Handlers {
 		h := &c.Handlers[i]
-		made, err := newHandler(h)
+		made, err := a.newHandler(h)
 		if err != nil {
 			for text := range strings.SplitSeq(err.Error(), "\n") {
 				problems = append(problems, config.Problem{Source: h.Source, Key: fmt.Sprintf("handlers[%d]", i), Message: text})
@@ -40,13 +40,13 @@ func newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
 	return mux, nil
 }
 
-func newHandler(h *config.Handler) (symphony.Handler, error) {
+func (a *app) newHandler(h *config.Handler) (symphony.Handler, error) {
 	switch {
 	case h.HTTP != nil:
 		return httppush.New(h.HTTP.URL, httppush.Options{Secrets: config.Reveal(h.HTTP.Secrets), Headers: h.HTTP.Headers})
 	case h.Command != nil:
 		return command.New(h.Command.Run, command.Options{
-			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace,
+			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace, Programs: &a.programs,
 		})
 	}
 	return nil, errors.New("needs either http or command")

@@ -63,7 +63,7 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 	log := a.quietLogger(c)
 	mux := symphony.NewMux()
 	if what != storageOnly {
-		if mux, err = newMux(c, log); err != nil {
+		if mux, err = a.newMux(c, log); err != nil {
 			return nil, err
 		}
 	}

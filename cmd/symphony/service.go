@@ -50,7 +50,7 @@ var errDraining = errors.New("the server is shutting down")
 // service runs until ctx ends or a part fails.
 func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts) (err error) {
 	log := a.logger(c)
-	mux, err := newMux(c, log)
+	mux, err := a.newMux(c, log)
 	if err != nil {
 		return err
 	}

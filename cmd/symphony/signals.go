@@ -8,7 +8,7 @@ import (
 )
 
 // signals returns a context that ends at the first SIGINT or SIGTERM, for a command to finish what it has in hand. The
-// second one ends the process at once.
+// second one ends the process at once, and the commands that handlers run.
 func (a *app) signals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	received := make(chan os.Signal, 2)
@@ -23,6 +23,7 @@ func (a *app) signals(ctx context.Context) (context.Context, context.CancelFunc)
 		}
 		select {
 		case <-received:
+			a.programs.Kill()
 			os.Exit(exitInterrupted)
 		case <-done:
 		}
