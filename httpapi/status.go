@@ -51,8 +51,6 @@ func readyz(c *call) error {
 	err := error(nil)
 	if c.api.o.Draining.Err() != nil {
 		err = errDraining
-	} else if c.api.o.Ready != nil {
-		err = c.api.o.Ready(ctx)
 	}
 	for _, name := range c.api.o.Bus.Names() {
 		if t, terr := c.api.o.Bus.Transport(name); err == nil && terr == nil {

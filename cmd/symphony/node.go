@@ -134,8 +134,9 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 	return worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
 }
 
-// api makes the HTTP API. authenticator is nil where only the local socket is served.
-func (n *node) api(authenticator *auth.Authenticator, access *slog.Logger, ready func(context.Context) error) (*httpapi.API, error) {
+// api makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the local
+// socket is served.
+func (n *node) api(draining context.Context, authenticator *auth.Authenticator, access *slog.Logger) (*httpapi.API, error) {
 	c := n.config
 	cron, err := auth.NewCron(config.Reveal(c.Cron.Secrets)...)
 	if err != nil {
@@ -158,7 +159,7 @@ func (n *node) api(authenticator *auth.Authenticator, access *slog.Logger, ready
 	}
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys,
-		CronWorker: fromCron, ConsumeWorker: consume, Ready: ready,
+		CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})

@@ -157,7 +157,7 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 			fmt.Fprintf(a.err, "closing: %v\n", err)
 		}
 	}
-	api, err := n.api(nil, nil, nil)
+	api, err := n.api(context.Background(), nil, nil)
 	if err != nil {
 		shut()
 		return nil, err

@@ -45,8 +45,6 @@ type service struct {
 	serving  sync.WaitGroup
 }
 
-var errDraining = errors.New("the server is shutting down")
-
 // service runs until ctx ends or a part fails.
 func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts) (err error) {
 	log := a.logger(c)
@@ -93,12 +91,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	defer func() { err = errors.Join(err, authenticator.Close(context.WithoutCancel(ctx))) }()
 	access, flush := a.accessLog(c)
 	defer flush()
-	api, err := s.api(authenticator, access, func(context.Context) error {
-		if s.draining.Err() != nil {
-			return errDraining
-		}
-		return nil
-	})
+	api, err := s.api(s.draining, authenticator, access)
 	if err != nil {
 		return err
 	}
@@ -185,7 +178,7 @@ func (n *node) authenticator() (*auth.Authenticator, error) {
 // prepare makes the parts without starting them.
 func (s *service) prepare(ctx context.Context, api *httpapi.API, parts serviceParts) error {
 	if parts.http {
-		s.http = httpapi.NewServer(endRuns(s.draining, api.Handler()), s.log)
+		s.http = httpapi.NewServer(api.Handler(), s.log)
 	}
 	if parts.worker {
 		var err error
@@ -197,7 +190,7 @@ func (s *service) prepare(ctx context.Context, api *httpapi.API, parts servicePa
 		return nil
 	}
 	var err error
-	s.local, err = s.listenLocally(ctx, endRuns(s.draining, api.LocalHandler()))
+	s.local, err = s.listenLocally(ctx, api.LocalHandler())
 	return err
 }
 
