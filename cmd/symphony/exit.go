@@ -30,7 +30,8 @@ const exitCodesText = `Every command ends with one of these codes:
 
   0    done
   1    failed, for a reason without a code of its own
-  2    a mistake in the command, the configuration or the message
+  2    a mistake in the command, the configuration or the message, or something that
+       the transport cannot do
   3    not found: no failed message or API key has this id
   4    conflict: the idempotency key belongs to another message, or the database is
        open in another process that does not serve this one
@@ -68,7 +69,8 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &answer):
 		return exitCodeOf(answer.Status)
-	case errors.As(err, &usage), errors.As(err, &bad), errors.Is(err, symphony.ErrInvalid):
+	case errors.As(err, &usage), errors.As(err, &bad), errors.Is(err, symphony.ErrInvalid),
+		errors.Is(err, symphony.ErrUnsupported):
 		return exitUsage
 	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):
 		return exitNotFound
@@ -85,7 +87,7 @@ func exitCode(err error) int {
 // exitCodeOf is the code for a status that the API answers.
 func exitCodeOf(status int) int {
 	switch status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
 		return exitUsage
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return exitDenied

@@ -25,6 +25,7 @@ func TestExitCodeFollowsTheError(t *testing.T) {
 		{&config.Error{Problems: []config.Problem{{}}}, exitUsage},
 		{&symphony.ValidationError{}, exitUsage},
 		{&client.Error{Status: 400}, exitUsage},
+		{symphony.ErrUnsupported, exitUsage},
 		{symphony.ErrNotFound, exitNotFound},
 		{auth.ErrKeyNotFound, exitNotFound},
 		{&client.Error{Status: 404}, exitNotFound},
@@ -38,7 +39,7 @@ func TestExitCodeFollowsTheError(t *testing.T) {
 		{&client.Error{Status: 401}, exitDenied},
 		{&client.Error{Status: 403}, exitDenied},
 		{&client.Error{Status: 500}, exitFailure},
-		{&client.Error{Status: 501}, exitFailure},
+		{&client.Error{Status: 501}, exitUsage},
 		{errInterrupted, exitInterrupted},
 		{&url.Error{Op: "Get", Err: context.Canceled}, exitInterrupted},
 	} {
