@@ -127,9 +127,9 @@ func TestFileMistakes(t *testing.T) {
 			`symphony.yaml:3:1: a configuration is one YAML document`,
 		}},
 		{"transports and routes", "default_transport: emial\ntransports: {email: , \"b d\": }\nroutes:\n  A.*: emai\n  A*: email\n  B: []\n  C: [email, email]\n", []string{
-			`symphony.yaml:1:20: default_transport: unknown transport "emial"; did you mean email? (there are email)`,
+			`symphony.yaml:1:20: default_transport: unknown transport "emial" (known: email); did you mean email?`,
 			`symphony.yaml:2:23: transports.b d: the name must consist of letters, digits and . _ - : only`,
-			`symphony.yaml:4:8: routes.A.*: unknown transport "emai"; did you mean email? (there are email)`,
+			`symphony.yaml:4:8: routes.A.*: unknown transport "emai" (known: email); did you mean email?`,
 			`symphony.yaml:5:3: routes.A*: pattern "A*": "*" may stand alone or end a pattern as ".*"`,
 			`symphony.yaml:6:3: routes.B: names no transport`,
 			`symphony.yaml:7:6: routes.C: names "email" twice`,

@@ -226,7 +226,7 @@ func (l *loader) inheritRetry(table []*field) {
 }
 
 func (l *loader) unknownTransport(key, name string, at place) {
-	l.problem(at, key, "unknown transport %q%s (there are %s)", name, suggest(name, l.order), strings.Join(l.order, ", "))
+	l.problem(at, key, "%v%s", &symphony.UnknownTransportError{Name: name, Known: l.order}, suggest(name, l.order))
 }
 
 func (l *loader) finishRoutes() {
