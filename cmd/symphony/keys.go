@@ -162,9 +162,10 @@ func keyState(k wire.Key) string {
 
 func (a *app) keysRevokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "revoke ID",
-		Short:   "Take an API key out of force, at once and for good",
-		Long:    "Revoke the API key with this id (see \"symphony keys list\"). A running server refuses it from now on.",
+		Use:   "revoke ID",
+		Short: "Take an API key out of force, for good",
+		Long: fmt.Sprintf(`Revoke the API key with this id (see "symphony keys list"). The running server that has the
+SQLite file open refuses it from now on; servers on PostgreSQL do within %s.`, auth.KeyCacheTTL),
 		Example: "  symphony keys revoke abcdefghijklmnop",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {

@@ -16,3 +16,15 @@ func TestPostgresScripts(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestScriptsOnPostgres runs those stories once more on PostgreSQL that are not about a SQLite file.
+func TestScriptsOnPostgres(t *testing.T) {
+	p := stories("", func(env *testscript.Env) error {
+		env.Setenv("SYMPHONY_DATABASE_URL", pgtest.URL(t))
+		return nil
+	})
+	for _, name := range []string{"consume", "dispatch", "failed", "serve_cron", "server", "status"} {
+		p.Files = append(p.Files, "testdata/script/"+name+".txtar")
+	}
+	testscript.Run(t, p)
+}
