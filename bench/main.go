@@ -30,6 +30,8 @@ type config struct {
 	json, out    string
 	profile      string
 	symphony     string
+	postgres     string
+	plot         string
 	list         bool
 }
 
@@ -64,6 +66,8 @@ func parse(args []string) (config, error) {
 	f.StringVar(&c.out, "out", "", "write the Markdown report to this file instead of standard output")
 	f.StringVar(&c.profile, "profile", "", "write a CPU profile of each of our cases into this folder")
 	f.StringVar(&c.symphony, "symphony", "", "binary for the HTTP cases; built from .. when empty")
+	f.StringVar(&c.postgres, "postgres", "", "URL of the PostgreSQL server for the peers on PostgreSQL, whose user may create databases; a private one with stock settings is started when empty")
+	f.StringVar(&c.plot, "plot", "", "draw throughput against queue depth (cases depth-*) into this SVG file")
 	f.BoolVar(&c.list, "list", false, "list peers and cases and stop")
 	if err := f.Parse(args); err != nil {
 		return c, err
@@ -121,6 +125,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	defer r.close()
 	machine, err := describeMachine(scratch)
 	if err != nil {
 		return err
@@ -138,14 +143,18 @@ func run(ctx context.Context, args []string) (err error) {
 		defer func() { err = errors.Join(err, f.Close()) }()
 		out = f
 	}
-	return errors.Join(err, report(out, machine, chosen, results))
+	err = errors.Join(err, report(out, machine, chosen, results))
+	if c.plot != "" {
+		err = errors.Join(err, plotDepth(c.plot, chosen, results))
+	}
+	return err
 }
 
 // choose keeps the peers and cases that match the patterns.
 func choose(all []Peer, peerPatterns, casePatterns string) []Peer {
 	var chosen []Peer
 	for _, p := range all {
-		p.Cases = slices.DeleteFunc(slices.Clone(p.Cases), func(c Case) bool { return !matches(casePatterns, c.Name) })
+		p.Cases = slices.DeleteFunc(slices.Clone(p.Cases), func(c Case) bool { return c.Hidden && c.Name != casePatterns || !matches(casePatterns, c.Name) })
 		if matches(peerPatterns, p.Name) && len(p.Cases) > 0 {
 			chosen = append(chosen, p)
 		}

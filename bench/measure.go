@@ -134,6 +134,70 @@ func latency(ctx context.Context, q Queue, e *Env) (Result, error) {
 	return Result{N: n, EndToEnd: quantiles(e2e), Pickup: quantiles(pickup)}, nil
 }
 
+// outstanding bounds the messages that both has on their way.
+const outstanding = 20_000
+
+// both sends e.N messages in batches from two producers while a worker of the same process handles them. The clock runs
+// from the first batch until the store says that nothing is left.
+func both(ctx context.Context, q Queue, e *Env) (Result, error) {
+	const per = 500
+	before, err := q.Left(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	var sent, handled atomic.Int64
+	all := make(chan struct{})
+	n := int64(max(e.N/per, 1) * per)
+	if err := q.Work(ctx, func(int) {
+		if handled.Add(1) == n {
+			close(all)
+		}
+	}); err != nil {
+		return Result{}, err
+	}
+	time.Sleep(settle)
+	start := time.Now()
+	var (
+		producers sync.WaitGroup
+		failure   = make(chan error, 2)
+	)
+	for range 2 {
+		producers.Go(func() {
+			for {
+				first := sent.Add(per) - per
+				if first >= n {
+					return
+				}
+				for first-handled.Load() > outstanding && ctx.Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				if err := q.EnqueueBatch(ctx, int(first), per); err != nil {
+					failure <- err
+					return
+				}
+			}
+		})
+	}
+	select {
+	case <-all:
+	case err := <-failure:
+		return Result{}, err
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("%d of %d messages handled: %w", handled.Load(), n, ctx.Err())
+	}
+	producers.Wait()
+	for left := before + 1; left > 0; {
+		if left, err = q.Left(ctx); err != nil {
+			return Result{}, err
+		}
+		if left > 0 {
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	elapsed := time.Since(start)
+	return Result{N: int(n), Secs: elapsed.Seconds(), Rate: float64(n) / elapsed.Seconds(), Errors: int(handled.Load() - n)}, nil
+}
+
 // idle measures the processor time of a worker that has nothing to do.
 func idle(ctx context.Context, q Queue, e *Env) (Result, error) {
 	if err := q.Work(ctx, func(int) {}); err != nil {

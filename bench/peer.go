@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,7 +17,9 @@ type Peer struct {
 	// Relaxed marks a peer that answers before the message is safe from a crash of the machine. It is shown but is
 	// not the best peer, which the others are compared with.
 	Relaxed bool
-	Cases   []Case
+	// Postgres marks a peer whose databases are on the PostgreSQL server of the run.
+	Postgres bool
+	Cases    []Case
 }
 
 // Case is one measurement.
@@ -26,6 +29,8 @@ type Case struct {
 	Fixture Fixture
 	// Limit is the most messages that the case loads or sends, for peers that would take minutes. 0 means -n.
 	Limit int
+	// Hidden cases are parts of others.
+	Hidden bool
 	// Binary says that the case needs Env.Symphony.
 	Binary bool
 	// Measure runs in a process of its own.
@@ -41,6 +46,7 @@ type Fixture struct {
 // Env is what a case is measured with.
 type Env struct {
 	Dir      string        // the case's own folder
+	Postgres string        // URL of the case's own database, "" for peers that have files
 	Duration time.Duration // length of timed cases
 	N        int           // messages of a drain
 	Depth    int           // messages waiting, and as many scheduled, in deep cases
@@ -63,9 +69,12 @@ type Queue interface {
 	Close() error
 }
 
-// OpenQueue opens a product's database in a folder, with its default worker or its tuned one, creating the database
-// when there is none.
-type OpenQueue func(ctx context.Context, dir string, tuned bool) (Queue, error)
+// place is where the case's database is: a URL or a folder.
+func (e *Env) place() string { return cmp.Or(e.Postgres, e.Dir) }
+
+// OpenQueue opens a product's database, in a folder or at a URL, with its default worker or its tuned one, creating what
+// it needs when there is nothing.
+type OpenQueue func(ctx context.Context, place string, tuned bool) (Queue, error)
 
 // peers are all products, in the order in which they take turns.
 func peers() []Peer {
@@ -77,6 +86,12 @@ func peers() []Peer {
 		goqitePeer(normal),
 		backlitePeer(normal),
 		riverPeer(normal),
+		symphonyPostgresPeer(),
+		symphonyPostgresNonePeer(),
+		riverPostgresPeer(),
+		graphilePeer(),
+		pgBossPeer(),
+		rawPostgresPeer(),
 		nethttpPeer(),
 		quietPeer(),
 	}
@@ -84,12 +99,12 @@ func peers() []Peer {
 
 // queueCases are the cases that every queue has. limits are the messages of the cases that are too slow for -n.
 func queueCases(open OpenQueue, limits map[string]int) []Case {
-	empty := Fixture{Name: "empty", Make: func(ctx context.Context, e *Env) error { return load(ctx, open, e.Dir, 0) }}
-	loaded := Fixture{Name: "loaded", Make: func(ctx context.Context, e *Env) error { return load(ctx, open, e.Dir, e.N) }}
+	empty := Fixture{Name: "empty", Make: func(ctx context.Context, e *Env) error { return load(ctx, open, e.place(), 0) }}
+	loaded := Fixture{Name: "loaded", Make: func(ctx context.Context, e *Env) error { return load(ctx, open, e.place(), e.N) }}
 	var cases []Case
 	add := func(name string, f Fixture, measure func(ctx context.Context, q Queue, e *Env) (Result, error), tuned bool) {
 		cases = append(cases, Case{Name: name, Fixture: f, Limit: limits[name], Measure: func(ctx context.Context, e *Env) (Result, error) {
-			q, err := open(ctx, e.Dir, tuned)
+			q, err := open(ctx, e.place(), tuned)
 			if err != nil {
 				return Result{}, err
 			}
@@ -114,12 +129,13 @@ func queueCases(open OpenQueue, limits map[string]int) []Case {
 	add("latency-tuned", empty, latency, true)
 	add("idle-default", empty, idle, false)
 	add("idle-tuned", empty, idle, true)
+	add("both", empty, both, true)
 	return cases
 }
 
 // load makes a database with n messages.
-func load(ctx context.Context, open OpenQueue, dir string, n int) error {
-	q, err := open(ctx, dir, false)
+func load(ctx context.Context, open OpenQueue, place string, n int) error {
+	q, err := open(ctx, place, false)
 	if err != nil {
 		return err
 	}

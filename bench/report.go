@@ -29,7 +29,8 @@ func report(w io.Writer, machine string, chosen []Peer, results []Result) error 
 	for _, t := range tables {
 		t.write(b, rows)
 	}
-	writeDepth(b, rows)
+	writeVariants(b, rows, deepPrefix, "Depth")
+	writeVariants(b, rows, snapshotPrefix, "An old snapshot held open")
 	return b.Flush()
 }
 
@@ -64,6 +65,17 @@ func rate(r Result) (float64, bool)   { return r.Rate, r.Rate > 0 }
 func memory(r Result) (float64, bool) { return r.RSS, r.RSS > 0 }
 func size(r Result) (float64, bool)   { return float64(r.N), r.N > 0 }
 func failed(r Result) (float64, bool) { return float64(r.Errors), r.Errors > 0 }
+
+// share is the smallest or the largest share of a worker process.
+func share(pick func([]float64) float64) figure {
+	return func(r Result) (float64, bool) {
+		if len(r.Shares) == 0 {
+			return 0, false
+		}
+		return pick(r.Shares), true
+	}
+}
+
 func cpu(r Result) (float64, bool) {
 	if r.CPUPercent == nil {
 		return 0, false
@@ -103,9 +115,13 @@ type column struct {
 }
 
 var tables = []table{
-	{"Throughput", rate, "enqueue*,batch*,drain*,claim*", false, []column{
+	{"Throughput", rate, "enqueue*,batch*,drain*,claim*,both", false, []column{
 		{"messages/s", rate}, {"messages", size}, {"errors", failed}, {"peak MiB", memory},
 	}},
+	{"Worker processes", rate, "workers-*", false, []column{
+		{"messages/s", rate}, {"smallest share %", share(slices.Min)}, {"largest share %", share(slices.Max)}, {"peak MiB", memory},
+	}},
+	{"Throughput while messages wait", rate, "depth-*", false, []column{{"messages/s", rate}, {"peak MiB", memory}}},
 	{"Pickup by an idle worker, 100 messages a second", of(endToEnd, p50), "*", true, []column{
 		{"end to end p50 ms", of(endToEnd, p50)}, {"p99 ms", of(endToEnd, p99)}, {"after the commit p50 ms", of(pickup, p50)},
 		{"p99 ms", of(pickup, p99)}, {"messages", size}, {"peak MiB", memory},
@@ -163,17 +179,17 @@ func ratio(r row, rows []row, main figure, lower bool) string {
 	return strconv.FormatFloat(v/best, 'f', 2, 64)
 }
 
-// writeDepth compares cases with their deep variants.
-func writeDepth(w io.Writer, rows []row) {
+// writeVariants compares cases with their variants.
+func writeVariants(w io.Writer, rows []row, prefix, heading string) {
 	first := true
 	for _, deep := range rows {
-		name, ok := strings.CutPrefix(deep.name, deepPrefix)
+		name, ok := strings.CutPrefix(deep.name, prefix)
 		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name && r.peer.Name == deep.peer.Name })
 		if !ok || i < 0 {
 			continue
 		}
 		if first {
-			fmt.Fprint(w, "\n## Depth\n\n| case | peer | empty, a second | deep, a second | deep ÷ empty | empty p50 ms | deep p50 ms | deep peak MiB |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+			fmt.Fprintf(w, "\n## %s\n\n| case | peer | without, a second | with, a second | with ÷ without | without p50 ms | with p50 ms | with peak MiB |\n|---|---|---:|---:|---:|---:|---:|---:|\n", heading)
 			first = false
 		}
 		empty := rows[i]

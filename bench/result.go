@@ -6,10 +6,12 @@ type Result struct {
 	Case string `json:"case"`
 	Rep  int    `json:"rep"` // from 1
 
-	N      int     `json:"n,omitempty"`      // messages, requests or calls
-	Secs   float64 `json:"secs,omitempty"`   // measured
-	Rate   float64 `json:"rate,omitempty"`   // N each second
-	Errors int     `json:"errors,omitempty"` // calls that failed, or messages handled more than once
+	N    int     `json:"n,omitempty"`    // messages, requests or calls
+	Secs float64 `json:"secs,omitempty"` // measured
+	Rate float64 `json:"rate,omitempty"` // N each second
+	// Shares are the messages of each worker process, in percent.
+	Shares []float64 `json:"shares,omitempty"`
+	Errors int       `json:"errors,omitempty"` // calls that failed, or messages handled more than once
 
 	EndToEnd *Quantiles `json:"e2e,omitempty"`    // from before the enqueue call to the handler's first line
 	Pickup   *Quantiles `json:"pickup,omitempty"` // from the enqueue call's return to there; below 0 when the worker is faster

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,9 @@ import (
 
 // jobLimit bounds one job beside the time that it measures: loading, draining, waiting for the last message.
 const jobLimit = 3 * time.Minute
+
+// fixtureLimit bounds the making of a fixture.
+const fixtureLimit = 20 * time.Minute
 
 // deepPrefix marks the variant of a case that runs on a database with many messages.
 const deepPrefix = "deep-"
@@ -27,7 +31,8 @@ type runner struct {
 	self     string            // this program
 	scratch  string            // folder of all that is written
 	profiled string            // binary that serves when there are profiles
-	fixtures map[string]string // folders of fixtures by peer, name and size
+	fixtures map[string]string // folders or databases of fixtures by peer, name and size
+	server   *postgresServer   // nil where no peer needs it
 }
 
 func newRunner(ctx context.Context, c config, scratch string, chosen []Peer) (*runner, error) {
@@ -54,6 +59,11 @@ func newRunner(ctx context.Context, c config, scratch string, chosen []Peer) (*r
 			return nil, err
 		}
 	}
+	if slices.ContainsFunc(chosen, func(p Peer) bool { return p.Postgres }) {
+		if r.server, err = startPostgres(r.postgres); err != nil {
+			return nil, fmt.Errorf("start PostgreSQL (scripts/test-deps.sh installs it): %w", err)
+		}
+	}
 	if r.profile != "" {
 		if err := os.MkdirAll(r.profile, 0o755); err != nil {
 			return nil, err
@@ -63,6 +73,13 @@ func newRunner(ctx context.Context, c config, scratch string, chosen []Peer) (*r
 		}
 	}
 	return r, nil
+}
+
+// close ends what the runner has started.
+func (r *runner) close() {
+	if r.server != nil {
+		r.server.end()
+	}
 }
 
 // build makes a static binary of a package of a module's folder, as the Makefile does.
@@ -101,7 +118,7 @@ func schedule(chosen []Peer, reps int) []turn {
 	groups := make(map[string][]turn)
 	for _, p := range chosen {
 		for _, c := range p.Cases {
-			name := strings.TrimPrefix(c.Name, deepPrefix)
+			name := strings.TrimPrefix(strings.TrimPrefix(c.Name, deepPrefix), snapshotPrefix)
 			if groups[name] == nil {
 				names = append(names, name)
 			}
@@ -169,7 +186,14 @@ func (r *runner) measure(ctx context.Context, t turn) (result Result, err error)
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(env.Dir)) }()
-	if err := copyFiles(env.Dir, fixture); err != nil {
+	if t.peer.Postgres {
+		var database string
+		if database, err = r.server.create(ctx, fixture); err != nil {
+			return Result{}, err
+		}
+		defer func() { err = errors.Join(err, r.server.drop(database)) }()
+		env.Postgres = r.server.at(database)
+	} else if err := copyFiles(env.Dir, fixture); err != nil {
 		return Result{}, err
 	}
 	if r.profile != "" && t.peer.Ours {
@@ -196,14 +220,21 @@ func (r *runner) fixture(ctx context.Context, t turn, env Env) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	place := dir
+	if t.peer.Postgres {
+		if place, err = r.server.create(ctx, ""); err != nil {
+			return "", err
+		}
+		env.Postgres = r.server.at(place)
+	}
 	if t.c.Fixture.Make != nil {
 		env.Dir = dir
-		if _, err := r.start(ctx, job{Peer: t.peer.Name, Case: t.c.Name, Make: true, Env: env, Limit: jobLimit}); err != nil {
+		if _, err := r.start(ctx, job{Peer: t.peer.Name, Case: t.c.Name, Make: true, Env: env, Limit: fixtureLimit}); err != nil {
 			return "", errors.Join(err, os.RemoveAll(dir))
 		}
 	}
-	r.fixtures[key] = dir
-	return dir, nil
+	r.fixtures[key] = place
+	return place, nil
 }
 
 // start runs a job in a process of its own and returns what it prints. Whatever the process has started ends with it.

@@ -1,6 +1,13 @@
 #!/bin/sh
-# Installs what the benchmarks need beside Go: a C compiler for the peers' SQLite driver, and wrk for the HTTP cases.
+# Installs what the benchmarks need beside Go: a C compiler for the peers' SQLite driver, wrk for the HTTP cases, and the
+# packages of the peers that run on Node 22 or newer. PostgreSQL comes by scripts/test-deps.sh.
 set -eu
+cd "$(dirname "$0")"
+if command -v npm >/dev/null; then
+  npm ci --prefix node --no-audit --no-fund --silent
+else
+  echo "install Node 22 or newer with npm for the peers graphile-worker and pg-boss" >&2
+fi
 need=
 command -v wrk >/dev/null || need="$need wrk"
 command -v cc >/dev/null || need="$need gcc libc6-dev"

@@ -29,25 +29,25 @@ func symphonyPeer() Peer {
 	return Peer{
 		Name: "symphony-sqlite", Ours: true,
 		Settings: "zombiezen.com/go/sqlite, WAL, synchronous=FULL, worker.Options{}; tuned: Concurrency 4, BatchSize 2000, no handler timeout; a batch is one DispatchBatch of 1,000; keeps completed messages for 24 h",
-		Cases:    slices.Concat(queueCases(openSymphony, nil), symphonyCases(), symphonyHTTPCases("")),
+		Cases:    slices.Concat(queueCases(openSQLiteQueue, nil), symphonyCases(openSQLiteQueue), symphonyHTTPCases("")),
 	}
 }
 
 type symphonyQueue struct {
-	tr    *sqlite.Transport
+	tr    symphony.Transport
 	bus   *symphony.Bus
 	tuned bool
 }
 
-func openSymphony(ctx context.Context, dir string, tuned bool) (Queue, error) {
-	return openSymphonyQueue(ctx, dir, tuned)
-}
-
-func openSymphonyQueue(ctx context.Context, dir string, tuned bool) (*symphonyQueue, error) {
-	tr, err := sqlite.Open(ctx, filepath.Join(dir, "symphony.db"), sqlite.Options{})
+func openSQLiteQueue(ctx context.Context, place string, tuned bool) (Queue, error) {
+	tr, err := sqlite.Open(ctx, filepath.Join(place, "symphony.db"), sqlite.Options{})
 	if err != nil {
 		return nil, err
 	}
+	return newSymphonyQueue(tr, tuned)
+}
+
+func newSymphonyQueue(tr symphony.Transport, tuned bool) (*symphonyQueue, error) {
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		return nil, errors.Join(err, tr.Close())
@@ -112,20 +112,20 @@ func (s *symphonyQueue) Work(ctx context.Context, handled func(seq int)) error {
 func (s *symphonyQueue) Close() error { return s.tr.Close() }
 
 // symphonyCases are those that only ours has, and the deep variants.
-func symphonyCases() []Case {
-	deep := Fixture{Name: "deep", Make: loadDeep}
+func symphonyCases(openQueue OpenQueue) []Case {
+	deep := Fixture{Name: "deep", Make: func(ctx context.Context, e *Env) error { return loadDeep(ctx, openQueue, e) }}
 	// As many queues as in a deep database, with next to nothing in them.
 	shallow := Fixture{Name: "shallow", Make: func(ctx context.Context, e *Env) error {
 		e.Depth = 1
-		return loadDeep(ctx, e)
+		return loadDeep(ctx, openQueue, e)
 	}}
 	open := func(measure func(ctx context.Context, s *symphonyQueue, e *Env) (Result, error)) func(context.Context, *Env) (Result, error) {
 		return func(ctx context.Context, e *Env) (Result, error) {
-			s, err := openSymphonyQueue(ctx, e.Dir, true)
+			q, err := openQueue(ctx, e.place(), true)
 			if err != nil {
 				return Result{}, err
 			}
-			return measure(ctx, s, e)
+			return measure(ctx, q.(*symphonyQueue), e)
 		}
 	}
 	status := func(ctx context.Context, s *symphonyQueue, e *Env) (Result, error) {
@@ -138,7 +138,7 @@ func symphonyCases() []Case {
 		{Name: "claim", Fixture: shallow, Measure: open(claim)},
 		{Name: "status", Fixture: shallow, Measure: open(status)},
 	}
-	for _, c := range queueCases(openSymphony, nil) {
+	for _, c := range queueCases(openQueue, nil) {
 		if c.Name == "enqueue16" || c.Name == "drain-default" {
 			c.Name, c.Fixture = deepPrefix+c.Name, deep
 			cases = append(cases, c)
@@ -150,26 +150,36 @@ func symphonyCases() []Case {
 	)
 }
 
-// loadDeep makes a database with e.N messages to work on, e.Depth waiting in another queue and e.Depth scheduled for
-// next year.
-func loadDeep(ctx context.Context, e *Env) error {
-	s, err := openSymphonyQueue(ctx, e.Dir, false)
+// loadDeep makes a database with e.N messages to work on, e.Depth waiting in another queue and e.Depth scheduled for next
+// year; on PostgreSQL a tenth of that scheduled, and e.Depth retained.
+func loadDeep(ctx context.Context, openQueue OpenQueue, e *Env) error {
+	q, err := openQueue(ctx, e.place(), false)
 	if err != nil {
 		return err
 	}
+	s := q.(*symphonyQueue)
 	nextYear := time.Now().AddDate(1, 0, 0)
+	scheduled := e.Depth
+	if e.Postgres != "" {
+		scheduled /= 10
+	}
 	for _, part := range []struct {
 		n int
 		o symphony.DispatchOptions
 	}{
 		{e.Depth, symphony.DispatchOptions{Queue: deepQueue}},
-		{e.Depth, symphony.DispatchOptions{ScheduledAt: nextYear}},
+		{scheduled, symphony.DispatchOptions{ScheduledAt: nextYear}},
 		{e.N, symphony.DispatchOptions{}},
 	} {
 		for first := 0; first < part.n; first += symphony.MaxBatch {
 			if err := s.dispatch(ctx, first, min(symphony.MaxBatch, part.n-first), part.o); err != nil {
 				return fmt.Errorf("load message %d: %w", first, err)
 			}
+		}
+	}
+	if e.Postgres != "" {
+		if err := retain(ctx, e.Postgres, e.Depth); err != nil {
+			return fmt.Errorf("load completed messages: %w", err)
 		}
 	}
 	return s.Close()

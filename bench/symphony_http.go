@@ -56,6 +56,9 @@ func quietPeer() Peer {
 // into a file.
 func startSymphony(ctx context.Context, e *Env, setting string, args ...string) (*server, error) {
 	path := filepath.Join(e.Dir, "symphony.db")
+	if e.Postgres != "" {
+		path = e.Postgres
+	}
 	key, err := e.symphony(ctx, "keys", "create", "bench", "--scopes", "dispatch,read", "--database", path).Output()
 	if err != nil {
 		return nil, fmt.Errorf("make an API key: %w", err)

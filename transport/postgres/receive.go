@@ -30,6 +30,9 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 		got, err := t.claim(ctx, o)
 		if err != nil || len(got) > 0 {
 			t.waiters.Leave(waiter)
+			if err != nil {
+				t.wakeDue() // another receiver may have better luck with what this one was woken for
+			}
 			return got, err
 		}
 		t.heads.poke()
