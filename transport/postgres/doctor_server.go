@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony"
 )
 
 // supportEnds is the day of the last release of each major version.
@@ -70,7 +71,10 @@ func (d *doctor) pooler(ctx context.Context) (string, error) {
 	return "the connection goes to the server itself", nil
 }
 
-// listener tries the connection that listens.
+// announcementPatience is how long an announcement may take.
+const announcementPatience = 2 * time.Second
+
+// listener tries whether announcements reach the connection that listens.
 func (d *doctor) listener(ctx context.Context) (string, error) {
 	const advice = "Correct database.listen_url: it must reach the same database without a pooler, or by one in session mode. Until then idle workers look for messages by themselves."
 	conn, err := pgx.Connect(ctx, d.options.ListenURL)
@@ -78,27 +82,22 @@ func (d *doctor) listener(ctx context.Context) (string, error) {
 		d.add(LevelWarning, "database.listen_url does not work: "+oneLine(err), advice)
 		return "", nil
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it has only read
-	pooled, err := isPooled(ctx, conn.PgConn())
-	if err != nil {
-		return "", err
-	}
-	if pooled {
-		d.add(LevelWarning, "database.listen_url goes through a pooler too", advice)
+	defer conn.Close(ctx) //nolint:errcheck // it is used for nothing else
+	id, _ := parseUUID(symphony.NewID(d.clock.Now()))
+	channel := "symphony_doctor_" + id.String()
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize(), pgx.QueryExecModeExec); err != nil {
+		d.add(LevelWarning, "database.listen_url cannot listen: "+oneLine(err), advice)
 		return "", nil
 	}
-	const identity = "SELECT current_database() || ' ' || pg_postmaster_start_time()"
-	var main, listens string
-	if err := d.pool.QueryRow(ctx, identity).Scan(&main); err != nil {
+	if _, err := d.pool.Exec(ctx, "SELECT pg_notify($1, '')", channel); err != nil {
 		return "", err
 	}
-	if err := conn.QueryRow(ctx, identity).Scan(&listens); err != nil {
-		return "", err
+	ctx, cancel := context.WithTimeout(ctx, announcementPatience)
+	defer cancel()
+	if _, err := conn.WaitForNotification(ctx); err != nil {
+		d.add(LevelWarning, "announcements do not reach database.listen_url: it leads to another database, or through a pooler in transaction mode", advice)
 	}
-	if main != listens {
-		d.add(LevelWarning, "database.listen_url leads to another database or server", advice)
-	}
-	return "the connection that listens goes to the server itself", nil
+	return "announcements reach the connection that listens", nil
 }
 
 // pollPause is how often idle workers look for messages.

@@ -161,6 +161,7 @@ func TestDiagnosePooler(t *testing.T) {
 	database := pgtest.URL(t)
 	name := ask[string](t, database, "SELECT current_database()")
 	pooled := pgtest.PgBouncer(t, database, pgtest.BouncerOptions{}).URL(name)
+	session := pgtest.PgBouncer(t, database, pgtest.BouncerOptions{Mode: "session"}).URL(name)
 	for _, tc := range []struct {
 		main, listen string
 		level        Level
@@ -168,9 +169,10 @@ func TestDiagnosePooler(t *testing.T) {
 	}{
 		{database, "", LevelOK, "the server itself"},
 		{pooled, "", LevelNote, "look for messages every 100ms"},
-		{pooled, database, LevelOK, "listens goes to the server itself"},
-		{pooled, pooled, LevelWarning, "listen_url goes through a pooler too"},
-		{pooled, pgtest.URL(t), LevelWarning, "another database"},
+		{pooled, database, LevelOK, "announcements reach"},
+		{pooled, session, LevelOK, "announcements reach"},
+		{pooled, pooled, LevelWarning, "announcements do not reach"},
+		{pooled, pgtest.URL(t), LevelWarning, "announcements do not reach"},
 		{pooled, "postgres://u:hunter2@127.0.0.1:1/x", LevelWarning, "does not work"},
 	} {
 		list := Diagnose(t.Context(), tc.main, quiet(Options{ListenURL: tc.listen}))
