@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -19,11 +20,31 @@ func status(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, Status(t.Name(), s, c.api.o.Clock.Now()))
+	answer := statusOf(t.Name(), s, c.api.o.Clock.Now())
+	if registry, ok := t.(symphony.NodeRegistry); ok {
+		nodes, err := registry.Nodes(c.Context())
+		if err != nil {
+			return err
+		}
+		answer.Nodes = make([]wire.Node, len(nodes))
+		for i, n := range nodes {
+			answer.Nodes[i] = wireNode(n)
+		}
+	}
+	return c.answer(http.StatusOK, answer)
 }
 
-// Status is a transport's statistics as the API tells them.
-func Status(transport string, s symphony.Stats, now time.Time) wire.StatusResponse {
+func wireNode(n symphony.Node) wire.Node {
+	out := wire.Node{ID: n.ID, Name: n.Name, Version: n.Version, StartedAt: n.StartedAt, SeenAt: n.SeenAt}
+	// A node of another release may say something else; then there is nothing to show.
+	if json.Unmarshal(n.Info, &out.NodeInfo) != nil || out.Workers == nil {
+		out.Workers = []wire.NodeWorker{}
+	}
+	return out
+}
+
+// statusOf is a transport's statistics as the API tells them.
+func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResponse {
 	out := wire.StatusResponse{
 		Success: true, Transport: transport, Queue: counts(s.QueueStats), FailedMessages: s.Failed, ScheduledMessages: s.Scheduled,
 		OldestPendingAge: s.OldestPendingAge.Milliseconds(), Queues: make(map[string]wire.Queue, len(s.Queues)), Timestamp: now.UTC(),

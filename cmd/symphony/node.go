@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -26,6 +29,22 @@ type node struct {
 	bus        *symphony.Bus
 	mux        *symphony.Mux
 	keys       auth.KeyStore
+	working    atomic.Pointer[worker.Group] // nil before workers
+}
+
+// info is what this process tells others that use the same database.
+func (n *node) info() json.RawMessage {
+	info := wire.NodeInfo{Workers: []wire.NodeWorker{}}
+	if group := n.working.Load(); group != nil {
+		for _, s := range group.Snapshots() {
+			info.Workers = append(info.Workers, wire.NodeWorker{
+				Transport: s.Transport, Name: s.Name, Concurrency: s.Concurrency, Processing: s.Processing, Buffered: s.Buffered,
+				Succeeded: s.Succeeded, Failed: s.Failed,
+			})
+		}
+	}
+	raw, _ := json.Marshal(info) // cannot fail
+	return raw
 }
 
 // openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database
@@ -45,7 +64,7 @@ func (n *node) open(ctx context.Context) error {
 		switch t.Kind {
 		case config.Stored:
 			if n.storage == nil {
-				s, err := openStorage(ctx, n.config, n.log)
+				s, err := openStorage(ctx, n.config, n.log, n.info)
 				if err != nil {
 					return err
 				}
@@ -121,7 +140,9 @@ func (n *node) workers() (*worker.Group, []symphony.Transport, error) {
 		}
 		workers, on = append(workers, w), append(on, t)
 	}
-	return worker.NewGroup(workers...), on, nil
+	group := worker.NewGroup(workers...)
+	n.working.Store(group)
+	return group, on, nil
 }
 
 // workerOptions are what all workers of a transport share.

@@ -89,4 +89,23 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 		}
 		return cell
 	})
+	if len(all) > 0 && len(all[0].Nodes) > 0 {
+		a.showNodes(all[0])
+	}
+}
+
+// showNodes shows the processes that share the database: a row for each worker, or one for a node without any.
+func (a *app) showNodes(status wire.StatusResponse) {
+	var rows [][]string
+	for _, n := range status.Nodes {
+		node := []string{n.Name, n.Version, ago(status.Timestamp.Sub(n.StartedAt))}
+		if len(n.Workers) == 0 {
+			rows = append(rows, append(node, "–", "", "", ""))
+		}
+		for _, w := range n.Workers {
+			rows = append(rows, append(slices.Clone(node), w.Transport, fmt.Sprintf("%d of %d", w.Processing, w.Concurrency), fmt.Sprint(w.Succeeded), fmt.Sprint(w.Failed)))
+		}
+	}
+	fmt.Fprintln(a.out)
+	a.table([]string{"NODE", "VERSION", "UP", "WORKER OF", "AT WORK", "SUCCEEDED", "FAILED"}, rows, nil)
 }

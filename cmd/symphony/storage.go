@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,8 +21,8 @@ type storage struct {
 }
 
 // openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
-// has open.
-func openStorage(ctx context.Context, c *config.Config, log *slog.Logger) (*storage, error) {
+// has open. info is what this process tells others that use the database, with each heartbeat.
+func openStorage(ctx context.Context, c *config.Config, log *slog.Logger, info func() json.RawMessage) (*storage, error) {
 	if !c.Database.PostgreSQL() {
 		db, err := sqlite.Open(ctx, c.Database.Path, sqliteOptions(c, log))
 		if err != nil {
@@ -32,7 +33,9 @@ func openStorage(ctx context.Context, c *config.Config, log *slog.Logger) (*stor
 	if err := checkStorage(c, log); err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(ctx, string(c.Database.URL), postgresOptions(c, log))
+	o := postgresOptions(c, log)
+	o.Node.Info = info
+	db, err := postgres.Open(ctx, string(c.Database.URL), o)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,35 @@ type StatusResponse struct {
 	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
 	OldestPendingAge  int64            `json:"oldestPendingAge" required:"true" description:"How long the oldest ready message has been ready, in milliseconds."`
 	Queues            map[string]Queue `json:"queues" required:"true"`
-	Timestamp         time.Time        `json:"timestamp" required:"true"`
+	// Nodes are there where several processes share the storage.
+	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
+	Timestamp time.Time `json:"timestamp" required:"true"`
+}
+
+// Node is one process that shares a storage.
+type Node struct {
+	ID        string    `json:"id" required:"true"`
+	Name      string    `json:"name" required:"true" description:"Host and process id."`
+	Version   string    `json:"version" required:"true"`
+	StartedAt time.Time `json:"startedAt" required:"true"`
+	SeenAt    time.Time `json:"seenAt" required:"true" description:"Its last heartbeat, every ten seconds."`
+	NodeInfo
+}
+
+// NodeInfo is what a process says about itself with each heartbeat.
+type NodeInfo struct {
+	Workers []NodeWorker `json:"workers" required:"true" description:"The continuous workers of the process."`
+}
+
+// NodeWorker is a worker of a node.
+type NodeWorker struct {
+	Transport   string `json:"transport" required:"true"`
+	Name        string `json:"name" required:"true"`
+	Concurrency int    `json:"concurrency" required:"true"`
+	Processing  int    `json:"processing" required:"true" description:"Handlers at work."`
+	Buffered    int    `json:"buffered" required:"true" description:"Claimed and not started."`
+	Succeeded   int64  `json:"succeeded" required:"true" description:"Since the worker started."`
+	Failed      int64  `json:"failed" required:"true"`
 }
 
 // Counts are messages by status.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 
@@ -28,8 +27,8 @@ type node struct {
 	id      uuid
 	started int64
 
-	mu   sync.Mutex
-	list []symphony.Node // all nodes that are alive, this one too, as of the last heartbeat
+	mu    sync.Mutex
+	alive int // nodes, this one too, as of the last heartbeat
 }
 
 var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n (id, seen_at, started_at, name, version, info)
@@ -66,13 +65,7 @@ func (s *store) beat(ctx context.Context) error {
 		}
 		return l.transact(ctx,
 			call{query: beatQuery, params: [][]byte{s.nowParam(), s.node.id[:], timeParam(s.node.started), []byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info}},
-			call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
-				list = append(list, symphony.Node{
-					ID: uuidColumn(v[0]).String(), SeenAt: fromMicros(timeColumn(v[1])), StartedAt: fromMicros(timeColumn(v[2])),
-					Name: string(v[3]), Version: string(v[4]), Info: bytes.Clone(v[5]),
-				})
-				return nil
-			}},
+			s.nodesCall(&list),
 			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})
 	})
 	if err != nil {
@@ -80,25 +73,32 @@ func (s *store) beat(ctx context.Context) error {
 	}
 	s.node.mu.Lock()
 	defer s.node.mu.Unlock()
-	s.node.list = list
+	s.node.alive = len(list)
 	return nil
+}
+
+// nodesCall reads the nodes that are alive.
+func (s *store) nodesCall(list *[]symphony.Node) call {
+	return call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
+		*list = append(*list, symphony.Node{
+			ID: uuidColumn(v[0]).String(), SeenAt: fromMicros(timeColumn(v[1])), StartedAt: fromMicros(timeColumn(v[2])),
+			Name: string(v[3]), Version: string(v[4]), Info: bytes.Clone(v[5]),
+		})
+		return nil
+	}}
 }
 
 // alone reports whether no other node is alive, as far as is known.
 func (s *store) alone() bool {
 	s.node.mu.Lock()
 	defer s.node.mu.Unlock()
-	return len(s.node.list) <= 1
+	return s.node.alive <= 1
 }
 
-// Nodes lists the processes that use the database and are alive, the oldest first.
-func (t *Transport) Nodes(ctx context.Context) ([]symphony.Node, error) {
-	if err := t.beat(ctx); err != nil {
-		return nil, err
-	}
-	t.node.mu.Lock()
-	defer t.node.mu.Unlock()
-	return slices.Clone(t.node.list), nil
+// Nodes lists the processes that use the database and are alive, the oldest first, as of their last heartbeats.
+func (t *Transport) Nodes(ctx context.Context) (list []symphony.Node, err error) {
+	err = t.do(ctx, "list nodes", t.nodesCall(&list))
+	return list, err
 }
 
 // leave takes this process off the list of nodes. Where that fails it disappears when its heartbeats are missed.
