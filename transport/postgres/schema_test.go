@@ -242,6 +242,25 @@ func TestFailingMigrationLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestMigrationsWaitForALimitedTime(t *testing.T) {
+	err := onStore(t.Context(), pgtest.URL(t), quiet(Options{}), func(s *store) error {
+		return pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+			if err := s.lockSchema(t.Context(), tx); err != nil {
+				return err
+			}
+			var lock, statement string
+			err := tx.QueryRow(t.Context(), "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')").Scan(&lock, &statement)
+			if lock != "10s" || statement != "0" {
+				t.Errorf("for locks %s, for statements %s", lock, statement)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestMigrationWithoutDatabase(t *testing.T) {
 	server := pgtest.Start(t, pgtest.Options{})
 	url := server.NewDatabase()
