@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,7 +111,13 @@ func Check(url string, o Options) (address string, err error) {
 
 func (s *store) address() string {
 	c := s.pool.Config().ConnConfig
-	return fmt.Sprintf("%s/%s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
+	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks { // further hosts, and each once more without TLS where it is only preferred
+		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return strings.Join(hosts, ",") + "/" + c.Database
 }
 
 // Address names the server and the database for people, such as db.internal:5432/app.

@@ -316,6 +316,7 @@ func TestCheck(t *testing.T) {
 		url, schema, want, wrong string
 	}{
 		{url: "postgres://u:hunter2@db.internal/app", want: "db.internal:5432/app"},
+		{url: "postgres://a,b:5433/app", want: "a:5432,b:5433/app"},
 		{url: "host=/run/postgresql port=5433 dbname=app", want: "/run/postgresql:5433/app"},
 		{url: "postgres://u:hunter2@db/app?sslmode=maybe", wrong: "sslmode"},
 		{url: "postgres://u:hunter2@db/app?sslrootcert=missing.pem", wrong: "missing.pem"},
