@@ -13,5 +13,5 @@ func freeSpace(dir string) (uint64, error) {
 	if err := syscall.Statfs(dir, &stat); err != nil {
 		return 0, fmt.Errorf("%s: %w", dir, err)
 	}
-	return stat.Bavail * uint64(stat.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
+	return stat.Bavail * uint64(stat.Bsize), nil //nolint:gosec // a block size is positive
 }
