@@ -3,12 +3,14 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -22,19 +24,34 @@ func exec(t *testing.T, url, sql string, args ...any) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
+	if _, err := conn.Exec(context.Background(), sql, append([]any{pgx.QueryExecModeExec}, args...)...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestConformance(t *testing.T) {
-	conformance(t, os.Getenv("SYMPHONY_TEST_POSTGRES_URL"))
+	t.Run("on a server", func(t *testing.T) { conformance(t, pgtest.URL(t)) })
+	t.Run("through PgBouncer in transaction mode", func(t *testing.T) {
+		server := pgtest.Start(t, pgtest.Options{})
+		bouncer := pgtest.PgBouncer(t, server.URL("postgres"), pgtest.BouncerOptions{PoolSize: 4})
+		conformance(t, bouncer.URL("postgres"))
+	})
+	versions := pgtest.Versions(t)
+	if len(versions) < 2 {
+		t.Errorf("only version %v of PostgreSQL is installed; run scripts/test-deps.sh", versions)
+	}
+	for _, v := range versions[:len(versions)-1] { // the newest is the server's above
+		t.Run("on PostgreSQL "+v, func(t *testing.T) {
+			t.Parallel()
+			conformance(t, pgtest.Start(t, pgtest.Options{Version: v}).URL("postgres"))
+		})
+	}
 }
 
 // conformance runs the suite in schemas of one database.
 func conformance(t *testing.T, url string) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := postgres.Options{Clock: clock, Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
+		o := postgres.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler), Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
 		open := func() *postgres.Transport {
 			t.Helper()
 			tr, err := postgres.Open(context.Background(), url, o)

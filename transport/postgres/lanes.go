@@ -79,12 +79,3 @@ func (s *store) lane(ctx context.Context, l *link, transport, queue string) (*la
 	}
 	return s.lanes.named(transport, queue), nil
 }
-
-// laneByID returns a lane that another process may have made, nil if there is none of this id.
-func (s *store) laneByID(ctx context.Context, l *link, id int) (*lane, error) {
-	if found := s.lanes.numbered(id); found != nil {
-		return found, nil
-	}
-	err := l.transact(ctx, call{query: newLanes, params: [][]byte{int4Param(s.lanes.last())}, row: s.addLane})
-	return s.lanes.numbered(id), err
-}

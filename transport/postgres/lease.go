@@ -185,10 +185,7 @@ func readLease(v [][]byte) *leaseRow {
 var lockLeases = newQuery("lock_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
 	FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE`)
 
-// findMessages tells which of the messages are not finished.
-var findMessages = newQuery("find_messages", `SELECT id FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[])`)
-
-// findItems does so for all messages of some leases.
+// findItems tells which of the messages of some leases are not finished.
 var findItems = newQuery("find_items", `SELECT id FROM {schema}.messenger_messages
 	WHERE id = ANY (ARRAY(SELECT unnest(ids) FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[])))`)
 

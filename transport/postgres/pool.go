@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -55,6 +56,9 @@ func isPooled(ctx context.Context, c *pgconn.PgConn) (bool, error) {
 	if result.Err != nil {
 		return false, result.Err
 	}
+	if len(result.Rows) != 1 {
+		return false, errors.New("a pooler in statement mode does not work: each call needs a transaction")
+	}
 	return string(result.Rows[0][0]) != strconv.FormatUint(uint64(c.PID()), 10), nil
 }
 
@@ -65,6 +69,7 @@ func settings(timeout time.Duration) [][2]string {
 		{"statement_timeout", ms},
 		{"lock_timeout", ms},
 		{"idle_in_transaction_session_timeout", strconv.FormatInt(2*timeout.Milliseconds(), 10)},
+		{"default_transaction_isolation", "read committed"},
 		{"jit", "off"}, // compiling takes longer than any statement here
 	}
 }

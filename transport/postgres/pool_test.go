@@ -60,17 +60,7 @@ func startSecured(t *testing.T) secured {
 	if err := os.Chmod(key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if os.Getuid() == 0 {
-		nobody, err := user.Lookup("nobody")
-		if err != nil {
-			t.Fatal(err)
-		}
-		uid, _ := strconv.Atoi(nobody.Uid)
-		gid, _ := strconv.Atoi(nobody.Gid)
-		if err := os.Chown(key, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-	}
+	chownToServer(t, key)
 	s := pgtest.Start(t, pgtest.Options{Settings: map[string]string{
 		"ssl": "on", "ssl_cert_file": write("server.crt", pemText("CERTIFICATE", server.Raw)), "ssl_key_file": key,
 		"password_encryption": "scram-sha-256",
@@ -84,6 +74,23 @@ func startSecured(t *testing.T) secured {
 		t.Fatal(err)
 	}
 	return secured{u.Hostname(), u.Port(), write("ca.crt", pemText("CERTIFICATE", ca.Raw)), write("other.crt", pemText("CERTIFICATE", other.Raw))}
+}
+
+// chownToServer gives a file to the user that servers run as, if that is another one.
+func chownToServer(t *testing.T, path string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(nobody.Uid)
+	gid, _ := strconv.Atoi(nobody.Gid)
+	if err := os.Chown(path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func pemText(kind string, raw []byte) string {
