@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -130,7 +131,7 @@ func (l *link) send(ctx context.Context, begin, commit bool, calls []call) error
 		switch {
 		case l.state.behindPooler || q.name == "":
 			p.SendQueryParams(l.text(q), calls[i].params, nil, binaryFormat, binaryFormat)
-		case !l.state.prepared[q]:
+		case !l.state.prepared[q] && !slices.Contains(preparing, q):
 			p.SendPrepare(q.name, l.text(q), nil)
 			preparing = append(preparing, q)
 			fallthrough

@@ -77,11 +77,19 @@ func (c *leaseCache) forgetBefore(t int64) {
 	}
 }
 
-// closes reports whether a lease has no open items besides n of them.
-func (c *leaseCache) closes(l *lease, n int) bool {
+// closes reports whether a lease has no open items besides some.
+func (c *leaseCache) closes(l *lease, indexes map[int]bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return l.open == n
+	if l.open > len(indexes) {
+		return false
+	}
+	for i, settled := range l.settled {
+		if !settled && !indexes[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // settle notes that items are settled. deleted says that the lease's row is gone with them.

@@ -87,6 +87,7 @@ type settleGroup struct {
 
 	finished []uuid        // leases that ended before
 	closing  map[uuid]bool // leases of which nothing is left after this transaction
+	locked   bool          // the leases were locked and read, so that this is certain
 }
 
 func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
@@ -120,6 +121,7 @@ func (g *settleGroup) run(ctx context.Context, l *link) error {
 	if g.fromMemory() {
 		return l.transact(ctx, g.calls(l, 0)...)
 	}
+	g.locked = true
 	k := newLocked()
 	tokens := uuidArray(g.tokens())
 	if err := l.begin(ctx,
@@ -166,7 +168,7 @@ func (g *settleGroup) fromMemory() bool {
 	if len(g.others) > 0 {
 		return false
 	}
-	counts := make(map[*lease]int)
+	ending := make(map[*lease]map[int]bool)
 	for _, st := range g.acks {
 		ls := g.leases.get(st.token)
 		if ls == nil || st.Lease.Index < 0 || st.Lease.Index >= len(ls.items) || ls.items[st.Lease.Index].id != st.id {
@@ -174,10 +176,13 @@ func (g *settleGroup) fromMemory() bool {
 		}
 		st.item = ls.items[st.Lease.Index]
 		g.worker[st.token] = ls.worker
-		counts[ls]++
+		if ending[ls] == nil {
+			ending[ls] = make(map[int]bool)
+		}
+		ending[ls][st.Lease.Index] = true
 	}
-	for ls, n := range counts {
-		g.closing[ls.token] = g.leases.closes(ls, n)
+	for ls, indexes := range ending {
+		g.closing[ls.token] = g.leases.closes(ls, indexes)
 	}
 	return true
 }
@@ -298,17 +303,21 @@ func (g *settleGroup) calls(l *link, now int64) []call {
 	if len(g.others) > 0 {
 		calls = append(calls, g.otherCalls(l, now)...)
 	}
-	ended := uuids(len(g.closing))
+	ended, gone := slices.Clone(g.finished), []uuid(nil)
 	for token, closes := range g.closing {
-		if closes {
-			ended.uuid(token)
+		switch {
+		case !closes:
+		case g.locked:
+			gone = append(gone, token)
+		default:
+			ended = append(ended, token)
 		}
 	}
-	for _, token := range g.finished {
-		ended.uuid(token)
+	if len(ended) > 0 {
+		calls = append(calls, call{query: endLeases, params: [][]byte{g.nowParam(), uuidArray(ended)}})
 	}
-	if ended.n > 0 {
-		calls = append(calls, call{query: endLeases, params: [][]byte{g.nowParam(), ended.value()}})
+	if len(gone) > 0 {
+		calls = append(calls, call{query: dropLeases, params: [][]byte{uuidArray(gone)}})
 	}
 	return calls
 }
