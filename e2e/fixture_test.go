@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony/handler"
+	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
 
 // binary is the program under test, built once.
@@ -182,14 +183,42 @@ func arrived(t *testing.T, r *receiver, folder string) map[string]handler.Body {
 	return out
 }
 
+// storages are what the same stories run on. Each returns the URL of a new database, "" for a file in the server's folder.
+var storages = map[string]func(t *testing.T) string{
+	"SQLite":     func(*testing.T) string { return "" },
+	"PostgreSQL": func(t *testing.T) string { return pgtest.URL(t) },
+	"PostgreSQL through PgBouncer": func(t *testing.T) string {
+		bouncer := pgtest.PgBouncer(t, pgtest.Start(t, pgtest.Options{}).URL("postgres"), pgtest.BouncerOptions{})
+		return bouncer.URL("postgres")
+	},
+}
+
+// onEachStorage runs a story on each storage.
+func onEachStorage(t *testing.T, story func(t *testing.T, database string)) {
+	for name, database := range storages {
+		t.Run(name, func(t *testing.T) { story(t, database(t)) })
+	}
+}
+
+// command is a command of the program in a folder, on a database.
+func command(folder, database string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = folder
+	if database != "" {
+		cmd.Env = append(os.Environ(), "SYMPHONY_DATABASE_URL="+database)
+	}
+	return cmd
+}
+
 // server is a running "symphony serve" in a folder.
 type server struct {
 	*testing.T
-	folder string
-	url    string
-	key    string
-	cmd    *exec.Cmd
-	log    *syncBuffer
+	database string // URL, "" for a file in the folder
+	folder   string
+	url      string
+	key      string
+	cmd      *exec.Cmd
+	log      *syncBuffer
 }
 
 type syncBuffer struct {
@@ -216,8 +245,8 @@ var listening = regexp.MustCompile(`msg=listening url=(\S+)`)
 func (s *server) start(addr string) {
 	s.Helper()
 	s.log = new(syncBuffer)
-	s.cmd = exec.Command(binary, "serve", "--addr", addr)
-	s.cmd.Dir, s.cmd.Stderr, s.cmd.Stdout = s.folder, s.log, s.log
+	s.cmd = command(s.folder, s.database, "serve", "--addr", addr)
+	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
@@ -242,8 +271,7 @@ func (s *server) kill() {
 // run runs a command of the program in the server's folder.
 func (s *server) run(args ...string) string {
 	s.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Dir = s.folder
+	cmd := command(s.folder, s.database, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -253,9 +281,9 @@ func (s *server) run(args ...string) string {
 }
 
 // newServer makes a folder with a configuration, a key and a running server.
-func newServer(t *testing.T, config string) *server {
+func newServer(t *testing.T, database, config string) *server {
 	t.Helper()
-	s := &server{T: t, folder: t.TempDir()}
+	s := &server{T: t, database: database, folder: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(s.folder, "symphony.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -18,13 +18,15 @@ const kills = 20
 
 // TestKill dispatches everything while the server is killed at random moments. The client does what a client must: it
 // tries again, with the same key, until it is answered.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T) { onEachStorage(t, killed) }
+
+func killed(t *testing.T, database string) {
 	r := startReceiver(t, oldSecret)
 	config, files := configuration(t, r)
 	if err := os.WriteFile(filepath.Join(files, "mended"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, config)
+	s := newServer(t, database, config)
 	address, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)

@@ -56,10 +56,12 @@ handlers:
 	return config + fmt.Sprintf("  - type: label\n    command:\n      run: [%s]\n", failer), files
 }
 
-func TestStory(t *testing.T) {
+func TestStory(t *testing.T) { onEachStorage(t, story) }
+
+func story(t *testing.T, database string) {
 	r := startReceiver(t, oldSecret)
 	config, files := configuration(t, r)
-	s := newServer(t, config)
+	s := newServer(t, database, config)
 	list := webhooks(t)
 	var labels int64
 	for _, w := range list {
