@@ -46,6 +46,10 @@ e2e: build ## End-to-end tests on the built binary with real webhooks (needs Nod
 	cd e2e && npm ci --no-audit --no-fund --silent
 	$(GO) test -tags e2e -count=1 -timeout 10m ./e2e
 
+.PHONY: soak
+soak: deps build ## Kill workers, API nodes and PostgreSQL under load for DURATION (default 60s)
+	SYMPHONY_SOAK=$(or $(DURATION),60s) $(GO) test -tags e2e -count=1 -timeout 90m -v -run '^TestSoak$$' ./e2e
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
 	@for pkg in $$($(GO) list ./...); do \

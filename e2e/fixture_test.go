@@ -213,7 +213,8 @@ func command(folder, database string, args ...string) *exec.Cmd {
 // server is a running "symphony serve" in a folder.
 type server struct {
 	*testing.T
-	database string // URL, "" for a file in the folder
+	database string   // URL, "" for a file in the folder
+	args     []string // of launch
 	folder   string
 	url      string
 	key      string

@@ -1,0 +1,375 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony/handler"
+	"github.com/symphony-messenger/symphony/internal/pgtest"
+)
+
+// soakTime is how long TestSoak kills; SYMPHONY_SOAK sets another time, such as "10m".
+const soakTime = 15 * time.Second
+
+// endpoint is a webhook's receiver in this process: it notes which messages were handled, and refuses the first attempt
+// of those of type "flaky".
+type endpoint struct {
+	*httptest.Server
+	mu      sync.Mutex
+	handled map[string]int // by message
+}
+
+func startEndpoint(t *testing.T) *endpoint {
+	e := &endpoint{handled: make(map[string]int)}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var b handler.Body
+		if err := json.NewDecoder(r.Body).Decode(&b); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if b.Type == "flaky" && b.Attempt == 1 {
+			http.Error(w, "not at once", http.StatusInternalServerError)
+			return
+		}
+		e.mu.Lock()
+		e.handled[b.ID]++
+		e.mu.Unlock()
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+// pack is a set of processes on one database that are killed and started again.
+type pack struct {
+	*testing.T
+	database, folder string
+	nodes            []*server // those that serve the API come first
+}
+
+// soakConfig has short leases, so that what a dead worker held comes back soon, and more attempts than there are kills.
+const soakConfig = `
+worker:
+  lease: 2s
+retry:
+  max_retries: 200
+  initial_delay: 10ms
+  max_delay: 100ms
+server:
+  access_log: false
+database:
+  timeout: 1s
+handlers:
+  - type: "*"
+    http:
+      url: %s
+      secrets: [%s]
+`
+
+// add starts a process; args are those of a command of the program.
+func (p *pack) add(args ...string) {
+	p.Helper()
+	s := &server{T: p.T, database: p.database, folder: filepath.Join(p.folder, fmt.Sprint(len(p.nodes)))}
+	if err := os.Mkdir(s.folder, 0o700); err != nil {
+		p.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(p.folder, "symphony.yaml"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.folder, "symphony.yaml"), raw, 0o600)
+	}
+	if err != nil {
+		p.Fatal(err)
+	}
+	s.args = args
+	p.nodes = append(p.nodes, s)
+	s.launch()
+}
+
+// launch starts the process without waiting for it.
+func (s *server) launch() {
+	s.Helper()
+	if s.log == nil {
+		s.log = new(syncBuffer)
+	}
+	s.cmd = command(s.folder, s.database, s.args...)
+	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func newPack(t *testing.T, database, config string) *pack {
+	p := &pack{T: t, database: database, folder: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(p.folder, "symphony.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for i, s := range p.nodes {
+			s.kill()
+			if t.Failed() {
+				lines := strings.Split(s.log.String(), "\n")
+				t.Logf("the end of the log of process %d:\n%s", i, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+			}
+		}
+	})
+	return p
+}
+
+// TestSoak runs two API nodes and four workers on one PostgreSQL under load, kills one of them every second and PostgreSQL
+// several times, and counts afterwards.
+func TestSoak(t *testing.T) {
+	length := soakTime
+	if text := os.Getenv("SYMPHONY_SOAK"); text != "" {
+		var err error
+		if length, err = time.ParseDuration(text); err != nil || length < time.Second || length > time.Hour {
+			t.Fatalf("SYMPHONY_SOAK %q must be 1s to 1h", text)
+		}
+	}
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	database := pgtest.Start(t, pgtest.Options{Fsync: true})
+	e := startEndpoint(t)
+	p := newPack(t, database.URL("postgres"), fmt.Sprintf(soakConfig, e.URL, newSecret))
+	first := &server{T: t, database: p.database, folder: p.folder}
+	var made struct{ Secret string }
+	if err := json.Unmarshal([]byte(first.run("keys", "create", "soak", "--scopes", "dispatch,read", "--json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		address := freeAddress(t)
+		p.add("serve", "--no-worker", "--addr", address)
+		p.nodes[len(p.nodes)-1].url, p.nodes[len(p.nodes)-1].key = "http://"+address, made.Secret
+	}
+	for range 4 {
+		p.add("worker")
+	}
+
+	load := startLoad(p.nodes[:2])
+	watch := startLeaseWatch(database.URL("postgres"))
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	kills, restarts := make([]int, len(p.nodes)), 0
+	pause := length / 4
+	nextRestart := time.Now().Add(pause)
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		<-tick.C
+		if time.Now().After(nextRestart) {
+			database.Kill()
+			database.Start()
+			restarts++
+			nextRestart = time.Now().Add(pause)
+		}
+		victim := rnd.IntN(len(p.nodes))
+		p.nodes[victim].kill()
+		p.nodes[victim].launch()
+		kills[victim]++
+	}
+	accepted := load.stop()
+	for _, problem := range append(load.problems, watch.stop()...) {
+		t.Error(problem)
+	}
+
+	until(t, "an API node to answer", func() bool {
+		status, err := p.nodes[0].call("GET", "/api/symphony/status", "", &struct{}{})
+		return err == nil && status == 200
+	})
+	var c counts
+	until(t, "the queue to be empty", func() bool {
+		var answer struct{ Queue counts }
+		if status, err := p.nodes[0].call("GET", "/api/symphony/status", "", &answer); err != nil || status != 200 {
+			return false
+		}
+		c = answer.Queue
+		return c.Depth == 0
+	})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, typ := range accepted {
+		if e.handled[id] == 0 {
+			t.Errorf("message %s of type %s was accepted and never handled", id, typ)
+		}
+	}
+	more := 0
+	for id, n := range e.handled {
+		if n > 1 {
+			more++
+		}
+		if accepted[id] == "" && !load.unanswered.Load() {
+			t.Errorf("message %s was handled and never sent", id)
+		}
+	}
+	checkTables(t, database.URL("postgres"), c)
+	t.Logf("%d messages accepted, %d handled more than once; kills of the API nodes %v, of the workers %v, of PostgreSQL %d",
+		len(accepted), more, kills[:2], kills[2:], restarts)
+	if len(accepted) == 0 || restarts == 0 {
+		t.Error("nothing was tested")
+	}
+}
+
+// checkTables compares what is stored with the counts.
+func checkTables(t *testing.T, database string, c counts) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	until(t, "the last leases to be gone", func() bool {
+		var leases int
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM symphony.messenger_leases").Scan(&leases)
+		return err == nil && leases == 0
+	})
+	var left, completed, failed int64
+	err = conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM symphony.messenger_messages) + (SELECT count(*) FROM symphony.messenger_ready) +
+			(SELECT count(*) FROM symphony.messenger_scheduled) + (SELECT count(*) FROM symphony.messenger_attempts),
+		(SELECT count(*) FROM symphony.messenger_completed), (SELECT count(*) FROM symphony.messenger_failed_messages)`).Scan(&left, &completed, &failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left != 0 || completed != c.Completed || failed != c.Failed || failed != 0 {
+		t.Errorf("%d rows are left over; %d messages are completed and %d failed, status says %+v", left, completed, failed, c)
+	}
+}
+
+// load sends messages through API nodes until it is stopped.
+type load struct {
+	end        chan struct{}
+	all        sync.WaitGroup
+	unanswered atomic.Bool // a message without a key got no answer, so it may be there or not
+
+	mu       sync.Mutex
+	accepted map[string]string // type by message
+	byKey    map[string]string // message by key
+	problems []string
+}
+
+func startLoad(nodes []*server) *load {
+	l := &load{end: make(chan struct{}), accepted: make(map[string]string), byKey: make(map[string]string)}
+	for g := range 8 {
+		l.all.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-l.end:
+					return
+				default:
+					l.send(nodes, fmt.Sprintf("%d-%d", g, i))
+				}
+			}
+		})
+	}
+	return l
+}
+
+// send dispatches one message, again with the same key until it is answered, or once without a key.
+func (l *load) send(nodes []*server, name string) {
+	typ := []string{"plain", "plain", "flaky"}[rand.IntN(3)]
+	options := map[string]any{"queue": []string{"a", "b", "c"}[rand.IntN(3)], "priority": 1 + rand.IntN(10)}
+	keyed := rand.IntN(4) > 0
+	if keyed {
+		options["idempotencyKey"] = name
+	}
+	if rand.IntN(5) == 0 {
+		options["scheduledAt"] = time.Now().Add(time.Duration(rand.IntN(2000)) * time.Millisecond).UTC()
+	}
+	body, err := json.Marshal(map[string]any{"message": map[string]any{"type": typ, "payload": map[string]any{"name": name}}, "options": options})
+	if err != nil {
+		panic(err)
+	}
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for end := time.Now().Add(deadline); time.Now().Before(end); <-pause.C {
+		var r receipt
+		status, err := nodes[rand.IntN(len(nodes))].call("POST", "/api/symphony/dispatch", string(body), &r)
+		l.mu.Lock()
+		switch {
+		case err == nil && (status == 201 || status == 200):
+			if known := l.byKey[name]; keyed && known != "" && known != r.MessageID {
+				l.problems = append(l.problems, fmt.Sprintf("key %s made messages %s and %s", name, known, r.MessageID))
+			}
+			l.byKey[name], l.accepted[r.MessageID] = r.MessageID, typ
+			l.mu.Unlock()
+			return
+		case err == nil && status != 503:
+			l.problems = append(l.problems, fmt.Sprintf("dispatch %s: %d %s", name, status, r.Error))
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		if !keyed {
+			l.unanswered.Store(true)
+			return
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.problems = append(l.problems, name+" was never answered")
+}
+
+func (l *load) stop() map[string]string {
+	close(l.end)
+	l.all.Wait()
+	return l.accepted
+}
+
+// leaseWatch looks again and again for messages that are in two live leases.
+type leaseWatch struct {
+	end  chan struct{}
+	done chan []string
+}
+
+func startLeaseWatch(database string) *leaseWatch {
+	w := &leaseWatch{end: make(chan struct{}), done: make(chan []string, 1)}
+	go func() {
+		var found []string
+		looks := 0
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-w.end:
+				if looks == 0 {
+					found = append(found, "nobody looked at the leases")
+				}
+				w.done <- found
+				return
+			case <-tick.C:
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			conn, err := pgx.Connect(ctx, database)
+			if err == nil {
+				var id string
+				err = conn.QueryRow(ctx, `SELECT id::text FROM symphony.messenger_leases l, unnest(l.ids) WITH ORDINALITY i(id, place)
+					WHERE NOT (i.place - 1)::int = ANY (l.settled) AND coalesce(l.item_expires[i.place], l.expires_at) > now()
+					GROUP BY id HAVING count(*) > 1 LIMIT 1`).Scan(&id)
+				switch {
+				case err == nil:
+					found = append(found, "message "+id+" is in two live leases")
+				case err == pgx.ErrNoRows:
+					looks++
+				}
+				_ = conn.Close(ctx) // the server may be gone
+			}
+			cancel()
+		}
+	}()
+	return w
+}
+
+func (w *leaseWatch) stop() []string {
+	close(w.end)
+	return <-w.done
+}
