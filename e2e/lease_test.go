@@ -66,7 +66,7 @@ func next(t *testing.T, arrivals chan arrival) arrival {
 
 const leaseConfig = `
 worker:
-  lease: 1s
+  lease: 2s
 server:
   access_log: false
 handlers:
@@ -126,7 +126,7 @@ func TestLongMessageStaysLeased(t *testing.T) {
 	select {
 	case again := <-arrivals:
 		t.Errorf("attempt %d came while attempt %d was handled", again.Attempt, a.Attempt)
-	case <-time.After(5 * time.Second): // five leases long
+	case <-time.After(6 * time.Second): // three leases long
 	}
 	close(a.answer)
 	until(t, "the message to be completed", func() bool { return strings.Contains(s.run("status", "--json"), `"completed": 1`) })
