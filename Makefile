@@ -48,7 +48,7 @@ e2e: build ## End-to-end tests on the built binary with real webhooks (needs Nod
 
 .PHONY: soak
 soak: deps build ## Kill workers, API nodes and PostgreSQL under load for DURATION (default 60s)
-	SYMPHONY_SOAK=$(or $(DURATION),60s) $(GO) test -tags e2e -count=1 -timeout 90m -v -run '^TestSoak$$' ./e2e
+	SOAK_DURATION=$(or $(DURATION),60s) $(GO) test -tags e2e -count=1 -timeout 90m -v -run '^TestSoak$$' ./e2e
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (default 20s)

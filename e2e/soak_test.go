@@ -22,7 +22,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
 
-// soakTime is how long TestSoak kills; SYMPHONY_SOAK sets another time, such as "10m".
+// soakTime is how long TestSoak kills; SOAK_DURATION sets another time, such as "10m".
 const soakTime = 15 * time.Second
 
 // endpoint is a webhook's receiver in this process: it notes which messages were handled, and refuses the first attempt
@@ -132,10 +132,10 @@ func newPack(t *testing.T, database, config string) *pack {
 // several times, and counts afterwards.
 func TestSoak(t *testing.T) {
 	length := soakTime
-	if text := os.Getenv("SYMPHONY_SOAK"); text != "" {
+	if text := os.Getenv("SOAK_DURATION"); text != "" {
 		var err error
 		if length, err = time.ParseDuration(text); err != nil || length < time.Second || length > time.Hour {
-			t.Fatalf("SYMPHONY_SOAK %q must be 1s to 1h", text)
+			t.Fatalf("SOAK_DURATION %q must be 1s to 1h", text)
 		}
 	}
 	seed := rand.Uint64()
