@@ -198,7 +198,7 @@ func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchO
 func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
 	out := Outgoing{m, o}
 	var p problems
-	envelopes := b.envelopes(&p, nil, &out, b.opts.Clock.Now())
+	envelopes := b.envelopes(&p, nil, &out, DeliveryFrom(ctx), b.opts.Clock.Now())
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
 	}
@@ -216,7 +216,7 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	if len(batch) == 0 || len(batch) > MaxBatch {
 		return nil, &ValidationError{[]Problem{{"messages", fmt.Sprintf("must have 1 to %d entries, has %d", MaxBatch, len(batch))}}}
 	}
-	now := b.opts.Clock.Now()
+	now, cause := b.opts.Clock.Now(), DeliveryFrom(ctx)
 	var (
 		p         problems
 		envelopes = make([]*Envelope, 0, len(batch))
@@ -225,7 +225,7 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	for i := range batch {
 		p.prefix = fmt.Sprintf("messages[%d].", i)
 		known := len(envelopes)
-		envelopes = b.envelopes(&p, envelopes, &batch[i], now)
+		envelopes = b.envelopes(&p, envelopes, &batch[i], cause, now)
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
 			first, this := envelopes[0].Transport, envelopes[known].Transport
@@ -250,10 +250,24 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	return results, nil
 }
 
+// FlowControl returns the flow control of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
+// has none.
+func (b *Bus) FlowControl(transport string) (FlowControl, error) {
+	t, err := b.Transport(transport)
+	if err != nil {
+		return nil, err
+	}
+	control, ok := t.(FlowControl)
+	if !ok || !t.Capabilities().Flow {
+		return nil, fmt.Errorf("transport %q has no flow control: %w", transport, ErrUnsupported)
+	}
+	return control, nil
+}
+
 // Check returns the problems that a dispatch of the message would have, without dispatching it. Paths begin with prefix.
 func (b *Bus) Check(out Outgoing, prefix string) []Problem {
 	p := problems{prefix: prefix}
-	b.envelopes(&p, nil, &out, b.opts.Clock.Now())
+	b.envelopes(&p, nil, &out, nil, b.opts.Clock.Now())
 	return p.list
 }
 
@@ -266,8 +280,9 @@ func withOthers(receipts []Receipt) Receipt {
 	return r
 }
 
-// envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it.
-func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Time) []*Envelope {
+// envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it. cause
+// is the message that is being handled, if any.
+func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Delivery, now time.Time) []*Envelope {
 	known := len(p.list)
 	p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
@@ -298,7 +313,23 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Tim
 			return to
 		}
 	}
+	flow, scheduledAt := o.flow(), o.ScheduledAt
+	if o.Delay > 0 {
+		scheduledAt = now.Add(o.Delay)
+		if flow != nil && !flow.ExpiresAt.IsZero() && !flow.ExpiresAt.After(scheduledAt) {
+			p.add("options.expiresAt", "must be after the delay is over")
+			return to
+		}
+	}
+	correlation, causation := o.CorrelationID, o.CausationID
+	if cause != nil {
+		correlation, causation = cmp.Or(correlation, cause.Correlation()), cmp.Or(causation, cause.ID)
+	}
 	for _, name := range names {
+		if flow != nil && !b.transports[name].Capabilities().Flow {
+			p.add("options", "transport %q has no flow control: it takes no expiresAt, concurrencyKey, groupKey, debounceKey or throttleKey", name)
+			return to
+		}
 		if b.sender != nil && b.sender.Storage() != b.transports[name].Storage() {
 			p.add("options.transport", "%q is kept in another storage than the one that this is dispatched in", name)
 			return to
@@ -306,7 +337,8 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, now time.Tim
 		defaults := b.opts.Defaults[name]
 		e := &Envelope{
 			ID: NewID(now), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
-			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: o.ScheduledAt,
+			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
+			CorrelationID: correlation, CausationID: causation, Flow: flow,
 			IdempotencyKey: o.IdempotencyKey, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
 		}
 		if e.Queue == "" {

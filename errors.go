@@ -33,6 +33,8 @@ var (
 	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
 	// handler failed. The message was not stored.
 	ErrHandlerFailed = errors.New("handler failed")
+	// ErrHeld is matched by every *HeldError.
+	ErrHeld = errors.New("held")
 	// ErrInterrupted is the cause of a handler's context when its worker stops and the grace period is over.
 	ErrInterrupted = errors.New("worker is stopping")
 )
@@ -129,6 +131,16 @@ func (e *LostError) Error() string {
 // ErrorClass is "worker_lost".
 func (e *LostError) ErrorClass() string { return "worker_lost" }
 
+// ExpiredError is the failure of a message that no handler had begun when its ExpiresAt came. It is permanent.
+type ExpiredError struct{ At time.Time }
+
+func (e *ExpiredError) Error() string {
+	return "expired at " + e.At.UTC().Format(time.RFC3339Nano) + " before it was begun"
+}
+
+// ErrorClass is "expired".
+func (e *ExpiredError) ErrorClass() string { return "expired" }
+
 type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
@@ -154,8 +166,9 @@ func IsPermanent(err error) bool {
 		permanent *permanentError
 		noHandler *NoHandlerError
 		decode    *DecodeError
+		expired   *ExpiredError
 	)
-	return errors.As(err, &permanent) || errors.As(err, &noHandler) || errors.As(err, &decode)
+	return errors.As(err, &permanent) || errors.As(err, &noHandler) || errors.As(err, &decode) || errors.As(err, &expired)
 }
 
 type retryAfterError struct {

@@ -94,13 +94,13 @@ func HandleWith[T any](m *Mux, pattern string, o HandlerOptions, f func(ctx cont
 		if err := json.Unmarshal(d.Payload, &payload); err != nil {
 			return &DecodeError{err}
 		}
-		return f(context.WithValue(ctx, deliveryKey{}, d), payload)
+		return f(ctx, payload)
 	}), o)
 }
 
 type deliveryKey struct{}
 
-// DeliveryFrom returns the delivery that a typed handler is working on, nil outside of one.
+// DeliveryFrom returns the delivery that a handler is working on, nil outside of one.
 func DeliveryFrom(ctx context.Context) *Delivery {
 	d, _ := ctx.Value(deliveryKey{}).(*Delivery)
 	return d
@@ -196,7 +196,7 @@ func (m *Mux) runOne(ctx context.Context, e entry, d *Delivery, timeout time.Dur
 	for _, mw := range slices.Backward(m.middleware) {
 		h = mw(h)
 	}
-	return h.Handle(ctx, d)
+	return h.Handle(context.WithValue(ctx, deliveryKey{}, d), d)
 }
 
 // handlerError tells which of several handlers failed.

@@ -14,10 +14,11 @@ const (
 	DefaultTransport = "default"
 	DefaultQueue     = "default"
 
-	// MaxTypeLength and MaxIdempotencyKeyLength are in characters, MaxNameLength (queues and transports) too.
-	MaxTypeLength           = 255
-	MaxIdempotencyKeyLength = 255
-	MaxNameLength           = 100
+	// MaxTypeLength, MaxKeyLength (of idempotency, concurrency, group and other keys) and MaxNameLength (queues and
+	// transports) are in characters.
+	MaxTypeLength = 255
+	MaxKeyLength  = 255
+	MaxNameLength = 100
 
 	// MaxHeaders bounds the headers of one message; names and values are in bytes.
 	MaxHeaders           = 64
@@ -48,6 +49,12 @@ const (
 	// DefaultReceiveBytes bounds the payloads of one Receive, so that large messages cannot exhaust the worker's
 	// memory. A single message above it is still delivered, alone.
 	DefaultReceiveBytes = 4 << 20
+
+	// MaxDelay bounds the delay of a dispatch. Later times can be given as such.
+	MaxDelay = 10 * 365 * 24 * time.Hour
+
+	// MaxHoldText bounds, in bytes, what a Hold says about itself.
+	MaxHoldText = 500
 
 	// MaxRetryDelay bounds what a handler may ask for with RetryAfter.
 	MaxRetryDelay = 24 * time.Hour

@@ -50,6 +50,20 @@ type DispatchOptions struct {
 	Metadata map[string]any
 	// Headers travel with the message, for tracing and the like.
 	Headers map[string]string
+	// Delay is the wait before delivery, 0 to MaxDelay, instead of ScheduledAt.
+	Delay time.Duration
+	// ExpiresAt, ConcurrencyKey, GroupKey, Ordered, DebounceKey and ThrottleKey are those of Flow. Keys have at most
+	// MaxKeyLength characters.
+	ExpiresAt      time.Time
+	ConcurrencyKey string
+	GroupKey       string
+	Ordered        bool
+	DebounceKey    string
+	ThrottleKey    string
+	// CorrelationID and CausationID are those of Envelope. Default: those that follow from the message being handled, if
+	// the dispatch is made with its handler's context.
+	CorrelationID string
+	CausationID   string
 }
 
 // Outgoing is one message of a batch with its options.
@@ -72,6 +86,12 @@ type Envelope struct {
 	// CreatedAt is when the message was dispatched, ScheduledAt when the caller wanted it (zero: at once).
 	CreatedAt   time.Time
 	ScheduledAt time.Time
+	// CorrelationID is shared by all messages of one story; empty for the one that began it, see Correlation. CausationID
+	// is the id of the message whose handling dispatched this one.
+	CorrelationID string
+	CausationID   string
+	// Flow is nil where nothing of it was asked for.
+	Flow *Flow
 
 	// IdempotencyKey is the caller's key, Fingerprint what its dispatches must agree on, and IdempotencyWindow how
 	// long the key is remembered. The last two matter to Send only and are not set on received envelopes.
@@ -152,14 +172,21 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 	if y := o.ScheduledAt.UTC().Year(); !o.ScheduledAt.IsZero() && y > 9999 {
 		p.add("options.scheduledAt", "must be before the year 10000")
 	}
-	if k := o.IdempotencyKey; k != "" {
-		if n := utf8.RuneCountInString(k); n > MaxIdempotencyKeyLength {
-			p.add("options.idempotencyKey", "must have at most %d characters, has %d", MaxIdempotencyKeyLength, n)
-		} else if !printable(k) {
-			p.add("options.idempotencyKey", "must consist of printable characters")
-		}
-	}
+	p.key("options.idempotencyKey", o.IdempotencyKey)
+	p.flow(o)
 	p.headers(o.Headers)
+}
+
+// key checks a text by which messages are told apart. None is fine.
+func (p *problems) key(path, k string) {
+	if k == "" {
+		return
+	}
+	if n := utf8.RuneCountInString(k); n > MaxKeyLength {
+		p.add(path, "must have at most %d characters, has %d", MaxKeyLength, n)
+	} else if !printable(k) {
+		p.add(path, "must consist of printable characters")
+	}
 }
 
 func (p *problems) headers(headers map[string]string) {

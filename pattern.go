@@ -34,6 +34,12 @@ func ValidatePattern(s string) error {
 	return nil
 }
 
+// matches reports whether a pattern covers a type.
+func matches(pattern, typ string) bool {
+	prefix, isPrefix := strings.CutSuffix(pattern, "*")
+	return pattern == typ || isPrefix && strings.HasPrefix(typ, prefix)
+}
+
 // set stores v under a valid pattern, replacing what was there.
 func (p *patterns[V]) set(pattern string, v V) {
 	prefix, isPrefix := strings.CutSuffix(pattern, "*")

@@ -107,9 +107,13 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	return Decision{Outcome: Retry, Delay: p.backoff(attempt, random)}
 }
 
-// Admit decides before an attempt: a delivery beyond the last allowed attempt means that earlier workers died with
-// the message in hand, and it must not run again. The error is nil or a *LostError to fail it with.
-func (p Policy) Admit(d *Delivery) error {
+// Admit decides before an attempt, which would begin now. A delivery beyond the last allowed attempt means that earlier
+// workers died with the message in hand, and it must not run again; a first one may come after the message's ExpiresAt.
+// The error is nil, or a *LostError or *ExpiredError to fail it with.
+func (p Policy) Admit(d *Delivery, now time.Time) error {
+	if f := d.Flow; f != nil && !f.ExpiresAt.IsZero() && d.Attempt == 1 && !now.Before(f.ExpiresAt) {
+		return &ExpiredError{f.ExpiresAt}
+	}
 	if d.Attempt > p.Retries()+1 {
 		return &LostError{Deliveries: d.Lost}
 	}

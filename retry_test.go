@@ -127,7 +127,7 @@ func TestAdmit(t *testing.T) {
 		"a policy that became tighter": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.LostError{Deliveries: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := test.policy.Admit(&symphony.Delivery{Attempt: test.attempt, Lost: test.lost})
+			got := test.policy.Admit(&symphony.Delivery{Attempt: test.attempt, Lost: test.lost}, time.Time{})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}

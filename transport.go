@@ -58,6 +58,7 @@ type Capabilities struct {
 	Idempotency bool // keys are remembered
 	Failed      bool // implements FailedStore
 	Records     bool // implements RecordStore
+	Flow        bool // heeds Envelope.Flow and limits, and implements FlowControl
 }
 
 // Receipt tells what became of one dispatched message.
@@ -69,6 +70,10 @@ type Receipt struct {
 	IdempotencyKey string
 	// Duplicate says that the idempotency key was known: ID, Queue and ScheduledAt are those of the first message.
 	Duplicate bool
+	// Dropped says that a message with the same throttle key waits: ID, Queue and ScheduledAt are that one's.
+	Dropped bool
+	// Replaced is the id of the waiting message with the same debounce key that this one has taken the place of.
+	Replaced string
 	// Also holds the receipts of the further transports that the message's route names.
 	Also []Receipt
 }

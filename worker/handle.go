@@ -56,7 +56,7 @@ func (r *run) replace(s *slot, st symphony.Settlement) {
 // attempt runs the handlers of a slot's message and completes the settlement by what came of it.
 func (r *run) attempt(s *slot, st *symphony.Settlement) {
 	d := &s.item.Delivery
-	res := symphony.Result{Err: r.mux.Policy(d.Type, r.o.Policy).Admit(d), Done: d.Done}
+	res := symphony.Result{Err: r.mux.Policy(d.Type, r.o.Policy).Admit(d, st.StartedAt), Done: d.Done}
 	if res.Err == nil {
 		ctx, cancel := s.ctx, context.CancelFunc(nil)
 		if r.o.HandlerTimeout == 0 {

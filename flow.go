@@ -1,0 +1,111 @@
+package symphony
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Flow is how one message is to be let through, beside its priority and its time. Envelopes have none where nothing of
+// it was asked for.
+type Flow struct {
+	// ExpiresAt is when a message that no handler has begun goes to the dead letter queue, with ExpiredError. Zero: never.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	// ConcurrencyKey names what the limits by key count together; see Limits. Without a configured limit, messages with
+	// the same key are handled one at a time.
+	ConcurrencyKey string `json:"concurrencyKey,omitempty"`
+	// GroupKey names the group, such as a tenant, of which messages take turns with other groups of the same queue.
+	GroupKey string `json:"groupKey,omitempty"`
+	// Ordered has the messages of the group handled one after the other in the order of their dispatch (or of their
+	// time, for scheduled ones): the next begins when the one before is completed or failed for good.
+	Ordered bool `json:"ordered,omitempty"`
+	// DebounceKey has the message take the place of one with the same key that waits and was never begun.
+	DebounceKey string `json:"debounceKey,omitempty"`
+	// ThrottleKey has the message dropped while one with the same key waits that was never begun.
+	ThrottleKey string `json:"throttleKey,omitempty"`
+}
+
+// GroupTurn is how many messages of one group may stand in line at a time. When one of them is claimed, the group's
+// next goes to the end of the line, behind the other groups'.
+const GroupTurn = 16
+
+// extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages.
+type extras struct {
+	CorrelationID string `json:"correlationId,omitempty"`
+	CausationID   string `json:"causationId,omitempty"`
+	*Flow
+}
+
+// EncodeExtras returns the fields of e that few messages have (correlation, causation, Flow) as a JSON object for a
+// storage to keep, nil if it has none.
+func (e *Envelope) EncodeExtras() ([]byte, error) {
+	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil {
+		return nil, nil
+	}
+	return json.Marshal(extras{e.CorrelationID, e.CausationID, e.Flow})
+}
+
+// DecodeExtras sets the fields that EncodeExtras kept. Nothing in raw leaves e as it is.
+func (e *Envelope) DecodeExtras(raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	x := extras{Flow: new(Flow)}
+	if err := json.Unmarshal(raw, &x); err != nil {
+		return err
+	}
+	e.CorrelationID, e.CausationID = x.CorrelationID, x.CausationID
+	if *x.Flow != (Flow{}) {
+		e.Flow = x.Flow
+	}
+	return nil
+}
+
+// Correlation is the id that the messages of one story share: CorrelationID, or of a message that began its story, ID.
+func (e *Envelope) Correlation() string {
+	if e.CorrelationID == "" {
+		return e.ID
+	}
+	return e.CorrelationID
+}
+
+// flow returns what the options ask for, nil if that is nothing.
+func (o *DispatchOptions) flow() *Flow {
+	f := Flow{ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey, Ordered: o.Ordered,
+		DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey}
+	if f == (Flow{}) {
+		return nil
+	}
+	return &f
+}
+
+// flow appends the problems of the options that are about flow and correlation.
+func (p *problems) flow(o *DispatchOptions) {
+	for _, key := range []struct{ path, value string }{
+		{"options.concurrencyKey", o.ConcurrencyKey}, {"options.groupKey", o.GroupKey},
+		{"options.debounceKey", o.DebounceKey}, {"options.throttleKey", o.ThrottleKey},
+		{"options.correlationId", o.CorrelationID}, {"options.causationId", o.CausationID},
+	} {
+		p.key(key.path, key.value)
+	}
+	switch {
+	case o.Delay < 0:
+		p.add("options.delay", "must not be negative")
+	case o.Delay > MaxDelay:
+		p.add("options.delay", "must be at most %d ms", MaxDelay.Milliseconds())
+	case o.Delay > 0 && !o.ScheduledAt.IsZero():
+		p.add("options.delay", "cannot be combined with scheduledAt")
+	}
+	switch {
+	case o.ExpiresAt.IsZero():
+	case o.ExpiresAt.UTC().Year() > 9999:
+		p.add("options.expiresAt", "must be before the year 10000")
+	case !o.ExpiresAt.After(o.ScheduledAt):
+		p.add("options.expiresAt", "must be after scheduledAt")
+	}
+	if o.Ordered && o.GroupKey == "" {
+		p.add("options.ordered", "needs a groupKey")
+	}
+	if o.DebounceKey != "" && o.ThrottleKey != "" {
+		p.add("options.debounceKey", "cannot be combined with throttleKey")
+	}
+}

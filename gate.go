@@ -1,0 +1,256 @@
+package symphony
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// NoLimit as a Limit's Concurrency switches off the default of a limit by key.
+const NoLimit = -1
+
+// Rate bounds how many messages are started in a time. Starts are spread evenly: no Per has more than Count+Burst-1.
+// The zero Rate is no bound.
+type Rate struct {
+	Count int           // at least 1
+	Per   time.Duration // 1 ms to 24 h
+	// Burst is how many may start at the same moment after a pause, 1 to Count. Default: what the rate allows in
+	// 50 ms, at least 1, so that up to 20 a second are never exceeded in any second.
+	Burst int
+}
+
+// Limit bounds messages that count together. The zero Limit is none.
+type Limit struct {
+	// Concurrency is how many may be in workers' hands at the same time. 0: no bound.
+	Concurrency int
+	Rate        Rate
+}
+
+// TypeLimit is the limit of the messages whose types match one pattern.
+type TypeLimit struct {
+	Limit // of all of them together
+	// PerKey is the limit of those with the same ConcurrencyKey. Its Concurrency is 1 by default; NoLimit for none.
+	PerKey Limit
+}
+
+// LimitOptions are the limits of the messages of one storage.
+type LimitOptions struct {
+	// Types are limits by pattern ("Mail", "Mail.*", "*"). The most specific pattern for a message applies.
+	Types map[string]TypeLimit
+	// Queues are limits by "transport/queue".
+	Queues map[string]Limit
+}
+
+// Limits say which messages count together and how many of them may be handled at once, or started in a time, by all
+// workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the default
+// of ConcurrencyKey: one at a time. It never changes.
+type Limits struct {
+	types  patterns[typeGates]
+	queues map[string]Gate
+	byName map[string]Gate
+}
+
+type typeGates struct {
+	pattern string
+	all     Gate
+	perKey  Limit
+}
+
+// NewLimits reports every mistake in the options at once.
+func NewLimits(o LimitOptions) (*Limits, error) {
+	l := &Limits{queues: make(map[string]Gate), byName: make(map[string]Gate)}
+	var errs []error
+	check := func(what string, lim Limit, lowest int) {
+		if err := lim.validate(lowest); err != nil {
+			errs = append(errs, fmt.Errorf("limit of %s: %w", what, err))
+		}
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(o.Types)) {
+		t := o.Types[pattern]
+		if err := ValidatePattern(pattern); err != nil {
+			errs = append(errs, fmt.Errorf("limit: %w", err))
+			continue
+		}
+		check("type "+pattern, t.Limit, 0)
+		check("type "+pattern+" by key", t.PerKey, NoLimit)
+		g := typeGates{pattern: pattern, all: Gate{Name: typeGate + pattern, Limit: t.Limit}, perKey: t.PerKey}
+		l.types.set(pattern, g)
+		l.byName[g.all.Name] = g.all
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Queues)) {
+		transport, queue, ok := strings.Cut(name, "/")
+		if err := errors.Join(ValidateName(transport), ValidateName(queue)); !ok || err != nil {
+			errs = append(errs, fmt.Errorf("limit of queue %q: must be named transport/queue", name))
+			continue
+		}
+		check("queue "+name, o.Queues[name], 0)
+		g := Gate{Name: queueGate + name, Limit: o.Queues[name]}
+		l.queues[name], l.byName[g.Name] = g, g
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l Limit) validate(lowest int) error {
+	switch r := l.Rate; {
+	case l.Concurrency < lowest:
+		return fmt.Errorf("concurrency %d: must be at least 1", l.Concurrency)
+	case r == Rate{}:
+		return nil
+	case r.Count < 1:
+		return fmt.Errorf("rate count %d: must be at least 1", r.Count)
+	case r.Per < time.Millisecond || r.Per > 24*time.Hour:
+		return fmt.Errorf("rate period %s: must be 1ms to 24h", r.Per)
+	case r.Burst < 0 || r.Burst > r.Count:
+		return fmt.Errorf("rate burst %d: must be 1 to %d", r.Burst, r.Count)
+	}
+	return nil
+}
+
+// The names of gates begin with what they count.
+const (
+	typeGate  = "type:"
+	keyGate   = "key:"
+	queueGate = "queue:"
+)
+
+// Gates returns the gates that a message must pass together to be handed to a worker, none for most.
+func (l *Limits) Gates(e *Envelope) []Gate {
+	var (
+		gates []Gate
+		g     typeGates
+	)
+	if l != nil {
+		g, _ = l.types.match(e.Type)
+		if g.all.Limit != (Limit{}) {
+			gates = append(gates, g.all)
+		}
+		if q, ok := l.queues[e.Transport+"/"+e.Queue]; ok {
+			gates = append(gates, q)
+		}
+	}
+	if e.Flow != nil && e.Flow.ConcurrencyKey != "" {
+		if k := keyed(g.perKey); k != (Limit{}) {
+			gates = append(gates, Gate{Name: keyGate + g.pattern + ":" + e.Flow.ConcurrencyKey, Limit: k})
+		}
+	}
+	return gates
+}
+
+// Gate returns the gate of a name, with the limit that it has now. A gate that nothing limits any more is open.
+func (l *Limits) Gate(name string) Gate {
+	if l != nil {
+		if g, ok := l.byName[name]; ok {
+			return g
+		}
+	}
+	rest, ok := strings.CutPrefix(name, keyGate)
+	if !ok {
+		return Gate{Name: name}
+	}
+	var perKey Limit
+	if l != nil {
+		// Patterns and keys may have colons too: the longest pattern there is, is meant.
+		for at := strings.LastIndexByte(rest, ':'); at > 0; at = strings.LastIndexByte(rest[:at], ':') {
+			if g, ok := l.types.get(rest[:at]); ok {
+				perKey = g.perKey
+				break
+			}
+		}
+	}
+	return Gate{Name: name, Limit: keyed(perKey)}
+}
+
+func keyed(l Limit) Limit {
+	switch l.Concurrency {
+	case 0:
+		l.Concurrency = 1
+	case NoLimit:
+		l.Concurrency = 0
+	}
+	return l
+}
+
+// Covers reports whether a message is under flow control: it must be looked at, beside its place in line, before it is
+// handed to a worker.
+func (l *Limits) Covers(e *Envelope) bool { return e.Flow != nil || l != nil && len(l.Gates(e)) > 0 }
+
+// Gate is a limit with its name. Storages keep a GateState for each and ask before a message passes.
+type Gate struct {
+	Name string
+	Limit
+}
+
+// GateState is what has passed a gate: how many messages hold a place behind it, and until when its rate is used up.
+// The zero state is that of a gate nothing has passed.
+type GateState struct {
+	Used int
+	// Next is when the rate's next start is due if starts are spread evenly (the theoretical arrival time of the generic
+	// cell rate algorithm, ITU-T I.371).
+	Next time.Time
+}
+
+// Room is how many messages may pass at a time.
+func (g Gate) Room(s GateState, now time.Time) int {
+	room := MaxReceive
+	if g.Concurrency > 0 {
+		room = min(room, max(g.Concurrency-s.Used, 0))
+	}
+	if every := g.Rate.every(); every > 0 {
+		room = min(room, max(int(now.Add(g.Rate.slack()).Sub(s.Next)/every)+1, 0), g.Rate.burst())
+		if now.Before(g.OpensAt(s)) {
+			room = 0
+		}
+	}
+	return room
+}
+
+// OpensAt is when the rate lets the next message pass, the zero time for at once. A gate whose concurrency is used up
+// opens when a message leaves.
+func (g Gate) OpensAt(s GateState) time.Time {
+	if g.Rate.Count == 0 || s.Next.IsZero() {
+		return time.Time{}
+	}
+	return s.Next.Add(-g.Rate.slack())
+}
+
+// Pass is the state after one message has passed at a time.
+func (g Gate) Pass(s GateState, now time.Time) GateState {
+	s.Used++
+	if every := g.Rate.every(); every > 0 {
+		if s.Next.Before(now) {
+			s.Next = now
+		}
+		s.Next = s.Next.Add(every)
+	}
+	return s
+}
+
+// Leave is the state after a message has been settled or has lost its lease.
+func (g Gate) Leave(s GateState) GateState {
+	s.Used = max(s.Used-1, 0)
+	return s
+}
+
+// every is the time between two starts, rounded up so that the rate is never exceeded.
+func (r Rate) every() time.Duration {
+	if r.Count == 0 {
+		return 0
+	}
+	return (r.Per + time.Duration(r.Count) - 1) / time.Duration(r.Count)
+}
+
+func (r Rate) burst() int {
+	if r.Burst > 0 {
+		return r.Burst
+	}
+	return max(int(50*time.Millisecond/r.every()), 1)
+}
+
+// slack is how much earlier than evenly spread a start may be.
+func (r Rate) slack() time.Duration { return r.every() * time.Duration(r.burst()-1) }

@@ -1,0 +1,177 @@
+package symphony_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"pgregory.net/rapid"
+)
+
+func mustLimits(t testing.TB, o symphony.LimitOptions) *symphony.Limits {
+	t.Helper()
+	l, err := symphony.NewLimits(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLimitsSayEveryMistakeAtOnce(t *testing.T) {
+	_, err := symphony.NewLimits(symphony.LimitOptions{
+		Types: map[string]symphony.TypeLimit{
+			"a*b":  {},
+			"Mail": {Limit: symphony.Limit{Concurrency: -1}, PerKey: symphony.Limit{Rate: symphony.Rate{Count: 1, Per: time.Microsecond}}},
+			"Sms":  {Limit: symphony.Limit{Rate: symphony.Rate{Count: -2, Per: time.Second}}},
+			"Push": {PerKey: symphony.Limit{Rate: symphony.Rate{Count: 2, Per: time.Second, Burst: 3}}},
+		},
+		Queues: map[string]symphony.Limit{"mail": {Concurrency: 1}},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"a*b", "type Mail: concurrency -1", "type Mail by key: rate period 1µs", "type Sms: rate count -2", "burst 3", `queue "mail"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
+	five, perMinute := symphony.Limit{Concurrency: 5}, symphony.Limit{Rate: symphony.Rate{Count: 60, Per: time.Minute}}
+	limits := mustLimits(t, symphony.LimitOptions{
+		Types: map[string]symphony.TypeLimit{
+			"Mail.*":   {Limit: five, PerKey: symphony.Limit{Concurrency: 2}},
+			"Mail.Big": {PerKey: symphony.Limit{Concurrency: symphony.NoLimit}},
+			"a:b":      {PerKey: symphony.Limit{Concurrency: 7}},
+		},
+		Queues: map[string]symphony.Limit{"default/slow": perMinute},
+	})
+	tests := []struct {
+		name            string
+		limits          *symphony.Limits
+		typ, queue, key string
+		want            []symphony.Gate
+	}{
+		{"none", limits, "Sms", "default", "", nil},
+		{"without limits", nil, "Mail.New", "slow", "", nil},
+		{"by type", limits, "Mail.New", "default", "", []symphony.Gate{{"type:Mail.*", five}}},
+		{"by type, queue and key", limits, "Mail.New", "slow", "k", []symphony.Gate{{"type:Mail.*", five}, {"queue:default/slow", perMinute}, {"key:Mail.*:k", symphony.Limit{Concurrency: 2}}}},
+		{"the most specific pattern alone applies", limits, "Mail.Big", "default", "k", nil},
+		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []symphony.Gate{{"key::k", symphony.Limit{Concurrency: 1}}}},
+		{"the same without limits", nil, "Sms", "default", "k", []symphony.Gate{{"key::k", symphony.Limit{Concurrency: 1}}}},
+		{"colons", limits, "a:b", "default", "k:l", []symphony.Gate{{"key:a:b:k:l", symphony.Limit{Concurrency: 7}}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			e := &symphony.Envelope{Type: test.typ, Transport: "default", Queue: test.queue}
+			if test.key != "" {
+				e.Flow = &symphony.Flow{ConcurrencyKey: test.key}
+			}
+			got := test.limits.Gates(e)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("gates (-want +got)\n%s", diff)
+			}
+			for _, g := range got {
+				if diff := cmp.Diff(g, test.limits.Gate(g.Name)); diff != "" {
+					t.Errorf("gate by name (-want +got)\n%s", diff)
+				}
+			}
+			if want := test.key != "" || len(got) > 0; test.limits.Covers(e) != want {
+				t.Errorf("covered: %v, want %v", !want, want)
+			}
+		})
+	}
+	if g := limits.Gate("type:Gone"); g.Limit != (symphony.Limit{}) {
+		t.Errorf("a gate without a limit is %+v, want it open", g)
+	}
+}
+
+func TestGateHoldsItsConcurrency(t *testing.T) {
+	g := symphony.Gate{Name: "g", Limit: symphony.Limit{Concurrency: 2}}
+	var (
+		s   symphony.GateState
+		now = time.Unix(1000, 0)
+	)
+	for want := 2; want > 0; want-- {
+		if got := g.Room(s, now); got != want {
+			t.Errorf("room for %d, want %d", got, want)
+		}
+		s = g.Pass(s, now)
+	}
+	if got := g.Room(s, now); got != 0 {
+		t.Errorf("room for %d in a full gate", got)
+	}
+	if s = g.Leave(s); g.Room(s, now) != 1 {
+		t.Errorf("room for %d after one has left, want 1", g.Room(s, now))
+	}
+}
+
+// Whatever the times at which messages come, no period has more starts than promised, and a gate that says how many it
+// has room for lets so many pass.
+func TestRateIsNeverExceeded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := symphony.Rate{Count: rapid.IntRange(1, 200).Draw(t, "count"), Per: time.Duration(rapid.IntRange(1, 5000).Draw(t, "per")) * time.Millisecond}
+		r.Burst = rapid.IntRange(0, r.Count).Draw(t, "burst")
+		burst := r.Burst
+		if burst == 0 {
+			burst = max(int(50*time.Millisecond*time.Duration(r.Count)/r.Per), 1)
+		}
+		g := symphony.Gate{Name: "g", Limit: symphony.Limit{Rate: r}}
+		var (
+			s      symphony.GateState
+			now    = time.Unix(1000, 0)
+			starts []time.Time
+		)
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(r.Per)/2).Draw(t, "wait")))
+			room := g.Room(s, now)
+			if open := !now.Before(g.OpensAt(s)); open != (room > 0) {
+				t.Fatalf("room for %d, and opens at %s, now %s", room, g.OpensAt(s), now)
+			}
+			for range room {
+				if g.Room(s, now) == 0 {
+					t.Fatal("less room than was said")
+				}
+				s = g.Pass(s, now)
+				starts = append(starts, now)
+			}
+		}
+		for i := range starts {
+			n := 0
+			for _, at := range starts[i:] {
+				if at.Sub(starts[i]) < r.Per {
+					n++
+				}
+			}
+			if n > r.Count+burst-1 {
+				t.Fatalf("%d starts within %s, want at most %d", n, r.Per, r.Count+burst-1)
+			}
+		}
+	})
+}
+
+func TestRateIsReachedByWhoeverComesInTime(t *testing.T) {
+	for _, r := range []symphony.Rate{{Count: 10, Per: time.Second}, {Count: 7, Per: time.Minute}, {Count: 1000, Per: time.Second}} {
+		t.Run(fmt.Sprint(r), func(t *testing.T) {
+			g := symphony.Gate{Name: "g", Limit: symphony.Limit{Rate: r}}
+			var s symphony.GateState
+			now := time.Unix(1000, 0)
+			end := now.Add(10 * r.Per)
+			n := 0
+			for now.Before(end) {
+				s = g.Pass(s, now)
+				n++
+				if at := g.OpensAt(s); at.After(now) {
+					now = at
+				}
+			}
+			if n < 10*r.Count-1 {
+				t.Errorf("%d starts in ten periods, want about %d", n, 10*r.Count)
+			}
+		})
+	}
+}
