@@ -68,6 +68,19 @@ func (e *Envelope) Correlation() string {
 	return e.CorrelationID
 }
 
+// Again is the flow of a failed message that is dispatched again: its groups and limits still hold, while its time to
+// expire, and what it might have replaced, are over.
+func (f *Flow) Again() *Flow {
+	if f == nil {
+		return nil
+	}
+	again := Flow{ConcurrencyKey: f.ConcurrencyKey, GroupKey: f.GroupKey, Ordered: f.Ordered}
+	if again == (Flow{}) {
+		return nil
+	}
+	return &again
+}
+
 // flow returns what the options ask for, nil if that is nothing.
 func (o *DispatchOptions) flow() *Flow {
 	f := Flow{ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey, Ordered: o.Ordered,

@@ -15,7 +15,7 @@ import (
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
 		path := filepath.Join(t.TempDir(), "queue.db")
-		current, err := sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock})
+		current, err := sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 				if err := current.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if current, err = sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock}); err != nil {
+				if current, err = sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)}); err != nil {
 					t.Fatal(err)
 				}
 				return current, current.Named("email")

@@ -13,7 +13,7 @@ import (
 
 // failedColumns are what failedMessage reads, in its order.
 const failedColumns = `id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
-	headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload`
+	headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras`
 
 func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 	f := symphony.FailedMessage{
@@ -29,6 +29,7 @@ func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 	_ = decode("headers", columnBytes(s, 9), &f.Headers)
 	_ = decode("metadata", columnBytes(s, 10), &f.Metadata)
 	_ = decode("done", columnBytes(s, 11), &f.Done)
+	_ = f.DecodeExtras(columnBytes(s, 18))
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
@@ -160,11 +161,12 @@ func (o *retryFailedOp) apply(w *writer) error {
 	for _, retry := range o.retries {
 		row := messageRow{Envelope: &symphony.Envelope{ID: retry.NewID, Transport: o.transport, CreatedAt: fromMicros(w.now)}}
 		found := false
-		err := w.query(`SELECT queue, type, priority, idempotency_key, headers, metadata, done, payload
+		err := w.query(`SELECT queue, type, priority, idempotency_key, headers, metadata, done, payload, extras
 			FROM messenger_failed_messages WHERE id=? AND transport=?`, func(s *sqlite.Stmt) bool {
 			found = true
 			row.Queue, row.Type, row.Priority, row.IdempotencyKey = s.ColumnText(0), s.ColumnText(1), s.ColumnInt(2), s.ColumnText(3)
 			row.headers, row.metadata, row.done, row.Payload = columnBytes(s, 4), columnBytes(s, 5), columnBytes(s, 6), columnBytes(s, 7)
+			_ = row.DecodeExtras(columnBytes(s, 8)) // what cannot be read limits nothing
 			return false
 		}, retry.ID, o.transport)
 		if err != nil {
@@ -173,10 +175,14 @@ func (o *retryFailedOp) apply(w *writer) error {
 		if !found {
 			continue
 		}
+		row.Flow = row.Flow.Again()
+		if row.extras, err = row.EncodeExtras(); err != nil {
+			return err
+		}
 		if retry.Payload != nil {
 			row.Payload = retry.Payload
 		}
-		l, err := w.lane(o.transport, row.Queue)
+		l, err := w.lane(o.transport, row.Queue, w.limits.Covers(row.Envelope))
 		if err != nil {
 			return err
 		}
@@ -225,7 +231,7 @@ func (o *deleteFailedOp) apply(w *writer) error {
 		if !found {
 			continue
 		}
-		l, err := w.lane(o.transport, queue)
+		l, err := w.lane(o.transport, queue, false)
 		if err != nil {
 			return err
 		}

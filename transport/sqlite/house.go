@@ -62,7 +62,7 @@ func (s *store) keepHouse() {
 
 // scheduleEvent tells housekeeping when something is due next.
 func (w *writer) scheduleEvent() {
-	next := w.nextDue
+	next := min(w.nextDue, w.nextControl)
 	if len(w.expiry) > 0 {
 		next = min(next, w.expiry[0].next)
 	}
@@ -83,10 +83,29 @@ func (*houseOp) apply(w *writer) error {
 	if err := w.expire(); err != nil {
 		return err
 	}
-	if w.now < w.nextDue {
-		return nil
+	if err := w.controlIfDue(); err != nil || w.now < w.nextDue {
+		return err
 	}
 	return w.sweep()
+}
+
+// controlIfDue fails messages that expired, and looks at gates whose time has come.
+func (w *writer) controlIfDue() error {
+	if w.now < w.nextControl {
+		return nil
+	}
+	expiring, err := w.expireWaiting()
+	if err != nil {
+		return err
+	}
+	gates, err := w.wakeGates()
+	if err != nil {
+		return err
+	}
+	before := w.nextControl
+	w.nextControl = min(expiring, gates)
+	w.undo = append(w.undo, func() { w.nextControl = before })
+	return nil
 }
 
 // sweep uncounts scheduled messages whose time has come, wakes a receiver for each lane that has something ready, and

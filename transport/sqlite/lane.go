@@ -7,30 +7,33 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-type laneKey struct{ transport, queue string }
+type laneKey struct {
+	transport, queue string
+	controlled       bool
+}
 
-// lane is one queue of one transport and the counts of its messages.
+// lane is one queue of one transport and the counts of its messages. Messages under flow control are in a second lane of
+// their queue.
 type lane struct {
-	id        int64
-	transport string
-	queue     string
-	counts    counts // committed; guarded by store.mu
-	next      counts // as of the transaction in progress; the writer's
-	touched   bool   // next may differ from counts
-	visible   bool   // committed at least once
+	id int64
+	laneKey
+	counts  counts // committed; guarded by store.mu
+	next    counts // as of the transaction in progress; the writer's
+	touched bool   // next may differ from counts
+	visible bool   // committed at least once
 }
 
 type counts struct{ pending, processing, completed, failed, scheduled int64 }
 
 // loadLanes reads all lanes at Open.
 func (w *writer) loadLanes() error {
-	return w.query("SELECT lane, transport, queue, pending, processing, completed, failed, scheduled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
+	return w.query("SELECT lane, transport, queue, controlled, pending, processing, completed, failed, scheduled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
 		l := &lane{
-			id: s.ColumnInt64(0), transport: s.ColumnText(1), queue: s.ColumnText(2), visible: true,
-			counts: counts{s.ColumnInt64(3), s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7)},
+			id: s.ColumnInt64(0), laneKey: laneKey{s.ColumnText(1), s.ColumnText(2), s.ColumnInt64(3) != 0}, visible: true,
+			counts: counts{s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7), s.ColumnInt64(8)},
 		}
 		l.next = l.counts
-		w.byName[laneKey{l.transport, l.queue}] = l
+		w.byName[l.laneKey] = l
 		w.byID[l.id] = l
 		w.lanes[l.transport] = append(w.lanes[l.transport], l)
 		return true
@@ -38,21 +41,28 @@ func (w *writer) loadLanes() error {
 }
 
 // lane returns a queue's lane, making it if there is none, for a change of its counts.
-func (w *writer) lane(transport, queue string) (*lane, error) {
-	key := laneKey{transport, queue}
+func (w *writer) lane(transport, queue string, controlled bool) (*lane, error) {
+	key := laneKey{transport, queue, controlled}
 	if l := w.byName[key]; l != nil {
 		return w.touch(l), nil
 	}
-	if err := w.exec("INSERT INTO messenger_lanes (transport, queue) VALUES (?, ?)", transport, queue); err != nil {
+	if err := w.exec("INSERT INTO messenger_lanes (transport, queue, controlled) VALUES (?, ?, ?)", transport, queue, flag(controlled)); err != nil {
 		return nil, err
 	}
-	l := &lane{id: w.conn.LastInsertRowID(), transport: transport, queue: queue}
+	l := &lane{id: w.conn.LastInsertRowID(), laneKey: key}
 	w.byName[key], w.byID[l.id] = l, l
 	w.undo = append(w.undo, func() {
 		delete(w.byName, key)
 		delete(w.byID, l.id)
 	})
 	return w.touch(l), nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // touch marks that the transaction changes a lane's counts.
@@ -90,8 +100,10 @@ func (w *writer) lanesOf(transport string, queues []string) []*lane {
 	if len(queues) > 0 {
 		var some []*lane
 		for _, q := range queues {
-			if l := w.byName[laneKey{transport, q}]; l != nil && !slices.Contains(some, l) {
-				some = append(some, l)
+			for _, controlled := range []bool{false, true} {
+				if l := w.byName[laneKey{transport, q, controlled}]; l != nil && !slices.Contains(some, l) {
+					some = append(some, l)
+				}
 			}
 		}
 		return some
@@ -105,17 +117,21 @@ func (w *writer) lanesOf(transport string, queues []string) []*lane {
 	return all
 }
 
-// stats adds up the committed counts of a transport.
+// stats adds up the committed counts of a transport, and returns the lanes in which messages wait.
 func (s *store) stats(transport string) (symphony.Stats, []*lane) {
 	out := symphony.Stats{Queues: make(map[string]symphony.QueueStats)}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	lanes := slices.Clone(s.lanes[transport])
-	for _, l := range lanes {
+	var waiting []*lane
+	for _, l := range s.lanes[transport] {
 		n := l.counts
+		if n.pending > 0 {
+			waiting = append(waiting, l)
+		}
 		q := symphony.QueueStats{Pending: n.pending, Processing: n.processing, Completed: n.completed, Failed: n.failed, Scheduled: n.scheduled}
-		out.Queues[l.queue] = q
 		out.Add(q)
+		q.Add(out.Queues[l.queue])
+		out.Queues[l.queue] = q
 	}
-	return out, lanes
+	return out, waiting
 }

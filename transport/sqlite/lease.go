@@ -135,6 +135,9 @@ func (w *writer) expire() error {
 				if err := w.lose(it.readyRow, l.worker, l.claimed, it.expires); err != nil {
 					return err
 				}
+				if err := w.depart(it.passes, symphony.Retry, it.attempt); err != nil {
+					return err
+				}
 				w.close(l, it)
 				returned = true
 			}
@@ -223,6 +226,9 @@ func (recoverOp) apply(w *writer) error {
 		return true
 	})
 	if err != nil {
+		return err
+	}
+	if err := w.recoverGates(); err != nil {
 		return err
 	}
 	return w.sweep()

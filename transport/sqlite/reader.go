@@ -60,7 +60,7 @@ func (r *reader) query(query string, row func(*sqlite.Stmt) bool, args ...any) e
 // message reads one message's body into d.
 func (r *reader) message(seq int64, d *symphony.Delivery) (err error) {
 	if r.body == nil {
-		r.body, err = r.conn.Prepare(`SELECT id, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload
+		r.body, err = r.conn.Prepare(`SELECT id, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras
 			FROM messenger_messages WHERE seq=?`)
 		if err != nil {
 			return err
@@ -84,7 +84,8 @@ func (r *reader) message(seq int64, d *symphony.Delivery) (err error) {
 	d.DecodeErr = errors.Join(
 		decode("headers", columnBytes(s, 6), &d.Headers),
 		decode("metadata", columnBytes(s, 7), &d.Metadata),
-		decode("done", columnBytes(s, 8), &d.Done))
+		decode("done", columnBytes(s, 8), &d.Done),
+		d.DecodeExtras(columnBytes(s, 10)))
 	d.Payload = columnBytes(s, 9)
 	return s.Reset()
 }

@@ -71,21 +71,28 @@ type claimOp struct {
 	transport string
 	token     string
 
-	now   int64
-	items []readyRow // what was claimed, this delivery counted
-	bytes int64
-	lost  int
-	ended bool // the next message in order does not fit
+	now    int64
+	items  []readyRow // what was claimed, this delivery counted
+	bytes  int64
+	lost   int
+	ended  bool // the next message in order does not fit
+	look   bool // types are paused: every message must be looked at
+	parked int
+	turns  []string // lines of groups that messages have left
 }
 
 func (o *claimOp) rows() int { return o.Max }
 
 func (o *claimOp) apply(w *writer) error {
-	o.items, o.bytes, o.lost, o.ended, o.now = nil, 0, 0, false, w.now
+	o.items, o.bytes, o.lost, o.ended, o.parked, o.turns, o.now = nil, 0, 0, false, 0, nil, w.now
+	o.look = w.pausesTypes(o.transport)
 	if err := w.expire(); err != nil {
 		return err
 	}
-	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool { return l.next.pending == 0 })
+	if err := w.controlIfDue(); err != nil {
+		return err
+	}
+	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool { return l.next.pending == 0 || w.pausedLane(l) })
 	if len(lanes) == 0 {
 		return nil
 	}
@@ -112,13 +119,22 @@ func (o *claimOp) apply(w *writer) error {
 			return err
 		}
 	}
-	if len(o.items) == 0 {
+	if len(o.items) == 0 && o.parked == 0 {
 		return nil
 	}
 	for _, s := range slices.Concat(ranks...) {
 		if err := s.remove(w); err != nil {
 			return err
 		}
+	}
+	for _, line := range o.turns {
+		if err := w.step(line, -1); err != nil {
+			return err
+		}
+	}
+	if len(o.items) == 0 {
+		w.wakes[lanes[0]]++ // there may be more behind what was parked
+		return nil
 	}
 	fair.Spend(len(o.items), starved)
 	if starved > 0 {
@@ -218,6 +234,17 @@ func (o *claimOp) take(w *writer, streams []*stream, max int, by int64) error {
 			return nil
 		}
 		oldest.rows, oldest.taken = oldest.rows[1:], position{r.available, r.seq}
+		if o.look || r.lane.controlled {
+			ok, err := o.admit(w, &r)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				o.parked++
+				o.ended = o.parked >= claimParks
+				continue
+			}
+		}
 		o.items = append(o.items, r)
 		o.bytes += r.size
 		if r.lost > 0 {

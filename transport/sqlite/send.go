@@ -20,6 +20,9 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		if row.metadata, err = encode(len(e.Metadata), e.Metadata); err == nil {
 			row.headers, err = encode(len(e.Headers), e.Headers)
 		}
+		if err == nil {
+			row.extras, err = e.EncodeExtras()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("sqlite: send %s: %w", e.ID, err)
 		}
@@ -47,8 +50,8 @@ func encode(entries int, v any) ([]byte, error) {
 // messageRow is an envelope ready to be stored.
 type messageRow struct {
 	*symphony.Envelope
-	headers, metadata, done []byte
-	scheduledAt             int64 // 0: at once
+	headers, metadata, done, extras []byte
+	scheduledAt                     int64 // 0: at once
 }
 
 type sendOp struct {
@@ -59,7 +62,7 @@ type sendOp struct {
 
 func (o *sendOp) rows() int { return len(o.rowsIn) }
 
-// apply looks up every key first: a conflict must leave nothing behind.
+// apply looks up every key and every hold first: a refusal must leave nothing behind.
 func (o *sendOp) apply(w *writer) error {
 	o.conflict = nil
 	clear(o.receipts)
@@ -67,13 +70,28 @@ func (o *sendOp) apply(w *writer) error {
 		if err := o.known(w, i); err != nil || o.conflict != nil {
 			return err
 		}
+		if row := &o.rowsIn[i]; !o.receipts[i].Duplicate {
+			if o.conflict = symphony.Drained(w.holds[row.Transport], row.Transport, row.Queue); o.conflict != nil {
+				return nil
+			}
+		}
 	}
 	for i := range o.rowsIn {
 		if o.receipts[i].Duplicate {
 			continue
 		}
-		row := &o.rowsIn[i]
-		l, err := w.lane(row.Transport, row.Queue)
+		row, receipt := &o.rowsIn[i], symphony.Receipt{}
+		if row.Flow != nil {
+			dropped, err := w.meet(row, &receipt)
+			if err != nil {
+				return err
+			}
+			if dropped {
+				o.receipts[i] = receipt
+				continue
+			}
+		}
+		l, err := w.lane(row.Transport, row.Queue, w.limits.Covers(row.Envelope))
 		if err != nil {
 			return err
 		}
@@ -86,7 +104,7 @@ func (o *sendOp) apply(w *writer) error {
 			}
 		}
 		o.receipts[i] = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue,
-			ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey}
+			ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey, Replaced: receipt.Replaced}
 	}
 	return nil
 }
@@ -130,8 +148,8 @@ func (w *writer) remember(row *messageRow) error {
 func (w *writer) insert(row *messageRow, l *lane) error {
 	seq := w.nextSeq
 	s, err := w.stmt(`INSERT INTO messenger_messages
-		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -147,6 +165,7 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 	bindText(s, 10, row.metadata)
 	bindText(s, 11, row.done)
 	bindText(s, 12, row.Payload)
+	bindText(s, 13, row.extras)
 	if err := stepOnce(s); err != nil {
 		return err
 	}
@@ -155,7 +174,18 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 		seq: seq, lane: l, rank: rankOf(row.Priority), available: max(w.now, row.scheduledAt),
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
-	if err := w.ready(r); err != nil {
+	line := ""
+	if row.Flow != nil {
+		if err := w.register(row, seq); err != nil {
+			return err
+		}
+		line = lineName(&r, row.Flow)
+	}
+	if line != "" {
+		if err := w.queueUp(line, r); err != nil {
+			return err
+		}
+	} else if err := w.ready(r); err != nil {
 		return err
 	}
 	if row.scheduledAt > w.now {
@@ -175,6 +205,7 @@ type readyRow struct {
 	attempt   int64
 	lost      int64
 	size      int64
+	passes    *passes // of a delivery under flow control
 }
 
 // rankOf turns priorities around, so that an ascending index has the highest first.
@@ -182,7 +213,17 @@ func rankOf(priority int) int64 { return int64(symphony.MaxPriority - priority) 
 
 // ready puts a message into its lane and wakes a receiver. The caller has touched the lane.
 func (w *writer) ready(r readyRow) error {
-	s, err := w.stmt("INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size) VALUES (?, ?, ?, ?, ?, ?, ?)")
+	r.lane.next.pending++
+	return w.enqueue(r)
+}
+
+// enqueue is ready for a message that is counted as pending already.
+func (w *writer) enqueue(r readyRow) error {
+	query := "INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	if r.lane.controlled {
+		query = "INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size, controlled) VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+	}
+	s, err := w.stmt(query)
 	if err != nil {
 		return err
 	}
@@ -192,7 +233,6 @@ func (w *writer) ready(r readyRow) error {
 	if err := stepOnce(s); err != nil {
 		return err
 	}
-	r.lane.next.pending++
 	if r.available > w.now {
 		w.nextDue = min(w.nextDue, r.available)
 	} else {

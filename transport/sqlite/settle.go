@@ -53,6 +53,9 @@ func (o *settleOp) apply(w *writer) error {
 		if err := w.settle(l, it, st); err != nil {
 			return fmt.Errorf("%s %s: %w", st.Outcome, st.Lease.MessageID, err)
 		}
+		if err := w.depart(it.passes, st.Outcome, it.attempt); err != nil {
+			return err
+		}
 		w.close(l, it)
 		returned = returned || st.Outcome == symphony.Retry || st.Outcome == symphony.Release
 	}
@@ -84,6 +87,23 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 		return w.fail(r, l.worker, st)
 	}
 	return fmt.Errorf("sqlite: unknown outcome %d", st.Outcome)
+}
+
+// depart gives up the places that a delivery held, when it ends with an outcome.
+func (w *writer) depart(p *passes, outcome symphony.Outcome, attempt int64) error {
+	if p == nil {
+		return nil
+	}
+	if err := w.leave(p); err != nil {
+		return err
+	}
+	switch ended := outcome == symphony.Ack || outcome == symphony.Fail; {
+	case ended && p.order != "":
+		return w.step(p.order, -1)
+	case outcome == symphony.Release && attempt == 1 && p.turn != "":
+		return w.step(p.turn, 1)
+	}
+	return nil
 }
 
 // keepDone stores which handlers must not run again.
@@ -138,6 +158,11 @@ func (w *writer) fail(r readyRow, worker string, st *symphony.Settlement) error 
 	if err := w.noteAttempt(r, worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass); err != nil {
 		return err
 	}
+	return w.bury(r, st)
+}
+
+// bury moves a message to the dead letter queue. The caller has touched the lane.
+func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 	var done any
 	if len(st.Done) > 0 {
 		raw, err := json.Marshal(st.Done)
@@ -147,13 +172,13 @@ func (w *writer) fail(r readyRow, worker string, st *symphony.Settlement) error 
 		done = raw
 	}
 	err := w.exec(`INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at, scheduled_at,
-			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload)
+			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
 		SELECT ?1, ?2, ?3, id, type, priority, created_at, scheduled_at, ?4, idempotency_key, headers, metadata, coalesce(?5, done), ?6, ?7, ?8, ?9,
 			(SELECT json_group_array(json_object('attempt', attempt, 'startedAt', started_at, 'finishedAt', finished_at,
-				'worker', worker, 'error', error, 'errorClass', error_class) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload
+				'worker', worker, 'error', error, 'errorClass', error_class) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
 		FROM messenger_messages WHERE seq=?10`,
 		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.now, done,
-		symphony.ClipError(st.Error), st.ErrorClass, r.attempt-1, st.MaxRetries, r.seq)
+		symphony.ClipError(st.Error), st.ErrorClass, max(r.attempt-1, 0), st.MaxRetries, r.seq)
 	if err != nil {
 		return err
 	}

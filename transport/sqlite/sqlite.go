@@ -34,6 +34,9 @@ type Options struct {
 	Name string
 	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
 	Retention time.Duration
+	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
+	// for each concurrency key.
+	Limits *symphony.Limits
 	// Clock is the store's clock. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what an operator must know, such as a failing disk. Default: slog.Default.
@@ -50,12 +53,14 @@ var (
 	_ symphony.Transport   = (*Transport)(nil)
 	_ symphony.FailedStore = (*Transport)(nil)
 	_ symphony.RecordStore = (*Transport)(nil)
+	_ symphony.FlowControl = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.
 type store struct {
 	path      string
 	retention time.Duration
+	limits    *symphony.Limits
 	clock     symphony.Clock
 	log       *slog.Logger
 	lock      *fileLock
@@ -115,7 +120,7 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 		return nil, err
 	}
 	s := &store{
-		path: path, retention: o.Retention, clock: o.Clock, log: o.Logger, lock: lock,
+		path: path, retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger, lock: lock,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
 		readers: make(chan *reader, readerConns),
 	}
@@ -219,7 +224,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true}
 }
 
 // Storage is the database.

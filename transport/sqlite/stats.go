@@ -25,14 +25,11 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	err := t.read(ctx, "read", func(r *reader) error {
 		for _, l := range lanes {
 			q := stats.Queues[l.queue]
-			if q.Pending == 0 {
-				continue
-			}
 			oldest, err := r.oldest(l.id)
 			if err != nil {
 				return err
 			}
-			q.OldestPendingAge = time.Duration(max(now-oldest, 0)) * time.Microsecond
+			q.OldestPendingAge = max(q.OldestPendingAge, time.Duration(max(now-oldest, 0))*time.Microsecond)
 			stats.Queues[l.queue] = q
 			stats.OldestPendingAge = max(stats.OldestPendingAge, q.OldestPendingAge)
 		}

@@ -25,12 +25,15 @@ type writer struct {
 	byName map[laneKey]*lane
 	byID   map[int64]*lane
 	fair   map[string]*symphony.FairShare // by transport
+	holds  map[string][]symphony.Hold     // by transport
 
 	leases  map[string]*lease // by token
 	expiry  leaseHeap
 	nextSeq int64
 	// nextDue is no later than the earliest time at which a message that waits for its time becomes ready.
-	nextDue     int64
+	nextDue int64
+	// nextControl is no later than when a message expires or a gate is due. 0, at first, is at once.
+	nextControl int64
 	lastFailure time.Time
 
 	touched []*lane
@@ -44,7 +47,7 @@ type writer struct {
 func newWriter(s *store, conn *sqlite.Conn) *writer {
 	return &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
-		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare),
+		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare), holds: make(map[string][]symphony.Hold),
 		leases: make(map[string]*lease), wakes: make(map[*lane]int), nextDue: never,
 	}
 }
@@ -281,7 +284,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := w.loadLanes(); err != nil {
+	if err := errors.Join(w.loadLanes(), w.loadHolds()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

@@ -26,7 +26,7 @@ type failingOp struct{ err error }
 
 func (o failingOp) rows() int { return 1 }
 func (o failingOp) apply(w *writer) error {
-	l, err := w.lane("default", "made by a call that fails")
+	l, err := w.lane("default", "made by a call that fails", false)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type Harness struct {
 	Corrupt func(t *testing.T, messageID string)
 }
 
-// Open opens a fresh storage that takes its time from clock, and closes it when the test ends.
+// Open opens a fresh storage that takes its time from clock and has Limits, and closes it when the test ends.
 type Open func(t *testing.T, clock symphony.Clock) Harness
 
 // Run runs the suite.
@@ -44,6 +44,10 @@ func Run(t *testing.T, open Open) {
 		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Failed, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
 		{"Stats", statsTests, receives},
+		{"Limits", limitTests, controls},
+		{"Groups", groupTests, controls},
+		{"Waiting", waitingTests, controls},
+		{"Holds", holdTests, controls},
 		{"Records", recordTests, func(c symphony.Capabilities) (bool, string) { return c.Records, "keeps no records" }},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// loadHolds reads what is stopped, at Open.
+func (w *writer) loadHolds() error {
+	return w.query("SELECT transport, queue, type, mode, since, by, reason FROM messenger_holds ORDER BY since", func(s *sqlite.Stmt) bool {
+		transport := s.ColumnText(0)
+		w.holds[transport] = append(w.holds[transport], symphony.Hold{
+			HoldTarget: symphony.HoldTarget{Queue: s.ColumnText(1), Type: s.ColumnText(2)},
+			Mode:       symphony.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)), By: s.ColumnText(5), Reason: s.ColumnText(6),
+		})
+		return true
+	})
+}
+
+// setHolds replaces a transport's holds in memory. The slices are never changed.
+func (w *writer) setHolds(transport string, holds []symphony.Hold) {
+	before := w.holds[transport]
+	w.holds[transport] = holds
+	w.undo = append(w.undo, func() { w.holds[transport] = before })
+}
+
+// pausedLane reports whether nothing of a lane may be handed out.
+func (w *writer) pausedLane(l *lane) bool {
+	return slices.ContainsFunc(w.holds[l.transport], func(h symphony.Hold) bool {
+		return h.Mode == symphony.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
+	})
+}
+
+// pausesTypes reports whether any type of a transport is paused.
+func (w *writer) pausesTypes(transport string) bool {
+	return slices.ContainsFunc(w.holds[transport], func(h symphony.Hold) bool { return h.Type != "" })
+}
+
+// pausedType returns the pattern by which a type is paused, or nothing.
+func (w *writer) pausedType(transport, typ string) string {
+	for _, h := range w.holds[transport] {
+		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", typ) {
+			return h.Type
+		}
+	}
+	return ""
+}
+
+// holding reports whether the pause that a hold's gate stands for is still on.
+func (w *writer) holding(name string) bool {
+	transport, pattern, _ := strings.Cut(strings.TrimPrefix(name, holdGate), ":")
+	for len(w.holds[transport]) == 0 { // names of transports may have colons
+		more, rest, ok := strings.Cut(pattern, ":")
+		if !ok {
+			return false
+		}
+		transport, pattern = transport+":"+more, rest
+	}
+	return slices.ContainsFunc(w.holds[transport], func(h symphony.Hold) bool { return h.Type == pattern })
+}
+
+// Hold stops a part of the transport.
+func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
+	if err := h.Validate(); err != nil {
+		return err
+	}
+	return t.do(ctx, &holdOp{transport: t.name, target: h.HoldTarget, hold: &h})
+}
+
+// Release ends a hold.
+func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+	o := &holdOp{transport: t.name, target: target}
+	if err := t.do(ctx, o); err != nil {
+		return err
+	}
+	if !o.found {
+		return fmt.Errorf("hold of %s: %w", target, symphony.ErrNotFound)
+	}
+	return nil
+}
+
+// Holds lists what is stopped.
+func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
+	o := &holdsOp{transport: t.name}
+	if err := t.do(ctx, o); err != nil {
+		return nil, err
+	}
+	return o.holds, nil
+}
+
+// holdOp sets a hold, or with none releases it.
+type holdOp struct {
+	transport string
+	target    symphony.HoldTarget
+	hold      *symphony.Hold
+	found     bool
+}
+
+func (o *holdOp) rows() int { return claimParks }
+
+func (o *holdOp) apply(w *writer) error {
+	before := w.holds[o.transport]
+	holds := slices.DeleteFunc(slices.Clone(before), func(h symphony.Hold) bool { return h.HoldTarget == o.target })
+	o.found = len(holds) < len(before)
+	if o.found {
+		if err := w.exec("DELETE FROM messenger_holds WHERE transport=? AND queue=? AND type=?", o.transport, o.target.Queue, o.target.Type); err != nil {
+			return err
+		}
+	}
+	if o.hold != nil {
+		h := *o.hold
+		h.Since = fromMicros(w.now)
+		holds = append(holds, h)
+		err := w.exec("INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			o.transport, h.Queue, h.Type, string(h.Mode), w.now, h.By, h.Reason)
+		if err != nil {
+			return err
+		}
+	}
+	w.setHolds(o.transport, holds)
+	if !o.found {
+		return nil
+	}
+	var errs []error
+	if o.target.Type != "" {
+		// What waits goes on in rounds of housekeeping, the first of them at once.
+		g, err := w.gate(holdGate + o.transport + ":" + o.target.Type)
+		if err == nil && g.id != 0 {
+			err = w.wakeGate(&g)
+		}
+		errs = append(errs, err)
+	}
+	for _, l := range w.lanesOf(o.transport, nil) {
+		if l.next.pending > 0 {
+			w.wakes[l]++
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type holdsOp struct {
+	transport string
+	holds     []symphony.Hold
+}
+
+func (o *holdsOp) rows() int { return 0 }
+
+func (o *holdsOp) apply(w *writer) error {
+	o.holds = slices.Clone(w.holds[o.transport])
+	return nil
+}

@@ -1,0 +1,221 @@
+package transporttest
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+)
+
+var holdTests = []test{
+	{"a paused queue keeps its messages until it is resumed", func(s *suite) {
+		before := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID
+		limited := s.send("Two", symphony.DispatchOptions{Queue: "a"}).ID
+		other := s.dispatch(symphony.DispatchOptions{Queue: "b"}).ID
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused})
+		after := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID
+		s.wantIDs(s.receive(all), other)
+		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"a"}}))
+		s.wantCounts(3, 1, 0, 0, 0)
+		s.reopenIfPossible()
+		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"a"}}))
+		wait := s.wait(symphony.ReceiveOptions{Queues: []string{"a"}, Wait: time.Hour, Max: 10})
+		s.release(symphony.HoldTarget{Queue: "a"})
+		s.wantSame("resumed", ids((<-wait).list), []string{before, limited, after})
+	}},
+	{"what is in hand when its queue is paused is finished", func(s *suite) {
+		want := s.sendMany(2, "Job", symphony.DispatchOptions{})
+		got := s.receive(all)
+		s.hold(symphony.Hold{Mode: symphony.Paused})
+		s.ack(got[0])
+		s.mustSettle(got[1], symphony.Settlement{Outcome: symphony.Retry, Error: "e"})
+		s.wantIDs(s.receive(all))
+		s.wantCounts(1, 0, 1, 0, 0)
+		if email, err := s.Email.Receive(ctx, all); err != nil || len(email) != 0 {
+			s.Errorf("email: %v, %v", email, err)
+		}
+		s.release(symphony.HoldTarget{})
+		s.wantIDs(s.receive(all), want[1])
+	}},
+	{"a paused transport is not another one", func(s *suite) {
+		s.hold(symphony.Hold{Mode: symphony.Paused})
+		id := s.dispatch(symphony.DispatchOptions{Transport: s.Email.Name()}).ID
+		got, err := s.Email.Receive(ctx, all)
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.wantIDs(got, id)
+	}},
+	{"messages of a paused type wait, and do not stop others", func(s *suite) {
+		var mail, other []string
+		for i := range 20 {
+			mail = append(mail, s.send([]string{"Mail.A", "Mail.B"}[i%2], symphony.DispatchOptions{Priority: 9}).ID)
+			other = append(other, s.send("Job", symphony.DispatchOptions{}).ID)
+		}
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail.*"}, Mode: symphony.Paused})
+		s.wantSame("others", s.drain(time.Second, 1), other)
+		mail = append(mail, s.send("Mail.A", symphony.DispatchOptions{Priority: 9}).ID)
+		s.wantIDs(s.receive(all))
+		s.wantCounts(21, 0, 20, 0, 0)
+		s.reopenIfPossible()
+		s.wantIDs(s.receive(all))
+		s.release(symphony.HoldTarget{Type: "Mail.*"})
+		if got := s.drain(time.Second, 1); !slices.Equal(got, mail) {
+			s.Errorf("resumed: got %v, want %v", got, mail)
+		}
+	}},
+	{"very many messages of a paused type come back", func(s *suite) {
+		var batch []symphony.Outgoing
+		for range 1000 {
+			batch = append(batch, symphony.Outgoing{Message: symphony.Message{Type: "Mail", Payload: json.RawMessage(`{}`)}})
+		}
+		for range 3 {
+			if _, err := s.bus.DispatchBatch(ctx, batch); err != nil {
+				s.Fatal(err)
+			}
+		}
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused})
+		other := s.dispatch(symphony.DispatchOptions{}).ID
+		got := (<-s.wait(symphony.ReceiveOptions{Wait: time.Hour})).list
+		s.wantIDs(got, other)
+		s.ack(got...)
+		s.release(symphony.HoldTarget{Type: "Mail"})
+		if got := s.drain(time.Second, 60); len(got) != 3000 {
+			s.Errorf("%d of 3000 came back", len(got))
+		}
+	}},
+	{"a draining queue takes no new messages and hands out those it has", func(s *suite) {
+		o := symphony.DispatchOptions{Queue: "a", IdempotencyKey: "k"}
+		payload := json.RawMessage(`{}`)
+		first, err := s.bus.Dispatch(ctx, "Job", payload, o)
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining})
+		_, err = s.bus.Dispatch(ctx, "Job", payload, symphony.DispatchOptions{Queue: "a"})
+		var held *symphony.HeldError
+		if !errors.As(err, &held) || !errors.Is(err, symphony.ErrHeld) || held.Queue != "a" || held.Transport != s.def.Name() {
+			s.Errorf("dispatch: %v, want a HeldError", err)
+		}
+		if again, err := s.bus.Dispatch(ctx, "Job", payload, o); err != nil || !again.Duplicate || again.ID != first.ID {
+			s.Errorf("a known idempotency key: %+v, %v", again, err)
+		}
+		_, err = s.bus.DispatchBatch(ctx, []symphony.Outgoing{
+			{Message: symphony.Message{Type: "Job", Payload: payload}, Options: symphony.DispatchOptions{Queue: "b"}},
+			{Message: symphony.Message{Type: "Job", Payload: payload}, Options: symphony.DispatchOptions{Queue: "a"}},
+		})
+		if !errors.Is(err, symphony.ErrHeld) {
+			s.Errorf("batch: %v, want ErrHeld", err)
+		}
+		s.wantCounts(1, 0, 0, 0, 0)
+		d := s.one()
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Error: "e"})
+		s.ack(s.one())
+		s.release(symphony.HoldTarget{Queue: "a"})
+		s.dispatch(symphony.DispatchOptions{Queue: "a"})
+	}},
+	{"holds are listed, replaced and ended", func(s *suite) {
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused, By: "ops", Reason: "deploy"})
+		first := s.clock.Now()
+		s.clock.Advance(time.Second)
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused})
+		s.clock.Advance(time.Second)
+		s.hold(symphony.Hold{Mode: symphony.Draining})
+		s.reopenIfPossible()
+		want := []symphony.Hold{
+			{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused, By: "ops", Reason: "deploy", Since: first},
+			{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused, Since: first.Add(time.Second)},
+			{Mode: symphony.Draining, Since: first.Add(2 * time.Second)},
+		}
+		s.wantHolds(want...)
+		s.clock.Advance(time.Second)
+		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining})
+		s.wantHolds(want[1], want[2], symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining, Since: first.Add(3 * time.Second)})
+		s.release(symphony.HoldTarget{Queue: "a"})
+		s.wantHolds(want[1], want[2])
+		if err := s.control().Release(ctx, symphony.HoldTarget{Queue: "a"}); !errors.Is(err, symphony.ErrNotFound) {
+			s.Errorf("again: %v, want ErrNotFound", err)
+		}
+		if err := s.control().Hold(ctx, symphony.Hold{Mode: "stopped"}); !errors.Is(err, symphony.ErrInvalid) {
+			s.Errorf("unknown mode: %v, want ErrInvalid", err)
+		}
+	}},
+	{"a purge deletes what waits and nothing else", func(s *suite) {
+		hand := s.sendMany(2, "Job", symphony.DispatchOptions{Queue: "a"})
+		got := s.receive(all)
+		s.mustSettle(got[1], symphony.Settlement{Outcome: symphony.Fail, Error: "e"})
+		s.sendMany(1200, "Job", symphony.DispatchOptions{Queue: "a"})
+		retried := s.send("Job", symphony.DispatchOptions{Queue: "a", Priority: 10}).ID
+		if d := s.one(); d.ID == retried {
+			s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Delay: time.Hour, Error: "e"})
+		}
+		s.send("Job", symphony.DispatchOptions{Queue: "a", Delay: time.Hour})
+		s.sendMany(3, "Job", symphony.DispatchOptions{Queue: "a", ConcurrencyKey: "k"})
+		s.sendMany(20, "Job", symphony.DispatchOptions{Queue: "a", GroupKey: "g"})
+		s.send("Job", symphony.DispatchOptions{Queue: "a", ThrottleKey: "t", ExpiresAt: s.clock.Now().Add(time.Hour)})
+		other := s.dispatch(symphony.DispatchOptions{Queue: "b"}).ID
+		email := s.dispatch(symphony.DispatchOptions{Queue: "a", Transport: s.Email.Name()}).ID
+		told := 0
+		n, err := s.control().Purge(ctx, symphony.PurgeFilter{Queue: "a"}, func(n int) { told = n })
+		if want := 1200 + 1 + 1 + 3 + 20 + 1; err != nil || n != want || told != want {
+			s.Errorf("purged %d, told %d, %v; want %d", n, told, err, want)
+		}
+		s.wantCounts(1, 1, 0, 1, 0)
+		s.wantIDs(s.receive(all), other)
+		if got, err := s.Email.Receive(ctx, all); err != nil || len(got) != 1 || got[0].ID != email {
+			s.Errorf("the other transport: %v, %v", ids(got), err)
+		}
+		if r := s.send("Job", symphony.DispatchOptions{Queue: "a", ThrottleKey: "t"}); r.Dropped {
+			s.Error("dropped for a message that was purged")
+		}
+		s.ack(got[0])
+		s.clock.Advance(2 * time.Hour)
+		if got := s.drain(time.Second, 2); len(got) != 2 || slices.Contains(got, hand[0]) {
+			s.Errorf("at last: got %v, want the throttled one and the one whose lease was lost", got)
+		}
+	}},
+	{"a purge by type leaves the others, and moves up what waited behind", func(s *suite) {
+		s.send("Spam", symphony.DispatchOptions{GroupKey: "g", Ordered: true})
+		behind := s.send("Job", symphony.DispatchOptions{GroupKey: "g", Ordered: true}).ID
+		s.sendMany(30, "Spam", symphony.DispatchOptions{GroupKey: "f"})
+		after := s.send("Job", symphony.DispatchOptions{GroupKey: "f"}).ID
+		plain := s.sendMany(2, "Job", symphony.DispatchOptions{})
+		s.sendMany(2, "Spam", symphony.DispatchOptions{})
+		n, err := s.control().Purge(ctx, symphony.PurgeFilter{Type: "Spam"}, nil)
+		if err != nil || n != 33 {
+			s.Errorf("purged %d, %v; want 33", n, err)
+		}
+		s.wantSame("what is left", s.drain(time.Second, 1), []string{behind, after, plain[0], plain[1]})
+		s.wantCounts(0, 0, 4, 0, 0)
+	}},
+}
+
+func (s *suite) control() symphony.FlowControl { return s.def.(symphony.FlowControl) }
+
+func (s *suite) hold(h symphony.Hold) {
+	s.Helper()
+	if err := s.control().Hold(ctx, h); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *suite) release(t symphony.HoldTarget) {
+	s.Helper()
+	if err := s.control().Release(ctx, t); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *suite) wantHolds(want ...symphony.Hold) {
+	s.Helper()
+	got, err := s.control().Holds(ctx)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.Errorf("holds (-want +got)\n%s", diff)
+	}
+}

@@ -1,0 +1,216 @@
+package transporttest
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+)
+
+var waitingTests = []test{
+	{"what few messages have travels with them, into the dead letter queue and back", func(s *suite) {
+		expires := s.clock.Now().Add(time.Hour)
+		o := symphony.DispatchOptions{ExpiresAt: expires, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, ThrottleKey: "t", CorrelationID: "story", CausationID: "cause"}
+		s.send("Job", o)
+		s.reopenIfPossible()
+		d := s.one()
+		want := &symphony.Flow{ExpiresAt: expires, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, ThrottleKey: "t"}
+		if diff := cmp.Diff(want, d.Flow); diff != "" {
+			s.Errorf("flow (-want +got)\n%s", diff)
+		}
+		if d.CorrelationID != "story" || d.CausationID != "cause" {
+			s.Errorf("correlation %q, causation %q", d.CorrelationID, d.CausationID)
+		}
+		f := s.fail(d, "e")
+		if diff := cmp.Diff(want, f.Flow); diff != "" || f.CorrelationID != "story" || f.CausationID != "cause" {
+			s.Errorf("failed: correlation %q, causation %q, flow (-want +got)\n%s", f.CorrelationID, f.CausationID, diff)
+		}
+		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
+			s.Fatal(err)
+		}
+		d = s.one()
+		if diff := cmp.Diff(&symphony.Flow{ConcurrencyKey: "c", GroupKey: "g", Ordered: true}, d.Flow); diff != "" || d.CorrelationID != "story" || d.CausationID != "cause" {
+			s.Errorf("dispatched again: correlation %q, causation %q, flow (-want +got)\n%s", d.CorrelationID, d.CausationID, diff)
+		}
+	}},
+	{"a message without any of it has none", func(s *suite) {
+		s.dispatch(symphony.DispatchOptions{})
+		if d := s.one(); d.Flow != nil || d.CorrelationID != "" || d.CausationID != "" || d.Correlation() != d.ID {
+			s.Errorf("correlation %q, causation %q, flow %+v", d.CorrelationID, d.CausationID, d.Flow)
+		}
+	}},
+	{"a message that nobody begins in time goes to the dead letter queue", func(s *suite) {
+		tests := map[string]symphony.DispatchOptions{
+			"ready":     {},
+			"scheduled": {Delay: 30 * time.Second},
+			"parked":    {ConcurrencyKey: "k"},
+			"grouped":   {GroupKey: "g"},
+			"ordered":   {GroupKey: "g", Ordered: true},
+		}
+		s.send("Job", symphony.DispatchOptions{ConcurrencyKey: "k"})
+		s.send("Job", symphony.DispatchOptions{GroupKey: "g", Ordered: true})
+		hand := s.receive(all)
+		want := make(map[string]string)
+		for name, o := range tests {
+			o.ExpiresAt = s.clock.Now().Add(time.Minute)
+			want[s.send("Job", o).ID] = name
+		}
+		behind := s.send("Job", symphony.DispatchOptions{GroupKey: "g", Ordered: true}).ID
+		s.ack(hand[0]) // lets the parked one go back to its lane
+		s.wantCounts(6, 1, 1, 0, 1)
+		s.clock.Advance(2 * time.Minute)
+		s.wantCounts(2, 0, 1, 5, 0) // what was in hand lost its lease meanwhile
+		for _, f := range s.list(symphony.FailedQuery{Limit: 50}).Messages {
+			if want[f.Envelope.ID] == "" {
+				s.Errorf("message %s expired", f.Envelope.ID)
+			}
+			delete(want, f.Envelope.ID)
+			if f.ErrorClass != "expired" || f.Error == "" || len(f.Attempts) != 0 || f.RetryCount != 0 || f.Payload == nil {
+				s.Errorf("failed message %+v", f)
+			}
+		}
+		if len(want) > 0 {
+			s.Errorf("not expired: %v", want)
+		}
+		s.ack(s.one())
+		s.wantIDs(s.receive(all), behind)
+	}},
+	{"a message that was begun does not expire", func(s *suite) {
+		o := symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(time.Minute)}
+		want := s.sendMany(2, "Job", o)
+		got := s.receive(all)
+		s.mustSettle(got[0], symphony.Settlement{Outcome: symphony.Retry, Delay: 2 * time.Minute, Error: "e"})
+		s.clock.Advance(10 * time.Minute) // the other one's worker is lost
+		s.wantSame("both", ids(s.receive(all)), want)
+		s.wantCounts(0, 2, 0, 0, 0)
+	}},
+	{"an expired message that is dispatched again does not expire again", func(s *suite) {
+		s.send("Job", symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(time.Minute)})
+		s.clock.Advance(time.Minute)
+		s.wantCounts(0, 0, 0, 1, 0)
+		f := s.list(symphony.FailedQuery{Limit: 1}).Messages[0]
+		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
+			s.Fatal(err)
+		}
+		s.clock.Advance(time.Hour)
+		s.ack(s.one())
+		s.wantCounts(0, 0, 1, 0, 0)
+	}},
+	{"a debounced message takes the place of the one that waits", func(s *suite) {
+		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k", Delay: time.Minute})
+		s.clock.Advance(30 * time.Second)
+		second := s.send("Job", symphony.DispatchOptions{DebounceKey: "k", Delay: time.Minute, Queue: "other"})
+		if first.Replaced != "" || second.Replaced != first.ID {
+			s.Errorf("replaced %q and %q, want nothing and %s", first.Replaced, second.Replaced, first.ID)
+		}
+		s.wantCounts(1, 0, 0, 0, 1)
+		s.clock.Advance(45 * time.Second)
+		s.wantIDs(s.receive(all))
+		s.clock.Advance(time.Minute)
+		d := s.one()
+		s.wantIDs([]symphony.Delivery{d}, second.ID)
+		third := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
+		if third.Replaced != "" {
+			s.Error("a message in hand was replaced")
+		}
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Delay: time.Minute, Error: "e"})
+		fourth := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
+		if fourth.Replaced != third.ID {
+			s.Errorf("replaced %q, want %s", fourth.Replaced, third.ID)
+		}
+		s.clock.Advance(time.Minute)
+		s.wantSame("at last", s.drain(time.Second, 1), []string{second.ID, fourth.ID})
+		s.wantCounts(0, 0, 2, 0, 0)
+	}},
+	{"a debounced message is replaced wherever it waits", func(s *suite) {
+		for _, o := range []symphony.DispatchOptions{{ConcurrencyKey: "k"}, {GroupKey: "g"}, {GroupKey: "g", Ordered: true}} {
+			s.send("Job", o)
+			s.receive(all)
+			o.DebounceKey = "d"
+			first := s.send("Job", o)
+			second := s.send("Job", o)
+			if o.Ordered || o.ConcurrencyKey != "" {
+				if second.Replaced != first.ID {
+					s.Errorf("%+v: replaced %q, want %s", o, second.Replaced, first.ID)
+				}
+			}
+			s.clock.Advance(symphony.DefaultLease + time.Second)
+			if got := s.drain(time.Second, 2); slices.Contains(got, first.ID) == (second.Replaced != "") || !slices.Contains(got, second.ID) {
+				s.Errorf("%+v: delivered %v, sent %s and %s", o, got, first.ID, second.ID)
+			}
+		}
+		if p := s.stats().Pending; p != 0 {
+			s.Errorf("%d messages are left", p)
+		}
+	}},
+	{"a throttled message is dropped while one waits", func(s *suite) {
+		first := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k", Queue: "q", Delay: time.Minute})
+		second := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k"})
+		if first.Dropped || !second.Dropped || second.ID != first.ID || second.Queue != "q" || !second.ScheduledAt.Equal(first.ScheduledAt) {
+			s.Errorf("first %+v, second %+v", first, second)
+		}
+		if r := s.send("Job", symphony.DispatchOptions{ThrottleKey: "other"}); r.Dropped {
+			s.Error("dropped for another key")
+		}
+		if r := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"}); r.Dropped || r.Replaced != "" {
+			s.Error("debounce and throttle keys are told apart")
+		}
+		if r := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k", Transport: s.Email.Name()}); r.Dropped {
+			s.Error("dropped for another transport's")
+		}
+		s.clock.Advance(time.Minute)
+		s.wantCounts(3, 0, 0, 0, 0)
+		if got := s.receive(all); len(got) != 3 {
+			s.Fatalf("got %d messages, want 3", len(got))
+		}
+		if r := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k"}); r.Dropped {
+			s.Error("dropped although none waits")
+		}
+	}},
+	{"an idempotency key is decided before debounce and throttle", func(s *suite) {
+		o := symphony.DispatchOptions{IdempotencyKey: "i", DebounceKey: "k"}
+		payload := json.RawMessage(`{}`)
+		first, err := s.bus.Dispatch(ctx, "Job", payload, o)
+		if err != nil {
+			s.Fatal(err)
+		}
+		again, err := s.bus.Dispatch(ctx, "Job", payload, o)
+		if err != nil || !again.Duplicate || again.ID != first.ID || again.Replaced != "" {
+			s.Errorf("again: %+v, %v", again, err)
+		}
+	}},
+	{"one batch may hold several messages of a key", func(s *suite) {
+		m := symphony.Message{Type: "Job", Payload: json.RawMessage(`{}`)}
+		got, err := s.bus.DispatchBatch(ctx, []symphony.Outgoing{
+			{Message: m, Options: symphony.DispatchOptions{DebounceKey: "k"}}, {Message: m, Options: symphony.DispatchOptions{DebounceKey: "k"}},
+			{Message: m, Options: symphony.DispatchOptions{ThrottleKey: "k"}}, {Message: m, Options: symphony.DispatchOptions{ThrottleKey: "k"}},
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		if got[1].Replaced != got[0].ID || !got[3].Dropped || got[3].ID != got[2].ID {
+			s.Errorf("got %+v", got)
+		}
+		s.wantSame("delivered", ids(s.receive(all)), []string{got[1].ID, got[2].ID})
+	}},
+	{"debounce and throttle survive a crash", func(s *suite) {
+		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
+		second := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k"})
+		s.reopen()
+		if r := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"}); r.Replaced != first.ID {
+			s.Errorf("replaced %q, want %s", r.Replaced, first.ID)
+		}
+		if r := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k"}); r.ID != second.ID {
+			s.Errorf("the one that waits is %s, want %s", r.ID, second.ID)
+		}
+	}},
+}
+
+func (s *suite) reopenIfPossible() {
+	s.Helper()
+	if s.Reopen != nil {
+		s.reopen()
+	}
+}
