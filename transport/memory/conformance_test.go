@@ -10,7 +10,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		tr := memory.Open(memory.Options{Clock: clock})
+		tr := memory.Open(memory.Options{Clock: clock, Limits: transporttest.Limits(t)})
 		t.Cleanup(func() {
 			if err := tr.Close(); err != nil {
 				t.Error(err)

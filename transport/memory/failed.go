@@ -124,7 +124,7 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 		}
 		f := t.remove(i)
 		m := &message{Envelope: f.Envelope, lane: t.lane(t.name, f.Queue), available: now, done: f.Done}
-		m.ID, m.CreatedAt, m.ScheduledAt = r.NewID, now, time.Time{}
+		m.ID, m.CreatedAt, m.ScheduledAt, m.Flow = r.NewID, now, time.Time{}, f.Flow.Again()
 		if r.Payload != nil {
 			m.Payload = slices.Clone(r.Payload)
 		}

@@ -22,6 +22,9 @@ import (
 type Options struct {
 	// Name is the transport's name. Default symphony.DefaultTransport.
 	Name string
+	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
+	// for each concurrency key.
+	Limits *symphony.Limits
 	// Clock is the storage's clock. Default symphony.SystemClock.
 	Clock symphony.Clock
 }
@@ -36,11 +39,13 @@ var (
 	_ symphony.Transport   = (*Transport)(nil)
 	_ symphony.FailedStore = (*Transport)(nil)
 	_ symphony.RecordStore = (*Transport)(nil)
+	_ symphony.FlowControl = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.
 type store struct {
-	clock symphony.Clock
+	clock  symphony.Clock
+	limits *symphony.Limits
 
 	mu      sync.Mutex
 	closed  bool
@@ -53,8 +58,13 @@ type store struct {
 	known   sorted[expiry]            // the keys, by when they are forgotten
 	failed  []*symphony.FailedMessage // oldest first, ids ascending
 	records map[string]map[string][]byte
-	lastSeq int64
-	lastID  time.Time
+	gates   map[string]*gate
+	holds   map[string][]symphony.Hold // by transport, oldest first
+	waiting map[uniqueKey]*message
+	// expiring are messages that were sent with an ExpiresAt, also those that have been begun.
+	expiring sorted[*message]
+	lastSeq  int64
+	lastID   time.Time
 }
 
 type laneKey struct{ transport, queue string }
@@ -93,6 +103,9 @@ type message struct {
 	lost      int
 	attempts  []symphony.Attempt
 	done      []string
+	place     int     // in the heap in which it waits, -1 while it is in hand
+	gate      *gate   // before which it waits, nil while it is in its lane
+	passed    []*gate // the limits behind which it holds a place
 }
 
 // before orders the messages of one priority.
@@ -126,7 +139,9 @@ func Open(o Options) *Transport {
 		o.Clock = symphony.SystemClock()
 	}
 	s := &store{
-		clock: o.Clock, changed: make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
+		clock: o.Clock, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
+		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
+		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
 		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte),
 		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
 		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
@@ -147,7 +162,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything but survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true}
+	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true}
 }
 
 // Storage is what transports made with Named share.
@@ -192,7 +207,7 @@ func (s *store) lane(transport, queue string) *lane {
 	if l == nil {
 		l = &lane{laneKey: k}
 		for i := range l.ready {
-			l.ready[i].before = before
+			l.ready[i].before, l.ready[i].moved = before, moved
 		}
 		l.scheduled.before = func(a, b *message) bool { return a.ScheduledAt.Before(b.ScheduledAt) }
 		s.lanes[k] = l
@@ -218,6 +233,9 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		}
 		receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue, ScheduledAt: e.ScheduledAt, IdempotencyKey: e.IdempotencyKey}
 		if e.IdempotencyKey == "" {
+			if err := symphony.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		k := key{e.Transport, e.IdempotencyKey}
@@ -227,6 +245,9 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		}
 		switch {
 		case !ok:
+			if err := symphony.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
+				return nil, err
+			}
 			fresh[k] = remembered{receipts[i], e.Fingerprint, now.Add(e.IdempotencyWindow)}
 		case known.fingerprint != e.Fingerprint:
 			return nil, &symphony.IdempotencyConflictError{Key: e.IdempotencyKey, Transport: e.Transport, MessageID: known.receipt.ID}
@@ -240,7 +261,7 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		heap.Push(&t.known, expiry{k, r.until})
 	}
 	for i, e := range envelopes {
-		if receipts[i].Duplicate {
+		if receipts[i].Duplicate || t.meet(&clones[i], &receipts[i]) {
 			continue
 		}
 		m := &message{Envelope: clones[i], lane: t.lane(e.Transport, e.Queue), available: now}
@@ -268,6 +289,10 @@ func (s *store) forget(now time.Time) {
 func clone(e *symphony.Envelope) (symphony.Envelope, error) {
 	c := *e
 	c.Payload, c.Headers, c.Metadata = slices.Clone(e.Payload), maps.Clone(e.Headers), nil
+	if e.Flow != nil {
+		flow := *e.Flow
+		c.Flow = &flow
+	}
 	if len(e.Metadata) == 0 {
 		return c, nil
 	}
@@ -294,6 +319,16 @@ func stored(e *symphony.Envelope) symphony.Envelope {
 func (s *store) add(m *message) {
 	s.lastSeq++
 	m.seq = s.lastSeq
+	if k, ok := unique(&m.Envelope); ok {
+		s.waiting[k] = m
+	}
+	if m.Flow != nil && !m.Flow.ExpiresAt.IsZero() {
+		heap.Push(&s.expiring, m)
+	}
+	if line := s.line(m); line != nil {
+		s.park(m, line)
+		return
+	}
 	s.put(m)
 }
 
@@ -340,7 +375,7 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 // nextEvent is how long until a lease ends or a message becomes ready.
 func (s *store) nextEvent() time.Duration {
 	now := s.now()
-	next := time.Hour
+	next := s.nextFlow(now)
 	if len(s.ending.list) > 0 {
 		next = min(next, s.ending.list[0].expires.Sub(now))
 	}
@@ -360,9 +395,10 @@ func (s *store) nextEvent() time.Duration {
 func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	now := t.now()
 	t.expire(now)
+	t.flow(now)
 	var lanes []*lane
 	for k, l := range t.lanes {
-		if k.transport == t.name && (len(o.Queues) == 0 || slices.Contains(o.Queues, k.queue)) {
+		if k.transport == t.name && !t.paused(l) && (len(o.Queues) == 0 || slices.Contains(o.Queues, k.queue)) {
 			l.due(now)
 			lanes = append(lanes, l)
 		}
@@ -392,6 +428,10 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 				return
 			}
 			heap.Pop(&m.lane.ready[m.Priority])
+			m.lane.counts.Pending--
+			if !t.admit(m, now) {
+				continue
+			}
 			taken = append(taken, m)
 			bytes += m.Size()
 			if m.lost > 0 {
@@ -429,7 +469,6 @@ func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time
 	out := make([]symphony.Delivery, len(taken))
 	for i, m := range taken {
 		m.attempt++
-		m.lane.counts.Pending--
 		m.lane.counts.Processing++
 		l.items[i] = item{message: m, lease: l, expires: now.Add(o.Lease)}
 		heap.Push(&s.ending, &l.items[i])

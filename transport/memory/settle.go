@@ -55,6 +55,7 @@ func (s *store) expire(now time.Time) {
 		m := it.message
 		m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: it.lease.claimed, FinishedAt: it.expires, Worker: it.lease.worker,
 			Error: symphony.LostText, ErrorClass: symphony.LostClass})
+		s.depart(m, symphony.Retry)
 		m.lost++
 		m.available = it.expires
 		s.put(m)
@@ -81,6 +82,7 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 			continue
 		}
 		t.close(it)
+		t.depart(it.message, st.Outcome)
 		t.settle(it.message, it.lease.worker, st, now)
 	}
 	t.wake()
@@ -110,10 +112,15 @@ func (s *store) settle(m *message, worker string, st *symphony.Settlement, now t
 		s.put(m)
 		return
 	}
+	s.bury(m, st, now)
+}
+
+// bury moves a message to the dead letter queue.
+func (s *store) bury(m *message, st *symphony.Settlement, now time.Time) {
 	m.lane.counts.Failed++
 	s.failed = append(s.failed, &symphony.FailedMessage{
 		ID: symphony.NewID(s.failureTime(now)), Envelope: m.Envelope, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass,
-		RetryCount: m.attempt - 1, MaxRetries: st.MaxRetries, FailedAt: now, Attempts: m.attempts, Done: m.done,
+		RetryCount: max(m.attempt-1, 0), MaxRetries: st.MaxRetries, FailedAt: now, Attempts: m.attempts, Done: m.done,
 	})
 }
 
@@ -179,6 +186,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	defer t.mu.Unlock()
 	now := t.now()
 	t.expire(now)
+	t.flow(now)
 	out := symphony.Stats{Queues: make(map[string]symphony.QueueStats)}
 	for k, l := range t.lanes {
 		if k.transport != t.name {
