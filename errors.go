@@ -14,9 +14,9 @@ import (
 var (
 	// ErrInvalid is matched by every *ValidationError.
 	ErrInvalid = errors.New("invalid message")
-	// ErrNotFound says that no message, failed message or record has the given id.
+	// ErrNotFound says that no message, failed message, schedule or record has the given id.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is matched by *IdempotencyConflictError.
+	// ErrConflict is matched by *IdempotencyConflictError, *ScheduleConflictError and *ScheduleNameError.
 	ErrConflict = errors.New("conflict")
 	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease ran out, was settled already,
 	// or is held by another worker. Nothing was changed; the caller must drop its result.

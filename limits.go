@@ -66,6 +66,28 @@ const (
 	MaxFailedPage     = 200
 	DefaultFailedPage = 50
 
+	// MinScheduleInterval to MaxScheduleInterval is the range of a schedule's interval; MaxScheduleJitter bounds its
+	// jitter and MaxCronLength, in characters, its cron expression.
+	MinScheduleInterval = time.Second
+	MaxScheduleInterval = 10 * 365 * 24 * time.Hour
+	MaxScheduleJitter   = 24 * time.Hour
+	MaxCronLength       = 255
+
+	// MaxCatchUp is how many missed occurrences of one schedule with MissedAll are fired in one round, so that a long
+	// outage floods nobody. The next round, which follows at once, continues.
+	MaxCatchUp = 100
+
+	// MissedGrace is how late an occurrence with MissedSkip may fire.
+	MissedGrace = time.Minute
+
+	// MaxScheduleRuns is how many entries the history of a schedule has.
+	MaxScheduleRuns = 100
+
+	// MaxSchedulePage is the most schedules, or entries of a history, that one page may hold; DefaultSchedulePage is
+	// what it holds unasked.
+	MaxSchedulePage     = 200
+	DefaultSchedulePage = 50
+
 	// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming,
 	// one claimed message in StarvationShare goes to the message that has been ready longest, whatever its
 	// priority, once that has waited for StarvationAge. Younger messages keep the strict order.

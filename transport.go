@@ -59,6 +59,7 @@ type Capabilities struct {
 	Failed      bool // implements FailedStore
 	Records     bool // implements RecordStore
 	Flow        bool // heeds Envelope.Flow and limits, and implements FlowControl
+	Schedules   bool // implements ScheduleStore
 }
 
 // Receipt tells what became of one dispatched message.

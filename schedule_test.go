@@ -1,0 +1,165 @@
+package symphony_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+)
+
+// hourly is a schedule without a problem.
+func hourly() symphony.Schedule {
+	return symphony.Schedule{ID: "s1", Cron: "@hourly", Message: symphony.Message{Type: "Report", Payload: json.RawMessage(`{}`)}}
+}
+
+func TestSchedule_problems(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*symphony.Schedule)
+		want   []symphony.Problem
+	}{
+		"none": {func(*symphony.Schedule) {}, nil},
+		"nothing says when": {func(s *symphony.Schedule) { s.Cron = "" },
+			[]symphony.Problem{{Path: "x.at", Message: "is required, or cron, or interval"}}},
+		"everything says when": {func(s *symphony.Schedule) { s.At, s.Interval = noon, time.Minute },
+			[]symphony.Problem{{Path: "x.cron", Message: "cannot be combined with at"}, {Path: "x.interval", Message: "cannot be combined with at"}}},
+		"bounds of a single time": {func(s *symphony.Schedule) {
+			s.Cron, s.At, s.StartAt, s.EndAt, s.MaxRuns = "", noon, noon, noon, 1
+		}, []symphony.Problem{{Path: "x.startAt", Message: "cannot be combined with at"}, {Path: "x.endAt", Message: "cannot be combined with at"}, {Path: "x.maxRuns", Message: "cannot be combined with at"}}},
+		"a time far off": {func(s *symphony.Schedule) { s.Cron, s.At = "", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+			[]symphony.Problem{{Path: "x.at", Message: "must be before the year 10000"}}},
+		"a short interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", 999*time.Millisecond },
+			[]symphony.Problem{{Path: "x.interval", Message: "must be 1000 to 315360000000 ms"}}},
+		"a negative interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", -time.Minute },
+			[]symphony.Problem{{Path: "x.interval", Message: "must be 1000 to 315360000000 ms"}}},
+		"an interval with microseconds": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", time.Second+time.Microsecond },
+			[]symphony.Problem{{Path: "x.interval", Message: "must be whole milliseconds"}}},
+		"a zone of an interval": {func(s *symphony.Schedule) { s.Cron, s.Interval, s.Timezone = "", time.Minute, "Europe/Berlin" },
+			[]symphony.Problem{{Path: "x.timezone", Message: "can be set with cron only"}}},
+		"no such zone": {func(s *symphony.Schedule) { s.Timezone = "Europe/Atlantis" },
+			[]symphony.Problem{{Path: "x.timezone", Message: `must be a name of the time zone database such as "Europe/Berlin": unknown time zone Europe/Atlantis`}}},
+		"the machine's zone": {func(s *symphony.Schedule) { s.Timezone = "Local" },
+			[]symphony.Problem{{Path: "x.timezone", Message: `must be a name of the time zone database such as "Europe/Berlin", not the machine's own`}}},
+		"an end before the start": {func(s *symphony.Schedule) { s.StartAt, s.EndAt = noon, noon.Add(-time.Second) },
+			[]symphony.Problem{{Path: "x.endAt", Message: "must not be before startAt"}}},
+		"everything else": {func(s *symphony.Schedule) {
+			s.Name, s.Source, s.MaxRuns, s.Jitter, s.Missed, s.Overlap = "a b", "file", -1, 25*time.Hour, "some", "maybe"
+			s.Options = symphony.DispatchOptions{ScheduledAt: noon, IdempotencyKey: "k", ExpiresAt: noon}
+		}, []symphony.Problem{
+			{Path: "x.name", Message: "must consist of letters, digits and . _ - : only"},
+			{Path: "x.source", Message: `must be "api" or "config"`},
+			{Path: "x.maxRuns", Message: "must be at least 1, or 0 for no limit"},
+			{Path: "x.jitter", Message: "must be 0 to 86400000 ms"},
+			{Path: "x.missed", Message: `must be "all", "last" or "skip"`},
+			{Path: "x.overlap", Message: `must be "allow" or "skip"`},
+			{Path: "x.options.scheduledAt", Message: "cannot be set, the schedule says when"},
+			{Path: "x.options.idempotencyKey", Message: "cannot be set, each occurrence has its own"},
+			{Path: "x.options.expiresAt", Message: "can be set with at only"},
+		}},
+		"one of the file has no name": {func(s *symphony.Schedule) { s.Source = symphony.SourceConfig },
+			[]symphony.Problem{{Path: "x.name", Message: "is required"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := hourly()
+			test.change(&s)
+			if diff := cmp.Diff(test.want, s.Problems("x.")); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSchedule_defaults(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := hourly()
+	s.StartAt = noon.Add(1234567 * time.Nanosecond).In(berlin)
+	got := s.WithDefaults()
+	s.Source, s.Timezone, s.Missed, s.Overlap = symphony.SourceAPI, "UTC", symphony.MissedLast, symphony.OverlapAllow
+	s.StartAt = noon.Add(time.Millisecond)
+	if diff := cmp.Diff(s, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got.StartAt.Location() != time.UTC {
+		t.Errorf("start is in %v, want UTC", got.StartAt.Location())
+	}
+}
+
+func TestSchedule_state(t *testing.T) {
+	for want, s := range map[symphony.ScheduleState]symphony.Schedule{
+		symphony.ScheduleActive:    {Enabled: true},
+		symphony.ScheduleDisabled:  {},
+		symphony.ScheduleCompleted: {Enabled: true, CompletedAt: noon},
+	} {
+		if got := s.State(); got != want {
+			t.Errorf("state of %+v is %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestSchedule_definition_is_kept_in_full(t *testing.T) {
+	want := hourly()
+	want.Timezone, want.StartAt, want.EndAt, want.MaxRuns = "Europe/Berlin", noon, noon.Add(time.Hour), 7
+	want.Jitter, want.Missed, want.Overlap = 1500*time.Millisecond, symphony.MissedAll, symphony.OverlapSkip
+	want.Message.Metadata = map[string]any{"n": json.Number("12345678901234567890.10"), "t": "<&>"}
+	want.Options = symphony.DispatchOptions{
+		Transport: "email", Queue: "q", Priority: 3, Metadata: map[string]any{"a": true}, Headers: map[string]string{"h": "v"}, Delay: time.Second,
+		ExpiresAt: noon, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, DebounceKey: "d", ThrottleKey: "t", CorrelationID: "x", CausationID: "y",
+	}
+	for options, i := reflect.ValueOf(want.Options), 0; i < options.NumField(); i++ {
+		switch name := options.Type().Field(i).Name; name {
+		case "ScheduledAt", "IdempotencyKey": // a schedule has none
+		default:
+			if options.Field(i).IsZero() {
+				t.Errorf("option %s is not tested", name)
+			}
+		}
+	}
+	raw, err := want.EncodeDefinition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := symphony.Schedule{ID: want.ID, Message: symphony.Message{Type: want.Message.Type, Payload: want.Message.Payload}}
+	got.DecodeDefinition(raw)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	once, interval := symphony.Schedule{At: noon}, symphony.Schedule{Interval: 1001 * time.Millisecond}
+	for _, want := range []symphony.Schedule{once, interval} {
+		raw, err := want.EncodeDefinition()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got symphony.Schedule
+		got.DecodeDefinition(raw)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestSchedule_definition_that_cannot_be_read(t *testing.T) {
+	s := hourly()
+	s.DecodeDefinition([]byte("{broken"))
+	var decode *symphony.DecodeError
+	if !errors.As(s.DecodeErr, &decode) {
+		t.Errorf("error is %v, want a *DecodeError", s.DecodeErr)
+	}
+}
+
+func TestSchedule_idempotency_key_tells_milliseconds(t *testing.T) {
+	s := hourly()
+	if got, want := s.IdempotencyKey(noon.Add(time.Millisecond)), "schedule:s1:2026-12-01T12:00:00.001Z"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, err := range []error{&symphony.ScheduleConflictError{ID: "s1", Version: 2}, &symphony.ScheduleNameError{Name: "n"}} {
+		if !errors.Is(err, symphony.ErrConflict) {
+			t.Errorf("%v does not match ErrConflict", err)
+		}
+	}
+}
