@@ -107,6 +107,15 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	return Decision{Outcome: Retry, Delay: p.backoff(attempt, random)}
 }
 
+// Settle completes the settlement of an attempt that ended with err, by Decide.
+func (p Policy) Settle(st *Settlement, attempt int, err error, random float64) {
+	decision := p.Decide(attempt, err, random)
+	st.Outcome, st.Delay = decision.Outcome, decision.Delay
+	if err != nil {
+		st.Error, st.ErrorClass, st.MaxRetries = err.Error(), ErrorClass(err), p.Retries()
+	}
+}
+
 // Admit decides before an attempt, which would begin now. A delivery beyond the last allowed attempt means that earlier
 // workers died with the message in hand, and it must not run again; a first one may come after the message's ExpiresAt.
 // The error is nil, or a *LostError or *ExpiredError to fail it with.

@@ -66,6 +66,7 @@ type API struct {
 	ids       requestIDs
 	consumers chan struct{}
 	cronBusy  atomic.Bool
+	waiting   atomic.Int32 // receive calls in progress
 	routes    []route
 	document  document
 }

@@ -57,7 +57,7 @@ func FailedPage(page symphony.FailedPage, q symphony.FailedQuery) wire.FailedLis
 func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 	out := wire.FailedMessage{
 		ID: f.ID, MessageID: f.Envelope.ID, Transport: f.Transport, Queue: f.Queue,
-		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: jsontext.Value("{}")}, Headers: f.Headers,
+		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: f.Headers,
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
 		Attempts: make([]wire.Attempt, len(f.Attempts)),
@@ -65,13 +65,18 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 	if out.Headers == nil {
 		out.Headers = map[string]string{}
 	}
-	if raw, err := stdjson.Marshal(f.Metadata); err == nil && len(f.Metadata) > 0 {
-		out.Message.Metadata = raw
-	}
 	for i, a := range f.Attempts {
 		out.Attempts[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass}
 	}
 	return out
+}
+
+// metadata is an object, also where there is none. Its numbers keep every digit.
+func metadata(m map[string]any) jsontext.Value {
+	if raw, err := stdjson.Marshal(m); err == nil && len(m) > 0 {
+		return raw
+	}
+	return jsontext.Value("{}")
 }
 
 // payload is a stored payload as JSON: what is not valid JSON, because storage was damaged, is shown as a string.

@@ -105,6 +105,11 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	}
 	failed := f.fail("Bad", `{"n":1}`)
 	other := f.fail("Other", `{"n":2}`)
+	for range 2 {
+		f.dispatch("Pull", `{"queue":"pull"}`)
+	}
+	pulled := f.receive(`{"queues":["pull"]}`)
+	first, both := pulled[0]["receipt"].(string), receiptsOf(pulled)
 	calls := []struct{ method, path, route, body string }{
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k","scheduledAt":"2030-01-01T00:00:00Z","headers":{"a":"b"}}}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k"}}`},
@@ -123,6 +128,11 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/failed/delete", "", `{"ids":["x"]}`},
 		{"POST", "/api/symphony/consume", "", `{"messageLimit":1}`},
 		{"POST", "/api/symphony/consume", "", `{"transport":"sync"}`},
+		{"POST", "/api/symphony/receive", "", `{"queues":["Hello"],"max":1,"lease":5000}`},
+		{"POST", "/api/symphony/extend", "", `{"receipts":` + both + `,"lease":60000}`},
+		{"POST", "/api/symphony/nack", "", `{"receipt":"` + first + `","error":"e","retryAfter":1000}`},
+		{"POST", "/api/symphony/ack", "", `{"receipts":` + both + `}`},
+		{"POST", "/api/symphony/ack", "", `{"receipts":["` + first + `"]}`},
 		{"GET", "/api/symphony/keys", "", ""},
 		{"POST", "/api/symphony/keys", "", `{"name":"n","scopes":["read"],"expiresAt":"2100-01-01T00:00:00Z"}`},
 		{"DELETE", "/api/symphony/keys/nope", "/api/symphony/keys/{id}", ""},

@@ -83,11 +83,8 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 		return // whatever it says is dropped
 	}
 	d := &s.item.Delivery
-	policy := r.mux.Policy(d.Type, r.o.Policy)
-	decision := policy.Decide(d.Attempt, res.Err, r.o.Random())
-	st.Outcome, st.Delay = decision.Outcome, decision.Delay
-	st.Error, st.ErrorClass, st.Done = res.Err.Error(), symphony.ErrorClass(res.Err), res.Done
-	st.MaxRetries = policy.Retries()
+	r.mux.Policy(d.Type, r.o.Policy).Settle(st, d.Attempt, res.Err, r.o.Random())
+	st.Done = res.Done
 	r.logFailure(d, st, res.Err)
 }
 

@@ -1,0 +1,351 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// Limits of pull workers, beside those of the domain.
+const (
+	defaultPull = 10
+	maxPull     = 100
+	// maxPullWait is the longest that receive waits for a message.
+	maxPullWait = 30 * time.Second
+	// maxReceipts bounds the receipts of one call.
+	maxReceipts = 1000
+	// maxWaiting bounds the receive calls in progress on a node.
+	maxWaiting = 10_000
+	// answerGrace is how long an answer may take to be written.
+	answerGrace = 30 * time.Second
+	// pulledClass is the class of failures that pull workers give none.
+	pulledClass = "nack"
+)
+
+// receive hands messages to a pull worker, which settles them by their receipts.
+func receive(c *call) error {
+	var req wire.ReceiveRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	buf.free() // nothing of req refers to it
+	var list []symphony.Problem
+	o := symphony.ReceiveOptions{
+		Queues: req.Queues,
+		Max:    consumeSetting{"max", req.Max, 1, maxPull, defaultPull}.get(&list),
+		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(maxPullWait.Milliseconds()), 0}.get(&list)),
+		Lease:  millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list)),
+		Worker: value(req.Worker),
+	}
+	for i, q := range req.Queues {
+		if err := symphony.ValidateName(q); err != nil {
+			list = append(list, symphony.Problem{Path: fmt.Sprintf("queues[%d]", i), Message: err.Error()})
+		}
+	}
+	if req.Worker != nil {
+		if err := symphony.ValidateName(*req.Worker); err != nil {
+			list = append(list, symphony.Problem{Path: "worker", Message: err.Error()})
+		}
+	}
+	t, err := c.api.o.Bus.Transport(c.transportOr(value(req.Transport)))
+	if err != nil {
+		list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	o.Worker = cmp.Or(o.Worker, c.principal.ID)
+	draining := c.api.o.Draining
+	if draining.Err() != nil {
+		return notReady(errDraining)
+	}
+	if c.api.waiting.Add(1) > maxWaiting {
+		c.api.waiting.Add(-1)
+		return &apiError{status: http.StatusTooManyRequests, code: "too_many_receivers", retryAfter: retrySeconds,
+			message: fmt.Sprintf("%d receive calls are in progress, which is the most at one time.", maxWaiting)}
+	}
+	defer c.api.waiting.Add(-1)
+	// The server's deadlines are for requests that are answered at once.
+	c.deadline(time.Now().Add(o.Wait + answerGrace))
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	defer context.AfterFunc(draining, cancel)()
+	got, err := c.pull(ctx, t, o)
+	if err != nil && (draining.Err() == nil || c.Context().Err() != nil) {
+		return err
+	}
+	return c.handOver(t, got)
+}
+
+// pull claims messages that may be handed out. What may not is settled.
+func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
+	for until := time.Now().Add(o.Wait); ; o.Wait = max(time.Until(until), 0) {
+		got, err := t.Receive(ctx, o)
+		if err != nil || len(got) == 0 {
+			return nil, err
+		}
+		fit, refused := got[:0], []symphony.Settlement(nil)
+		for i := range got {
+			d := &got[i]
+			policy := c.policy(t.Name(), d.Type)
+			err := policy.Admit(d, c.api.o.Clock.Now())
+			if err == nil && d.DecodeErr != nil {
+				err = &symphony.DecodeError{Err: d.DecodeErr}
+			}
+			if err == nil {
+				fit = append(fit, *d)
+				continue
+			}
+			st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: c.api.o.Clock.Now()}
+			policy.Settle(&st, d.Attempt, err, rand.Float64())
+			refused = append(refused, st)
+		}
+		if len(refused) > 0 {
+			// Where this does not succeed, the lease runs out and the next claim decides again.
+			if err := errors.Join(t.Settle(context.WithoutCancel(ctx), refused)...); err != nil {
+				c.api.o.Logger.Warn("settling messages that may not be handed out", "transport", t.Name(), "error", err)
+			}
+		}
+		if len(fit) > 0 {
+			return fit, nil
+		}
+	}
+}
+
+// handOver answers with the messages. If the caller is gone, they go back to their queues at once, as if never claimed.
+func (c *call) handOver(t symphony.Transport, got []symphony.Delivery) error {
+	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
+	for i := range got {
+		answer.Messages[i] = pulled(t.Name(), &got[i])
+	}
+	err := c.Context().Err()
+	if err == nil {
+		if err = c.answer(http.StatusOK, answer); err == nil {
+			err = http.NewResponseController(c.w).Flush()
+		}
+		if err == nil {
+			err = c.Context().Err()
+		}
+	}
+	if err == nil || len(got) == 0 {
+		return nil
+	}
+	back := make([]symphony.Settlement, len(got))
+	for i := range got {
+		back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}
+	}
+	// What cannot be given back returns when its lease runs out.
+	if err := errors.Join(t.Settle(context.WithoutCancel(c.Context()), back)...); err != nil {
+		c.api.o.Logger.Warn("giving back messages of a caller that is gone", "transport", t.Name(), "error", err)
+	}
+	return nil
+}
+
+func pulled(transport string, d *symphony.Delivery) wire.Pulled {
+	r := receipt{transport: transport, lease: d.Lease, typ: d.Type, attempt: d.Attempt, lost: d.Lost, claimed: d.ClaimedAt}
+	p := wire.Pulled{
+		Receipt: r.String(), ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
+		Transport: transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
+		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
+		CorrelationID: d.Correlation(), CausationID: d.CausationID,
+	}
+	if p.Headers == nil {
+		p.Headers = map[string]string{}
+	}
+	return p
+}
+
+// policy is the retry policy of a type on a transport, as for the server's own workers.
+func (c *call) policy(transport, typ string) symphony.Policy {
+	return c.api.o.Mux.Policy(typ, c.api.o.ConsumeWorker(transport).Policy)
+}
+
+// ack settles messages that were handled.
+func ack(c *call) error {
+	var req wire.AckRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	receipts, list := c.receipts(req.Receipts)
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	now := c.api.o.Clock.Now()
+	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
+		settlements := make([]symphony.Settlement, len(list))
+		for i, r := range list {
+			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now}
+		}
+		return t.Settle(c.Context(), settlements)
+	})
+	return c.settled(req.Receipts, lost, err, "acked")
+}
+
+// extend moves the end of leases.
+func extend(c *call) error {
+	var req wire.ExtendRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	var list []symphony.Problem
+	lease := millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
+	receipts, more := c.receipts(req.Receipts)
+	if list = append(list, more...); len(list) > 0 {
+		return invalid(list...)
+	}
+	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
+		leases := make([]symphony.Lease, len(list))
+		for i, r := range list {
+			leases[i] = r.lease
+		}
+		return t.Extend(c.Context(), leases, lease)
+	})
+	return c.settled(req.Receipts, lost, err, "extended")
+}
+
+// nack settles a message that was not handled: it is retried or fails by its type's policy, or is given back.
+func nack(c *call) error {
+	var req wire.NackRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	var list []symphony.Problem
+	retryAfter := time.Duration(-1)
+	if req.RetryAfter != nil {
+		retryAfter = millis(consumeSetting{"retryAfter", req.RetryAfter, 0, int(symphony.MaxRetryDelay.Milliseconds()), 0}.get(&list))
+	}
+	if class := value(req.ErrorClass); class != "" {
+		if err := symphony.ValidateName(class); err != nil {
+			list = append(list, symphony.Problem{Path: "errorClass", Message: err.Error()})
+		}
+	}
+	if value(req.Permanent) && req.RetryAfter != nil {
+		list = append(list, symphony.Problem{Path: "retryAfter", Message: "cannot be combined with permanent"})
+	}
+	if value(req.Release) && (value(req.Permanent) || req.RetryAfter != nil || req.Error != nil || req.ErrorClass != nil) {
+		list = append(list, symphony.Problem{Path: "release", Message: "cannot be combined with anything but the receipt"})
+	}
+	r, err := parseReceipt(req.Receipt)
+	if err != nil {
+		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
+	} else if _, err := c.api.o.Bus.Transport(r.transport); err != nil {
+		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	st := symphony.Settlement{Lease: r.lease, Outcome: symphony.Release, StartedAt: r.claimed, FinishedAt: c.api.o.Clock.Now()}
+	if !value(req.Release) {
+		var cause error = &pullError{text: cmp.Or(value(req.Error), "the worker refused the message"), class: cmp.Or(value(req.ErrorClass), pulledClass)}
+		if value(req.Permanent) {
+			cause = symphony.Permanent(cause)
+		}
+		if retryAfter >= 0 {
+			cause = symphony.RetryAfter(cause, retryAfter)
+		}
+		c.policy(r.transport, r.typ).Settle(&st, r.attempt, cause, rand.Float64())
+	}
+	lost, err := c.byTransport([]receipt{r}, func(t symphony.Transport, _ []receipt) []error {
+		return t.Settle(c.Context(), []symphony.Settlement{st})
+	})
+	if err != nil || len(lost) > 0 {
+		return c.settled([]string{req.Receipt}, lost, err, "")
+	}
+	answer := wire.NackResponse{Success: true, Outcome: st.Outcome.String()}
+	if st.Outcome == symphony.Retry {
+		delay := st.Delay.Milliseconds()
+		answer.RetryIn = &delay
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// pullError is what a pull worker says about a failure.
+type pullError struct{ text, class string }
+
+func (e *pullError) Error() string      { return e.text }
+func (e *pullError) ErrorClass() string { return e.class }
+
+// receipts parses a list of receipts, or tells every one that is none.
+func (c *call) receipts(texts []string) (receipts []receipt, list []symphony.Problem) {
+	if len(texts) == 0 || len(texts) > maxReceipts {
+		return nil, []symphony.Problem{{Path: "receipts", Message: fmt.Sprintf("must have 1 to %d entries, has %d", maxReceipts, len(texts))}}
+	}
+	receipts = make([]receipt, len(texts))
+	for i, s := range texts {
+		var err error
+		if receipts[i], err = parseReceipt(s); err == nil {
+			_, err = c.api.o.Bus.Transport(receipts[i].transport)
+		}
+		if err != nil {
+			list = append(list, symphony.Problem{Path: fmt.Sprintf("receipts[%d]", i), Message: err.Error()})
+		}
+	}
+	return receipts, list
+}
+
+// byTransport calls do for the receipts of each transport. It returns which of all receipts have lost their leases. An
+// error is one that says nothing about a lease.
+func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (lost []int, err error) {
+	groups := make(map[string][]int)
+	for i := range all {
+		groups[all[i].transport] = append(groups[all[i].transport], i)
+	}
+	for name, places := range groups {
+		t, terr := c.api.o.Bus.Transport(name)
+		if terr != nil {
+			return nil, terr
+		}
+		list := make([]receipt, len(places))
+		for i, at := range places {
+			list[i] = all[at]
+		}
+		for i, e := range do(t, list) {
+			switch {
+			case errors.Is(e, symphony.ErrLeaseLost):
+				lost = append(lost, places[i])
+			case e != nil:
+				err = e
+			}
+		}
+	}
+	return lost, err
+}
+
+// settled answers for receipts of which some may have been lost.
+func (c *call) settled(texts []string, lost []int, err error, done string) error {
+	if err != nil {
+		return err
+	}
+	if len(lost) == 0 {
+		return c.answer(http.StatusOK, wire.ReceiptsResponse{Success: true, Count: len(texts)})
+	}
+	details := make([]wire.LostReceipt, len(lost))
+	for i, at := range slices.Sorted(slices.Values(lost)) {
+		details[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", at), Message: "its lease was lost; nothing was changed", Receipt: texts[at]}
+	}
+	message := "The lease was lost: it ran out, or the message was settled before. Nothing was changed."
+	if rest := len(texts) - len(lost); rest > 0 {
+		message = fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s.", len(lost), len(texts), rest, done)
+	}
+	return &apiError{status: http.StatusConflict, code: "lease_lost", message: message, details: details}
+}
+
+func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// Waiting is how many receive calls are in progress.
+func (a *API) Waiting() int { return int(a.waiting.Load()) }

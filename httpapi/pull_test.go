@@ -1,0 +1,346 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi"
+)
+
+const (
+	receivePath = "/api/symphony/receive"
+	ackPath     = "/api/symphony/ack"
+	nackPath    = "/api/symphony/nack"
+	extendPath  = "/api/symphony/extend"
+)
+
+func (f *fixture) dispatch(typ, options string) string {
+	f.Helper()
+	a := f.call("POST", dispatchPath, `{"message":{"type":"`+typ+`","payload":{"n": 1.50},"metadata":{"big":12345678901234567890}},"options":`+options+`}`)
+	if a.status != 201 {
+		f.Fatalf("dispatch: %d %s", a.status, a.raw)
+	}
+	return a.body["messageId"].(string)
+}
+
+// receive returns the messages of an answer.
+func (f *fixture) receive(body string) []map[string]any {
+	f.Helper()
+	a := f.call("POST", receivePath, body)
+	if a.status != 200 {
+		f.Fatalf("receive: %d %s", a.status, a.raw)
+	}
+	var list []map[string]any
+	for _, m := range a.body["messages"].([]any) {
+		list = append(list, m.(map[string]any))
+	}
+	return list
+}
+
+func receiptsOf(list []map[string]any) string {
+	var receipts []string
+	for _, m := range list {
+		receipts = append(receipts, m["receipt"].(string))
+	}
+	raw, _ := json.Marshal(receipts)
+	return string(raw)
+}
+
+func TestPullWorkerGetsAllOfAMessage(t *testing.T) {
+	f := newFixture(t, nil)
+	id := f.dispatch("Order", `{"queue":"fast","priority":7,"headers":{"a":"b"},"idempotencyKey":"k","scheduledAt":"2020-01-01T00:00:00Z"}`)
+	a := f.call("POST", receivePath, `{"queues":["fast"],"worker":"me","lease":60000}`)
+	m := a.body["messages"].([]any)[0].(map[string]any)
+	for _, name := range []string{"receipt", "createdAt", "leasedUntil"} {
+		if s, _ := m[name].(string); s == "" {
+			t.Errorf("no %s in %s", name, a.raw)
+		}
+		delete(m, name)
+	}
+	want := map[string]any{"id": id, "type": "Order", "payload": map[string]any{"n": json.Number("1.50")}, "metadata": map[string]any{"big": json.Number("12345678901234567890")},
+		"headers": map[string]any{"a": "b"}, "transport": "default", "queue": "fast", "priority": json.Number("7"), "attempt": json.Number("1"),
+		"idempotencyKey": "k", "scheduledAt": "2020-01-01T00:00:00Z", "correlationId": id}
+	if diff := cmp.Diff(want, m); diff != "" {
+		t.Errorf("message (-want +got)\n%s", diff)
+	}
+	if !strings.Contains(a.raw, `"payload":{"n": 1.50}`) && !strings.Contains(a.raw, `"payload":{"n":1.50}`) {
+		t.Errorf("the payload lost a digit: %s", a.raw)
+	}
+	if again := f.receive(`{}`); len(again) != 0 {
+		t.Errorf("a leased message was handed out again: %v", again)
+	}
+}
+
+func TestPullRequestsAreChecked(t *testing.T) {
+	f := newFixture(t, nil)
+	f.dispatch("Order", `{}`)
+	good := f.receive(`{}`)[0]["receipt"].(string)
+	tests := []struct {
+		name, path, body string
+		want             []string // paths
+	}{
+		{"receive", receivePath, `{"max":101,"wait":30001,"lease":999,"transport":"nope","queues":["a b"],"worker":"x y"}`, []string{"max", "wait", "lease", "queues[0]", "worker", "transport"}},
+		{"receive below", receivePath, `{"max":0,"wait":-1,"lease":3600001}`, []string{"max", "wait", "lease"}},
+		{"unknown field", receivePath, `{"limit":1}`, []string{"limit"}},
+		{"no receipts", ackPath, `{"receipts":[]}`, []string{"receipts"}},
+		{"no body", ackPath, ``, nil},
+		{"one is none", ackPath, `{"receipts":["` + good + `","nope"]}`, []string{"receipts[1]"}},
+		{"extend", extendPath, `{"receipts":["nope"],"lease":1}`, []string{"lease", "receipts[0]"}},
+		{"nack", nackPath, `{"receipt":"nope","retryAfter":86400001,"errorClass":"a b"}`, []string{"retryAfter", "errorClass", "receipt"}},
+		{"permanent and later", nackPath, `{"receipt":"` + good + `","retryAfter":1,"permanent":true}`, []string{"retryAfter"}},
+		{"release and an error", nackPath, `{"receipt":"` + good + `","error":"e","release":true}`, []string{"release"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := f.call("POST", test.path, test.body, "Content-Type", "application/json")
+			if a.status != 400 {
+				t.Fatalf("got %d %s", a.status, a.raw)
+			}
+			if test.want != nil {
+				if diff := cmp.Diff(test.want, a.paths()); diff != "" {
+					t.Errorf("paths (-want +got)\n%s", diff)
+				}
+			}
+		})
+	}
+	if a := f.call("POST", ackPath, `{"receipts":["`+good+`"]}`); a.status != 200 {
+		t.Errorf("after all that the message could not be acked: %d %s", a.status, a.raw)
+	}
+	if a := f.call("POST", receivePath, `{"transport":"sync"}`); a.status != 501 {
+		t.Errorf("a transport without messages: got %d %s", a.status, a.raw)
+	}
+}
+
+func TestAckAndExtendTellLostLeasesApart(t *testing.T) {
+	for _, path := range []string{ackPath, extendPath} {
+		t.Run(path, func(t *testing.T) {
+			f := newFixture(t, nil)
+			for range 3 {
+				f.dispatch("Order", `{}`)
+			}
+			list := f.receive(`{}`)
+			if a := f.call("POST", ackPath, `{"receipts":`+receiptsOf(list[1:2])+`}`); a.status != 200 || fmt.Sprint(a.body["count"]) != "1" {
+				t.Fatalf("ack: %d %s", a.status, a.raw)
+			}
+			a := f.call("POST", path, `{"receipts":`+receiptsOf(list)+`}`)
+			details, _ := a.body["details"].([]any)
+			if a.status != 409 || a.code() != "lease_lost" || len(details) != 1 {
+				t.Fatalf("got %d %s", a.status, a.raw)
+			}
+			lost := details[0].(map[string]any)
+			if lost["path"] != "receipts[1]" || lost["receipt"] != list[1]["receipt"] {
+				t.Errorf("details %v", lost)
+			}
+			stats, err := f.tr.Stats(context.Background())
+			want := map[string]int64{ackPath: 3, extendPath: 1}[path]
+			if err != nil || stats.Completed != want {
+				t.Errorf("%d completed, want %d", stats.Completed, want)
+			}
+		})
+	}
+}
+
+func TestNackFollowsThePolicy(t *testing.T) {
+	tests := []struct {
+		name, body  string
+		attempts    int // made before
+		wantOutcome string
+		wantRetryIn any
+	}{
+		{"a first failure", `"error":"boom"`, 0, "retry", json.Number("5000")},
+		{"in a time of its own", `"retryAfter":123`, 0, "retry", json.Number("123")},
+		{"for good", `"permanent":true,"error":"boom","errorClass":"bad_input"`, 0, "fail", nil},
+		{"the last allowed", `"error":"boom"`, 1, "fail", nil},
+		{"given back", `"release":true`, 0, "release", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.mux.Retry("Order", symphony.Policy{MaxRetries: 1, InitialDelay: 5 * time.Second, Jitter: symphony.NoJitter})
+			f.dispatch("Order", `{}`)
+			for range test.attempts {
+				if a := f.call("POST", nackPath, `{"retryAfter":0,"receipt":"`+f.receive(`{}`)[0]["receipt"].(string)+`"}`); a.status != 200 {
+					t.Fatalf("nack: %d %s", a.status, a.raw)
+				}
+			}
+			receipt := f.receive(`{}`)[0]["receipt"].(string)
+			a := f.call("POST", nackPath, `{`+test.body+`,"receipt":"`+receipt+`"}`)
+			if a.status != 200 || a.body["outcome"] != test.wantOutcome || a.body["retryIn"] != test.wantRetryIn {
+				t.Fatalf("got %d %s", a.status, a.raw)
+			}
+			if a := f.call("POST", nackPath, `{"receipt":"`+receipt+`"}`); a.status != 409 || a.code() != "lease_lost" {
+				t.Errorf("again: %d %s", a.status, a.raw)
+			}
+			failed := f.call("GET", "/api/symphony/failed", "")
+			list := failed.body["messages"].([]any)
+			if (len(list) == 1) != (test.wantOutcome == "fail") {
+				t.Fatalf("failed messages: %s", failed.raw)
+			}
+			if len(list) == 1 {
+				m := list[0].(map[string]any)
+				class := "nack"
+				if strings.Contains(test.body, "bad_input") {
+					class = "bad_input"
+				}
+				if m["error"] != "boom" || m["errorClass"] != class || len(m["attempts"].([]any)) != test.attempts+1 {
+					t.Errorf("failed message %v", m)
+				}
+			}
+			if test.wantOutcome == "release" {
+				if m := f.receive(`{}`)[0]; fmt.Sprint(m["attempt"]) != "1" {
+					t.Errorf("the attempt was counted: %v", m["attempt"])
+				}
+			}
+		})
+	}
+}
+
+func TestMessagesThatMayNotRunAreNotHandedOut(t *testing.T) {
+	f := newFixture(t, nil)
+	f.mux.Retry("Order", symphony.Policy{MaxRetries: 5})
+	f.dispatch("Order", `{}`)
+	for range 3 {
+		f.call("POST", nackPath, `{"retryAfter":0,"receipt":"`+f.receive(`{}`)[0]["receipt"].(string)+`"}`)
+	}
+	f.mux.Retry("Order", symphony.Policy{MaxRetries: 1}) // it became tighter
+	good := f.dispatch("Mail", `{"transport":"default"}`)
+	list := f.receive(`{"max":1,"wait":1000}`)
+	if len(list) != 1 || list[0]["id"] != good {
+		t.Errorf("got %v, want the other message", list)
+	}
+	if stats, err := f.tr.Stats(context.Background()); err != nil || stats.Failed != 1 {
+		t.Errorf("stats %+v, %v: want one failed", stats, err)
+	}
+}
+
+func TestReceiveWaitsForAMessage(t *testing.T) {
+	f := newFixture(t, nil)
+	done := make(chan []map[string]any)
+	go func() { done <- f.receive(`{"wait":30000}`) }()
+	id := f.dispatch("Order", `{}`)
+	if list := <-done; len(list) != 1 || list[0]["id"] != id {
+		t.Errorf("got %v", list)
+	}
+	if list := f.receive(`{"wait":1}`); len(list) != 0 {
+		t.Errorf("got %v after the wait was over", list)
+	}
+}
+
+// waiting opens a connection and sends a receive that waits.
+func (f *fixture) waiting() net.Conn {
+	f.Helper()
+	conn, err := net.Dial("tcp", f.server.Listener.Addr().String())
+	if err != nil {
+		f.Fatal(err)
+	}
+	body := `{"wait":30000,"max":1}`
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", receivePath, f.keys["consume"], len(body), body)
+	return conn
+}
+
+// settleDown waits until n receive calls wait on the server.
+func (f *fixture) settleDown(n int) {
+	f.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); f.api.Waiting() != n; <-tick.C {
+		if time.Now().After(deadline) {
+			f.Fatalf("%d receive calls wait, want %d", f.api.Waiting(), n)
+		}
+	}
+}
+
+func TestCallersThatAreGoneTakeNothingWithThem(t *testing.T) {
+	f := newFixture(t, nil)
+	for range 20 {
+		conn := f.waiting()
+		f.settleDown(1)
+		// The caller leaves and a message comes, in no particular order.
+		var both sync.WaitGroup
+		both.Go(func() { conn.Close() })
+		both.Go(func() { f.dispatch("Order", `{}`) })
+		both.Wait()
+		f.settleDown(0)
+		list := f.receive(`{"wait":1000}`)
+		if len(list) == 0 {
+			// The answer was under way when the caller left: nobody can know that it did not arrive, but its lease ends.
+			stats, err := f.tr.Stats(context.Background())
+			if err != nil || stats.Processing != 1 {
+				t.Fatalf("the message is gone: %+v, %v", stats, err)
+			}
+			return
+		}
+		if fmt.Sprint(list[0]["attempt"]) != "1" {
+			t.Errorf("attempt %v was counted for a caller that was gone", list[0]["attempt"])
+		}
+		f.call("POST", ackPath, `{"receipts":`+receiptsOf(list)+`}`)
+	}
+}
+
+func TestAThousandCallersWait(t *testing.T) {
+	const n = 1000
+	f := newFixture(t, nil)
+	var all sync.WaitGroup
+	got := make(chan string, n)
+	for range n {
+		conn := f.waiting()
+		all.Go(func() {
+			defer conn.Close()
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			var body struct{ Messages []struct{ ID string } }
+			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != 200 || len(body.Messages) != 1 {
+				t.Errorf("got %d %+v, %v", resp.StatusCode, body, err)
+				return
+			}
+			got <- body.Messages[0].ID
+		})
+	}
+	f.settleDown(n)
+	batch := make([]symphony.Outgoing, n)
+	for i := range batch {
+		batch[i].Message = symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)}
+	}
+	if _, err := f.bus.DispatchBatch(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	close(got)
+	seen := make(map[string]bool)
+	for id := range got {
+		seen[id] = true
+	}
+	if len(seen) != n {
+		t.Errorf("%d messages were handed out, want %d", len(seen), n)
+	}
+}
+
+func TestAServerThatDrainsEndsWaits(t *testing.T) {
+	draining, drain := context.WithCancel(context.Background())
+	defer drain()
+	f := newFixture(t, func(o *httpapi.Options) { o.Draining = draining })
+	done := make(chan []map[string]any)
+	go func() { done <- f.receive(`{"wait":30000}`) }()
+	f.settleDown(1)
+	drain()
+	if list := <-done; len(list) != 0 {
+		t.Errorf("got %v", list)
+	}
+	if a := f.call("POST", receivePath, ``); a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("afterwards: %d %s", a.status, a.raw)
+	}
+}
