@@ -36,10 +36,11 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport   = (*Transport)(nil)
-	_ symphony.FailedStore = (*Transport)(nil)
-	_ symphony.RecordStore = (*Transport)(nil)
-	_ symphony.FlowControl = (*Transport)(nil)
+	_ symphony.Transport     = (*Transport)(nil)
+	_ symphony.FailedStore   = (*Transport)(nil)
+	_ symphony.RecordStore   = (*Transport)(nil)
+	_ symphony.ScheduleStore = (*Transport)(nil)
+	_ symphony.FlowControl   = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.
@@ -47,20 +48,21 @@ type store struct {
 	clock  symphony.Clock
 	limits *symphony.Limits
 
-	mu      sync.Mutex
-	closed  bool
-	changed chan struct{} // closed and replaced whenever something may have become ready
-	lanes   map[laneKey]*lane
-	fair    map[string]*symphony.FairShare
-	leases  map[string]*lease
-	ending  sorted[*item] // open deliveries, by the end of their lease
-	keys    map[key]remembered
-	known   sorted[expiry]            // the keys, by when they are forgotten
-	failed  []*symphony.FailedMessage // oldest first, ids ascending
-	records map[string]map[string][]byte
-	gates   map[string]*gate
-	holds   map[string][]symphony.Hold // by transport, oldest first
-	waiting map[uniqueKey]*message
+	mu        sync.Mutex
+	closed    bool
+	changed   chan struct{} // closed and replaced whenever something may have become ready
+	lanes     map[laneKey]*lane
+	fair      map[string]*symphony.FairShare
+	leases    map[string]*lease
+	ending    sorted[*item] // open deliveries, by the end of their lease
+	keys      map[key]remembered
+	known     sorted[expiry]            // the keys, by when they are forgotten
+	failed    []*symphony.FailedMessage // oldest first, ids ascending
+	records   map[string]map[string][]byte
+	schedules map[string]*schedule
+	gates     map[string]*gate
+	holds     map[string][]symphony.Hold // by transport, oldest first
+	waiting   map[uniqueKey]*message
 	// expiring are messages that were sent with an ExpiresAt, also those that have been begun.
 	expiring sorted[*message]
 	lastSeq  int64
@@ -142,7 +144,7 @@ func Open(o Options) *Transport {
 		clock: o.Clock, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
 		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
-		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte),
+		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), schedules: make(map[string]*schedule),
 		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
 		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
 	}
@@ -162,7 +164,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything but survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true}
+	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true}
 }
 
 // Storage is what transports made with Named share.

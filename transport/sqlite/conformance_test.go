@@ -39,15 +39,25 @@ func TestConformance(t *testing.T) {
 			},
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
-				conn, err := zombie.OpenConn(path, zombie.OpenReadWrite|zombie.OpenWAL)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
-				if err := sqlitex.Execute(conn, "UPDATE messenger_messages SET metadata='{broken' WHERE id=?", &sqlitex.ExecOptions{Args: []any{id}}); err != nil {
-					t.Fatal(err)
-				}
+				corrupt(t, path, "UPDATE messenger_messages SET metadata='{broken' WHERE id=?", id)
+			},
+			CorruptSchedule: func(t *testing.T, id string) {
+				t.Helper()
+				corrupt(t, path, "UPDATE messenger_schedules SET definition='{broken' WHERE id=?", id)
 			},
 		}
 	})
+}
+
+// corrupt changes the file behind the transport's back.
+func corrupt(t *testing.T, path, sql, id string) {
+	t.Helper()
+	conn, err := zombie.OpenConn(path, zombie.OpenReadWrite|zombie.OpenWAL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := sqlitex.Execute(conn, sql, &sqlitex.ExecOptions{Args: []any{id}}); err != nil {
+		t.Fatal(err)
+	}
 }

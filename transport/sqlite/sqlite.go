@@ -50,10 +50,11 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport   = (*Transport)(nil)
-	_ symphony.FailedStore = (*Transport)(nil)
-	_ symphony.RecordStore = (*Transport)(nil)
-	_ symphony.FlowControl = (*Transport)(nil)
+	_ symphony.Transport     = (*Transport)(nil)
+	_ symphony.FailedStore   = (*Transport)(nil)
+	_ symphony.RecordStore   = (*Transport)(nil)
+	_ symphony.ScheduleStore = (*Transport)(nil)
+	_ symphony.FlowControl   = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.
@@ -224,7 +225,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true}
 }
 
 // Storage is the database.

@@ -24,6 +24,8 @@ type Harness struct {
 	Reopen func(t *testing.T) (def, email symphony.Transport)
 	// Corrupt makes the stored metadata of a message undecodable. Nil where that cannot happen.
 	Corrupt func(t *testing.T, messageID string)
+	// CorruptSchedule does so with a schedule's definition.
+	CorruptSchedule func(t *testing.T, id string)
 }
 
 // Open opens a fresh storage that takes its time from clock and has Limits, and closes it when the test ends.
@@ -48,6 +50,8 @@ func Run(t *testing.T, open Open) {
 		{"Groups", groupTests, controls},
 		{"Waiting", waitingTests, controls},
 		{"Holds", holdTests, controls},
+		{"Schedules", scheduleTests, keepsSchedules},
+		{"ScheduleRuns", scheduleRunTests, keepsSchedules},
 		{"Records", recordTests, func(c symphony.Capabilities) (bool, string) { return c.Records, "keeps no records" }},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
