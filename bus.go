@@ -3,6 +3,7 @@ package symphony
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,8 +24,17 @@ type BusOptions struct {
 	MaxMessageBytes int
 	// IdempotencyWindow is how long keys are remembered. Default DefaultIdempotencyWindow.
 	IdempotencyWindow time.Duration
+	// Schemas checks payloads by their type. Default: any JSON object is fine.
+	Schemas PayloadChecker
 	// Clock is the time of creation. Default SystemClock.
 	Clock Clock
+}
+
+// PayloadChecker says what is wrong with a payload, which is a valid JSON object, by the type of its message. Paths of
+// the problems are those within the payload ("items[2].sku", "" for all of it). Safe for concurrent use. Package schema
+// makes one of JSON Schemas.
+type PayloadChecker interface {
+	CheckPayload(typ string, payload json.RawMessage) []Problem
 }
 
 // TransportDefaults are a transport's own defaults. Zero values mean those in limits.go.
@@ -38,7 +48,7 @@ type TransportDefaults struct {
 type Bus struct {
 	transports map[string]Transport
 	names      []string // in the order given
-	routes     patterns[[]string]
+	routes     Patterns[[]string]
 	opts       BusOptions
 	sender     Sender // nil: each message's own transport
 }
@@ -164,7 +174,7 @@ func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	if !ok || !t.Capabilities().Failed {
 		return nil, fmt.Errorf("transport %q keeps no failed messages: %w", transport, ErrUnsupported)
 	}
-	return &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes}, nil
+	return &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}, nil
 }
 
 // In returns a bus that dispatches through a sender, such as a transaction of the caller's, in all else like b. Messages
@@ -286,7 +296,7 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 	known := len(p.list)
 	p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
-	names, routed := b.routes.match(m.Type)
+	names, routed := b.routes.Match(m.Type)
 	switch {
 	case o.Transport != "":
 		if b.transports[o.Transport] == nil && ValidateName(o.Transport) == nil {
@@ -297,6 +307,9 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 		names = []string{b.opts.Default}
 	}
 	if len(p.list) > known {
+		return to
+	}
+	if p.payload(b.opts.Schemas, m.Type, m.Payload, "message.payload"); len(p.list) > known {
 		return to
 	}
 	metadata := m.Metadata

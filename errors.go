@@ -188,6 +188,15 @@ func RetryAfter(err error, d time.Duration) error {
 	return &retryAfterError{err, min(max(d, 0), MaxRetryDelay)}
 }
 
+// RetryDelay returns the delay that RetryAfter has asked for, if it has.
+func RetryDelay(err error) (time.Duration, bool) {
+	var after *retryAfterError
+	if !errors.As(err, &after) {
+		return 0, false
+	}
+	return after.delay, true
+}
+
 // ErrorClass is a short stable word for the kind of an error, by which failed messages are filtered: what the error
 // (or one it wraps) says with a method ErrorClass() string; else "timeout" or "canceled" for a context's end; else the
 // Go type of the innermost error, "error" for a plain one. Of several errors joined, the first counts.

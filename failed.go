@@ -109,6 +109,7 @@ type DeadLetters struct {
 	store    FailedStore
 	clock    Clock
 	maxBytes int
+	schemas  PayloadChecker
 }
 
 // List returns a page, newest failure first. A limit or offset out of range is a *ValidationError.
@@ -146,6 +147,12 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 			p.add("payload", "must be valid JSON in UTF-8")
 		case len(payload) > d.maxBytes:
 			p.add("payload", "must have at most %d bytes, has %d", d.maxBytes, len(payload))
+		case d.schemas != nil:
+			f, err := d.store.GetFailed(ctx, id)
+			if err != nil {
+				return "", err
+			}
+			p.payload(d.schemas, f.Type, payload, "payload")
 		}
 		if len(p.list) > 0 {
 			return "", &ValidationError{p.list}

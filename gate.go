@@ -48,7 +48,7 @@ type LimitOptions struct {
 // workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the default
 // of ConcurrencyKey: one at a time. It never changes.
 type Limits struct {
-	types  patterns[typeGates]
+	types  Patterns[typeGates]
 	queues map[string]Gate
 	byName map[string]Gate
 }
@@ -126,7 +126,7 @@ func (l *Limits) Gates(e *Envelope) []Gate {
 		g     typeGates
 	)
 	if l != nil {
-		g, _ = l.types.match(e.Type)
+		g, _ = l.types.Match(e.Type)
 		if g.all.Limit != (Limit{}) {
 			gates = append(gates, g.all)
 		}

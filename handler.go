@@ -43,8 +43,8 @@ type HandlerOptions struct {
 // A pattern is an exact type, "Prefix.*", or "*"; the most specific pattern with handlers is used, and all its
 // handlers run, one after the other. If some fail, a retry runs only those.
 type Mux struct {
-	routes     patterns[[]entry]
-	policies   patterns[Policy]
+	routes     Patterns[[]entry]
+	policies   Patterns[Policy]
 	middleware []Middleware
 }
 
@@ -120,7 +120,7 @@ func (m *Mux) Retry(pattern string, p Policy) {
 
 // Policy returns the policy for a type, or def where none was set.
 func (m *Mux) Policy(typ string, def Policy) Policy {
-	if p, ok := m.policies.match(typ); ok {
+	if p, ok := m.policies.Match(typ); ok {
 		return p
 	}
 	return def
@@ -128,7 +128,7 @@ func (m *Mux) Policy(typ string, def Policy) Policy {
 
 // Handles reports whether a handler is registered for a type.
 func (m *Mux) Handles(typ string) bool {
-	_, ok := m.routes.match(typ)
+	_, ok := m.routes.Match(typ)
 	return ok
 }
 
@@ -146,7 +146,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	if d.DecodeErr != nil {
 		return Result{Err: &DecodeError{d.DecodeErr}, Done: d.Done}
 	}
-	entries, ok := m.routes.match(d.Type)
+	entries, ok := m.routes.Match(d.Type)
 	if !ok {
 		return Result{Err: &NoHandlerError{d.Type}, Done: d.Done}
 	}

@@ -189,6 +189,20 @@ func (p *problems) key(path, k string) {
 	}
 }
 
+// payload appends what a checker finds in a payload that is a valid object.
+func (p *problems) payload(checker PayloadChecker, typ string, payload json.RawMessage, path string) {
+	if checker == nil {
+		return
+	}
+	for _, problem := range checker.CheckPayload(typ, payload) {
+		at := path
+		if problem.Path != "" {
+			at += "." + problem.Path
+		}
+		p.add(at, "%s", problem.Message)
+	}
+}
+
 func (p *problems) headers(headers map[string]string) {
 	if len(headers) > MaxHeaders {
 		p.add("options.headers", "must have at most %d entries, has %d", MaxHeaders, len(headers))

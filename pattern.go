@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// patterns finds a value by message type. A pattern is an exact type, "Prefix.*" for every type that begins with
-// "Prefix.", or "*" for all. The most specific one wins: exact, then the longest prefix, then "*".
-type patterns[V any] struct {
+// Patterns finds a value by message type. A pattern is an exact type, "Prefix.*" for every type that begins with
+// "Prefix.", or "*" for all. The most specific one wins: exact, then the longest prefix, then "*". The zero value is empty.
+// It is safe for concurrent use once it is filled.
+type Patterns[V any] struct {
 	exact    map[string]V
 	prefixes []prefixPattern[V] // longest first
 	all      *V
@@ -40,8 +41,17 @@ func matches(pattern, typ string) bool {
 	return pattern == typ || isPrefix && strings.HasPrefix(typ, prefix)
 }
 
-// set stores v under a valid pattern, replacing what was there.
-func (p *patterns[V]) set(pattern string, v V) {
+// Set stores v under a pattern, replacing what was there. The error is that of an invalid pattern.
+func (p *Patterns[V]) Set(pattern string, v V) error {
+	if err := ValidatePattern(pattern); err != nil {
+		return err
+	}
+	p.set(pattern, v)
+	return nil
+}
+
+// set is Set for a pattern that is known to be valid.
+func (p *Patterns[V]) set(pattern string, v V) {
 	prefix, isPrefix := strings.CutSuffix(pattern, "*")
 	switch {
 	case pattern == "*":
@@ -67,7 +77,7 @@ func (p *patterns[V]) set(pattern string, v V) {
 }
 
 // get returns the value of exactly this pattern.
-func (p *patterns[V]) get(pattern string) (v V, ok bool) {
+func (p *Patterns[V]) get(pattern string) (v V, ok bool) {
 	if pattern == "*" {
 		if p.all == nil {
 			return v, false
@@ -86,8 +96,8 @@ func (p *patterns[V]) get(pattern string) (v V, ok bool) {
 	return v, ok
 }
 
-// match returns the value of the most specific pattern for a type.
-func (p *patterns[V]) match(typ string) (v V, ok bool) {
+// Match returns the value of the most specific pattern for a type.
+func (p *Patterns[V]) Match(typ string) (v V, ok bool) {
 	if v, ok := p.exact[typ]; ok {
 		return v, true
 	}

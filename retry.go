@@ -1,6 +1,7 @@
 package symphony
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -22,14 +23,29 @@ const (
 	NoJitter  = -1.0
 )
 
+// Backoff is how the waits between attempts grow.
+type Backoff string
+
+// The ways to grow. The zero value is Exponential.
+const (
+	Exponential Backoff = "exponential" // InitialDelay, then each Multiplier times the one before
+	Linear      Backoff = "linear"      // InitialDelay, twice, three times InitialDelay
+	Fixed       Backoff = "fixed"       // always InitialDelay
+)
+
 // Policy says whether and when a failed attempt is tried again. The zero value means the defaults: 3 retries after
 // 1 s, 2 s and 4 s, each give or take 10%.
 type Policy struct {
-	// MaxRetries is how many attempts may follow the first. Default 3; NoRetries for none.
+	// MaxRetries is how many attempts may follow the first. Default 3, or as many as there are Delays; NoRetries for none.
 	MaxRetries int
+	// Backoff is how the waits grow. Default Exponential.
+	Backoff Backoff
+	// Delays are the waits before each retry, in place of what Backoff makes of InitialDelay; the last one repeats. Each
+	// is 0 to MaxRetryDelay. Only Jitter and that bound apply to them.
+	Delays []time.Duration
 	// InitialDelay is the wait before the first retry, default 1 s.
 	InitialDelay time.Duration
-	// Multiplier makes each wait longer than the one before, at least 1, default 2.
+	// Multiplier makes each wait of Exponential longer than the one before, at least 1, default 2.
 	Multiplier float64
 	// MaxDelay is never exceeded, jitter included. Default 30 s.
 	MaxDelay time.Duration
@@ -39,16 +55,16 @@ type Policy struct {
 
 // Retries is how many attempts may follow the first.
 func (p Policy) Retries() int {
-	if p.MaxRetries == 0 {
-		return DefaultMaxRetries
-	}
-	return max(p.MaxRetries, 0)
+	return max(p.WithDefaults().MaxRetries, 0)
 }
 
 // WithDefaults returns p with every zero value replaced by its default. What is off stays off.
 func (p Policy) WithDefaults() Policy {
 	if p.MaxRetries == 0 {
-		p.MaxRetries = DefaultMaxRetries
+		p.MaxRetries = cmp.Or(len(p.Delays), DefaultMaxRetries)
+	}
+	if p.Backoff == "" {
+		p.Backoff = Exponential
 	}
 	if p.InitialDelay == 0 {
 		p.InitialDelay = DefaultInitialDelay
@@ -70,6 +86,16 @@ func (p Policy) Validate() error {
 	var errs []error
 	if p.MaxRetries < NoRetries {
 		errs = append(errs, fmt.Errorf("max retries %d: must be at least 0", p.MaxRetries))
+	}
+	switch p.Backoff {
+	case "", Exponential, Linear, Fixed:
+	default:
+		errs = append(errs, fmt.Errorf("backoff %q: must be %s, %s or %s", p.Backoff, Exponential, Linear, Fixed))
+	}
+	for _, d := range p.Delays {
+		if d < 0 || d > MaxRetryDelay {
+			errs = append(errs, fmt.Errorf("delay %s: must be 0 to %s", d, MaxRetryDelay))
+		}
 	}
 	if p.InitialDelay < 0 || p.MaxDelay < 0 {
 		errs = append(errs, errors.New("delays must not be negative"))
@@ -100,9 +126,8 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	case IsPermanent(err), attempt > p.Retries():
 		return Decision{Outcome: Fail}
 	}
-	var after *retryAfterError
-	if errors.As(err, &after) {
-		return Decision{Outcome: Retry, Delay: after.delay}
+	if d, ok := RetryDelay(err); ok {
+		return Decision{Outcome: Retry, Delay: d}
 	}
 	return Decision{Outcome: Retry, Delay: p.backoff(attempt, random)}
 }
@@ -131,11 +156,19 @@ func (p Policy) Admit(d *Delivery, now time.Time) error {
 
 // backoff is the wait after the given attempt.
 func (p Policy) backoff(attempt int, random float64) time.Duration {
-	d := float64(p.InitialDelay) * math.Pow(p.Multiplier, float64(attempt-1))
+	d, longest := float64(p.InitialDelay), p.MaxDelay
+	switch {
+	case len(p.Delays) > 0:
+		d, longest = float64(p.Delays[min(attempt, len(p.Delays))-1]), MaxRetryDelay
+	case p.Backoff == Exponential:
+		d *= math.Pow(p.Multiplier, float64(attempt-1))
+	case p.Backoff == Linear:
+		d *= float64(attempt)
+	}
 	d *= 1 + max(p.Jitter, 0)*(2*random-1)
 	// The comparison is in floating point: a large power must not overflow into a negative duration.
-	if d >= float64(p.MaxDelay) {
-		return p.MaxDelay
+	if d >= float64(longest) {
+		return longest
 	}
 	return time.Duration(d)
 }

@@ -148,6 +148,8 @@ func TestPolicy_Validate(t *testing.T) {
 		"shrinking":            {symphony.Policy{Multiplier: 0.99}, []string{"multiplier 0.99: must be at least 1"}},
 		"no number":            {symphony.Policy{Multiplier: math.NaN(), Jitter: math.NaN()}, []string{"multiplier NaN: must be at least 1", "jitter NaN: must be 0 to 1"}},
 		"infinite":             {symphony.Policy{Multiplier: math.Inf(1)}, []string{"multiplier +Inf: must be at least 1"}},
+		"backoff":              {symphony.Policy{Backoff: "cubic"}, []string{`backoff "cubic": must be exponential, linear or fixed`}},
+		"delays":               {symphony.Policy{Delays: []time.Duration{-1, 0, 25 * time.Hour}}, []string{"delay -1ns: must be 0 to 24h0m0s", "delay 25h0m0s: must be 0 to 24h0m0s"}},
 		"jitter above 1":       {symphony.Policy{Jitter: 1.01}, []string{"jitter 1.01: must be 0 to 1"}},
 		"jitter below 0":       {symphony.Policy{Jitter: -0.5}, []string{"jitter -0.5: must be 0 to 1"}},
 		"everything at once":   {symphony.Policy{MaxRetries: -3, MaxDelay: -1, Multiplier: -2, Jitter: 2}, []string{"max retries -3: must be at least 0", "delays must not be negative", "multiplier -2: must be at least 1", "jitter 2: must be 0 to 1"}},
@@ -167,15 +169,45 @@ func TestPolicy_Validate(t *testing.T) {
 
 func TestPolicy_WithDefaults(t *testing.T) {
 	for name, test := range map[string]struct{ policy, want symphony.Policy }{
-		"zero": {symphony.Policy{}, symphony.Policy{MaxRetries: 3, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}},
+		"zero": {symphony.Policy{}, symphony.Policy{MaxRetries: 3, Backoff: symphony.Exponential, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}},
 		"off": {symphony.Policy{MaxRetries: symphony.NoRetries, Jitter: symphony.NoJitter},
-			symphony.Policy{MaxRetries: symphony.NoRetries, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: symphony.NoJitter}},
-		"set": {symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1},
-			symphony.Policy{MaxRetries: 7, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1}},
+			symphony.Policy{MaxRetries: symphony.NoRetries, Backoff: symphony.Exponential, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: symphony.NoJitter}},
+		"set": {symphony.Policy{MaxRetries: 7, Backoff: symphony.Linear, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1},
+			symphony.Policy{MaxRetries: 7, Backoff: symphony.Linear, InitialDelay: 1, Multiplier: 1.5, MaxDelay: 2, Jitter: 1}},
+		"as many retries as delays": {symphony.Policy{Delays: []time.Duration{1, 2}}, symphony.Policy{MaxRetries: 2, Delays: []time.Duration{1, 2},
+			Backoff: symphony.Exponential, InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, test.policy.WithDefaults().WithDefaults()); diff != "" {
 				t.Errorf("policy (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPolicy_backoff_kinds(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy symphony.Policy
+		want   []time.Duration // after each attempt; then it fails
+	}{
+		"exponential":               {symphony.Policy{MaxRetries: 4, InitialDelay: time.Second, MaxDelay: 6 * time.Second}, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 6 * time.Second}},
+		"linear":                    {symphony.Policy{Backoff: symphony.Linear, MaxRetries: 4, InitialDelay: 2 * time.Second, MaxDelay: 7 * time.Second}, []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second, 7 * time.Second}},
+		"fixed":                     {symphony.Policy{Backoff: symphony.Fixed, InitialDelay: 3 * time.Second}, []time.Duration{3 * time.Second, 3 * time.Second, 3 * time.Second}},
+		"a list":                    {symphony.Policy{Delays: []time.Duration{0, time.Minute, 2 * time.Hour}}, []time.Duration{0, time.Minute, 2 * time.Hour}},
+		"a list whose last repeats": {symphony.Policy{MaxRetries: 4, Delays: []time.Duration{time.Second, time.Minute}}, []time.Duration{time.Second, time.Minute, time.Minute, time.Minute}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.policy.Jitter = symphony.NoJitter
+			var got []time.Duration
+			for attempt := 1; ; attempt++ {
+				d := test.policy.Decide(attempt, errors.New("e"), 0.5)
+				if d.Outcome != symphony.Retry {
+					break
+				}
+				got = append(got, d.Delay)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("delays (-want +got)\n%s", diff)
 			}
 		})
 	}

@@ -90,6 +90,19 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Lost are the receipts of a call whose leases were lost, nil for other errors. The call did its work for all others.
+func (e *Error) Lost() []string {
+	var list []wire.LostReceipt
+	if e.Code != "lease_lost" || json.Unmarshal(e.Details, &list) != nil {
+		return nil
+	}
+	receipts := make([]string, len(list))
+	for i, l := range list {
+		receipts[i] = l.Receipt
+	}
+	return receipts
+}
+
 // Problem is one mistake in a request.
 type Problem struct {
 	Path    string `json:"path"`

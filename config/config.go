@@ -45,6 +45,8 @@ type Config struct {
 	Transports       []Transport // at least one
 	Routes           map[string][]string
 	Retry            Retry
+	Types            []Type // by pattern
+	Queues           []Queue
 	Handlers         []Handler // in the order of the file
 	Worker           Worker
 	Cron             Cron
@@ -113,9 +115,45 @@ type Transport struct {
 	Retry    Retry
 }
 
+// Type configures what applies to the messages of a pattern of types, whoever handles them.
+type Type struct {
+	Pattern string
+	Retry   *Retry // nil: the transport's
+	Schema  string // file, "" for none
+	Limit   symphony.TypeLimit
+}
+
+// Queue configures one queue of a transport.
+type Queue struct {
+	Name  string // transport/queue
+	Limit symphony.Limit
+}
+
+// FlowLimits returns the limits of types and queues, nil without any.
+func (c *Config) FlowLimits() *symphony.Limits {
+	limits, err := symphony.NewLimits(c.limitOptions())
+	if err != nil {
+		panic("config: " + err.Error()) // Load has checked it
+	}
+	return limits
+}
+
+func (c *Config) limitOptions() symphony.LimitOptions {
+	o := symphony.LimitOptions{Types: make(map[string]symphony.TypeLimit, len(c.Types)), Queues: make(map[string]symphony.Limit, len(c.Queues))}
+	for _, t := range c.Types {
+		o.Types[t.Pattern] = t.Limit
+	}
+	for _, q := range c.Queues {
+		o.Queues[q.Name] = q.Limit
+	}
+	return o
+}
+
 // Retry configures symphony.Policy. Here zero means zero, as in the file.
 type Retry struct {
 	MaxRetries   int
+	Backoff      string
+	Delays       []time.Duration
 	InitialDelay time.Duration
 	Multiplier   float64
 	MaxDelay     time.Duration
@@ -124,7 +162,7 @@ type Retry struct {
 
 // Policy returns the policy.
 func (r Retry) Policy() symphony.Policy {
-	p := symphony.Policy{MaxRetries: r.MaxRetries, InitialDelay: r.InitialDelay, Multiplier: r.Multiplier, MaxDelay: r.MaxDelay, Jitter: r.Jitter}
+	p := symphony.Policy{MaxRetries: r.MaxRetries, Backoff: symphony.Backoff(r.Backoff), Delays: r.Delays, InitialDelay: r.InitialDelay, Multiplier: r.Multiplier, MaxDelay: r.MaxDelay, Jitter: r.Jitter}
 	if p.MaxRetries == 0 {
 		p.MaxRetries = symphony.NoRetries
 	}

@@ -53,7 +53,7 @@ func TestNothingConfiguredMeansDefaults(t *testing.T) {
 		Worker              Worker
 		Scopes              auth.ScopeSet
 	}
-	retry := Retry{3, time.Second, 2, 30 * time.Second, 0.1}
+	retry := Retry{MaxRetries: 3, Backoff: "exponential", InitialDelay: time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}
 	want := some{
 		Addr: "127.0.0.1:8080", Path: "symphony.db", Default: "default", Retention: 24 * time.Hour,
 		Transports: []Transport{{Name: "default", Kind: Stored, Queue: "default", Priority: 5, Retry: retry}},
@@ -141,6 +141,18 @@ func TestFileMistakes(t *testing.T) {
 			`symphony.yaml:2:13: routes.X: names a transport of kind sync beside another; it stores nothing, so a message can't be stored for all of them or for none`,
 			`symphony.yaml:3:35: worker.continuous.transports: "a" is of kind sync, no messages wait there`,
 		}},
+		{"types and queues", "types:\n  'A*': \n  A: {rate: 5, burst: 0}\n  B: {burst: 3, per_key: {concurrency: 0, rate: 5/2d}}\n  C: {retry: {delays: [1s, x], backoff: cubic}}\nqueues:\n  mail: {concurrency: 1}\n  nope/mail: {concurrency: 1}\n", []string{
+			`symphony.yaml:2:3: types.A*: pattern "A*": "*" may stand alone or end a pattern as ".*"`,
+			`symphony.yaml:3:13: types.A.rate: must be a rate like "100/s", "30/m" or "5/10s"`,
+			`symphony.yaml:3:23: types.A.burst: must be a whole number from 1 to 1000000, is "0"`,
+			`symphony.yaml:4:3: types.B.burst: needs a rate`,
+			`symphony.yaml:4:40: types.B.per_key.concurrency: must be a whole number from 1 to 1000000, is "0"`,
+			`symphony.yaml:4:49: types.B.per_key.rate: must be a rate like "100/s", "30/m" or "5/10s"`,
+			`symphony.yaml:5:23: types.C.retry.delays: entries must be durations like "30s" up to 24h, one is "x"`,
+			`symphony.yaml:5:41: types.C.retry.backoff: must be exponential, linear or fixed, is "cubic"`,
+			`symphony.yaml:7:3: queues.mail: must be named transport/queue, like default/default`,
+			`symphony.yaml:8:3: queues.nope/mail: unknown transport "nope" (known: default)`,
+		}},
 		{"handlers", `handlers:
 - {type: A, timeout: 1s}
 - type: B
@@ -157,7 +169,7 @@ func TestFileMistakes(t *testing.T) {
 -
 `, []string{
 			`symphony.yaml:2:3: handlers[0]: needs either http or command`,
-			`symphony.yaml:6:3: handlers[2]: another handler of this type has a retry section; a message has one policy`,
+			`symphony.yaml:6:3: handlers[2]: another handler of this type, or its entry under types, has a retry section; a message has one policy`,
 			`symphony.yaml:6:3: handlers[2]: another handler of this type is named "1"`,
 			`symphony.yaml:10:3: handlers[3]: needs http.url`,
 			`symphony.yaml:10:38: handlers[3].comand: unknown key; did you mean command?`,
@@ -319,10 +331,10 @@ func TestTransportsVariableDecidesWhichThereAre(t *testing.T) {
 func TestRetryIsInherited(t *testing.T) {
 	write(t, "retry: {max_retries: 7, jitter: 0}\ntransports: {a: {retry: {max_delay: 1m}}}\nhandlers: [{type: X, command: {run: [x]}, retry: {max_retries: 0}}]\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_RETRY_INITIAL_DELAY=2s"}})
-	if diff := cmp.Diff(Retry{7, 2 * time.Second, 2, time.Minute, 0}, c.Transports[0].Retry); diff != "" {
+	if diff := cmp.Diff(Retry{MaxRetries: 7, Backoff: "exponential", InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: time.Minute}, c.Transports[0].Retry); diff != "" {
 		t.Errorf("transport (-want +got):\n%s", diff)
 	}
-	want := symphony.Policy{MaxRetries: symphony.NoRetries, InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: symphony.NoJitter}
+	want := symphony.Policy{MaxRetries: symphony.NoRetries, Backoff: symphony.Exponential, InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: symphony.NoJitter}
 	if diff := cmp.Diff(want, c.Handlers[0].Retry.Policy()); diff != "" {
 		t.Errorf("handler (-want +got):\n%s", diff)
 	}
@@ -377,4 +389,58 @@ func FuzzFile(f *testing.F) {
 			l.config.YAML()
 		}
 	})
+}
+
+func TestTypesAndQueues(t *testing.T) {
+	write(t, `
+transports: {default: , email: }
+retry: {initial_delay: 2s, jitter: 0}
+types:
+  Mail.*:
+    concurrency: 5
+    rate: 100/s
+    burst: 10
+    per_key: {concurrency: unlimited, rate: 5/10s}
+    retry: {backoff: linear}
+  Report:
+    schema: report.json
+    retry: {delays: [1s, 1m, 1h]}
+  Other:
+queues:
+  email/bulk: {concurrency: 3, rate: 30/m}
+`)
+	c := load(t, Sources{})
+	want := []Type{
+		{Pattern: "Mail.*", Limit: symphony.TypeLimit{
+			Limit:  symphony.Limit{Concurrency: 5, Rate: symphony.Rate{Count: 100, Per: time.Second, Burst: 10}},
+			PerKey: symphony.Limit{Concurrency: symphony.NoLimit, Rate: symphony.Rate{Count: 5, Per: 10 * time.Second}}},
+			Retry: &Retry{MaxRetries: 3, Backoff: "linear", InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second}},
+		{Pattern: "Report", Schema: "report.json",
+			Retry: &Retry{MaxRetries: 3, Backoff: "exponential", Delays: []time.Duration{time.Second, time.Minute, time.Hour}, InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second}},
+		{Pattern: "Other"},
+	}
+	if diff := cmp.Diff(want, c.Types); diff != "" {
+		t.Errorf("types (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]Queue{{Name: "email/bulk", Limit: symphony.Limit{Concurrency: 3, Rate: symphony.Rate{Count: 30, Per: time.Minute}}}}, c.Queues); diff != "" {
+		t.Errorf("queues (-want +got)\n%s", diff)
+	}
+	gates := c.FlowLimits().Gates(&symphony.Envelope{Type: "Mail.New", Transport: "email", Queue: "bulk", Flow: &symphony.Flow{ConcurrencyKey: "k"}})
+	if len(gates) != 3 {
+		t.Errorf("gates %+v, want those of type, queue and key", gates)
+	}
+}
+
+func TestDelaysSayHowManyRetriesThereAre(t *testing.T) {
+	write(t, "retry: {delays: [1s, 5s]}\ntypes:\n  A: {retry: {max_retries: 7}}\n  B: {retry: {initial_delay: 3s}}\n")
+	c := load(t, Sources{})
+	if got := c.Retry.Policy(); got.MaxRetries != 2 || len(got.Delays) != 2 {
+		t.Errorf("policy %+v, want 2 retries", got)
+	}
+	if got := c.Types[0].Retry.Policy(); got.MaxRetries != 7 || len(got.Delays) != 2 {
+		t.Errorf("A has policy %+v, want 7 retries with the inherited delays", got)
+	}
+	if got := c.Types[1].Retry.Policy(); len(got.Delays) != 0 || got.InitialDelay != 3*time.Second {
+		t.Errorf("B has policy %+v, want its own initial delay", got)
+	}
 }

@@ -86,6 +86,13 @@ func under(prefix []string, fields []*field) []*field {
 // inherit gives the fields that were not set the values of their counterparts.
 func inherit(fields, from []*field) {
 	for i, f := range fields {
+		if d, ok := f.value.(durations); ok {
+			// A section that says how its waits grow does not want somebody else's list of them.
+			if !isSet(fields, "retry.backoff") && !isSet(fields, "retry.initial_delay") && !isSet(fields, "retry.multiplier") && f.place.level == byDefault {
+				*d.p = slices.Clone(*from[i].value.(durations).p)
+			}
+			continue
+		}
 		if f.place.level == byDefault {
 			// What another field shows is valid for its counterpart.
 			_ = f.value.set(input{text: showText(from[i].value), shape: scalar})

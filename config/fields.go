@@ -92,7 +92,11 @@ func fields(c *Config) []*field {
 func retryFields(r *Retry) []*field {
 	return []*field{
 		{key: "max_retries", value: number{&r.MaxRetries, 0, 1000}, def: strconv.Itoa(symphony.DefaultMaxRetries),
-			doc: "Attempts that may follow the first. 0: none."},
+			doc: "Attempts that may follow the first. 0: none. Where `delays` are given without it: as many as these."},
+		{key: "backoff", value: choice{&r.Backoff, []string{string(symphony.Exponential), string(symphony.Linear), string(symphony.Fixed)}}, def: string(symphony.Exponential),
+			doc: "How the waits grow: each `multiplier` times the one before, by `initial_delay` each time, or not at all."},
+		{key: "delays", value: durations{&r.Delays, symphony.MaxRetryDelay},
+			doc: "The waits before each retry, in place of what `backoff` makes of `initial_delay`; the last one repeats. Only `jitter` applies to them."},
 		{key: "initial_delay", value: duration{p: &r.InitialDelay, min: time.Millisecond, max: symphony.MaxRetryDelay}, def: formatDuration(symphony.DefaultInitialDelay),
 			doc: "The wait before the first retry."},
 		{key: "multiplier", value: decimal{&r.Multiplier, 1, 100}, def: fmt.Sprint(symphony.DefaultMultiplier),

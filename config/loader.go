@@ -14,7 +14,9 @@ type loader struct {
 	config     *Config
 	table      []*field // what can be set once
 	transports map[string]*transport
-	order      []string   // of the transports
+	order      []string // of the transports
+	types      []*typeSection
+	queues     []*queueSection
 	handlers   []*handler // in the order of the file
 	routes     []*route
 	problems   []Problem
@@ -123,9 +125,17 @@ func (l *loader) flags(flags []Flag) {
 func (l *loader) finish() {
 	c := l.config
 	c.fields = l.table
+	var retry []*field
+	for _, f := range l.table {
+		if strings.HasPrefix(f.key, "retry.") {
+			retry = append(retry, f)
+		}
+	}
+	followDelays(retry)
 	l.finishDatabase()
 	l.finishTransports()
 	l.finishRoutes()
+	l.finishTypes()
 	l.finishHandlers()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
@@ -223,6 +233,25 @@ func (l *loader) inheritRetry(table []*field) {
 		}
 	}
 	inherit(own, from)
+	followDelays(own)
+}
+
+// followDelays makes as many retries of delays as there are, where the section that has them does not say how many.
+func followDelays(table []*field) {
+	var retries, delays *field
+	for _, f := range table {
+		switch {
+		case strings.HasSuffix(f.key, "max_retries"):
+			retries = f
+		case strings.HasSuffix(f.key, "delays"):
+			delays = f
+		}
+	}
+	n := len(*delays.value.(durations).p)
+	if delays.place.level > byDefault && n > 0 && retries.place.level == byDefault {
+		*retries.value.(number).p = n
+		retries.place = delays.place
+	}
 }
 
 func (l *loader) unknownTransport(key, name string, at place) {
@@ -254,6 +283,9 @@ func (l *loader) finishRoutes() {
 
 func (l *loader) finishHandlers() {
 	policies := map[string]bool{}
+	for _, t := range l.config.Types {
+		policies[t.Pattern] = t.Retry != nil
+	}
 	for _, h := range l.handlers {
 		key := dotted(h.fields[0].prefix)
 		isHTTP, isCommand := isSet(h.fields, "http."), isSet(h.fields, "command.")
@@ -276,7 +308,7 @@ func (l *loader) finishHandlers() {
 		}
 		if isSet(h.fields, "retry.") {
 			if policies[h.settings.Pattern] {
-				l.problem(h.place, key, "another handler of this type has a retry section; a message has one policy")
+				l.problem(h.place, key, "another handler of this type, or its entry under types, has a retry section; a message has one policy")
 			}
 			policies[h.settings.Pattern] = true
 			l.inheritRetry(h.fields)

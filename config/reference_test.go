@@ -103,6 +103,8 @@ func reference() string {
 	}
 	repeated("transports", transportsText, transportFields(&Transport{}))
 	fmt.Fprintf(&b, "\n## routes\n\n%s\n", routesText)
+	repeated("types", typesText, typeFields(&Type{}, &Retry{}))
+	repeated("queues", queuesText, queueFields(&Queue{}))
 	repeated("handlers", handlersText, handlerFields(&Handler{}, &HTTPHandler{}, &CommandHandler{}, &Retry{}))
 	return b.String()
 }
@@ -114,6 +116,11 @@ const (
 	routesText = "A mapping of patterns to one transport or a list of them. A pattern is an exact type, `Prefix.*` or `*` (in quotes); the most\n" +
 		"specific one counts. Several transports get a message each; they must be of one kind. Types without a route go to\n" +
 		"`default_transport`."
+	typesText = "A mapping of patterns to what applies to messages of these types, whoever handles them. Limits of one pattern count all of\n" +
+		"its types together; of several patterns that fit a type, the most specific one applies. Limits are those of\n" +
+		"[flow control](flow-control.md); all nodes must have the same. What `retry` leaves out is taken from the section `retry`\n" +
+		"above. These keys have no variables."
+	queuesText = "A mapping of `transport/queue` to limits of that queue. These keys have no variables."
 	handlersText = "A list of handlers. Each has a `type` and either `http` or `command`. Several may have one type: all handlers of the most\n" +
 		"specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +
 		"`no_handler`. Without this section `symphony serve` handles the types `demo.*` itself, to try things out. These keys have no\n" +

@@ -38,6 +38,8 @@ type Options struct {
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
 	Keys auth.KeyStore
+	// Records is where the request to stop all workers is kept; see worker.StopAll. Nil answers 501.
+	Records symphony.RecordStore
 	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options

@@ -33,7 +33,7 @@ func dispatch(c *call) error {
 		return err
 	}
 	status := http.StatusCreated
-	if receipt.Duplicate {
+	if receipt.Duplicate || receipt.Dropped {
 		status = http.StatusOK
 	}
 	return c.answer(status, &wire.DispatchResponse{Success: true, Receipt: wireReceipt(&receipt)})
@@ -106,15 +106,27 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 		Options: symphony.DispatchOptions{
 			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: value(o.ScheduledAt),
 			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: o.Headers,
+			ExpiresAt: value(o.ExpiresAt), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
+			DebounceKey: value(o.DebounceKey), ThrottleKey: value(o.ThrottleKey), CorrelationID: value(o.CorrelationID), CausationID: value(o.CausationID),
 		},
 	}
 	for _, given := range [...]struct {
 		path string
 		text *string
-	}{{"options.transport", o.Transport}, {"options.queue", o.Queue}, {"options.idempotencyKey", o.IdempotencyKey}} {
+	}{{"options.transport", o.Transport}, {"options.queue", o.Queue}, {"options.idempotencyKey", o.IdempotencyKey},
+		{"options.concurrencyKey", o.ConcurrencyKey}, {"options.groupKey", o.GroupKey}, {"options.debounceKey", o.DebounceKey},
+		{"options.throttleKey", o.ThrottleKey}, {"options.correlationId", o.CorrelationID}, {"options.causationId", o.CausationID}} {
 		if given.text != nil && *given.text == "" {
 			list = append(list, symphony.Problem{Path: prefix + given.path, Message: "must not be empty"})
 		}
+	}
+	if ms := int64(value(o.Delay)); ms > symphony.MaxDelay.Milliseconds() || ms < 0 {
+		out.Options.Delay = -1 // is refused, whatever a multiplication would make of it
+		if ms > 0 {
+			out.Options.Delay = symphony.MaxDelay + 1
+		}
+	} else {
+		out.Options.Delay = time.Duration(ms) * time.Millisecond
 	}
 	if o.Priority != nil && *o.Priority == 0 {
 		out.Options.Priority = -1 // to the domain 0 means the default; here it was asked for, and is out of range
@@ -130,7 +142,7 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 }
 
 func wireReceipt(r *symphony.Receipt) wire.Receipt {
-	w := wire.Receipt{MessageID: r.ID, Transport: r.Transport, Queue: r.Queue, ScheduledAt: optional(r.ScheduledAt), IdempotencyKey: r.IdempotencyKey, Duplicate: r.Duplicate}
+	w := wire.Receipt{MessageID: r.ID, Transport: r.Transport, Queue: r.Queue, ScheduledAt: optional(r.ScheduledAt), IdempotencyKey: r.IdempotencyKey, Duplicate: r.Duplicate, Dropped: r.Dropped, Replaced: r.Replaced}
 	for i := range r.Also {
 		w.Also = append(w.Also, wireReceipt(&r.Also[i]))
 	}

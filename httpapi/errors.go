@@ -55,6 +55,7 @@ func describe(err error) *apiError {
 		validation *symphony.ValidationError
 		conflict   *symphony.IdempotencyConflictError
 		unknown    *symphony.UnknownTransportError
+		held       *symphony.HeldError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -74,6 +75,8 @@ func describe(err error) *apiError {
 		return &apiError{status: http.StatusConflict, code: "idempotency_conflict", cause: err,
 			message: "The idempotency key was used within its window by a message with another type or payload.",
 			details: map[string]string{"idempotencyKey": conflict.Key, "transport": conflict.Transport, "messageId": conflict.MessageID}}
+	case errors.As(err, &held):
+		return &apiError{status: http.StatusConflict, code: "queue_draining", cause: err, message: "Nothing was stored: " + held.Error() + "."}
 	case errors.As(err, &unknown):
 		return invalid(symphony.Problem{Path: "transport", Message: unknown.Error()})
 	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):

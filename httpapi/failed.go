@@ -60,13 +60,22 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: f.Headers,
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
-		Attempts: make([]wire.Attempt, len(f.Attempts)),
+		Attempts: make([]wire.Attempt, len(f.Attempts)), Flow: flow(&f.Envelope),
 	}
 	if out.Headers == nil {
 		out.Headers = map[string]string{}
 	}
 	for i, a := range f.Attempts {
 		out.Attempts[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass}
+	}
+	return out
+}
+
+// flow is what few messages have, and what relates them.
+func flow(e *symphony.Envelope) wire.Flow {
+	out := wire.Flow{CorrelationID: e.Correlation(), CausationID: e.CausationID}
+	if f := e.Flow; f != nil {
+		out.ExpiresAt, out.ConcurrencyKey, out.GroupKey, out.Ordered = optional(f.ExpiresAt), f.ConcurrencyKey, f.GroupKey, f.Ordered
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := httpapi.Options{Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Version: "test",
+	o := httpapi.Options{Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
 		CronWorker: func(string) worker.Options {
 			return worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second}
 		},

@@ -156,7 +156,7 @@ func pulled(transport string, d *symphony.Delivery) wire.Pulled {
 		Receipt: r.String(), ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
 		Transport: transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
-		CorrelationID: d.Correlation(), CausationID: d.CausationID,
+		Flow: flow(&d.Envelope),
 	}
 	if p.Headers == nil {
 		p.Headers = map[string]string{}

@@ -21,6 +21,13 @@ func status(c *call) error {
 		return err
 	}
 	answer := statusOf(t.Name(), s, c.api.o.Clock.Now())
+	if control, ok := t.(symphony.FlowControl); ok && t.Capabilities().Flow {
+		holds, err := control.Holds(c.Context())
+		if err != nil {
+			return err
+		}
+		answer.Holds = wireHolds(holds)
+	}
 	if registry, ok := t.(symphony.NodeRegistry); ok {
 		nodes, err := registry.Nodes(c.Context())
 		if err != nil {

@@ -63,6 +63,8 @@ type Options struct {
 	MemoryLimit uint64
 	// StopWhenEmpty stops the worker when nothing is ready and nothing is in hand that may come back.
 	StopWhenEmpty bool
+	// Requests is where the worker looks for StopAll, once a second. Default: nowhere.
+	Requests symphony.RecordStore
 	// Policy is the retry policy of types for which the Mux has none.
 	Policy symphony.Policy
 	// Name names the worker in the history of attempts. Default: host, process and a random part.

@@ -14,6 +14,8 @@ const (
 	FailureLimit StopReason = "failure_limit"
 	TimeLimit    StopReason = "time_limit"
 	MemoryLimit  StopReason = "memory_limit"
+	// StopRequested: all workers were asked to stop, see StopAll.
+	StopRequested StopReason = "stop_requested"
 )
 
 // Counts are what became of the messages of a run. A message counts when the transport has stored how it ended, so that

@@ -24,6 +24,7 @@ type run struct {
 	log       *slog.Logger
 	started   time.Time
 	base      context.Context // of all handlers: the caller's values, without its end
+	request   *string         // the latest of StopAll when the run started, nil while unknown
 
 	claims    context.Context // of claims; ends when the run stops
 	endClaims context.CancelFunc
@@ -72,10 +73,12 @@ func newRun(ctx context.Context, w *Worker) *run {
 func (r *run) do(ctx context.Context) error {
 	handled, drain := make(chan struct{}), make(chan struct{})
 	var err error
+	r.noteRequest()
 	var claiming, background sync.WaitGroup
 	claiming.Go(func() { err = r.fetch() })
 	background.Go(func() { r.keepLeases(handled) })
 	background.Go(func() { r.settle(drain) })
+	background.Go(func() { r.watchRequests(handled) })
 	go func() {
 		claiming.Wait()
 		r.handlers.Wait()

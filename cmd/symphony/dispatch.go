@@ -68,6 +68,11 @@ type dispatchFlags struct {
 	priority                  int
 	delay                     time.Duration
 	headers, metadata         []string
+
+	expires                                time.Duration
+	concurrency, group, debounce, throttle string
+	ordered                                bool
+	correlation, causation                 string
 }
 
 func (f *dispatchFlags) add(cmd *cobra.Command) {
@@ -80,20 +85,37 @@ func (f *dispatchFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.key, "idempotency-key", "k", "", "make one message of all dispatches with this `KEY`")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE` along; may be repeated")
 	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil, "keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
+	flags.DurationVar(&f.expires, "expires-in", 0, "if it is not begun within this `TIME`, have it fail as expired")
+	flags.StringVar(&f.concurrency, "concurrency-key", "", "handle messages with this `KEY` one at a time, or as the limits of their type say")
+	flags.StringVar(&f.group, "group", "", "take turns with other groups, such as tenants; `KEY` names this one")
+	flags.BoolVar(&f.ordered, "ordered", false, "handle the messages of the group in the order of their dispatch")
+	flags.StringVar(&f.debounce, "debounce-key", "", "take the place of the message with this `KEY` that waits")
+	flags.StringVar(&f.throttle, "throttle-key", "", "store nothing while a message with this `KEY` waits")
+	flags.StringVar(&f.correlation, "correlation-id", "", "`ID` that the messages of one story share (default: its own)")
+	flags.StringVar(&f.causation, "causation-id", "", "`ID` of the message that caused this one")
 	cmd.MarkFlagsMutuallyExclusive("delay", "at")
 }
 
 func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchRequest, error) {
 	o := wire.DispatchOptions{
 		Transport: optional(f.transport), Queue: optional(f.queue), Priority: optional(f.priority), IdempotencyKey: optional(f.key),
+		ConcurrencyKey: optional(f.concurrency), GroupKey: optional(f.group), Ordered: optional(f.ordered), DebounceKey: optional(f.debounce),
+		ThrottleKey: optional(f.throttle), CorrelationID: optional(f.correlation), CausationID: optional(f.causation),
 	}
 	var errs []error
+	switch {
+	case f.expires < 0:
+		errs = append(errs, errors.New("--expires-in must not be negative"))
+	case f.expires > 0:
+		at := symphony.SystemClock().Now().Add(f.expires)
+		o.ExpiresAt = &at
+	}
 	switch {
 	case f.delay < 0:
 		errs = append(errs, errors.New("--delay must not be negative"))
 	case f.delay > 0:
-		at := symphony.SystemClock().Now().Add(f.delay)
-		o.ScheduledAt = &at
+		ms := int(f.delay.Milliseconds())
+		o.Delay = &ms
 	case f.at != "":
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
@@ -193,12 +215,18 @@ func (a *app) showReceipt(r wire.DispatchResponse) error {
 	s := a.style(a.out)
 	show := func(r wire.Receipt) {
 		what := "dispatched"
-		if r.Duplicate {
+		switch {
+		case r.Duplicate:
 			what = "known already"
+		case r.Dropped:
+			what = "dropped for"
 		}
 		fmt.Fprintf(a.out, "%s %s to %s/%s", s.green(what), s.bold(r.MessageID), r.Transport, r.Queue)
 		if r.ScheduledAt != nil {
 			fmt.Fprintf(a.out, ", not before %s", shortTime(*r.ScheduledAt))
+		}
+		if r.Replaced != "" {
+			fmt.Fprintf(a.out, ", in place of %s", r.Replaced)
 		}
 		fmt.Fprintln(a.out)
 	}

@@ -19,6 +19,11 @@ func (a *app) newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) 
 	if len(c.Handlers) == 0 {
 		mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
 	}
+	for _, t := range c.Types {
+		if t.Retry != nil {
+			mux.Retry(t.Pattern, t.Retry.Policy())
+		}
+	}
 	var problems []config.Problem
 	for i := range c.Handlers {
 		h := &c.Handlers[i]

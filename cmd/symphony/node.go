@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	payloads "github.com/symphony-messenger/symphony/schema"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -28,6 +30,7 @@ type node struct {
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
+	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
 	working    atomic.Pointer[worker.Group] // nil before workers
 }
@@ -73,7 +76,7 @@ func (n *node) open(ctx context.Context) error {
 			opened = n.storage.named(t.Name)
 		case config.Memory:
 			if shared == nil {
-				shared = memory.Open(memory.Options{Name: t.Name})
+				shared = memory.Open(memory.Options{Name: t.Name, Limits: n.config.FlowLimits()})
 			}
 			opened = shared.Named(t.Name)
 		case config.Sync:
@@ -83,24 +86,58 @@ func (n *node) open(ctx context.Context) error {
 		}
 		n.transports = append(n.transports, opened)
 	}
-	n.keys = keyStore(n.transports)
+	n.records = recordKeeper(n.transports)
+	n.keys = &auth.MemoryKeys{}
+	if n.records != nil {
+		n.keys = auth.NewRecordKeys(n.records)
+	}
 	var err error
-	n.bus, err = symphony.NewBus(n.transports, n.config.BusOptions())
+	o := n.config.BusOptions()
+	if o.Schemas, err = loadSchemas(n.config); err != nil {
+		return err
+	}
+	n.bus, err = symphony.NewBus(n.transports, o)
 	return err
 }
 
-// keyStore keeps API keys beside the messages, where they last if any transport lasts.
-func keyStore(transports []symphony.Transport) auth.KeyStore {
+// loadSchemas reads the schemas that the section types names, nil without any. A mistake in one is a *config.Error.
+func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
+	texts := make(map[string][]byte)
+	var problems []config.Problem
+	for _, t := range c.Types {
+		if t.Schema == "" {
+			continue
+		}
+		key := fmt.Sprintf("types.%s.schema", t.Pattern)
+		raw, err := os.ReadFile(t.Schema)
+		if err == nil {
+			_, err = payloads.New(map[string][]byte{t.Pattern: raw})
+		}
+		if err != nil {
+			problems = append(problems, config.Problem{Source: c.File, Key: key, Message: err.Error()})
+		}
+		texts[t.Pattern] = raw
+	}
+	if len(problems) > 0 {
+		return nil, &config.Error{Problems: problems}
+	}
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	return payloads.New(texts)
+}
+
+// recordKeeper is where API keys and the like are kept: beside the messages, where they last if any transport lasts. It is
+// nil where nothing can be kept.
+func recordKeeper(transports []symphony.Transport) symphony.RecordStore {
 	var best symphony.Transport
 	for _, t := range transports {
 		if has := t.Capabilities(); has.Records && (best == nil || has.Durable && !best.Capabilities().Durable) {
 			best = t
 		}
 	}
-	if records, ok := best.(symphony.RecordStore); ok {
-		return auth.NewRecordKeys(records)
-	}
-	return &auth.MemoryKeys{}
+	records, _ := best.(symphony.RecordStore)
+	return records
 }
 
 // close closes all transports. Those of one storage are closed together, and closing again does nothing.
@@ -152,7 +189,9 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 	if grace == 0 {
 		grace = worker.NoGrace
 	}
-	return worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
+	o := worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
+	o.Requests = n.records
+	return o
 }
 
 // api makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the local
@@ -179,7 +218,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		return o
 	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys,
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records,
 		CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,

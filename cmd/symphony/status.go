@@ -89,6 +89,12 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 		}
 		return cell
 	})
+	for _, t := range all {
+		if len(t.Holds) > 0 {
+			fmt.Fprintln(a.out)
+			a.showHolds(t.Transport, t.Holds)
+		}
+	}
 	if len(all) > 0 && len(all[0].Nodes) > 0 {
 		a.showNodes(all[0])
 	}

@@ -47,7 +47,7 @@ func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
 	if retention == 0 {
 		retention = sqlite.KeepNothing
 	}
-	return sqlite.Options{Retention: retention, Logger: log}
+	return sqlite.Options{Retention: retention, Limits: c.FlowLimits(), Logger: log}
 }
 
 func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {

@@ -30,6 +30,15 @@ type DispatchOptions struct {
 	IdempotencyKey *string           `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
 	Metadata       jsontext.Value    `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
 	Headers        map[string]string `json:"headers,omitzero" description:"Travel with the message; traceparent among them continues a trace."`
+	Delay          *int              `json:"delay,omitzero" minimum:"0" description:"Milliseconds until delivery, instead of scheduledAt."`
+	ExpiresAt      *time.Time        `json:"expiresAt,omitzero" description:"A message that no handler has begun by then goes to the dead letter queue, with errorClass expired."`
+	ConcurrencyKey *string           `json:"concurrencyKey,omitzero" minLength:"1" maxLength:"255" description:"Messages with the same key are handled one at a time, or as the limits of their type say."`
+	GroupKey       *string           `json:"groupKey,omitzero" minLength:"1" maxLength:"255" description:"Groups of the same queue, such as tenants, take turns."`
+	Ordered        *bool             `json:"ordered,omitzero" description:"Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey."`
+	DebounceKey    *string           `json:"debounceKey,omitzero" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
+	ThrottleKey    *string           `json:"throttleKey,omitzero" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
+	CorrelationID  *string           `json:"correlationId,omitzero" minLength:"1" maxLength:"255" description:"Shared by the messages of one story. Default: the message's own id."`
+	CausationID    *string           `json:"causationId,omitzero" minLength:"1" maxLength:"255" description:"The id of the message whose handling dispatches this one."`
 }
 
 // Receipt tells what became of one dispatched message.
@@ -40,6 +49,8 @@ type Receipt struct {
 	ScheduledAt    *time.Time `json:"scheduledAt,omitzero"`
 	IdempotencyKey string     `json:"idempotencyKey,omitzero"`
 	Duplicate      bool       `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
+	Dropped        bool       `json:"dropped,omitzero" description:"A message with the same throttle key waits: this is that one."`
+	Replaced       string     `json:"replaced,omitzero" description:"The id of the waiting message with the same debounce key whose place this one has taken."`
 	Also           []Receipt  `json:"also,omitzero" description:"Where the type's route names several transports: the messages for the further ones."`
 }
 
@@ -136,8 +147,7 @@ type Pulled struct {
 	CreatedAt      time.Time         `json:"createdAt" required:"true"`
 	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero"`
 	LeasedUntil    time.Time         `json:"leasedUntil" required:"true"`
-	CorrelationID  string            `json:"correlationId" required:"true"`
-	CausationID    string            `json:"causationId,omitzero"`
+	Flow
 }
 
 // AckRequest is the body of POST /api/symphony/ack.
@@ -190,6 +200,8 @@ type StatusResponse struct {
 	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
 	OldestPendingAge  int64            `json:"oldestPendingAge" required:"true" description:"How long the oldest ready message has been ready, in milliseconds."`
 	Queues            map[string]Queue `json:"queues" required:"true"`
+	// Holds are there where something is stopped.
+	Holds []Hold `json:"holds,omitempty" description:"What is paused or draining; left out where nothing is."`
 	// Nodes are there where several processes share the storage.
 	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
 	Timestamp time.Time `json:"timestamp" required:"true"`
@@ -237,6 +249,51 @@ type Queue struct {
 	OldestPendingAge  int64 `json:"oldestPendingAge" required:"true" description:"Milliseconds."`
 }
 
+// HoldRequest is the body of POST /api/symphony/pause and /drain.
+type HoldRequest struct {
+	HoldTarget
+	Reason *string `json:"reason,omitzero" maxLength:"500" description:"Why, for people."`
+}
+
+// HoldTarget says what to stop or resume: a queue, the types of a pattern, or with neither the whole transport.
+type HoldTarget struct {
+	Transport *string `json:"transport,omitzero" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" minLength:"1" maxLength:"100"`
+	Type      *string `json:"type,omitzero" minLength:"1" maxLength:"255" description:"A type or a pattern such as Mail.*. Not with drain, and not with queue."`
+}
+
+// Hold is a part of a transport that was stopped.
+type Hold struct {
+	Mode   string    `json:"mode" required:"true" description:"paused: messages are accepted and none is handed out. draining: messages are handed out and none is accepted."`
+	Queue  string    `json:"queue,omitzero"`
+	Type   string    `json:"type,omitzero"`
+	Since  time.Time `json:"since" required:"true"`
+	By     string    `json:"by,omitzero"`
+	Reason string    `json:"reason,omitzero"`
+}
+
+// HoldsResponse lists what is stopped in a transport, oldest first.
+type HoldsResponse struct {
+	Success   bool   `json:"success" required:"true"`
+	Transport string `json:"transport" required:"true"`
+	Holds     []Hold `json:"holds" required:"true"`
+}
+
+// PurgeRequest is the body of POST /api/symphony/purge.
+type PurgeRequest struct {
+	Transport *string `json:"transport,omitzero" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" minLength:"1" maxLength:"100" description:"Default: all."`
+	Type      *string `json:"type,omitzero" minLength:"1" maxLength:"255" description:"Only this type."`
+	Confirm   string  `json:"confirm" required:"true" description:"Must repeat the name of the queue, or of the transport where no queue is given: what is purged is gone."`
+}
+
+// PurgeResponse counts what was deleted.
+type PurgeResponse struct {
+	Success bool  `json:"success" required:"true"`
+	Count   int   `json:"count" required:"true"`
+	Pending int64 `json:"pending" required:"true" description:"Messages of the transport that still wait."`
+}
+
 // FailedMessage is a message in the dead letter queue.
 type FailedMessage struct {
 	ID             string            `json:"id" required:"true" description:"Of this failure."`
@@ -255,6 +312,17 @@ type FailedMessage struct {
 	CreatedAt      time.Time         `json:"createdAt" required:"true"`
 	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero"`
 	Attempts       []Attempt         `json:"attempts" required:"true"`
+	Flow
+}
+
+// Flow is what few messages have, and what relates them.
+type Flow struct {
+	CorrelationID  string     `json:"correlationId" required:"true" description:"Shared by the messages of one story: the id of the first."`
+	CausationID    string     `json:"causationId,omitzero" description:"The id of the message whose handling dispatched this one."`
+	ExpiresAt      *time.Time `json:"expiresAt,omitzero"`
+	ConcurrencyKey string     `json:"concurrencyKey,omitzero"`
+	GroupKey       string     `json:"groupKey,omitzero"`
+	Ordered        bool       `json:"ordered,omitzero"`
 }
 
 // Attempt is one try at a message that did not succeed.

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/client"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// targetFlags say which part of a transport is meant.
+type targetFlags struct{ transport, queue, typ string }
+
+func (f *targetFlags) add(cmd *cobra.Command, types bool) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
+	flags.StringVarP(&f.queue, "queue", "q", "", "only this `QUEUE` (default: all)")
+	if types {
+		flags.StringVar(&f.typ, "type", "", "only this `TYPE`, or a pattern such as Mail.*")
+	}
+}
+
+func (f *targetFlags) target() wire.HoldTarget {
+	return wire.HoldTarget{Transport: optional(f.transport), Queue: optional(f.queue), Type: optional(f.typ)}
+}
+
+func (a *app) pauseCommand() *cobra.Command {
+	var f targetFlags
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "pause",
+		Short: "Hand no messages of a queue, type or transport to workers",
+		Long: `Stop handing out messages: of a queue, of a type, or of the whole transport. Messages
+are accepted meanwhile, and those in workers' hands are finished. A pause outlives
+restarts; "symphony resume" with the same flags ends it.`,
+		Example: "  symphony pause --queue mail --reason 'mail server is down'\n  symphony pause --type 'Report.*'\n  symphony pause",
+		Args:    cobra.NoArgs,
+		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+			return c.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
+		}),
+	}
+	f.add(cmd, true)
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	var f targetFlags
+	cmd := &cobra.Command{
+		Use:     "resume",
+		Short:   "End a pause or a drain",
+		Long:    "End what \"symphony pause\" or \"symphony drain\" began with the same flags. The exit code is 3 if\nnothing of the kind is stopped.",
+		Example: "  symphony resume --queue mail\n  symphony resume --type 'Report.*'",
+		Args:    cobra.NoArgs,
+		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+			return c.Resume(ctx, f.target())
+		}),
+	}
+	f.add(cmd, true)
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+func (a *app) holdsCommand() *cobra.Command {
+	var f targetFlags
+	cmd := &cobra.Command{
+		Use:     "holds",
+		Short:   "List what is paused or draining",
+		Example: "  symphony holds\n  symphony holds --transport email --json",
+		Args:    cobra.NoArgs,
+		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+			return c.Holds(ctx, f.transport)
+		}),
+	}
+	cmd.Flags().StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+// hold is the RunE of a command that answers with what is stopped.
+func (a *app) hold(f *targetFlags, do func(context.Context, *client.Client) (wire.HoldsResponse, error)) func(*cobra.Command, []string) error {
+	return a.run(func(cmd *cobra.Command, _ []string) error {
+		r, err := a.reach(cmd, storageOnly)
+		if err != nil {
+			return err
+		}
+		defer r.close()
+		result, err := do(cmd.Context(), r.Client)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(result)
+		}
+		a.showHolds(result.Transport, result.Holds)
+		return nil
+	})
+}
+
+func (a *app) showHolds(transport string, holds []wire.Hold) {
+	if len(holds) == 0 {
+		fmt.Fprintf(a.out, "nothing of %s is paused or draining\n", transport)
+		return
+	}
+	rows := make([][]string, len(holds))
+	for i, h := range holds {
+		what := symphony.HoldTarget{Queue: h.Queue, Type: h.Type}.String()
+		rows[i] = []string{h.Mode, printable(what), shortTime(h.Since), oneLine(h.By, 30), oneLine(h.Reason, 60)}
+	}
+	a.table([]string{"MODE", "OF " + transport, "SINCE", "BY", "REASON"}, rows, nil)
+}
+
+func (a *app) drainCommand() *cobra.Command {
+	var f targetFlags
+	var reason string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "drain",
+		Short: "Accept no messages for a queue or transport",
+		Long: `Refuse further messages, for a queue or for the whole transport, while those that are
+there are handled. Dispatches fail with the code queue_draining. A drain outlives
+restarts; "symphony resume" with the same flags ends it.
+
+With --wait the command shows how many are left, and ends when there are none.`,
+		Example: "  symphony drain --queue old --wait\n  symphony resume --queue old",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			result, err := r.Drain(cmd.Context(), wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
+			if err != nil {
+				return err
+			}
+			if wait {
+				if err := a.awaitEmpty(cmd.Context(), r.Client, f); err != nil {
+					return err
+				}
+			}
+			if a.json {
+				return a.printJSON(result)
+			}
+			a.showHolds(result.Transport, result.Holds)
+			return nil
+		}),
+	}
+	f.add(cmd, false)
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
+	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait until nothing is left")
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+// drainInterval is how often a drain is looked at.
+const drainInterval = 500 * time.Millisecond
+
+// awaitEmpty waits until a queue, or all of a transport, has no messages left.
+func (a *app) awaitEmpty(ctx context.Context, c *client.Client, f targetFlags) error {
+	told := int64(-1)
+	for {
+		status, err := c.Status(ctx, f.transport)
+		if err != nil {
+			return err
+		}
+		left := status.Queue.Depth
+		if f.queue != "" {
+			left = status.Queues[f.queue].Depth
+		}
+		if left != told {
+			fmt.Fprintf(a.err, "%s left\n", plural(int(left), "message"))
+			told = left
+		}
+		if left == 0 {
+			return nil
+		}
+		t := symphony.SystemClock().NewTimer(drainInterval)
+		select {
+		case <-t.C():
+		case <-ctx.Done():
+			t.Stop()
+			return errInterrupted
+		}
+	}
+}
+
+func (a *app) purgeCommand() *cobra.Command {
+	var f targetFlags
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "purge",
+		Short: "Delete the waiting messages of a queue or transport",
+		Long: `Delete what waits: ready messages, those scheduled for later and those waiting for a
+retry. They are gone. Messages in workers' hands and the dead letter queue are left
+alone; see "symphony failed delete" for the latter.`,
+		Example: "  symphony purge --queue test\n  symphony purge --queue mail --type Newsletter --yes",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			status, err := r.Status(cmd.Context(), f.transport)
+			if err != nil {
+				return err
+			}
+			what, waiting, confirm := "transport "+status.Transport, status.Queue.Pending, status.Transport
+			if f.queue != "" {
+				what, waiting, confirm = "queue "+f.queue+" of "+what, status.Queues[f.queue].Pending, f.queue
+			}
+			question := fmt.Sprintf("Delete all %d waiting messages of %s?", waiting, what)
+			if f.typ != "" {
+				question = fmt.Sprintf("Delete all waiting messages of type %s of %s?", f.typ, what)
+			}
+			if err := a.confirm(question, yes); err != nil {
+				return err
+			}
+			result, err := r.Purge(cmd.Context(), wire.PurgeRequest{Transport: optional(f.transport), Queue: optional(f.queue), Type: optional(f.typ), Confirm: confirm})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(result)
+			}
+			fmt.Fprintf(a.out, "%s deleted, %d still waiting in transport %s\n", plural(result.Count, "message"), result.Pending, status.Transport)
+			return nil
+		}),
+	}
+	f.add(cmd, false)
+	cmd.Flags().StringVar(&f.typ, "type", "", "only this `TYPE`")
+	yesFlag(cmd, &yes)
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+func (a *app) stopWorkersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "stop-workers",
+		Short: "Have all workers finish what they do and stop",
+		Long: `Ask all workers that use the storage, in all processes, to stop gracefully: they finish
+what is in hand, give back what has not begun, and say so. They see it within about a
+second. Workers that are started later are not concerned.
+
+"symphony worker" ends then, for its supervisor to start it anew, say with a new
+release. "symphony serve" goes on serving HTTP, without a worker until it is restarted.`,
+		Example: "  symphony stop-workers\n  symphony stop-workers --server https://queue.example.com",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			result, err := r.StopWorkers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(result)
+			}
+			fmt.Fprintln(a.out, result.Message)
+			return nil
+		}),
+	}
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}

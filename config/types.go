@@ -1,0 +1,225 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// typeSection is one entry of the section types while it is read.
+type typeSection struct {
+	settings Type
+	retry    Retry
+	fields   []*field
+	place    place
+}
+
+// queueSection is one entry of the section queues.
+type queueSection struct {
+	settings Queue
+	fields   []*field
+	place    place
+}
+
+func typeFields(t *Type, r *Retry) []*field {
+	table := []*field{
+		{key: "schema", value: text{p: &t.Schema, about: "path"},
+			doc: "File with the JSON Schema that payloads must fit; others are refused at dispatch."},
+		{key: "concurrency", value: number{&t.Limit.Concurrency, 1, 1_000_000},
+			doc: "How many of them may be in workers' hands at the same time, on all nodes together."},
+		{key: "rate", value: rate{&t.Limit.Rate}, doc: "How many of them may be started in a time."},
+		{key: "burst", value: number{&t.Limit.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
+		{key: "per_key.concurrency", value: concurrency{&t.Limit.PerKey.Concurrency},
+			doc: "The same for messages with one `concurrencyKey`, each key for itself. If not set: 1."},
+		{key: "per_key.rate", value: rate{&t.Limit.PerKey.Rate}, doc: "The same for messages with one `concurrencyKey`."},
+		{key: "per_key.burst", value: number{&t.Limit.PerKey.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
+	}
+	return append(table, overridingRetry(r)...)
+}
+
+const burstDoc = "How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1."
+
+func queueFields(q *Queue) []*field {
+	return []*field{
+		{key: "concurrency", value: number{&q.Limit.Concurrency, 1, 1_000_000},
+			doc: "How many of its messages may be in workers' hands at the same time, on all nodes together."},
+		{key: "rate", value: rate{&q.Limit.Rate}, doc: "How many of its messages may be started in a time."},
+		{key: "burst", value: number{&q.Limit.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
+	}
+}
+
+// types reads the section types: patterns with what applies to their messages.
+func (d *document) types(e entry) {
+	for _, e := range d.entries(e.value, e.key, e.at) {
+		if err := symphony.ValidatePattern(e.name); err != nil {
+			d.problem(e.at, e.key, "%v", err)
+			continue
+		}
+		t := &typeSection{settings: Type{Pattern: e.name}, place: e.at}
+		t.fields = under([]string{"types", e.name}, typeFields(&t.settings, &t.retry))
+		d.section(e.value, "", t.fields, nil)
+		d.loader.types = append(d.loader.types, t)
+	}
+}
+
+// queues reads the section queues: names of the form transport/queue with their settings.
+func (d *document) queues(e entry) {
+	for _, e := range d.entries(e.value, e.key, e.at) {
+		q := &queueSection{settings: Queue{Name: e.name}, place: e.at}
+		q.fields = under([]string{"queues", e.name}, queueFields(&q.settings))
+		d.section(e.value, "", q.fields, nil)
+		d.loader.queues = append(d.loader.queues, q)
+	}
+}
+
+// finishTypes checks what no single setting of types and queues can tell.
+func (l *loader) finishTypes() {
+	c := l.config
+	needsRate := func(at place, fields []*field, prefix string, r symphony.Rate) {
+		if r.Count == 0 && r.Burst > 0 {
+			l.problem(at, dotted(slices.Concat(fields[0].prefix, []string{prefix + "burst"})), "needs a rate")
+		}
+	}
+	for _, t := range l.types {
+		if isSet(t.fields, "retry.") {
+			l.inheritRetry(t.fields)
+			t.settings.Retry = &t.retry
+		}
+		needsRate(t.place, t.fields, "", t.settings.Limit.Rate)
+		needsRate(t.place, t.fields, "per_key.", t.settings.Limit.PerKey.Rate)
+		c.Types = append(c.Types, t.settings)
+		c.fields = append(c.fields, t.fields...)
+	}
+	for _, q := range l.queues {
+		transport, queue, ok := strings.Cut(q.settings.Name, "/")
+		key := dotted(q.fields[0].prefix)
+		switch {
+		case !ok || symphony.ValidateName(queue) != nil:
+			l.problem(q.place, key, "must be named transport/queue, like default/%s", symphony.DefaultQueue)
+			continue
+		case l.transports[transport] == nil:
+			l.unknownTransport(key, transport, q.place)
+			continue
+		}
+		needsRate(q.place, q.fields, "", q.settings.Limit.Rate)
+		c.Queues = append(c.Queues, q.settings)
+		c.fields = append(c.fields, q.fields...)
+	}
+	if len(l.problems) > 0 {
+		return
+	}
+	// What is left is what a rate and its burst ask of each other.
+	if _, err := symphony.NewLimits(c.limitOptions()); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			l.problem(place{level: byFile, source: c.File}, "", "%s", line)
+		}
+	}
+}
+
+// rate is a number of starts in a time: "100/s", "10/m", "5/10s".
+type rate struct{ p *symphony.Rate }
+
+var errRate = errors.New(`must be a rate like "100/s", "30/m" or "5/10s"`)
+
+func (v rate) set(in input) error {
+	if err := only(scalar, in); err != nil {
+		return err
+	}
+	count, per, err := parseRate(in.text)
+	if err != nil {
+		return err
+	}
+	v.p.Count, v.p.Per = count, per
+	return nil
+}
+
+func parseRate(s string) (count int, per time.Duration, err error) {
+	number, span, ok := strings.Cut(s, "/")
+	count, err = strconv.Atoi(number)
+	if !ok || err != nil || count < 1 {
+		return 0, 0, errRate
+	}
+	if unit, ok := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[span]; ok {
+		return count, unit, nil
+	}
+	if per, err = time.ParseDuration(span); err != nil || per < time.Millisecond || per > 24*time.Hour {
+		return 0, 0, errRate
+	}
+	return count, per, nil
+}
+
+func (v rate) show() any {
+	if v.p.Count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d/%s", v.p.Count, formatDuration(v.p.Per))
+}
+func (v rate) describe() string { return `a rate like "100/s", "30/m" or "5/10s"` }
+func (v rate) mayBeEmpty() bool { return false }
+
+// concurrency is a number, or "unlimited".
+type concurrency struct{ p *int }
+
+const unlimited = "unlimited"
+
+func (v concurrency) set(in input) error {
+	if in.shape == scalar && in.text == unlimited {
+		*v.p = symphony.NoLimit
+		return nil
+	}
+	return number{v.p, 1, 1_000_000}.set(in)
+}
+
+func (v concurrency) show() any {
+	if *v.p == symphony.NoLimit {
+		return unlimited
+	}
+	return *v.p
+}
+func (v concurrency) describe() string {
+	return number{v.p, 1, 1_000_000}.describe() + ", or " + unlimited
+}
+func (v concurrency) mayBeEmpty() bool { return false }
+
+// durations is a list of durations, from nothing to max.
+type durations struct {
+	p   *[]time.Duration
+	max time.Duration
+}
+
+func (v durations) set(in input) error {
+	var items []string
+	switch {
+	case in.shape == sequence:
+		items = in.list
+	case in.shape == scalar && in.text != "":
+		items = strings.Split(in.text, ",")
+	case in.shape == mapping:
+		return fmt.Errorf("must be a list, is %s", in.shape)
+	}
+	all := make([]time.Duration, 0, len(items))
+	for _, item := range items {
+		d, err := time.ParseDuration(strings.TrimSpace(item))
+		if err != nil || d < 0 || d > v.max {
+			return fmt.Errorf(`entries must be durations like "30s" up to %s, one is %q`, formatDuration(v.max), item)
+		}
+		all = append(all, d)
+	}
+	*v.p = all
+	return nil
+}
+
+func (v durations) show() any {
+	texts := make([]string, len(*v.p))
+	for i, d := range *v.p {
+		texts[i] = formatDuration(d)
+	}
+	return texts
+}
+func (v durations) describe() string { return `a list of durations like ["1s", "1m", "1h"]` }
+func (v durations) mayBeEmpty() bool { return true }

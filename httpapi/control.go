@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+func pause(c *call) error { return c.hold(symphony.Paused) }
+func drain(c *call) error { return c.hold(symphony.Draining) }
+
+func (c *call) hold(mode symphony.HoldMode) error {
+	var req wire.HoldRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	buf.free() // nothing of req refers to it
+	name, target, err := c.holdTarget(req.HoldTarget)
+	if err != nil {
+		return err
+	}
+	control, err := c.api.o.Bus.FlowControl(name)
+	if err != nil {
+		return err
+	}
+	h := symphony.Hold{HoldTarget: target, Mode: mode, By: c.principal.ID, Reason: value(req.Reason)}
+	if err := control.Hold(c.Context(), h); err != nil {
+		return err
+	}
+	return c.answerHolds(name, control)
+}
+
+func resume(c *call) error {
+	var req wire.HoldTarget
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	name, target, err := c.holdTarget(req)
+	if err != nil {
+		return err
+	}
+	control, err := c.api.o.Bus.FlowControl(name)
+	if err != nil {
+		return err
+	}
+	if err := control.Release(c.Context(), target); err != nil {
+		return err
+	}
+	return c.answerHolds(name, control)
+}
+
+// holdTarget notes what the domain cannot see: that something was given, and empty.
+func (c *call) holdTarget(t wire.HoldTarget) (transport string, target symphony.HoldTarget, err error) {
+	var list []symphony.Problem
+	for _, given := range [...]struct {
+		path string
+		text *string
+	}{{"transport", t.Transport}, {"queue", t.Queue}, {"type", t.Type}} {
+		if given.text != nil && *given.text == "" {
+			list = append(list, symphony.Problem{Path: given.path, Message: "must not be empty; leave it out for all"})
+		}
+	}
+	if len(list) > 0 {
+		return "", target, invalid(list...)
+	}
+	return c.transportOr(value(t.Transport)), symphony.HoldTarget{Queue: value(t.Queue), Type: value(t.Type)}, nil
+}
+
+func holds(c *call) error {
+	control, err := c.api.o.Bus.FlowControl(c.transport())
+	if err != nil {
+		return err
+	}
+	return c.answerHolds(c.transport(), control)
+}
+
+func (c *call) answerHolds(transport string, control symphony.FlowControl) error {
+	list, err := control.Holds(c.Context())
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.HoldsResponse{Success: true, Transport: transport, Holds: wireHolds(list)})
+}
+
+func wireHolds(list []symphony.Hold) []wire.Hold {
+	out := make([]wire.Hold, len(list))
+	for i, h := range list {
+		out[i] = wire.Hold{Mode: string(h.Mode), Queue: h.Queue, Type: h.Type, Since: h.Since.UTC(), By: h.By, Reason: h.Reason}
+	}
+	return out
+}
+
+func purge(c *call) error {
+	var req wire.PurgeRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	if err != nil {
+		return err
+	}
+	buf.free()
+	name, target, err := c.holdTarget(wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type})
+	if err != nil {
+		return err
+	}
+	control, err := c.api.o.Bus.FlowControl(name)
+	if err != nil {
+		return err
+	}
+	confirmation := name
+	if target.Queue != "" {
+		confirmation = target.Queue
+	}
+	if req.Confirm != confirmation {
+		return invalid(symphony.Problem{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)})
+	}
+	c.deadline(time.Time{}) // millions of messages take their time
+	n, err := control.Purge(c.Context(), symphony.PurgeFilter{Queue: target.Queue, Type: target.Type}, nil)
+	if err != nil {
+		return err
+	}
+	t, err := c.api.o.Bus.Transport(name)
+	if err != nil {
+		return err
+	}
+	stats, err := t.Stats(c.Context())
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.PurgeResponse{Success: true, Count: n, Pending: stats.Pending})
+}
+
+func stopWorkers(c *call) error {
+	if c.api.o.Records == nil {
+		return fmt.Errorf("no transport keeps records: %w", symphony.ErrUnsupported)
+	}
+	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.o.Clock.Now()); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "All workers that run now were asked to stop."})
+}
