@@ -35,8 +35,8 @@ type Schedule struct {
 	EndAt   time.Time
 	// MaxRuns completes the schedule when RunCount has reached it. 0: never.
 	MaxRuns int
-	// Jitter delays each occurrence's message by 0 to Jitter, at most MaxScheduleJitter. The delay of an occurrence
-	// follows from it and the schedule's id, so that every node has the same one. Default: none.
+	// Jitter delays each occurrence's message by 0 to Jitter, at most MaxScheduleJitter and less than the time to the next
+	// occurrence. The delay follows from occurrence and id, so that every node has the same one. Default: none.
 	Jitter time.Duration
 	// Missed says what becomes of occurrences that could not fire in time. Default MissedLast.
 	Missed MissedPolicy
@@ -183,7 +183,7 @@ const (
 	RunFired          RunOutcome = "fired"
 	RunSkippedOverlap RunOutcome = "skipped_overlap" // by OverlapSkip
 	RunSkippedMissed  RunOutcome = "skipped_missed"  // by MissedLast or MissedSkip
-	// RunFailed is recorded once for an occurrence that could not be dispatched. It is tried again.
+	// RunFailed is recorded for the first of failures in a row. The occurrence is tried again.
 	RunFailed RunOutcome = "failed"
 )
 
@@ -266,8 +266,12 @@ func (s *Schedule) Problems(prefix string) []Problem {
 	if s.Options.IdempotencyKey != "" {
 		p.add("options.idempotencyKey", "cannot be set, each occurrence has its own")
 	}
-	if !s.Options.ExpiresAt.IsZero() && s.At.IsZero() {
+	switch expires := s.Options.ExpiresAt; {
+	case expires.IsZero():
+	case s.At.IsZero():
 		p.add("options.expiresAt", "can be set with at only")
+	case !expires.After(s.At):
+		p.add("options.expiresAt", "must be after at")
 	}
 	return p.list
 }

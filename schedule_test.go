@@ -45,6 +45,8 @@ func TestSchedule_problems(t *testing.T) {
 			[]symphony.Problem{{Path: "x.timezone", Message: `must be a name of the time zone database such as "Europe/Berlin", not the machine's own`}}},
 		"an end before the start": {func(s *symphony.Schedule) { s.StartAt, s.EndAt = noon, noon.Add(-time.Second) },
 			[]symphony.Problem{{Path: "x.endAt", Message: "must not be before startAt"}}},
+		"an end of the message before its time": {func(s *symphony.Schedule) { s.Cron, s.At, s.Options.ExpiresAt = "", noon, noon },
+			[]symphony.Problem{{Path: "x.options.expiresAt", Message: "must be after at"}}},
 		"everything else": {func(s *symphony.Schedule) {
 			s.Name, s.Source, s.MaxRuns, s.Jitter, s.Missed, s.Overlap = "a b", "file", -1, 25*time.Hour, "some", "maybe"
 			s.Options = symphony.DispatchOptions{ScheduledAt: noon, IdempotencyKey: "k", ExpiresAt: noon}

@@ -1,0 +1,393 @@
+package scheduler_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/scheduler"
+)
+
+func TestFireDue_once(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		sch := r.create(once(noon.Add(time.Hour)))
+		r.wantReport(r.fire(), 0, 0, 0)
+		r.to(noon.Add(2 * time.Hour))
+		r.wantReport(r.fire(), 1, 0, 0)
+		r.clock.Advance(48 * time.Hour)
+		r.wantReport(r.fire(), 0, 0, 0)
+		r.wantMessages(noon.Add(time.Hour))
+		got := r.get(sch.ID)
+		if got.State() != symphony.ScheduleCompleted || got.RunCount != 1 || !got.NextRunAt.IsZero() || !got.LastRunAt.Equal(noon.Add(2*time.Hour)) {
+			t.Errorf("state %s, runs %d, next %v, last %v", got.State(), got.RunCount, got.NextRunAt, got.LastRunAt)
+		}
+		r.wantHistory(sch.ID, fired(time.Hour))
+	})
+}
+
+func TestFireDue_once_that_is_past_is_due_at_once(t *testing.T) {
+	r := inMemory(t)
+	r.create(once(noon.Add(-time.Hour)))
+	r.wantReport(r.fire(), 1, 0, 0)
+	r.wantMessages(noon.Add(-time.Hour))
+}
+
+func TestFireDue_interval_does_not_drift(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		sch := every(time.Minute)
+		sch.StartAt = noon.Add(30 * time.Second)
+		id := r.create(sch).ID
+		var want []time.Time
+		for n := range 10 {
+			want = append(want, sch.StartAt.Add(time.Duration(n)*time.Minute))
+			// Each round is late by something else.
+			r.to(want[n].Add(time.Duration(n*n*700) * time.Millisecond))
+			r.wantReport(r.fire(), 1, 0, 0)
+		}
+		r.wantMessages(want...)
+		if got := r.get(id).NextRunAt; !got.Equal(sch.StartAt.Add(10 * time.Minute)) {
+			t.Errorf("next is %v", got)
+		}
+	})
+}
+
+func TestFireDue_interval_without_a_start_counts_from_its_creation(t *testing.T) {
+	r := inMemory(t)
+	sch := r.create(every(time.Minute))
+	if !sch.NextRunAt.Equal(noon.Add(time.Minute)) {
+		t.Errorf("next is %v", sch.NextRunAt)
+	}
+	r.to(noon.Add(time.Minute))
+	r.wantReport(r.fire(), 1, 0, 0)
+	r.wantMessages(noon.Add(time.Minute))
+}
+
+func TestFireDue_a_start_just_past_is_now(t *testing.T) {
+	for late, want := range map[time.Duration]time.Duration{time.Second: -time.Second, symphony.MissedGrace + time.Second: time.Hour - symphony.MissedGrace - time.Second} {
+		r := inMemory(t)
+		sch := every(time.Hour)
+		sch.StartAt = noon.Add(-late)
+		if got := r.create(sch).NextRunAt; !got.Equal(noon.Add(want)) {
+			t.Errorf("%s late: next is %v, want %v", late, got, noon.Add(want))
+		}
+	}
+}
+
+func TestFireDue_cron_in_its_zone(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		sch := cron("30 9 * * *")
+		sch.Timezone = "America/New_York"
+		id := r.create(sch).ID
+		at := time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)
+		r.to(at)
+		r.wantReport(r.fire(), 1, 0, 0)
+		r.wantMessages(at)
+		if got := r.get(id); !got.NextRunAt.Equal(at.Add(24 * time.Hour)) {
+			t.Errorf("next is %v", got.NextRunAt)
+		}
+	})
+}
+
+func TestFireDue_bounds(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*symphony.Schedule)
+		want   []time.Duration
+	}{
+		"end, included":      {func(s *symphony.Schedule) { s.EndAt = noon.Add(2 * time.Minute) }, []time.Duration{time.Minute, 2 * time.Minute}},
+		"end, between":       {func(s *symphony.Schedule) { s.EndAt = noon.Add(2*time.Minute + 1e6) }, []time.Duration{time.Minute, 2 * time.Minute}},
+		"end before the end": {func(s *symphony.Schedule) { s.EndAt = noon.Add(2*time.Minute - 1e6) }, []time.Duration{time.Minute}},
+		"start, included":    {func(s *symphony.Schedule) { s.StartAt = noon.Add(3 * time.Minute); s.EndAt = noon.Add(4 * time.Minute) }, []time.Duration{3 * time.Minute, 4 * time.Minute}},
+		"runs":               {func(s *symphony.Schedule) { s.MaxRuns = 3 }, []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}},
+	} {
+		for kind, sch := range map[string]symphony.Schedule{"interval": every(time.Minute), "cron": cron("* * * * *")} {
+			t.Run(name+" of "+kind, func(t *testing.T) {
+				r := inMemory(t)
+				test.change(&sch)
+				id := r.create(sch).ID
+				for range 8 {
+					r.clock.Advance(time.Minute)
+					r.fire()
+				}
+				var want []time.Time
+				for _, d := range test.want {
+					want = append(want, noon.Add(d))
+				}
+				r.wantMessages(want...)
+				if got := r.get(id); got.State() != symphony.ScheduleCompleted || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
+					t.Errorf("state %s, next %v, due %v", got.State(), got.NextRunAt, got.DueAt)
+				}
+			})
+		}
+	}
+}
+
+func TestFireDue_missed(t *testing.T) {
+	const m = time.Minute
+	missed := func(from, through time.Duration) entry {
+		return entry{symphony.RunSkippedMissed, from, through, false}
+	}
+	for name, test := range map[string]struct {
+		policy symphony.MissedPolicy
+		now    time.Duration
+		want   []entry
+	}{
+		"all: in time":                    {symphony.MissedAll, 10 * m, []entry{fired(10 * m)}},
+		"all: several":                    {symphony.MissedAll, 35 * m, []entry{fired(10 * m), fired(20 * m), fired(30 * m)}},
+		"last: in time":                   {symphony.MissedLast, 10*m + time.Second, []entry{fired(10 * m)}},
+		"last: late":                      {symphony.MissedLast, 19 * m, []entry{fired(10 * m)}},
+		"last: two":                       {symphony.MissedLast, 20 * m, []entry{missed(10*m, 10*m), fired(20 * m)}},
+		"last: several":                   {symphony.MissedLast, 49 * m, []entry{missed(10*m, 30*m), fired(40 * m)}},
+		"skip: in time":                   {symphony.MissedSkip, 10*m + symphony.MissedGrace, []entry{fired(10 * m)}},
+		"skip: late":                      {symphony.MissedSkip, 10*m + symphony.MissedGrace + 1e6, []entry{missed(10*m, 10*m)}},
+		"skip: several, the last in time": {symphony.MissedSkip, 40*m + time.Second, []entry{missed(10*m, 30*m), fired(40 * m)}},
+		"skip: several, all late":         {symphony.MissedSkip, 45 * m, []entry{missed(10*m, 40*m)}},
+	} {
+		for kind, sch := range map[string]symphony.Schedule{"interval": every(10 * m), "cron": cron("*/10 * * * *")} {
+			t.Run(name+" of "+kind, func(t *testing.T) {
+				r := inMemory(t)
+				sch.Missed = test.policy
+				sch = r.create(sch)
+				r.to(noon.Add(test.now))
+				r.fire()
+				r.wantHistory(sch.ID, test.want...)
+				if got, want := r.get(sch.ID).NextRunAt, noon.Add(test.now.Truncate(10*m)+10*m); !got.Equal(want) {
+					t.Errorf("next is %v, want %v", got, want)
+				}
+				r.wantReport(r.fire(), 0, 0, 0)
+			})
+		}
+	}
+}
+
+func TestFireDue_all_of_a_long_outage_are_fired_in_bounded_rounds(t *testing.T) {
+	r := inMemory(t)
+	sch := every(time.Second)
+	sch.Missed = symphony.MissedAll
+	r.create(sch)
+	other := r.create(every(time.Minute))
+	r.clock.Advance(250 * time.Second)
+	for round, want := range []int{symphony.MaxCatchUp + 1, symphony.MaxCatchUp, 50} { // the first has the other's too
+		if got := r.fire(); got.Fired != want || got.More != (round < 2) {
+			t.Errorf("round %d fired %d, more %v; want %d", round, got.Fired, got.More, want)
+		}
+	}
+	if got := len(r.messages()); got != 251 {
+		t.Errorf("%d messages, want 251", got)
+	}
+	if got := r.get(other.ID).RunCount; got != 1 {
+		t.Errorf("the other one ran %d times, want once", got)
+	}
+}
+
+func TestFireDue_a_year_of_missed_seconds_is_skipped_at_once(t *testing.T) {
+	for _, sch := range []symphony.Schedule{every(time.Second), cron("* * * * * *"), cron("* * 3 * * *")} {
+		r := inMemory(t)
+		id := r.create(sch).ID
+		r.clock.Advance(365 * 24 * time.Hour)
+		r.wantReport(r.fire(), 1, 1, 0)
+		if got := r.get(id); got.RunCount != 1 || !got.NextRunAt.After(r.clock.Now()) {
+			t.Errorf("ran %d times, next %v", got.RunCount, got.NextRunAt)
+		}
+	}
+}
+
+func TestFireDue_overlap(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		sch := every(time.Minute)
+		sch.Overlap = symphony.OverlapSkip
+		id := r.create(sch).ID
+		tick := func() { r.clock.Advance(time.Minute); r.fire() }
+		tick() // nothing before it
+		tick() // its message is pending
+		got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{Lease: symphony.MaxLease})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("received %d, %v", len(got), err)
+		}
+		tick() // it is processing
+		if err := errors.Join(r.tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "e", ErrorClass: "test"}})...); err != nil {
+			t.Fatal(err)
+		}
+		tick() // it failed
+		if _, err := r.RunNow(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		skipped := func(at time.Duration) entry { return entry{symphony.RunSkippedOverlap, at, at, false} }
+		r.wantHistory(id, fired(time.Minute), skipped(2*time.Minute), skipped(3*time.Minute), fired(4*time.Minute), entry{symphony.RunFired, 4 * time.Minute, 4 * time.Minute, true})
+		if got := r.get(id).RunCount; got != 2 {
+			t.Errorf("ran %d times, want 2: skipped ones and those by hand do not count", got)
+		}
+	})
+}
+
+func TestFireDue_jitter(t *testing.T) {
+	r := inMemory(t)
+	spread := make(map[time.Duration]bool)
+	for range 20 {
+		sch := every(time.Minute)
+		sch.Jitter = 10 * time.Second
+		got := r.create(sch)
+		delay := got.DueAt.Sub(got.NextRunAt)
+		if delay < 0 || delay > sch.Jitter || !got.NextRunAt.Equal(noon.Add(time.Minute)) {
+			t.Errorf("next %v, due %v", got.NextRunAt, got.DueAt)
+		}
+		spread[delay] = true
+		again, err := r.node(r.tr).Update(t.Context(), got.ID, func(s *symphony.Schedule) error { s.Name = got.ID; return nil })
+		if err != nil || !again.DueAt.Equal(got.DueAt) {
+			t.Errorf("another node has it due at %v, want %v (%v)", again.DueAt, got.DueAt, err)
+		}
+	}
+	if len(spread) < 10 {
+		t.Errorf("20 schedules have %d different delays", len(spread))
+	}
+	r.to(noon.Add(time.Minute - time.Millisecond))
+	r.wantReport(r.fire(), 0, 0, 0)
+	r.to(noon.Add(time.Minute + 10*time.Second))
+	r.wantReport(r.fire(), 20, 0, 0)
+	for _, got := range r.messages() {
+		if want := symphony.OccurrenceText(noon.Add(time.Minute)); got != want {
+			t.Errorf("the message is for %s, want %s", got, want)
+		}
+	}
+}
+
+func TestFireDue_jitter_keeps_the_order(t *testing.T) {
+	r := inMemory(t)
+	sch := every(time.Second)
+	sch.Jitter, sch.Missed = time.Hour, symphony.MissedAll
+	sch = r.create(sch)
+	for range 50 {
+		got := r.get(sch.ID)
+		if next := got.NextRunAt.Add(time.Second); !got.DueAt.Before(next) {
+			t.Fatalf("the occurrence of %v is due at %v, not before the next", got.NextRunAt, got.DueAt)
+		}
+		r.to(got.DueAt)
+		r.wantReport(r.fire(), 1, 0, 0)
+	}
+}
+
+func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		broken := r.create(every(time.Minute))
+		// As written by a release with other zones, or by hand.
+		broken.Cron, broken.Interval, broken.Timezone = "* * * * *", 0, "Europe/Atlantis"
+		if _, err := r.tr.UpdateSchedule(t.Context(), broken); err != nil {
+			t.Fatal(err)
+		}
+		refused := every(time.Minute)
+		refused = r.create(refused)
+		refused.Options.Transport = "gone"
+		if _, err := r.tr.UpdateSchedule(t.Context(), refused); err != nil {
+			t.Fatal(err)
+		}
+		good := r.create(every(time.Minute))
+		r.to(noon.Add(time.Minute))
+		r.wantReport(r.fire(), 1, 0, 2)
+		for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+			got := r.get(refused.ID)
+			if got.Failures != i+1 || got.DueAt.Sub(r.clock.Now()) != pause || !got.NextRunAt.Equal(noon.Add(time.Minute)) || !strings.Contains(got.LastError, `unknown transport "gone"`) {
+				t.Errorf("after %d failures: %d, due %v, next %v, error %q", i+1, got.Failures, got.DueAt, got.NextRunAt, got.LastError)
+			}
+			r.to(got.DueAt)
+			r.wantReport(r.fire(), 0, 0, 2)
+		}
+		if got := r.get(broken.ID); !strings.Contains(got.LastError, "Atlantis") {
+			t.Errorf("error is %q", got.LastError)
+		}
+		failed := entry{symphony.RunFailed, time.Minute, time.Minute, false}
+		r.wantHistory(refused.ID, failed)
+		r.wantHistory(good.ID, fired(time.Minute))
+		// Mended, it is tried again at once, and the occurrence is not lost.
+		if _, err := r.Update(t.Context(), refused.ID, func(s *symphony.Schedule) error { s.Options.Transport = ""; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if report := r.fire(); report.Fired != 1 {
+			t.Errorf("fired %d, want 1", report.Fired)
+		}
+		r.wantHistory(refused.ID, failed, fired(time.Minute))
+		if got := r.get(refused.ID); got.LastError != "" || got.Failures != 0 {
+			t.Errorf("error %q, failures %d", got.LastError, got.Failures)
+		}
+		if n := strings.Count(r.log.String(), "cannot fire"); n != 2 {
+			t.Errorf("%d lines in the log, want one for each:\n%s", n, r.log)
+		}
+	})
+}
+
+func TestFireDue_failures_in_a_row_pause_for_five_minutes_at_most(t *testing.T) {
+	r := inMemory(t)
+	sch := r.create(every(240 * time.Hour))
+	sch.Options.Transport = "gone"
+	if _, err := r.tr.UpdateSchedule(t.Context(), sch); err != nil {
+		t.Fatal(err)
+	}
+	r.to(sch.NextRunAt)
+	for range 40 {
+		r.wantReport(r.fire(), 0, 0, 1)
+		r.to(r.get(sch.ID).DueAt)
+	}
+	before := r.clock.Now()
+	r.fire()
+	if got := r.get(sch.ID).DueAt.Sub(before); got != 5*time.Minute {
+		t.Errorf("the pause is %s", got)
+	}
+}
+
+func TestFireDue_the_message(t *testing.T) {
+	r := inMemory(t)
+	sch := every(time.Minute)
+	sch.Message = symphony.Message{Type: "Report", Payload: json.RawMessage(`{"a": 1}`), Metadata: map[string]any{"m": "1"}}
+	sch.Options = symphony.DispatchOptions{Queue: "q", Priority: 9, Headers: map[string]string{"h": "v"}, Delay: time.Second}
+	id := r.create(sch).ID
+	r.to(noon.Add(time.Minute))
+	r.fire()
+	r.clock.Advance(time.Second)
+	got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{})
+	if err != nil || len(got) != 1 {
+		t.Fatalf("got %d messages, %v", len(got), err)
+	}
+	d := got[0]
+	want := map[string]string{"h": "v", symphony.HeaderSchedule: id, symphony.HeaderOccurrence: "2026-11-23T12:01:00.000Z"}
+	if diff := cmp.Diff(want, d.Headers); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+	if d.Type != "Report" || string(d.Payload) != `{"a": 1}` || d.Metadata["m"] != "1" || d.Queue != "q" || d.Priority != 9 ||
+		d.IdempotencyKey != "schedule:"+id+":2026-11-23T12:01:00.000Z" || !d.ScheduledAt.Equal(noon.Add(time.Minute+time.Second)) {
+		t.Errorf("got %+v", d.Envelope)
+	}
+	if run := r.history(id)[0]; len(run.Messages) != 1 || run.Messages[0] != (symphony.ScheduledMessage{ID: d.ID, Transport: "default"}) {
+		t.Errorf("the history has the messages %v, want %s", run.Messages, d.ID)
+	}
+}
+
+func TestFireDue_reports_what_is_next(t *testing.T) {
+	r := inMemory(t)
+	if got := r.fire(); got != (scheduler.Report{}) {
+		t.Errorf("without schedules: %+v", got)
+	}
+	r.create(every(time.Hour))
+	r.create(every(time.Minute))
+	if got := r.fire(); !got.Next.Equal(noon.Add(time.Minute)) {
+		t.Errorf("next is %v", got.Next)
+	}
+	r.to(noon.Add(time.Minute))
+	if got := r.fire(); !got.Next.Equal(noon.Add(2 * time.Minute)) {
+		t.Errorf("next is %v", got.Next)
+	}
+}
+
+func TestFireDue_many_at_once(t *testing.T) {
+	onStorages(t, func(r *rig) {
+		for range 250 {
+			r.create(every(time.Minute))
+		}
+		r.to(noon.Add(time.Minute))
+		r.wantReport(r.fire(), 250, 0, 0)
+		if got := len(r.messages()); got != 250 {
+			t.Errorf("%d messages, want 250", got)
+		}
+	})
+}
