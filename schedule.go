@@ -281,9 +281,7 @@ func (s *Schedule) timing(p *problems) {
 	var kinds []string
 	if !s.At.IsZero() {
 		kinds = append(kinds, "at")
-		if s.At.UTC().Year() > 9999 {
-			p.add("at", "must be before the year 10000")
-		}
+		p.bounded("at", s.At)
 		for _, rest := range []struct {
 			path  string
 			given bool
@@ -328,12 +326,19 @@ func (s *Schedule) timing(p *problems) {
 		path string
 		at   time.Time
 	}{{"startAt", s.StartAt}, {"endAt", s.EndAt}} {
-		if !bound.at.IsZero() && bound.at.UTC().Year() > 9999 {
-			p.add(bound.path, "must be before the year 10000")
+		if !bound.at.IsZero() {
+			p.bounded(bound.path, bound.at)
 		}
 	}
 	if !s.StartAt.IsZero() && !s.EndAt.IsZero() && s.EndAt.Before(s.StartAt) {
 		p.add("endAt", "must not be before startAt")
+	}
+}
+
+// bounded appends a problem of a time that is not of our age.
+func (p *problems) bounded(path string, at time.Time) {
+	if y := at.UTC().Year(); y <= 1970 || y > 9999 {
+		p.add(path, "must be after the year 1970 and before 10000")
 	}
 }
 

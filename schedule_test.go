@@ -30,7 +30,9 @@ func TestSchedule_problems(t *testing.T) {
 			s.Cron, s.At, s.StartAt, s.EndAt, s.MaxRuns = "", noon, noon, noon, 1
 		}, []symphony.Problem{{Path: "x.startAt", Message: "cannot be combined with at"}, {Path: "x.endAt", Message: "cannot be combined with at"}, {Path: "x.maxRuns", Message: "cannot be combined with at"}}},
 		"a time far off": {func(s *symphony.Schedule) { s.Cron, s.At = "", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
-			[]symphony.Problem{{Path: "x.at", Message: "must be before the year 10000"}}},
+			[]symphony.Problem{{Path: "x.at", Message: "must be after the year 1970 and before 10000"}}},
+		"a time long ago": {func(s *symphony.Schedule) { s.StartAt = time.Unix(0, 0) },
+			[]symphony.Problem{{Path: "x.startAt", Message: "must be after the year 1970 and before 10000"}}},
 		"a short interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", 999*time.Millisecond },
 			[]symphony.Problem{{Path: "x.interval", Message: "must be 1000 to 315360000000 ms"}}},
 		"a negative interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", -time.Minute },

@@ -83,6 +83,10 @@ func conformance(t *testing.T, url string) {
 				t.Helper()
 				exec(t, url, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)
 			},
+			CorruptSchedule: func(t *testing.T, id string) {
+				t.Helper()
+				exec(t, url, "UPDATE "+o.Schema+".messenger_schedules SET definition='{broken' WHERE id=$1", id)
+			},
 		}
 	})
 }

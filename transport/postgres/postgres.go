@@ -69,9 +69,10 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport   = (*Transport)(nil)
-	_ symphony.FailedStore = (*Transport)(nil)
-	_ symphony.RecordStore = (*Transport)(nil)
+	_ symphony.Transport     = (*Transport)(nil)
+	_ symphony.FailedStore   = (*Transport)(nil)
+	_ symphony.ScheduleStore = (*Transport)(nil)
+	_ symphony.RecordStore   = (*Transport)(nil)
 
 	_ symphony.NodeRegistry = (*Transport)(nil)
 )
@@ -215,7 +216,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true}
 }
 
 // Storage is the store.

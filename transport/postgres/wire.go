@@ -109,6 +109,11 @@ func (a *array) time(us int64) {
 	a.int8(us - epoch)
 }
 
+func (a *array) bool(v bool) {
+	a.grow(1)
+	a.buf = append(a.buf, boolParam(v)...)
+}
+
 func (a *array) uuid(id uuid) {
 	a.grow(16)
 	a.buf = append(a.buf, id[:]...)
@@ -147,6 +152,7 @@ func int4s(n int) *array  { return newArray(pgtype.Int4OID, n, 4) }
 func int2s(n int) *array  { return newArray(pgtype.Int2OID, n, 2) }
 func times(n int) *array  { return newArray(pgtype.TimestamptzOID, n, 8) }
 func uuids(n int) *array  { return newArray(pgtype.UUIDOID, n, 16) }
+func bools(n int) *array  { return newArray(pgtype.BoolOID, n, 1) }
 func texts(n int) *array  { return newArray(pgtype.TextOID, n, 16) }
 func byteas(n int) *array { return newArray(pgtype.ByteaOID, n, 32) }
 
@@ -190,6 +196,7 @@ func timeParam(us int64) []byte {
 
 // Columns of results.
 
+func boolColumn(b []byte) bool  { return b[0] != 0 }
 func int2Column(b []byte) int   { return int(int16(binary.BigEndian.Uint16(b))) }
 func int4Column(b []byte) int   { return int(int32(binary.BigEndian.Uint32(b))) }
 func int8Column(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
