@@ -88,7 +88,8 @@ func receive(c *call) error {
 
 // pull claims messages that may be handed out. What may not is settled.
 func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
-	for until := time.Now().Add(o.Wait); ; o.Wait = max(time.Until(until), 0) {
+	clock := c.api.o.Clock
+	for until := clock.Now().Add(o.Wait); ; o.Wait = max(until.Sub(clock.Now()), 0) {
 		got, err := t.Receive(ctx, o)
 		if err != nil || len(got) == 0 {
 			return nil, err

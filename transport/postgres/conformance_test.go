@@ -51,7 +51,7 @@ func TestConformance(t *testing.T) {
 // conformance runs the suite in schemas of one database.
 func conformance(t *testing.T, url string) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := postgres.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler), Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
+		o := postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Logger: slog.New(slog.DiscardHandler), Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
 		open := func() *postgres.Transport {
 			t.Helper()
 			tr, err := postgres.Open(context.Background(), url, o)

@@ -49,7 +49,7 @@ const expiryRows = 20
 
 var expiredLeases = newQuery("expired_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
 	FROM {schema}.messenger_leases
-	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND expires_at <= coalesce($1, now())
+	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND expires_at <= coalesce($1, now()) AND passes IS NOT NULL = $4::bool
 	ORDER BY expires_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED`)
 
 var nextExpiry = newQuery("next_expiry", `SELECT coalesce($1::timestamptz, now()), (SELECT expires_at FROM {schema}.messenger_leases
@@ -59,8 +59,10 @@ var dropLeases = newQuery("drop_leases", `DELETE FROM {schema}.messenger_leases 
 
 // expire gives back the messages of leases that ran out, and tells when the next one does, on the server's clock. Every
 // node does so; a lease that another one is ending is skipped.
+//
+// Leases of deliveries under flow control are ended in a flow, which is begun if such a one has run out.
 func (s *store) expire(ctx context.Context) (next int64, err error) {
-	for {
+	for controlled := false; ; {
 		var (
 			n    int
 			list []added
@@ -70,15 +72,23 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 		next = never
 		err := s.with(ctx, "end leases", func(ctx context.Context, l *link) error {
 			k := newLocked()
-			if err := l.begin(ctx,
-				call{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows)}, row: k.addLease},
-				call{query: nextExpiry, params: [][]byte{s.nowParam(), floor}, row: func(v [][]byte) error {
+			look := []call{
+				{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows), boolParam(controlled)}, row: k.addLease},
+				{query: nextExpiry, params: [][]byte{s.nowParam(), floor}, row: func(v [][]byte) error {
 					k.now = timeColumn(v[0])
 					if at := timeColumn(v[1]); at != 0 {
 						next = at
 					}
 					return nil
-				}}); err != nil {
+				}}}
+			var f *flow
+			var err error
+			if controlled {
+				f, err = s.beginFlow(ctx, l, look...)
+			} else {
+				err = l.begin(ctx, look...)
+			}
+			if err != nil {
 				return err
 			}
 			now = k.now
@@ -93,16 +103,29 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 				return err
 			}
 			var calls []call
-			calls, list = s.endExpired(l, k)
-			return l.finish(ctx, calls...)
+			var ends []departure
+			calls, list, ends = s.endExpired(l, k, controlled)
+			if !controlled {
+				return l.finish(ctx, calls...)
+			}
+			if err := f.depart(ends); err != nil {
+				return err
+			}
+			f.calls = append(f.calls, calls...)
+			return f.finish()
 		})
 		if err != nil {
 			return next, err
 		}
 		s.arrived(list)
+		if n < expiryRows && next <= now && !controlled {
+			controlled = true // what has run out and is still there
+			continue
+		}
 		if n < expiryRows {
 			s.house.leaseFloor.raise(now, next, floor == nil)
 			if n > 0 {
+				controlled = false
 				continue // tells when the next one ends
 			}
 			return next, nil
@@ -111,8 +134,9 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 }
 
 // endExpired makes the calls that give back what ran out of the leases, and what that adds to the streams.
-func (s *store) endExpired(l *link, k *locked) ([]call, []added) {
+func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added, []departure) {
 	var (
+		ends           []departure
 		back           = newReadyRows(0)
 		attempts       = newAttemptRows(0)
 		counts         = make(deltas)
@@ -125,11 +149,17 @@ func (s *store) endExpired(l *link, k *locked) ([]call, []added) {
 		var ended []int
 		for i, it := range r.items {
 			switch until := r.until(i); {
-			case r.settled[i] || !k.exists[it.id]:
+			case r.settled[i]:
+			case !k.exists[it.id]:
+				if controlled { // it was acked in a transaction of its handler's, whose worker did not say so
+					ends = append(ends, departure{it.passes, symphony.Ack, 0})
+					ended = append(ended, i)
+				}
 			case until > k.now:
 				earliest = min(earliest, until)
 			default:
 				ended = append(ended, i)
+				ends = append(ends, departure{it.passes, symphony.Retry, it.attempt})
 				attempts.add(it, r.claimed, until, r.worker, symphony.LostText, symphony.LostClass)
 				it.lost++
 				it.available = until
@@ -150,7 +180,7 @@ func (s *store) endExpired(l *link, k *locked) ([]call, []added) {
 		calls = append(calls, call{query: setItemExpiry, params: [][]byte{token[:], timeParam(earliest), r.expiresParam()}})
 	}
 	if back.ids.n > 0 {
-		calls = append(calls, counts.call(l), attempts.call(), back.call())
+		calls = append(calls, counts.call(l), attempts.call(), back.call(controlled))
 	}
 	if tokens.n > 0 {
 		calls = append(calls, call{query: markSettled, params: [][]byte{tokens.value(), places.value()}})
@@ -158,7 +188,7 @@ func (s *store) endExpired(l *link, k *locked) ([]call, []added) {
 	if len(gone) > 0 {
 		calls = append(calls, call{query: dropLeases, params: [][]byte{uuidArray(gone)}})
 	}
-	return calls, back.added
+	return calls, back.added, ends
 }
 
 // expiresParam is the lease's item_expires as it is.

@@ -36,7 +36,7 @@ func (f *failureTimes) next(us int64) time.Time {
 
 // failedColumns are what failedMessage reads, in its order.
 const failedColumns = `id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
-	headers, metadata, done, error, error_class, retry_count, max_retries, attempts::text, payload, lane`
+	headers, metadata, done, error, error_class, retry_count, max_retries, attempts::text, payload, extras, lane`
 
 func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
 	f := symphony.FailedMessage{
@@ -52,6 +52,7 @@ func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
 	_ = decode("headers", v[9], &f.Headers)
 	_ = decode("metadata", v[10], &f.Metadata)
 	_ = decode("done", v[11], &f.Done)
+	_ = f.DecodeExtras(v[18])
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
@@ -208,44 +209,111 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 	if err := t.usable(ctx); err != nil {
 		return nil, err
 	}
-	var (
-		done []string
-		list []added
-	)
-	err := t.retrying(func(ctx context.Context, l *link) error {
-		var rows []*messageRow
-		counts := make(deltas)
-		done = nil
-		take := call{query: takeFailed, params: [][]byte{uuidArray(wanted), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
-			f := failedMessage(v, t.name)
-			retry := byID[f.ID]
-			n := len(v) - 4
-			row := &messageRow{Envelope: &f.Envelope, lane: int4Column(v[n-1]), headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
-			row.ID, row.CreatedAt, row.ScheduledAt = retry.NewID, fromMicros(timeColumn(v[n+3])), time.Time{}
-			row.uuid, _ = parseUUID(retry.NewID) // was looked at before
-			if retry.Payload != nil {
-				row.Payload = retry.Payload
-			}
-			rows = append(rows, row)
-			counts.of(row.lane).Failed--
-			done = append(done, retry.ID)
-			return nil
-		}}
-		if err := l.begin(ctx, take); err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return l.finish(ctx)
-		}
-		var calls []call
-		calls, list = t.insert(l, rows)
-		return l.finish(ctx, append(calls, counts.call(l))...)
-	})
+	plain, controlled, lanes, err := t.lanesOfFailed(ctx, wanted)
 	if err != nil {
 		return nil, t.storageError("retry failed messages", err)
 	}
-	t.arrived(list)
+	var done []string
+	for _, part := range []struct {
+		ids        []uuid
+		controlled bool
+	}{{plain, false}, {controlled, true}} {
+		if len(part.ids) == 0 {
+			continue
+		}
+		var (
+			some []string
+			list []added
+		)
+		err := t.retrying(func(ctx context.Context, l *link) (err error) {
+			some, list, err = t.retryFailed(ctx, l, part.ids, part.controlled, byID, lanes)
+			return err
+		})
+		if err != nil {
+			return done, t.storageError("retry failed messages", err)
+		}
+		t.arrived(list)
+		done = append(done, some...)
+	}
 	return done, nil
+}
+
+var failedWays = newQuery("failed_ways", `SELECT id, queue, type, extras FROM {schema}.messenger_failed_messages WHERE id = ANY ($1::uuid[]) AND transport = $2::text`)
+
+// lanesOfFailed tells which failed messages would be under flow control if they were dispatched again, and finds their
+// lanes.
+func (t *Transport) lanesOfFailed(ctx context.Context, ids []uuid) (plain, controlled []uuid, lanes map[uuid]*lane, err error) {
+	names := make(map[uuid]laneName)
+	lanes = make(map[uuid]*lane)
+	err = t.retrying(func(ctx context.Context, l *link) error {
+		plain, controlled = nil, nil
+		err := l.transact(ctx, call{query: failedWays, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
+			id, e := uuidColumn(v[0]), symphony.Envelope{Transport: t.name, Queue: string(v[1]), Type: string(v[2])}
+			_ = e.DecodeExtras(v[3]) // what cannot be read limits nothing
+			e.Flow = e.Flow.Again()
+			names[id] = laneName{t.name, e.Queue, t.limits.Covers(&e)}
+			if names[id].controlled {
+				controlled = append(controlled, id)
+			} else {
+				plain = append(plain, id)
+			}
+			return nil
+		}})
+		for id, name := range names {
+			if err == nil {
+				lanes[id], err = t.lane(ctx, l, name)
+			}
+		}
+		return err
+	})
+	return plain, controlled, lanes, err
+}
+
+// retryFailed dispatches some failed messages again, in one transaction.
+func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, controlled bool, retries map[string]symphony.FailedRetry, lanes map[uuid]*lane) (done []string, list []added, err error) {
+	var rows []*messageRow
+	counts := make(deltas)
+	take := call{query: takeFailed, params: [][]byte{uuidArray(ids), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
+		f := failedMessage(v, t.name)
+		retry := retries[f.ID]
+		n := len(v) - 4
+		ln := lanes[uuidColumn(v[0])]
+		row := &messageRow{Envelope: &f.Envelope, lane: ln.id, controlled: controlled, headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
+		row.ID, row.CreatedAt, row.ScheduledAt, row.Flow = retry.NewID, fromMicros(timeColumn(v[n+3])), time.Time{}, f.Flow.Again()
+		row.uuid, _ = parseUUID(retry.NewID) // was looked at before
+		row.line = lineName(ln.id, rankOf(row.Priority), row.Flow)
+		if retry.Payload != nil {
+			row.Payload = retry.Payload
+		}
+		rows = append(rows, row)
+		counts.of(int4Column(v[n-1])).Failed--
+		done = append(done, retry.ID)
+		var err error
+		row.extras, err = row.EncodeExtras()
+		return err
+	}}
+	var f *flow
+	if controlled {
+		f, err = t.beginFlow(ctx, l, take)
+	} else {
+		err = l.begin(ctx, take)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(rows) == 0 {
+		return nil, nil, l.finish(ctx)
+	}
+	if !controlled {
+		calls, list := t.insert(l, rows, t.nowParam())
+		return done, list, l.finish(ctx, append(calls, counts.call(l))...)
+	}
+	if err := f.register(rows); err != nil {
+		return nil, nil, err
+	}
+	calls, list := t.insert(l, rows, f.nowParam())
+	f.calls = append(append(calls, f.calls...), counts.call(l))
+	return done, list, f.finish()
 }
 
 // DeleteFailed deletes failed messages.

@@ -83,7 +83,7 @@ func TestConformanceWithLeastPrivileges(t *testing.T) {
 	owner, asOwner := role(t, database, "_Owner")
 	node, asNode := role(t, database, "_node")
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := quiet(postgres.Options{Clock: clock, Schema: fmt.Sprintf("least_%d", schemas.Add(1)), KeepSchema: true})
+		o := quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Schema: fmt.Sprintf("least_%d", schemas.Add(1)), KeepSchema: true})
 		exec(t, database, fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %q", o.Schema, owner))
 		t.Cleanup(func() { exec(t, database, "DROP SCHEMA "+o.Schema+" CASCADE") })
 		if _, err := postgres.Migrate(context.Background(), asOwner, o); err != nil {

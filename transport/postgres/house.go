@@ -17,6 +17,7 @@ import (
 const (
 	expiryEvery  = 1_000_000
 	promoteEvery = 1_000_000
+	controlEvery = 1_000_000
 	beatEvery    = 10_000_000
 	foldEvery    = 20_000_000
 	purgeEvery   = 60_000_000
@@ -35,6 +36,8 @@ type house struct {
 	expiryAt   atomic.Int64 // when a lease may run out, on the clock of this process
 	leaseFloor floor
 	dueFloor   floor // of messenger_scheduled
+	control    sync.Mutex
+	controlAt  atomic.Int64 // when a message may expire or a gate be due, on the clock of this process
 	rearm      chan struct{}
 	rolled     bool
 
@@ -52,6 +55,23 @@ func (h *house) expiring(at int64) {
 			return
 		}
 		if h.expiryAt.CompareAndSwap(before, at) {
+			select {
+			case h.rearm <- struct{}{}:
+			default:
+			}
+			return
+		}
+	}
+}
+
+// controlling says that a message expires, or a gate is due, at a time of this process's clock.
+func (h *house) controlling(at int64) {
+	for {
+		before := h.controlAt.Load()
+		if at >= before {
+			return
+		}
+		if h.controlAt.CompareAndSwap(before, at) {
 			select {
 			case h.rearm <- struct{}{}:
 			default:
@@ -93,7 +113,7 @@ func (s *store) keepHouse() {
 		{every: rollEvery, next: now, do: s.rollPartitions},
 	}
 	for {
-		pause := min(housePoll, time.Duration(max(s.house.expiryAt.Load()-s.now(), 0))*time.Microsecond)
+		pause := min(housePoll, time.Duration(max(min(s.house.expiryAt.Load(), s.house.controlAt.Load())-s.now(), 0))*time.Microsecond)
 		if !s.pause(pause, s.house.rearm) {
 			return
 		}
@@ -101,6 +121,7 @@ func (s *store) keepHouse() {
 		if s.now() >= s.house.expiryAt.Load() {
 			errs = append(errs, s.expireIfDue(s.life))
 		}
+		errs = append(errs, s.controlIfDue(s.life))
 		for _, d := range duties {
 			if now := s.now(); now >= d.next {
 				// Nodes that started together drift apart.

@@ -113,11 +113,11 @@ func (k *keys) calls(s *store) (claim, read call) {
 
 // decide sets the receipts of all calls and the errors of those that conflict. It returns the messages to store, and
 // those that must give their keys back because another message of their call conflicts.
-func (k *keys) decide() (store, undo []*messageRow) {
+func (k *keys) decide(s *store) (store, undo []*messageRow) {
 	k.later = nil
 	givenBack := make(map[string]bool) // ids of messages that won a key
 	for _, o := range k.ops {
-		switch k.settle(o, givenBack) {
+		switch k.settle(s, o, givenBack) {
 		case undecided:
 			k.later = append(k.later, o)
 			fallthrough
@@ -148,7 +148,7 @@ const (
 )
 
 // settle decides one call.
-func (k *keys) settle(o *sendOp, givenBack map[string]bool) decision {
+func (k *keys) settle(s *store, o *sendOp, givenBack map[string]bool) decision {
 	o.err = nil
 	result := decided
 	for i := range o.list {
@@ -156,6 +156,9 @@ func (k *keys) settle(o *sendOp, givenBack map[string]bool) decision {
 		r := &o.receipts[i]
 		*r = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue, ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey}
 		if row.IdempotencyKey == "" || k.won[row.uuid] {
+			if err := symphony.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil && result == decided {
+				result, o.err = conflicting, err
+			}
 			continue
 		}
 		first := k.taken[keyName{row.Transport, row.IdempotencyKey}]

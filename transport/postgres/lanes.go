@@ -5,14 +5,17 @@ import (
 	"sync"
 )
 
-// lane is one queue of one transport. Lanes are made at need and never removed.
+// lane is one queue of one transport. Messages under flow control are in a second lane of their queue. Lanes are made at
+// need and never removed.
 type lane struct {
-	id        int
-	transport string
-	queue     string
+	id int
+	laneName
 }
 
-type laneName struct{ transport, queue string }
+type laneName struct {
+	transport, queue string
+	controlled       bool
+}
 
 // lanes are the lanes that this process has met.
 type lanes struct {
@@ -21,10 +24,10 @@ type lanes struct {
 	byID   map[int]*lane
 }
 
-func (ls *lanes) named(transport, queue string) *lane {
+func (ls *lanes) named(name laneName) *lane {
 	ls.mu.RLock()
 	defer ls.mu.RUnlock()
-	return ls.byName[laneName{transport, queue}]
+	return ls.byName[name]
 }
 
 func (ls *lanes) numbered(id int) *lane {
@@ -40,7 +43,7 @@ func (ls *lanes) add(l *lane) {
 		ls.byName, ls.byID = make(map[laneName]*lane), make(map[int]*lane)
 	}
 	if ls.byID[l.id] == nil {
-		ls.byName[laneName{l.transport, l.queue}], ls.byID[l.id] = l, l
+		ls.byName[l.laneName], ls.byID[l.id] = l, l
 	}
 }
 
@@ -58,24 +61,24 @@ func (ls *lanes) last() int {
 // Two processes may make the same lane at once; who comes second finds the first one's. The lookup stands in a statement
 // of its own, so that it sees what the other one has committed meanwhile.
 var (
-	makeLane = newQuery("make_lane", `INSERT INTO {schema}.messenger_lanes (transport, queue) VALUES ($1::text, $2::text) ON CONFLICT DO NOTHING`)
-	findLane = newQuery("find_lane", `SELECT lane, transport, queue FROM {schema}.messenger_lanes WHERE transport=$1::text AND queue=$2::text`)
-	newLanes = newQuery("new_lanes", `SELECT lane, transport, queue FROM {schema}.messenger_lanes WHERE lane>$1::int4 ORDER BY lane`)
+	makeLane = newQuery("make_lane", `INSERT INTO {schema}.messenger_lanes (transport, queue, controlled) VALUES ($1::text, $2::text, $3::bool) ON CONFLICT DO NOTHING`)
+	findLane = newQuery("find_lane", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes WHERE transport=$1::text AND queue=$2::text AND controlled=$3::bool`)
+	newLanes = newQuery("new_lanes", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes WHERE lane>$1::int4 ORDER BY lane`)
 )
 
 func (s *store) addLane(v [][]byte) error {
-	s.lanes.add(&lane{id: int4Column(v[0]), transport: string(v[1]), queue: string(v[2])})
+	s.lanes.add(&lane{id: int4Column(v[0]), laneName: laneName{string(v[1]), string(v[2]), v[3][0] != 0}})
 	return nil
 }
 
 // lane returns the lane of a queue, made if there is none.
-func (s *store) lane(ctx context.Context, l *link, transport, queue string) (*lane, error) {
-	if found := s.lanes.named(transport, queue); found != nil {
+func (s *store) lane(ctx context.Context, l *link, name laneName) (*lane, error) {
+	if found := s.lanes.named(name); found != nil {
 		return found, nil
 	}
-	name := [][]byte{[]byte(transport), []byte(queue)}
-	if err := l.transact(ctx, call{query: makeLane, params: name}, call{query: findLane, params: name, row: s.addLane}); err != nil {
+	params := [][]byte{[]byte(name.transport), []byte(name.queue), boolParam(name.controlled)}
+	if err := l.transact(ctx, call{query: makeLane, params: params}, call{query: findLane, params: params, row: s.addLane}); err != nil {
 		return nil, err
 	}
-	return s.lanes.named(transport, queue), nil
+	return s.lanes.named(name), nil
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type item struct {
 	attempt   int
 	lost      int
 	size      int
+	passes    *passes // of a delivery under flow control
 }
 
 // lease is one claim. Its items never change, so a copy of them stays in this process; what has become of them, and until
@@ -29,6 +31,9 @@ type lease struct {
 	claimed int64 // µs on the server's clock
 	expires int64 // as it was claimed; it may have been extended since
 	items   []item
+
+	// controlled says that its deliveries hold places, which they give up in a flow.
+	controlled bool
 
 	// Guarded by the cache's lock.
 	settled []bool
@@ -150,7 +155,7 @@ func (c *leaseCache) giveFinished(list []uuid) {
 	c.finished = append(c.finished, list...)
 }
 
-const leaseColumns = `token, worker, claimed_at, expires_at, item_expires, settled, ids, lanes, ranks, ords, available, attempts, lost, sizes`
+const leaseColumns = `token, worker, claimed_at, expires_at, item_expires, settled, ids, lanes, ranks, ords, available, attempts, lost, sizes, passes`
 
 // leaseRow is a lease as it is stored now.
 type leaseRow struct {
@@ -185,6 +190,11 @@ func readLease(v [][]byte) *leaseRow {
 	elements(v[11], func(i int, e []byte) { r.items[i].attempt = int4Column(e) })
 	elements(v[12], func(i int, e []byte) { r.items[i].lost = int4Column(e) })
 	elements(v[13], func(i int, e []byte) { r.items[i].size = int4Column(e) })
+	r.controlled = v[14] != nil
+	elements(v[14], func(i int, e []byte) {
+		r.items[i].passes = new(passes)
+		_ = json.Unmarshal(e, r.items[i].passes) // this package wrote it
+	})
 	return r
 }
 

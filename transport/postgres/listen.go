@@ -236,6 +236,9 @@ func (s *store) heard(text string) {
 		if err := s.beat(s.life); err != nil {
 			s.house.report(s.log, err)
 		}
+		if err := s.loadHolds(s.life); err != nil {
+			s.house.report(s.log, err)
+		}
 		s.heads.sweepSoon()
 	}
 	now := s.storeNow()

@@ -41,6 +41,9 @@ type Options struct {
 	Schema string
 	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
 	Retention time.Duration
+	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must have
+	// the same. Default: none but one message at a time for each concurrency key.
+	Limits *symphony.Limits
 	// MaxConns bounds the connections of this process, besides one that listens. Default DefaultMaxConns, at least 4.
 	MaxConns int
 	// ListenURL is a connection that reaches the server itself where the main URL goes through a pooler in transaction
@@ -73,6 +76,7 @@ var (
 	_ symphony.FailedStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.RecordStore   = (*Transport)(nil)
+	_ symphony.FlowControl   = (*Transport)(nil)
 
 	_ symphony.NodeRegistry = (*Transport)(nil)
 )
@@ -82,6 +86,7 @@ type store struct {
 	pool      *pgxpool.Pool
 	schema    string
 	retention time.Duration
+	limits    *symphony.Limits
 	timeout   time.Duration
 	poll      time.Duration // 0: the default for the way in which messages are announced
 	log       *slog.Logger
@@ -106,6 +111,7 @@ type store struct {
 	failures failureTimes
 	types    interner
 	fair     fairShares
+	holds    atomic.Pointer[map[string][]symphony.Hold] // by transport, oldest first
 	ord      atomic.Uint32
 
 	life    context.Context // ends with Close
@@ -164,7 +170,7 @@ func newStore(url string, o Options) (*store, Options, error) {
 		o.Logger = slog.Default()
 	}
 	s := &store{
-		schema: o.Schema, retention: o.Retention, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		schema: o.Schema, retention: o.Retention, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
 		clock: o.Clock, given: o.Clock != nil, localSettings: localSettings(o.Timeout),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -195,6 +201,9 @@ func (s *store) start(ctx context.Context, o Options) error {
 	if err := s.join(ctx, o.Node); err != nil {
 		return err
 	}
+	if err := s.loadHolds(ctx); err != nil {
+		return err
+	}
 	s.sends.start(s, sendCommitters, s.commitSends)
 	s.settles.start(s, settleCommitters, s.commitSettles)
 	s.done.Go(s.keepHouse)
@@ -216,7 +225,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true}
 }
 
 // Storage is the store.

@@ -60,6 +60,9 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	if err := t.expireIfDue(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.controlIfDue(ctx); err != nil {
+		return nil, err
+	}
 	look := func() []probe { return t.heads.ready(t.wanted(o.Queues), t.storeNow()+clockSlack) }
 	probes := look()
 	if len(probes) > 0 {
@@ -70,7 +73,7 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 		return nil, nil
 	}
 	defer t.heads.done(probes)
-	c := &claim{Transport: t, ReceiveOptions: o}
+	c := &claim{Transport: t, ReceiveOptions: o, lookAtAll: t.pausesTypes(t.name)}
 	err := t.with(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
 	if err != nil && len(c.got) == 0 {
 		return nil, err
@@ -91,7 +94,7 @@ const clockSlack = 20_000
 func (t *Transport) wanted(queues []string) func(lane int) bool {
 	return func(id int) bool {
 		l := t.lanes.numbered(id)
-		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue))
+		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue)) && !t.pausedLane(l)
 	}
 }
 
@@ -104,6 +107,14 @@ type claim struct {
 	size  int
 	lost  int
 	ended bool // the next message in order does not fit
+
+	lookAtAll bool // types are paused
+}
+
+// looks reports whether the messages of a stream must be looked at one by one.
+func (c *claim) looks(p probe) bool {
+	ln := c.lanes.numbered(p.lane)
+	return c.lookAtAll || ln != nil && ln.controlled
 }
 
 // claimed is a delivery and its place in the order of claims.
@@ -129,8 +140,12 @@ func (c *claim) run(ctx context.Context, l *link, probes []probe) error {
 		for n < len(probes) && probes[n].rank == probes[0].rank {
 			n++
 		}
-		if n == 1 {
-			for n < len(probes) && probes[n].rank > probes[n-1].rank && (n+1 == len(probes) || probes[n+1].rank > probes[n].rank) {
+		if n == 1 && c.looks(probes[0]) {
+			if err := c.takeControlled(ctx, l, probes[:1], 0, c.Max-len(c.got)); err != nil {
+				return err
+			}
+		} else if n == 1 {
+			for n < len(probes) && !c.looks(probes[n]) && probes[n].rank > probes[n-1].rank && (n+1 == len(probes) || probes[n+1].rank > probes[n].rank) {
 				n++
 			}
 			if err := c.take(ctx, l, probes[:n], repeat(c.Max-len(c.got), n), 0, c.Max-len(c.got)); err != nil {
@@ -207,7 +222,23 @@ func (c *claim) merge(ctx context.Context, l *link, probes []probe, minAge time.
 	if err := c.findNext(ctx, l, dry); err != nil || len(take) == 0 {
 		return err
 	}
-	return c.take(ctx, l, take, from, minAge, max)
+	var looked []probe
+	n := 0
+	for i := len(take) - 1; i >= 0; i-- {
+		if c.looks(take[i]) {
+			looked, n = append(looked, take[i]), n+from[i]
+			take, from = slices.Delete(take, i, i+1), slices.Delete(from, i, i+1)
+		}
+	}
+	if len(looked) > 0 {
+		if err := c.takeControlled(ctx, l, looked, minAge, n); err != nil {
+			return err
+		}
+	}
+	if len(take) == 0 || c.full() {
+		return nil
+	}
+	return c.take(ctx, l, take, from, minAge, max-n)
 }
 
 // streams are the parameters that say where to look. Messages count that have been ready for at least minAge.
@@ -273,7 +304,7 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 		ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending, processing = c.processing + excluded.processing
 	)
 	SELECT l.claimed_at, total.n, t.place, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt, t.lost, t.size,
-		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload
+		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload, m.extras
 	FROM total LEFT JOIN leased l ON true
 	LEFT JOIN LATERAL unnest(l.lanes, l.ranks, l.ords, l.available, l.ids, l.attempts, l.lost, l.sizes)
 		WITH ORDINALITY t(lane, rank, ord, available_at, id, attempt, lost, size, place) ON true
@@ -393,7 +424,7 @@ func (d *claimed) message(v [][]byte, types *interner) {
 	d.CreatedAt, d.ScheduledAt = fromMicros(timeColumn(v[0])), fromMicros(timeColumn(v[1]))
 	d.Type = types.text(v[2])
 	d.IdempotencyKey = string(v[3])
-	d.DecodeErr = errors.Join(decode("headers", v[4], &d.Headers), decode("metadata", v[5], &d.Metadata), decode("done", v[6], &d.Done))
+	d.DecodeErr = errors.Join(decode("headers", v[4], &d.Headers), decode("metadata", v[5], &d.Metadata), decode("done", v[6], &d.Done), d.DecodeExtras(v[8]))
 	d.Payload = bytes.Clone(v[7])
 }
 

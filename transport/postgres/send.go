@@ -15,7 +15,7 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	if err := t.usable(ctx); err != nil {
 		return nil, err
 	}
-	o, err := newSendOp(envelopes)
+	o, err := newSendOp(envelopes, t.limits)
 	if err != nil {
 		return nil, err
 	}
@@ -38,17 +38,19 @@ func (o *sendOp) state() *op { return &o.op }
 // messageRow is an envelope ready to be stored.
 type messageRow struct {
 	*symphony.Envelope
-	uuid                    uuid
-	lane                    int
-	headers, metadata, done []byte
-	scheduled               int64 // µs, 0: at once
+	uuid                            uuid
+	lane                            int
+	headers, metadata, done, extras []byte
+	scheduled                       int64  // µs, 0: at once
+	controlled                      bool   // under flow control
+	line                            string // of its group
 }
 
-func newSendOp(envelopes []*symphony.Envelope) (*sendOp, error) {
+func newSendOp(envelopes []*symphony.Envelope, limits *symphony.Limits) (*sendOp, error) {
 	o := &sendOp{list: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
 	for i, e := range envelopes {
 		row := &o.list[i]
-		row.Envelope = e
+		row.Envelope, row.controlled = e, limits.Covers(e)
 		var ok bool
 		if row.uuid, ok = parseUUID(e.ID); !ok {
 			return nil, fmt.Errorf("postgres: send: %q is not a UUID", e.ID)
@@ -56,6 +58,9 @@ func newSendOp(envelopes []*symphony.Envelope) (*sendOp, error) {
 		var err error
 		if row.metadata, err = encode(len(e.Metadata), e.Metadata); err == nil {
 			row.headers, err = encode(len(e.Headers), e.Headers)
+		}
+		if err == nil {
+			row.extras, err = e.EncodeExtras()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("postgres: send %s: %w", e.ID, err)
@@ -78,6 +83,27 @@ func encode(entries int, v any) ([]byte, error) {
 
 // commitSends stores the messages of some calls in one transaction.
 func (s *store) commitSends(ops []*sendOp) {
+	controlled := slices.IndexFunc(ops, (*sendOp).controlled) >= 0
+	if controlled && !slices.ContainsFunc(ops, func(o *sendOp) bool { return !o.controlled() }) {
+		s.commitSendsWith(ops, s.storeControlled)
+		return
+	}
+	if controlled {
+		plain := slices.DeleteFunc(slices.Clone(ops), (*sendOp).controlled)
+		s.commitSendsWith(plain, s.storeGroup)
+		s.commitSendsWith(slices.DeleteFunc(slices.Clone(ops), func(o *sendOp) bool { return !o.controlled() }), s.storeControlled)
+		return
+	}
+	s.commitSendsWith(ops, s.storeGroup)
+}
+
+// controlled reports whether any message of the call is under flow control.
+func (o *sendOp) controlled() bool {
+	return slices.ContainsFunc(o.list, func(row messageRow) bool { return row.controlled })
+}
+
+// commitSendsWith stores the messages of some calls by store, in one transaction.
+func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link, []*sendOp) ([]*sendOp, []added, error)) {
 	for len(ops) > 0 {
 		var (
 			later []*sendOp
@@ -87,7 +113,7 @@ func (s *store) commitSends(ops []*sendOp) {
 			for _, o := range ops {
 				o.err = nil
 			}
-			later, added, err = s.storeGroup(ctx, l, ops)
+			later, added, err = store(ctx, l, ops)
 			return err
 		})
 		switch {
@@ -96,7 +122,7 @@ func (s *store) commitSends(ops []*sendOp) {
 		case isRefusal(err) && len(ops) > 1:
 			// One of them has something that the server does not take. The others must not suffer.
 			for i := range ops {
-				s.commitSends(ops[i : i+1])
+				s.commitSendsWith(ops[i:i+1], store)
 			}
 		default:
 			err = s.storageError("send", err)
@@ -123,19 +149,23 @@ func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later [
 	keyed := false
 	rows := make([]*messageRow, 0, len(ops))
 	for _, o := range ops {
+		if err := s.findLanes(ctx, l, o); err != nil {
+			return nil, nil, err
+		}
 		for i := range o.list {
-			row := &o.list[i]
-			ln, err := s.lane(ctx, l, row.Transport, row.Queue)
-			if err != nil {
-				return nil, nil, err
-			}
-			row.lane = ln.id
-			keyed = keyed || row.IdempotencyKey != ""
-			rows = append(rows, row)
+			keyed = keyed || o.list[i].IdempotencyKey != ""
 		}
 	}
 	if !keyed {
-		calls, list := s.insert(l, rows)
+		for _, o := range ops {
+			if o.err = s.drained(o); o.err != nil {
+				continue
+			}
+			for i := range o.list {
+				rows = append(rows, &o.list[i])
+			}
+		}
+		calls, list := s.insert(l, rows, s.nowParam())
 		return nil, list, l.transact(ctx, calls...)
 	}
 	k := &keys{ops: ops}
@@ -143,8 +173,8 @@ func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later [
 	if err := l.begin(ctx, claim, look); err != nil {
 		return nil, nil, err
 	}
-	rows, undo := k.decide()
-	calls, list := s.insert(l, rows)
+	rows, undo := k.decide(s)
+	calls, list := s.insert(l, rows, s.nowParam())
 	if len(undo) > 0 {
 		calls = append(calls, forget(undo))
 	}
@@ -152,6 +182,33 @@ func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later [
 		return nil, nil, err
 	}
 	return k.later, list, nil
+}
+
+// findLanes finds the lanes of a call's messages.
+func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
+	for i := range o.list {
+		row := &o.list[i]
+		ln, err := s.lane(ctx, l, laneName{row.Transport, row.Queue, row.controlled})
+		if err != nil {
+			return err
+		}
+		row.lane = ln.id
+		if row.controlled {
+			row.line = lineName(ln.id, rankOf(row.Priority), row.Flow)
+		}
+	}
+	return nil
+}
+
+// drained returns why a call is refused: a queue of one of its messages drains.
+func (s *store) drained(o *sendOp) error {
+	for i := range o.list {
+		row := &o.list[i]
+		if err := symphony.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // added is what a transaction made available in a stream: n messages, the first of them at a time.
@@ -162,8 +219,8 @@ type added struct {
 }
 
 var insertMessages = newQuery("insert_messages", `INSERT INTO {schema}.messenger_messages
-		(id, created_at, scheduled_at, lane, priority, type, idempotency_key, headers, metadata, done, payload)
-	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])`)
+		(id, created_at, scheduled_at, lane, priority, type, idempotency_key, headers, metadata, done, payload, extras)
+	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])`)
 
 var insertReady = newQuery("insert_ready", `INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size)
 	SELECT lane, rank, ord, greatest(coalesce($1::timestamptz, now()), scheduled_at), id, 0, 0, size
@@ -184,9 +241,14 @@ var insertScheduled = newQuery("insert_scheduled", `WITH later AS (
 	SELECT $2::int8, lane, 0, 0, 0, 0, count(*) FROM later GROUP BY lane
 	ON CONFLICT (shard, lane) DO UPDATE SET scheduled = c.scheduled + excluded.scheduled`)
 
+// insertReadyControlled is insertReady for controlled lanes.
+var insertReadyControlled = newQuery("insert_ready_controlled", `INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size, controlled)
+	SELECT lane, rank, ord, greatest(coalesce($1::timestamptz, now()), scheduled_at), id, 0, 0, size, true
+	FROM unnest($2::int4[], $3::int2[], $4::int4[], $5::timestamptz[], $6::uuid[], $7::int4[]) AS r(lane, rank, ord, scheduled_at, id, size)`)
+
 // insert makes the calls that store messages, and the list of what they add, which is complete when they have been
-// executed.
-func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
+// executed. Those that are in a line are ready elsewhere.
+func (s *store) insert(l *link, rows []*messageRow, now []byte) ([]call, []added) {
 	n := len(rows)
 	if n == 0 {
 		return nil, nil
@@ -195,7 +257,8 @@ func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
 		ids, created, scheduled             = uuids(n), times(n), times(n)
 		lanes, priorities, types            = int4s(n), int2s(n), texts(n)
 		keys, headers, metadata, done, body = texts(n), texts(n), texts(n), texts(n), texts(n)
-		ranks, ords, sizes                  = int2s(n), int4s(n), int4s(n)
+		extras                              = texts(n)
+		ready, looked                       = newReadyArrays(n), newReadyArrays(0)
 		laterAt, laterIDs, laterLanes       = times(0), uuids(0), int4s(0)
 		counts                              = make(map[int]int)
 		streams                             = make(map[added]int) // by stream and time
@@ -213,16 +276,23 @@ func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
 		metadata.bytes(row.metadata)
 		done.bytes(row.done)
 		body.bytes(row.Payload)
-		ranks.int2(rankOf(row.Priority))
-		ords.int4(ord + i)
-		sizes.int4(len(row.Payload) + len(row.metadata) + len(row.headers))
+		extras.bytes(row.extras)
+		switch {
+		case row.line != "":
+		case row.controlled:
+			looked.add(row, ord+i)
+		default:
+			ready.add(row, ord+i)
+		}
 		if row.scheduled != 0 {
 			laterAt.time(row.scheduled)
 			laterIDs.uuid(row.uuid)
 			laterLanes.int4(row.lane)
 		}
 		counts[row.lane]++
-		streams[added{stream: stream{row.lane, rankOf(row.Priority)}, at: row.scheduled}]++
+		if row.line == "" {
+			streams[added{stream: stream{row.lane, rankOf(row.Priority)}, at: row.scheduled}]++
+		}
 	}
 	list := make([]added, 0, len(streams))
 	for a, n := range streams {
@@ -235,12 +305,10 @@ func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
 		countLanes.int4(lane)
 		countNs.int8(int64(counts[lane]))
 	}
-	now, shard := s.nowParam(), l.nextShard()
-	laneList, idList := lanes.value(), ids.value()
+	shard := l.nextShard()
 	calls := []call{
-		{query: insertMessages, params: [][]byte{idList, created.value(), scheduled.value(), laneList, priorities.value(), types.value(),
-			keys.value(), headers.value(), metadata.value(), done.value(), body.value()}},
-		{query: insertReady, params: [][]byte{now, laneList, ranks.value(), ords.value(), scheduled.value(), idList, sizes.value()}},
+		{query: insertMessages, params: [][]byte{ids.value(), created.value(), scheduled.value(), lanes.value(), priorities.value(), types.value(),
+			keys.value(), headers.value(), metadata.value(), done.value(), body.value(), extras.value()}},
 		{query: countSends, params: [][]byte{now, shard, countLanes.value(), countNs.value()}, row: func(v [][]byte) error {
 			for i := range list {
 				list[i].at = max(list[i].at, timeColumn(v[0]))
@@ -248,10 +316,36 @@ func (s *store) insert(l *link, rows []*messageRow) ([]call, []added) {
 			return nil
 		}},
 	}
+	if ready.ids.n > 0 {
+		calls = append(calls, call{query: insertReady, params: ready.params(now)})
+	}
+	if looked.ids.n > 0 {
+		calls = append(calls, call{query: insertReadyControlled, params: looked.params(now)})
+	}
 	if laterAt.n > 0 {
 		calls = append(calls, call{query: insertScheduled, params: [][]byte{now, shard, laterAt.value(), laterIDs.value(), laterLanes.value()}})
 	}
 	return calls, list
+}
+
+// readyArrays are what insertReady takes.
+type readyArrays struct{ lanes, ranks, ords, scheduled, ids, sizes *array }
+
+func newReadyArrays(n int) *readyArrays {
+	return &readyArrays{int4s(n), int2s(n), int4s(n), times(n), uuids(n), int4s(n)}
+}
+
+func (r *readyArrays) add(row *messageRow, ord int) {
+	r.lanes.int4(row.lane)
+	r.ranks.int2(rankOf(row.Priority))
+	r.ords.int4(ord)
+	r.scheduled.time(row.scheduled)
+	r.ids.uuid(row.uuid)
+	r.sizes.int4(len(row.Payload) + len(row.metadata) + len(row.headers))
+}
+
+func (r *readyArrays) params(now []byte) [][]byte {
+	return [][]byte{now, r.lanes.value(), r.ranks.value(), r.ords.value(), r.scheduled.value(), r.ids.value(), r.sizes.value()}
 }
 
 // rankOf turns priorities around, so that an ascending index has the highest first.

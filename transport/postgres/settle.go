@@ -40,10 +40,65 @@ func (o *settleOp) state() *op { return &o.op }
 
 // commitSettles ends the deliveries of some calls in one transaction.
 func (s *store) commitSettles(ops []*settleOp) {
+	controlled, plain, err := s.partition(ops)
+	if err == nil && len(controlled) > 0 && len(plain) > 0 {
+		s.commitSettlesOf(plain, false)
+		s.commitSettlesOf(controlled, true)
+		return
+	}
+	s.commitSettlesOf(ops, err == nil && len(controlled) > 0)
+}
+
+// partition finds the calls with deliveries under flow control, which hold places that they give up. Where it fails, the
+// database is away, and that is what settling the calls will find as well.
+func (s *store) partition(ops []*settleOp) (controlled, plain []*settleOp, err error) {
+	var unknown []symphony.Lease
+	under := make(map[uuid]bool)
+	for _, o := range ops {
+		for i := range o.list {
+			token, ok := parseUUID(o.list[i].Lease.Token)
+			switch ls := s.leases.get(token); {
+			case !ok:
+			case ls == nil:
+				unknown = append(unknown, o.list[i].Lease)
+			case ls.controlled:
+				under[token] = true
+			}
+		}
+	}
+	if len(unknown) > 0 {
+		tokens := uuidArray(tokensOf(unknown, func(l symphony.Lease) symphony.Lease { return l }))
+		err = s.retrying(func(ctx context.Context, l *link) error {
+			return l.transact(ctx, call{query: controlledLeases, params: [][]byte{tokens}, row: func(v [][]byte) error {
+				under[uuidColumn(v[0])] = true
+				return nil
+			}})
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, o := range ops {
+		is := slices.ContainsFunc(o.list, func(st symphony.Settlement) bool {
+			token, _ := parseUUID(st.Lease.Token)
+			return under[token]
+		})
+		if is {
+			controlled = append(controlled, o)
+		} else {
+			plain = append(plain, o)
+		}
+	}
+	return controlled, plain, nil
+}
+
+var controlledLeases = newQuery("controlled_leases", `SELECT token FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[]) AND passes IS NOT NULL`)
+
+func (s *store) commitSettlesOf(ops []*settleOp, controlled bool) {
 	var g *settleGroup
 	err := s.retrying(func(ctx context.Context, l *link) error {
 		g = newSettleGroup(s, ops)
-		return g.run(ctx, l)
+		return g.run(ctx, l, controlled)
 	})
 	if err == nil {
 		g.ended()
@@ -54,7 +109,7 @@ func (s *store) commitSettles(ops []*settleOp) {
 	}
 	if isRefusal(err) && len(ops) > 1 {
 		for i := range ops {
-			s.commitSettles(ops[i : i+1])
+			s.commitSettlesOf(ops[i:i+1], controlled)
 		}
 		return
 	}
@@ -85,6 +140,7 @@ type settleGroup struct {
 	acked  map[uuid]bool   // messages
 	added  []added
 
+	flow     *flow         // of deliveries under flow control; nil for others
 	finished []uuid        // leases that ended before
 	closing  map[uuid]bool // leases of which nothing is left after this transaction
 	locked   bool          // the leases were locked and read, so that this is certain
@@ -117,26 +173,43 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 
 // run does what the settlements say. Where there is nothing but acks of leases that this process made, one round trip
 // is enough: the statement looks itself which of them are held. Else the leases are locked and read first.
-func (g *settleGroup) run(ctx context.Context, l *link) error {
-	if g.fromMemory() {
+//
+// Deliveries under flow control are settled in a flow, in which they give up their places.
+func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err error) {
+	if !controlled && g.fromMemory() {
 		return l.transact(ctx, g.calls(l, 0)...)
 	}
 	g.locked = true
 	k := newLocked()
 	tokens := uuidArray(g.tokens())
-	if err := l.begin(ctx,
-		call{query: lockLeases, params: [][]byte{g.nowParam(), tokens}, row: k.addLease},
-		call{query: findItems, params: [][]byte{tokens}, row: k.addMessage}); err != nil {
+	look := []call{
+		{query: lockLeases, params: [][]byte{g.nowParam(), tokens}, row: k.addLease},
+		{query: findItems, params: [][]byte{tokens}, row: k.addMessage}}
+	if controlled {
+		g.flow, err = g.beginFlow(ctx, l, look...)
+	} else {
+		err = l.begin(ctx, look...)
+	}
+	if err != nil {
 		return err
 	}
 	ending := make(map[uuid]map[int]bool)
+	var ends []departure
+	var acked [][2]any // in a transaction of the handler's: lease and place
 	held := func(list []*settling) []*settling {
 		return slices.DeleteFunc(list, func(st *settling) bool {
 			r := k.held(st.token, st.Lease.Index, st.id)
 			if r == nil {
-				st.lost()
+				if r := k.leases[st.token]; controlled && r != nil && r.holds(st.Lease.Index, st.id, k.now) {
+					ends = append(ends, departure{r.items[st.Lease.Index].passes, symphony.Ack, 0})
+					acked = append(acked, [2]any{st.token, st.Lease.Index})
+				}
+				if !g.leases.ackedInTx(st.token, st.Lease.Index) {
+					st.lost()
+				}
 				return true
 			}
+			ends = append(ends, departure{r.items[st.Lease.Index].passes, st.Outcome, r.items[st.Lease.Index].attempt})
 			st.item = r.items[st.Lease.Index]
 			g.worker[st.token] = r.worker
 			if ending[st.token] == nil {
@@ -150,7 +223,22 @@ func (g *settleGroup) run(ctx context.Context, l *link) error {
 	for token, indexes := range ending {
 		g.closing[token] = k.leases[token].allBut(indexes, k.exists)
 	}
-	return l.finish(ctx, g.calls(l, k.now)...)
+	if !controlled {
+		return l.finish(ctx, g.calls(l, k.now)...)
+	}
+	if err := g.flow.depart(ends); err != nil {
+		return err
+	}
+	g.flow.calls = append(g.flow.calls, g.calls(l, k.now)...)
+	if len(acked) > 0 {
+		tokens, places := uuids(0), int4s(0)
+		for _, a := range acked {
+			tokens.uuid(a[0].(uuid))
+			places.int4(a[1].(int))
+		}
+		g.flow.calls = append(g.flow.calls, call{query: markSettled, params: [][]byte{tokens.value(), places.value()}})
+	}
+	return g.flow.finish()
 }
 
 // allBut reports whether nothing is left of a lease besides some items.
@@ -225,9 +313,9 @@ func ackQuery(name string, keep bool) *query {
 			SELECT id, ` + historyColumns + ` AS attempts FROM past GROUP BY id
 		), kept AS (
 			INSERT INTO {schema}.messenger_completed
-				(id, created_at, scheduled_at, started_at, completed_at, lane, priority, attempt, type, worker, idempotency_key, headers, metadata, attempts, payload)
+				(id, created_at, scheduled_at, started_at, completed_at, lane, priority, attempt, type, worker, idempotency_key, headers, metadata, attempts, payload, extras)
 			SELECT g.id, g.created_at, g.scheduled_at, h.started_at, coalesce($1, now()), g.lane, g.priority, h.attempt, g.type, h.worker,
-				g.idempotency_key, g.headers, g.metadata, p.attempts, g.payload
+				g.idempotency_key, g.headers, g.metadata, p.attempts, g.payload, g.extras
 			FROM gone g JOIN held h ON h.id = g.id LEFT JOIN history p ON p.id = g.id
 		)`
 	} else {
@@ -300,7 +388,7 @@ func (g *settleGroup) calls(l *link, now int64) []call {
 	if len(g.acks) > 0 {
 		calls = append(calls, g.ackCall(l))
 	}
-	if len(g.others) > 0 {
+	if len(g.others) > 0 || g.flow != nil {
 		calls = append(calls, g.otherCalls(l, now)...)
 	}
 	ended, gone := slices.Clone(g.finished), []uuid(nil)

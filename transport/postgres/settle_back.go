@@ -12,6 +12,11 @@ import (
 var putBack = newQuery("put_back", `INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size)
 	SELECT * FROM unnest($1::int4[], $2::int2[], $3::int4[], $4::timestamptz[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[])`)
 
+var putBackLooked = newQuery("put_back_looked", `INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size, controlled)
+	SELECT r.*, (SELECT CASE WHEN l.controlled THEN true END FROM {schema}.messenger_lanes l WHERE l.lane = r.lane)
+	FROM unnest($1::int4[], $2::int2[], $3::int4[], $4::timestamptz[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[])
+		AS r(lane, rank, ord, available_at, id, attempt, lost, size)`)
+
 var noteAttempts = newQuery("note_attempts", `INSERT INTO {schema}.messenger_attempts AS a (id, attempt, started_at, finished_at, worker, error, error_class)
 	SELECT * FROM unnest($1::uuid[], $2::int4[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
 	ON CONFLICT (id, attempt) DO UPDATE SET started_at = excluded.started_at, finished_at = excluded.finished_at,
@@ -29,9 +34,9 @@ var moveToFailed = newQuery("move_to_failed", `WITH gone AS (
 		SELECT id, `+historyColumns+` AS attempts FROM past GROUP BY id
 	)
 	INSERT INTO {schema}.messenger_failed_messages (id, failed_at, created_at, scheduled_at, lane, transport, queue, message_id, type, priority,
-		idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload)
+		idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
 	SELECT r.failed_id, coalesce($1::timestamptz, now()), g.created_at, g.scheduled_at, g.lane, l.transport, l.queue, g.id, g.type, g.priority,
-		g.idempotency_key, g.headers, g.metadata, g.done, r.error, r.error_class, r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload
+		g.idempotency_key, g.headers, g.metadata, g.done, r.error, r.error_class, r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload, g.extras
 	FROM unnest($2, $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[]) AS r(id, failed_id, error, error_class, retry_count, max_retries)
 	JOIN gone g ON g.id = r.id JOIN {schema}.messenger_lanes l ON l.lane = g.lane LEFT JOIN history h ON h.id = g.id`)
 
@@ -91,8 +96,13 @@ func (r *readyRows) add(it item) {
 	r.added = append(r.added, added{stream{it.lane, it.rank}, it.available, 1})
 }
 
-func (r *readyRows) call() call {
-	return call{query: putBack, params: [][]byte{r.lanes.value(), r.ranks.value(), r.ords.value(), r.available.value(), r.ids.value(),
+// call stores the rows. looked is for those that may be in controlled lanes.
+func (r *readyRows) call(looked bool) call {
+	q := putBack
+	if looked {
+		q = putBackLooked
+	}
+	return call{query: q, params: [][]byte{r.lanes.value(), r.ranks.value(), r.ords.value(), r.available.value(), r.ids.value(),
 		r.attempts.value(), r.lost.value(), r.sizes.value()}}
 }
 
@@ -167,8 +177,19 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 		back.add(it)
 		counts.of(it.lane).Pending++
 	}
+	if g.flow != nil {
+		for _, st := range g.acks {
+			if !g.closing[st.token] {
+				settledTokens.uuid(st.token)
+				settledIndexes.int4(st.Lease.Index)
+			}
+		}
+	}
 	g.added = back.added
-	calls := []call{counts.call(l)}
+	var calls []call
+	if len(counts) > 0 {
+		calls = append(calls, counts.call(l))
+	}
 	add := func(a *array, c call) {
 		if a.n > 0 {
 			calls = append(calls, c)
@@ -176,7 +197,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 	}
 	add(attempts.ids, attempts.call())
 	add(doneIDs, call{query: keepDone, params: [][]byte{doneIDs.value(), done.value()}})
-	add(back.ids, back.call())
+	add(back.ids, back.call(g.flow != nil))
 	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value()}})
 	add(settledTokens, call{query: markSettled, params: [][]byte{settledTokens.value(), settledIndexes.value()}})
 	return calls

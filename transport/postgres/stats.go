@@ -9,7 +9,7 @@ import (
 
 // countQuery adds up the counts of a transport's lanes. Scheduled messages whose time has come count as such until
 // housekeeping has noted it, so they are subtracted.
-var countQuery = newQuery("count", `SELECT coalesce($1::timestamptz, now()), l.lane, l.transport, l.queue,
+var countQuery = newQuery("count", `SELECT coalesce($1::timestamptz, now()), l.lane, l.transport, l.queue, l.controlled,
 		sum(c.pending)::int8, sum(c.processing)::int8, sum(c.completed)::int8, sum(c.failed)::int8, (sum(c.scheduled) - coalesce(max(d.n), 0))::int8
 	FROM {schema}.messenger_lanes l
 	JOIN {schema}.messenger_counters c ON c.lane = l.lane
@@ -27,6 +27,9 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	if err := t.expireIfDue(ctx); err != nil {
 		return stats, err
 	}
+	if err := t.controlIfDue(ctx); err != nil {
+		return stats, err
+	}
 	if err := t.sweepIfDue(ctx, true); err != nil {
 		return stats, err
 	}
@@ -36,11 +39,13 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		params: [][]byte{t.nowParam(), []byte(t.name), t.house.dueFloor.param(t.storeNow())},
 		row: func(v [][]byte) error {
 			now = timeColumn(v[0])
-			if err := t.addLane(v[1:4]); err != nil {
+			if err := t.addLane(v[1:5]); err != nil {
 				return err
 			}
-			stats.Queues[string(v[3])] = symphony.QueueStats{Pending: int8Column(v[4]), Processing: int8Column(v[5]),
-				Completed: int8Column(v[6]), Failed: int8Column(v[7]), Scheduled: int8Column(v[8])}
+			q := stats.Queues[string(v[3])]
+			q.Add(symphony.QueueStats{Pending: int8Column(v[5]), Processing: int8Column(v[6]),
+				Completed: int8Column(v[7]), Failed: int8Column(v[8]), Scheduled: int8Column(v[9])})
+			stats.Queues[string(v[3])] = q
 			return nil
 		},
 	}}
@@ -63,7 +68,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	for lane, at := range oldest {
 		queue := t.lanes.numbered(lane).queue
 		q := stats.Queues[queue]
-		q.OldestPendingAge = time.Duration(max(now-at, 0)) * time.Microsecond
+		q.OldestPendingAge = max(q.OldestPendingAge, time.Duration(max(now-at, 0))*time.Microsecond)
 		stats.Queues[queue] = q
 	}
 	for _, q := range stats.Queues {

@@ -87,13 +87,16 @@ type txRow struct {
 	Lifetime    int64   `json:"lifetime,omitempty"` // µs
 	Headers     *string `json:"headers,omitempty"`
 	Metadata    *string `json:"metadata,omitempty"`
+	Extras      *string `json:"extras,omitempty"`
 	Payload     string  `json:"payload"`
+	Controlled  *bool   `json:"controlled,omitempty"`
+	ExpiresAt   *string `json:"expires_at,omitempty"`
 	Ord         int     `json:"ord"`
 	Size        int     `json:"size"`
 }
 
 const txRows = `jsonb_to_recordset($2::jsonb) AS r(id uuid, created_at timestamptz, scheduled_at timestamptz, lane int4, transport text, queue text,
-	priority int2, type text, key text, fingerprint text, lifetime int8, headers text, metadata text, payload text, ord int4, size int4)`
+	priority int2, type text, key text, fingerprint text, lifetime int8, headers text, metadata text, extras text, payload text, controlled bool, expires_at timestamptz, ord int4, size int4)`
 
 const (
 	txClaimKeys = `INSERT INTO {schema}.messenger_idempotency AS i (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
@@ -113,11 +116,13 @@ const (
 	// A transaction may last long, and its now() is when it began: messages are available from when they were stored.
 	txInsert = `WITH r AS MATERIALIZED (SELECT *, coalesce($1::timestamptz, clock_timestamp()) AS stored_at FROM ` + txRows + `
 		), messages AS (
-			INSERT INTO {schema}.messenger_messages (id, created_at, scheduled_at, lane, priority, type, idempotency_key, headers, metadata, payload)
-			SELECT id, created_at, scheduled_at, lane, priority, type, key, headers, metadata, payload FROM r
+			INSERT INTO {schema}.messenger_messages (id, created_at, scheduled_at, lane, priority, type, idempotency_key, headers, metadata, extras, payload)
+			SELECT id, created_at, scheduled_at, lane, priority, type, key, headers, metadata, extras, payload FROM r
 		), ready AS (
-			INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size)
-			SELECT lane, $4::int4 - priority, ord, greatest(stored_at, scheduled_at), id, 0, 0, size FROM r
+			INSERT INTO {schema}.messenger_ready (lane, rank, ord, available_at, id, attempt, lost, size, controlled)
+			SELECT lane, $4::int4 - priority, ord, greatest(stored_at, scheduled_at), id, 0, 0, size, controlled FROM r
+		), expiring AS (
+			INSERT INTO {schema}.messenger_expiring (expires_at, id) SELECT expires_at, id FROM r WHERE expires_at IS NOT NULL
 		), later AS (
 			INSERT INTO {schema}.messenger_scheduled (scheduled_at, id, lane)
 			SELECT scheduled_at, id, lane FROM r WHERE scheduled_at > stored_at RETURNING id
@@ -133,20 +138,20 @@ func (x *Tx) Send(ctx context.Context, envelopes []*symphony.Envelope) ([]sympho
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
-	o, err := newSendOp(envelopes)
+	o, err := newSendOp(envelopes, s.limits)
 	if err != nil {
 		return nil, err
 	}
+	for i := range o.list {
+		if f := o.list[i].Flow; f != nil && (f.GroupKey != "" || f.DebounceKey != "" || f.ThrottleKey != "") {
+			// Deciding these takes a lock that all flow control of the database shares, for as long as the caller's
+			// transaction lasts.
+			return nil, fmt.Errorf("postgres: send in a transaction: group, debounce and throttle keys: %w", symphony.ErrUnsupported)
+		}
+	}
 	// Queues are made outside of the transaction, which others would have to wait for.
 	err = s.with(ctx, "send", func(ctx context.Context, l *link) error {
-		for i := range o.list {
-			ln, err := s.lane(ctx, l, o.list[i].Transport, o.list[i].Queue)
-			if err != nil {
-				return err
-			}
-			o.list[i].lane = ln.id
-		}
-		return nil
+		return s.findLanes(ctx, l, o)
 	})
 	if err != nil {
 		return nil, err
@@ -188,7 +193,7 @@ func (x *Tx) decide(ctx context.Context, o *sendOp) ([]*messageRow, error) {
 			return nil, err
 		}
 	}
-	store, undo := k.decide()
+	store, undo := k.decide(x.store)
 	if len(undo) > 0 {
 		if err := x.ask(ctx, txForgetKeys, undo, nil); err != nil {
 			return nil, err
@@ -225,8 +230,14 @@ func (x *Tx) ask(ctx context.Context, sql string, list []*messageRow, row func(f
 	for i, m := range list {
 		rows[i] = txRow{
 			ID: m.ID, CreatedAt: timeText(m.CreatedAt), Lane: m.lane, Transport: m.Transport, Queue: m.Queue, Priority: m.Priority, Type: m.Type,
-			Headers: optional(string(m.headers)), Metadata: optional(string(m.metadata)), Payload: string(m.Payload),
+			Headers: optional(string(m.headers)), Metadata: optional(string(m.metadata)), Extras: optional(string(m.extras)), Payload: string(m.Payload),
 			Ord: ord + i, Size: len(m.Payload) + len(m.metadata) + len(m.headers),
+		}
+		if m.controlled {
+			rows[i].Controlled = &m.controlled
+		}
+		if m.Flow != nil && !m.Flow.ExpiresAt.IsZero() {
+			rows[i].ExpiresAt = optional(timeText(m.Flow.ExpiresAt))
 		}
 		if m.scheduled != 0 {
 			rows[i].ScheduledAt = optional(timeText(m.ScheduledAt))

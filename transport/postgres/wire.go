@@ -178,6 +178,7 @@ func uuidArray(list []uuid) []byte {
 
 func int8Param(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
 func int4Param(v int) []byte   { return binary.BigEndian.AppendUint32(nil, uint32(v)) }
+func int2Param(v int) []byte   { return binary.BigEndian.AppendUint16(nil, uint16(v)) }
 
 func boolParam(v bool) []byte {
 	if v {

@@ -133,7 +133,7 @@ var holdTests = []test{
 		s.wantHolds(want...)
 		s.clock.Advance(time.Second)
 		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining})
-		s.wantHolds(want[1], want[2], symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining, Since: first.Add(3 * time.Second)})
+		s.wantHolds(want[1], want[2], symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining, Since: s.clock.Now()})
 		s.release(symphony.HoldTarget{Queue: "a"})
 		s.wantHolds(want[1], want[2])
 		if err := s.control().Release(ctx, symphony.HoldTarget{Queue: "a"}); !errors.Is(err, symphony.ErrNotFound) {

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// What is stopped stands in messenger_holds, and in the memory of each process. A change is announced to the others; who
+// does not hear it reads it within a second.
+
+var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, since, by, reason FROM {schema}.messenger_holds ORDER BY since`)
+
+// loadHolds reads what is stopped. Where something has been released, receivers look again.
+func (s *store) loadHolds(ctx context.Context) error {
+	holds := make(map[string][]symphony.Hold)
+	err := s.do(ctx, "read holds", call{query: readHolds, row: func(v [][]byte) error {
+		transport := string(v[0])
+		holds[transport] = append(holds[transport], symphony.Hold{
+			HoldTarget: symphony.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: symphony.HoldMode(v[3]),
+			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
+		})
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	before := s.holds.Swap(&holds)
+	if before != nil && len(*before) > 0 && !sameHolds(*before, holds) {
+		s.wakeDue()
+	}
+	return nil
+}
+
+func sameHolds(a, b map[string][]symphony.Hold) bool {
+	for transport, list := range a {
+		if !slices.Equal(list, b[transport]) {
+			return false
+		}
+	}
+	return true
+}
+
+// held returns the holds of a transport. They are not to be changed.
+func (s *store) held(transport string) []symphony.Hold {
+	holds := s.holds.Load()
+	if holds == nil {
+		return nil
+	}
+	return (*holds)[transport]
+}
+
+// pausedLane reports whether nothing of a lane may be handed out.
+func (s *store) pausedLane(l *lane) bool {
+	return slices.ContainsFunc(s.held(l.transport), func(h symphony.Hold) bool {
+		return h.Mode == symphony.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
+	})
+}
+
+// pausesTypes reports whether any type of a transport is paused.
+func (s *store) pausesTypes(transport string) bool {
+	return slices.ContainsFunc(s.held(transport), func(h symphony.Hold) bool { return h.Type != "" })
+}
+
+// pausedType returns the pattern by which a type is paused, or nothing.
+func (s *store) pausedType(transport, typ string) string {
+	for _, h := range s.held(transport) {
+		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", typ) {
+			return h.Type
+		}
+	}
+	return ""
+}
+
+// holding reports whether the pause that a hold's gate stands for is still on.
+func (s *store) holding(name string) bool {
+	transport, pattern, _ := strings.Cut(strings.TrimPrefix(name, holdGate), ":")
+	for len(s.held(transport)) == 0 { // names of transports may have colons
+		more, rest, ok := strings.Cut(pattern, ":")
+		if !ok {
+			return false
+		}
+		transport, pattern = transport+":"+more, rest
+	}
+	return slices.ContainsFunc(s.held(transport), func(h symphony.Hold) bool { return h.Type == pattern })
+}
+
+var (
+	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds (transport, queue, type, mode, since, by, reason)
+		VALUES ($2::text, $3::text, $4::text, $5::text, coalesce($1::timestamptz, now()), $6::text, $7::text)
+		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by, reason = excluded.reason`)
+	endHold  = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
+	wakeHold = newQuery("wake_hold", `UPDATE {schema}.messenger_gates SET wake_at = coalesce($1::timestamptz, now()) WHERE name = $2::text`)
+)
+
+// Hold stops a part of the transport.
+func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
+	if err := h.Validate(); err != nil {
+		return err
+	}
+	err := t.do(ctx, "hold", call{query: setHold, params: [][]byte{t.nowParam(), []byte(t.name), []byte(h.Queue), []byte(cleanText(h.Type)),
+		[]byte(h.Mode), []byte(cleanText(h.By)), []byte(cleanText(h.Reason))}})
+	if err != nil {
+		return err
+	}
+	return t.holdsChanged(ctx)
+}
+
+// Release ends a hold.
+func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+	found := false
+	err := t.with(ctx, "release", func(ctx context.Context, l *link) error {
+		// The gate is changed by a flow only.
+		f, err := t.beginFlow(ctx, l, call{query: endHold, params: [][]byte{[]byte(t.name), []byte(target.Queue), []byte(target.Type)}, row: func([][]byte) error {
+			found = true
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+		if found && target.Type != "" {
+			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(holdGate + t.name + ":" + target.Type)}})
+		}
+		return f.finish()
+	})
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("hold of %s: %w", target, symphony.ErrNotFound)
+	}
+	t.house.controlAt.Store(0)
+	return t.holdsChanged(ctx)
+}
+
+// holdsChanged makes a change known, here and on other nodes.
+func (s *store) holdsChanged(ctx context.Context) error {
+	if err := s.loadHolds(ctx); err != nil {
+		return err
+	}
+	if err := s.controlIfDue(ctx); err != nil {
+		return err
+	}
+	s.wakeDue()
+	if s.alone() {
+		return nil
+	}
+	return s.do(ctx, "announce", call{query: notifyQuery, params: [][]byte{[]byte(s.schema), []byte(s.node.id.String() + " *")}})
+}
+
+// Holds lists what is stopped.
+func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
+	if err := t.loadHolds(ctx); err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.held(t.name)), nil
+}
