@@ -174,7 +174,13 @@ func (r *rig) messages() []string {
 	return occurrencesOf(r.T, r.tr)
 }
 
-func occurrencesOf(t *testing.T, tr symphony.Transport) []string {
+// fataler is a test, or one of rapid's.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func occurrencesOf(t fataler, tr symphony.Transport) []string {
 	t.Helper()
 	var list []string
 	for {

@@ -85,9 +85,9 @@ func (m *mortal) AdvanceSchedule(ctx context.Context, s symphony.Schedule, runs 
 }
 
 // dying is a node that reaches the storage through m.
-func dying(t testing.TB, clock symphony.Clock, m *mortal) *scheduler.Scheduler {
+func dying(t fataler, clock symphony.Clock, m *mortal) *scheduler.Scheduler {
 	t.Helper()
-	bus, err := symphony.NewBus([]symphony.Transport{m}, symphony.BusOptions{Clock: clock})
+	bus, err := symphony.NewBus([]symphony.Transport{m}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 365 * 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

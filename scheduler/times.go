@@ -82,7 +82,7 @@ func (t *timetable) last(from, upTo time.Time) time.Time {
 			high = middle
 		}
 	}
-	for at := t.next(low.Add(-1)); passed(at); at = t.next(at) {
+	for at := t.next(low); passed(at); at = t.next(at) {
 		from = at
 	}
 	return from
