@@ -56,7 +56,7 @@ func ParseCron(expression, timezone string) (*Cron, error) {
 	case strings.HasPrefix(text, "@every"):
 		return nil, errors.New("must not be @every; use an interval, which does not drift")
 	}
-	parsed, err := cron.NewParser(cronFields).WithMaxSearchYears(searchYears).Parse(text)
+	parsed, err := cron.MustNewParser(cronFields).WithMaxSearchYears(searchYears).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}

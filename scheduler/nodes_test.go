@@ -33,6 +33,7 @@ type mortal struct {
 	calls    []string
 	dieAt    int // the number of the call; 0: never
 	after    bool
+	die      func() // how; nil: by errDead, for good
 	recorded []symphony.ScheduleRun
 }
 
@@ -43,13 +44,20 @@ func (m *mortal) call(name string, do func() error) error {
 	n := len(m.calls)
 	m.mu.Unlock()
 	if m.dieAt > 0 && (n > m.dieAt || n == m.dieAt && !m.after) {
-		return errDead
+		return m.death()
 	}
 	err := do()
 	if n == m.dieAt {
-		return errDead
+		return m.death()
 	}
 	return err
+}
+
+func (m *mortal) death() error {
+	if m.die != nil {
+		m.die()
+	}
+	return errDead
 }
 
 func (m *mortal) Send(ctx context.Context, e []*symphony.Envelope) (got []symphony.Receipt, err error) {

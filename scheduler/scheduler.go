@@ -19,7 +19,8 @@
 // The key is remembered for the bus's idempotency window, from the dispatch on. A second message could only be made if
 // all schedulers died between the two steps of an occurrence and none came back within that window, 24 hours by default.
 // Occurrences that are older than the window when they are fired for the first time have no such limit: what was advanced
-// past is not fired again. A transport that remembers no keys, such as transport/inline, may handle an occurrence twice
+// past is not fired again. If, when another node takes over, the MissedPolicy has the occurrence skipped, the history says
+// so, although the dead node's message is there. A transport that remembers no keys, such as transport/inline, may handle an occurrence twice
 // when a node dies.
 //
 // # Times

@@ -217,6 +217,11 @@ var scheduleRunTests = []test{
 		want("of another transport", true, other)
 		want("one of several", true, done, failed, other)
 		want("none of several", false, done, failed)
+		if s.def.Capabilities().Flow {
+			s.dispatch(symphony.DispatchOptions{ConcurrencyKey: "k"})
+			s.one()
+			want("waiting for its turn", true, s.dispatch(symphony.DispatchOptions{ConcurrencyKey: "k"}).ID)
+		}
 	}},
 	{"a cancelled call stores nothing", func(s *suite) {
 		sch := s.create(s.newSchedule(""))
