@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/inline"
 )
 
 // hourly is a schedule without a problem.
@@ -165,5 +166,17 @@ func TestSchedule_idempotency_key_tells_milliseconds(t *testing.T) {
 		if !errors.Is(err, symphony.ErrConflict) {
 			t.Errorf("%v does not match ErrConflict", err)
 		}
+	}
+}
+
+func TestBus_schedules_are_kept_by_the_default_transport(t *testing.T) {
+	list := open(t, newClock(0), "default", "email")
+	store, err := newBus(t, symphony.BusOptions{Default: "email"}, list...).Schedules()
+	if err != nil || store != list[1].(symphony.ScheduleStore) {
+		t.Errorf("got %v, %v; want the transport email", store, err)
+	}
+	handled := inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})
+	if _, err := newBus(t, symphony.BusOptions{}, handled).Schedules(); !errors.Is(err, symphony.ErrUnsupported) {
+		t.Errorf("got %v, want ErrUnsupported", err)
 	}
 }

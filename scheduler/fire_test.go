@@ -277,6 +277,11 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 		if _, err := r.tr.UpdateSchedule(t.Context(), broken); err != nil {
 			t.Fatal(err)
 		}
+		empty := r.create(every(time.Minute))
+		empty.Interval = 0
+		if _, err := r.tr.UpdateSchedule(t.Context(), empty); err != nil {
+			t.Fatal(err)
+		}
 		refused := every(time.Minute)
 		refused = r.create(refused)
 		refused.Options.Transport = "gone"
@@ -285,14 +290,14 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 		}
 		good := r.create(every(time.Minute))
 		r.to(noon.Add(time.Minute))
-		r.wantReport(r.fire(), 1, 0, 2)
+		r.wantReport(r.fire(), 1, 0, 3)
 		for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 			got := r.get(refused.ID)
 			if got.Failures != i+1 || got.DueAt.Sub(r.clock.Now()) != pause || !got.NextRunAt.Equal(noon.Add(time.Minute)) || !strings.Contains(got.LastError, `unknown transport "gone"`) {
 				t.Errorf("after %d failures: %d, due %v, next %v, error %q", i+1, got.Failures, got.DueAt, got.NextRunAt, got.LastError)
 			}
 			r.to(got.DueAt)
-			r.wantReport(r.fire(), 0, 0, 2)
+			r.wantReport(r.fire(), 0, 0, 3)
 		}
 		if got := r.get(broken.ID); !strings.Contains(got.LastError, "Atlantis") {
 			t.Errorf("error is %q", got.LastError)
@@ -311,7 +316,7 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 		if got := r.get(refused.ID); got.LastError != "" || got.Failures != 0 {
 			t.Errorf("error %q, failures %d", got.LastError, got.Failures)
 		}
-		if n := strings.Count(r.log.String(), "cannot fire"); n != 2 {
+		if n := strings.Count(r.log.String(), "cannot fire"); n != 3 {
 			t.Errorf("%d lines in the log, want one for each:\n%s", n, r.log)
 		}
 	})

@@ -50,6 +50,9 @@ const (
 	concurrency = 8
 )
 
+// awhile is the pause before a look at what is due that this round could do nothing about.
+const awhile = 50 * time.Millisecond
+
 // stepTime bounds one firing, so that storage that hangs holds up the others no longer.
 const stepTime = 30 * time.Second
 
@@ -143,8 +146,11 @@ func (s *Scheduler) Run(ctx context.Context) error {
 				s.o.Logger.Info("schedules are fired again", "attempts", failures+1)
 			}
 			failures = 0
-			if report.More {
+			switch {
+			case report.More && report.Fired+report.Skipped+report.Failed > 0:
 				continue
+			case report.More: // another node is at it
+				wait = min(wait, awhile)
 			}
 		}
 		timer := s.o.Clock.NewTimer(wait)

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -20,10 +21,13 @@ type timetable struct {
 	jitter time.Duration
 }
 
-// newTimetable fails where the cron expression or its zone cannot be read.
+// newTimetable fails where what is stored does not say when to fire, or in a way that this program does not understand.
 func newTimetable(s *symphony.Schedule) (*timetable, error) {
 	if s.DecodeErr != nil {
 		return nil, s.DecodeErr
+	}
+	if kind := s.Kind(); kind == "" || kind == symphony.KindInterval && s.Interval < symphony.MinScheduleInterval {
+		return nil, errors.New("its definition does not say when to fire")
 	}
 	t := &timetable{id: s.ID, at: s.At, every: s.Interval, first: s.StartAt, start: s.StartAt, end: s.EndAt, jitter: s.Jitter}
 	if s.Cron != "" {
