@@ -48,6 +48,7 @@ type Config struct {
 	Types            []Type // by pattern
 	Queues           []Queue
 	Handlers         []Handler // in the order of the file
+	Schedules        []Schedule
 	Worker           Worker
 	Cron             Cron
 	Auth             Auth

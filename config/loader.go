@@ -18,6 +18,7 @@ type loader struct {
 	types      []*typeSection
 	queues     []*queueSection
 	handlers   []*handler // in the order of the file
+	schedules  []*scheduleSection
 	routes     []*route
 	problems   []Problem
 }
@@ -137,6 +138,7 @@ func (l *loader) finish() {
 	l.finishRoutes()
 	l.finishTypes()
 	l.finishHandlers()
+	l.finishSchedules()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
 		set, missing := "server.tls.cert", "server.tls.key"

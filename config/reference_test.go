@@ -105,6 +105,7 @@ func reference() string {
 	fmt.Fprintf(&b, "\n## routes\n\n%s\n", routesText)
 	repeated("types", typesText, typeFields(&Type{}, &Retry{}))
 	repeated("queues", queuesText, queueFields(&Queue{}))
+	repeated("schedules", schedulesText, scheduleFields(&scheduleSection{}))
 	repeated("handlers", handlersText, handlerFields(&Handler{}, &HTTPHandler{}, &CommandHandler{}, &Retry{}))
 	return b.String()
 }
@@ -120,7 +121,11 @@ const (
 		"its types together; of several patterns that fit a type, the most specific one applies. Limits are those of\n" +
 		"[flow control](flow-control.md); all nodes must have the same. What `retry` leaves out is taken from the section `retry`\n" +
 		"above. These keys have no variables."
-	queuesText = "A mapping of `transport/queue` to limits of that queue. These keys have no variables."
+	schedulesText = "A list of schedules, each with a `name`, a `type` and one of `at`, `cron` and `interval`. `payload` is a mapping, which becomes\n" +
+		"the JSON object of its message. `symphony serve` and `symphony worker` make the schedules of the database that came from a\n" +
+		"configuration file be these when they start: they find them by their names, and delete those that are no longer here. One\n" +
+		"that somebody has disabled stays so. These keys have no variables. More in [schedules](schedules.md)."
+	queuesText   = "A mapping of `transport/queue` to limits of that queue. These keys have no variables."
 	handlersText = "A list of handlers. Each has a `type` and either `http` or `command`. Several may have one type: all handlers of the most\n" +
 		"specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +
 		"`no_handler`. Without this section `symphony serve` handles the types `demo.*` itself, to try things out. These keys have no\n" +

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -40,6 +41,8 @@ type Options struct {
 	Keys auth.KeyStore
 	// Records is where the request to stop all workers is kept; see worker.StopAll. Nil answers 501.
 	Records symphony.RecordStore
+	// Scheduler works on schedules. Nil answers 501.
+	Scheduler *scheduler.Scheduler
 	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options

@@ -56,6 +56,7 @@ func describe(err error) *apiError {
 		conflict   *symphony.IdempotencyConflictError
 		unknown    *symphony.UnknownTransportError
 		held       *symphony.HeldError
+		name       *symphony.ScheduleNameError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -77,6 +78,10 @@ func describe(err error) *apiError {
 			details: map[string]string{"idempotencyKey": conflict.Key, "transport": conflict.Transport, "messageId": conflict.MessageID}}
 	case errors.As(err, &held):
 		return &apiError{status: http.StatusConflict, code: "queue_draining", cause: err, message: "Nothing was stored: " + held.Error() + "."}
+	case errors.As(err, &name):
+		return &apiError{status: http.StatusConflict, code: "schedule_name_taken", cause: err, message: "Another schedule has this name.", details: map[string]string{"name": name.Name}}
+	case errors.Is(err, symphony.ErrConflict):
+		return &apiError{status: http.StatusConflict, code: "conflict", cause: err, message: "It was changed meanwhile. Nothing was done; read it again."}
 	case errors.As(err, &unknown):
 		return invalid(symphony.Problem{Path: "transport", Message: unknown.Error()})
 	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):

@@ -16,6 +16,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/worker"
@@ -65,7 +66,11 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := httpapi.Options{Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
+	schedules, err := scheduler.New(f.tr, f.bus, scheduler.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := httpapi.Options{Scheduler: schedules, Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
 		CronWorker: func(string) worker.Options {
 			return worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second}
 		},

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -116,6 +117,34 @@ func (a *API) table() []route {
 		{methods: post, path: "/api/symphony/failed/delete", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Delete many failed messages",
 			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}}, errors: []int{400, 413, 415, 501}, serve: failedDeleteBulk},
 
+		{methods: get, path: "/api/symphony/schedules", tag: "Schedules", scope: auth.ScopeRead, summary: "List schedules, newest first",
+			query: []parameter{{name: "name", kind: "string"}, {name: "type", kind: "string", doc: "Of the message."}, {name: "state", kind: "string", doc: "active, disabled or completed."},
+				{name: "source", kind: "string", doc: "api or config."}, {name: "limit", kind: "integer", doc: fmt.Sprintf("1 to %d, default %d.", symphony.MaxSchedulePage, symphony.DefaultSchedulePage)},
+				{name: "cursor", kind: "string", doc: "nextCursor of the page before."}},
+			answers: map[int]any{200: wire.SchedulesResponse{}}, errors: []int{400, 501}, serve: scheduled(schedulesList)},
+		{methods: post, path: "/api/symphony/schedules", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Make a schedule",
+			doc:     "Once (at), by a cron expression, or at an interval. Each occurrence makes one message, however many nodes there are.",
+			request: wire.ScheduleRequest{}, answers: map[int]any{201: wire.ScheduleResponse{}}, errors: []int{400, 409, 413, 415, 501}, serve: scheduled(schedulesCreate)},
+		{methods: post, path: "/api/symphony/schedules/preview", tag: "Schedules", scope: auth.ScopeRead, summary: "Tell when a schedule would fire",
+			doc: "Nothing is stored, and no message is needed.", request: wire.PreviewRequest{}, answers: map[int]any{200: wire.PreviewResponse{}}, errors: []int{400, 413, 415, 501}, serve: scheduled(schedulesPreview)},
+		{methods: get, path: "/api/symphony/schedules/{id}", tag: "Schedules", scope: auth.ScopeRead, summary: "Show a schedule",
+			query:   []parameter{{name: "next", kind: "integer", doc: "How many of its next occurrences to tell, up to 100."}},
+			answers: map[int]any{200: wire.ScheduleResponse{}}, errors: []int{400, 404, 501}, serve: scheduled(schedulesShow)},
+		{methods: []string{http.MethodPatch}, path: "/api/symphony/schedules/{id}", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Change a schedule",
+			doc:     "What is given replaces what is there, null takes it away; message and options are merged member by member.",
+			request: wire.ScheduleRequest{}, answers: map[int]any{200: wire.ScheduleResponse{}}, errors: []int{400, 404, 409, 413, 415, 501}, serve: scheduled(schedulesChange)},
+		{methods: []string{http.MethodDelete}, path: "/api/symphony/schedules/{id}", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Delete a schedule with its history",
+			answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{404, 501}, serve: scheduled(schedulesDelete)},
+		{methods: post, path: "/api/symphony/schedules/{id}/enable", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Switch a schedule on",
+			answers: map[int]any{200: wire.ScheduleResponse{}}, errors: []int{400, 404, 409, 501}, serve: scheduled(schedulesEnable)},
+		{methods: post, path: "/api/symphony/schedules/{id}/disable", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Switch a schedule off",
+			doc: "Its occurrences do not happen until it is switched on again.", answers: map[int]any{200: wire.ScheduleResponse{}}, errors: []int{400, 404, 409, 501}, serve: scheduled(schedulesDisable)},
+		{methods: post, path: "/api/symphony/schedules/{id}/run", tag: "Schedules", scope: auth.ScopeDispatch, summary: "Dispatch its message now",
+			doc: "Whether it is enabled or not. This moves no occurrence and counts for no limit.", answers: map[int]any{200: wire.ScheduleRunResponse{}}, errors: []int{400, 404, 409, 501}, serve: scheduled(schedulesRun)},
+		{methods: get, path: "/api/symphony/schedules/{id}/runs", tag: "Schedules", scope: auth.ScopeRead, summary: "The history of a schedule, newest first",
+			query:   []parameter{{name: "limit", kind: "integer"}, {name: "cursor", kind: "string", doc: "nextCursor of the page before."}},
+			answers: map[int]any{200: wire.ScheduleRunsResponse{}}, errors: []int{400, 404, 501}, serve: scheduled(schedulesRuns)},
+
 		{methods: get, path: "/api/symphony/keys", tag: "API keys", scope: auth.ScopeAdmin, summary: "List API keys",
 			answers: map[int]any{200: wire.KeysResponse{}}, errors: []int{501}, serve: keysList},
 		{methods: post, path: "/api/symphony/keys", tag: "API keys", scope: auth.ScopeAdmin, summary: "Make an API key",
@@ -127,6 +156,10 @@ func (a *API) table() []route {
 		{methods: both, path: "/api/cron/symphony-worker", tag: "Workers", access: cronAccess, summary: "Run the worker with the server's settings",
 			doc:     "For schedulers that call a URL. While one run is in progress, a further call answers at once with nothing processed.",
 			answers: map[int]any{200: wire.CronResponse{}}, errors: []int{400}, serve: untilDraining(cronWorker)},
+
+		{methods: both, path: "/api/cron/symphony-scheduler", tag: "Schedules", access: cronAccess, summary: "Fire the schedules that are due",
+			doc:     "For schedulers that call a URL. No process needs to run all the time.",
+			answers: map[int]any{200: wire.SchedulerResponse{}}, errors: []int{501}, serve: untilDraining(scheduled(cronScheduler))},
 
 		{methods: get, path: "/healthz", tag: "Health", access: openAccess, summary: "Is the process alive", answers: map[int]any{200: wire.HealthResponse{}}, serve: healthz},
 		{methods: get, path: "/readyz", tag: "Health", access: openAccess, summary: "Should the process get requests",

@@ -100,7 +100,7 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 		grouped("run", a.serveCommand(), a.workerCommand(), a.consumeCommand())...)
 	root.AddCommand(
 		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.failedCommand(),
-			a.receiveCommand(), a.ackCommand(), a.nackCommand(), a.extendCommand())...)
+			a.schedulesCommand(), a.receiveCommand(), a.ackCommand(), a.nackCommand(), a.extendCommand())...)
 	root.AddCommand(
 		grouped("operate", a.pauseCommand(), a.resumeCommand(), a.drainCommand(), a.holdsCommand(), a.purgeCommand(), a.stopWorkersCommand(), a.keysCommand(), a.migrateCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())...)
 	root.AddCommand(exitCodesTopic())

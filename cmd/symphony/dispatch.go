@@ -77,15 +77,22 @@ type dispatchFlags struct {
 
 func (f *dispatchFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the route for the type)")
-	flags.StringVarP(&f.queue, "queue", "q", "", "`NAME` of the queue (default: the transport's)")
-	flags.IntVarP(&f.priority, "priority", "p", 0, fmt.Sprintf("%d to %d, %d goes first (default: the transport's)", symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
 	flags.DurationVarP(&f.delay, "delay", "d", 0, "deliver no earlier than in this `TIME`, like 90s or 2h")
 	flags.StringVar(&f.at, "at", "", "deliver no earlier than at this `TIME`, like 2026-12-01T09:00:00Z")
 	flags.StringVarP(&f.key, "idempotency-key", "k", "", "make one message of all dispatches with this `KEY`")
+	flags.DurationVar(&f.expires, "expires-in", 0, "if it is not begun within this `TIME`, have it fail as expired")
+	f.addTo(cmd)
+	cmd.MarkFlagsMutuallyExclusive("delay", "at")
+}
+
+// addTo adds the options that a schedule's message has, too.
+func (f *dispatchFlags) addTo(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the route for the type)")
+	flags.StringVarP(&f.queue, "queue", "q", "", "`NAME` of the queue (default: the transport's)")
+	flags.IntVarP(&f.priority, "priority", "p", 0, fmt.Sprintf("%d to %d, %d goes first (default: the transport's)", symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE` along; may be repeated")
 	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil, "keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
-	flags.DurationVar(&f.expires, "expires-in", 0, "if it is not begun within this `TIME`, have it fail as expired")
 	flags.StringVar(&f.concurrency, "concurrency-key", "", "handle messages with this `KEY` one at a time, or as the limits of their type say")
 	flags.StringVar(&f.group, "group", "", "take turns with other groups, such as tenants; `KEY` names this one")
 	flags.BoolVar(&f.ordered, "ordered", false, "handle the messages of the group in the order of their dispatch")
@@ -93,7 +100,6 @@ func (f *dispatchFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.throttle, "throttle-key", "", "store nothing while a message with this `KEY` waits")
 	flags.StringVar(&f.correlation, "correlation-id", "", "`ID` that the messages of one story share (default: its own)")
 	flags.StringVar(&f.causation, "causation-id", "", "`ID` of the message that caused this one")
-	cmd.MarkFlagsMutuallyExclusive("delay", "at")
 }
 
 func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchRequest, error) {

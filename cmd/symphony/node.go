@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/scheduler"
 	payloads "github.com/symphony-messenger/symphony/schema"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -30,6 +31,7 @@ type node struct {
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
+	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
 	working    atomic.Pointer[worker.Group] // nil before workers
@@ -96,7 +98,17 @@ func (n *node) open(ctx context.Context) error {
 	if o.Schemas, err = loadSchemas(n.config); err != nil {
 		return err
 	}
-	n.bus, err = symphony.NewBus(n.transports, o)
+	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
+		return err
+	}
+	store, err := n.bus.Schedules()
+	if errors.Is(err, symphony.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	n.scheduler, err = scheduler.New(store, n.bus, scheduler.Options{Logger: n.log})
 	return err
 }
 
@@ -218,7 +230,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		return o
 	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records,
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler,
 		CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,

@@ -16,6 +16,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -52,7 +53,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	if err != nil {
 		return err
 	}
-	s := &service{failures: make(chan error, 3)}
+	s := &service{failures: make(chan error, 4)}
 	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.drain()
 	if parts.http {
@@ -93,6 +94,9 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	defer flush()
 	api, err := s.api(s.draining, authenticator, access)
 	if err != nil {
+		return err
+	}
+	if err := s.applySchedules(ctx); err != nil {
 		return err
 	}
 	if err := s.prepare(ctx, api, parts); err != nil {
@@ -169,6 +173,31 @@ func (s *service) refuseExposed(ctx context.Context) error {
 	return err
 }
 
+// applySchedules makes the schedules of the configuration file be those of its section schedules. A mistake in one is a
+// *config.Error.
+func (s *service) applySchedules(ctx context.Context) error {
+	list := s.config.Schedules
+	if s.scheduler == nil {
+		if len(list) > 0 {
+			return usageError{errors.New("schedules: the default transport keeps no schedules")}
+		}
+		return nil
+	}
+	definitions := make([]symphony.Schedule, len(list))
+	for i := range list {
+		definitions[i] = list[i].Schedule
+	}
+	done, err := s.scheduler.Apply(ctx, definitions)
+	var invalid *symphony.ValidationError
+	if errors.As(err, &invalid) {
+		return s.config.ScheduleError(invalid.Problems)
+	}
+	if done != (scheduler.Applied{}) {
+		s.log.Info("schedules of the configuration were applied", "created", done.Created, "updated", done.Updated, "deleted", done.Deleted)
+	}
+	return err
+}
+
 func (n *node) authenticator() (*auth.Authenticator, error) {
 	o := n.config.AuthOptions()
 	o.Keys, o.Logger = n.keys, n.log
@@ -216,6 +245,9 @@ func (s *service) start() {
 	}
 	if s.workers != nil {
 		run(&s.working, s.work)
+	}
+	if s.scheduler != nil {
+		run(&s.working, func() error { return s.scheduler.Run(s.draining) })
 	}
 }
 

@@ -25,6 +25,7 @@ func importRules() []rule {
 		{pkg: "transport/*", may: []string{".", "internal/*"}},
 		{pkg: "worker", may: []string{".", "internal/*"}},
 		{pkg: "scheduler", may: []string{"."}},
+		{pkg: "schema", may: []string{"."}},
 		{pkg: "handler", may: []string{"."}},
 		{pkg: "handler/*", may: []string{".", "handler"}},
 		{pkg: "auth", may: []string{"."}},

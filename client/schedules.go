@@ -1,0 +1,105 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+const schedulesPath = "/api/symphony/schedules"
+
+func schedulePath(id string, more string) string {
+	return schedulesPath + "/" + url.PathEscape(id) + more
+}
+
+// ScheduleQuery asks for a page of schedules. Zero fields select everything.
+type ScheduleQuery struct {
+	Name, Type, State, Source string
+	Limit                     int    // 0: the server's default
+	Cursor                    string // NextCursor of the page before
+}
+
+// Schedules returns a page of schedules, newest first.
+func (c *Client) Schedules(ctx context.Context, q ScheduleQuery) (out wire.SchedulesResponse, err error) {
+	values := url.Values{}
+	for name, value := range map[string]string{"name": q.Name, "type": q.Type, "state": q.State, "source": q.Source, "cursor": q.Cursor} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if q.Limit != 0 {
+		values.Set("limit", strconv.Itoa(q.Limit))
+	}
+	err = c.do(ctx, http.MethodGet, schedulesPath, values, nil, &out)
+	return out, err
+}
+
+// CreateSchedule makes a schedule.
+func (c *Client) CreateSchedule(ctx context.Context, r wire.ScheduleRequest) (out wire.ScheduleResponse, err error) {
+	err = c.do(ctx, http.MethodPost, schedulesPath, nil, r, &out)
+	return out, err
+}
+
+// Schedule returns one schedule with its next occurrences, as many as next says, up to 100.
+func (c *Client) Schedule(ctx context.Context, id string, next int) (out wire.ScheduleResponse, err error) {
+	values := url.Values{}
+	if next > 0 {
+		values.Set("next", strconv.Itoa(next))
+	}
+	err = c.do(ctx, http.MethodGet, schedulePath(id, ""), values, nil, &out)
+	return out, err
+}
+
+// PreviewSchedule tells when a schedule would fire.
+func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (out wire.PreviewResponse, err error) {
+	err = c.do(ctx, http.MethodPost, schedulesPath+"/preview", nil, r, &out)
+	return out, err
+}
+
+// ChangeSchedule merges a JSON object into the definition of a schedule; null takes away what is there.
+func (c *Client) ChangeSchedule(ctx context.Context, id string, patch jsontext.Value) (out wire.ScheduleResponse, err error) {
+	err = c.do(ctx, http.MethodPatch, schedulePath(id, ""), nil, patch, &out)
+	return out, err
+}
+
+// DeleteSchedule deletes a schedule.
+func (c *Client) DeleteSchedule(ctx context.Context, id string) (out wire.DoneResponse, err error) {
+	err = c.do(ctx, http.MethodDelete, schedulePath(id, ""), nil, nil, &out)
+	return out, err
+}
+
+// EnableSchedule switches a schedule on.
+func (c *Client) EnableSchedule(ctx context.Context, id string) (out wire.ScheduleResponse, err error) {
+	err = c.do(ctx, http.MethodPost, schedulePath(id, "/enable"), nil, nil, &out)
+	return out, err
+}
+
+// DisableSchedule switches a schedule off.
+func (c *Client) DisableSchedule(ctx context.Context, id string) (out wire.ScheduleResponse, err error) {
+	err = c.do(ctx, http.MethodPost, schedulePath(id, "/disable"), nil, nil, &out)
+	return out, err
+}
+
+// RunSchedule dispatches the message of a schedule at once.
+func (c *Client) RunSchedule(ctx context.Context, id string) (out wire.ScheduleRunResponse, err error) {
+	err = c.do(ctx, http.MethodPost, schedulePath(id, "/run"), nil, nil, &out)
+	return out, err
+}
+
+// ScheduleRuns returns a page of the history of a schedule, newest first. limit 0 is the server's default.
+func (c *Client) ScheduleRuns(ctx context.Context, id string, limit int, cursor string) (out wire.ScheduleRunsResponse, err error) {
+	values := url.Values{}
+	if limit > 0 {
+		values.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		values.Set("cursor", cursor)
+	}
+	err = c.do(ctx, http.MethodGet, schedulePath(id, "/runs"), values, nil, &out)
+	return out, err
+}

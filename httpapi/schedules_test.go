@@ -1,0 +1,157 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+)
+
+const schedulesPath = "/api/symphony/schedules"
+
+// schedule makes a schedule and returns it.
+func (f *fixture) schedule(body string) map[string]any {
+	f.Helper()
+	a := f.call("POST", schedulesPath, body)
+	if a.status != 201 {
+		f.Fatalf("schedule: %d %s", a.status, a.raw)
+	}
+	return a.body["schedule"].(map[string]any)
+}
+
+func TestScheduleIsMadeShownChangedAndDeleted(t *testing.T) {
+	f := newFixture(t, nil)
+	made := f.schedule(`{"name":"report","cron":"0 9 * * MON-FRI","timezone":"Europe/Berlin","endAt":"2100-01-01T00:00:00Z","maxRuns":3,"jitter":1000,"missed":"skip","overlap":"skip",
+		"message":{"type":"Report","payload":{"n":1.50},"metadata":{"a":1}},"options":{"queue":"low","priority":3,"headers":{"x":"y"},"concurrencyKey":"c"}}`)
+	path := schedulesPath + "/" + made["id"].(string)
+	shown := f.call("GET", path+"?next=2", "")
+	got := shown.body["schedule"].(map[string]any)
+	if runs, _ := got["nextRuns"].([]any); len(runs) != 2 || runs[0] != made["nextRunAt"] {
+		t.Errorf("next runs %v, the first at %v", got["nextRuns"], made["nextRunAt"])
+	}
+	delete(got, "nextRuns")
+	if diff := cmp.Diff(made, got); diff != "" {
+		t.Errorf("shown (-made +shown)\n%s", diff)
+	}
+	want := map[string]any{"name": "report", "kind": "cron", "cron": "0 9 * * MON-FRI", "timezone": "Europe/Berlin", "missed": "skip", "overlap": "skip", "enabled": true, "state": "active", "source": "api"}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s is %v, want %v", name, got[name], value)
+		}
+	}
+	if !strings.Contains(shown.raw, `"payload":{"n":1.50}`) {
+		t.Errorf("the payload lost a digit: %s", shown.raw)
+	}
+	a := f.call("PATCH", path, `{"cron":null,"timezone":null,"interval":90000,"maxRuns":null,"message":{"payload":{"m":2}},"options":{"priority":null,"queue":"high"}}`)
+	if a.status != 200 {
+		t.Fatalf("change: %d %s", a.status, a.raw)
+	}
+	changed := a.body["schedule"].(map[string]any)
+	message, options := changed["message"].(map[string]any), changed["options"].(map[string]any)
+	if changed["kind"] != "interval" || changed["cron"] != nil || changed["maxRuns"] != nil || changed["name"] != "report" || message["type"] != "Report" ||
+		fmt.Sprint(message["payload"]) != "map[m:2]" || options["queue"] != "high" || options["priority"] != nil || options["concurrencyKey"] != "c" {
+		t.Errorf("changed %s", a.raw)
+	}
+	for _, step := range []struct{ action, state string }{{"disable", "disabled"}, {"enable", "active"}} {
+		a := f.call("POST", path+"/"+step.action, "")
+		if a.status != 200 || a.body["schedule"].(map[string]any)["state"] != step.state {
+			t.Errorf("%s: %d %s", step.action, a.status, a.raw)
+		}
+	}
+	if a := f.call("DELETE", path, ""); a.status != 200 {
+		t.Errorf("delete: %d %s", a.status, a.raw)
+	}
+	if a := f.call("GET", path, ""); a.status != 404 {
+		t.Errorf("deleted: %d %s", a.status, a.raw)
+	}
+}
+
+func TestSchedulesAreChecked(t *testing.T) {
+	f := newFixture(t, nil)
+	f.schedule(`{"name":"taken","interval":60000,"message":{"type":"Report","payload":{}}}`)
+	const message = `,"message":{"type":"Report","payload":{}}`
+	tests := []struct {
+		name, body string
+		want       []string
+	}{
+		{"nothing", `{}`, []string{"at", "message.type", "message.payload"}},
+		{"everything", `{"at":"2030-01-01T00:00:00Z","cron":"x","interval":5,"jitter":-1,"missed":"never","overlap":"no","message":{"type":"","payload":[]},"options":{"scheduledAt":"2030-01-01T00:00:00Z","priority":11}}`,
+			[]string{"jitter", "cron", "interval", "missed", "overlap", "options.scheduledAt", "cron", "message.type", "message.payload", "options.priority"}},
+		{"a cron expression that never happens", `{"cron":"0 0 30 2 *"` + message + `}`, []string{"cron"}},
+		{"an unknown zone", `{"cron":"@daily","timezone":"Mars/Base"` + message + `}`, []string{"timezone"}},
+		{"wrong shapes", `{"interval":"1m","enabled":1` + message + `}`, []string{"enabled", "interval"}},
+		{"unknown fields", `{"every":5,"interval":60000` + message + `}`, []string{"every"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := f.call("POST", schedulesPath, test.body)
+			if a.status != 400 {
+				t.Fatalf("got %d %s", a.status, a.raw)
+			}
+			for _, path := range test.want {
+				found := false
+				for _, p := range a.paths() {
+					found = found || p == path
+				}
+				if !found {
+					t.Errorf("no problem of %s in %s", path, a.raw)
+				}
+			}
+		})
+	}
+	if a := f.call("POST", schedulesPath, `{"name":"taken","interval":60000`+message+`}`); a.status != 409 || a.code() != "schedule_name_taken" {
+		t.Errorf("a name that is taken: %d %s", a.status, a.raw)
+	}
+	if a := f.call("POST", schedulesPath+"/preview", `{"cron":"*/15 * * * *","next":3}`); a.status != 200 || len(a.body["nextRuns"].([]any)) != 3 {
+		t.Errorf("preview: %d %s", a.status, a.raw)
+	}
+	if a := f.call("POST", schedulesPath+"/preview", `{"cron":"x","next":101}`); a.status != 400 {
+		t.Errorf("preview of nonsense: %d %s", a.status, a.raw)
+	}
+	for _, query := range []string{"limit=0", "limit=1000000", "state=odd", "source=odd", "nope=1"} {
+		if a := f.call("GET", schedulesPath+"?"+query, ""); a.status != 400 || len(a.paths()) != 1 {
+			t.Errorf("list with %s: %d %s", query, a.status, a.raw)
+		}
+	}
+}
+
+func TestSchedulesFireByTheCronRouteAndByHand(t *testing.T) {
+	f := newFixture(t, nil)
+	once := f.schedule(`{"at":"2020-01-01T00:00:00Z","message":{"type":"Once","payload":{}}}`)
+	later := f.schedule(`{"interval":3600000,"message":{"type":"Later","payload":{}}}`)
+	secret := []string{"Authorization", "Bearer " + cronSecret}
+	a := f.call("POST", "/api/cron/symphony-scheduler", "", secret...)
+	if a.status != 200 || fmt.Sprintf("%v %v %v", a.body["fired"], a.body["failed"], a.body["more"]) != "1 0 false" || a.body["nextRunAt"] != later["nextRunAt"] {
+		t.Errorf("cron route: %d %s", a.status, a.raw)
+	}
+	if a := f.call("GET", "/api/cron/symphony-scheduler", "", secret...); a.status != 200 || fmt.Sprint(a.body["fired"]) != "0" {
+		t.Errorf("cron route again: %d %s", a.status, a.raw)
+	}
+	if a := f.call("GET", "/api/cron/symphony-scheduler", ""); a.status != 401 {
+		t.Errorf("without the secret: %d %s", a.status, a.raw)
+	}
+	a = f.call("POST", schedulesPath+"/"+later["id"].(string)+"/run", "")
+	if run, _ := a.body["run"].(map[string]any); a.status != 200 || run["manual"] != true || run["outcome"] != "fired" || len(run["messages"].([]any)) != 1 {
+		t.Errorf("run: %d %s", a.status, a.raw)
+	}
+	runs := f.call("GET", schedulesPath+"/"+once["id"].(string)+"/runs", "")
+	list, _ := runs.body["runs"].([]any)
+	if runs.status != 200 || len(list) != 1 || list[0].(map[string]any)["occurrence"] != "2020-01-01T00:00:00Z" {
+		t.Errorf("runs: %d %s", runs.status, runs.raw)
+	}
+	got, err := f.tr.Receive(context.Background(), symphony.ReceiveOptions{})
+	if err != nil || len(got) != 2 {
+		t.Fatalf("got %d messages, %v", len(got), err)
+	}
+	page := f.call("GET", schedulesPath+"?limit=1", "")
+	if first := page.body["schedules"].([]any); len(first) != 1 || page.body["hasMore"] != true || page.body["nextCursor"] == nil {
+		t.Errorf("first page: %s", page.raw)
+	}
+	second := f.call("GET", schedulesPath+"?limit=1&cursor="+page.body["nextCursor"].(string), "")
+	if list := second.body["schedules"].([]any); len(list) != 1 || second.body["hasMore"] != false || list[0].(map[string]any)["state"] != "completed" {
+		t.Errorf("second page: %s", second.raw)
+	}
+}

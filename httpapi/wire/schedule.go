@@ -1,0 +1,109 @@
+package wire
+
+import "time"
+
+// ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules, and with PATCH the parts of it
+// to change. Exactly one of at, cron and interval says when.
+type ScheduleRequest struct {
+	Name     *string          `json:"name,omitzero" minLength:"1" maxLength:"100" description:"For people. Unique."`
+	At       *time.Time       `json:"at,omitzero" description:"Once, at this time. In the past means now."`
+	Cron     *string          `json:"cron,omitzero" minLength:"1" description:"Five fields, six with seconds first, or @daily and the like."`
+	Timezone *string          `json:"timezone,omitzero" minLength:"1" description:"The time zone of cron, such as Europe/Berlin. Default: UTC."`
+	Interval *int             `json:"interval,omitzero" minimum:"1000" description:"Milliseconds between two occurrences, counted from startAt or from now. It does not drift."`
+	StartAt  *time.Time       `json:"startAt,omitzero" description:"No occurrence is before."`
+	EndAt    *time.Time       `json:"endAt,omitzero" description:"No occurrence is after."`
+	MaxRuns  *int             `json:"maxRuns,omitzero" minimum:"1" description:"Completes the schedule after so many."`
+	Jitter   *int             `json:"jitter,omitzero" minimum:"0" description:"Delays each occurrence's message by up to so many milliseconds, the same on all nodes."`
+	Missed   *string          `json:"missed,omitzero" description:"What becomes of occurrences that could not fire in time: all, last or skip. Default: last."`
+	Overlap  *string          `json:"overlap,omitzero" description:"allow, or skip an occurrence while the message of the last one is unfinished. Default: allow."`
+	Enabled  *bool            `json:"enabled,omitzero" default:"true"`
+	Message  *Message         `json:"message,omitzero" description:"What is dispatched. Required, except for a preview."`
+	Options  *DispatchOptions `json:"options,omitzero" description:"How it is dispatched; without scheduledAt and idempotencyKey, which belong to the schedule."`
+}
+
+// PreviewRequest is the body of POST /api/symphony/schedules/preview.
+type PreviewRequest struct {
+	ScheduleRequest
+	Next *int `json:"next,omitzero" minimum:"1" maximum:"100" default:"5" description:"How many occurrences to tell."`
+}
+
+// Schedule is a schedule with its state.
+type Schedule struct {
+	ID string `json:"id" required:"true"`
+	ScheduleRequest
+	Kind         string             `json:"kind" required:"true" description:"once, cron or interval."`
+	Source       string             `json:"source" required:"true" description:"api, or config for those of the configuration file."`
+	State        string             `json:"state" required:"true" description:"active, disabled or completed."`
+	NextRunAt    *time.Time         `json:"nextRunAt,omitzero" description:"The next occurrence."`
+	LastRunAt    *time.Time         `json:"lastRunAt,omitzero"`
+	LastMessages []ScheduledMessage `json:"lastMessages" required:"true" description:"What the last run dispatched."`
+	RunCount     int                `json:"runCount" required:"true" description:"Occurrences that were dispatched; runs by hand do not count."`
+	LastError    string             `json:"lastError,omitzero" description:"Why the last attempt to fire failed. It is tried again."`
+	Failures     int                `json:"failures,omitzero" description:"How many attempts have failed in a row."`
+	CompletedAt  *time.Time         `json:"completedAt,omitzero"`
+	CreatedAt    time.Time          `json:"createdAt" required:"true"`
+	UpdatedAt    time.Time          `json:"updatedAt" required:"true"`
+	NextRuns     []time.Time        `json:"nextRuns,omitzero" description:"The next occurrences, where asked for."`
+}
+
+// ScheduledMessage is a message that a schedule dispatched.
+type ScheduledMessage struct {
+	ID        string `json:"id" required:"true"`
+	Transport string `json:"transport" required:"true"`
+}
+
+// ScheduleResponse is one schedule.
+type ScheduleResponse struct {
+	Success  bool     `json:"success" required:"true"`
+	Schedule Schedule `json:"schedule" required:"true"`
+}
+
+// SchedulesResponse is a page of schedules, newest first.
+type SchedulesResponse struct {
+	Success    bool       `json:"success" required:"true"`
+	Schedules  []Schedule `json:"schedules" required:"true"`
+	HasMore    bool       `json:"hasMore" required:"true"`
+	NextCursor string     `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
+}
+
+// PreviewResponse tells occurrences.
+type PreviewResponse struct {
+	Success  bool        `json:"success" required:"true"`
+	NextRuns []time.Time `json:"nextRuns" required:"true"`
+}
+
+// ScheduleRun is an entry in a schedule's history.
+type ScheduleRun struct {
+	Seq        int64              `json:"seq" required:"true"`
+	Occurrence time.Time          `json:"occurrence" required:"true" description:"When it was meant to be."`
+	Through    time.Time          `json:"through" required:"true" description:"The newest occurrence that the entry stands for, where several were skipped together."`
+	FiredAt    time.Time          `json:"firedAt" required:"true"`
+	Outcome    string             `json:"outcome" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
+	Messages   []ScheduledMessage `json:"messages" required:"true"`
+	Error      string             `json:"error,omitzero"`
+	Manual     bool               `json:"manual,omitzero" description:"By hand."`
+}
+
+// ScheduleRunsResponse is a page of a history, newest first.
+type ScheduleRunsResponse struct {
+	Success    bool          `json:"success" required:"true"`
+	Runs       []ScheduleRun `json:"runs" required:"true"`
+	HasMore    bool          `json:"hasMore" required:"true"`
+	NextCursor string        `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
+}
+
+// ScheduleRunResponse is one run.
+type ScheduleRunResponse struct {
+	Success bool        `json:"success" required:"true"`
+	Run     ScheduleRun `json:"run" required:"true"`
+}
+
+// SchedulerResponse answers the cron route of the scheduler.
+type SchedulerResponse struct {
+	Success   bool       `json:"success" required:"true"`
+	Fired     int        `json:"fired" required:"true" description:"Occurrences that were dispatched."`
+	Skipped   int        `json:"skipped" required:"true"`
+	Failed    int        `json:"failed" required:"true" description:"Schedules that could not fire; they are tried again."`
+	More      bool       `json:"more" required:"true" description:"Something is due still: call again."`
+	NextRunAt *time.Time `json:"nextRunAt,omitzero" description:"When something will be due next."`
+}
