@@ -23,7 +23,6 @@ func clockReaders() map[string]string {
 		"httpapi/api.go":     "when a request came, for the access log",
 		"httpapi/respond.go": "how long a request took, for the access log",
 		"httpapi/pull.go":    "the deadline of a connection that waits",
-		"client/pull.go":     "timers of a program elsewhere",
 		"httpapi/consume.go": "deadlines of a connection, which the kernel keeps by the wall clock",
 	}
 }

@@ -209,7 +209,7 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 	if err := t.usable(ctx); err != nil {
 		return nil, err
 	}
-	plain, controlled, lanes, err := t.lanesOfFailed(ctx, wanted)
+	plain, controlled, lanes, err := t.lanesOfFailed(wanted)
 	if err != nil {
 		return nil, t.storageError("retry failed messages", err)
 	}
@@ -242,7 +242,7 @@ var failedWays = newQuery("failed_ways", `SELECT id, queue, type, extras FROM {s
 
 // lanesOfFailed tells which failed messages would be under flow control if they were dispatched again, and finds their
 // lanes.
-func (t *Transport) lanesOfFailed(ctx context.Context, ids []uuid) (plain, controlled []uuid, lanes map[uuid]*lane, err error) {
+func (t *Transport) lanesOfFailed(ids []uuid) (plain, controlled []uuid, lanes map[uuid]*lane, err error) {
 	names := make(map[uuid]laneName)
 	lanes = make(map[uuid]*lane)
 	err = t.retrying(func(ctx context.Context, l *link) error {
