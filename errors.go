@@ -188,6 +188,44 @@ func RetryAfter(err error, d time.Duration) error {
 	return &retryAfterError{err, min(max(d, 0), MaxRetryDelay)}
 }
 
+type deferError struct {
+	err   error
+	delay time.Duration
+}
+
+func (e *deferError) Error() string { return e.err.Error() }
+func (e *deferError) Unwrap() error { return e.err }
+
+// Defer gives the message back without counting the attempt, to be ready again in d, bounded to [0, MaxRetryDelay]. It is
+// for handlers that did not try, such as one behind a circuit breaker. Defer(nil, d) is nil.
+func Defer(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &deferError{err, min(max(d, 0), MaxRetryDelay)}
+}
+
+// DeferDelay returns the delay that Defer has asked for, if it has. Where several handlers of one message failed, all of
+// them must have deferred, and the longest delay counts.
+func DeferDelay(err error) (d time.Duration, ok bool) {
+	var several handlerErrors
+	if errors.As(err, &several) {
+		for _, e := range several {
+			one, ok := DeferDelay(e)
+			if !ok {
+				return 0, false
+			}
+			d = max(d, one)
+		}
+		return d, len(several) > 0
+	}
+	var deferred *deferError
+	if !errors.As(err, &deferred) {
+		return 0, false
+	}
+	return deferred.delay, true
+}
+
 // RetryDelay returns the delay that RetryAfter has asked for, if it has.
 func RetryDelay(err error) (time.Duration, bool) {
 	var after *retryAfterError

@@ -49,9 +49,11 @@ type LimitOptions struct {
 // of ConcurrencyKey: one at a time. It never changes.
 type Limits struct {
 	types  Patterns[typeGates]
-	queues map[string]Gate
+	queues map[queueName]Gate
 	byName map[string]Gate
 }
+
+type queueName struct{ transport, queue string }
 
 type typeGates struct {
 	pattern string
@@ -61,7 +63,7 @@ type typeGates struct {
 
 // NewLimits reports every mistake in the options at once.
 func NewLimits(o LimitOptions) (*Limits, error) {
-	l := &Limits{queues: make(map[string]Gate), byName: make(map[string]Gate)}
+	l := &Limits{queues: make(map[queueName]Gate), byName: make(map[string]Gate)}
 	var errs []error
 	check := func(what string, lim Limit, lowest int) {
 		if err := lim.validate(lowest); err != nil {
@@ -88,7 +90,7 @@ func NewLimits(o LimitOptions) (*Limits, error) {
 		}
 		check("queue "+name, o.Queues[name], 0)
 		g := Gate{Name: queueGate + name, Limit: o.Queues[name]}
-		l.queues[name], l.byName[g.Name] = g, g
+		l.queues[queueName{transport, queue}], l.byName[g.Name] = g, g
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -130,7 +132,7 @@ func (l *Limits) Gates(e *Envelope) []Gate {
 		if g.all.Limit != (Limit{}) {
 			gates = append(gates, g.all)
 		}
-		if q, ok := l.queues[e.Transport+"/"+e.Queue]; ok {
+		if q, ok := l.queues[queueName{e.Transport, e.Queue}]; ok {
 			gates = append(gates, q)
 		}
 	}

@@ -111,18 +111,21 @@ func (p Policy) Validate() error {
 
 // Decision is what becomes of a message after an attempt.
 type Decision struct {
-	Outcome Outcome       // Ack, Retry or Fail
-	Delay   time.Duration // for Retry
+	Outcome Outcome       // Ack, Retry, Fail, or Release of what was deferred
+	Delay   time.Duration // for Retry and Release
 }
 
 // Decide is the one decision after an attempt. attempt is the 1-based number of the attempt that ended with err;
-// random is in [0, 1) and spreads the delay. A nil err acks. A permanent error, or an attempt beyond the last
+// random is in [0, 1) and spreads the delay. A nil err acks, a deferred one releases. A permanent error, or an attempt beyond the last
 // retry, fails. Else the message is retried after the delay that RetryAfter asked for, or the policy's backoff.
 func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	p = p.WithDefaults()
+	delay, deferred := DeferDelay(err)
 	switch {
 	case err == nil:
 		return Decision{Outcome: Ack}
+	case deferred:
+		return Decision{Outcome: Release, Delay: delay}
 	case IsPermanent(err), attempt > p.Retries():
 		return Decision{Outcome: Fail}
 	}

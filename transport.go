@@ -152,7 +152,8 @@ const (
 	Retry
 	// Fail: to the dead letter queue.
 	Fail
-	// Release: back to its queue at its old place as if never claimed; the attempt is not counted.
+	// Release: back to its queue at its old place as if never claimed, or ready after Settlement.Delay; the attempt is not
+	// counted.
 	Release
 )
 
@@ -174,7 +175,7 @@ func (o Outcome) String() string {
 type Settlement struct {
 	Lease   Lease
 	Outcome Outcome
-	// Delay is how long a Retry waits from now, on the store's clock.
+	// Delay is how long a Retry, or a Release where it is not 0, waits from now, on the store's clock.
 	Delay time.Duration
 	// StartedAt and FinishedAt bound the attempt; Error and ErrorClass say why a Retry or Fail did not succeed.
 	StartedAt  time.Time

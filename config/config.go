@@ -132,6 +132,9 @@ type Queue struct {
 
 // FlowLimits returns the limits of types and queues, nil without any.
 func (c *Config) FlowLimits() *symphony.Limits {
+	if len(c.Types) == 0 && len(c.Queues) == 0 {
+		return nil
+	}
 	limits, err := symphony.NewLimits(c.limitOptions())
 	if err != nil {
 		panic("config: " + err.Error()) // Load has checked it
@@ -179,6 +182,7 @@ type Handler struct {
 	Name    string        // "": by its place
 	Timeout time.Duration // 0: the worker's
 	Retry   *Retry        // nil: the transport's
+	Breaker *Breaker      // nil: none
 	HTTP    *HTTPHandler
 	Command *CommandHandler
 	// Source is where the handler is configured, as file:line:column.

@@ -130,18 +130,19 @@ func overridingRetry(r *Retry) []*field {
 	return table
 }
 
-func handlerFields(h *Handler, http *HTTPHandler, command *CommandHandler, retry *Retry) []*field {
+func handlerFields(h *handler) []*field {
 	table := []*field{
-		{key: "type", value: text{p: &h.Pattern, about: "a pattern", check: symphony.ValidatePattern},
+		{key: "type", value: text{p: &h.settings.Pattern, about: "a pattern", check: symphony.ValidatePattern},
 			doc: "The types it handles: an exact type, `Prefix.*` or `*` (in quotes). Required."},
-		{key: "name", value: text{p: &h.Name, about: "text", check: checkHandlerName},
+		{key: "name", value: text{p: &h.settings.Name, about: "text", check: checkHandlerName},
 			doc: "Tells several handlers of one type apart; keep it the same across releases. If not set: its place, from 1."},
-		{key: "timeout", value: duration{p: &h.Timeout, min: time.Millisecond},
+		{key: "timeout", value: duration{p: &h.settings.Timeout, min: time.Millisecond},
 			doc: "Ends the handler. If not set: `worker.handler_timeout`."},
 	}
-	table = append(table, httpFields(http)...)
-	table = append(table, commandFields(command)...)
-	return append(table, overridingRetry(retry)...)
+	table = append(table, httpFields(&h.http)...)
+	table = append(table, commandFields(&h.command)...)
+	table = append(table, breakerFields(&h.breaker, &h.breakerOn)...)
+	return append(table, overridingRetry(&h.retry)...)
 }
 
 func checkHandlerName(s string) error {

@@ -336,8 +336,7 @@ func (d *document) handlers(e entry) {
 		for i, item := range t.Values {
 			h := &handler{place: d.nodeAt(item)}
 			h.settings.Source = h.place.source
-			table := handlerFields(&h.settings, &h.http, &h.command, &h.retry)
-			h.fields = under([]string{"handlers", fmt.Sprintf("[%d]", i)}, table)
+			h.fields = under([]string{"handlers", fmt.Sprintf("[%d]", i)}, handlerFields(h))
 			d.section(item, "", h.fields, nil)
 			d.loader.handlers = append(d.loader.handlers, h)
 		}

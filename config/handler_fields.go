@@ -5,9 +5,31 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/handler/command"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 )
+
+// Breaker configures handler/breaker.
+type Breaker struct {
+	Failures int
+	Pause    time.Duration
+	MaxPause time.Duration
+}
+
+// breakerFields are those of a handler's breaker; on says whether it has one.
+func breakerFields(b *Breaker, on *bool) []*field {
+	return []*field{
+		{key: "breaker.enabled", value: boolean{on},
+			doc: "Stop calling the handler while it keeps failing, without using up attempts. If not set: `true` for `http`, `false` for `command`."},
+		{key: "breaker.failures", value: number{&b.Failures, 1, 10_000},
+			doc: fmt.Sprintf("Failures in a row that stop it. If not set: %d.", breaker.DefaultFailures)},
+		{key: "breaker.pause", value: duration{p: &b.Pause, min: 100 * time.Millisecond, max: time.Hour},
+			doc: "The time until the first probe. If not set: " + formatDuration(breaker.DefaultPause) + "."},
+		{key: "breaker.max_pause", value: duration{p: &b.MaxPause, min: 100 * time.Millisecond, max: 24 * time.Hour},
+			doc: "The longest time between two probes, of which each waits twice as long as the one before. If not set: " + formatDuration(breaker.DefaultMaxPause) + "."},
+	}
+}
 
 // HTTPHandler configures handler/httppush.
 type HTTPHandler struct {

@@ -42,8 +42,11 @@ type handler struct {
 	http     HTTPHandler
 	command  CommandHandler
 	retry    Retry
+	breaker  Breaker
 	fields   []*field
 	place    place
+
+	breakerOn bool
 }
 
 // place is where something was set.
@@ -307,6 +310,15 @@ func (l *loader) finishHandlers() {
 				l.problem(h.place, key, "needs command.run")
 			}
 			h.settings.Command = &h.command
+		}
+		if !isSet(h.fields, "breaker.enabled") {
+			h.breakerOn = isHTTP || isSet(h.fields, "breaker.")
+		}
+		if h.breakerOn {
+			h.settings.Breaker = &h.breaker
+			if b := h.breaker; b.MaxPause > 0 && b.MaxPause < b.Pause {
+				l.problem(h.place, key, "breaker.max_pause must be at least breaker.pause")
+			}
 		}
 		if isSet(h.fields, "retry.") {
 			if policies[h.settings.Pattern] {

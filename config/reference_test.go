@@ -106,7 +106,7 @@ func reference() string {
 	repeated("types", typesText, typeFields(&Type{}, &Retry{}))
 	repeated("queues", queuesText, queueFields(&Queue{}))
 	repeated("schedules", schedulesText, scheduleFields(&scheduleSection{}))
-	repeated("handlers", handlersText, handlerFields(&Handler{}, &HTTPHandler{}, &CommandHandler{}, &Retry{}))
+	repeated("handlers", handlersText, handlerFields(&handler{}))
 	return b.String()
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -43,6 +44,8 @@ type Options struct {
 	Records symphony.RecordStore
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
+	// Breakers tells which circuit breakers of this process are not closed, for the status. Nil: none.
+	Breakers func() []wire.Breaker
 	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options

@@ -130,11 +130,9 @@ func (c *call) handOver(t symphony.Transport, got []symphony.Delivery) error {
 	}
 	err := c.Context().Err()
 	if err == nil {
+		// Once it is written the caller may have it, also one that closes its connection at once.
 		if err = c.answer(http.StatusOK, answer); err == nil {
 			err = http.NewResponseController(c.w).Flush()
-		}
-		if err == nil {
-			err = c.Context().Err()
 		}
 	}
 	if err == nil || len(got) == 0 {

@@ -21,6 +21,9 @@ func status(c *call) error {
 		return err
 	}
 	answer := statusOf(t.Name(), s, c.api.o.Clock.Now())
+	if c.api.o.Breakers != nil {
+		answer.Breakers = c.api.o.Breakers()
+	}
 	if control, ok := t.(symphony.FlowControl); ok && t.Capabilities().Flow {
 		holds, err := control.Holds(c.Context())
 		if err != nil {

@@ -85,7 +85,9 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	d := &s.item.Delivery
 	r.mux.Policy(d.Type, r.o.Policy).Settle(st, d.Attempt, res.Err, r.o.Random())
 	st.Done = res.Done
-	r.logFailure(d, st, res.Err)
+	if st.Outcome != symphony.Release {
+		r.logFailure(d, st, res.Err)
+	}
 }
 
 // logFailure says what kind of error it was; its text may hold parts of the payload and stands in the history.

@@ -8,14 +8,22 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/handler/command"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 )
 
-// newMux makes the configured handlers, or the demo handler if none are configured. Mistakes that only a handler itself
+// handlers are the configured handlers and their circuit breakers.
+type handlers struct {
+	mux      *symphony.Mux
+	breakers []*breaker.Breaker
+}
+
+// newMux makes the configured handlers with their circuit breakers, or the demo handler if none are configured. Mistakes that only a handler itself
 // can see are a *config.Error, with their lines.
-func (a *app) newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) {
+func (a *app) newMux(c *config.Config, log *slog.Logger) (made handlers, err error) {
 	mux := symphony.NewMux()
+	var breakers []*breaker.Breaker
 	if len(c.Handlers) == 0 {
 		mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
 	}
@@ -27,22 +35,37 @@ func (a *app) newMux(c *config.Config, log *slog.Logger) (*symphony.Mux, error) 
 	var problems []config.Problem
 	for i := range c.Handlers {
 		h := &c.Handlers[i]
-		made, err := a.newHandler(h)
+		one, err := a.newHandler(h)
 		if err != nil {
 			for text := range strings.SplitSeq(err.Error(), "\n") {
 				problems = append(problems, config.Problem{Source: h.Source, Key: fmt.Sprintf("handlers[%d]", i), Message: text})
 			}
 			continue
 		}
-		mux.Handle(h.Pattern, made, symphony.HandlerOptions{Name: h.Name, Timeout: h.Timeout})
+		if h.Breaker != nil {
+			b, err := breaker.New(one, breaker.Options{Name: handlerName(h), Failures: h.Breaker.Failures, Pause: h.Breaker.Pause, MaxPause: h.Breaker.MaxPause, Logger: log})
+			if err != nil {
+				return made, err
+			}
+			one, breakers = b, append(breakers, b)
+		}
+		mux.Handle(h.Pattern, one, symphony.HandlerOptions{Name: h.Name, Timeout: h.Timeout})
 		if h.Retry != nil {
 			mux.Retry(h.Pattern, h.Retry.Policy())
 		}
 	}
 	if len(problems) > 0 {
-		return nil, &config.Error{Problems: problems}
+		return made, &config.Error{Problems: problems}
 	}
-	return mux, nil
+	return handlers{mux, breakers}, nil
+}
+
+// handlerName tells a handler from others, for people.
+func handlerName(h *config.Handler) string {
+	if h.Name == "" {
+		return h.Pattern
+	}
+	return h.Pattern + " " + h.Name
 }
 
 func (a *app) newHandler(h *config.Handler) (symphony.Handler, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/scheduler"
@@ -31,6 +32,7 @@ type node struct {
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
+	breakers   []*breaker.Breaker
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
@@ -39,7 +41,7 @@ type node struct {
 
 // info is what this process tells others that use the same database.
 func (n *node) info() json.RawMessage {
-	info := wire.NodeInfo{Workers: []wire.NodeWorker{}}
+	info := wire.NodeInfo{Workers: []wire.NodeWorker{}, Breakers: n.openBreakers()}
 	if group := n.working.Load(); group != nil {
 		for _, s := range group.Snapshots() {
 			info.Workers = append(info.Workers, wire.NodeWorker{
@@ -52,10 +54,21 @@ func (n *node) info() json.RawMessage {
 	return raw
 }
 
+// openBreakers are the circuit breakers of this process that are not closed.
+func (n *node) openBreakers() []wire.Breaker {
+	var list []wire.Breaker
+	for _, b := range n.breakers {
+		if s := b.Snapshot(); s.State != breaker.Closed {
+			list = append(list, wire.Breaker{Handler: s.Name, State: string(s.State), Failures: s.Failures, OpenedAt: s.OpenedAt.UTC(), ProbeAt: s.ProbeAt.UTC()})
+		}
+	}
+	return list
+}
+
 // openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database
 // file.
-func openNode(ctx context.Context, c *config.Config, mux *symphony.Mux, log *slog.Logger) (*node, error) {
-	n := &node{config: c, log: log, mux: mux}
+func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logger) (*node, error) {
+	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -230,7 +243,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		return o
 	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler,
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
 		CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,

@@ -61,16 +61,16 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 		return a.reachServer(c)
 	}
 	log := a.quietLogger(c)
-	mux := symphony.NewMux()
+	made := handlers{mux: symphony.NewMux()}
 	if what != storageOnly {
-		if mux, err = a.newMux(c, log); err != nil {
+		if made, err = a.newMux(c, log); err != nil {
 			return nil, err
 		}
 	}
 	ctx := cmd.Context()
 	var r *reached
 	err = a.patiently(ctx, func() error {
-		n, err := openNode(ctx, c, mux, log)
+		n, err := openNode(ctx, c, made, log)
 		if err == nil {
 			r, err = a.reachNode(ctx, n, what)
 			return err

@@ -49,7 +49,7 @@ type service struct {
 // service runs until ctx ends or a part fails.
 func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts) (err error) {
 	log := a.logger(c)
-	mux, err := a.newMux(c, log)
+	made, err := a.newMux(c, log)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		defer s.tcp.Close() //nolint:errcheck // after Shutdown it is closed already
 	}
 	err = a.patiently(ctx, func() error {
-		s.node, err = openNode(ctx, c, mux, log)
+		s.node, err = openNode(ctx, c, made, log)
 		return explainServed(err)
 	})
 	if err != nil {

@@ -95,8 +95,31 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 			a.showHolds(t.Transport, t.Holds)
 		}
 	}
+	if len(all) > 0 {
+		a.showBreakers(all[0])
+	}
 	if len(all) > 0 && len(all[0].Nodes) > 0 {
 		a.showNodes(all[0])
+	}
+}
+
+// showBreakers shows the handlers that are not called because they keep failing, of this node or of all nodes.
+func (a *app) showBreakers(status wire.StatusResponse) {
+	var rows [][]string
+	add := func(node string, list []wire.Breaker) {
+		for _, b := range list {
+			rows = append(rows, []string{oneLine(b.Handler, 40), node, b.State, fmt.Sprint(b.Failures), shortTime(b.OpenedAt), shortTime(b.ProbeAt)})
+		}
+	}
+	for _, n := range status.Nodes {
+		add(n.Name, n.Breakers)
+	}
+	if len(status.Nodes) == 0 {
+		add("–", status.Breakers)
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(a.out)
+		a.table([]string{"CIRCUIT OF", "NODE", "STATE", "FAILURES", "SINCE", "NEXT PROBE"}, rows, nil)
 	}
 }
 

@@ -202,6 +202,8 @@ type StatusResponse struct {
 	Queues            map[string]Queue `json:"queues" required:"true"`
 	// Holds are there where something is stopped.
 	Holds []Hold `json:"holds,omitempty" description:"What is paused or draining; left out where nothing is."`
+	// Breakers are there where one is not closed.
+	Breakers []Breaker `json:"breakers,omitempty" description:"Handlers of this node that are not called because they keep failing; left out where there are none."`
 	// Nodes are there where several processes share the storage.
 	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
 	Timestamp time.Time `json:"timestamp" required:"true"`
@@ -219,7 +221,17 @@ type Node struct {
 
 // NodeInfo is what a process says about itself with each heartbeat.
 type NodeInfo struct {
-	Workers []NodeWorker `json:"workers" required:"true" description:"The continuous workers of the process."`
+	Workers  []NodeWorker `json:"workers" required:"true" description:"The continuous workers of the process."`
+	Breakers []Breaker    `json:"breakers,omitempty" description:"Its circuit breakers that are not closed."`
+}
+
+// Breaker is a circuit breaker that is not closed.
+type Breaker struct {
+	Handler  string    `json:"handler" required:"true"`
+	State    string    `json:"state" required:"true" description:"open: its messages wait. half_open: one of them probes."`
+	Failures int       `json:"failures" required:"true" description:"In a row."`
+	OpenedAt time.Time `json:"openedAt" required:"true"`
+	ProbeAt  time.Time `json:"probeAt" required:"true" description:"When the next message probes."`
 }
 
 // NodeWorker is a worker of a node.

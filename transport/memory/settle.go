@@ -96,6 +96,9 @@ func (s *store) settle(m *message, worker string, st *symphony.Settlement, now t
 		return
 	case symphony.Release:
 		m.attempt--
+		if st.Delay > 0 {
+			m.available = now.Add(st.Delay).Truncate(time.Microsecond)
+		}
 		if len(st.Done) > 0 {
 			m.done = append([]string(nil), st.Done...)
 		}

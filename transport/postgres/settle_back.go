@@ -171,6 +171,9 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 			continue
 		case symphony.Release:
 			it.attempt--
+			if st.Delay > 0 {
+				it.available = now + st.Delay.Microseconds()
+			}
 		case symphony.Retry:
 			it.available = now + max(st.Delay, 0).Microseconds()
 		}

@@ -73,6 +73,9 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 			return err
 		}
 		r.attempt--
+		if st.Delay > 0 {
+			r.available = w.now + st.Delay.Microseconds()
+		}
 		return w.ready(r)
 	case symphony.Retry:
 		if err := w.noteAttempt(r, l.worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass); err != nil {

@@ -21,6 +21,22 @@ var settleTests = []test{
 		}
 		s.wantCounts(0, 0, 1, 0, 0)
 	}},
+	{"a release with a delay is ready after it, and counts no attempt", func(s *suite) {
+		r := s.dispatch(symphony.DispatchOptions{})
+		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Release, Delay: 10 * time.Second})
+		s.clock.Advance(10*time.Second - time.Microsecond)
+		s.wantIDs(s.receive(all))
+		s.clock.Advance(time.Microsecond)
+		d := s.one()
+		if d.ID != r.ID || d.Attempt != 1 || d.Lost != 0 {
+			s.Errorf("got %+v, want the first attempt", d)
+		}
+		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Release, Delay: time.Minute})
+		got := s.advanceUntil(s.wait(symphony.ReceiveOptions{Wait: time.Hour}), 10*time.Second, 20)
+		s.wantIDs(got.list, r.ID)
+		s.ack(got.list...)
+		s.wantCounts(0, 0, 1, 0, 0)
+	}},
 	{"a retry keeps the message, counts the attempt and waits", func(s *suite) {
 		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 8, Headers: map[string]string{"a": "b"}})
 		d := s.one()
