@@ -1,0 +1,239 @@
+package symphony
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Defaults of BatchOptions.
+const (
+	DefaultBatchSize = 100
+	MaxBatchSize     = 10_000
+	DefaultBatchWait = time.Second
+	DefaultBatchIdle = 20 * time.Millisecond
+)
+
+// BatchOptions are the optional settings of a batch handler.
+type BatchOptions struct {
+	// Name and Timeout are those of HandlerOptions. The timeout bounds the time of gathering, too.
+	Name    string
+	Timeout time.Duration
+	// Size is the most messages of a batch, 1 to MaxBatchSize, default DefaultBatchSize. A worker gathers as many as it
+	// has handlers at work at the same time, so its concurrency should be at least as large.
+	Size int
+	// Wait is the longest that the first message of a batch waits for others, default DefaultBatchWait, and Idle the
+	// longest that none may come, default DefaultBatchIdle: a worker that has nothing more, or stops, does not wait.
+	Wait time.Duration
+	Idle time.Duration
+}
+
+// HandleBatch registers a handler that takes several messages at a time. It returns an error for each of them, in the
+// order given, or nil if all succeeded; each message is acked, retried or failed by its own. While a batch gathers and is
+// handled, its messages stay leased; one whose lease is lost before the batch begins is left out of it. A panic, and a
+// number of errors that is not that of the messages, fails the attempt of all of them. The context ends when no message is
+// left to be handled, by timeout or loss, or when the worker interrupts. It panics on mistakes of the program, as Handle.
+func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Context, batch []*Delivery) []error) {
+	if f == nil {
+		panic("symphony: nil handler for " + pattern)
+	}
+	if o.Size < 0 || o.Size > MaxBatchSize || o.Wait < 0 || o.Idle < 0 {
+		panic(fmt.Sprintf("symphony: batch handler for %s: size must be 1 to %d, times not negative", pattern, MaxBatchSize))
+	}
+	if o.Size == 0 {
+		o.Size = DefaultBatchSize
+	}
+	if o.Wait == 0 {
+		o.Wait = DefaultBatchWait
+	}
+	if o.Idle == 0 {
+		o.Idle = DefaultBatchIdle
+	}
+	m.Handle(pattern, &batcher{o: o, handle: f}, HandlerOptions{Name: o.Name, Timeout: o.Timeout})
+}
+
+// HandleBatchOf is HandleBatch for payloads as Go values. One that does not decode into T fails alone, as undecodable.
+func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx context.Context, batch []T) []error) {
+	m.HandleBatch(pattern, o, func(ctx context.Context, batch []*Delivery) []error {
+		errs := make([]error, len(batch))
+		var (
+			values []T
+			places []int
+		)
+		for i, d := range batch {
+			var v T
+			if err := json.Unmarshal(d.Payload, &v); err != nil {
+				errs[i] = &DecodeError{err}
+				continue
+			}
+			values, places = append(values, v), append(places, i)
+		}
+		if len(values) == 0 {
+			return errs
+		}
+		results := f(ctx, values)
+		if results != nil && len(results) != len(values) {
+			return results // is told as the mistake it is
+		}
+		for i, err := range results {
+			errs[places[i]] = err
+		}
+		return errs
+	})
+}
+
+// batcher is a Handler that gathers messages.
+type batcher struct {
+	o      BatchOptions
+	handle func(context.Context, []*Delivery) []error
+
+	mu  sync.Mutex
+	now *batch // that gathers; nil for none
+}
+
+// batch is some messages on their way together.
+type batch struct {
+	members []*member
+	wait    *time.Timer
+	idle    *time.Timer
+}
+
+// member is one message of a batch.
+type member struct {
+	ctx    context.Context
+	d      *Delivery
+	result chan error // has room for one
+}
+
+// Handle waits for the result of the message's batch.
+func (b *batcher) Handle(ctx context.Context, d *Delivery) error {
+	mb := &member{ctx: ctx, d: d, result: make(chan error, 1)}
+	b.join(mb)
+	select {
+	case err := <-mb.result:
+		return err
+	case <-ctx.Done():
+	}
+	if b.quit(mb) {
+		return context.Cause(ctx) // it never began
+	}
+	return <-mb.result // the batch's context ends as well, so this does not last
+}
+
+func (b *batcher) join(mb *member) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bt := b.now
+	if bt == nil {
+		bt = &batch{}
+		b.now = bt
+		bt.wait = time.AfterFunc(b.o.Wait, func() { b.flush(bt) })
+		bt.idle = time.AfterFunc(b.o.Idle, func() { b.flush(bt) })
+	}
+	bt.members = append(bt.members, mb)
+	if len(bt.members) == b.o.Size {
+		b.beginLocked(bt)
+		return
+	}
+	bt.idle.Reset(b.o.Idle)
+}
+
+// quit takes a message out of a batch that has not begun.
+func (b *batcher) quit(mb *member) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.now == nil {
+		return false
+	}
+	for i, other := range b.now.members {
+		if other == mb {
+			b.now.members = append(b.now.members[:i:i], b.now.members[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// flush begins a batch that still gathers.
+func (b *batcher) flush(bt *batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.now == bt {
+		b.beginLocked(bt)
+	}
+}
+
+func (b *batcher) beginLocked(bt *batch) {
+	b.now = nil
+	bt.wait.Stop()
+	bt.idle.Stop()
+	if len(bt.members) > 0 {
+		go b.run(bt.members)
+	}
+}
+
+// run handles a batch and tells the results.
+func (b *batcher) run(members []*member) {
+	// Its values are those of one of the messages; it is none of them, and ends when all of them have.
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(members[0].ctx), deliveryKey{}, (*Delivery)(nil)))
+	defer cancel(nil)
+	var left sync.WaitGroup
+	done := make(chan struct{})
+	for _, mb := range members {
+		left.Go(func() {
+			select {
+			case <-mb.ctx.Done():
+				if cause := context.Cause(mb.ctx); errors.Is(cause, ErrInterrupted) {
+					cancel(cause)
+				}
+			case <-done:
+			}
+		})
+	}
+	go func() {
+		left.Wait()
+		cancel(context.Cause(members[0].ctx))
+	}()
+	deliveries := make([]*Delivery, len(members))
+	for i, mb := range members {
+		deliveries[i] = mb.d
+	}
+	errs := b.call(ctx, deliveries)
+	close(done)
+	for i, mb := range members {
+		if errs == nil {
+			mb.result <- nil
+		} else {
+			mb.result <- errs[i]
+		}
+	}
+}
+
+// call returns no errors, or one for each message.
+func (b *batcher) call(ctx context.Context, deliveries []*Delivery) (errs []error) {
+	all := func(err error) []error {
+		list := make([]error, len(deliveries))
+		for i := range list {
+			list[i] = err
+		}
+		return list
+	}
+	ended := false
+	defer func() {
+		if v := recover(); v != nil {
+			errs = all(&PanicError{Value: v, Stack: debug.Stack()})
+		} else if !ended {
+			errs = all(errors.New("the batch handler ended its goroutine"))
+		}
+	}()
+	errs = b.handle(ctx, deliveries)
+	ended = true
+	if errs != nil && len(errs) != len(deliveries) {
+		return all(fmt.Errorf("the batch handler returned %d results for %d messages", len(errs), len(deliveries)))
+	}
+	return errs
+}
