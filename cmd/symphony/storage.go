@@ -57,7 +57,7 @@ func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {
 		retention = postgres.KeepNothing
 	}
 	return postgres.Options{
-		Schema: d.Schema, Retention: retention, MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),
+		Schema: d.Schema, Retention: retention, Limits: c.FlowLimits(), MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),
 		PollInterval: d.PollInterval, Timeout: d.Timeout, KeepSchema: d.Migrate == config.MigrateManually,
 		Node: postgres.NodeInfo{Name: nodeName(), Version: build().Version}, Logger: log,
 	}
