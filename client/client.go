@@ -57,6 +57,9 @@ func New(server, key string, o Options) (*Client, error) {
 	return c, nil
 }
 
+// URL is the server's address.
+func (c *Client) URL() string { return c.base.String() }
+
 // NewUnix makes a client for the server on a unix socket, where no key is needed.
 func NewUnix(socket string, o Options) (*Client, error) {
 	if o.HTTPClient == nil {

@@ -14,7 +14,7 @@ import (
 // Body is a message as other programs receive it, one JSON object:
 //
 //	{"id": "01980a3e-…", "type": "order.paid", "transport": "default", "queue": "default", "priority": 5, "attempt": 1,
-//	 "createdAt": "2026-12-01T09:00:00.5Z", "metadata": {}, "headers": {}, "payload": {"order": 42}}
+//	 "createdAt": "2026-12-01T09:00:00.5Z", "correlationId": "01980a3e-…", "metadata": {}, "headers": {}, "payload": {"order": 42}}
 //
 // The names are those of the HTTP API. A Go program that receives messages can unmarshal into it.
 type Body struct {
@@ -31,6 +31,10 @@ type Body struct {
 	// ScheduledAt is left out of messages that were to be delivered at once, IdempotencyKey of those without one.
 	ScheduledAt    time.Time `json:"scheduledAt,omitzero"`
 	IdempotencyKey string    `json:"idempotencyKey,omitempty"`
+	// CorrelationID is shared by the messages of one story, CausationID the message whose handling dispatched this one, if
+	// any. A receiver that dispatches messages gives the first on, and its ID as their causation.
+	CorrelationID string `json:"correlationId"`
+	CausationID   string `json:"causationId,omitempty"`
 	// Metadata and Headers are always objects, if empty ones. Numbers keep every digit.
 	Metadata map[string]any    `json:"metadata"`
 	Headers  map[string]string `json:"headers"`
@@ -43,6 +47,7 @@ func Encode(d *symphony.Delivery) ([]byte, error) {
 	b := Body{
 		ID: d.ID, Type: d.Type, Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: d.ScheduledAt.UTC(), IdempotencyKey: d.IdempotencyKey,
+		CorrelationID: d.Correlation(), CausationID: d.CausationID,
 		Metadata: d.Metadata, Headers: d.Headers,
 	}
 	if b.Metadata == nil {

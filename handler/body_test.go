@@ -29,7 +29,7 @@ func TestEncode(t *testing.T) {
 				Attempt: 3,
 			},
 			want: `{"id":"m1","type":"order.paid","transport":"email","queue":"bulk","priority":7,"attempt":3,` +
-				`"createdAt":"2026-12-01T09:00:00.5Z","scheduledAt":"2026-12-01T10:00:00.5Z","idempotencyKey":"order-42",` +
+				`"createdAt":"2026-12-01T09:00:00.5Z","scheduledAt":"2026-12-01T10:00:00.5Z","idempotencyKey":"order-42","correlationId":"m1",` +
 				`"metadata":{"n":12345678901234567890.10},"headers":{"traceparent":"00-1"},` +
 				"\"payload\":{ \"a\" : 1.50,\n\"a<b\": \"\\u0041\" }}",
 		},
@@ -39,7 +39,7 @@ func TestEncode(t *testing.T) {
 				Attempt:  1,
 			},
 			want: `{"id":"m2","type":"t","transport":"default","queue":"default","priority":5,"attempt":1,` +
-				`"createdAt":"2026-12-01T09:00:00.5Z","metadata":{},"headers":{},"payload":{}}`,
+				`"createdAt":"2026-12-01T09:00:00.5Z","correlationId":"m2","metadata":{},"headers":{},"payload":{}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -120,7 +120,7 @@ func purge(c *call) error {
 		return invalid(symphony.Problem{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)})
 	}
 	c.deadline(time.Time{}) // millions of messages take their time
-	n, err := control.Purge(c.Context(), symphony.PurgeFilter{Queue: target.Queue, Type: target.Type}, nil)
+	n, err := control.Purge(c.Context(), symphony.PurgeFilter(target), nil)
 	if err != nil {
 		return err
 	}

@@ -303,7 +303,7 @@ func TestAThousandCallersWait(t *testing.T) {
 			}
 			defer resp.Body.Close()
 			var body struct{ Messages []struct{ ID string } }
-			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != 200 || len(body.Messages) != 1 {
+			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != http.StatusOK || len(body.Messages) != 1 {
 				t.Errorf("got %d %+v, %v", resp.StatusCode, body, err)
 				return
 			}

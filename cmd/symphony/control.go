@@ -38,7 +38,7 @@ are accepted meanwhile, and those in workers' hands are finished. A pause outliv
 restarts; "symphony resume" with the same flags ends it.`,
 		Example: "  symphony pause --queue mail --reason 'mail server is down'\n  symphony pause --type 'Report.*'\n  symphony pause",
 		Args:    cobra.NoArgs,
-		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+		RunE: a.hold(func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
 			return c.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
 		}),
 	}
@@ -57,7 +57,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Long:    "End what \"symphony pause\" or \"symphony drain\" began with the same flags. The exit code is 3 if\nnothing of the kind is stopped.",
 		Example: "  symphony resume --queue mail\n  symphony resume --type 'Report.*'",
 		Args:    cobra.NoArgs,
-		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+		RunE: a.hold(func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
 			return c.Resume(ctx, f.target())
 		}),
 	}
@@ -74,7 +74,7 @@ func (a *app) holdsCommand() *cobra.Command {
 		Short:   "List what is paused or draining",
 		Example: "  symphony holds\n  symphony holds --transport email --json",
 		Args:    cobra.NoArgs,
-		RunE: a.hold(&f, func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+		RunE: a.hold(func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
 			return c.Holds(ctx, f.transport)
 		}),
 	}
@@ -85,7 +85,7 @@ func (a *app) holdsCommand() *cobra.Command {
 }
 
 // hold is the RunE of a command that answers with what is stopped.
-func (a *app) hold(f *targetFlags, do func(context.Context, *client.Client) (wire.HoldsResponse, error)) func(*cobra.Command, []string) error {
+func (a *app) hold(do func(context.Context, *client.Client) (wire.HoldsResponse, error)) func(*cobra.Command, []string) error {
 	return a.run(func(cmd *cobra.Command, _ []string) error {
 		r, err := a.reach(cmd, storageOnly)
 		if err != nil {

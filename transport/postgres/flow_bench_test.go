@@ -1,0 +1,24 @@
+package postgres_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
+)
+
+func BenchmarkFlow(b *testing.B) {
+	url := pgtest.URL(b)
+	transporttest.BenchmarkFlow(b, func(b *testing.B, limits *symphony.Limits) symphony.Transport {
+		tr, err := postgres.Open(b.Context(), url, postgres.Options{Limits: limits, Schema: fmt.Sprintf("bench_%d", schemas.Add(1)), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { tr.Close() })
+		return tr
+	})
+}

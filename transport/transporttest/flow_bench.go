@@ -1,0 +1,80 @@
+package transporttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// BenchmarkFlow measures what each part of flow control costs on the way of a message: batches of 100 are dispatched,
+// claimed and acked, and an operation is one message. open opens a fresh storage with limits.
+func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits) symphony.Transport) {
+	limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{
+		"Wide":  {Limit: symphony.Limit{Concurrency: 1_000_000}},
+		"Fast":  {Limit: symphony.Limit{Rate: symphony.Rate{Count: 1_000_000, Per: time.Second, Burst: 1_000_000}}},
+		"Keyed": {PerKey: symphony.Limit{Concurrency: 100}},
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	expires := time.Now().Add(24 * time.Hour)
+	for _, feature := range []struct {
+		name, typ string
+		options   func(i int) symphony.DispatchOptions
+	}{
+		{"none", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }},
+		{"correlation", "Job", func(int) symphony.DispatchOptions {
+			return symphony.DispatchOptions{CorrelationID: "story", CausationID: "cause"}
+		}},
+		{"type-concurrency", "Wide", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }},
+		{"type-rate", "Fast", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }},
+		{"key-concurrency", "Keyed", func(i int) symphony.DispatchOptions {
+			return symphony.DispatchOptions{ConcurrencyKey: fmt.Sprint(i % 50)}
+		}},
+		{"group", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 50)} }},
+		{"ordered", "Job", func(i int) symphony.DispatchOptions {
+			return symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 100), Ordered: true}
+		}},
+		{"expires", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{ExpiresAt: expires} }},
+		{"throttle", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{ThrottleKey: fmt.Sprint(i)} }},
+		{"debounce", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{DebounceKey: fmt.Sprint(i)} }},
+	} {
+		b.Run(feature.name, func(b *testing.B) {
+			tr := open(b, limits)
+			bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			payload := json.RawMessage(`{"order":42,"items":[{"sku":"a"},{"sku":"b"}]}`)
+			b.ResetTimer()
+			for sent := 0; sent < b.N; {
+				batch := make([]symphony.Outgoing, min(100, b.N-sent))
+				for i := range batch {
+					batch[i] = symphony.Outgoing{Message: symphony.Message{Type: feature.typ, Payload: payload}, Options: feature.options(sent + i)}
+				}
+				if _, err := bus.DispatchBatch(ctx, batch); err != nil {
+					b.Fatal(err)
+				}
+				sent += len(batch)
+				for done := 0; done < len(batch); {
+					got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 100, Wait: time.Second})
+					if err != nil {
+						b.Fatal(err)
+					}
+					acks := make([]symphony.Settlement, len(got))
+					for i := range got {
+						acks[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Ack}
+					}
+					if errs := tr.Settle(ctx, acks); errs != nil {
+						b.Fatal(errs)
+					}
+					done += len(got)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
