@@ -20,7 +20,7 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits
 	if err != nil {
 		b.Fatal(err)
 	}
-	expires := time.Now().Add(24 * time.Hour)
+	expires := symphony.SystemClock().Now().Add(24 * time.Hour)
 	for _, feature := range []struct {
 		name, typ string
 		options   func(i int) symphony.DispatchOptions
