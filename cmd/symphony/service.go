@@ -41,7 +41,8 @@ type service struct {
 	worked   []symphony.Transport
 	draining context.Context
 	drain    context.CancelFunc
-	failures chan error // of parts that ended by themselves
+	failures chan error    // of parts that ended by themselves
+	idle     chan struct{} // closed when the workers have ended, where there is nothing else to do
 	working  sync.WaitGroup
 	serving  sync.WaitGroup
 }
@@ -53,7 +54,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	if err != nil {
 		return err
 	}
-	s := &service{failures: make(chan error, 4)}
+	s := &service{failures: make(chan error, 4), idle: make(chan struct{})}
 	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.drain()
 	if parts.http {
@@ -119,6 +120,8 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		log.Info("stopping", "reason", fmt.Sprint(context.Cause(ctx)), "grace", c.Worker.Grace.String())
 	case err = <-s.failures:
 		log.Error("stopping", "error", err)
+	case <-s.idle:
+		log.Info("stopping", "reason", "the workers have stopped")
 	}
 	err = errors.Join(err, s.stop(context.WithoutCancel(ctx)))
 	log.Info("stopped")
@@ -256,6 +259,9 @@ func (s *service) work() error {
 	reports, err := s.workers.Run(s.draining)
 	for i, r := range reports {
 		s.log.Info("worker stopped", "transport", s.worked[i].Name(), "processed", r.Processed, "succeeded", r.Succeeded, "failed", r.Failed, "reason", string(r.Reason))
+	}
+	if s.http == nil && err == nil {
+		close(s.idle)
 	}
 	return err
 }
