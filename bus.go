@@ -26,6 +26,12 @@ type BusOptions struct {
 	IdempotencyWindow time.Duration
 	// Schemas checks payloads by their type. Default: any JSON object is fine.
 	Schemas PayloadChecker
+	// Headers returns headers that each message gets from the context of its dispatch, such as traceparent; its own win.
+	// Default: none.
+	Headers func(ctx context.Context) map[string]string
+	// Observer is told of each message sent, but not of those sent in a transaction of the caller's (see In), which may
+	// still be undone. Default: nobody.
+	Observer Observer
 	// Clock is the time of creation. Default SystemClock.
 	Clock Clock
 }
@@ -190,7 +196,11 @@ func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error
 	if b.sender != nil {
 		return b.sender.Send(ctx, envelopes)
 	}
-	return b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	receipts, err := b.transports[envelopes[0].Transport].Send(ctx, envelopes)
+	if err == nil && b.opts.Observer != nil {
+		b.opts.Observer.MessagesDispatched(envelopes, receipts)
+	}
+	return receipts, err
 }
 
 // Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
@@ -208,6 +218,7 @@ func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchO
 func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
 	out := Outgoing{m, o}
 	var p problems
+	b.carry(ctx, &out)
 	envelopes := b.envelopes(&p, nil, &out, DeliveryFrom(ctx), b.opts.Clock.Now())
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
@@ -234,8 +245,9 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	)
 	for i := range batch {
 		p.prefix = fmt.Sprintf("messages[%d].", i)
-		known := len(envelopes)
-		envelopes = b.envelopes(&p, envelopes, &batch[i], cause, now)
+		known, out := len(envelopes), batch[i]
+		b.carry(ctx, &out)
+		envelopes = b.envelopes(&p, envelopes, &out, cause, now)
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
 			first, this := envelopes[0].Transport, envelopes[known].Transport
@@ -258,6 +270,20 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 		from = to
 	}
 	return results, nil
+}
+
+// carry adds the headers of the context to a message's own.
+func (b *Bus) carry(ctx context.Context, out *Outgoing) {
+	if b.opts.Headers == nil {
+		return
+	}
+	headers := b.opts.Headers(ctx)
+	if len(headers) == 0 {
+		return
+	}
+	merged := maps.Clone(headers)
+	maps.Copy(merged, out.Options.Headers)
+	out.Options.Headers = merged
 }
 
 // FlowControl returns the flow control of a transport, an *UnknownTransportError, or ErrUnsupported where the transport

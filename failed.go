@@ -31,6 +31,8 @@ type Attempt struct {
 	Worker     string
 	Error      string
 	ErrorClass string
+	// RetryAt is when it was to be tried again; zero where it was not.
+	RetryAt time.Time
 }
 
 // LostClass and LostText describe, in the history, an attempt whose lease ran out without a word from its worker.

@@ -66,6 +66,19 @@ const (
 	MaxFailedPage     = 200
 	DefaultFailedPage = 50
 
+	// MaxMessagePage is the most messages that one page may hold; DefaultMessagePage is what it holds unasked.
+	MaxMessagePage     = 200
+	DefaultMessagePage = 50
+
+	// MaxMessageScan is how many messages one page of a search looks at, matching or not.
+	MaxMessageScan = 50_000
+
+	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
+	// bounds, in bytes, the kind of an entry.
+	MaxLogPage     = 1000
+	DefaultLogPage = 100
+	MaxLogKind     = 100
+
 	// MinScheduleInterval to MaxScheduleInterval is the range of a schedule's interval; MaxScheduleJitter bounds its
 	// jitter and MaxCronLength, in characters, its cron expression.
 	MinScheduleInterval = time.Second

@@ -60,6 +60,8 @@ type Capabilities struct {
 	Records     bool // implements RecordStore
 	Flow        bool // heeds Envelope.Flow and limits, and implements FlowControl
 	Schedules   bool // implements ScheduleStore
+	Messages    bool // implements MessageStore
+	Log         bool // implements LogStore
 }
 
 // Receipt tells what became of one dispatched message.
@@ -225,8 +227,16 @@ type RecordStore interface {
 	GetRecord(ctx context.Context, kind, id string) ([]byte, error)
 	// PutRecord creates or replaces a record, durably.
 	PutRecord(ctx context.Context, kind, id string, data []byte) error
-	// ListRecords returns all records of a kind, ordered by id.
+	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
+	// none, a nil new that it is deleted. ErrConflict if the record is another one, or is there, or is not.
+	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
+	// ListRecords returns all records of a kind, ordered by the bytes of their ids.
 	ListRecords(ctx context.Context, kind string) ([]Record, error)
+	// RangeRecords returns the records of a kind with an id in [from, to), in the order of ListRecords, at most limit. An
+	// empty to has no end.
+	RangeRecords(ctx context.Context, kind, from, to string, limit int) ([]Record, error)
+	// DeleteRecords deletes the records of a kind with an id in [from, to) and returns how many there were.
+	DeleteRecords(ctx context.Context, kind, from, to string) (int, error)
 	// DeleteRecord returns ErrNotFound for an unknown id.
 	DeleteRecord(ctx context.Context, kind, id string) error
 }

@@ -65,6 +65,8 @@ type Options struct {
 	StopWhenEmpty bool
 	// Requests is where the worker looks for StopAll, once a second. Default: nowhere.
 	Requests symphony.RecordStore
+	// Observer is told of each attempt that was settled. Default: nobody.
+	Observer symphony.Observer
 	// Policy is the retry policy of types for which the Mux has none.
 	Policy symphony.Policy
 	// Name names the worker in the history of attempts. Default: host, process and a random part.

@@ -1,10 +1,8 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,55 +146,4 @@ func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (n int, err 
 		}
 	}
 	return n, nil
-}
-
-// GetRecord returns one record.
-func (s *store) GetRecord(ctx context.Context, kind, id string) ([]byte, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	data, ok := s.records[kind][id]
-	if !ok {
-		return nil, fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-	}
-	return bytes.Clone(data), nil
-}
-
-// PutRecord creates or replaces a record.
-func (s *store) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if s.records[kind] == nil {
-		s.records[kind] = make(map[string][]byte)
-	}
-	s.records[kind][id] = bytes.Clone(data)
-	return nil
-}
-
-// ListRecords returns all records of a kind.
-func (s *store) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(s.records[kind])) {
-		list = append(list, symphony.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
-	}
-	return list, nil
-}
-
-// DeleteRecord deletes a record.
-func (s *store) DeleteRecord(ctx context.Context, kind, id string) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if _, ok := s.records[kind][id]; !ok {
-		return fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-	}
-	delete(s.records[kind], id)
-	return nil
 }

@@ -11,6 +11,15 @@ import (
 var (
 	getRecord    = newQuery("get_record", `SELECT data FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text`)
 	listRecords  = newQuery("list_records", `SELECT id, data FROM {schema}.messenger_records WHERE kind = $1::text ORDER BY id COLLATE "C"`)
+	rangeRecords = newQuery("range_records", `SELECT id, data FROM {schema}.messenger_records
+		WHERE kind = $1::text AND id COLLATE "C" >= $2::text AND ($3::text = '' OR id COLLATE "C" < $3::text) ORDER BY id COLLATE "C" LIMIT $4::int4`)
+	deleteRecords = newQuery("delete_records", `DELETE FROM {schema}.messenger_records
+		WHERE kind = $1::text AND id COLLATE "C" >= $2::text AND ($3::text = '' OR id COLLATE "C" < $3::text) RETURNING 1`)
+	// Each of these gives back a row where the record was as expected.
+	makeRecord   = newQuery("make_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text) ON CONFLICT DO NOTHING RETURNING id`)
+	swapRecord   = newQuery("swap_record", `UPDATE {schema}.messenger_records SET data = $3::text WHERE kind = $1::text AND id = $2::text AND data = $4::text RETURNING id`)
+	dropRecord   = newQuery("drop_record", `DELETE FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text AND data = $3::text RETURNING id`)
+	hasRecord    = newQuery("has_record", `SELECT id FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text`)
 	putRecord    = newQuery("put_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text) ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data`)
 	deleteRecord = newQuery("delete_record", `DELETE FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text RETURNING id`)
 )
@@ -51,6 +60,49 @@ func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
 	}})
 	if err == nil && !found {
 		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
+	}
+	return err
+}
+
+// RangeRecords returns records by their ids.
+func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
+	params := [][]byte{[]byte(kind), []byte(from), []byte(to), int4Param(limit)}
+	err = t.do(ctx, "list records", call{query: rangeRecords, params: params, row: func(v [][]byte) error {
+		list = append(list, symphony.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
+		return nil
+	}})
+	return list, err
+}
+
+// DeleteRecords deletes records by their ids.
+func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (n int, err error) {
+	err = t.do(ctx, "delete records", call{query: deleteRecords, params: [][]byte{[]byte(kind), []byte(from), []byte(to)}, row: func([][]byte) error {
+		n++
+		return nil
+	}})
+	return n, err
+}
+
+// SwapRecord replaces a record that still is old.
+func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
+	done := false
+	c := call{params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
+		done = true
+		return nil
+	}}
+	switch {
+	case old == nil && new == nil:
+		c.query = hasRecord
+	case old == nil:
+		c.query, c.params = makeRecord, append(c.params, new)
+	case new == nil:
+		c.query, c.params = dropRecord, append(c.params, old)
+	default:
+		c.query, c.params = swapRecord, append(c.params, new, old)
+	}
+	err := t.do(ctx, "swap record", c)
+	if err == nil && done == (old == nil && new == nil) {
+		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrConflict)
 	}
 	return err
 }

@@ -166,37 +166,6 @@ func (s *suite) model() {
 	}
 }
 
-var recordTests = []test{
-	{"records are kept, replaced, listed and deleted", func(s *suite) {
-		store := s.def.(symphony.RecordStore)
-		must := func(err error) {
-			s.Helper()
-			if err != nil {
-				s.Fatal(err)
-			}
-		}
-		if _, err := store.GetRecord(ctx, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
-			s.Errorf("got %v, want ErrNotFound", err)
-		}
-		must(store.PutRecord(ctx, "k", "b", []byte(`{"v":1}`)))
-		must(store.PutRecord(ctx, "k", "a", []byte(`{"v":2}`)))
-		must(store.PutRecord(ctx, "other", "c", []byte(`{}`)))
-		must(store.PutRecord(ctx, "k", "b", []byte(`{"v":3}`)))
-		list, err := s.Email.(symphony.RecordStore).ListRecords(ctx, "k")
-		if err != nil || len(list) != 2 || list[0].ID != "a" || string(list[1].Data) != `{"v":3}` {
-			s.Errorf("got %v, %v", list, err)
-		}
-		must(store.DeleteRecord(ctx, "k", "a"))
-		if err := store.DeleteRecord(ctx, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
-			s.Errorf("deleting twice: %v", err)
-		}
-		s.reopen()
-		if data, err := s.def.(symphony.RecordStore).GetRecord(ctx, "k", "b"); err != nil || string(data) != `{"v":3}` {
-			s.Errorf("after a crash: %s, %v", data, err)
-		}
-	}},
-}
-
 var lifecycleTests = []test{
 	{"after Close everything answers ErrClosed, also those who wait", func(s *suite) {
 		s.dispatch(symphony.DispatchOptions{})
