@@ -41,6 +41,7 @@ var (
 	_ symphony.RecordStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
+	_ symphony.LogStore      = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.
@@ -59,6 +60,7 @@ type store struct {
 	known     sorted[expiry]            // the keys, by when they are forgotten
 	failed    []*symphony.FailedMessage // oldest first, ids ascending
 	records   map[string]map[string][]byte
+	logs      map[string]*journal
 	schedules map[string]*schedule
 	gates     map[string]*gate
 	holds     map[string][]symphony.Hold // by transport, oldest first
@@ -144,7 +146,7 @@ func Open(o Options) *Transport {
 		clock: o.Clock, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
 		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
-		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), schedules: make(map[string]*schedule),
+		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*schedule),
 		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
 		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
 	}
@@ -164,7 +166,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything but survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true}
+	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true}
 }
 
 // Storage is what transports made with Named share.

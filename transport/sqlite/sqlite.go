@@ -55,6 +55,7 @@ var (
 	_ symphony.RecordStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
+	_ symphony.LogStore      = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.
@@ -225,7 +226,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true}
 }
 
 // Storage is the database.
@@ -284,6 +285,10 @@ func (s *store) do(ctx context.Context, operation operation) error {
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// microsUp is the first whole microsecond that is not before t: what is kept in microseconds is before t if it is before
+// that.
+func microsUp(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
 
 // fromMicros is the inverse of micros, with 0 for the zero time.
 func fromMicros(us int64) time.Time {

@@ -194,6 +194,12 @@ var lifecycleTests = []test{
 			calls["ListFailed"] = func() error { _, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 1}); return err }
 			calls["DeleteFailed"] = func() error { _, err := s.failures().DeleteFailed(ctx, []string{"x"}); return err }
 		}
+		if log, ok := s.def.(symphony.LogStore); ok && s.def.Capabilities().Log {
+			calls["AppendLog"] = func() error { _, err := log.AppendLog(ctx, "l", entries("k", 1)); return err }
+			calls["ReadLog"] = func() error { _, err := log.ReadLog(ctx, symphony.LogQuery{Log: "l"}); return err }
+			calls["LogEnd"] = func() error { _, err := log.LogEnd(ctx, "l"); return err }
+			calls["TrimLog"] = func() error { _, err := log.TrimLog(ctx, "l", time.Time{}, 1); return err }
+		}
 		for name, call := range calls {
 			if err := call(); !errors.Is(err, symphony.ErrClosed) {
 				s.Errorf("%s: got %v, want ErrClosed", name, err)
