@@ -1,0 +1,96 @@
+package symphony_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// notes is an observer that writes down what it is told.
+type notes struct{ list *[]string }
+
+func (n notes) MessagesDispatched(envelopes []*symphony.Envelope, receipts []symphony.Receipt) {
+	for i, e := range envelopes {
+		*n.list = append(*n.list, fmt.Sprintf("%s %t", e.Type, receipts[i].Duplicate))
+	}
+}
+
+func (n notes) AttemptsEnded(ended []symphony.EndedAttempt) {
+	*n.list = append(*n.list, fmt.Sprintf("%d ended", len(ended)))
+}
+
+func TestObservers_are_told_in_order(t *testing.T) {
+	var told []string
+	o := symphony.Observers(nil, notes{&told}, nil, notes{&told})
+	o.AttemptsEnded(make([]symphony.EndedAttempt, 3))
+	o.MessagesDispatched([]*symphony.Envelope{{Type: "a"}}, []symphony.Receipt{{}})
+	if diff := cmp.Diff([]string{"3 ended", "3 ended", "a false", "a false"}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	if symphony.Observers(nil, nil) != nil {
+		t.Error("observers of nobody are somebody")
+	}
+}
+
+func TestBus_tells_its_observer_of_what_was_sent(t *testing.T) {
+	var told []string
+	bus := newBus(t, symphony.BusOptions{Observer: notes{&told}}, open(t, newClock(0), "default")...)
+	send := func(typ string, o symphony.DispatchOptions) error {
+		_, err := bus.Dispatch(t.Context(), typ, struct{}{}, o)
+		return err
+	}
+	for _, err := range []error{
+		send("a", symphony.DispatchOptions{IdempotencyKey: "k"}),
+		send("a", symphony.DispatchOptions{IdempotencyKey: "k"}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if send("b", symphony.DispatchOptions{IdempotencyKey: "k"}) == nil || send("", symphony.DispatchOptions{}) == nil {
+		t.Fatal("a bad dispatch went through")
+	}
+	if _, err := bus.DispatchBatch(t.Context(), []symphony.Outgoing{{Message: symphony.Message{Type: "c", Payload: []byte(`{}`)}}, {Message: symphony.Message{Type: "d", Payload: []byte(`{}`)}}}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a false", "a true", "c false", "d false"}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestBus_adds_headers_of_the_context(t *testing.T) {
+	type key struct{}
+	of := map[string]string{"traceparent": "from context", "tracestate": "x"}
+	transports := open(t, newClock(0), "default")
+	bus := newBus(t, symphony.BusOptions{Headers: func(ctx context.Context) map[string]string {
+		headers, _ := ctx.Value(key{}).(map[string]string)
+		return headers
+	}}, transports...)
+	ctx, own := context.WithValue(t.Context(), key{}, of), map[string]string{"traceparent": "own", "a": "b"}
+	batch := []symphony.Outgoing{{Message: symphony.Message{Type: "batch", Payload: []byte(`{}`)}, Options: symphony.DispatchOptions{Headers: own}}}
+	if _, err := bus.Dispatch(ctx, "bare", struct{}{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bus.Dispatch(t.Context(), "without", struct{}{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bus.DispatchBatch(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]map[string]string)
+	for _, d := range receive(t, transports[0]) {
+		got[d.Type] = d.Headers
+	}
+	want := map[string]map[string]string{"bare": of, "without": nil, "batch": {"traceparent": "own", "tracestate": "x", "a": "b"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+	if !maps.Equal(of, map[string]string{"traceparent": "from context", "tracestate": "x"}) || len(own) != 2 {
+		t.Error("the caller's maps were changed")
+	}
+}
