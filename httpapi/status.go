@@ -21,6 +21,7 @@ func status(c *call) error {
 		return err
 	}
 	answer := statusOf(t.Name(), s, c.api.o.Clock.Now())
+	answer.Transports = c.api.o.Bus.Names()
 	if c.api.o.Breakers != nil {
 		answer.Breakers = c.api.o.Breakers()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,16 +34,13 @@ It costs the same however many messages there are.`,
 				return err
 			}
 			defer r.close()
-			names := []string{transport}
-			if transport == "" && r.local {
-				names = nil
-				for _, t := range r.config.Transports {
-					names = append(names, t.Name)
-				}
+			first, err := r.Status(cmd.Context(), transport)
+			if err != nil {
+				return err
 			}
-			all := make([]wire.StatusResponse, len(names))
-			for i, name := range names {
-				if all[i], err = r.Status(cmd.Context(), name); err != nil {
+			all := []wire.StatusResponse{first}
+			if transport == "" {
+				if all, err = r.statuses(cmd.Context(), first); err != nil {
 					return err
 				}
 			}
@@ -56,10 +54,26 @@ It costs the same however many messages there are.`,
 			return nil
 		}),
 	}
-	cmd.Flags().StringVarP(&transport, "transport", "t", "", "only this transport (default: all on the local database, the default transport on a server)")
+	cmd.Flags().StringVarP(&transport, "transport", "t", "", "only this transport (default: all)")
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// statuses are those of all transports, as configured. first is the one of the default transport.
+func (r *reached) statuses(ctx context.Context, first wire.StatusResponse) ([]wire.StatusResponse, error) {
+	all := make([]wire.StatusResponse, len(first.Transports))
+	for i, name := range first.Transports {
+		if name == first.Transport {
+			all[i] = first
+			continue
+		}
+		var err error
+		if all[i], err = r.Status(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (a *app) showStatus(all []wire.StatusResponse) {

@@ -195,6 +195,7 @@ type NackResponse struct {
 type StatusResponse struct {
 	Success           bool             `json:"success" required:"true"`
 	Transport         string           `json:"transport" required:"true"`
+	Transports        []string         `json:"transports" required:"true" description:"The names of all transports, as configured."`
 	Queue             Counts           `json:"queue" required:"true"`
 	FailedMessages    int64            `json:"failedMessages" required:"true"`
 	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
