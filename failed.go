@@ -137,6 +137,11 @@ func (d *DeadLetters) Get(ctx context.Context, id string) (FailedMessage, error)
 	return d.store.GetFailed(ctx, id)
 }
 
+// Select returns up to limit ids of failed messages that match the filter, oldest failure first.
+func (d *DeadLetters) Select(ctx context.Context, f FailedFilter, limit int) ([]string, error) {
+	return d.store.SelectFailed(ctx, f, limit)
+}
+
 // Retry dispatches one failed message again and returns the new message's id. A payload that is not nil corrects the
 // message's. An unknown id, or one that was retried or deleted before, is ErrNotFound.
 func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMessage) (string, error) {

@@ -1,6 +1,7 @@
 package symphony
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -78,6 +79,19 @@ type MessagePage struct {
 	Next string
 }
 
+// NextLimit is how many messages, at most limit, the next page should have so that its payloads do not fill the memory, if
+// they are as large as this page's.
+func (p *MessagePage) NextLimit(limit int) int {
+	if len(p.Messages) == 0 {
+		return limit
+	}
+	size := 0
+	for i := range p.Messages {
+		size += p.Messages[i].Size() + 1
+	}
+	return min(max(DefaultReceiveBytes/(size/len(p.Messages)+1), 1), limit)
+}
+
 // MessageCount is how many of the messages looked at match a query.
 type MessageCount struct {
 	Count int64
@@ -108,10 +122,11 @@ type MessageStore interface {
 type MessageStatusError struct {
 	ID     string
 	Status Status // that it has
+	Want   Status // that it should have; empty means Pending
 }
 
 func (e *MessageStatusError) Error() string {
-	return fmt.Sprintf("message %s is %s, not pending", e.ID, e.Status)
+	return fmt.Sprintf("message %s is %s, not %s", e.ID, e.Status, cmp.Or(e.Want, Pending))
 }
 
 // Is reports whether target is ErrConflict.
@@ -187,8 +202,8 @@ func (m *MessageInfo) Timeline() []TimelineEntry {
 // Messages looks after the messages of one transport: all that are waiting, in hand, completed and kept, or failed. Safe
 // for concurrent use.
 type Messages struct {
-	transport string
-	store     MessageStore
+	bus   *Bus
+	store MessageStore
 }
 
 // Messages returns the messages of a transport, an *UnknownTransportError, or ErrUnsupported where the transport does not
@@ -202,7 +217,7 @@ func (b *Bus) Messages(transport string) (*Messages, error) {
 	if !ok || !t.Capabilities().Messages {
 		return nil, fmt.Errorf("transport %q does not show its messages: %w", transport, ErrUnsupported)
 	}
-	return &Messages{transport: transport, store: store}, nil
+	return &Messages{bus: b, store: store}, nil
 }
 
 // List returns a page. What is out of range is a *ValidationError.

@@ -62,6 +62,7 @@ type Capabilities struct {
 	Schedules   bool // implements ScheduleStore
 	Messages    bool // implements MessageStore
 	Log         bool // implements LogStore
+	Steps       bool // implements StepStore
 }
 
 // Receipt tells what became of one dispatched message.

@@ -109,11 +109,16 @@ func (t *Transport) remove(i int) *symphony.FailedMessage {
 }
 
 // RetryFailed dispatches failed messages again.
-func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) (done []string, err error) {
+func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) ([]string, error) {
 	if err := t.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer t.mu.Unlock()
+	return t.retryFailed(retries), nil
+}
+
+// retryFailed is RetryFailed under the lock.
+func (t *Transport) retryFailed(retries []symphony.FailedRetry) (done []string) {
 	now := t.now()
 	for _, r := range retries {
 		i := t.find(r.ID)
@@ -130,20 +135,25 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 		done = append(done, r.ID)
 	}
 	t.wake()
-	return done, nil
+	return done
 }
 
 // DeleteFailed deletes failed messages.
-func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (n int, err error) {
+func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (int, error) {
 	if err := t.enter(ctx); err != nil {
 		return 0, err
 	}
 	defer t.mu.Unlock()
+	return t.deleteFailed(ids), nil
+}
+
+// deleteFailed is DeleteFailed under the lock.
+func (t *Transport) deleteFailed(ids []string) (n int) {
 	for _, id := range ids {
 		if i := t.find(id); i >= 0 {
 			t.remove(i)
 			n++
 		}
 	}
-	return n, nil
+	return n
 }

@@ -166,7 +166,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything but survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true}
+	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true, Steps: true}
 }
 
 // Storage is what transports made with Named share.
@@ -225,6 +225,11 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		return nil, err
 	}
 	defer t.mu.Unlock()
+	return t.send(envelopes)
+}
+
+// send is Send under the lock.
+func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, error) {
 	now := t.now()
 	t.forget(now)
 	clones := make([]symphony.Envelope, len(envelopes))

@@ -192,6 +192,11 @@ var deleteFailed = newQuery("delete_failed", `WITH gone AS (
 
 // RetryFailed dispatches failed messages again.
 func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) ([]string, error) {
+	return t.retryAll(ctx, retries, nil)
+}
+
+// retryAll dispatches failed messages again: in one transaction with the record of a step, unless that is nil.
+func (t *Transport) retryAll(ctx context.Context, retries []symphony.FailedRetry, step *recordStep) ([]string, error) {
 	byID := make(map[string]symphony.FailedRetry, len(retries))
 	var wanted []uuid
 	for _, r := range retries {
@@ -203,7 +208,7 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 			wanted = append(wanted, id)
 		}
 	}
-	if len(wanted) == 0 {
+	if len(wanted) == 0 && step == nil {
 		return nil, ctx.Err()
 	}
 	if err := t.usable(ctx); err != nil {
@@ -212,6 +217,9 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 	plain, controlled, lanes, err := t.lanesOfFailed(wanted)
 	if err != nil {
 		return nil, t.storageError("retry failed messages", err)
+	}
+	if step != nil {
+		return t.retryStep(step, plain, controlled, byID, lanes)
 	}
 	var done []string
 	for _, part := range []struct {
@@ -226,7 +234,7 @@ func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRe
 			list []added
 		)
 		err := t.retrying(func(ctx context.Context, l *link) (err error) {
-			some, list, err = t.retryFailed(ctx, l, part.ids, part.controlled, byID, lanes)
+			some, list, err = t.retryFailed(ctx, l, part.ids, part.controlled, byID, lanes, nil)
 			return err
 		})
 		if err != nil {
@@ -269,50 +277,67 @@ func (t *Transport) lanesOfFailed(ids []uuid) (plain, controlled []uuid, lanes m
 	return plain, controlled, lanes, err
 }
 
-// retryFailed dispatches some failed messages again, in one transaction.
-func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, controlled bool, retries map[string]symphony.FailedRetry, lanes map[uuid]*lane) (done []string, list []added, err error) {
-	var rows []*messageRow
+// retryFailed dispatches some failed messages again, in one transaction, with the record of a step unless that is nil.
+// controlled says whether any of them is under flow control.
+func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, controlled bool, retries map[string]symphony.FailedRetry, lanes map[uuid]*lane, step *recordStep) (done []string, list []added, err error) {
+	var rows, registered []*messageRow
 	counts := make(deltas)
 	take := call{query: takeFailed, params: [][]byte{uuidArray(ids), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
 		f := failedMessage(v, t.name)
 		retry := retries[f.ID]
 		n := len(v) - 4
 		ln := lanes[uuidColumn(v[0])]
-		row := &messageRow{Envelope: &f.Envelope, lane: ln.id, controlled: controlled, headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
+		row := &messageRow{Envelope: &f.Envelope, lane: ln.id, controlled: ln.controlled, headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
 		row.ID, row.CreatedAt, row.ScheduledAt, row.Flow = retry.NewID, fromMicros(timeColumn(v[n+3])), time.Time{}, f.Flow.Again()
 		row.uuid, _ = parseUUID(retry.NewID) // was looked at before
 		row.line = lineName(ln.id, rankOf(row.Priority), row.Flow)
 		if retry.Payload != nil {
 			row.Payload = retry.Payload
 		}
-		rows = append(rows, row)
+		if rows = append(rows, row); row.controlled {
+			registered = append(registered, row)
+		}
 		counts.of(int4Column(v[n-1])).Failed--
 		done = append(done, retry.ID)
 		var err error
 		row.extras, err = row.EncodeExtras()
 		return err
 	}}
-	var f *flow
+	var (
+		f           *flow
+		begin, last = []call{take}, []call(nil)
+	)
+	if step != nil {
+		begin = []call{step.look(), take}
+	}
 	if controlled {
-		f, err = t.beginFlow(ctx, l, take)
+		f, err = t.beginFlow(ctx, l, begin...)
 	} else {
-		err = l.begin(ctx, take)
+		err = l.begin(ctx, begin...)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(rows) == 0 {
-		return nil, nil, l.finish(ctx)
+	if step != nil {
+		if !step.same {
+			l.rollback(ctx)
+			return nil, nil, errStepTaken
+		}
+		last = append(last, step.save(len(rows)))
 	}
+	if len(rows) == 0 {
+		return nil, nil, l.finish(ctx, last...)
+	}
+	last = append(last, counts.call(l))
 	if !controlled {
 		calls, list := t.insert(l, rows, t.nowParam())
-		return done, list, l.finish(ctx, append(calls, counts.call(l))...)
+		return done, list, l.finish(ctx, append(calls, last...)...)
 	}
-	if err := f.register(rows); err != nil {
+	if err := f.register(registered); err != nil {
 		return nil, nil, err
 	}
 	calls, list := t.insert(l, rows, f.nowParam())
-	f.calls = append(append(calls, f.calls...), counts.call(l))
+	f.calls = append(append(calls, f.calls...), last...)
 	return done, list, f.finish()
 }
 

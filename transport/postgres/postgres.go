@@ -225,7 +225,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true, Steps: true}
 }
 
 // Storage is the store.

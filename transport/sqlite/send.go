@@ -12,6 +12,20 @@ import (
 
 // Send stores the envelopes in one transaction, shared with concurrent calls.
 func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([]symphony.Receipt, error) {
+	o, err := newSendOp(envelopes)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.do(ctx, o); err != nil {
+		return nil, err
+	}
+	if o.conflict != nil {
+		return nil, o.conflict
+	}
+	return o.receipts, nil
+}
+
+func newSendOp(envelopes []*symphony.Envelope) (*sendOp, error) {
 	o := &sendOp{rowsIn: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
 	for i, e := range envelopes {
 		row := &o.rowsIn[i]
@@ -30,13 +44,7 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 			row.scheduledAt = micros(e.ScheduledAt)
 		}
 	}
-	if err := t.do(ctx, o); err != nil {
-		return nil, err
-	}
-	if o.conflict != nil {
-		return nil, o.conflict
-	}
-	return o.receipts, nil
+	return o, nil
 }
 
 // encode marshals v, or returns nil if it has no entries.

@@ -226,7 +226,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true, Steps: true}
 }
 
 // Storage is the database.

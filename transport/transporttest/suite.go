@@ -54,6 +54,7 @@ func Run(t *testing.T, open Open) {
 		{"ScheduleRuns", scheduleRunTests, keepsSchedules},
 		{"Records", recordTests, func(c symphony.Capabilities) (bool, string) { return c.Records, "keeps no records" }},
 		{"Log", logTests, func(c symphony.Capabilities) (bool, string) { return c.Log, "keeps no logs" }},
+		{"Steps", stepTests, func(c symphony.Capabilities) (bool, string) { return c.Steps, "takes no steps" }},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},

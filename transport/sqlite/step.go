@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// TakeStep takes a step of work in bulk, in one transaction.
+func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (int, error) {
+	o := &stepOp{step: s}
+	var err error
+	switch {
+	case len(s.Send) > 0:
+		o.send, err = newSendOp(s.Send)
+	case len(s.Retry) > 0:
+		o.retry = &retryFailedOp{transport: t.name, retries: s.Retry}
+	case len(s.Delete) > 0:
+		o.delete = &deleteFailedOp{transport: t.name, ids: s.Delete}
+	}
+	if err == nil {
+		err = t.do(ctx, o)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return o.done, o.refused
+}
+
+type stepOp struct {
+	step    symphony.Step
+	send    *sendOp
+	retry   *retryFailedOp
+	delete  *deleteFailedOp
+	done    int
+	refused error // why nothing was done
+}
+
+func (o *stepOp) rows() int { return 1 + len(o.step.Send) + len(o.step.Retry) + len(o.step.Delete) }
+
+func (o *stepOp) apply(w *writer) error {
+	o.done, o.refused = 0, nil
+	same := false
+	err := w.query("SELECT data FROM messenger_records WHERE kind=? AND id=?", func(s *sqlite.Stmt) bool {
+		same = bytes.Equal(columnBytes(s, 0), o.step.Old)
+		return false
+	}, o.step.Kind, o.step.ID)
+	if err != nil {
+		return err
+	}
+	if !same {
+		o.refused = fmt.Errorf("record %s/%s: %w", o.step.Kind, o.step.ID, symphony.ErrConflict)
+		return nil
+	}
+	switch {
+	case o.send != nil:
+		if err = o.send.apply(w); err == nil && o.send.conflict != nil {
+			o.refused = o.send.conflict
+			return nil
+		}
+		o.done = len(o.send.rowsIn)
+	case o.retry != nil:
+		err = o.retry.apply(w)
+		o.done = len(o.retry.done)
+	case o.delete != nil:
+		err = o.delete.apply(w)
+		o.done = o.delete.deleted
+	}
+	if err != nil {
+		return err
+	}
+	return w.exec("UPDATE messenger_records SET data=? WHERE kind=? AND id=?", o.step.New(o.done), o.step.Kind, o.step.ID)
+}
