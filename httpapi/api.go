@@ -50,6 +50,9 @@ type Options struct {
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options
 	ConsumeWorker func(transport string) worker.Options
+	// Observer is told of each attempt of a pull worker that was settled; runs of workers have their own, in their
+	// options. Default: nobody.
+	Observer symphony.Observer
 	// Draining ends when the server shuts down. From then on readyz says that the server is not ready, new runs of
 	// consume and of the cron route are refused, and those in progress end as if their callers had gone: what is in
 	// hand is finished or given back, and they answer. Default: never.

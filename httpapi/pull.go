@@ -83,7 +83,7 @@ func receive(c *call) error {
 	if err != nil && (draining.Err() == nil || c.Context().Err() != nil) {
 		return err
 	}
-	return c.handOver(t, got)
+	return c.handOver(t, o.Worker, got)
 }
 
 // pull claims messages that may be handed out. What may not is settled.
@@ -94,7 +94,11 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 		if err != nil || len(got) == 0 {
 			return nil, err
 		}
-		fit, refused := got[:0], []symphony.Settlement(nil)
+		var (
+			fit      = got[:0]
+			refused  []symphony.Settlement
+			receipts []receipt
+		)
 		for i := range got {
 			d := &got[i]
 			policy := c.policy(t.Name(), d.Type)
@@ -108,11 +112,11 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 			}
 			st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: c.api.o.Clock.Now()}
 			policy.Settle(&st, d.Attempt, err, rand.Float64())
-			refused = append(refused, st)
+			refused, receipts = append(refused, st), append(receipts, receiptOf(t.Name(), o.Worker, d))
 		}
 		if len(refused) > 0 {
 			// Where this does not succeed, the lease runs out and the next claim decides again.
-			if err := errors.Join(t.Settle(context.WithoutCancel(ctx), refused)...); err != nil {
+			if err := errors.Join(c.settle(context.WithoutCancel(ctx), t, receipts, refused)...); err != nil {
 				c.api.o.Logger.Warn("settling messages that may not be handed out", "transport", t.Name(), "error", err)
 			}
 		}
@@ -123,10 +127,12 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 }
 
 // handOver answers with the messages. If the caller is gone, they go back to their queues at once, as if never claimed.
-func (c *call) handOver(t symphony.Transport, got []symphony.Delivery) error {
+func (c *call) handOver(t symphony.Transport, worker string, got []symphony.Delivery) error {
 	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
+	receipts := make([]receipt, len(got))
 	for i := range got {
-		answer.Messages[i] = pulled(t.Name(), &got[i])
+		receipts[i] = receiptOf(t.Name(), worker, &got[i])
+		answer.Messages[i] = pulled(&receipts[i], &got[i])
 	}
 	err := c.Context().Err()
 	if err == nil {
@@ -143,17 +149,16 @@ func (c *call) handOver(t symphony.Transport, got []symphony.Delivery) error {
 		back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}
 	}
 	// What cannot be given back returns when its lease runs out.
-	if err := errors.Join(t.Settle(context.WithoutCancel(c.Context()), back)...); err != nil {
+	if err := errors.Join(c.settle(context.WithoutCancel(c.Context()), t, receipts, back)...); err != nil {
 		c.api.o.Logger.Warn("giving back messages of a caller that is gone", "transport", t.Name(), "error", err)
 	}
 	return nil
 }
 
-func pulled(transport string, d *symphony.Delivery) wire.Pulled {
-	r := receipt{transport: transport, lease: d.Lease, typ: d.Type, attempt: d.Attempt, lost: d.Lost, claimed: d.ClaimedAt}
+func pulled(r *receipt, d *symphony.Delivery) wire.Pulled {
 	p := wire.Pulled{
 		Receipt: r.String(), ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
-		Transport: transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
+		Transport: r.transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
 		Flow: flow(&d.Envelope),
 	}
@@ -186,7 +191,7 @@ func ack(c *call) error {
 		for i, r := range list {
 			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now}
 		}
-		return t.Settle(c.Context(), settlements)
+		return c.settle(c.Context(), t, list, settlements)
 	})
 	return c.settled(req.Receipts, lost, err, "acked")
 }
@@ -259,8 +264,8 @@ func nack(c *call) error {
 		}
 		c.policy(r.transport, r.typ).Settle(&st, r.attempt, cause, rand.Float64())
 	}
-	lost, err := c.byTransport([]receipt{r}, func(t symphony.Transport, _ []receipt) []error {
-		return t.Settle(c.Context(), []symphony.Settlement{st})
+	lost, err := c.byTransport([]receipt{r}, func(t symphony.Transport, list []receipt) []error {
+		return c.settle(c.Context(), t, list, []symphony.Settlement{st})
 	})
 	if err != nil || len(lost) > 0 {
 		return c.settled([]string{req.Receipt}, lost, err, "")
@@ -271,6 +276,28 @@ func nack(c *call) error {
 		answer.RetryIn = &delay
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// settle settles deliveries of one transport, whose receipts stand in the same order, and tells the observer of those
+// that are stored.
+func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []receipt, list []symphony.Settlement) []error {
+	errs := t.Settle(ctx, list)
+	if c.api.o.Observer == nil {
+		return errs
+	}
+	ended := make([]symphony.EndedAttempt, 0, len(list))
+	for i, r := range receipts {
+		if errs == nil || errs[i] == nil {
+			ended = append(ended, symphony.EndedAttempt{
+				MessageID: r.lease.MessageID, Transport: r.transport, Queue: r.queue, Type: r.typ, Attempt: r.attempt,
+				CreatedAt: r.created, ScheduledAt: r.scheduled, Worker: r.worker, Settlement: list[i],
+			})
+		}
+	}
+	if len(ended) > 0 {
+		c.api.o.Observer.AttemptsEnded(ended)
+	}
+	return errs
 }
 
 // pullError is what a pull worker says about a failure.

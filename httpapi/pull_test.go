@@ -344,3 +344,46 @@ func TestAServerThatDrainsEndsWaits(t *testing.T) {
 		t.Errorf("afterwards: %d %s", a.status, a.raw)
 	}
 }
+
+// witness keeps what an observer is told.
+type witness struct {
+	mu    sync.Mutex
+	ended []symphony.EndedAttempt
+}
+
+func (w *witness) MessagesDispatched([]*symphony.Envelope, []symphony.Receipt) {}
+
+func (w *witness) AttemptsEnded(ended []symphony.EndedAttempt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = append(w.ended, ended...)
+}
+
+func TestTheObserverIsToldOfAttemptsOfPullWorkers(t *testing.T) {
+	seen := &witness{}
+	f := newFixture(t, func(o *httpapi.Options) { o.Observer = seen })
+	id := f.dispatch("Order", `{"queue":"fast","scheduledAt":"2020-01-01T00:00:00Z"}`)
+	for _, body := range []string{`"release":true`, `"errorClass":"busy","retryAfter":0`} {
+		f.call("POST", nackPath, `{"receipt":"`+f.receive(`{"worker":"me"}`)[0]["receipt"].(string)+`",`+body+`}`)
+	}
+	receipts := receiptsOf(f.receive(`{}`))
+	for _, want := range []int{200, 409} {
+		if a := f.call("POST", ackPath, `{"receipts":`+receipts+`}`); a.status != want {
+			t.Errorf("ack: %d %s, want %d", a.status, a.raw, want)
+		}
+	}
+	var got []string
+	for _, e := range seen.ended {
+		if e.MessageID != id || e.Transport != "default" || time.Since(e.CreatedAt) > time.Minute || e.ScheduledAt.Year() != 2020 || e.Settlement.StartedAt.IsZero() {
+			t.Errorf("told %+v", e)
+		}
+		worker := e.Worker
+		if worker != "me" && worker != "" { // its API key
+			worker = "key"
+		}
+		got = append(got, words(e.Type, e.Queue, e.Attempt, worker, e.Settlement.Outcome, e.Settlement.ErrorClass))
+	}
+	if diff := cmp.Diff([]string{"Order fast 1 me release", "Order fast 1 me retry busy", "Order fast 2 key ack"}, got); diff != "" {
+		t.Errorf("told (-want +got)\n%s", diff)
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // fetch claims messages until the run stops. Its error is worth returning from Run.
 func (r *run) fetch() error {
-	out := outage{call: "receive", maxPause: 5 * time.Second, clock: r.o.Clock, random: r.o.Random, log: r.log}
+	out := r.outage("receive", 5*time.Second)
 	for {
 		o, quiet, ok := r.awaitRoom()
 		if !ok {
@@ -169,8 +169,7 @@ func (r *run) releaseStaleLocked() {
 // releaseLocked gives messages back that have not started.
 func (r *run) releaseLocked(items []*item) {
 	for _, it := range items {
-		it.gone = true
-		r.addResultLocked(symphony.Settlement{Lease: it.Lease, Outcome: symphony.Release}, it.until)
+		r.addResultLocked(it, symphony.Settlement{Lease: it.Lease, Outcome: symphony.Release})
 	}
 }
 

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -10,6 +11,8 @@ import (
 // slot is the place of one handler: a goroutine that runs messages one after the other.
 type slot struct {
 	item *item // at work; nil while idle
+	// began is when the handler of the item began, in Unix nanoseconds; 0 at first. It is set without the run's lock.
+	began atomic.Int64
 	// ctx is that of the handlers, which get a child each. It is used again until it was cancelled.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -34,6 +37,7 @@ func (r *run) handle(s *slot) {
 	}()
 	for r.next(s, &st) {
 		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: r.o.Clock.Now()}
+		s.began.Store(st.StartedAt.UnixNano())
 		r.attempt(s, &st)
 	}
 }
@@ -121,6 +125,7 @@ func (r *run) next(s *slot, st *symphony.Settlement) bool {
 	}
 	s.item = r.buffer.pop()
 	s.item.slot = s
+	s.began.Store(0)
 	r.working++
 	r.begun++
 	if r.begun == r.o.MessageLimit {
@@ -141,8 +146,7 @@ func (r *run) finishLocked(s *slot, st *symphony.Settlement) {
 		s.ctx, s.cancel = context.WithCancelCause(r.base)
 	}
 	if !it.gone {
-		it.gone = true
-		r.addResultLocked(*st, it.until)
+		r.addResultLocked(it, *st)
 		if st.Outcome == symphony.Retry || st.Outcome == symphony.Fail {
 			r.failed++
 			if r.failed == r.o.FailureLimit {

@@ -34,7 +34,7 @@ type extension struct {
 // keepLeases runs the heartbeat until handled is closed.
 func (r *run) keepLeases(handled <-chan struct{}) {
 	h := &heartbeat{run: r, answers: make(chan extension, 1),
-		out: outage{call: "extend", maxPause: r.o.Lease / 12, clock: r.o.Clock, random: r.o.Random, log: r.log}}
+		out: r.outage("extend", r.o.Lease/12)}
 	for {
 		t := r.o.Clock.NewTimer(h.beat())
 		select {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -20,9 +21,27 @@ type outage struct {
 	random   func() float64
 	log      *slog.Logger
 
+	seen *atomic.Pointer[Outage] // for snapshots; nil while all is well
+
 	err   error // the latest failure; nil while all is well
 	since time.Time
 	pause time.Duration
+}
+
+// Outage is a kind of call to the storage that fails and is tried again.
+type Outage struct {
+	Call  string    // receive, settle or extend
+	Since time.Time // of the first failure in a row
+	Err   error     // the latest
+}
+
+// outage follows one kind of call of the run.
+func (r *run) outage(call string, maxPause time.Duration) outage {
+	o := outage{call: call, maxPause: maxPause, clock: r.o.Clock, random: r.o.Random, log: r.log, seen: new(atomic.Pointer[Outage])}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outages = append(r.outages, o.seen)
+	return o
 }
 
 // failed notes a failure and returns how long to wait before the next try.
@@ -34,6 +53,7 @@ func (o *outage) failed(err error) time.Duration {
 		o.pause = min(2*o.pause, o.maxPause)
 	}
 	o.err = err
+	o.seen.Store(&Outage{o.call, o.since, err})
 	return time.Duration((1 + o.random()) / 2 * float64(o.pause))
 }
 
@@ -42,5 +62,6 @@ func (o *outage) over() {
 	if o.err != nil {
 		o.log.Info("storage works again", "call", o.call, "duration", o.clock.Now().Sub(o.since))
 		o.err = nil
+		o.seen.Store(nil)
 	}
 }

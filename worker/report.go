@@ -66,4 +66,22 @@ type Snapshot struct {
 	Processing  int       // handlers at work
 	Buffered    int       // claimed and not started
 	Unsettled   int       // handled, and the result not stored yet
+	// LastEndedAt is when the last attempt ended whose result is stored; zero before the first.
+	LastEndedAt time.Time
+	// AtWork are the messages that have been at work for the longest, the oldest first, at most 10.
+	AtWork []AtWork
+	// Outages are the kinds of calls to the storage that fail at present.
+	Outages []Outage
+}
+
+// maxAtWork bounds Snapshot.AtWork.
+const maxAtWork = 10
+
+// AtWork is a message whose handler runs.
+type AtWork struct {
+	MessageID, Type, Queue string
+	Attempt                int
+	Since                  time.Time
+	// Lost says that its lease is lost: the handler was told to stop and goes on.
+	Lost bool
 }

@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -50,6 +52,9 @@ type run struct {
 	fetcherWaits bool
 	settlerWaits bool
 	whenQuiet    context.CancelFunc // called when nothing is in hand
+
+	outages   []*atomic.Pointer[Outage] // one for each kind of call
+	lastEnded time.Time                 // when the last attempt ended whose result is stored
 
 	counts  Counts
 	reason  StopReason    // empty until the run stops
@@ -190,9 +195,36 @@ func (r *run) snapshot() Snapshot {
 	s := Snapshot{
 		Report:  Report{Counts: r.counts, Reason: r.reason, Elapsed: r.elapsed},
 		Running: !r.ended, StartedAt: r.started, Processing: r.working, Buffered: r.buffer.len(), Unsettled: r.unsettled,
+		LastEndedAt: r.lastEnded, AtWork: r.atWorkLocked(),
+	}
+	for _, o := range r.outages {
+		if seen := o.Load(); seen != nil {
+			s.Outages = append(s.Outages, *seen)
+		}
 	}
 	if s.Running {
 		s.Elapsed = r.o.Clock.Now().Sub(r.started)
 	}
 	return s
+}
+
+// atWorkLocked returns the messages that have been at work for the longest, the oldest first.
+func (r *run) atWorkLocked() []AtWork {
+	var list []AtWork
+	for _, s := range r.slots {
+		if s.item == nil {
+			continue
+		}
+		since := r.o.Clock.Now()
+		if began := s.began.Load(); began != 0 {
+			since = time.Unix(0, began)
+		}
+		if len(list) == maxAtWork && !since.Before(list[maxAtWork-1].Since) {
+			continue
+		}
+		it := s.item
+		at, _ := slices.BinarySearchFunc(list, since, func(w AtWork, t time.Time) int { return w.Since.Compare(t) })
+		list = slices.Insert(list[:min(len(list), maxAtWork-1)], at, AtWork{it.ID, it.Type, it.Queue, it.Attempt, since, it.gone})
+	}
+	return list
 }

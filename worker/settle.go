@@ -26,10 +26,25 @@ const (
 type result struct {
 	symphony.Settlement
 	until time.Time // when its lease ends, on the worker's clock
+	about about
 }
 
-func (r *run) addResultLocked(st symphony.Settlement, until time.Time) {
-	r.results = append(r.results, result{st, until})
+// about is what an observer is told of a message beside its settlement; it keeps nothing alive but short texts. It is
+// filled in only where somebody observes.
+type about struct {
+	queue, typ             string
+	attempt                int
+	createdAt, scheduledAt time.Time
+}
+
+// addResultLocked hands the result of a message, which is out of hand with it, to the settler.
+func (r *run) addResultLocked(it *item, st symphony.Settlement) {
+	it.gone = true
+	res := result{Settlement: st, until: it.until}
+	if r.o.Observer != nil {
+		res.about = about{it.Queue, it.Type, it.Attempt, it.CreatedAt, it.ScheduledAt}
+	}
+	r.results = append(r.results, res)
 	r.unsettled++
 	if r.settlerWaits {
 		r.settlerWaits = false
@@ -47,12 +62,13 @@ type settler struct {
 	bundle int      // the most results of one call
 	list   []symphony.Settlement
 	none   [maxSettle]error
+	ended  []symphony.EndedAttempt // for the observer
 }
 
 // settle stores results until drain is closed, after which no new ones come, and none is left.
 func (r *run) settle(drain <-chan struct{}) {
 	s := &settler{run: r, bundle: maxSettle,
-		out: outage{call: "settle", maxPause: maxSettlePause, clock: r.o.Clock, random: r.o.Random, log: r.log}}
+		out: r.outage("settle", maxSettlePause)}
 	var giveUp time.Time // set when drain is closed
 	for {
 		idle := !s.take()
@@ -110,6 +126,7 @@ func (s *settler) store() time.Duration {
 			switch p := &part[i]; {
 			case err == nil:
 				did.settled(&p.Settlement)
+				s.tell(p)
 			case errors.Is(err, symphony.ErrLeaseLost):
 				did.refused = append(did.refused, p.Lease.MessageID)
 			case errors.Is(err, symphony.ErrClosed), !s.o.Clock.Now().Before(p.until):
@@ -119,6 +136,7 @@ func (s *settler) store() time.Duration {
 				again = append(again, *p)
 			}
 		}
+		s.observed()
 		s.note(&did)
 	}
 	again = append(again, rest...)
@@ -150,6 +168,26 @@ func (s *settler) call(part []result) []error {
 	return s.none[:len(part)]
 }
 
+// tell gathers what the observer is told next.
+func (s *settler) tell(p *result) {
+	if s.o.Observer != nil {
+		s.ended = append(s.ended, symphony.EndedAttempt{
+			MessageID: p.Lease.MessageID, Transport: s.transport.Name(), Queue: p.about.queue, Type: p.about.typ, Attempt: p.about.attempt,
+			CreatedAt: p.about.createdAt, ScheduledAt: p.about.scheduledAt, Worker: s.o.Name, Settlement: p.Settlement,
+		})
+	}
+}
+
+// observed tells the observer of one stored batch. It comes before the batch counts as settled, so that a run that is
+// over has told all.
+func (s *settler) observed() {
+	if len(s.ended) > 0 {
+		s.o.Observer.AttemptsEnded(s.ended)
+		clear(s.ended) // texts of errors
+		s.ended = s.ended[:0]
+	}
+}
+
 // abandon drops the open results: the worker has stopped and storage does not take them.
 func (s *settler) abandon() {
 	did := tally{err: s.out.err}
@@ -162,9 +200,10 @@ func (s *settler) abandon() {
 // tally is what became of some results.
 type tally struct {
 	Counts
-	refused []string // ids of messages whose lease was lost
-	dropped []string // ids of messages whose results storage did not take in time
-	err     error    // why
+	refused []string  // ids of messages whose lease was lost
+	dropped []string  // ids of messages whose results storage did not take in time
+	err     error     // why
+	last    time.Time // when the last of the attempts ended
 }
 
 func (t *tally) settled(st *symphony.Settlement) {
@@ -179,6 +218,9 @@ func (t *tally) settled(st *symphony.Settlement) {
 	}
 	t.Processed++
 	t.HandlerTime += st.FinishedAt.Sub(st.StartedAt)
+	if st.FinishedAt.After(t.last) {
+		t.last = st.FinishedAt
+	}
 }
 
 // note counts what became of results and makes room for new ones.
@@ -186,6 +228,9 @@ func (r *run) note(t *tally) {
 	t.Lost += int64(len(t.refused) + len(t.dropped))
 	r.mu.Lock()
 	r.counts.add(t.Counts)
+	if t.last.After(r.lastEnded) {
+		r.lastEnded = t.last
+	}
 	r.unsettled -= int(t.Processed + t.Released + t.Lost)
 	r.noteRoomLocked()
 	r.noteQuietLocked()

@@ -36,6 +36,7 @@ type node struct {
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
+	observer   symphony.Observer            // of all messages of this process; nil for nobody
 	working    atomic.Pointer[worker.Group] // nil before workers
 }
 
@@ -44,10 +45,7 @@ func (n *node) info() json.RawMessage {
 	info := wire.NodeInfo{Workers: []wire.NodeWorker{}, Breakers: n.openBreakers()}
 	if group := n.working.Load(); group != nil {
 		for _, s := range group.Snapshots() {
-			info.Workers = append(info.Workers, wire.NodeWorker{
-				Transport: s.Transport, Name: s.Name, Concurrency: s.Concurrency, Processing: s.Processing, Buffered: s.Buffered,
-				Succeeded: s.Succeeded, Failed: s.Failed,
-			})
+			info.Workers = append(info.Workers, httpapi.WireWorker(s))
 		}
 	}
 	raw, _ := json.Marshal(info) // cannot fail
@@ -75,7 +73,13 @@ func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logge
 	return n, nil
 }
 
+// observers are told of all messages that this process dispatches and handles, in this order.
+func (n *node) observers() []symphony.Observer {
+	return nil
+}
+
 func (n *node) open(ctx context.Context) error {
+	n.observer = symphony.Observers(n.observers()...)
 	var shared *memory.Transport
 	for _, t := range n.config.Transports {
 		var opened symphony.Transport
@@ -95,7 +99,7 @@ func (n *node) open(ctx context.Context) error {
 			}
 			opened = shared.Named(t.Name)
 		case config.Sync:
-			opened = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout})
+			opened = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout, Observer: n.observer})
 		default:
 			return fmt.Errorf("transport %q is of the unknown kind %q", t.Name, t.Kind)
 		}
@@ -108,6 +112,7 @@ func (n *node) open(ctx context.Context) error {
 	}
 	var err error
 	o := n.config.BusOptions()
+	o.Observer = n.observer
 	if o.Schemas, err = loadSchemas(n.config); err != nil {
 		return err
 	}
@@ -215,7 +220,7 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 		grace = worker.NoGrace
 	}
 	o := worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
-	o.Requests = n.records
+	o.Requests, o.Observer = n.records, n.observer
 	return o
 }
 
@@ -244,7 +249,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 	}
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
-		CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
+		Observer: n.observer, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})

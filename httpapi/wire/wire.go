@@ -244,6 +244,31 @@ type NodeWorker struct {
 	Buffered    int    `json:"buffered" required:"true" description:"Claimed and not started."`
 	Succeeded   int64  `json:"succeeded" required:"true" description:"Since the worker started."`
 	Failed      int64  `json:"failed" required:"true"`
+	// What follows is missing from nodes of earlier releases.
+	Unsettled   int            `json:"unsettled,omitzero" description:"Handled, and the result not stored yet."`
+	Running     bool           `json:"running,omitzero"`
+	StopReason  string         `json:"stopReason,omitzero" description:"Why it stopped: empty, message_limit, time_limit, memory_limit, failure_limit, stop_requested, stopped or closed."`
+	StartedAt   *time.Time     `json:"startedAt,omitzero"`
+	LastEndedAt *time.Time     `json:"lastEndedAt,omitzero" description:"When the last attempt ended whose result is stored."`
+	AtWork      []AtWork       `json:"atWork,omitempty" description:"The messages that have been at work for the longest, the oldest first, at most 10."`
+	Outages     []WorkerOutage `json:"outages,omitempty" description:"Calls to the storage that fail at present."`
+}
+
+// AtWork is a message whose handler runs.
+type AtWork struct {
+	MessageID string    `json:"messageId" required:"true"`
+	Type      string    `json:"type" required:"true"`
+	Queue     string    `json:"queue" required:"true"`
+	Attempt   int       `json:"attempt" required:"true"`
+	Since     time.Time `json:"since" required:"true"`
+	Lost      bool      `json:"lost,omitzero" description:"Its lease is lost: the handler was told to stop and goes on, while others may have the message."`
+}
+
+// WorkerOutage is a kind of call to the storage that fails.
+type WorkerOutage struct {
+	Call  string    `json:"call" required:"true" description:"receive, settle or extend."`
+	Since time.Time `json:"since" required:"true"`
+	Error string    `json:"error" required:"true"`
 }
 
 // Counts are messages by status.

@@ -19,6 +19,9 @@ type Options struct {
 	Name string
 	// Timeout bounds each handler that has none of its own. Default: the dispatcher's context alone.
 	Timeout time.Duration
+	// Observer is told of each message that was handled, or whose handler failed: then with outcome Fail, for it is not
+	// tried again, though no dead letter queue has it. Default: nobody.
+	Observer symphony.Observer
 	// Clock tells whether a message is scheduled for later, which cannot be done here. Default symphony.SystemClock.
 	Clock symphony.Clock
 }
@@ -94,8 +97,15 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	}
 	receipts := make([]symphony.Receipt, len(envelopes))
 	for i, e := range envelopes {
+		began := now
+		if t.o.Observer != nil {
+			began = t.o.Clock.Now()
+		}
 		d := &symphony.Delivery{Envelope: *e, Attempt: 1, ClaimedAt: now}
 		res := t.mux.Run(ctx, d, t.o.Timeout)
+		if t.o.Observer != nil {
+			t.tell(e, began, res.Err)
+		}
 		t.count(e.Queue, res.Err)
 		if res.Err != nil {
 			return nil, &HandlerError{e.ID, res.Err}
@@ -103,6 +113,18 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 		receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue, ScheduledAt: e.ScheduledAt}
 	}
 	return receipts, nil
+}
+
+// tell tells the observer how a message ended.
+func (t *Transport) tell(e *symphony.Envelope, began time.Time, err error) {
+	st := symphony.Settlement{Lease: symphony.Lease{MessageID: e.ID}, Outcome: symphony.Ack, StartedAt: began, FinishedAt: t.o.Clock.Now()}
+	if err != nil {
+		st.Outcome, st.Error, st.ErrorClass = symphony.Fail, err.Error(), symphony.ErrorClass(err)
+	}
+	t.o.Observer.AttemptsEnded([]symphony.EndedAttempt{{
+		MessageID: e.ID, Transport: e.Transport, Queue: e.Queue, Type: e.Type, Attempt: 1,
+		CreatedAt: e.CreatedAt, ScheduledAt: e.ScheduledAt, Settlement: st,
+	}})
 }
 
 func (t *Transport) count(queue string, err error) {

@@ -39,3 +39,30 @@ func TestSend_handles_at_once_and_returns_the_handlers_error(t *testing.T) {
 		t.Errorf("stats %+v, %v", stats, err)
 	}
 }
+
+type witness struct{ ended []symphony.EndedAttempt }
+
+func (w *witness) MessagesDispatched([]*symphony.Envelope, []symphony.Receipt) {}
+func (w *witness) AttemptsEnded(ended []symphony.EndedAttempt)                 { w.ended = append(w.ended, ended...) }
+
+func TestObserver_is_told_of_each_message(t *testing.T) {
+	mux := symphony.NewMux()
+	mux.HandleFunc("Good", func(context.Context, *symphony.Delivery) error { return nil })
+	mux.HandleFunc("Bad", func(context.Context, *symphony.Delivery) error { return errors.New("boom") })
+	seen := &witness{}
+	bus, err := symphony.NewBus([]symphony.Transport{inline.Open(mux, inline.Options{Observer: seen})}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, _ := bus.Dispatch(t.Context(), "Good", struct{}{}, symphony.DispatchOptions{})
+	_, _ = bus.Dispatch(t.Context(), "Bad", struct{}{}, symphony.DispatchOptions{})
+	if len(seen.ended) != 2 {
+		t.Fatalf("told %+v, want two attempts", seen.ended)
+	}
+	if good := seen.ended[0]; good.MessageID != receipt.ID || good.Type != "Good" || good.Transport != "sync" || good.Attempt != 1 || good.Settlement.Outcome != symphony.Ack || good.Settlement.StartedAt.IsZero() {
+		t.Errorf("told %+v", good)
+	}
+	if bad := seen.ended[1].Settlement; bad.Outcome != symphony.Fail || bad.Error != "boom" || bad.ErrorClass != "error" {
+		t.Errorf("told %+v", bad)
+	}
+}
