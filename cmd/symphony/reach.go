@@ -47,7 +47,7 @@ const (
 
 // How long a command waits for another one that has the database open for a moment, and how often it looks.
 const (
-	lockPatience = 10 * time.Second
+	lockPatience = 30 * time.Second
 	lockInterval = 50 * time.Millisecond
 )
 
