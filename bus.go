@@ -26,9 +26,8 @@ type BusOptions struct {
 	IdempotencyWindow time.Duration
 	// Schemas checks payloads by their type. Default: any JSON object is fine.
 	Schemas PayloadChecker
-	// Headers returns headers that each message gets from the context of its dispatch, such as traceparent; its own win.
-	// Default: none.
-	Headers func(ctx context.Context) map[string]string
+	// Tracer follows dispatches. Default: nobody; messages still get the trace of their context, see ContextWithTrace.
+	Tracer DispatchTracer
 	// Observer is told of each message sent, but not of those sent in a transaction of the caller's (see In), which may
 	// still be undone. Default: nobody.
 	Observer Observer
@@ -217,8 +216,22 @@ func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchO
 // DispatchMessage is Dispatch for a message that is made already.
 func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
 	out := Outgoing{m, o}
+	if b.opts.Tracer == nil {
+		return b.dispatchOne(ctx, out)
+	}
+	ctx = b.opts.Tracer.BeginDispatch(ctx, []Outgoing{out})
+	receipt, err := b.dispatchOne(ctx, out)
+	if err != nil {
+		b.opts.Tracer.EndDispatch(ctx, nil, err)
+		return receipt, err
+	}
+	b.opts.Tracer.EndDispatch(ctx, []Receipt{receipt}, nil)
+	return receipt, nil
+}
+
+func (b *Bus) dispatchOne(ctx context.Context, out Outgoing) (Receipt, error) {
 	var p problems
-	b.carry(ctx, &out)
+	out.Options.Headers = TraceFrom(ctx).traced(out.Options.Headers)
 	envelopes := b.envelopes(&p, nil, &out, DeliveryFrom(ctx), b.opts.Clock.Now())
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
@@ -234,10 +247,20 @@ func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions)
 // must go to transports of one storage. Errors are those of Dispatch; paths begin with the message's index
 // ("messages[1].").
 func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, error) {
+	if b.opts.Tracer == nil {
+		return b.dispatchAll(ctx, batch)
+	}
+	ctx = b.opts.Tracer.BeginDispatch(ctx, batch)
+	receipts, err := b.dispatchAll(ctx, batch)
+	b.opts.Tracer.EndDispatch(ctx, receipts, err)
+	return receipts, err
+}
+
+func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, error) {
 	if len(batch) == 0 || len(batch) > MaxBatch {
 		return nil, &ValidationError{[]Problem{{"messages", fmt.Sprintf("must have 1 to %d entries, has %d", MaxBatch, len(batch))}}}
 	}
-	now, cause := b.opts.Clock.Now(), DeliveryFrom(ctx)
+	now, cause, trace := b.opts.Clock.Now(), DeliveryFrom(ctx), TraceFrom(ctx)
 	var (
 		p         problems
 		envelopes = make([]*Envelope, 0, len(batch))
@@ -246,7 +269,7 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 	for i := range batch {
 		p.prefix = fmt.Sprintf("messages[%d].", i)
 		known, out := len(envelopes), batch[i]
-		b.carry(ctx, &out)
+		out.Options.Headers = trace.traced(out.Options.Headers)
 		envelopes = b.envelopes(&p, envelopes, &out, cause, now)
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
@@ -270,20 +293,6 @@ func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, e
 		from = to
 	}
 	return results, nil
-}
-
-// carry adds the headers of the context to a message's own.
-func (b *Bus) carry(ctx context.Context, out *Outgoing) {
-	if b.opts.Headers == nil {
-		return
-	}
-	headers := b.opts.Headers(ctx)
-	if len(headers) == 0 {
-		return
-	}
-	merged := maps.Clone(headers)
-	maps.Copy(merged, out.Options.Headers)
-	out.Options.Headers = merged
 }
 
 // FlowControl returns the flow control of a transport, an *UnknownTransportError, or ErrUnsupported where the transport

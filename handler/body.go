@@ -4,6 +4,7 @@
 package handler
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -67,4 +68,13 @@ func Encode(d *symphony.Delivery) ([]byte, error) {
 	body = append(body, member...)
 	body = append(body, d.Payload...)
 	return append(body, '}'), nil
+}
+
+// Trace returns the trace that goes along with a delivery: that of the handler's context, such as the span of the attempt,
+// else what the message's headers name.
+func Trace(ctx context.Context, d *symphony.Delivery) symphony.TraceContext {
+	if t := symphony.TraceFrom(ctx); t.Parent != "" {
+		return t
+	}
+	return d.Trace()
 }

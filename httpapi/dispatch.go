@@ -28,7 +28,7 @@ func dispatch(c *call) error {
 	if len(list) > 0 {
 		return invalid(c.check(&req, "")...)
 	}
-	receipt, err := c.api.o.Bus.DispatchMessage(c.Context(), out.Message, out.Options)
+	receipt, err := c.api.o.Bus.DispatchMessage(c.traced(), out.Message, out.Options)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func dispatchBatch(c *call) error {
 			return invalid(checkAll()...)
 		}
 	}
-	receipts, err := c.api.o.Bus.DispatchBatch(c.Context(), batch)
+	receipts, err := c.api.o.Bus.DispatchBatch(c.traced(), batch)
 	if err != nil {
 		return err
 	}
@@ -130,13 +130,6 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 	}
 	if o.Priority != nil && *o.Priority == 0 {
 		out.Options.Priority = -1 // to the domain 0 means the default; here it was asked for, and is out of range
-	}
-	if parent := c.Header.Get("Traceparent"); parent != "" && out.Options.Headers["traceparent"] == "" {
-		headers := map[string]string{"traceparent": parent}
-		for k, v := range out.Options.Headers {
-			headers[k] = v
-		}
-		out.Options.Headers = headers
 	}
 	return out, list
 }

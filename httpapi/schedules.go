@@ -280,7 +280,7 @@ func schedulesDisable(c *call, s *scheduler.Scheduler) error {
 }
 
 func schedulesRun(c *call, s *scheduler.Scheduler) error {
-	run, err := s.RunNow(c.Context(), c.PathValue("id"))
+	run, err := s.RunNow(c.traced(), c.PathValue("id"))
 	if err != nil {
 		return err
 	}

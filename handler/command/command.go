@@ -7,9 +7,9 @@
 //
 //	SYMPHONY_MESSAGE_ID  SYMPHONY_MESSAGE_TYPE  SYMPHONY_MESSAGE_ATTEMPT  SYMPHONY_MESSAGE_TRANSPORT  SYMPHONY_MESSAGE_QUEUE
 //
-// and TRACEPARENT, if the message has a header traceparent. Of the caller's own environment it inherits only PATH, HOME,
-// LANG and TMPDIR (on Windows their like), so that no secret reaches it; everything else is named in Options.Env.
-// Standard output is discarded: it may hold what a log must not.
+// and TRACEPARENT and TRACESTATE: the message's headers of these names, or with tracing those of the attempt's span. Of the
+// caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret reaches
+// it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
 //
 // # How it ends
 //
@@ -151,7 +151,7 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 		interrupted bool
 	)
 	cmd := exec.CommandContext(ctx, h.argv[0], h.argv[1:]...)
-	cmd.Dir, cmd.Env = h.o.Dir, h.environment(d)
+	cmd.Dir, cmd.Env = h.o.Dir, h.environment(ctx, d)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(body), &stderr
 	cmd.WaitDelay = h.o.Grace
 	ownGroup(cmd)
@@ -180,7 +180,7 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	}
 }
 
-func (h *Handler) environment(d *symphony.Delivery) []string {
+func (h *Handler) environment(ctx context.Context, d *symphony.Delivery) []string {
 	env := append(slices.Clone(h.env),
 		reserved+"ID="+d.ID,
 		reserved+"TYPE="+d.Type,
@@ -188,9 +188,10 @@ func (h *Handler) environment(d *symphony.Delivery) []string {
 		reserved+"TRANSPORT="+d.Transport,
 		reserved+"QUEUE="+d.Queue,
 	)
-	for name, value := range d.Headers {
-		if strings.EqualFold(name, "traceparent") {
-			env = append(env, "TRACEPARENT="+value)
+	if t := handler.Trace(ctx, d); t.Parent != "" {
+		env = append(env, "TRACEPARENT="+t.Parent)
+		if t.State != "" {
+			env = append(env, "TRACESTATE="+t.State)
 		}
 	}
 	return env

@@ -17,7 +17,7 @@
 // The convention leaves the body free; its names are those of the HTTP API. webhook-id is the message's id: it is the
 // same in every attempt, so receivers use it to recognize what they have seen. webhook-timestamp is the time of the
 // attempt. There is one signature for each secret. Without secrets there is none, and the endpoint must trust its
-// network. The message's headers traceparent and tracestate become headers of the request.
+// network. Traceparent and Tracestate are the message's headers, or with tracing those of the attempt's span.
 //
 // # The answer
 //
@@ -171,9 +171,10 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 
 func (h *Handler) setHeaders(req *http.Request, d *symphony.Delivery, body []byte) error {
 	req.Header.Set("User-Agent", "symphony-messenger")
-	for name, value := range d.Headers {
-		if strings.EqualFold(name, "traceparent") || strings.EqualFold(name, "tracestate") {
-			req.Header.Set(name, value)
+	if t := handler.Trace(req.Context(), d); t.Parent != "" {
+		req.Header.Set(symphony.HeaderTraceParent, t.Parent)
+		if t.State != "" {
+			req.Header.Set(symphony.HeaderTraceState, t.State)
 		}
 	}
 	maps.Copy(req.Header, h.headers)
