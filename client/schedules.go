@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -48,7 +46,7 @@ func (c *Client) CreateSchedule(ctx context.Context, r wire.ScheduleRequest) (ou
 // Schedule returns one schedule with its next occurrences, as many as next says, up to 100.
 func (c *Client) Schedule(ctx context.Context, id string, next int) (out wire.ScheduleResponse, err error) {
 	values := url.Values{}
-	if next > 0 {
+	if next != 0 {
 		values.Set("next", strconv.Itoa(next))
 	}
 	err = c.do(ctx, http.MethodGet, schedulePath(id, ""), values, nil, &out)
@@ -61,8 +59,9 @@ func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (ou
 	return out, err
 }
 
-// ChangeSchedule merges a JSON object into the definition of a schedule; null takes away what is there.
-func (c *Client) ChangeSchedule(ctx context.Context, id string, patch jsontext.Value) (out wire.ScheduleResponse, err error) {
+// ChangeSchedule merges a JSON object into the definition of a schedule; null takes away what is there. The object is a
+// map, or whatever else is encoded as one. What is a jsontext.Value in it, such as a payload, goes byte for byte.
+func (c *Client) ChangeSchedule(ctx context.Context, id string, patch any) (out wire.ScheduleResponse, err error) {
 	err = c.do(ctx, http.MethodPatch, schedulePath(id, ""), nil, patch, &out)
 	return out, err
 }
@@ -101,5 +100,11 @@ func (c *Client) ScheduleRuns(ctx context.Context, id string, limit int, cursor 
 		values.Set("cursor", cursor)
 	}
 	err = c.do(ctx, http.MethodGet, schedulePath(id, "/runs"), values, nil, &out)
+	return out, err
+}
+
+// FireSchedules fires what is due, once. A server takes the cron secret for it, in place of an API key.
+func (c *Client) FireSchedules(ctx context.Context) (out wire.SchedulerResponse, err error) {
+	err = c.do(ctx, http.MethodPost, "/api/cron/symphony-scheduler", nil, nil, &out)
 	return out, err
 }

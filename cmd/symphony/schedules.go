@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,8 @@ Commands take the id of a schedule or its name.`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.schedulesCreateCommand(), a.schedulesListCommand(), a.schedulesShowCommand(), a.schedulesNextCommand(), a.schedulesRunsCommand(),
+	cmd.AddCommand(a.schedulesCreateCommand(), a.schedulesUpdateCommand(), a.schedulesListCommand(), a.schedulesShowCommand(), a.schedulesNextCommand(),
+		a.schedulesRunsCommand(), a.schedulesFireCommand(),
 		a.scheduleAction("enable", "Switch a schedule on", "Its next occurrence is the first from now on.", showOne((*client.Client).EnableSchedule)),
 		a.scheduleAction("disable", "Switch a schedule off", "Its occurrences do not happen until it is enabled again.", showOne((*client.Client).DisableSchedule)),
 		a.scheduleAction("run", "Dispatch the message of a schedule now", "Whether it is enabled or not. This moves no occurrence and counts for no limit.", runNow),
@@ -55,7 +57,6 @@ func (f *timingFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.maxRuns, "max-runs", 0, "end after so many")
 	flags.DurationVar(&f.jitter, "jitter", 0, "delay each message by up to this `TIME`")
 	cmd.MarkFlagsMutuallyExclusive("at", "cron", "every")
-	cmd.MarkFlagsOneRequired("at", "cron", "every")
 }
 
 func (f *timingFlags) request() (wire.ScheduleRequest, error) {
@@ -126,6 +127,7 @@ by the last of them; --missed all fires each, --missed skip none.`,
 		}),
 	}
 	timing.add(cmd)
+	cmd.MarkFlagsOneRequired("at", "cron", "every")
 	flags := cmd.Flags()
 	flags.StringVar(&name, "name", "", "`NAME` of the schedule, unique (default: none)")
 	flags.StringVar(&missed, "missed", "", "missed occurrences: all, last or skip (default last)")
@@ -305,9 +307,21 @@ func (a *app) showSchedule(r wire.ScheduleResponse) error {
 		}
 	}
 	line("message", s.Message.Type+" "+oneLine(string(s.Message.Payload), 80))
+	if options, err := json.Marshal(valueOr(s.Options, wire.DispatchOptions{})); err == nil && string(options) != "{}" {
+		line("options", oneLine(string(options), 80))
+	}
+	line("start", shortTime(valueOr(s.StartAt, time.Time{})))
+	line("end", shortTime(valueOr(s.EndAt, time.Time{})))
 	line("next", shortTime(valueOr(s.NextRunAt, time.Time{})))
 	line("last", shortTime(valueOr(s.LastRunAt, time.Time{})))
-	line("runs", fmt.Sprint(s.RunCount))
+	runs := fmt.Sprint(s.RunCount)
+	if s.MaxRuns != nil {
+		runs += fmt.Sprintf(" of %d", *s.MaxRuns)
+	}
+	line("runs", runs)
+	if s.Jitter != nil {
+		line("jitter", "up to "+(time.Duration(*s.Jitter)*time.Millisecond).String())
+	}
 	line("missed", valueOr(s.Missed, ""))
 	line("overlap", valueOr(s.Overlap, ""))
 	line("error", s.LastError)
@@ -356,17 +370,21 @@ func (a *app) schedulesNextCommand() *cobra.Command {
 	var f timingFlags
 	n := 5
 	cmd := &cobra.Command{
-		Use:     "next",
-		Short:   "Tell when a schedule would fire, without making one",
-		Example: "  symphony schedules next --cron '0 9 * * MON-FRI' --timezone Europe/Berlin\n  symphony schedules next --every 90m -n 10",
-		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+		Use:     "next [SCHEDULE]",
+		Short:   "Tell when a schedule will fire, or would if it were made",
+		Long:    "Tell the next occurrences of a schedule, or of what the flags say, without making one.",
+		Example: "  symphony schedules next report\n  symphony schedules next --cron '0 9 * * MON-FRI' --timezone Europe/Berlin\n  symphony schedules next --every 90m -n 10",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			req, err := f.request()
 			if err != nil {
 				return err
 			}
+			if described := req != (wire.ScheduleRequest{}); described == (len(args) == 1) {
+				return usageError{errors.New("name a schedule, or describe one with --at, --cron or --every")}
+			}
 			return a.withSchedules(cmd, func(ctx context.Context, c *client.Client) error {
-				result, err := c.PreviewSchedule(ctx, wire.PreviewRequest{ScheduleRequest: req, Next: &n})
+				result, err := nextRuns(ctx, c, args, wire.PreviewRequest{ScheduleRequest: req, Next: &n})
 				if err != nil {
 					return err
 				}
@@ -385,6 +403,19 @@ func (a *app) schedulesNextCommand() *cobra.Command {
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// nextRuns asks for the occurrences of the schedule that args name, else of the one described.
+func nextRuns(ctx context.Context, c *client.Client, args []string, described wire.PreviewRequest) (wire.PreviewResponse, error) {
+	if len(args) == 0 {
+		return c.PreviewSchedule(ctx, described)
+	}
+	id, err := scheduleID(ctx, c, args[0])
+	if err != nil {
+		return wire.PreviewResponse{}, err
+	}
+	s, err := c.Schedule(ctx, id, *described.Next)
+	return wire.PreviewResponse{Success: s.Success, NextRuns: s.Schedule.NextRuns}, err
 }
 
 func (a *app) schedulesRunsCommand() *cobra.Command {
