@@ -60,6 +60,9 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 	if c.Client.Server != "" && !cmd.Flags().Changed("database") {
 		return a.reachServer(c)
 	}
+	if err := refuseMemory(c); err != nil {
+		return nil, err
+	}
 	log := a.quietLogger(c)
 	made := handlers{mux: symphony.NewMux()}
 	if what != storageOnly {
@@ -86,6 +89,16 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 		return err
 	})
 	return r, err
+}
+
+// refuseMemory refuses to work on messages in the memory of this process, where they would be lost when the command ends.
+func refuseMemory(c *config.Config) error {
+	for _, t := range c.Transports {
+		if t.Kind != config.Memory {
+			return nil
+		}
+	}
+	return usageError{errors.New("the transports are of kind memory, so the messages are in the process that serves: name it with --server")}
 }
 
 // patiently calls open again while the database is open in another process, as it is for a moment while another
