@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,11 +99,17 @@ func schedulesCreate(c *call, s *scheduler.Scheduler) error {
 	return c.answer(http.StatusCreated, wire.ScheduleResponse{Success: true, Schedule: wireSchedule(&made)})
 }
 
-// scheduleProblems are all of a definition that fits its shape.
+// scheduleProblems are all of a definition that fits its shape, each place once.
 func (c *call) scheduleProblems(s *scheduler.Scheduler, req *wire.ScheduleRequest) []symphony.Problem {
 	sch, list := c.schedule(req)
 	sch.CreatedAt = c.api.o.Clock.Now()
-	return append(list, s.Problems(sch, "")...)
+	own := len(list)
+	for _, p := range s.Problems(sch, "") {
+		if !slices.ContainsFunc(list[:own], func(q symphony.Problem) bool { return q.Path == p.Path }) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // schedule makes a definition of a request. It notes what the domain cannot see: that something was given, and empty.
@@ -199,6 +206,8 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 	if err := decodeBody(c.Header, buf.b, &shape); err != nil {
 		return err
 	}
+	var message map[string]jsontext.Value // nil if it is no object, which decodeBody tells below
+	_ = json.Unmarshal(shape["message"], &message)
 	changed, err := s.Update(c.Context(), c.PathValue("id"), func(sch *symphony.Schedule) error {
 		was := wireSchedule(sch).ScheduleRequest
 		whole, err := json.Marshal(was)
@@ -211,6 +220,12 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 		var req wire.ScheduleRequest
 		if err := decodeBody(c.Header, whole, &req); err != nil {
 			return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
+		}
+		if req.Message != nil && req.Message.Payload != nil { // byte for byte, which merging does not keep
+			req.Message.Payload = jsontext.Value(sch.Message.Payload)
+			if given, ok := message["payload"]; ok {
+				req.Message.Payload = given
+			}
 		}
 		want, list := c.schedule(&req)
 		if len(list) > 0 {
