@@ -15,15 +15,10 @@ func drain(c *call) error { return c.hold(symphony.Draining) }
 
 func (c *call) hold(mode symphony.HoldMode) error {
 	var req wire.HoldRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
-	if err != nil {
+	if err := c.accept(&req, true, func() []symphony.Problem { return holdProblems(req.HoldTarget) }); err != nil {
 		return err
 	}
-	buf.free() // nothing of req refers to it
-	name, target, err := c.holdTarget(req.HoldTarget)
-	if err != nil {
-		return err
-	}
+	name, target := c.holdTarget(req.HoldTarget)
 	control, err := c.api.o.Bus.FlowControl(name)
 	if err != nil {
 		return err
@@ -37,15 +32,10 @@ func (c *call) hold(mode symphony.HoldMode) error {
 
 func resume(c *call) error {
 	var req wire.HoldTarget
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
-	if err != nil {
+	if err := c.accept(&req, true, func() []symphony.Problem { return holdProblems(req) }); err != nil {
 		return err
 	}
-	buf.free()
-	name, target, err := c.holdTarget(req)
-	if err != nil {
-		return err
-	}
+	name, target := c.holdTarget(req)
 	control, err := c.api.o.Bus.FlowControl(name)
 	if err != nil {
 		return err
@@ -56,9 +46,12 @@ func resume(c *call) error {
 	return c.answerHolds(name, control)
 }
 
-// holdTarget notes what the domain cannot see: that something was given, and empty.
-func (c *call) holdTarget(t wire.HoldTarget) (transport string, target symphony.HoldTarget, err error) {
-	var list []symphony.Problem
+func (c *call) holdTarget(t wire.HoldTarget) (transport string, target symphony.HoldTarget) {
+	return c.transportOr(value(t.Transport)), symphony.HoldTarget{Queue: value(t.Queue), Type: value(t.Type)}
+}
+
+// holdProblems are what the domain cannot see: that something was given, and empty.
+func holdProblems(t wire.HoldTarget) (list []symphony.Problem) {
 	for _, given := range [...]struct {
 		path string
 		text *string
@@ -67,10 +60,7 @@ func (c *call) holdTarget(t wire.HoldTarget) (transport string, target symphony.
 			list = append(list, symphony.Problem{Path: given.path, Message: "must not be empty; leave it out for all"})
 		}
 	}
-	if len(list) > 0 {
-		return "", target, invalid(list...)
-	}
-	return c.transportOr(value(t.Transport)), symphony.HoldTarget{Queue: value(t.Queue), Type: value(t.Type)}, nil
+	return list
 }
 
 func holds(c *call) error {
@@ -99,15 +89,13 @@ func wireHolds(list []symphony.Hold) []wire.Hold {
 
 func purge(c *call) error {
 	var req wire.PurgeRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
-	if err != nil {
+	wanted := func() wire.HoldTarget {
+		return wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type}
+	}
+	if err := c.accept(&req, false, func() []symphony.Problem { return holdProblems(wanted()) }); err != nil {
 		return err
 	}
-	buf.free()
-	name, target, err := c.holdTarget(wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type})
-	if err != nil {
-		return err
-	}
+	name, target := c.holdTarget(wanted())
 	control, err := c.api.o.Bus.FlowControl(name)
 	if err != nil {
 		return err

@@ -32,38 +32,18 @@ const (
 
 // receive hands messages to a pull worker, which settles them by their receipts.
 func receive(c *call) error {
-	var req wire.ReceiveRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	var (
+		req wire.ReceiveRequest
+		o   symphony.ReceiveOptions
+		t   symphony.Transport
+	)
+	err := c.accept(&req, true, func() (list []symphony.Problem) {
+		t, o, list = c.receiveOptions(&req)
+		return list
+	})
 	if err != nil {
 		return err
 	}
-	buf.free() // nothing of req refers to it
-	var list []symphony.Problem
-	o := symphony.ReceiveOptions{
-		Queues: req.Queues,
-		Max:    consumeSetting{"max", req.Max, 1, maxPull, defaultPull}.get(&list),
-		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(maxPullWait.Milliseconds()), 0}.get(&list)),
-		Lease:  millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list)),
-		Worker: value(req.Worker),
-	}
-	for i, q := range req.Queues {
-		if err := symphony.ValidateName(q); err != nil {
-			list = append(list, symphony.Problem{Path: fmt.Sprintf("queues[%d]", i), Message: err.Error()})
-		}
-	}
-	if req.Worker != nil {
-		if err := symphony.ValidateName(*req.Worker); err != nil {
-			list = append(list, symphony.Problem{Path: "worker", Message: err.Error()})
-		}
-	}
-	t, err := c.api.o.Bus.Transport(c.transportOr(value(req.Transport)))
-	if err != nil {
-		list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
-	}
-	if len(list) > 0 {
-		return invalid(list...)
-	}
-	o.Worker = cmp.Or(o.Worker, c.principal.ID)
 	draining := c.api.o.Draining
 	if draining.Err() != nil {
 		return notReady(errDraining)
@@ -84,6 +64,33 @@ func receive(c *call) error {
 		return err
 	}
 	return c.handOver(t, o.Worker, got)
+}
+
+// receiveOptions are what a request asks for, or every problem with it.
+func (c *call) receiveOptions(req *wire.ReceiveRequest) (t symphony.Transport, o symphony.ReceiveOptions, list []symphony.Problem) {
+	o = symphony.ReceiveOptions{
+		Queues: req.Queues,
+		Max:    consumeSetting{"max", req.Max, 1, maxPull, defaultPull}.get(&list),
+		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(maxPullWait.Milliseconds()), 0}.get(&list)),
+		Lease:  millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list)),
+		Worker: value(req.Worker),
+	}
+	for i, q := range req.Queues {
+		if err := symphony.ValidateName(q); err != nil {
+			list = append(list, symphony.Problem{Path: fmt.Sprintf("queues[%d]", i), Message: err.Error()})
+		}
+	}
+	if req.Worker != nil {
+		if err := symphony.ValidateName(*req.Worker); err != nil {
+			list = append(list, symphony.Problem{Path: "worker", Message: err.Error()})
+		}
+	}
+	t, err := c.api.o.Bus.Transport(c.transportOr(value(req.Transport)))
+	if err != nil {
+		list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
+	}
+	o.Worker = cmp.Or(o.Worker, c.principal.ID)
+	return t, o, list
 }
 
 // pull claims messages that may be handed out. What may not is settled.
@@ -175,15 +182,16 @@ func (c *call) policy(transport, typ string) symphony.Policy {
 
 // ack settles messages that were handled.
 func ack(c *call) error {
-	var req wire.AckRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	var (
+		req      wire.AckRequest
+		receipts []receipt
+	)
+	err := c.accept(&req, false, func() (list []symphony.Problem) {
+		receipts, list = c.receipts(req.Receipts)
+		return list
+	})
 	if err != nil {
 		return err
-	}
-	buf.free()
-	receipts, list := c.receipts(req.Receipts)
-	if len(list) > 0 {
-		return invalid(list...)
 	}
 	now := c.api.o.Clock.Now()
 	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
@@ -198,17 +206,19 @@ func ack(c *call) error {
 
 // extend moves the end of leases.
 func extend(c *call) error {
-	var req wire.ExtendRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	var (
+		req      wire.ExtendRequest
+		receipts []receipt
+		lease    time.Duration
+	)
+	err := c.accept(&req, false, func() (list []symphony.Problem) {
+		lease = millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
+		var more []symphony.Problem
+		receipts, more = c.receipts(req.Receipts)
+		return append(list, more...)
+	})
 	if err != nil {
 		return err
-	}
-	buf.free()
-	var list []symphony.Problem
-	lease := millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
-	receipts, more := c.receipts(req.Receipts)
-	if list = append(list, more...); len(list) > 0 {
-		return invalid(list...)
 	}
 	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
 		leases := make([]symphony.Lease, len(list))
@@ -222,36 +232,17 @@ func extend(c *call) error {
 
 // nack settles a message that was not handled: it is retried or fails by its type's policy, or is given back.
 func nack(c *call) error {
-	var req wire.NackRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	var (
+		req        wire.NackRequest
+		r          receipt
+		retryAfter time.Duration
+	)
+	err := c.accept(&req, false, func() (list []symphony.Problem) {
+		r, retryAfter, list = c.nacked(&req)
+		return list
+	})
 	if err != nil {
 		return err
-	}
-	buf.free()
-	var list []symphony.Problem
-	retryAfter := time.Duration(-1)
-	if req.RetryAfter != nil {
-		retryAfter = millis(consumeSetting{"retryAfter", req.RetryAfter, 0, int(symphony.MaxRetryDelay.Milliseconds()), 0}.get(&list))
-	}
-	if class := value(req.ErrorClass); class != "" {
-		if err := symphony.ValidateName(class); err != nil {
-			list = append(list, symphony.Problem{Path: "errorClass", Message: err.Error()})
-		}
-	}
-	if value(req.Permanent) && req.RetryAfter != nil {
-		list = append(list, symphony.Problem{Path: "retryAfter", Message: "cannot be combined with permanent"})
-	}
-	if value(req.Release) && (value(req.Permanent) || req.RetryAfter != nil || req.Error != nil || req.ErrorClass != nil) {
-		list = append(list, symphony.Problem{Path: "release", Message: "cannot be combined with anything but the receipt"})
-	}
-	r, err := parseReceipt(req.Receipt)
-	if err != nil {
-		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
-	} else if _, err := c.api.o.Bus.Transport(r.transport); err != nil {
-		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
-	}
-	if len(list) > 0 {
-		return invalid(list...)
 	}
 	st := symphony.Settlement{Lease: r.lease, Outcome: symphony.Release, StartedAt: r.claimed, FinishedAt: c.api.o.Clock.Now()}
 	if !value(req.Release) {
@@ -298,6 +289,32 @@ func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []rece
 		c.api.o.Observer.AttemptsEnded(ended)
 	}
 	return errs
+}
+
+// nacked are the receipt of a request and its retryAfter, negative without one, or every problem with it.
+func (c *call) nacked(req *wire.NackRequest) (r receipt, retryAfter time.Duration, list []symphony.Problem) {
+	retryAfter = -1
+	if req.RetryAfter != nil {
+		retryAfter = millis(consumeSetting{"retryAfter", req.RetryAfter, 0, int(symphony.MaxRetryDelay.Milliseconds()), 0}.get(&list))
+	}
+	if class := value(req.ErrorClass); class != "" {
+		if err := symphony.ValidateName(class); err != nil {
+			list = append(list, symphony.Problem{Path: "errorClass", Message: err.Error()})
+		}
+	}
+	if value(req.Permanent) && req.RetryAfter != nil {
+		list = append(list, symphony.Problem{Path: "retryAfter", Message: "cannot be combined with permanent"})
+	}
+	if value(req.Release) && (value(req.Permanent) || req.RetryAfter != nil || req.Error != nil || req.ErrorClass != nil) {
+		list = append(list, symphony.Problem{Path: "release", Message: "cannot be combined with anything but the receipt"})
+	}
+	var err error
+	if r, err = parseReceipt(req.Receipt); err != nil {
+		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
+	} else if _, err := c.api.o.Bus.Transport(r.transport); err != nil {
+		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
+	}
+	return r, retryAfter, list
 }
 
 // pullError is what a pull worker says about a failure.

@@ -91,7 +91,12 @@ func TestPullRequestsAreChecked(t *testing.T) {
 	}{
 		{"receive", receivePath, `{"max":101,"wait":30001,"lease":999,"transport":"nope","queues":["a b"],"worker":"x y"}`, []string{"max", "wait", "lease", "queues[0]", "worker", "transport"}},
 		{"receive below", receivePath, `{"max":0,"wait":-1,"lease":3600001}`, []string{"max", "wait", "lease"}},
-		{"unknown field", receivePath, `{"limit":1}`, []string{"limit"}},
+		{"unknown field", receivePath, `{"limit":1,"max":0,"wait":"1s"}`, []string{"limit", "wait", "max"}},
+		{"unknown field of an ack", ackPath, `{"receipt":"nope","receipts":["nope"]}`, []string{"receipt", "receipts[0]"}},
+		{"unknown field of an extension", extendPath, `{"wait":1,"receipts":["nope"],"lease":1}`, []string{"wait", "lease", "receipts[0]"}},
+		{"unknown field of a nack", nackPath, `{"retry":1,"receipt":"nope","retryAfter":-1}`, []string{"retry", "retryAfter", "receipt"}},
+		{"unknown field of a pause", "/api/symphony/pause", `{"queues":["a"],"queue":""}`, []string{"queue", "queues"}},
+		{"unknown field of a purge", "/api/symphony/purge", `{"all":true,"queue":"","confirm":"x"}`, []string{"all", "queue"}},
 		{"no receipts", ackPath, `{"receipts":[]}`, []string{"receipts"}},
 		{"no body", ackPath, ``, nil},
 		{"one is none", ackPath, `{"receipts":["` + good + `","nope"]}`, []string{"receipts[1]"}},

@@ -68,6 +68,25 @@ func (c *call) decode(v any, limit int64, optional bool) (*buffer, error) {
 	return buf, nil
 }
 
+// accept decodes a body into v, which must keep nothing of it, and checks v. What does not fit v's shape and what check
+// finds are told together.
+func (c *call) accept(v any, optional bool, check func() []symphony.Problem) error {
+	buf, err := c.body(c.api.o.MaxBodyBytes)
+	if err != nil {
+		return err
+	}
+	defer buf.free()
+	if !optional || len(bytes.TrimSpace(buf.b)) > 0 {
+		if err := decodeBody(c.Header, buf.b, v); err != nil {
+			return c.explain(err, v, check)
+		}
+	}
+	if list := check(); len(list) > 0 {
+		return invalid(list...)
+	}
+	return nil
+}
+
 func decodeBody(h http.Header, body []byte, v any) error {
 	if !isJSON(h.Get("Content-Type")) {
 		return &apiError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body must be sent as Content-Type: application/json."}
