@@ -160,7 +160,7 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 			default:
 				ended = append(ended, i)
 				ends = append(ends, departure{it.passes, symphony.Retry, it.attempt})
-				attempts.add(it, r.claimed, until, r.worker, symphony.LostText, symphony.LostClass)
+				attempts.add(it, r.claimed, until, until, r.worker, symphony.LostText, symphony.LostClass)
 				it.lost++
 				it.available = until
 				back.add(it)

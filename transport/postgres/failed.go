@@ -53,18 +53,24 @@ func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
 	_ = decode("metadata", v[10], &f.Metadata)
 	_ = decode("done", v[11], &f.Done)
 	_ = f.DecodeExtras(v[18])
+	f.Attempts = readHistory(v[16])
+	return f
+}
+
+// readHistory reads a JSON array of historyColumns.
+func readHistory(raw []byte) (list []symphony.Attempt) {
 	var attempts []struct {
-		Attempt                   int
-		StartedAt, FinishedAt     int64
-		Worker, Error, ErrorClass string
+		Attempt                        int
+		StartedAt, FinishedAt, RetryAt int64
+		Worker, Error, ErrorClass      string
 	}
-	if json.Unmarshal(v[16], &attempts) == nil {
+	if json.Unmarshal(raw, &attempts) == nil {
 		for _, a := range attempts {
-			f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
-				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass})
+			list = append(list, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt), FinishedAt: fromMicros(a.FinishedAt),
+				Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})
 		}
 	}
-	return f
+	return list
 }
 
 // condition is a WHERE clause under construction.

@@ -343,7 +343,7 @@ func ackQuery(name string, keep bool) *query {
 // historyColumns makes a JSON array of rows of attempts. Times are in microseconds since 1970.
 const historyColumns = `jsonb_agg(jsonb_build_object('attempt', attempt,
 	'startedAt', (extract(epoch FROM started_at) * 1000000)::int8, 'finishedAt', (extract(epoch FROM finished_at) * 1000000)::int8,
-	'worker', worker, 'error', error, 'errorClass', error_class) ORDER BY attempt)`
+	'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', (extract(epoch FROM retry_at) * 1000000)::int8) ORDER BY attempt)`
 
 var (
 	ackAndKeep   = ackQuery("ack_and_keep", true)

@@ -17,13 +17,17 @@ var putBackLooked = newQuery("put_back_looked", `INSERT INTO {schema}.messenger_
 	FROM unnest($1::int4[], $2::int2[], $3::int4[], $4::timestamptz[], $5::uuid[], $6::int4[], $7::int4[], $8::int4[])
 		AS r(lane, rank, ord, available_at, id, attempt, lost, size)`)
 
-var noteAttempts = newQuery("note_attempts", `INSERT INTO {schema}.messenger_attempts AS a (id, attempt, started_at, finished_at, worker, error, error_class)
-	SELECT * FROM unnest($1::uuid[], $2::int4[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+var noteAttempts = newQuery("note_attempts", `INSERT INTO {schema}.messenger_attempts AS a (id, attempt, started_at, finished_at, worker, error, error_class, retry_at)
+	SELECT * FROM unnest($1::uuid[], $2::int4[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
 	ON CONFLICT (id, attempt) DO UPDATE SET started_at = excluded.started_at, finished_at = excluded.finished_at,
-		worker = excluded.worker, error = excluded.error, error_class = excluded.error_class`)
+		worker = excluded.worker, error = excluded.error, error_class = excluded.error_class, retry_at = excluded.retry_at`)
 
 var keepDone = newQuery("keep_done", `UPDATE {schema}.messenger_messages m SET done = r.done
 	FROM unnest($1::uuid[], $2::text[]) AS r(id, done) WHERE m.id = r.id AND m.id = ANY ($1)`)
+
+// noteReady notes when messages are ready, where nothing else tells.
+var noteReady = newQuery("note_ready", `UPDATE {schema}.messenger_messages m SET ready_at = r.ready_at
+	FROM unnest($1::uuid[], $2::timestamptz[]) AS r(id, ready_at) WHERE m.id = r.id AND m.id = ANY ($1)`)
 
 // moveToFailed moves messages to the dead letter queue with all their attempts.
 var moveToFailed = newQuery("move_to_failed", `WITH gone AS (
@@ -108,14 +112,15 @@ func (r *readyRows) call(looked bool) call {
 
 // attemptRows are rows for noteAttempts.
 type attemptRows struct {
-	ids, attempts, started, finished, workers, texts, classes *array
+	ids, attempts, started, finished, workers, texts, classes, retries *array
 }
 
 func newAttemptRows(n int) *attemptRows {
-	return &attemptRows{ids: uuids(n), attempts: int4s(n), started: times(n), finished: times(n), workers: texts(n), texts: texts(n), classes: texts(n)}
+	return &attemptRows{ids: uuids(n), attempts: int4s(n), started: times(n), finished: times(n), workers: texts(n), texts: texts(n), classes: texts(n), retries: times(n)}
 }
 
-func (r *attemptRows) add(it item, started, finished int64, worker, text, class string) {
+// add notes an attempt. retry is when the message is to be tried again, 0 if it is not.
+func (r *attemptRows) add(it item, started, finished, retry int64, worker, text, class string) {
 	r.ids.uuid(it.id)
 	r.attempts.int4(it.attempt)
 	r.started.int8(started - epoch)
@@ -123,11 +128,12 @@ func (r *attemptRows) add(it item, started, finished int64, worker, text, class 
 	r.workers.text(worker)
 	r.texts.text(cleanText(symphony.ClipError(text)))
 	r.classes.text(cleanText(class))
+	r.retries.time(retry)
 }
 
 func (r *attemptRows) call() call {
 	return call{query: noteAttempts, params: [][]byte{r.ids.value(), r.attempts.value(), r.started.value(), r.finished.value(),
-		r.workers.value(), r.texts.value(), r.classes.value()}}
+		r.workers.value(), r.texts.value(), r.classes.value(), r.retries.value()}}
 }
 
 // otherCalls are the statements for all outcomes but Ack.
@@ -139,6 +145,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 		counts   = make(deltas)
 
 		doneIDs, done                 = uuids(0), texts(0)
+		movedIDs, moved               = uuids(0), times(0)
 		failedIDs, failed, errs       = uuids(0), uuids(0), texts(0)
 		classes, retries, maxRetries  = texts(0), int4s(0), int4s(0)
 		settledTokens, settledIndexes = uuids(n), int4s(n)
@@ -155,8 +162,15 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 			names, _ := json.Marshal(st.Done) // texts can always be encoded
 			done.text(cleanText(string(names)))
 		}
+		if st.Outcome == symphony.Retry {
+			it.available = now + max(st.Delay, 0).Microseconds()
+		}
 		if st.Outcome != symphony.Release {
-			attempts.add(it, atOr(st.StartedAt, now), atOr(st.FinishedAt, now), g.worker[st.token], st.Error, st.ErrorClass)
+			retry := it.available
+			if st.Outcome == symphony.Fail {
+				retry = 0
+			}
+			attempts.add(it, atOr(st.StartedAt, now), atOr(st.FinishedAt, now), retry, g.worker[st.token], st.Error, st.ErrorClass)
 		}
 		switch st.Outcome {
 		case symphony.Fail:
@@ -173,9 +187,9 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 			it.attempt--
 			if st.Delay > 0 {
 				it.available = now + st.Delay.Microseconds()
+				movedIDs.uuid(it.id)
+				moved.time(it.available)
 			}
-		case symphony.Retry:
-			it.available = now + max(st.Delay, 0).Microseconds()
 		}
 		back.add(it)
 		counts.of(it.lane).Pending++
@@ -200,6 +214,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 	}
 	add(attempts.ids, attempts.call())
 	add(doneIDs, call{query: keepDone, params: [][]byte{doneIDs.value(), done.value()}})
+	add(movedIDs, call{query: noteReady, params: [][]byte{movedIDs.value(), moved.value()}})
 	add(back.ids, back.call(g.flow != nil))
 	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value()}})
 	add(settledTokens, call{query: markSettled, params: [][]byte{settledTokens.value(), settledIndexes.value()}})

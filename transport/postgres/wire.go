@@ -16,6 +16,9 @@ const epoch = 946_684_800_000_000
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
+// microsUp is for a bound: what is stored, in whole microseconds, is before the result where it is before t.
+func microsUp(t time.Time) int64 { return micros(t.Add(time.Microsecond - 1)) }
+
 // fromMicros is the inverse of micros, with 0 for the zero time.
 func fromMicros(us int64) time.Time {
 	if us == 0 {
