@@ -1,9 +1,7 @@
 package symphony_test
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,37 +58,5 @@ func TestBus_tells_its_observer_of_what_was_sent(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a false", "a true", "c false", "d false"}, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
-	}
-}
-
-func TestBus_adds_headers_of_the_context(t *testing.T) {
-	type key struct{}
-	of := map[string]string{"traceparent": "from context", "tracestate": "x"}
-	transports := open(t, newClock(0), "default")
-	bus := newBus(t, symphony.BusOptions{Headers: func(ctx context.Context) map[string]string {
-		headers, _ := ctx.Value(key{}).(map[string]string)
-		return headers
-	}}, transports...)
-	ctx, own := context.WithValue(t.Context(), key{}, of), map[string]string{"traceparent": "own", "a": "b"}
-	batch := []symphony.Outgoing{{Message: symphony.Message{Type: "batch", Payload: []byte(`{}`)}, Options: symphony.DispatchOptions{Headers: own}}}
-	if _, err := bus.Dispatch(ctx, "bare", struct{}{}, symphony.DispatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bus.Dispatch(t.Context(), "without", struct{}{}, symphony.DispatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bus.DispatchBatch(ctx, batch); err != nil {
-		t.Fatal(err)
-	}
-	got := make(map[string]map[string]string)
-	for _, d := range receive(t, transports[0]) {
-		got[d.Type] = d.Headers
-	}
-	want := map[string]map[string]string{"bare": of, "without": nil, "batch": {"traceparent": "own", "tracestate": "x", "a": "b"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("headers (-want +got):\n%s", diff)
-	}
-	if !maps.Equal(of, map[string]string{"traceparent": "from context", "tracestate": "x"}) || len(own) != 2 {
-		t.Error("the caller's maps were changed")
 	}
 }
