@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"time"
 )
 
@@ -28,4 +29,44 @@ func NewID(t time.Time) string {
 	out[23] = '-'
 	hex.Encode(out[24:36], b[10:16])
 	return string(out[:])
+}
+
+// IDRange returns bounds for the ids of the messages that were dispatched in [since, until): from is the least, and every
+// id is less than to. They leave MaxIDSkew at both ends, so the times of the messages decide. Empty ones bound nothing, as
+// those of zero times.
+func IDRange(since, until time.Time) (from, to string) {
+	bound := func(t time.Time) string {
+		ms := t.UnixMilli()
+		if ms < 0 || ms >= 1<<48 {
+			return ""
+		}
+		return fmt.Sprintf("%08x-%04x-0000-0000-000000000000", ms>>16, ms&0xffff)
+	}
+	if !since.IsZero() {
+		from = bound(since.Add(-MaxIDSkew))
+	}
+	if !until.IsZero() {
+		to = bound(until.Add(MaxIDSkew + time.Millisecond))
+	}
+	return from, to
+}
+
+// isID reports whether s is written as ids are: a UUID in lower case.
+func isID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Status is where a message is. It is in exactly one of these at a time.
@@ -22,14 +24,14 @@ const (
 type MessageInfo struct {
 	Envelope
 	Status Status
-	// Deliveries counts how often the message was handed to a worker, also by deliveries that are not in Attempts because
-	// they have not ended or were given back.
+	// Deliveries counts how often the message was handed to a worker, the time that it is in hand included. Those from which
+	// it was given back (Release) are not counted.
 	Deliveries int
 	// AvailableAt is when a pending message is ready: in the past for one that waits for a worker or before a gate. Zero
 	// for others.
 	AvailableAt time.Time
-	// Worker has the message in hand, or has completed it. StartedAt is when it got, or for a completed message began, it.
-	// Both are zero for pending and failed messages.
+	// Worker has the message in hand, or has completed it. StartedAt is when it got, or for a completed message began, it;
+	// if that was not told, when it got it. Both are zero for pending and failed messages.
 	Worker    string
 	StartedAt time.Time
 	// LeasedUntil is when the lease of a message in hand ends.
@@ -50,8 +52,10 @@ type MessageFilter struct {
 	Queue    string
 	Type     string // exact
 	Priority int
-	Since    time.Time // dispatched at or after
-	Until    time.Time // dispatched before
+	// Since and Until, unless zero, select messages with a CreatedAt at or after, and before. Messages with an id that tells
+	// another time than their CreatedAt, by more than MaxIDSkew, may be left out; a Bus makes none.
+	Since time.Time
+	Until time.Time
 	// Text is searched for, ignoring ASCII case, in type, payload, metadata and headers, each as it is stored. Every
 	// character is literal.
 	Text string
@@ -103,7 +107,7 @@ type MessageCount struct {
 // Applications use it through Bus.Messages. Each answer is of one moment: a message that moves while it is given is in it
 // once. Methods are safe for concurrent use and hold up neither dispatches nor workers.
 type MessageStore interface {
-	// ListMessages returns a page. An After that is no id of a message is a *ValidationError with the path "cursor".
+	// ListMessages returns a page. Messages has checked the query.
 	ListMessages(ctx context.Context, q MessageQuery) (MessagePage, error)
 	// CountMessages counts the messages that match q among the next q.Scan. It takes no account of q.Limit.
 	CountMessages(ctx context.Context, q MessageQuery) (MessageCount, error)
@@ -220,7 +224,7 @@ func (b *Bus) Messages(transport string) (*Messages, error) {
 	return &Messages{bus: b, store: store}, nil
 }
 
-// List returns a page. What is out of range is a *ValidationError.
+// List returns a page. What is out of range is a *ValidationError; the path of After is "cursor", of Text "q".
 func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error) {
 	q = q.WithDefaults()
 	if err := q.validate(); err != nil {
@@ -281,6 +285,14 @@ func (q *MessageQuery) validate() error {
 	}
 	if q.Priority != 0 && (q.Priority < MinPriority || q.Priority > MaxPriority) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
+	}
+	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
+		if !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
+			p.add(text.path, "must be valid UTF-8 without NUL")
+		}
+	}
+	if q.After != "" && !isID(q.After) {
+		p.add("cursor", "must be the id of a message")
 	}
 	if len(p.list) > 0 {
 		return &ValidationError{p.list}

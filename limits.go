@@ -73,6 +73,10 @@ const (
 	// MaxMessageScan is how many messages one page of a search looks at, matching or not.
 	MaxMessageScan = 50_000
 
+	// MaxIDSkew is how far the time in a message's id may be from its CreatedAt, for searches by time: the clocks of nodes
+	// and storage differ.
+	MaxIDSkew = time.Hour
+
 	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
 	// bounds, in bytes, the kind of an entry.
 	MaxLogPage     = 1000

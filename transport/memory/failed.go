@@ -10,7 +10,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-func (t *Transport) matches(f *symphony.FailedMessage, q symphony.FailedFilter) bool {
+func (t *Transport) matches(f *failure, q symphony.FailedFilter) bool {
 	text := lower(q.Text)
 	return f.Transport == t.name && (q.Queue == "" || f.Queue == q.Queue) && (q.Type == "" || f.Type == q.Type) &&
 		(q.ErrorClass == "" || f.ErrorClass == q.ErrorClass) && !f.FailedAt.Before(q.Since) && (q.Until.IsZero() || f.FailedAt.Before(q.Until)) &&
@@ -27,8 +27,8 @@ func lower(s string) string {
 	}, s)
 }
 
-func copyFailed(f *symphony.FailedMessage) symphony.FailedMessage {
-	c := *f
+func copyFailed(f *failure) symphony.FailedMessage {
+	c := f.FailedMessage
 	c.Envelope = stored(&f.Envelope)
 	c.Attempts, c.Done = slices.Clone(f.Attempts), slices.Clone(f.Done)
 	return c
@@ -64,7 +64,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 
 // find returns the place of a failed message of this transport, -1 if there is none.
 func (t *Transport) find(id string) int {
-	i, ok := slices.BinarySearchFunc(t.failed, id, func(f *symphony.FailedMessage, id string) int { return strings.Compare(f.ID, id) })
+	i, ok := slices.BinarySearchFunc(t.failed, id, func(f *failure, id string) int { return strings.Compare(f.ID, id) })
 	if !ok || t.failed[i].Transport != t.name {
 		return -1
 	}
@@ -101,10 +101,11 @@ func (t *Transport) SelectFailed(ctx context.Context, q symphony.FailedFilter, l
 }
 
 // remove takes a failed message out of the dead letter queue.
-func (t *Transport) remove(i int) *symphony.FailedMessage {
+func (t *Transport) remove(i int) *failure {
 	f := t.failed[i]
 	t.failed = slices.Delete(t.failed, i, i+1)
 	t.lane(t.name, f.Queue).counts.Failed--
+	t.drop(f.message)
 	return f
 }
 

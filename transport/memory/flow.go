@@ -214,11 +214,16 @@ func (s *store) withdraw(m *message) {
 	if line != nil && (line.kind == orderLine || m.attempt == 0) {
 		line.used--
 	}
+	s.unschedule(m)
+	s.begun(m)
+}
+
+// unschedule uncounts a message that was scheduled for later.
+func (s *store) unschedule(m *message) {
 	if i := slices.Index(m.lane.scheduled.list, m); i >= 0 {
 		heap.Remove(&m.lane.scheduled, i)
 		m.lane.counts.Scheduled--
 	}
-	s.begun(m)
 }
 
 type uniqueKey struct{ transport, kind, key string }
@@ -256,5 +261,6 @@ func (s *store) meet(e *symphony.Envelope, receipt *symphony.Receipt) (dropped b
 	}
 	s.withdraw(first)
 	receipt.Replaced = first.ID
+	s.drop(first)
 	return false
 }

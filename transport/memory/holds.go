@@ -89,6 +89,7 @@ func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress 
 	}
 	for _, m := range doomed {
 		t.withdraw(m)
+		t.drop(m)
 	}
 	t.wake()
 	t.mu.Unlock()

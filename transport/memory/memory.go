@@ -1,13 +1,11 @@
 // Package memory is a transport that keeps messages in the process and forgets them when it ends: for tests, for
-// development, and as the shortest reading of what a transport must do. Completed messages are counted, not kept.
+// development, and as the shortest reading of what a transport must do. Of the completed messages the newest are kept.
 package memory
 
 import (
 	"bytes"
 	"container/heap"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +20,9 @@ import (
 type Options struct {
 	// Name is the transport's name. Default symphony.DefaultTransport.
 	Name string
+	// Retention is how long completed messages are kept, the newest MaxKept of them. Default symphony.DefaultRetention;
+	// KeepNothing for not at all.
+	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
 	Limits *symphony.Limits
@@ -42,12 +43,14 @@ var (
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
+	_ symphony.MessageStore  = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.
 type store struct {
-	clock  symphony.Clock
-	limits *symphony.Limits
+	clock     symphony.Clock
+	limits    *symphony.Limits
+	retention time.Duration
 
 	mu        sync.Mutex
 	closed    bool
@@ -57,8 +60,10 @@ type store struct {
 	leases    map[string]*lease
 	ending    sorted[*item] // open deliveries, by the end of their lease
 	keys      map[key]remembered
-	known     sorted[expiry]            // the keys, by when they are forgotten
-	failed    []*symphony.FailedMessage // oldest first, ids ascending
+	known     sorted[expiry] // the keys, by when they are forgotten
+	index     index
+	archive   archive
+	failed    []*failure // oldest first, ids ascending
 	records   map[string]map[string][]byte
 	logs      map[string]*journal
 	schedules map[string]*schedule
@@ -110,6 +115,11 @@ type message struct {
 	place     int     // in the heap in which it waits, -1 while it is in hand
 	gate      *gate   // before which it waits, nil while it is in its lane
 	passed    []*gate // the limits behind which it holds a place
+	// Where it is; see status.
+	item      *item
+	completed *completion
+	failed    *failure
+	gone      bool
 }
 
 // before orders the messages of one priority.
@@ -142,8 +152,14 @@ func Open(o Options) *Transport {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	switch {
+	case o.Retention == 0:
+		o.Retention = symphony.DefaultRetention
+	case o.Retention < 0:
+		o.Retention = 0
+	}
 	s := &store{
-		clock: o.Clock, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
+		clock: o.Clock, retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
 		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
 		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*schedule),
@@ -166,7 +182,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything but survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true, Steps: true}
+	return symphony.Capabilities{Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Messages: true, Log: true, Steps: true}
 }
 
 // Storage is what transports made with Named share.
@@ -328,6 +344,7 @@ func stored(e *symphony.Envelope) symphony.Envelope {
 func (s *store) add(m *message) {
 	s.lastSeq++
 	m.seq = s.lastSeq
+	s.index.insert(m)
 	if k, ok := unique(&m.Envelope); ok {
 		s.waiting[k] = m
 	}
@@ -345,146 +362,4 @@ func (s *store) add(m *message) {
 func (s *store) put(m *message) {
 	heap.Push(&m.lane.ready[m.Priority], m)
 	m.lane.counts.Pending++
-}
-
-// Receive claims messages, waiting for one if there is none.
-func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
-	o = o.WithDefaults()
-	var timeout <-chan time.Time
-	if o.Wait > 0 {
-		timer := t.clock.NewTimer(o.Wait)
-		defer timer.Stop()
-		timeout = timer.C()
-	}
-	for {
-		if err := t.enter(ctx); err != nil {
-			return nil, err
-		}
-		got := t.claim(o)
-		changed, next := t.changed, t.nextEvent()
-		t.mu.Unlock()
-		if len(got) > 0 || o.Wait == 0 {
-			return got, nil
-		}
-		due := t.clock.NewTimer(next)
-		select {
-		case <-changed:
-		case <-due.C():
-		case <-timeout:
-			due.Stop()
-			return nil, nil
-		case <-ctx.Done():
-			due.Stop()
-			return nil, ctx.Err()
-		}
-		due.Stop()
-	}
-}
-
-// nextEvent is how long until a lease ends or a message becomes ready.
-func (s *store) nextEvent() time.Duration {
-	now := s.now()
-	next := s.nextFlow(now)
-	if len(s.ending.list) > 0 {
-		next = min(next, s.ending.list[0].expires.Sub(now))
-	}
-	for _, l := range s.lanes {
-		for p := range l.ready {
-			if list := l.ready[p].list; len(list) > 0 {
-				if d := list[0].available.Sub(now); d > 0 {
-					next = min(next, d)
-				}
-			}
-		}
-	}
-	return next
-}
-
-// claim takes messages by priority and age, after the share of those that low priority has kept waiting.
-func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
-	now := t.now()
-	t.expire(now)
-	t.flow(now)
-	var lanes []*lane
-	for k, l := range t.lanes {
-		if k.transport == t.name && !t.paused(l) && (len(o.Queues) == 0 || slices.Contains(o.Queues, k.queue)) {
-			l.due(now)
-			lanes = append(lanes, l)
-		}
-	}
-	fair := t.fair[t.name]
-	if fair == nil {
-		fair = &symphony.FairShare{}
-		t.fair[t.name] = fair
-	}
-	var taken []*message
-	bytes, lost, ended := 0, 0, false
-	take := func(most int, by time.Time, from, to int) {
-		for len(taken) < most && !ended {
-			var m *message
-			for _, l := range lanes {
-				for p := from; p <= to; p++ {
-					if next := l.readySince(by, p); next != nil && (m == nil || before(next, m)) {
-						m = next
-					}
-				}
-			}
-			if m == nil {
-				return
-			}
-			if len(taken) > 0 && bytes+m.Size() > o.MaxBytes || m.lost > 0 && lost >= o.MaxLost {
-				ended = true // later messages must not overtake the one that does not fit
-				return
-			}
-			heap.Pop(&m.lane.ready[m.Priority])
-			m.lane.counts.Pending--
-			if !t.admit(m, now) {
-				continue
-			}
-			taken = append(taken, m)
-			bytes += m.Size()
-			if m.lost > 0 {
-				lost++
-			}
-		}
-	}
-	take(fair.Reserve(o.Max), now.Add(-symphony.StarvationAge), symphony.MinPriority, symphony.MaxPriority)
-	starved := len(taken)
-	for p := symphony.MaxPriority; p >= symphony.MinPriority; p-- {
-		take(o.Max, now, p, p)
-	}
-	fair.Spend(len(taken), starved)
-	slices.SortStableFunc(taken, func(a, b *message) int {
-		if a.Priority != b.Priority {
-			return b.Priority - a.Priority
-		}
-		if before(a, b) {
-			return -1
-		}
-		return 1
-	})
-	return t.lease(taken, o, now)
-}
-
-// lease hands claimed messages to a worker.
-func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time) []symphony.Delivery {
-	if len(taken) == 0 {
-		return nil
-	}
-	var random [16]byte
-	rand.Read(random[:]) // never fails
-	l := &lease{token: hex.EncodeToString(random[:]), worker: o.Worker, claimed: now, items: make([]item, len(taken)), open: len(taken)}
-	s.leases[l.token] = l
-	out := make([]symphony.Delivery, len(taken))
-	for i, m := range taken {
-		m.attempt++
-		m.lane.counts.Processing++
-		l.items[i] = item{message: m, lease: l, expires: now.Add(o.Lease)}
-		heap.Push(&s.ending, &l.items[i])
-		out[i] = symphony.Delivery{
-			Envelope: stored(&m.Envelope), Lease: symphony.Lease{MessageID: m.ID, Token: l.token, Index: i}, Attempt: m.attempt, Lost: m.lost,
-			ClaimedAt: now, LeasedUntil: now.Add(o.Lease), Done: slices.Clone(m.done),
-		}
-	}
-	return out
 }

@@ -41,6 +41,7 @@ func (s *store) item(sl symphony.Lease, now time.Time) *item {
 // close ends a delivery.
 func (s *store) close(it *item) {
 	heap.Remove(&s.ending, it.place)
+	it.message.item = nil
 	it.lane.counts.Processing--
 	if it.lease.open--; it.lease.open == 0 {
 		delete(s.leases, it.lease.token)
@@ -54,7 +55,7 @@ func (s *store) expire(now time.Time) {
 		s.close(it)
 		m := it.message
 		m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: it.lease.claimed, FinishedAt: it.expires, Worker: it.lease.worker,
-			Error: symphony.LostText, ErrorClass: symphony.LostClass})
+			Error: symphony.LostText, ErrorClass: symphony.LostClass, RetryAt: it.expires})
 		s.depart(m, symphony.Retry)
 		m.lost++
 		m.available = it.expires
@@ -83,16 +84,20 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 		}
 		t.close(it)
 		t.depart(it.message, st.Outcome)
-		t.settle(it.message, it.lease.worker, st, now)
+		t.settle(it.message, it.lease, st, now)
 	}
 	t.wake()
 	return errs
 }
 
-func (s *store) settle(m *message, worker string, st *symphony.Settlement, now time.Time) {
+func (s *store) settle(m *message, l *lease, st *symphony.Settlement, now time.Time) {
 	switch st.Outcome {
 	case symphony.Ack:
-		m.lane.counts.Completed++
+		started := l.claimed
+		if !st.StartedAt.IsZero() {
+			started = kept(st.StartedAt)
+		}
+		s.complete(m, l.worker, started, now)
 		return
 	case symphony.Release:
 		m.attempt--
@@ -105,13 +110,17 @@ func (s *store) settle(m *message, worker string, st *symphony.Settlement, now t
 		s.put(m)
 		return
 	}
-	m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: st.StartedAt.UTC().Truncate(time.Microsecond),
-		FinishedAt: st.FinishedAt.UTC().Truncate(time.Microsecond), Worker: worker, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass})
+	a := symphony.Attempt{Number: m.attempt, StartedAt: st.StartedAt.UTC().Truncate(time.Microsecond),
+		FinishedAt: st.FinishedAt.UTC().Truncate(time.Microsecond), Worker: l.worker, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass}
+	if st.Outcome == symphony.Retry {
+		m.available = now.Add(max(st.Delay, 0)).Truncate(time.Microsecond)
+		a.RetryAt = m.available
+	}
+	m.attempts = append(m.attempts, a)
 	if len(st.Done) > 0 {
 		m.done = append([]string(nil), st.Done...)
 	}
 	if st.Outcome == symphony.Retry {
-		m.available = now.Add(max(st.Delay, 0)).Truncate(time.Microsecond)
 		s.put(m)
 		return
 	}
@@ -121,10 +130,11 @@ func (s *store) settle(m *message, worker string, st *symphony.Settlement, now t
 // bury moves a message to the dead letter queue.
 func (s *store) bury(m *message, st *symphony.Settlement, now time.Time) {
 	m.lane.counts.Failed++
-	s.failed = append(s.failed, &symphony.FailedMessage{
+	m.failed = &failure{message: m, FailedMessage: symphony.FailedMessage{
 		ID: symphony.NewID(s.failureTime(now)), Envelope: m.Envelope, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass,
 		RetryCount: max(m.attempt-1, 0), MaxRetries: st.MaxRetries, FailedAt: now, Attempts: m.attempts, Done: m.done,
-	})
+	}}
+	s.failed = append(s.failed, m.failed)
 }
 
 // failureTime is now, moved on a little where two failures share it, so that their ids have an order.

@@ -200,6 +200,20 @@ var lifecycleTests = []test{
 			calls["LogEnd"] = func() error { _, err := log.LogEnd(ctx, "l"); return err }
 			calls["TrimLog"] = func() error { _, err := log.TrimLog(ctx, "l", time.Time{}, 1); return err }
 		}
+		if s.def.Capabilities().Messages {
+			id := symphony.NewID(s.clock.Now())
+			calls["ListMessages"] = func() error {
+				_, err := s.messages().ListMessages(ctx, symphony.MessageQuery{}.WithDefaults())
+				return err
+			}
+			calls["CountMessages"] = func() error {
+				_, err := s.messages().CountMessages(ctx, symphony.MessageQuery{}.WithDefaults())
+				return err
+			}
+			calls["GetMessage"] = func() error { _, err := s.messages().GetMessage(ctx, id); return err }
+			calls["CancelMessage"] = func() error { return s.messages().CancelMessage(ctx, id) }
+			calls["RunMessageNow"] = func() error { return s.messages().RunMessageNow(ctx, id) }
+		}
 		for name, call := range calls {
 			if err := call(); !errors.Is(err, symphony.ErrClosed) {
 				s.Errorf("%s: got %v, want ErrClosed", name, err)

@@ -1,0 +1,204 @@
+package transporttest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// messageModel does random things to messages, and compares lists, counts and single messages with a model that keeps of
+// each message what was done to it. The seed is told when it fails.
+func (s *suite) messageModel() {
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	defer func() {
+		if s.Failed() {
+			s.Logf("seed %d", seed)
+		}
+	}()
+	known := make(map[string]*symphony.MessageInfo)
+	hand := make(map[string]symphony.Delivery)
+	expire := func() {
+		for id, d := range hand {
+			if !s.clock.Now().Before(d.LeasedUntil) {
+				m := known[id]
+				m.Status = symphony.Pending
+				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
+				delete(hand, id)
+			}
+		}
+	}
+	// some returns one of the messages of a status, nil if there is none.
+	some := func(status symphony.Status) *symphony.MessageInfo {
+		var list []string
+		for _, id := range slices.Sorted(maps.Keys(known)) {
+			if known[id].Status == status {
+				list = append(list, id)
+			}
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		return known[list[rnd.IntN(len(list))]]
+	}
+	add := func(id, typ, queue string, priority int, created time.Time) {
+		m := &symphony.MessageInfo{Status: symphony.Pending}
+		m.ID, m.Type, m.Queue, m.Priority, m.CreatedAt = id, typ, queue, priority, created
+		known[id] = m
+	}
+	for step := range 500 {
+		switch n := rnd.IntN(100); {
+		case n < 40:
+			o := symphony.DispatchOptions{Queue: []string{"q", "r", "narrow"}[rnd.IntN(3)], Priority: 1 + rnd.IntN(10)}
+			switch rnd.IntN(8) {
+			case 0:
+				o.ConcurrencyKey = "k"
+			case 1:
+				o.GroupKey = []string{"g", "h"}[rnd.IntN(2)]
+			case 2:
+				o.GroupKey, o.Ordered = "o", true
+			case 3, 4:
+				o.Delay = time.Duration(1+rnd.IntN(60)) * time.Second
+			}
+			typ := []string{"Two", "Job", "Mail"}[rnd.IntN(3)]
+			add(s.send(typ, o).ID, typ, o.Queue, o.Priority, s.clock.Now().Add(-time.Millisecond))
+		case n < 60:
+			expire()
+			for _, d := range s.receive(symphony.ReceiveOptions{Max: 1 + rnd.IntN(5), MaxLost: 5, Worker: "w1"}) {
+				m := known[d.ID]
+				if m == nil || m.Status != symphony.Pending {
+					s.Fatalf("step %d: message %s was handed out: %+v", step, d.ID, m)
+				}
+				m.Status, m.Deliveries, hand[d.ID] = symphony.Processing, m.Deliveries+1, d
+			}
+		case n < 80:
+			expire()
+			m := some(symphony.Processing)
+			if m == nil {
+				continue
+			}
+			d := hand[m.ID]
+			outcome := everyOutcome[rnd.IntN(len(everyOutcome))]
+			delay := time.Duration(rnd.IntN(3)) * 10 * time.Second
+			s.mustSettle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: "e", ErrorClass: "c"})
+			delete(hand, m.ID)
+			switch outcome {
+			case symphony.Ack:
+				m.Status = symphony.Completed
+			case symphony.Fail:
+				m.Status = symphony.Failed
+				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
+			case symphony.Retry:
+				m.Status = symphony.Pending
+				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
+			case symphony.Release:
+				m.Status = symphony.Pending
+				m.Deliveries--
+			}
+		case n < 84:
+			s.clock.Advance(time.Duration(rnd.IntN(20)) * time.Second)
+		case n < 90:
+			if m := some(symphony.Pending); m != nil {
+				if err := s.messages().RunMessageNow(ctx, m.ID); err != nil {
+					s.Fatalf("step %d: %v", step, err)
+				}
+			}
+		case n < 94:
+			if m := some(symphony.Pending); m != nil {
+				if err := s.messages().CancelMessage(ctx, m.ID); err != nil {
+					s.Fatalf("step %d: %v", step, err)
+				}
+				delete(known, m.ID)
+			}
+		default:
+			m := some(symphony.Failed)
+			if m == nil {
+				continue
+			}
+			failed := s.show(m.ID).FailedID
+			if n < 97 {
+				if _, err := s.failures().DeleteFailed(ctx, []string{failed}); err != nil {
+					s.Fatal(err)
+				}
+			} else {
+				id := symphony.NewID(s.clock.Now())
+				if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: failed, NewID: id}}); err != nil {
+					s.Fatal(err)
+				}
+				add(id, m.Type, m.Queue, m.Priority, s.clock.Now())
+			}
+			delete(known, m.ID)
+		}
+		expire()
+		if step%5 == 0 {
+			s.compare(rnd, fmt.Sprintf("step %d", step), known)
+		}
+	}
+	s.reopenIfPossible()
+	if s.Reopen != nil {
+		s.clock.Advance(2 * symphony.DefaultLease)
+		expire()
+		s.compare(rnd, "after a crash", known)
+	}
+	var want [4]int64
+	for _, m := range known {
+		want[slices.Index([]symphony.Status{symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed}, m.Status)]++
+	}
+	q := s.stats().QueueStats
+	if got := [4]int64{q.Pending, q.Processing, q.Completed, q.Failed}; got != want {
+		s.Errorf("counts are %v, a recount says %v", got, want)
+	}
+}
+
+// compare makes a random query and looks at one message.
+func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.MessageInfo) {
+	s.Helper()
+	var made []symphony.MessageInfo
+	for _, m := range known {
+		made = append(made, *m)
+	}
+	q := symphony.MessageQuery{Oldest: rnd.IntN(2) == 0, Limit: 1 + rnd.IntN(200), Scan: 1 + rnd.IntN(400)}
+	if rnd.IntN(2) == 0 {
+		q.Status = []symphony.Status{symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed}[rnd.IntN(4)]
+	}
+	if rnd.IntN(3) == 0 {
+		q.Queue = []string{"q", "r", "narrow"}[rnd.IntN(3)]
+	}
+	if rnd.IntN(3) == 0 {
+		q.Type = []string{"Two", "Job", "Mail"}[rnd.IntN(3)]
+	}
+	if rnd.IntN(4) == 0 {
+		q.Priority = 1 + rnd.IntN(10)
+	}
+	if rnd.IntN(4) == 0 {
+		q.Since = s.clock.Now().Add(-time.Duration(rnd.IntN(300)) * time.Second)
+	}
+	if rnd.IntN(4) == 0 {
+		q.Until = s.clock.Now().Add(-time.Duration(rnd.IntN(300)) * time.Second)
+	}
+	want := selected(made, q.MessageFilter, q.Oldest)
+	if got := s.search(q); !slices.Equal(got, want) {
+		s.Fatalf("%s: %+v: got %d messages %v, want %d %v", when, q, len(got), got, len(want), want)
+	}
+	if n := s.count(q); n != int64(len(want)) {
+		s.Fatalf("%s: %+v: counted %d, want %d", when, q, n, len(want))
+	}
+	if len(made) == 0 {
+		return
+	}
+	m := made[rnd.IntN(len(made))]
+	got, err := s.messages().GetMessage(ctx, m.ID)
+	if err != nil || got.Status != m.Status || got.Deliveries != m.Deliveries || len(got.Attempts) != len(m.Attempts) {
+		s.Fatalf("%s: got %+v, %v; want %+v", when, got, err, m)
+	}
+	if m.Status != symphony.Pending {
+		if err := s.messages().CancelMessage(ctx, m.ID); !errors.Is(err, symphony.ErrConflict) {
+			s.Fatalf("%s: cancelling a %s message: %v", when, m.Status, err)
+		}
+	}
+}
