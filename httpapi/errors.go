@@ -57,6 +57,7 @@ func describe(err error) *apiError {
 		unknown    *symphony.UnknownTransportError
 		held       *symphony.HeldError
 		name       *symphony.ScheduleNameError
+		status     *symphony.MessageStatusError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -80,6 +81,16 @@ func describe(err error) *apiError {
 		return &apiError{status: http.StatusConflict, code: "queue_draining", cause: err, message: "Nothing was stored: " + held.Error() + "."}
 	case errors.As(err, &name):
 		return &apiError{status: http.StatusConflict, code: "schedule_name_taken", cause: err, message: "Another schedule has this name.", details: map[string]string{"name": name.Name}}
+	case errors.As(err, &status):
+		e := &apiError{status: http.StatusConflict, code: "message_not_pending", cause: err, message: "Nothing was done: " + status.Error() + ".",
+			details: map[string]string{"messageId": status.ID, "status": string(status.Status)}}
+		if status.Want == symphony.Completed {
+			e.code = "message_not_completed"
+			if status.Status == symphony.Failed {
+				e.message += " Failed messages are retried, not replayed."
+			}
+		}
+		return e
 	case errors.Is(err, symphony.ErrConflict):
 		return &apiError{status: http.StatusConflict, code: "conflict", cause: err, message: "It was changed meanwhile. Nothing was done; read it again."}
 	case errors.As(err, &unknown):

@@ -60,13 +60,10 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: f.Headers,
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
-		Attempts: make([]wire.Attempt, len(f.Attempts)), Flow: flow(&f.Envelope),
+		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope),
 	}
 	if out.Headers == nil {
 		out.Headers = map[string]string{}
-	}
-	for i, a := range f.Attempts {
-		out.Attempts[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass}
 	}
 	return out
 }

@@ -113,7 +113,15 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	made := f.call("POST", "/api/symphony/schedules", `{"name":"other","interval":60000,"message":{"type":"Report","payload":{}}}`)
 	const scheduleRoute = "/api/symphony/schedules/{id}"
 	schedulePath := "/api/symphony/schedules/" + made.body["schedule"].(map[string]any)["id"].(string)
+	const messageRoute = "/api/symphony/messages/{id}"
+	replayed, pending := "/api/symphony/messages/"+f.complete("Done", `{}`, `{"queue":"done"}`), "/api/symphony/messages/"+f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	calls := []struct{ method, path, route, body string }{
+		{"GET", "/api/symphony/messages", "", ""},
+		{"GET", replayed, messageRoute, ""},
+		{"POST", replayed + "/replay", messageRoute + "/replay", `{"payload":{"n":1},"idempotencyKey":"replay"}`},
+		{"POST", pending + "/run-now", messageRoute + "/run-now", ""},
+		{"DELETE", pending, messageRoute, ""},
+		{"DELETE", replayed, messageRoute, ""},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k","scheduledAt":"2030-01-01T00:00:00Z","headers":{"a":"b"}}}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k"}}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"b","payload":{}},"options":{"idempotencyKey":"k"}}`},

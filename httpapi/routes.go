@@ -55,7 +55,7 @@ var (
 // table is every route there is.
 func (a *API) table() []route {
 	transport := parameter{name: "transport", kind: "string", doc: "Default: the default transport."}
-	return []route{
+	return slices.Concat(messageRoutes(transport), []route{
 		{methods: post, path: "/api/symphony/dispatch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch a message",
 			doc:     "The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409.",
 			request: wire.DispatchRequest{}, answers: map[int]any{201: wire.DispatchResponse{}, 200: wire.DispatchResponse{}}, errors: []int{400, 409, 413, 415}, serve: dispatch},
@@ -168,7 +168,7 @@ func (a *API) table() []route {
 		{methods: get, path: "/openapi.yaml", access: openAccess, hidden: true, serve: openapiYAML},
 		{methods: get, path: "/docs", access: openAccess, hidden: true, serve: docsRedirect},
 		{methods: get, path: "/docs/{file...}", access: openAccess, hidden: true, serve: docs},
-	}
+	})
 }
 
 // matches reports whether a path is this route's.

@@ -371,6 +371,8 @@ type Attempt struct {
 	Worker     string    `json:"worker" required:"true"`
 	Error      string    `json:"error" required:"true"`
 	ErrorClass string    `json:"errorClass" required:"true"`
+	// RetryAt is left out where it was not to be tried again.
+	RetryAt *time.Time `json:"retryAt,omitzero" description:"When it was to be tried again; left out where it was not."`
 }
 
 // FailedListResponse is a page of failed messages, newest failure first.

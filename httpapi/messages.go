@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"net/http"
+
+	stdjson "encoding/json"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// messageQuery reads what selects and orders messages. oldest is the order that is not asked for.
+func (c *call) messageQuery(oldest bool, list *[]symphony.Problem) symphony.MessageQuery {
+	q := symphony.MessageQuery{
+		MessageFilter: symphony.MessageFilter{
+			Status: symphony.Status(c.query["status"]), Queue: c.query["queue"], Type: c.query["type"], Text: c.query["q"],
+			Priority: c.number("priority", symphony.MinPriority, symphony.MaxPriority, list),
+			Since:    c.queryTime("since", list), Until: c.queryTime("until", list),
+		},
+		Limit: c.number("limit", 1, symphony.MaxMessagePage, list), After: c.query["cursor"], Oldest: oldest,
+	}
+	switch q.Status {
+	case "", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed:
+	default:
+		*list = append(*list, symphony.Problem{Path: "status", Message: "must be pending, processing, completed or failed"})
+	}
+	switch sort := c.query["sort"]; sort {
+	case "":
+	case "createdAt", "-createdAt":
+		q.Oldest = sort == "createdAt"
+	default:
+		*list = append(*list, symphony.Problem{Path: "sort", Message: "must be createdAt or -createdAt"})
+	}
+	return q.WithDefaults()
+}
+
+func messagesList(c *call) error {
+	var list []symphony.Problem
+	q := c.messageQuery(false, &list)
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	messages, err := c.api.o.Bus.Messages(c.transport())
+	if err != nil {
+		return err
+	}
+	page, err := messages.List(c.Context(), q)
+	if err != nil {
+		return err
+	}
+	answer := wire.MessagesResponse{Success: true, Messages: make([]wire.StoredMessage, len(page.Messages)),
+		Pagination: wire.MessagePages{Limit: q.Limit, HasMore: page.Next != "", NextCursor: page.Next}}
+	for i := range page.Messages {
+		answer.Messages[i] = storedMessage(&page.Messages[i])
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// storedMessage is a message as the API tells it.
+func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
+	out := wire.StoredMessage{
+		ID: m.ID, Status: string(m.Status), Transport: m.Transport, Queue: m.Queue,
+		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: m.Headers,
+		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
+		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
+		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope),
+	}
+	if out.Headers == nil {
+		out.Headers = map[string]string{}
+	}
+	return out
+}
+
+// wireAttempts are attempts as the API tells them.
+func wireAttempts(list []symphony.Attempt) []wire.Attempt {
+	out := make([]wire.Attempt, len(list))
+	for i, a := range list {
+		out[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker,
+			Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: optional(a.RetryAt)}
+	}
+	return out
+}
+
+func messagesShow(c *call) error {
+	messages, err := c.api.o.Bus.Messages(c.transport())
+	if err != nil {
+		return err
+	}
+	m, err := messages.Get(c.Context(), c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	timeline := m.Timeline()
+	answer := wire.MessageResponse{Success: true, StoredMessage: storedMessage(&m), Attempts: wireAttempts(m.Attempts), Timeline: make([]wire.TimelineEntry, len(timeline))}
+	for i, e := range timeline {
+		answer.Timeline[i] = wire.TimelineEntry{At: e.At.UTC(), Kind: string(e.Kind), Attempt: e.Attempt, Worker: e.Worker, Error: e.Error, ErrorClass: e.ErrorClass}
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+func messagesCancel(c *call) error {
+	messages, err := c.api.o.Bus.Messages(c.transport())
+	if err != nil {
+		return err
+	}
+	if err := messages.Cancel(c.Context(), c.PathValue("id")); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The message was deleted."})
+}
+
+func messagesRunNow(c *call) error {
+	messages, err := c.api.o.Bus.Messages(c.transport())
+	if err != nil {
+		return err
+	}
+	if err := messages.RunNow(c.Context(), c.PathValue("id")); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The message is ready now."})
+}
+
+func messagesReplay(c *call) error {
+	var req wire.ReplayRequest
+	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	if err != nil {
+		return err
+	}
+	defer buf.free()
+	if req.IdempotencyKey != nil && *req.IdempotencyKey == "" {
+		return invalid(symphony.Problem{Path: "idempotencyKey", Message: "must not be empty"})
+	}
+	messages, err := c.api.o.Bus.Messages(c.transport())
+	if err != nil {
+		return err
+	}
+	id := c.PathValue("id")
+	receipt, err := messages.Replay(c.Context(), id, symphony.ReplayOptions{Payload: stdjson.RawMessage(req.Payload), IdempotencyKey: value(req.IdempotencyKey)})
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.ReplayResponse{Success: true, Message: "The message was dispatched again.", NewMessageID: receipt.ID,
+		OriginalMessageID: id, Duplicate: receipt.Duplicate})
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// messageParameters select and order messages, in lists and exports.
+func messageParameters(transport parameter, order string) []parameter {
+	return []parameter{transport,
+		{name: "status", kind: "string", doc: "pending, processing, completed or failed. Default: all."},
+		{name: "queue", kind: "string"}, {name: "type", kind: "string", doc: "Exact."},
+		{name: "priority", kind: "integer", doc: fmt.Sprintf("%d to %d.", symphony.MinPriority, symphony.MaxPriority)},
+		{name: "q", kind: "string", doc: "Text in type, payload, metadata or headers, as they are stored; the case of ASCII letters is ignored, every other character is literal."},
+		{name: "since", kind: "string", format: "date-time", doc: "Dispatched at or after."},
+		{name: "until", kind: "string", format: "date-time", doc: "Dispatched before."},
+		{name: "sort", kind: "string", doc: "createdAt (oldest first) or -createdAt (newest first). Default " + order + "."},
+	}
+}
+
+// messageRoutes are the routes about messages and operations on them.
+func messageRoutes(transport parameter) []route {
+	return []route{
+		{methods: get, path: "/api/symphony/messages", tag: "Messages", scope: auth.ScopeRead, summary: "Search messages",
+			doc: fmt.Sprintf("All that wait, are in hand, completed and kept, or failed. One search looks at %d messages at most; where fewer than the limit are found among them, hasMore is true and nextCursor goes on.", symphony.MaxMessageScan),
+			query: append(messageParameters(transport, "-createdAt"),
+				parameter{name: "limit", kind: "integer", doc: fmt.Sprintf("1 to %d, default %d.", symphony.MaxMessagePage, symphony.DefaultMessagePage)},
+				parameter{name: "cursor", kind: "string", doc: "nextCursor of the page before."}),
+			answers: map[int]any{200: wire.MessagesResponse{}}, errors: []int{400, 501}, serve: messagesList},
+		{methods: get, path: "/api/symphony/messages/{id}", tag: "Messages", scope: auth.ScopeRead, summary: "Show a message with its attempts and timeline",
+			query: []parameter{transport}, answers: map[int]any{200: wire.MessageResponse{}}, errors: []int{400, 404, 501}, serve: messagesShow},
+		{methods: []string{http.MethodDelete}, path: "/api/symphony/messages/{id}", tag: "Messages", scope: auth.ScopeConsume, summary: "Delete a pending message",
+			doc:   "One that is not pending answers 409 with code message_not_pending. Its idempotency key stays known.",
+			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, serve: messagesCancel},
+		{methods: post, path: "/api/symphony/messages/{id}/run-now", tag: "Messages", scope: auth.ScopeConsume, summary: "Drop the delay of a pending message",
+			doc:   "Be it scheduled or waiting for a retry. One that is ready is left as it is; one that is not pending answers 409 with code message_not_pending.",
+			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, serve: messagesRunNow},
+		{methods: post, path: "/api/symphony/messages/{id}/replay", tag: "Messages", scope: auth.ScopeConsume, summary: "Dispatch a completed message again",
+			doc:   "As a new message with the same type, payload, metadata, headers, queue, priority and correlationId, and the first one's id as causationId. One that is not completed answers 409 with code message_not_completed.",
+			query: []parameter{transport}, request: wire.ReplayRequest{}, optionalBody: true, answers: map[int]any{200: wire.ReplayResponse{}},
+			errors: []int{400, 404, 409, 413, 415, 501}, serve: messagesReplay},
+	}
+}

@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// StoredMessage is everything that is known about one message.
+type StoredMessage struct {
+	ID             string            `json:"id" required:"true"`
+	Status         string            `json:"status" required:"true" description:"pending, processing, completed or failed."`
+	Transport      string            `json:"transport" required:"true"`
+	Queue          string            `json:"queue" required:"true"`
+	Message        Message           `json:"message" required:"true"`
+	Headers        map[string]string `json:"headers" required:"true"`
+	Priority       int               `json:"priority" required:"true"`
+	IdempotencyKey string            `json:"idempotencyKey,omitzero"`
+	CreatedAt      time.Time         `json:"createdAt" required:"true" description:"When it was dispatched."`
+	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero" description:"When its dispatch wanted it delivered, if not at once."`
+	AvailableAt    *time.Time        `json:"availableAt,omitzero" description:"Pending: when it is ready, or has been since."`
+	StartedAt      *time.Time        `json:"startedAt,omitzero" description:"Processing: when its worker got it. Completed: when its last attempt began."`
+	LeasedUntil    *time.Time        `json:"leasedUntil,omitzero" description:"Processing: when its lease ends."`
+	FinishedAt     *time.Time        `json:"finishedAt,omitzero" description:"When it was completed or failed for good."`
+	Worker         string            `json:"worker,omitzero" description:"That has it in hand, or completed it."`
+	Attempt        int               `json:"attempt" required:"true" description:"How often it was handed to a worker."`
+	FailedID       string            `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
+	Error          string            `json:"error,omitzero" description:"Failed: why."`
+	ErrorClass     string            `json:"errorClass,omitzero"`
+	Flow
+}
+
+// MessagesResponse is a page of messages.
+type MessagesResponse struct {
+	Success    bool            `json:"success" required:"true"`
+	Messages   []StoredMessage `json:"messages" required:"true"`
+	Pagination MessagePages    `json:"pagination" required:"true"`
+}
+
+// MessagePages says where a page of messages is.
+type MessagePages struct {
+	Limit      int    `json:"limit" required:"true"`
+	HasMore    bool   `json:"hasMore" required:"true" description:"There may be more. With fewer messages than the limit: nothing more matched among as many as one search looks at; go on with nextCursor."`
+	NextCursor string `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
+}
+
+// MessageResponse is one message with its story.
+type MessageResponse struct {
+	Success bool `json:"success" required:"true"`
+	StoredMessage
+	Attempts []Attempt       `json:"attempts" required:"true" description:"Those that did not succeed, oldest first."`
+	Timeline []TimelineEntry `json:"timeline" required:"true" description:"What happened, and will, in its order."`
+}
+
+// TimelineEntry is one thing that happened, or will, to a message.
+type TimelineEntry struct {
+	At         time.Time `json:"at" required:"true"`
+	Kind       string    `json:"kind" required:"true" description:"dispatched, scheduled, started, failed, retry, completed or dead."`
+	Attempt    int       `json:"attempt,omitzero" description:"Of which attempt this is."`
+	Worker     string    `json:"worker,omitzero"`
+	Error      string    `json:"error,omitzero"`
+	ErrorClass string    `json:"errorClass,omitzero"`
+}
+
+// ReplayRequest is the optional body of POST /api/symphony/messages/{id}/replay.
+type ReplayRequest struct {
+	Payload        jsontext.Value `json:"payload,omitzero" description:"In place of the message's payload, a JSON object."`
+	IdempotencyKey *string        `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All replays with this key, within the window, make one message. Default: each makes one."`
+}
+
+// ReplayResponse answers a replay.
+type ReplayResponse struct {
+	Success           bool   `json:"success" required:"true"`
+	Message           string `json:"message" required:"true"`
+	NewMessageID      string `json:"newMessageId" required:"true"`
+	OriginalMessageID string `json:"originalMessageId" required:"true"`
+	Duplicate         bool   `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
+}
+
+// MessageFilter selects messages. Empty fields select everything.
+type MessageFilter struct {
+	Queue    string     `json:"queue,omitzero"`
+	Type     string     `json:"type,omitzero"`
+	Priority int        `json:"priority,omitzero" description:"1 to 10."`
+	Since    *time.Time `json:"since,omitzero" description:"Dispatched at or after."`
+	Until    *time.Time `json:"until,omitzero" description:"Dispatched before."`
+	Q        string     `json:"q,omitzero" description:"Text in type, payload, metadata or headers; every character is literal."`
+}
+
+// ReplayManyRequest is the body of POST /api/symphony/messages/replay.
+type ReplayManyRequest struct {
+	Transport *string        `json:"transport,omitzero" description:"Default: the default transport."`
+	IDs       []string       `json:"ids,omitzero" minItems:"1" maxItems:"10000"`
+	Filter    *MessageFilter `json:"filter,omitzero" description:"An empty filter selects every completed message of the transport that is kept."`
+	Rate      *int           `json:"rate,omitzero" minimum:"1" maximum:"100000" description:"At most this many messages per second. Default: as fast as storage takes them."`
+	DryRun    *bool          `json:"dryRun,omitzero" description:"Only count."`
+}
+
+// PreviewCountResponse tells what a bulk operation would do.
+type PreviewCountResponse struct {
+	Success bool  `json:"success" required:"true"`
+	DryRun  bool  `json:"dryRun" required:"true"`
+	Count   int64 `json:"count" required:"true" description:"Messages that are selected now."`
+}
+
+// ImportResponse counts what became of the lines of an import.
+type ImportResponse struct {
+	Success         bool            `json:"success" required:"true"`
+	DryRun          bool            `json:"dryRun,omitzero" description:"Everything was checked and nothing stored: imported counts what would have been."`
+	Imported        int64           `json:"imported" required:"true" description:"New messages."`
+	Duplicates      int64           `json:"duplicates" required:"true" description:"Messages that were there, from an import before or by their idempotency key."`
+	Skipped         int64           `json:"skipped" required:"true" description:"Messages of a status that is not imported."`
+	Invalid         int64           `json:"invalid" required:"true" description:"Lines that were not imported because of their problems."`
+	Problems        []ImportProblem `json:"problems" required:"true" description:"Of the first lines with problems."`
+	ProblemsOmitted int64           `json:"problemsOmitted,omitzero" description:"Further problems, for which the list was too long."`
+}
+
+// ImportProblem is one mistake in a line of an import.
+type ImportProblem struct {
+	Line    int64  `json:"line" required:"true" description:"1 is the first. In CSV, where a row may have several lines, the first of the row."`
+	Path    string `json:"path" required:"true"`
+	Message string `json:"message" required:"true"`
+}
