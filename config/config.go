@@ -52,6 +52,7 @@ type Config struct {
 	Worker           Worker
 	Cron             Cron
 	Auth             Auth
+	Audit            Audit
 	Supabase         Supabase
 	Limits           Limits
 	Log              Log
@@ -219,6 +220,11 @@ type Auth struct {
 	AllowServiceRole bool
 	DefaultScopes    auth.ScopeSet
 	AllowedOrigins   []string
+}
+
+// Audit configures the audit trail.
+type Audit struct {
+	Retention time.Duration
 }
 
 // Supabase names the project whose users may call.

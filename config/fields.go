@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 )
 
@@ -52,6 +53,9 @@ func fields(c *Config) []*field {
 			doc: "What Supabase users may do unless their app_metadata.symphony_role says otherwise."},
 		{key: "auth.allowed_origins", value: list{p: &c.Auth.AllowedOrigins, about: "a list of origins", check: checkOrigin},
 			doc: "Origins, besides the server's own, whose pages may act with the user's cookies."},
+
+		{key: "audit.retention", value: duration{p: &c.Audit.Retention, min: time.Hour}, def: formatDuration(audit.DefaultRetention),
+			doc: "How long the audit trail keeps what people did; see `symphony audit`."},
 
 		{key: "supabase.url", value: text{p: &c.Supabase.URL, about: "URL", optional: true, check: checkSupabaseURL},
 			doc: "The project whose users may call, like https://abcd.supabase.co."},

@@ -4,6 +4,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/scheduler"
@@ -44,6 +46,11 @@ type Options struct {
 	Records symphony.RecordStore
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
+	// Audit records who did what; see audit.go. Nil: nothing is recorded, and the route to read it answers 501.
+	Audit *audit.Trail
+	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known. Default:
+	// not known.
+	LocalUser func(*http.Request) string
 	// Breakers tells which circuit breakers of this process are not closed, for the status. Nil: none.
 	Breakers func() []wire.Breaker
 	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
@@ -113,6 +120,9 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers)}
 	a.routes = a.table()
+	if err := checkAudited(a.routes); err != nil {
+		return nil, err
+	}
 	doc, err := generate(a.routes, o.Version)
 	if err != nil {
 		return nil, err
@@ -142,7 +152,13 @@ func (a *API) Handler() http.Handler {
 // LocalHandler serves callers who may read and write the database anyway, over a socket that only they can open: each
 // is the local administrator.
 func (a *API) LocalHandler() http.Handler {
-	return a.handler(func(*http.Request, *route) (auth.Principal, error) { return auth.Local(), nil })
+	return a.handler(func(r *http.Request, _ *route) (auth.Principal, error) {
+		p := auth.Local()
+		if a.o.LocalUser != nil {
+			p.Name = cmp.Or(a.o.LocalUser(r), p.Name)
+		}
+		return p, nil
+	})
 }
 
 // call is one request on its way through a route.
@@ -152,6 +168,7 @@ type call struct {
 	w         *responseWriter
 	principal auth.Principal
 	query     map[string]string
+	record    *recording // nil where nothing is recorded
 }
 
 type authenticate func(*http.Request, *route) (auth.Principal, error)
@@ -192,6 +209,7 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 	var err error
 	if rt.access != openAccess {
 		if c.principal, err = who(r, rt); err != nil {
+			c.refused(rt, err)
 			a.fail(w, err)
 			return
 		}
@@ -203,10 +221,33 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 			return
 		}
 	}
-	if err := rt.serve(&c); err != nil {
+	c.begin(rt)
+	if err := c.serve(rt); err != nil {
+		c.noteError(err)
 		a.fail(w, err)
 	}
 }
+
+// serve calls the route, with its part in the audit trail around it.
+func (c *call) serve(rt *route) error {
+	if rt.request == nil {
+		if err := c.noteRequest(nil); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			c.noteError(errPanic)
+			panic(v)
+		}
+	}()
+	if err := rt.serve(c); err != nil {
+		return err
+	}
+	return c.noteAnswer(nil) // of a route that writes its answer itself
+}
+
+var errPanic = errors.New("panic")
 
 // noRoute tells an unknown path from a known one with another method.
 func (a *API) noRoute(r *http.Request) error {

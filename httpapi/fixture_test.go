@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/scheduler"
@@ -76,6 +77,9 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		},
 		Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	o.AccessLog = o.Logger
+	if store, ok := symphony.Transport(f.tr).(symphony.LogStore); ok {
+		o.Audit = audit.New(store, audit.Options{})
+	}
 	if change != nil {
 		change(&o)
 	}

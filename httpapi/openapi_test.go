@@ -173,6 +173,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"GET", "/api/symphony/keys", "", ""},
 		{"POST", "/api/symphony/keys", "", `{"name":"n","scopes":["read"],"expiresAt":"2100-01-01T00:00:00Z"}`},
 		{"DELETE", "/api/symphony/keys/nope", "/api/symphony/keys/{id}", ""},
+		{"GET", "/api/symphony/audit", "", ""},
 		{"GET", "/api/cron/symphony-worker", "", ""},
 		{"GET", "/healthz", "", ""},
 		{"GET", "/readyz", "", ""},

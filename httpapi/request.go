@@ -58,10 +58,13 @@ func (c *call) decode(v any, limit int64, optional bool) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if optional && len(bytes.TrimSpace(buf.b)) == 0 {
-		return buf, nil
+	if !optional || len(bytes.TrimSpace(buf.b)) > 0 {
+		err = decodeBody(c.Header, buf.b, v)
 	}
-	if err := decodeBody(c.Header, buf.b, v); err != nil {
+	if err == nil {
+		err = c.noteRequest(v)
+	}
+	if err != nil {
 		buf.free()
 		return nil, err
 	}

@@ -89,7 +89,13 @@ func (w *responseWriter) answer(status int, body any) error {
 	return nil
 }
 
-func (c *call) answer(status int, body any) error { return c.w.answer(status, body) }
+// answer answers a success.
+func (c *call) answer(status int, body any) error {
+	if err := c.noteAnswer(body); err != nil {
+		return err
+	}
+	return c.w.answer(status, body)
+}
 
 // fail answers an error.
 func (a *API) fail(w *responseWriter, err error) {

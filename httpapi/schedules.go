@@ -88,6 +88,9 @@ func schedulesCreate(c *call, s *scheduler.Scheduler) error {
 	if err := decodeBody(c.Header, buf.b, &req); err != nil {
 		return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
 	}
+	if err := c.noteRequest(&req); err != nil {
+		return err
+	}
 	sch, list := c.schedule(&req)
 	if len(list) > 0 {
 		return invalid(c.scheduleProblems(s, &req)...)
@@ -208,6 +211,9 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 	}
 	var message map[string]jsontext.Value // nil if it is no object, which decodeBody tells below
 	_ = json.Unmarshal(shape["message"], &message)
+	if err := c.noteRequest(shape); err != nil {
+		return err
+	}
 	changed, err := s.Update(c.Context(), c.PathValue("id"), func(sch *symphony.Schedule) error {
 		was := wireSchedule(sch).ScheduleRequest
 		whole, err := json.Marshal(was)

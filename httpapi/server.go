@@ -31,6 +31,11 @@ func NewServer(h http.Handler, log *slog.Logger) *Server {
 	}}
 }
 
+// ConnContext has f make the context of the requests of each connection; see http.Server. It is to be called before Serve.
+func (s *Server) ConnContext(f func(context.Context, net.Conn) context.Context) {
+	s.http.ConnContext = f
+}
+
 // Serve serves a listener until Shutdown. Its error is nil after that.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -90,14 +90,8 @@ func parseExpiry(s string) (*time.Time, error) {
 	now := symphony.SystemClock().Now().UTC()
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		span := s
-		if days, ok := strings.CutSuffix(s, "d"); ok {
-			if n, err := strconv.Atoi(days); err == nil && n < 100_000 {
-				span = fmt.Sprintf("%dh", 24*n)
-			}
-		}
 		var d time.Duration
-		if d, err = time.ParseDuration(span); err == nil {
+		if d, err = parseSpan(s); err == nil {
 			at = now.Add(d)
 		}
 	}
@@ -105,6 +99,16 @@ func parseExpiry(s string) (*time.Time, error) {
 		return nil, usageError{fmt.Errorf("--expires must be a span like 90d or 12h, or a time ahead like 2027-01-01T00:00:00Z, is %q", s)}
 	}
 	return &at, nil
+}
+
+// parseSpan reads a span like 12h, or in days like 90d.
+func parseSpan(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n < 100_000 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	return time.ParseDuration(s)
 }
 
 func (a *app) keysListCommand() *cobra.Command {

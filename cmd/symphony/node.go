@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/handler/breaker"
@@ -37,6 +38,7 @@ type node struct {
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
 	observer   symphony.Observer            // of all messages of this process; nil for nobody
+	audit      *audit.Trail                 // nil where no log can be kept
 	working    atomic.Pointer[worker.Group] // nil before workers
 }
 
@@ -106,6 +108,9 @@ func (n *node) open(ctx context.Context) error {
 		n.transports = append(n.transports, opened)
 	}
 	n.records = recordKeeper(n.transports)
+	if logs := logKeeper(n.transports); logs != nil {
+		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Logger: n.log})
+	}
 	n.keys = &auth.MemoryKeys{}
 	if n.records != nil {
 		n.keys = auth.NewRecordKeys(n.records)
@@ -168,6 +173,18 @@ func recordKeeper(transports []symphony.Transport) symphony.RecordStore {
 	}
 	records, _ := best.(symphony.RecordStore)
 	return records
+}
+
+// logKeeper is where logs are kept, by the same rule.
+func logKeeper(transports []symphony.Transport) symphony.LogStore {
+	var best symphony.Transport
+	for _, t := range transports {
+		if has := t.Capabilities(); has.Log && (best == nil || has.Durable && !best.Capabilities().Durable) {
+			best = t
+		}
+	}
+	logs, _ := best.(symphony.LogStore)
+	return logs
 }
 
 // close closes all transports. Those of one storage are closed together, and closing again does nothing.
@@ -250,6 +267,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
 		Observer: n.observer, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
+		Audit: n.audit, LocalUser: localUser,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})

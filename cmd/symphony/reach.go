@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -209,7 +210,7 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 type inProcess struct{ http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	served := r.Clone(r.Context())
+	served := r.Clone(context.WithValue(r.Context(), peerKey{}, userName(os.Getuid())))
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}

@@ -249,6 +249,9 @@ func (s *service) start() {
 	if s.workers != nil {
 		run(&s.working, s.work)
 	}
+	if s.audit != nil {
+		run(&s.working, func() error { return s.audit.Run(s.draining) })
+	}
 	if s.scheduler != nil {
 		run(&s.working, func() error { return s.scheduler.Run(s.draining) })
 	}

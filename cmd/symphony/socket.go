@@ -39,6 +39,7 @@ func (n *node) listenLocally(ctx context.Context, h http.Handler) (*localServer,
 	}
 	path := filepath.Join(dir, "api.sock")
 	l := &localServer{database: n.file(), dir: dir, server: httpapi.NewServer(h, n.log)}
+	l.server.ConnContext(withPeer)
 	if l.listener, err = (&net.ListenConfig{}).Listen(ctx, "unix", path); err != nil {
 		return nil, errors.Join(fmt.Errorf("local socket: %w", err), os.Remove(dir))
 	}

@@ -5,20 +5,20 @@ import "time"
 // ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules, and with PATCH the parts of it
 // to change. Exactly one of at, cron and interval says when.
 type ScheduleRequest struct {
-	Name     *string          `json:"name,omitzero" minLength:"1" maxLength:"100" description:"For people. Unique."`
-	At       *time.Time       `json:"at,omitzero" description:"Once, at this time. In the past means now."`
-	Cron     *string          `json:"cron,omitzero" minLength:"1" description:"Five fields, six with seconds first, or @daily and the like."`
-	Timezone *string          `json:"timezone,omitzero" minLength:"1" description:"The time zone of cron, such as Europe/Berlin. Default: UTC."`
-	Interval *int             `json:"interval,omitzero" minimum:"1000" description:"Milliseconds between two occurrences, counted from startAt or from now. It does not drift."`
-	StartAt  *time.Time       `json:"startAt,omitzero" description:"No occurrence is before."`
-	EndAt    *time.Time       `json:"endAt,omitzero" description:"No occurrence is after."`
-	MaxRuns  *int             `json:"maxRuns,omitzero" minimum:"1" description:"Completes the schedule after so many."`
-	Jitter   *int             `json:"jitter,omitzero" minimum:"0" description:"Delays each occurrence's message by up to so many milliseconds, the same on all nodes."`
-	Missed   *string          `json:"missed,omitzero" description:"What becomes of occurrences that could not fire in time: all, last or skip. Default: last."`
-	Overlap  *string          `json:"overlap,omitzero" description:"allow, or skip an occurrence while the message of the last one is unfinished. Default: allow."`
-	Enabled  *bool            `json:"enabled,omitzero" default:"true"`
-	Message  *Message         `json:"message,omitzero" description:"What is dispatched. Required, except for a preview."`
-	Options  *DispatchOptions `json:"options,omitzero" description:"How it is dispatched; without scheduledAt and idempotencyKey, which belong to the schedule."`
+	Name     *string          `json:"name,omitzero" audit:"keep" minLength:"1" maxLength:"100" description:"For people. Unique."`
+	At       *time.Time       `json:"at,omitzero" audit:"keep" description:"Once, at this time. In the past means now."`
+	Cron     *string          `json:"cron,omitzero" audit:"keep" minLength:"1" description:"Five fields, six with seconds first, or @daily and the like."`
+	Timezone *string          `json:"timezone,omitzero" audit:"keep" minLength:"1" description:"The time zone of cron, such as Europe/Berlin. Default: UTC."`
+	Interval *int             `json:"interval,omitzero" audit:"keep" minimum:"1000" description:"Milliseconds between two occurrences, counted from startAt or from now. It does not drift."`
+	StartAt  *time.Time       `json:"startAt,omitzero" audit:"keep" description:"No occurrence is before."`
+	EndAt    *time.Time       `json:"endAt,omitzero" audit:"keep" description:"No occurrence is after."`
+	MaxRuns  *int             `json:"maxRuns,omitzero" audit:"keep" minimum:"1" description:"Completes the schedule after so many."`
+	Jitter   *int             `json:"jitter,omitzero" audit:"keep" minimum:"0" description:"Delays each occurrence's message by up to so many milliseconds, the same on all nodes."`
+	Missed   *string          `json:"missed,omitzero" audit:"keep" description:"What becomes of occurrences that could not fire in time: all, last or skip. Default: last."`
+	Overlap  *string          `json:"overlap,omitzero" audit:"keep" description:"allow, or skip an occurrence while the message of the last one is unfinished. Default: allow."`
+	Enabled  *bool            `json:"enabled,omitzero" audit:"keep" default:"true"`
+	Message  *Message         `json:"message,omitzero" audit:"within" description:"What is dispatched. Required, except for a preview."`
+	Options  *DispatchOptions `json:"options,omitzero" audit:"within" description:"How it is dispatched; without scheduledAt and idempotencyKey, which belong to the schedule."`
 }
 
 // PreviewRequest is the body of POST /api/symphony/schedules/preview.
@@ -29,7 +29,7 @@ type PreviewRequest struct {
 
 // Schedule is a schedule with its state.
 type Schedule struct {
-	ID string `json:"id" required:"true"`
+	ID string `json:"id" audit:"keep" required:"true"`
 	ScheduleRequest
 	Kind         string             `json:"kind" required:"true" description:"once, cron or interval."`
 	Source       string             `json:"source" required:"true" description:"api, or config for those of the configuration file."`
@@ -55,7 +55,7 @@ type ScheduledMessage struct {
 // ScheduleResponse is one schedule.
 type ScheduleResponse struct {
 	Success  bool     `json:"success" required:"true"`
-	Schedule Schedule `json:"schedule" required:"true"`
+	Schedule Schedule `json:"schedule" audit:"within" required:"true"`
 }
 
 // SchedulesResponse is a page of schedules, newest first.
@@ -78,8 +78,8 @@ type ScheduleRun struct {
 	Occurrence time.Time          `json:"occurrence" required:"true" description:"When it was meant to be."`
 	Through    time.Time          `json:"through" required:"true" description:"The newest occurrence that the entry stands for, where several were skipped together."`
 	FiredAt    time.Time          `json:"firedAt" required:"true"`
-	Outcome    string             `json:"outcome" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
-	Messages   []ScheduledMessage `json:"messages" required:"true"`
+	Outcome    string             `json:"outcome" audit:"keep" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
+	Messages   []ScheduledMessage `json:"messages" audit:"keep" required:"true"`
 	Error      string             `json:"error,omitzero"`
 	Manual     bool               `json:"manual,omitzero" description:"By hand."`
 }
@@ -95,7 +95,7 @@ type ScheduleRunsResponse struct {
 // ScheduleRunResponse is one run.
 type ScheduleRunResponse struct {
 	Success bool        `json:"success" required:"true"`
-	Run     ScheduleRun `json:"run" required:"true"`
+	Run     ScheduleRun `json:"run" audit:"within" required:"true"`
 }
 
 // SchedulerResponse answers the cron route of the scheduler.

@@ -16,16 +16,16 @@ type DispatchRequest struct {
 
 // Message is what an application dispatches.
 type Message struct {
-	Type     string         `json:"type" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
-	Payload  jsontext.Value `json:"payload" required:"true" description:"A JSON object. It is stored and delivered byte for byte."`
+	Type     string         `json:"type" audit:"keep" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
+	Payload  jsontext.Value `json:"payload" audit:"given" required:"true" description:"A JSON object. It is stored and delivered byte for byte."`
 	Metadata jsontext.Value `json:"metadata,omitzero" description:"A JSON object of free data beside the payload."`
 }
 
 // DispatchOptions say how a message is dispatched. All are optional.
 type DispatchOptions struct {
-	Transport      *string           `json:"transport,omitzero" description:"Where the message is stored. Default: the route for its type, else the default transport."`
-	Queue          *string           `json:"queue,omitzero" description:"The queue within the transport. Default: the transport's."`
-	Priority       *int              `json:"priority,omitzero" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
+	Transport      *string           `json:"transport,omitzero" audit:"keep" description:"Where the message is stored. Default: the route for its type, else the default transport."`
+	Queue          *string           `json:"queue,omitzero" audit:"keep" description:"The queue within the transport. Default: the transport's."`
+	Priority       *int              `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
 	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero" description:"The earliest time of delivery. In the past means now."`
 	IdempotencyKey *string           `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
 	Metadata       jsontext.Value    `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
@@ -290,14 +290,14 @@ type Queue struct {
 // HoldRequest is the body of POST /api/symphony/pause and /drain.
 type HoldRequest struct {
 	HoldTarget
-	Reason *string `json:"reason,omitzero" maxLength:"500" description:"Why, for people."`
+	Reason *string `json:"reason,omitzero" audit:"keep" maxLength:"500" description:"Why, for people."`
 }
 
 // HoldTarget says what to stop or resume: a queue, the types of a pattern, or with neither the whole transport.
 type HoldTarget struct {
-	Transport *string `json:"transport,omitzero" description:"Default: the default transport."`
-	Queue     *string `json:"queue,omitzero" minLength:"1" maxLength:"100"`
-	Type      *string `json:"type,omitzero" minLength:"1" maxLength:"255" description:"A type or a pattern such as Mail.*. Not with drain, and not with queue."`
+	Transport *string `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" audit:"keep" minLength:"1" maxLength:"100"`
+	Type      *string `json:"type,omitzero" audit:"keep" minLength:"1" maxLength:"255" description:"A type or a pattern such as Mail.*. Not with drain, and not with queue."`
 }
 
 // Hold is a part of a transport that was stopped.
@@ -319,16 +319,16 @@ type HoldsResponse struct {
 
 // PurgeRequest is the body of POST /api/symphony/purge.
 type PurgeRequest struct {
-	Transport *string `json:"transport,omitzero" description:"Default: the default transport."`
-	Queue     *string `json:"queue,omitzero" minLength:"1" maxLength:"100" description:"Default: all."`
-	Type      *string `json:"type,omitzero" minLength:"1" maxLength:"255" description:"Only this type."`
+	Transport *string `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" audit:"keep" minLength:"1" maxLength:"100" description:"Default: all."`
+	Type      *string `json:"type,omitzero" audit:"keep" minLength:"1" maxLength:"255" description:"Only this type."`
 	Confirm   string  `json:"confirm" required:"true" description:"Must repeat the name of the queue, or of the transport where no queue is given: what is purged is gone."`
 }
 
 // PurgeResponse counts what was deleted.
 type PurgeResponse struct {
 	Success bool  `json:"success" required:"true"`
-	Count   int   `json:"count" required:"true"`
+	Count   int   `json:"count" audit:"keep" required:"true"`
 	Pending int64 `json:"pending" required:"true" description:"Messages of the transport that still wait."`
 }
 
@@ -399,14 +399,14 @@ type FailedResponse struct {
 
 // RetryRequest is the optional body of POST /api/symphony/failed/{id}/retry.
 type RetryRequest struct {
-	Payload jsontext.Value `json:"payload,omitzero" description:"A corrected payload, a JSON object."`
+	Payload jsontext.Value `json:"payload,omitzero" audit:"given" description:"A corrected payload, a JSON object."`
 }
 
 // RetryResponse answers a retry.
 type RetryResponse struct {
 	Success                 bool   `json:"success" required:"true"`
 	Message                 string `json:"message" required:"true"`
-	NewMessageID            string `json:"newMessageId" required:"true"`
+	NewMessageID            string `json:"newMessageId" audit:"keep" required:"true"`
 	OriginalFailedMessageID string `json:"originalFailedMessageId" required:"true"`
 }
 
@@ -418,9 +418,9 @@ type DoneResponse struct {
 
 // BulkRequest selects failed messages by id or by filter.
 type BulkRequest struct {
-	Transport *string       `json:"transport,omitzero" description:"Default: the default transport."`
-	IDs       []string      `json:"ids,omitzero" minItems:"1" maxItems:"10000"`
-	Filter    *FailedFilter `json:"filter,omitzero" description:"An empty filter selects every failed message of the transport."`
+	Transport *string       `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
+	IDs       []string      `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter    *FailedFilter `json:"filter,omitzero" audit:"keep" description:"An empty filter selects every failed message of the transport."`
 }
 
 // FailedFilter selects failed messages. Empty fields select everything.
@@ -436,14 +436,14 @@ type FailedFilter struct {
 // BulkResponse counts what was done.
 type BulkResponse struct {
 	Success  bool  `json:"success" required:"true"`
-	Count    int   `json:"count" required:"true" description:"Messages retried or deleted."`
-	NotFound int   `json:"notFound" required:"true" description:"Ids that named no failed message."`
+	Count    int   `json:"count" audit:"keep" required:"true" description:"Messages retried or deleted."`
+	NotFound int   `json:"notFound" audit:"keep" required:"true" description:"Ids that named no failed message."`
 	Failed   int64 `json:"failed" required:"true" description:"Messages left in the dead letter queue."`
 }
 
 // Key is an API key as it is listed; the key itself is shown once, when it is made.
 type Key struct {
-	ID         string     `json:"id" required:"true"`
+	ID         string     `json:"id" audit:"keep" required:"true"`
 	Name       string     `json:"name" required:"true"`
 	Prefix     string     `json:"prefix" required:"true" description:"The beginning of the key, by which its owner recognises it."`
 	Scopes     []string   `json:"scopes" required:"true"`
@@ -455,15 +455,15 @@ type Key struct {
 
 // CreateKeyRequest is the body of POST /api/symphony/keys.
 type CreateKeyRequest struct {
-	Name      string     `json:"name" required:"true" minLength:"1" maxLength:"100"`
-	Scopes    []string   `json:"scopes" required:"true" minItems:"1" description:"dispatch, consume, read, admin."`
-	ExpiresAt *time.Time `json:"expiresAt,omitzero"`
+	Name      string     `json:"name" audit:"keep" required:"true" minLength:"1" maxLength:"100"`
+	Scopes    []string   `json:"scopes" audit:"keep" required:"true" minItems:"1" description:"dispatch, consume, read, admin."`
+	ExpiresAt *time.Time `json:"expiresAt,omitzero" audit:"keep"`
 }
 
 // CreateKeyResponse has the key, which cannot be had again.
 type CreateKeyResponse struct {
 	Success bool   `json:"success" required:"true"`
-	Key     Key    `json:"key" required:"true"`
+	Key     Key    `json:"key" audit:"within" required:"true"`
 	Secret  string `json:"secret" required:"true" description:"The API key. It is not stored and cannot be shown again."`
 }
 
