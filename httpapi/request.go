@@ -84,6 +84,9 @@ func (c *call) accept(v any, optional bool, check func() []symphony.Problem) err
 			return c.explain(err, v, check)
 		}
 	}
+	if err := c.noteRequest(v); err != nil {
+		return err
+	}
 	if list := check(); len(list) > 0 {
 		return invalid(list...)
 	}
