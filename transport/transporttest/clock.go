@@ -12,6 +12,7 @@ type Clock struct {
 	mu     sync.Mutex
 	now    time.Time
 	timers map[*timer]struct{}
+	wanted map[int64]chan struct{} // by the time of a timer, ns since 1970
 }
 
 type timer struct {
@@ -22,7 +23,7 @@ type timer struct {
 
 // NewClock makes a clock that stands at a time.
 func NewClock(start time.Time) *Clock {
-	return &Clock{now: start, timers: make(map[*timer]struct{})}
+	return &Clock{now: start, timers: make(map[*timer]struct{}), wanted: make(map[int64]chan struct{})}
 }
 
 // Now is the time at which the clock stands.
@@ -55,7 +56,23 @@ func (c *Clock) NewTimer(d time.Duration) symphony.Timer {
 	} else {
 		c.timers[t] = struct{}{}
 	}
+	if set := c.wanted[t.at.UnixNano()]; set != nil {
+		close(set)
+		delete(c.wanted, t.at.UnixNano())
+	}
 	return t
+}
+
+// TimerAt returns a channel that is closed when the next timer for a time is set.
+func (c *Clock) TimerAt(at time.Time) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	set := c.wanted[at.UnixNano()]
+	if set == nil {
+		set = make(chan struct{})
+		c.wanted[at.UnixNano()] = set
+	}
+	return set
 }
 
 // C delivers the time when the timer fires.

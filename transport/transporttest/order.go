@@ -132,9 +132,16 @@ var receiveTests = []test{
 		}
 	}},
 	{"waiting ends without an error when its time is over", func(s *suite) {
+		end := s.clock.Now().Add(time.Minute)
+		set := s.clock.TimerAt(end)
 		wait := s.wait(symphony.ReceiveOptions{Wait: time.Minute})
-		if got := s.advanceUntil(wait, time.Second, 200); got.err != nil || len(got.list) != 0 {
-			s.Errorf("got %v, %v", got.list, got.err)
+		select {
+		case <-set: // it counts from here, not from when it gets the time to
+		case <-time.After(patience):
+			s.Fatal("the receiver set no timer for the end of its time")
+		}
+		if got := s.advanceUntil(wait, time.Second, 60); got.err != nil || len(got.list) != 0 || s.clock.Now().Before(end) {
+			s.Errorf("got %v, %v %s before the end", got.list, got.err, end.Sub(s.clock.Now()))
 		}
 	}},
 	{"waiting ends with its context", func(s *suite) {
@@ -214,8 +221,12 @@ func (s *suite) wait(o symphony.ReceiveOptions) <-chan received {
 	return done
 }
 
+// patience bounds how long a test waits for what must happen soon; it is no promise.
+const patience = 30 * time.Second
+
 // advanceUntil moves the clock on, step by step, until the receiver has returned. Timers may be set while the clock is
-// moved, so one large step would not do.
+// moved, so one large step would not do. The clock goes on while the receiver claims: what it got may not be its own any
+// more when it returns, if its lease is shorter than all steps.
 func (s *suite) advanceUntil(done <-chan received, step time.Duration, most int) received {
 	s.Helper()
 	// The transport's goroutines need real time between two steps; the number of steps is what is tested.
@@ -229,7 +240,7 @@ func (s *suite) advanceUntil(done <-chan received, step time.Duration, most int)
 			s.clock.Advance(step)
 		}
 	}
-	deadline := time.NewTimer(5 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	select {
 	case got := <-done:

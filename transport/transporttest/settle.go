@@ -32,7 +32,8 @@ var settleTests = []test{
 			s.Errorf("got %+v, want the first attempt", d)
 		}
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Release, Delay: time.Minute})
-		got := s.advanceUntil(s.wait(symphony.ReceiveOptions{Wait: time.Hour}), 10*time.Second, 20)
+		// The clock goes on while the receiver claims, so the lease must not run out before the receiver has returned.
+		got := s.advanceUntil(s.wait(symphony.ReceiveOptions{Wait: time.Hour, Lease: time.Hour}), 10*time.Second, 20)
 		s.wantIDs(got.list, r.ID)
 		s.ack(got.list...)
 		s.wantCounts(0, 0, 1, 0, 0)
