@@ -97,6 +97,9 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 	}
 	ls := c.leaseOf(f, got)
 	if err := f.finish(); err != nil {
+		if ls != nil {
+			c.noteUnanswered(ls.token, l.answerBy())
+		}
 		return err
 	}
 	c.size, c.lost, c.ended = size, lost, c.ended || ended

@@ -34,6 +34,7 @@ type link struct {
 	pooled *pgxpool.Conn
 	pg     *pgconn.PgConn
 	state  *linkState
+	began  int64 // when it was asked for, on the clock of this process
 }
 
 // linkState stays with a connection as long as it lives.
@@ -248,11 +249,13 @@ func (s *store) with(ctx context.Context, doing string, f func(context.Context, 
 func (s *store) bounded(f func(context.Context, *link) error) error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), s.timeout, errSlow)
 	defer cancel()
+	began := s.now()
 	l, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.release()
+	l.began = began
 	err = f(ctx, l)
 	if l.pg.IsClosed() {
 		// What ended this connection, such as a restart of the server, has likely ended the others.

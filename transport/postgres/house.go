@@ -107,6 +107,7 @@ func (s *store) keepHouse() {
 	now := s.now()
 	duties := []*duty{
 		{every: promoteEvery, next: now, do: s.promote},
+		{every: giveBackEvery, next: now, do: s.giveBack},
 		{every: beatEvery, next: now + beatEvery, do: s.beat},
 		{every: foldEvery, next: now + foldEvery, do: s.fold},
 		{every: purgeEvery, next: now + purgeEvery/2, do: s.purge},

@@ -99,15 +99,16 @@ type store struct {
 	localSettings string
 	offset        atomic.Int64 // by how many µs the server's clock is ahead of this process's
 
-	lanes   lanes
-	heads   heads
-	leases  leaseCache
-	waiters waitlist.List
-	sends   committer[*sendOp]
-	settles committer[*settleOp]
-	node    node
-	house   house
-	notify  notifier
+	lanes      lanes
+	heads      heads
+	leases     leaseCache
+	unanswered unanswered
+	waiters    waitlist.List
+	sends      committer[*sendOp]
+	settles    committer[*settleOp]
+	node       node
+	house      house
+	notify     notifier
 
 	failures failureTimes
 	types    interner

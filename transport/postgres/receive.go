@@ -267,6 +267,9 @@ var peekQuery = newQuery("peek", `SELECT s.n, r.available_at
 // all that comes after it; finding out what fits is left away where everything does. The deliveries are read from the
 // lease as it was stored, so that their places in it cannot be others.
 //
+// A claim that the network held up until its caller had given up takes nothing: its messages would be in nobody's hands
+// until the lease runs out.
+//
 // DELETE and the look-up of messages are written so that they can only be executed by address and by key, whatever the
 // planner thinks of the tables' sizes.
 var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
@@ -277,6 +280,7 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 			WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
 				AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
 			ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k FOR UPDATE SKIP LOCKED) r
+		WHERE coalesce(now() <= $16::timestamptz, true)
 		LIMIT $7::int4
 	), total AS MATERIALIZED (
 		SELECT count(*) AS n, sum(size) <= $8::int8 AND count(*) FILTER (WHERE lost > 0) <= $10::int8 AS fits FROM picked
@@ -304,7 +308,8 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 		ON CONFLICT (shard, lane) DO UPDATE SET pending = c.pending + excluded.pending, processing = c.processing + excluded.processing
 	)
 	SELECT l.claimed_at, total.n, t.place, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt, t.lost, t.size,
-		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload, m.extras
+		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload, m.extras,
+		coalesce(now() > $16, false)
 	FROM total LEFT JOIN leased l ON true
 	LEFT JOIN LATERAL unnest(l.lanes, l.ranks, l.ords, l.available, l.ids, l.attempts, l.lost, l.sizes)
 		WITH ORDINALITY t(lane, rank, ord, available_at, id, attempt, lost, size, place) ON true
@@ -315,18 +320,20 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 	var token uuid
 	rand.Read(token[:]) // never fails
 	ls := &lease{token: token, worker: c.Worker}
+	by := l.answerBy()
 	params := append(c.streams(probes, limits, minAge),
 		int4Param(most), int8Param(int64(c.MaxBytes-c.size)), boolParam(len(c.got) == 0), int8Param(int64(c.MaxLost-c.lost)),
-		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard())
+		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard(), c.answerByParam(by))
 	var (
 		picked int
+		late   bool
 		lasts  = make([]int64, len(probes)) // the newest claimed of each stream
 		takes  = make([]int, len(probes))
 		first  = len(c.got)
 		name   = token.String()
 	)
 	err := l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
-		picked = int(int8Column(v[1]))
+		picked, late = int(int8Column(v[1])), v[20][0] != 0
 		if v[2] == nil {
 			return nil // nothing was taken
 		}
@@ -360,8 +367,15 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 		return nil
 	}})
 	if err != nil {
+		c.noteUnanswered(token, by)
 		c.got = c.got[:first]
 		return err
+	}
+	if late { // and yet its caller is there: the server's clock is not what this process took it for
+		if err := c.measureOffset(ctx, l); err != nil {
+			return err
+		}
+		return c.take(ctx, l, probes, limits, minAge, most)
 	}
 	c.ended = c.ended || picked > len(ls.items)
 	if minAge == 0 {
@@ -458,29 +472,6 @@ func (f *fairShares) with(transport string, do func(*symphony.FairShare)) {
 		f.byName[transport] = new(symphony.FairShare)
 	}
 	do(f.byName[transport])
-}
-
-// interner keeps one copy of each of the few texts that come again and again. Safe for concurrent use.
-type interner struct {
-	mu    sync.Mutex
-	texts map[string]string
-}
-
-// internMax bounds how many texts are kept.
-const internMax = 1000
-
-func (n *interner) text(b []byte) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s, ok := n.texts[string(b)]; ok {
-		return s
-	}
-	if n.texts == nil || len(n.texts) >= internMax {
-		n.texts = make(map[string]string)
-	}
-	s := string(b)
-	n.texts[s] = s
-	return s
 }
 
 // repeat is a list of n times the same limit.
