@@ -35,13 +35,13 @@ func messageRoutes(transport parameter) []route {
 			query: []parameter{transport}, answers: map[int]any{200: wire.MessageResponse{}}, errors: []int{400, 404, 501}, serve: messagesShow},
 		{methods: []string{http.MethodDelete}, path: "/api/symphony/messages/{id}", tag: "Messages", scope: auth.ScopeConsume, summary: "Delete a pending message",
 			doc:   "One that is not pending answers 409 with code message_not_pending. Its idempotency key stays known.",
-			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, serve: messagesCancel},
+			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, audit: "message.cancel", serve: messagesCancel},
 		{methods: post, path: "/api/symphony/messages/{id}/run-now", tag: "Messages", scope: auth.ScopeConsume, summary: "Drop the delay of a pending message",
 			doc:   "Be it scheduled or waiting for a retry. One that is ready is left as it is; one that is not pending answers 409 with code message_not_pending.",
-			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, serve: messagesRunNow},
+			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 409, 501}, audit: "message.run_now", serve: messagesRunNow},
 		{methods: post, path: "/api/symphony/messages/{id}/replay", tag: "Messages", scope: auth.ScopeConsume, summary: "Dispatch a completed message again",
 			doc:   "As a new message with the same type, payload, metadata, headers, queue, priority and correlationId, and the first one's id as causationId. One that is not completed answers 409 with code message_not_completed.",
 			query: []parameter{transport}, request: wire.ReplayRequest{}, optionalBody: true, answers: map[int]any{200: wire.ReplayResponse{}},
-			errors: []int{400, 404, 409, 413, 415, 501}, serve: messagesReplay},
+			errors: []int{400, 404, 409, 413, 415, 501}, audit: "message.replay", serve: messagesReplay},
 	}
 }

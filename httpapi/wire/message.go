@@ -64,7 +64,7 @@ type TimelineEntry struct {
 
 // ReplayRequest is the optional body of POST /api/symphony/messages/{id}/replay.
 type ReplayRequest struct {
-	Payload        jsontext.Value `json:"payload,omitzero" description:"In place of the message's payload, a JSON object."`
+	Payload        jsontext.Value `json:"payload,omitzero" audit:"given" description:"In place of the message's payload, a JSON object."`
 	IdempotencyKey *string        `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All replays with this key, within the window, make one message. Default: each makes one."`
 }
 
@@ -72,7 +72,7 @@ type ReplayRequest struct {
 type ReplayResponse struct {
 	Success           bool   `json:"success" required:"true"`
 	Message           string `json:"message" required:"true"`
-	NewMessageID      string `json:"newMessageId" required:"true"`
+	NewMessageID      string `json:"newMessageId" audit:"keep" required:"true"`
 	OriginalMessageID string `json:"originalMessageId" required:"true"`
 	Duplicate         bool   `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
 }
@@ -89,28 +89,28 @@ type MessageFilter struct {
 
 // ReplayManyRequest is the body of POST /api/symphony/messages/replay.
 type ReplayManyRequest struct {
-	Transport *string        `json:"transport,omitzero" description:"Default: the default transport."`
-	IDs       []string       `json:"ids,omitzero" minItems:"1" maxItems:"10000"`
-	Filter    *MessageFilter `json:"filter,omitzero" description:"An empty filter selects every completed message of the transport that is kept."`
-	Rate      *int           `json:"rate,omitzero" minimum:"1" maximum:"100000" description:"At most this many messages per second. Default: as fast as storage takes them."`
-	DryRun    *bool          `json:"dryRun,omitzero" description:"Only count."`
+	Transport *string        `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
+	IDs       []string       `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter    *MessageFilter `json:"filter,omitzero" audit:"keep" description:"An empty filter selects every completed message of the transport that is kept."`
+	Rate      *int           `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"At most this many messages per second. Default: as fast as storage takes them."`
+	DryRun    *bool          `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
 }
 
 // PreviewCountResponse tells what a bulk operation would do.
 type PreviewCountResponse struct {
 	Success bool  `json:"success" required:"true"`
-	DryRun  bool  `json:"dryRun" required:"true"`
-	Count   int64 `json:"count" required:"true" description:"Messages that are selected now."`
+	DryRun  bool  `json:"dryRun" audit:"keep" required:"true"`
+	Count   int64 `json:"count" audit:"keep" required:"true" description:"Messages that are selected now."`
 }
 
 // ImportResponse counts what became of the lines of an import.
 type ImportResponse struct {
 	Success         bool            `json:"success" required:"true"`
-	DryRun          bool            `json:"dryRun,omitzero" description:"Everything was checked and nothing stored: imported counts what would have been."`
-	Imported        int64           `json:"imported" required:"true" description:"New messages."`
-	Duplicates      int64           `json:"duplicates" required:"true" description:"Messages that were there, from an import before or by their idempotency key."`
-	Skipped         int64           `json:"skipped" required:"true" description:"Messages of a status that is not imported."`
-	Invalid         int64           `json:"invalid" required:"true" description:"Lines that were not imported because of their problems."`
+	DryRun          bool            `json:"dryRun,omitzero" audit:"keep" description:"Everything was checked and nothing stored: imported counts what would have been."`
+	Imported        int64           `json:"imported" audit:"keep" required:"true" description:"New messages."`
+	Duplicates      int64           `json:"duplicates" audit:"keep" required:"true" description:"Messages that were there, from an import before or by their idempotency key."`
+	Skipped         int64           `json:"skipped" audit:"keep" required:"true" description:"Messages of a status that is not imported."`
+	Invalid         int64           `json:"invalid" audit:"keep" required:"true" description:"Lines that were not imported because of their problems."`
 	Problems        []ImportProblem `json:"problems" required:"true" description:"Of the first lines with problems."`
 	ProblemsOmitted int64           `json:"problemsOmitted,omitzero" description:"Further problems, for which the list was too long."`
 }
