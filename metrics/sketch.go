@@ -1,0 +1,103 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/DataDog/sketches-go/ddsketch"
+	"github.com/DataDog/sketches-go/ddsketch/mapping"
+	"github.com/DataDog/sketches-go/ddsketch/store"
+)
+
+// maxBins bounds a sketch. With an accuracy of 1% that many bins reach from a microsecond to ten years, so none is ever
+// collapsed.
+const maxBins = 2048
+
+// durations are how long something took, in milliseconds. The zero value has none.
+type durations struct {
+	sum, max float64
+	sketch   *ddsketch.DDSketch // nil for none
+}
+
+// add adds one duration; a negative one, of clocks that differ, counts as none.
+func (d *durations) add(took time.Duration) {
+	ms := max(float64(took)/float64(time.Millisecond), 0)
+	if d.sketch == nil {
+		d.sketch = newSketch()
+	}
+	d.sum += ms
+	d.max = max(d.max, ms)
+	_ = d.sketch.Add(ms) // only what is not a number, or beyond all time, is refused
+}
+
+// merge adds those of o, which stays as it is.
+func (d *durations) merge(o *durations) {
+	if o.sketch == nil {
+		return
+	}
+	d.sum += o.sum
+	d.max = max(d.max, o.max)
+	if d.sketch == nil {
+		d.sketch = newSketch()
+	}
+	_ = d.sketch.MergeWith(o.sketch) // of the same mapping, so it can be
+}
+
+func (d *durations) copy() durations {
+	c := *d
+	if d.sketch != nil {
+		c.sketch = d.sketch.Copy()
+	}
+	return c
+}
+
+// encode is what decode reads; nil for none.
+func (d *durations) encode() []byte {
+	if d.sketch == nil {
+		return nil
+	}
+	var b []byte
+	d.sketch.Encode(&b, true)
+	return b
+}
+
+func (d *durations) decode(b []byte, sum, maximum float64) error {
+	if len(b) == 0 {
+		return nil
+	}
+	sketch := newSketch()
+	if err := sketch.DecodeAndMergeWith(b); err != nil {
+		return fmt.Errorf("metrics: decode a sketch: %w", err)
+	}
+	d.sum, d.max, d.sketch = sum, maximum, sketch
+	return nil
+}
+
+// Distribution describes durations, in milliseconds. All is 0 where there are none.
+type Distribution struct {
+	Count                       int64
+	Average, P50, P95, P99, Max float64
+}
+
+// distribution computes it. A percentile is never above the maximum, which is exact.
+func (d *durations) distribution() Distribution {
+	if d.sketch == nil || d.sketch.IsEmpty() {
+		return Distribution{}
+	}
+	n := d.sketch.GetCount()
+	out := Distribution{Count: int64(math.Round(n)), Average: d.sum / n, Max: d.max}
+	// There are values, and the quantiles are between 0 and 1, so there is an answer.
+	if q, err := d.sketch.GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99}); err == nil {
+		out.P50, out.P95, out.P99 = min(q[0], d.max), min(q[1], d.max), min(q[2], d.max)
+	}
+	return out
+}
+
+func newSketch() *ddsketch.DDSketch {
+	m, err := mapping.NewLogarithmicMapping(RelativeAccuracy)
+	if err != nil {
+		panic(err) // the accuracy is between 0 and 1
+	}
+	return ddsketch.NewDDSketch(m, store.NewCollapsingLowestDenseStore(maxBins), store.NewSparseStore())
+}

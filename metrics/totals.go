@@ -1,0 +1,86 @@
+package metrics
+
+import (
+	"slices"
+	"time"
+)
+
+// total are the figures of a series since the process began, as Prometheus wants them.
+type total struct {
+	Counts
+	run, wait histogram
+}
+
+// Bounds of the histograms, in seconds: upper ends of their buckets, which include them.
+var (
+	runBounds  = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+	waitBounds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}
+)
+
+// maxBounds is how many buckets a histogram has, beside the last.
+const maxBounds = 16
+
+// histogram counts durations in buckets. Its bounds are those of its kind.
+type histogram struct {
+	counts [maxBounds + 1]uint64 // the one behind the last bound has all that is longer
+	sum    float64               // seconds
+}
+
+func (h *histogram) observe(bounds []float64, took time.Duration) {
+	seconds := max(took.Seconds(), 0)
+	i, _ := slices.BinarySearch(bounds, seconds)
+	h.counts[i]++
+	h.sum += seconds
+}
+
+// totalLocked returns the total of a series, that of the type Other where there are too many.
+func (r *Recorder) totalLocked(k key) *total {
+	if t := r.totals[k]; t != nil {
+		return t
+	}
+	if len(r.totals) >= MaxSeries {
+		k.typ = Other
+		if t := r.totals[k]; t != nil {
+			return t
+		}
+	}
+	t := &total{}
+	r.totals[k] = t
+	return t
+}
+
+// Total is what a process counted of one type of a transport since it began.
+type Total struct {
+	Transport, Type string
+	Counts
+	Run, Wait Histogram
+}
+
+// Histogram has durations in seconds.
+type Histogram struct {
+	Count   uint64
+	Sum     float64
+	Buckets map[float64]uint64 // how many were up to that long
+}
+
+func (h *histogram) export(bounds []float64) Histogram {
+	out := Histogram{Sum: h.sum, Buckets: make(map[float64]uint64, len(bounds))}
+	for i, bound := range bounds {
+		out.Count += h.counts[i]
+		out.Buckets[bound] = out.Count
+	}
+	out.Count += h.counts[len(bounds)]
+	return out
+}
+
+// Totals returns what this process counted since it began, in no order: at most MaxSeries, and one of the type Other for
+// each transport.
+func (r *Recorder) Totals() []Total {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]Total, 0, len(r.totals))
+	for k, t := range r.totals {
+		list = append(list, Total{k.transport, k.typ, t.Counts, t.run.export(runBounds), t.wait.export(waitBounds)})
+	}
+	return list
+}

@@ -1,0 +1,216 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
+)
+
+// Signals are what tells whether work flows, of all nodes that share the storage, at one moment. Health and alerts are
+// decided by them alone.
+type Signals struct {
+	At time.Time
+	// Window is the time before At that Attempts are of: Thresholds.ErrorWindow, in whole minutes with the current one.
+	Window time.Duration
+	// AttemptsErr says why nothing is known of the attempts; nil where it is.
+	AttemptsErr error
+	// Attempts are those of all transports.
+	Attempts   Attempts
+	Transports []Transport // in the order of the bus
+	Nodes      []Node
+	Schedules  Schedules
+}
+
+// Transport is what a transport's storage says.
+type Transport struct {
+	Name string
+	// Keeps says that it keeps messages for workers.
+	Keeps bool
+	// Err is why its storage did not answer; then nothing else is known but its name. Latency is how long it took.
+	Err     error
+	Latency time.Duration
+	// Stats count its messages. Failed among them are those in the dead letter queue.
+	Stats symphony.Stats
+	// Holds is what is paused or draining.
+	Holds []symphony.Hold
+	// OldestAge is how long the oldest message has been ready that nothing holds up: paused queues are left out.
+	OldestAge time.Duration
+	// OldestQueue is where that one is.
+	OldestQueue string
+	// Attempts are those of the window.
+	Attempts Attempts
+	// Workers are the continuous workers that run on it, on all nodes.
+	Workers int
+}
+
+// Attempts are what happened within the window, as far as it is known.
+type Attempts struct {
+	Dispatched int64
+	Succeeded  int64
+	Failed     int64 // with another attempt to come or not
+	Dead       int64 // those that went to the dead letter queue
+	Released   int64
+}
+
+// Ended is how many attempts ended.
+func (a Attempts) Ended() int64 { return a.Succeeded + a.Failed }
+
+// ErrorRate is the share of attempts that failed, 0 without any.
+func (a Attempts) ErrorRate() float64 {
+	if a.Ended() == 0 {
+		return 0
+	}
+	return float64(a.Failed) / float64(a.Ended())
+}
+
+// Node is a process with its workers.
+type Node struct {
+	symphony.Node
+	wire.NodeInfo
+}
+
+// Schedules tell whether the scheduler keeps up.
+type Schedules struct {
+	// Err is why the storage of schedules did not answer.
+	Err error
+	// Due is how many schedules are due now, up to 100. Late is for how long the first of them has been.
+	Due  int
+	Late time.Duration
+}
+
+// dueLimit bounds the schedules that are looked at.
+const dueLimit = 100
+
+// Collect asks storage. It takes as long as storage does, within ctx; what does not answer has its error in the signals.
+// It may be called at any time: it costs a few small reads.
+func (m *Monitor) Collect(ctx context.Context) Signals {
+	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow}
+	names := m.o.Bus.Names()
+	s.Transports = make([]Transport, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { s.Transports[i] = m.transport(ctx, name) })
+	}
+	attempts := make(map[string]Attempts)
+	all.Go(func() { s.Attempts, s.AttemptsErr = m.attempts(ctx, s.At, attempts) })
+	all.Go(func() { s.Schedules = m.schedules(ctx) })
+	all.Go(func() { s.Nodes = m.Nodes(ctx) })
+	all.Wait()
+	for i := range s.Transports {
+		t := &s.Transports[i]
+		t.Attempts = attempts[t.Name]
+		for _, n := range s.Nodes {
+			for _, w := range n.Workers {
+				if w.Transport == t.Name && w.Running {
+					t.Workers++
+				}
+			}
+		}
+	}
+	return s
+}
+
+func (m *Monitor) transport(ctx context.Context, name string) Transport {
+	out := Transport{Name: name}
+	t, err := m.o.Bus.Transport(name)
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	out.Keeps = t.Capabilities().Receive
+	began := m.o.Clock.Now()
+	if out.Stats, err = t.Stats(ctx); err == nil {
+		if control, ok := t.(symphony.FlowControl); ok && t.Capabilities().Flow {
+			out.Holds, err = control.Holds(ctx)
+		}
+	}
+	out.Latency = m.o.Clock.Now().Sub(began)
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	for queue, q := range out.Stats.Queues {
+		if q.OldestPendingAge > out.OldestAge && !symphony.Held(out.Holds, queue, "") {
+			out.OldestAge, out.OldestQueue = q.OldestPendingAge, queue
+		}
+	}
+	return out
+}
+
+// attempts returns those of the window, and by transport.
+func (m *Monitor) attempts(ctx context.Context, now time.Time, by map[string]Attempts) (all Attempts, err error) {
+	if m.o.Metrics == nil {
+		return all, errors.New("no metrics are kept")
+	}
+	got, err := m.o.Metrics.Query(ctx, metrics.Query{From: now.Add(-m.t.ErrorWindow), To: now.Add(time.Second), Step: time.Minute})
+	if err != nil {
+		return all, err
+	}
+	for name, s := range got.ByTransport {
+		by[name] = attemptsOf(s.Counts)
+	}
+	return attemptsOf(got.Total.Counts), nil
+}
+
+func attemptsOf(c metrics.Counts) Attempts {
+	return Attempts{c.Dispatched, c.Succeeded, c.Failed(), c.Dead, c.Released}
+}
+
+func (m *Monitor) schedules(ctx context.Context) Schedules {
+	if m.o.Schedules == nil {
+		return Schedules{}
+	}
+	due, err := m.o.Schedules.DueSchedules(ctx, symphony.DuePlace{}, dueLimit)
+	if err != nil {
+		return Schedules{Err: err}
+	}
+	out := Schedules{Due: len(due.Schedules)}
+	if out.Due > 0 {
+		out.Late = due.Now.Sub(due.Schedules[0].DueAt)
+	}
+	return out
+}
+
+// Nodes returns the processes that share the storage and are alive, with what each said of itself at its last heartbeat,
+// at most ten seconds ago. Where the storage belongs to one process, it is that one, as it is now. Without an answer of
+// the storage there are none.
+func (m *Monitor) Nodes(ctx context.Context) []Node {
+	for _, name := range m.o.Bus.Names() {
+		t, err := m.o.Bus.Transport(name)
+		if err != nil {
+			continue
+		}
+		registry, ok := t.(symphony.NodeRegistry)
+		if !ok {
+			continue
+		}
+		list, err := registry.Nodes(ctx)
+		if err != nil {
+			return nil
+		}
+		nodes := make([]Node, len(list))
+		for i, n := range list {
+			nodes[i] = nodeOf(n)
+		}
+		return nodes
+	}
+	if m.o.Self == nil {
+		return nil
+	}
+	return []Node{nodeOf(m.o.Self())}
+}
+
+func nodeOf(n symphony.Node) Node {
+	out := Node{Node: n}
+	// A node of another release may say something else; then nothing is known of its workers.
+	if json.Unmarshal(n.Info, &out.NodeInfo) != nil {
+		out.NodeInfo = wire.NodeInfo{}
+	}
+	return out
+}
