@@ -33,12 +33,13 @@ func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
+		RetryAt                   int64
 		Worker, Error, ErrorClass string
 	}
 	if json.Unmarshal(columnBytes(s, 16), &attempts) == nil {
 		for _, a := range attempts {
 			f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
-				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass})
+				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})
 		}
 	}
 	return f

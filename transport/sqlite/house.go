@@ -130,8 +130,13 @@ func (w *writer) sweep() error {
 		}
 	}
 	next := int64(never)
-	if len(due) == sweepRows {
-		next = w.now // there may be more
+	// More that are due, or the next one; those of groups are in no lane's index.
+	err = w.query("SELECT scheduled_at FROM messenger_scheduled ORDER BY scheduled_at LIMIT 1", func(s *sqlite.Stmt) bool {
+		next = max(s.ColumnInt64(0), w.now)
+		return false
+	})
+	if err != nil {
+		return err
 	}
 	for _, l := range w.byID {
 		if l.next.pending == 0 {
@@ -177,7 +182,8 @@ func (w *writer) heads(l *lane) (ready bool, later int64, err error) {
 	return ready, later, nil
 }
 
-// purge deletes completed messages that were kept long enough, and idempotency keys whose window is over.
+// purge deletes completed messages that were kept long enough, the names of workers that only they had, and idempotency keys
+// whose window is over.
 func (s *store) purge(ctx context.Context) error {
 	cutoff := micros(s.clock.Now().Add(-s.retention))
 	for after, more := int64(-1), true; more; {
@@ -204,6 +210,9 @@ func (s *store) purge(ctx context.Context) error {
 			}
 		}
 		more = n == purgeWindow
+	}
+	if err := s.do(ctx, &purgeWorkersOp{cutoff}); err != nil {
+		return err
 	}
 	for {
 		keys := &purgeKeysOp{}

@@ -55,7 +55,7 @@ func (h *leaseHeap) Pop() any {
 
 // addLease stores a new claim.
 func (w *writer) addLease(l *lease) error {
-	if err := w.exec("INSERT INTO messenger_leases (worker, claimed_at, deliveries) VALUES (?, ?, ?)", l.worker, l.claimed, blob(l.encode())); err != nil {
+	if err := w.exec("INSERT INTO messenger_leases (worker, claimed_at, deliveries, until) VALUES (?, ?, ?, ?)", l.worker, l.claimed, blob(l.encode()), l.next); err != nil {
 		return err
 	}
 	l.id = w.conn.LastInsertRowID()
@@ -175,7 +175,7 @@ func (w *writer) bound(l *lease, next int64) {
 
 // lose returns a message to its lane whose worker said nothing until the end of its lease, and notes the attempt.
 func (w *writer) lose(r readyRow, worker string, claimed, end int64) error {
-	if err := w.noteAttempt(r, worker, claimed, end, symphony.LostText, symphony.LostClass); err != nil {
+	if err := w.noteAttempt(r, worker, claimed, end, symphony.LostText, symphony.LostClass, end); err != nil {
 		return err
 	}
 	r.available = end

@@ -26,12 +26,17 @@ func newReader(conn *sqlite.Conn) *reader { return &reader{conn: conn, types: ma
 
 // read runs f with a reader, and takes care that a query ends with ctx.
 func (s *store) read(ctx context.Context, doing string, f func(*reader) error) error {
+	return s.readOn(ctx, s.readers, doing, f)
+}
+
+// readOn is read with one of some readers.
+func (s *store) readOn(ctx context.Context, readers chan *reader, doing string, f func(*reader) error) error {
 	select {
-	case r, ok := <-s.readers:
+	case r, ok := <-readers:
 		if !ok {
 			return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
 		}
-		defer func() { s.readers <- r }()
+		defer func() { readers <- r }()
 		r.conn.SetInterrupt(ctx.Done())
 		defer r.conn.SetInterrupt(nil)
 		if err := f(r); err != nil {

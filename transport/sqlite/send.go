@@ -154,10 +154,10 @@ func (w *writer) remember(row *messageRow) error {
 
 // insert stores a message and makes it claimable from its time on.
 func (w *writer) insert(row *messageRow, l *lane) error {
-	seq := w.nextSeq
+	seq, available := w.nextSeq, max(w.now, row.scheduledAt)
 	s, err := w.stmt(`INSERT INTO messenger_messages
-		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras, delay)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -174,12 +174,13 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 	bindText(s, 11, row.done)
 	bindText(s, 12, row.Payload)
 	bindText(s, 13, row.extras)
+	s.BindInt64(14, available-micros(row.CreatedAt))
 	if err := stepOnce(s); err != nil {
 		return err
 	}
 	w.nextSeq++
 	r := readyRow{
-		seq: seq, lane: l, rank: rankOf(row.Priority), available: max(w.now, row.scheduledAt),
+		seq: seq, lane: l, rank: rankOf(row.Priority), available: available,
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
 	line := ""

@@ -67,7 +67,7 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 	w.touch(r.lane)
 	switch st.Outcome {
 	case symphony.Ack:
-		return w.complete(r)
+		return w.complete(r, l, st)
 	case symphony.Release:
 		if err := w.keepDone(r, st.Done); err != nil {
 			return err
@@ -75,16 +75,19 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 		r.attempt--
 		if st.Delay > 0 {
 			r.available = w.now + st.Delay.Microseconds()
+			if err := w.exec("UPDATE messenger_messages SET delay=?-created_at WHERE seq=?", r.available, r.seq); err != nil {
+				return err
+			}
 		}
 		return w.ready(r)
 	case symphony.Retry:
-		if err := w.noteAttempt(r, l.worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass); err != nil {
+		r.available = w.now + max(st.Delay, 0).Microseconds()
+		if err := w.noteAttempt(r, l.worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass, r.available); err != nil {
 			return err
 		}
 		if err := w.keepDone(r, st.Done); err != nil {
 			return err
 		}
-		r.available = w.now + max(st.Delay, 0).Microseconds()
 		return w.ready(r)
 	case symphony.Fail:
 		return w.fail(r, l.worker, st)
@@ -122,18 +125,28 @@ func (w *writer) keepDone(r readyRow, names []string) error {
 }
 
 // complete keeps a note of the message, or deletes it where nothing is kept.
-func (w *writer) complete(r readyRow) error {
+func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 	r.lane.next.completed++
 	if w.retention == 0 {
 		return w.erase(r)
 	}
-	s, err := w.stmt("INSERT INTO messenger_completed (seq, completed_at, attempt) VALUES (?, ?, ?)")
+	worker, err := w.workerID(l.worker)
 	if err != nil {
 		return err
+	}
+	s, err := w.stmt("INSERT INTO messenger_completed (seq, completed_at, attempt, took, worker) VALUES (?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	started := l.claimed
+	if !st.StartedAt.IsZero() {
+		started = micros(st.StartedAt)
 	}
 	s.BindInt64(1, r.seq)
 	s.BindInt64(2, w.now)
 	s.BindInt64(3, r.attempt)
+	s.BindInt64(4, w.now-started)
+	s.BindInt64(5, worker)
 	return stepOnce(s)
 }
 
@@ -150,15 +163,15 @@ func (w *writer) erase(r readyRow) error {
 	return w.exec("DELETE FROM messenger_attempts WHERE seq=?", r.seq)
 }
 
-// noteAttempt stores an attempt that did not succeed.
-func (w *writer) noteAttempt(r readyRow, worker string, started, finished int64, text, class string) error {
-	return w.exec(`INSERT OR REPLACE INTO messenger_attempts (seq, attempt, started_at, finished_at, worker, error, error_class)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, r.seq, r.attempt, started, finished, worker, symphony.ClipError(text), class)
+// noteAttempt stores an attempt that did not succeed; retry is when the next may begin, 0 for never.
+func (w *writer) noteAttempt(r readyRow, worker string, started, finished int64, text, class string, retry int64) error {
+	return w.exec(`INSERT OR REPLACE INTO messenger_attempts (seq, attempt, started_at, finished_at, worker, error, error_class, retry_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, r.seq, r.attempt, started, finished, worker, symphony.ClipError(text), class, nullable(retry))
 }
 
 // fail moves a message to the dead letter queue with all its attempts.
 func (w *writer) fail(r readyRow, worker string, st *symphony.Settlement) error {
-	if err := w.noteAttempt(r, worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass); err != nil {
+	if err := w.noteAttempt(r, worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass, 0); err != nil {
 		return err
 	}
 	return w.bury(r, st)
@@ -178,7 +191,7 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
 		SELECT ?1, ?2, ?3, id, type, priority, created_at, scheduled_at, ?4, idempotency_key, headers, metadata, coalesce(?5, done), ?6, ?7, ?8, ?9,
 			(SELECT json_group_array(json_object('attempt', attempt, 'startedAt', started_at, 'finishedAt', finished_at,
-				'worker', worker, 'error', error, 'errorClass', error_class) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
+				'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', retry_at) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
 		FROM messenger_messages WHERE seq=?10`,
 		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.now, done,
 		symphony.ClipError(st.Error), st.ErrorClass, max(r.attempt-1, 0), st.MaxRetries, r.seq)

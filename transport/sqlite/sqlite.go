@@ -56,6 +56,7 @@ var (
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
+	_ symphony.MessageStore  = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.
@@ -67,11 +68,12 @@ type store struct {
 	log       *slog.Logger
 	lock      *fileLock
 
-	ops     groupcommit.Queue[*op]
-	readers chan *reader // closed when the store is
-	opened  int          // readers there are
-	waiters waitlist.List
-	checker checkpointer
+	ops       groupcommit.Queue[*op]
+	readers   chan *reader // closed when the store is
+	searchers chan *reader // for what may take long
+	opened    int          // readers and searchers there are
+	waiters   waitlist.List
+	checker   checkpointer
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
 	lanes map[string][]*lane // by transport, committed ones only
@@ -85,9 +87,11 @@ type store struct {
 	err     error // of closing
 }
 
-// readerConns is how many connections read at the same time. Each has a page cache of its own (readerCacheKiB).
+// readerConns is how many connections read at the same time, and searcherConns how many searches run so. Each has a page
+// cache of its own (readerCacheKiB).
 const (
 	readerConns    = 3
+	searcherConns  = 2
 	writerCacheKiB = 8 << 10
 	readerCacheKiB = 2 << 10
 )
@@ -124,7 +128,7 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 	s := &store{
 		path: path, retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger, lock: lock,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
-		readers: make(chan *reader, readerConns),
+		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns),
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -169,13 +173,15 @@ func (s *store) start(ctx context.Context) error {
 	if err := w.open(ctx); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	for range readerConns {
-		conn, err := s.connect(sqlite.OpenReadOnly|sqlite.OpenWAL, readerCacheKiB)
-		if err != nil {
-			return errors.Join(err, w.conn.Close())
+	for _, readers := range []chan *reader{s.readers, s.searchers} {
+		for range cap(readers) {
+			conn, err := s.connect(sqlite.OpenReadOnly|sqlite.OpenWAL, readerCacheKiB)
+			if err != nil {
+				return errors.Join(err, w.conn.Close())
+			}
+			readers <- newReader(conn)
+			s.opened++
 		}
-		s.readers <- newReader(conn)
-		s.opened++
 	}
 	checkpoints, err := s.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, readerCacheKiB)
 	if err != nil {
@@ -226,7 +232,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Log: true, Steps: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Messages: true, Log: true, Steps: true}
 }
 
 // Storage is the database.
@@ -247,10 +253,15 @@ func (s *store) Close() error {
 func (s *store) release() error {
 	var errs []error
 	for range s.opened {
-		r := <-s.readers // waits for a reader that is in use
+		var r *reader // waits for one that is in use
+		select {
+		case r = <-s.readers:
+		case r = <-s.searchers:
+		}
 		errs = append(errs, r.conn.Close())
 	}
 	close(s.readers)
+	close(s.searchers)
 	errs = append(errs, s.lock.release())
 	return errors.Join(errs...)
 }

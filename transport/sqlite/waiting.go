@@ -70,22 +70,27 @@ func (w *writer) withdraw(m *waiting) (bool, error) {
 // unwait counts a message out from before a gate. It returns the line that the message still stands in: none if it waited
 // before that line.
 func (w *writer) unwait(id int64, line string) (string, error) {
-	var g gate
-	err := w.query(gateColumns+"WHERE gate=?", func(s *sqlite.Stmt) bool {
-		g = readGate(s)
-		return true
-	}, id)
+	g, err := w.gateByID(id)
 	if err != nil {
 		return "", err
-	}
-	if g.id == 0 {
-		return "", fmt.Errorf("gate %d of a parked message is missing: %w", id, ErrCorrupt)
 	}
 	g.parked--
 	if g.name == line {
 		return "", w.advance(&g)
 	}
 	return line, w.save(&g)
+}
+
+// gateByID returns the gate before which a message is parked.
+func (w *writer) gateByID(id int64) (g gate, err error) {
+	err = w.query(gateColumns+"WHERE gate=?", func(s *sqlite.Stmt) bool {
+		g = readGate(s)
+		return true
+	}, id)
+	if err == nil && g.id == 0 {
+		err = fmt.Errorf("gate %d of a parked message is missing: %w", id, ErrCorrupt)
+	}
+	return g, err
 }
 
 // unschedule uncounts a message that was scheduled for later.

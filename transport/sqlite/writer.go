@@ -27,6 +27,8 @@ type writer struct {
 	fair   map[string]*symphony.FairShare // by transport
 	holds  map[string][]symphony.Hold     // by transport
 
+	workers map[string]worker // by name
+
 	leases  map[string]*lease // by token
 	expiry  leaseHeap
 	nextSeq int64
@@ -48,7 +50,7 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 	return &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare), holds: make(map[string][]symphony.Hold),
-		leases: make(map[string]*lease), wakes: make(map[*lane]int), nextDue: never,
+		leases: make(map[string]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
 	}
 }
 
@@ -284,7 +286,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := errors.Join(w.loadLanes(), w.loadHolds()); err != nil {
+	if err := errors.Join(w.loadLanes(), w.loadHolds(), w.loadWorkers()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

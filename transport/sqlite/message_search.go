@@ -1,0 +1,349 @@
+package sqlite
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// A search takes the shorter of two ways. Where the counts say that no more messages have the status asked for than a page
+// may look at, all of them are looked at and sorted. Else messages are walked through in the order of their ids, those of
+// the dead letter queue among them, until the page is full or has looked at as many as it may.
+
+// found is a message that a search has found: by its number, or in the dead letter queue by its id there.
+type found struct {
+	id     string
+	seq    int64
+	failed string
+}
+
+// lastID is greater than every id.
+const lastID = "\U0010FFFF"
+
+// idRange returns the bounds of the ids that a query may find: from the first to before the second.
+func idRange(q *symphony.MessageQuery) (from, to string) {
+	from, to = symphony.IDRange(q.Since, q.Until)
+	if to == "" {
+		to = lastID
+	}
+	switch {
+	case q.After == "":
+	case q.Oldest:
+		from = max(from, q.After+" ") // what comes behind it
+	default:
+		to = min(to, q.After)
+	}
+	return from, to
+}
+
+// search returns up to limit messages, and where it goes on.
+func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, error) {
+	f := v.filter(q)
+	if few, err := v.few(q, f); err != nil || few != nil {
+		slices.SortFunc(few, func(a, b found) int {
+			if q.Oldest {
+				return cmp.Compare(a.id, b.id)
+			}
+			return cmp.Compare(b.id, a.id)
+		})
+		if len(few) > limit {
+			return few[:limit], few[limit-1].id, err
+		}
+		return few, "", err
+	}
+	return v.walk(q, f, limit)
+}
+
+// filter is a query's in the terms of the tables.
+type filter struct {
+	lanes        map[int64]bool
+	queue        string
+	typ          []byte
+	priority     int
+	since, until int64
+	text         []byte // in lower case
+}
+
+func (v *view) filter(q *symphony.MessageQuery) *filter {
+	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never, text: []byte(lowerASCII(q.Text))}
+	for _, l := range v.lanes {
+		if q.Queue == "" || q.Queue == l.queue {
+			f.lanes[l.id] = true
+		}
+	}
+	if !q.Since.IsZero() {
+		f.since = microsUp(q.Since)
+	}
+	if !q.Until.IsZero() {
+		f.until = microsUp(q.Until)
+	}
+	return f
+}
+
+// searchColumns are what matches reads, from its second column on: from the third on if there is a text.
+const (
+	searchColumns = "priority, created_at, type"
+	textColumns   = ", payload, metadata, headers"
+)
+
+func (f *filter) columns() string {
+	if len(f.text) > 0 {
+		return searchColumns + textColumns
+	}
+	return searchColumns
+}
+
+// matches looks at a row whose columns begin at col. What is cheap to look at comes first.
+func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
+	if f.priority != 0 && f.priority != s.ColumnInt(col) {
+		return false
+	}
+	if at := s.ColumnInt64(col + 1); at < f.since || at >= f.until {
+		return false
+	}
+	if len(f.typ) > 0 && (s.ColumnLen(col+2) != len(f.typ) || !bytes.Equal(v.bytes(s, col+2), f.typ)) {
+		return false
+	}
+	if len(f.text) == 0 {
+		return true
+	}
+	for c := col + 2; c < col+6; c++ {
+		if s.ColumnLen(c) >= len(f.text) && bytes.Contains(foldASCII(v.bytes(s, c)), f.text) {
+			return true
+		}
+	}
+	return false
+}
+
+// bytes reads a column into a buffer that the next call uses again.
+func (v *view) bytes(s *sqlite.Stmt, col int) []byte {
+	n := s.ColumnLen(col)
+	if cap(v.buf) < n {
+		v.buf = make([]byte, n+n/2)
+	}
+	b := v.buf[:n]
+	s.ColumnBytes(col, b)
+	return b
+}
+
+// foldASCII makes the capital letters of ASCII small, in place.
+func foldASCII(b []byte) []byte {
+	for i, c := range b {
+		if c-'A' < 26 {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return b
+}
+
+// errMany says that more messages have a status than a page may look at.
+var errMany = errors.New("many messages")
+
+// few returns all messages that match a query, in no order, if so few have its status that all can be looked at; else nil.
+func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
+	var sum laneView
+	for id := range f.lanes {
+		l := v.lanes[id]
+		sum.pending += l.pending
+		sum.processing += l.processing
+	}
+	for _, l := range v.lanes {
+		sum.completed += l.completed
+	}
+	var (
+		seqs []int64
+		err  error
+	)
+	switch most := int64(q.Scan); {
+	case q.Status == symphony.Pending && sum.pending <= most:
+		seqs, err = v.pendingSeqs(f, q.Scan)
+	case q.Status == symphony.Processing && sum.processing <= most:
+		for seq := range v.claims {
+			seqs = append(seqs, seq)
+		}
+		slices.Sort(seqs)
+	case q.Status == symphony.Completed && sum.completed <= most:
+		// Those of other transports are among them.
+		seqs, err = v.seqs(nil, q.Scan, "SELECT seq FROM messenger_completed LIMIT ?", q.Scan+1)
+	default:
+		return nil, nil
+	}
+	if errors.Is(err, errMany) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	from, to := idRange(q)
+	list := []found{}
+	for _, seq := range seqs {
+		err := v.query("SELECT id, lane, "+f.columns()+" FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
+			if f.lanes[s.ColumnInt64(1)] && v.matches(f, s, 2) {
+				if id := s.ColumnText(0); id >= from && id < to {
+					list = append(list, found{id: id, seq: seq})
+				}
+			}
+			return false
+		}, seq)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if q.Status == symphony.Processing { // leases may still list what was completed
+		list = slices.DeleteFunc(list, func(m found) bool {
+			status, serr := v.status(m.seq)
+			err = errors.Join(err, serr)
+			return status != symphony.Processing
+		})
+	}
+	return list, err
+}
+
+// pendingSeqs returns the messages that wait in some lanes or on the way to them.
+func (v *view) pendingSeqs(f *filter, most int) (seqs []int64, err error) {
+	for id := range f.lanes {
+		if v.lanes[id].pending == 0 {
+			continue
+		}
+		query, args := "SELECT seq FROM messenger_ready WHERE lane=? LIMIT ?", []any{id, most + 1}
+		if f.priority != 0 {
+			query, args = "SELECT seq FROM messenger_ready WHERE lane=? AND rank=? LIMIT ?", []any{id, rankOf(f.priority), most + 1}
+		}
+		if seqs, err = v.seqs(seqs, most, query, args...); err != nil {
+			return nil, err
+		}
+	}
+	n := 0
+	err = v.query("SELECT seq, lane FROM messenger_parked LIMIT ?", func(s *sqlite.Stmt) bool {
+		if n++; f.lanes[s.ColumnInt64(1)] {
+			seqs = append(seqs, s.ColumnInt64(0))
+		}
+		return true
+	}, most+1)
+	if n > most { // of other transports or queues
+		return nil, errMany
+	}
+	slices.Sort(seqs) // the order in which they are stored
+	return seqs, err
+}
+
+// seqs appends what a query returns.
+func (v *view) seqs(to []int64, most int, query string, args ...any) ([]int64, error) {
+	err := v.query(query, func(s *sqlite.Stmt) bool {
+		to = append(to, s.ColumnInt64(0))
+		return true
+	}, args...)
+	if err == nil && len(to) > most {
+		return nil, errMany
+	}
+	return to, err
+}
+
+// walk goes through messages in the order of their ids.
+func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
+	from, to := idRange(q)
+	order := " DESC"
+	if q.Oldest {
+		order = ""
+	}
+	var sources []*source
+	defer func() {
+		for _, s := range sources {
+			err = errors.Join(err, s.stmt.Reset())
+		}
+	}()
+	add := func(failed bool, query string, args ...any) error {
+		stmt, err := v.conn.Prepare(query)
+		if err != nil {
+			return err
+		}
+		bind(stmt, args)
+		s := &source{stmt: stmt, failed: failed}
+		sources = append(sources, s)
+		return s.step()
+	}
+	if q.Status != symphony.Failed {
+		columns := "seq, id, lane, " + f.columns()
+		if q.Status != "" {
+			columns += ", EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"
+		}
+		err = add(false, "SELECT "+columns+" FROM messenger_messages m WHERE id>=? AND id<? ORDER BY id"+order, from, to)
+	}
+	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
+		err = add(true, "SELECT id, message_id, queue, "+f.columns()+" FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id"+order, v.transport, from, to)
+	}
+	for looked := 0; err == nil; looked++ {
+		s := head(sources, q.Oldest)
+		if s == nil {
+			return list, "", nil
+		}
+		if looked == q.Scan || len(list) == limit {
+			return list, next, nil
+		}
+		next = s.id
+		if v.selects(q, f, s) {
+			m := found{id: s.id, seq: s.stmt.ColumnInt64(0)}
+			if s.failed {
+				m.seq, m.failed = 0, s.stmt.ColumnText(0)
+			}
+			list = append(list, m)
+		}
+		err = s.step()
+	}
+	return nil, "", err
+}
+
+// selects reports whether the message at which a source stands matches.
+func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) bool {
+	if s.failed {
+		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3)
+	}
+	if !f.lanes[s.stmt.ColumnInt64(2)] {
+		return false
+	}
+	if q.Status != "" {
+		_, claimed := v.claims[s.stmt.ColumnInt64(0)]
+		status := symphony.Pending
+		switch completed := s.stmt.ColumnInt64(s.stmt.ColumnCount()-1) != 0; {
+		case completed:
+			status = symphony.Completed
+		case claimed:
+			status = symphony.Processing
+		}
+		if status != q.Status {
+			return false
+		}
+	}
+	return v.matches(f, s.stmt, 3)
+}
+
+// source is a table that is read in the order of the messages' ids, which are in its second column.
+type source struct {
+	stmt   *sqlite.Stmt
+	failed bool
+	id     string // at which it stands
+	more   bool
+}
+
+func (s *source) step() (err error) {
+	if s.more, err = s.stmt.Step(); s.more {
+		s.id = s.stmt.ColumnText(1)
+	}
+	return err
+}
+
+// head is the source whose message comes next, nil if there is none.
+func head(sources []*source, oldest bool) *source {
+	var first *source
+	for _, s := range sources {
+		if s.more && (first == nil || oldest == (strings.Compare(s.id, first.id) < 0)) {
+			first = s
+		}
+	}
+	return first
+}

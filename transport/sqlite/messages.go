@@ -1,0 +1,219 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
+)
+
+// Messages are shown from one read transaction, on connections of their own, so that searches hold up neither the writer
+// nor the receivers that read bodies. What a message is follows from the tables: failed ones are in the dead letter queue,
+// completed ones have a row there, those in hand are listed by a lease, and all others wait.
+
+// view is the database as one read transaction sees it.
+type view struct {
+	*reader
+	transport string
+	lanes     map[int64]*laneView // this transport's
+	claims    map[int64]claim     // by seq; completed and failed messages may be among them
+	buf       []byte
+}
+
+// laneView is a lane with its counts.
+type laneView struct {
+	id                             int64
+	queue                          string
+	controlled                     bool
+	pending, processing, completed int64
+}
+
+// claim is a delivery as its lease's row has it.
+type claim struct {
+	lease          int64
+	worker         string
+	claimed, until int64
+	attempt        int64
+}
+
+// view runs f in a read transaction of one of the connections.
+func (t *Transport) view(ctx context.Context, readers chan *reader, doing string, f func(*view) error) error {
+	if micros(t.clock.Now()) >= t.nextEvent.Load() {
+		// A lease ran out or a scheduled time came, and housekeeping has not got to it.
+		if err := t.do(ctx, &houseOp{}); err != nil {
+			return err
+		}
+	}
+	return t.readOn(ctx, readers, doing, func(r *reader) (err error) {
+		if err := r.query("BEGIN", nil); err != nil {
+			return err
+		}
+		defer func() {
+			r.conn.SetInterrupt(nil) // it must end
+			if end := r.query("ROLLBACK", nil); err == nil {
+				err = end
+			}
+		}()
+		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim)}
+		if err := v.load(); err != nil {
+			return err
+		}
+		return f(v)
+	})
+}
+
+// load reads the lanes and what is in hand: little, however many messages there are.
+func (v *view) load() error {
+	err := v.query("SELECT lane, queue, controlled, pending, processing, completed FROM messenger_lanes WHERE transport=?", func(s *sqlite.Stmt) bool {
+		l := &laneView{id: s.ColumnInt64(0), queue: s.ColumnText(1), controlled: s.ColumnInt64(2) != 0,
+			pending: s.ColumnInt64(3), processing: s.ColumnInt64(4), completed: s.ColumnInt64(5)}
+		v.lanes[l.id] = l
+		return true
+	}, v.transport)
+	if err != nil {
+		return err
+	}
+	damaged := false
+	err = v.query("SELECT lease, worker, claimed_at, coalesce(until, 0), deliveries FROM messenger_leases", func(s *sqlite.Stmt) bool {
+		c := claim{lease: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3)}
+		for list := columnBytes(s, 4); len(list) > 0; {
+			seq, a := binary.Varint(list)
+			attempt, b := binary.Uvarint(list[max(a, 0):])
+			_, n := binary.Uvarint(list[max(a, 0)+max(b, 0):])
+			if damaged = a <= 0 || b <= 0 || n <= 0; damaged {
+				return false
+			}
+			list = list[a+b+n:]
+			c.attempt = int64(attempt)
+			v.claims[seq] = c
+		}
+		return true
+	})
+	if err == nil && damaged {
+		return fmt.Errorf("lease: %w", ErrCorrupt)
+	}
+	return err
+}
+
+// status is where a message of the messages' table is.
+func (v *view) status(seq int64) (symphony.Status, error) {
+	completed := false
+	err := v.query("SELECT 1 FROM messenger_completed WHERE seq=?", func(*sqlite.Stmt) bool {
+		completed = true
+		return false
+	}, seq)
+	_, claimed := v.claims[seq]
+	switch {
+	case completed:
+		return symphony.Completed, err
+	case claimed:
+		return symphony.Processing, err
+	}
+	return symphony.Pending, err
+}
+
+// ListMessages returns a page of messages.
+func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	q = q.WithDefaults()
+	var held []heldMessage
+	err = t.view(ctx, t.searchers, "list messages in", func(v *view) error {
+		found, next, err := v.search(&q, q.Limit)
+		if err != nil {
+			return err
+		}
+		page.Next = next
+		for _, f := range found {
+			m, err := v.info(f)
+			if err != nil {
+				return err
+			}
+			page.Messages = append(page.Messages, m)
+			if m.Status == symphony.Processing {
+				held = append(held, heldMessage{v.claims[f.seq].lease, f.seq, len(page.Messages) - 1})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return symphony.MessagePage{}, err
+	}
+	t.leaseEnds(ctx, page.Messages, held)
+	return page, nil
+}
+
+// CountMessages counts messages.
+func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) (c symphony.MessageCount, err error) {
+	q = q.WithDefaults()
+	err = t.view(ctx, t.searchers, "count messages in", func(v *view) error {
+		found, next, err := v.search(&q, q.Scan)
+		c = symphony.MessageCount{Count: int64(len(found)), Next: next}
+		return err
+	})
+	return c, err
+}
+
+// GetMessage returns one message.
+func (t *Transport) GetMessage(ctx context.Context, id string) (m symphony.MessageInfo, err error) {
+	var held []heldMessage
+	err = t.view(ctx, t.readers, "read message in", func(v *view) error {
+		f, err := v.find(id)
+		if err != nil {
+			return err
+		}
+		if m, err = v.info(f); err == nil && m.Status == symphony.Processing {
+			held = append(held, heldMessage{v.claims[f.seq].lease, f.seq, 0})
+		}
+		return err
+	})
+	if err != nil {
+		return symphony.MessageInfo{}, err
+	}
+	list := []symphony.MessageInfo{m}
+	t.leaseEnds(ctx, list, held)
+	return list[0], nil
+}
+
+// heldMessage is a message in hand that is shown.
+type heldMessage struct {
+	lease, seq int64
+	place      int // in the list
+}
+
+// leaseEnds asks the writer, who alone knows, until when leases were extended. One that ended meanwhile is shown with the
+// end that it had when it was claimed.
+func (t *Transport) leaseEnds(ctx context.Context, list []symphony.MessageInfo, held []heldMessage) {
+	if len(held) == 0 {
+		return
+	}
+	o := &leaseEndsOp{want: make(map[[2]int64]int64)}
+	for _, h := range held {
+		o.want[[2]int64{h.lease, h.seq}] = 0
+	}
+	if t.do(ctx, o) != nil {
+		return
+	}
+	for _, h := range held {
+		if until := o.want[[2]int64{h.lease, h.seq}]; until != 0 {
+			list[h.place].LeasedUntil = fromMicros(until)
+		}
+	}
+}
+
+// leaseEndsOp sets the ends of deliveries by lease and seq.
+type leaseEndsOp struct{ want map[[2]int64]int64 }
+
+func (*leaseEndsOp) rows() int { return 0 }
+
+func (o *leaseEndsOp) apply(w *writer) error {
+	for _, l := range w.leases {
+		for i := range l.items {
+			it := &l.items[i]
+			if _, ok := o.want[[2]int64{l.id, it.seq}]; ok && !it.settled {
+				o.want[[2]int64{l.id, it.seq}] = it.expires
+			}
+		}
+	}
+	return nil
+}
