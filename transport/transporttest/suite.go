@@ -50,6 +50,7 @@ func Run(t *testing.T, open Open) {
 		{"Groups", groupTests, controls},
 		{"Waiting", waitingTests, controls},
 		{"Holds", holdTests, controls},
+		{"FlowModel", flowModelTests, controls},
 		{"Schedules", scheduleTests, keepsSchedules},
 		{"ScheduleRuns", scheduleRunTests, keepsSchedules},
 		{"Records", recordTests, func(c symphony.Capabilities) (bool, string) { return c.Records, "keeps no records" }},
