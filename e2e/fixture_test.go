@@ -281,12 +281,17 @@ func (s *server) run(args ...string) string {
 	return stdout.String()
 }
 
+// file is one in a server's folder.
+type file struct{ name, text string }
+
 // newServer makes a folder with a configuration, a key and a running server.
-func newServer(t *testing.T, database, config string) *server {
+func newServer(t *testing.T, database, config string, files ...file) *server {
 	t.Helper()
 	s := &server{T: t, database: database, folder: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(s.folder, "symphony.yaml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+	for _, f := range append(files, file{"symphony.yaml", config}) {
+		if err := os.WriteFile(filepath.Join(s.folder, f.name), []byte(f.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var made struct{ Secret string }
 	if err := json.Unmarshal([]byte(s.run("keys", "create", "e2e", "--scopes", "dispatch,consume,read", "--json")), &made); err != nil || made.Secret == "" {

@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -96,4 +100,115 @@ func TestPullWorkersInOtherLanguages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pulled is the answer to receive.
+type pulled struct {
+	Messages []struct{ ID, Receipt string }
+}
+
+// A thousand callers wait on one node. Each dispatch answers one of them, callers that go and a node that dies take nothing
+// with them, and receipts are good on every node.
+func TestAThousandPullWorkersWait(t *testing.T) { onEachStorage(t, aThousandPullWorkersWait) }
+
+func aThousandPullWorkersWait(t *testing.T, database string) {
+	const callers, leaving = 1000, 300
+	s := newServer(t, database, "worker: {continuous: {queues: [nobody]}}\nserver: {access_log: false}\n")
+	other := s
+	if database != "" {
+		other = newServer(t, database, "worker: {continuous: {queues: [nobody]}}\n")
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}
+	t.Cleanup(client.CloseIdleConnections)
+	receive := func(ctx context.Context) (p pulled, err error) {
+		req, err := http.NewRequestWithContext(ctx, "POST", s.url+"/api/symphony/receive", strings.NewReader(`{"max": 1, "wait": 30000, "lease": 600000}`))
+		if err != nil {
+			return p, err
+		}
+		req.Header.Set("X-API-Key", s.key)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(req)
+		if err != nil {
+			return p, err
+		}
+		defer resp.Body.Close()
+		return p, json.NewDecoder(resp.Body).Decode(&p)
+	}
+	var (
+		mu       sync.Mutex
+		receipts []string
+		ids      = make(map[string]int)
+		all      sync.WaitGroup
+	)
+	impatient, leave := context.WithCancel(t.Context())
+	defer leave()
+	left := make(chan struct{}, leaving)
+	for i := range callers {
+		ctx := t.Context()
+		if i < leaving {
+			ctx = impatient
+		}
+		all.Go(func() {
+			p, err := receive(ctx)
+			if ctx == impatient {
+				left <- struct{}{}
+			}
+			if err != nil || len(p.Messages) == 0 {
+				if ctx != impatient {
+					t.Errorf("a caller got %+v, %v", p, err)
+				}
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			receipts = append(receipts, p.Messages[0].Receipt)
+			ids[p.Messages[0].ID]++
+		})
+	}
+	until(t, "the callers to wait", func() bool { return connections(t, s.cmd.Process.Pid) >= callers })
+	leave()
+	for range leaving {
+		<-left
+	}
+	var batch []string
+	for n := range callers - leaving {
+		batch = append(batch, fmt.Sprintf(`{"message": {"type": "Job", "payload": {"n": %d}}}`, n))
+	}
+	var answer struct{ Success bool }
+	if status, err := other.call("POST", "/api/symphony/dispatch/batch", `{"messages": [`+strings.Join(batch, ",")+`]}`, &answer); status != 201 || err != nil {
+		t.Fatalf("batch: %d %v", status, err)
+	}
+	all.Wait()
+	if len(ids) != callers-leaving || len(receipts) != len(ids) {
+		t.Errorf("%d messages in %d answers, want each of %d once", len(ids), len(receipts), callers-leaving)
+	}
+	if other != s { // leases outlive the node that gave them; on SQLite they end with the process
+		s.kill()
+	}
+	body, err := json.Marshal(map[string][]string{"receipts": receipts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acked struct{ Count int }
+	if status, err := other.call("POST", "/api/symphony/ack", string(body), &acked); status != 200 || err != nil || acked.Count != len(receipts) {
+		t.Errorf("ack where the messages did not come from: %d %+v %v", status, acked, err)
+	}
+	if c := other.status().Queue; c.Depth != 0 || int(c.Completed) != len(ids) {
+		t.Errorf("status %+v, want all completed", c)
+	}
+}
+
+// connections counts the sockets of a process.
+func connections(t *testing.T, pid int) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name())); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n
 }
