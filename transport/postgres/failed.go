@@ -107,14 +107,7 @@ func (t *Transport) where(f symphony.FailedFilter) *condition {
 		c.add("failed_at < ?::timestamptz", timeParam(micros(f.Until)))
 	}
 	if f.Text != "" {
-		// FailedFilter promises to ignore the case of ASCII letters only; lower() depends on the database's locale. Each
-		// column is looked at by itself, so that no match spans two of them.
-		const upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
-		var terms []string
-		for _, column := range []string{"type", "error", "payload"} {
-			terms = append(terms, fmt.Sprintf("strpos(translate(%s, '%s', '%s'), translate(?::text, '%[2]s', '%[3]s')) > 0", column, upper, lower))
-		}
-		c.add("("+strings.Join(terms, " OR ")+")", []byte(cleanText(f.Text)))
+		c.add(containsTerm("?::text", "type", "error", "payload"), []byte(lowerASCII(cleanText(f.Text))))
 	}
 	return c
 }

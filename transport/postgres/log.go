@@ -84,10 +84,10 @@ func (t *Transport) ReadLog(ctx context.Context, q symphony.LogQuery) (list []sy
 	// Times become numbers first: the entries of a time stand together.
 	const firstAt = "(SELECT seq FROM {schema}.messenger_log_entries WHERE log = $1 AND at >= ?::timestamptz ORDER BY at, seq LIMIT 1)"
 	if !q.Since.IsZero() {
-		c.add("seq >= "+firstAt, timeParam(microsUp(q.Since))) // none is as young: NULL, which is not true
+		c.add("seq >= "+firstAt, timestamp(q.Since)) // none is as young: NULL, which is not true
 	}
 	if !q.Until.IsZero() {
-		c.add("seq < coalesce("+firstAt+", 9223372036854775807)", timeParam(microsUp(q.Until)))
+		c.add("seq < coalesce("+firstAt+", 9223372036854775807)", timestamp(q.Until))
 	}
 	sql := fmt.Sprintf("SELECT seq, at, kind, data FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d", c, order, q.Limit)
 	err = t.do(ctx, "read log "+q.Log, call{query: &query{sql: sql}, params: c.params, row: func(v [][]byte) error {
@@ -124,7 +124,7 @@ func (t *Transport) TrimLog(ctx context.Context, log string, before time.Time, k
 		return nil
 	}
 	if !before.IsZero() {
-		err = trim(trimLogs[0], timeParam(microsUp(before)))
+		err = trim(trimLogs[0], timestamp(before))
 	}
 	if err == nil && keep > 0 {
 		err = trim(trimLogs[1], int8Param(keep))

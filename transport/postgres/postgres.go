@@ -76,6 +76,7 @@ var (
 	_ symphony.FailedStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.RecordStore   = (*Transport)(nil)
+	_ symphony.MessageStore  = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
 
@@ -227,7 +228,7 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true, Log: true, Steps: true}
+	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true, Messages: true, Log: true, Steps: true}
 }
 
 // Storage is the store.

@@ -324,9 +324,9 @@ func ackQuery(name string, keep bool) *query {
 		)`
 	}
 	return newQuery(name, `WITH locked AS MATERIALIZED (
-			SELECT token, worker, expires_at, item_expires, settled FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE
+			SELECT token, worker, claimed_at, expires_at, item_expires, settled FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE
 		), held AS MATERIALIZED (
-			SELECT r.id, r.attempt, r.started_at, l.worker
+			SELECT r.id, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
 			FROM unnest($3::uuid[], $4::uuid[], $5::int4[], $6::int4[], $7::timestamptz[]) AS r(id, token, place, attempt, started_at)
 			JOIN locked l ON l.token = r.token
 			WHERE coalesce(l.item_expires[r.place + 1], l.expires_at) > coalesce($1::timestamptz, now()) AND NOT r.place = ANY (l.settled)

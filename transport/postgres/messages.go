@@ -1,0 +1,368 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Messages are listed in the order of their ids, by merging the indexes of the three tables in which they can be. A list,
+// a count and a look at one message are one statement each, so what they say is of one moment: a message that moves
+// meanwhile is seen where it was or where it is, and once.
+//
+// A statement is made so that it stops as soon as it has found enough or looked at enough. Only for what it has found does
+// it then read payloads, attempts and leases.
+
+// idSkew is by how much the time in a message's id may differ from its time of dispatch: they are of the clocks of two
+// machines where a failed message is dispatched again.
+const idSkew = time.Hour
+
+// The places of messages, as the statements number them.
+const (
+	inMessages = iota
+	inCompleted
+	inFailed
+)
+
+// search is a statement about messages under construction.
+type search struct {
+	symphony.MessageQuery
+	params [][]byte
+	bounds []string // terms about id
+	filter string
+}
+
+func (b *search) param(value []byte, kind string) string {
+	b.params = append(b.params, value)
+	return "$" + strconv.Itoa(len(b.params)) + "::" + kind
+}
+
+// newSearch makes the parts of a statement that select.
+func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
+	b := &search{MessageQuery: q.WithDefaults(), params: [][]byte{[]byte(t.name)}}
+	if q.After != "" {
+		after, ok := messageID(q.After)
+		if !ok {
+			return nil, &symphony.ValidationError{Problems: []symphony.Problem{{Path: "cursor", Message: "is not one of these lists"}}}
+		}
+		op := "<"
+		if q.Oldest {
+			op = ">"
+		}
+		b.bounds = append(b.bounds, "id "+op+" "+b.param(after[:], "uuid"))
+	}
+	terms := []string{"lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
+	if q.Queue != "" {
+		terms[0] = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text AND queue = " + b.param([]byte(cleanText(q.Queue)), "text") + "))"
+	}
+	if q.Type != "" {
+		terms = append(terms, "type = "+b.param([]byte(cleanText(q.Type)), "text"))
+	}
+	if q.Priority != 0 {
+		terms = append(terms, "priority = "+b.param(int2Param(q.Priority), "int2"))
+	}
+	if !q.Since.IsZero() {
+		id := idAt(q.Since.Add(-idSkew))
+		b.bounds = append(b.bounds, "id >= "+b.param(id[:], "uuid"))
+		terms = append(terms, "created_at >= "+b.param(timestamp(q.Since), "timestamptz"))
+	}
+	if !q.Until.IsZero() {
+		id := idAt(q.Until.Add(idSkew))
+		b.bounds = append(b.bounds, "id < "+b.param(id[:], "uuid"))
+		terms = append(terms, "created_at < "+b.param(timestamp(q.Until), "timestamptz"))
+	}
+	if q.Text != "" {
+		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
+	}
+	b.filter = strings.Join(terms, " AND ")
+	return b, nil
+}
+
+// messageID is the id of a message as it is written everywhere; anything else is none.
+func messageID(s string) (uuid, bool) {
+	id, ok := parseUUID(s)
+	return id, ok && id.String() == s
+}
+
+// timestamp is a bound: what is stored, in whole microseconds, is before it where it is before t.
+func timestamp(t time.Time) []byte { return int8Param(microsUp(t) - epoch) }
+
+// idAt is the least id of a moment.
+func idAt(t time.Time) (id uuid) {
+	ms := min(max(t.UnixMilli(), 0), 1<<48-1)
+	for i := range 6 {
+		id[i] = byte(ms >> (8 * (5 - i)))
+	}
+	return id
+}
+
+// containsTerm is true where one of the columns has a text, which is in lower case. Letters beyond ASCII are compared as they
+// are. Each column is looked at by itself, so that no match spans two of them.
+func containsTerm(text string, columns ...string) string {
+	var terms []string
+	for _, column := range columns {
+		// With the collation C, lower is for ASCII only, and many times as fast as translate.
+		terms = append(terms, fmt.Sprintf(`strpos(lower(%s COLLATE "C"), %s) > 0`, column, text))
+	}
+	return "(" + strings.Join(terms, " OR ") + ")"
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// within is the condition for the bounds, with the name that the id has in a table.
+func (b *search) within(id string) string {
+	terms := []string{"true"}
+	for _, bound := range b.bounds {
+		terms = append(terms, id+strings.TrimPrefix(bound, "id"))
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// handText has the ids that are in hand, sorted. Where an id would stand in it is found by halving, so that it costs next to
+// nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that number.
+func (b *search) handText() string {
+	return `hand AS MATERIALIZED (
+		SELECT ARRAY(
+			SELECT u.id FROM {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
+			WHERE l.transport = $1::text AND NOT (u.n - 1)::int4 = ANY (l.settled) AND ` + b.within("u.id") + `
+			ORDER BY u.id) AS ids)`
+}
+
+const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
+
+// sourcesText reads the places of messages with the status asked for. Of each message: where it is, whether it is in hand,
+// its key in its table, and whether the filter selects it.
+func (b *search) sourcesText() string {
+	source := func(table, id, at, key, leased, hit string, place int) string {
+		return fmt.Sprintf("SELECT %s AS id, %d::int2 AS place, lane, %s AS at, %s AS key, %s AS leased, (%s) IS TRUE AS hit FROM %s WHERE %s",
+			id, place, at, key, leased, hit, table, b.within(id))
+	}
+	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
+	var list []string
+	switch b.Status {
+	case symphony.Processing:
+		// Few messages are in hand: each is looked up by its key.
+		list = append(list, source(`unnest((SELECT ids FROM hand)) AS h(hand)
+			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = h.hand LIMIT 1) m`, "id", noTime, noKey, "true", b.filter, inMessages))
+	case symphony.Pending:
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, "false", b.filter+" AND NOT "+isInHand, inMessages))
+	case "":
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, isInHand, b.filter, inMessages))
+	}
+	if b.Status == "" || b.Status == symphony.Completed {
+		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, "false", b.filter, inCompleted))
+	}
+	if b.Status == "" || b.Status == symphony.Failed {
+		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", "false", b.filter, inFailed))
+	}
+	return strings.Join(list, "\n\t\tUNION ALL ")
+}
+
+// numberedText has the next messages in their order, one more than may be looked at, with their numbers.
+func (b *search) numberedText() string {
+	return fmt.Sprintf(`SELECT *, row_number() OVER byid AS n, lag(id) OVER byid AS before
+		FROM (SELECT * FROM (%[1]s) found ORDER BY id %[2]s LIMIT %[3]d) looked WINDOW byid AS (ORDER BY id %[2]s)`,
+		b.sourcesText(), b.direction(), b.Scan+1)
+}
+
+func (b *search) direction() string {
+	if b.Oldest {
+		return "ASC"
+	}
+	return "DESC"
+}
+
+// listText finds a page, and the message behind the last one that may be looked at.
+func (b *search) listText() string {
+	return fmt.Sprintf(`WITH %[1]s, page AS MATERIALIZED (
+		SELECT id, place, lane, at, key, leased, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
+		WHERE (hit AND n <= %[2]d) OR n > %[2]d ORDER BY id %[4]s LIMIT %[5]d
+	), `, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1) + detailsText
+}
+
+func (b *search) countText() string {
+	return fmt.Sprintf(`WITH %[1]s
+	SELECT count(*) FILTER (WHERE hit AND n <= %[2]d), max(id::text) FILTER (WHERE n = %[2]d), count(*) > %[2]d FROM (%[3]s) numbered`,
+		b.handText(), b.Scan, b.numberedText())
+}
+
+// detailsText reads what there is to know about a page of messages.
+//
+// When a message in an uncontrolled lane is ready is told by its dispatch, its last attempt or ready_at, not by its ready
+// row, which cannot be found by its id. Where the last two disagree, the one counts for which there is a ready row. An
+// attempt that a node of an older release noted does not tell; then some ready rows after its end are looked at.
+const detailsText = `held AS MATERIALIZED (
+		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
+		FROM (SELECT ARRAY(SELECT id FROM page WHERE leased ORDER BY id) AS ids) wanted
+		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids, l.attempts) WITH ORDINALITY u(id, attempt, n)
+		WHERE l.transport = $1::text AND NOT (u.n - 1)::int4 = ANY (l.settled) AND (SELECT count(*) FROM page WHERE leased) > 0
+			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id
+	)
+	SELECT p.hit, p.id, p.place, p.leased, p.before, q.queue,
+		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
+		coalesce(d.attempts, a.attempts)::text, coalesce(d.attempt, held.attempt), coalesce(d.worker, held.worker), coalesce(d.started_at, held.claimed_at),
+		held.until, d.finished_at, p.key, d.error, d.error_class,
+		CASE WHEN p.place = 0 AND NOT p.leased THEN coalesce(
+			(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),
+			(SELECT w.available_at FROM {schema}.messenger_ready w WHERE w.id = p.id AND w.controlled IS NOT NULL LIMIT 1),
+			CASE
+				WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
+				WHEN d.ready_at IS NOT NULL THEN (
+					SELECT w.available_at FROM {schema}.messenger_ready w
+					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at = d.ready_at AND w.id = p.id LIMIT 1)
+			END,
+			a.retry_at,
+			(SELECT w.available_at FROM (
+				SELECT available_at, id FROM {schema}.messenger_ready w
+				WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
+				ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
+				WHERE w.id = p.id LIMIT 1),
+			a.finished_at)
+		END
+	FROM page p
+	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
+	LEFT JOIN held ON held.id = p.id AND p.leased
+	LEFT JOIN LATERAL (
+		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
+			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
+			NULL::text AS error, NULL::text AS error_class
+		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
+		UNION ALL
+		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
+			attempts, attempt, worker, started_at, completed_at, NULL, NULL
+		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
+		UNION ALL
+		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
+			attempts, NULL, NULL, NULL, failed_at, error, error_class
+		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
+		LIMIT 1) d ON p.hit
+	LEFT JOIN LATERAL (
+		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at
+		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true
+	ORDER BY p.n`
+
+// messageInfo reads a row of detailsText.
+func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
+	m := symphony.MessageInfo{
+		Envelope: symphony.Envelope{
+			Transport: t.name, ID: uuidColumn(v[1]).String(), Queue: string(v[5]), CreatedAt: fromMicros(timeColumn(v[6])), ScheduledAt: fromMicros(timeColumn(v[7])),
+			Priority: int2Column(v[8]), Type: t.types.text(v[9]), IdempotencyKey: string(v[10]), Payload: bytes.Clone(v[13]),
+		},
+		Attempts: readHistory(v[15]), Worker: string(v[17]), StartedAt: fromMicros(timeColumn(v[18])), LeasedUntil: fromMicros(timeColumn(v[19])),
+		FinishedAt: fromMicros(timeColumn(v[20])), Error: string(v[22]), ErrorClass: string(v[23]), AvailableAt: fromMicros(timeColumn(v[24])),
+	}
+	// A message that cannot be decoded is shown as far as it can.
+	_ = decode("headers", v[11], &m.Headers)
+	_ = decode("metadata", v[12], &m.Metadata)
+	_ = m.DecodeExtras(v[14])
+	if v[16] != nil {
+		m.Deliveries = int4Column(v[16])
+	} else if n := len(m.Attempts); n > 0 {
+		m.Deliveries = m.Attempts[n-1].Number
+	}
+	switch place := int2Column(v[2]); {
+	case place == inCompleted:
+		m.Status = symphony.Completed
+	case place == inFailed:
+		m.Status, m.FailedID = symphony.Failed, uuidColumn(v[21]).String()
+	case boolColumn(v[3]):
+		m.Status = symphony.Processing
+	default:
+		m.Status = symphony.Pending
+	}
+	return m
+}
+
+// ListMessages returns a page of messages.
+func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	b, err := t.newSearch(q)
+	if err != nil {
+		return page, err
+	}
+	if err := t.catchUp(ctx); err != nil {
+		return page, err
+	}
+	more := false
+	err = t.do(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
+		switch {
+		case !boolColumn(v[0]): // as many as may be were looked at
+			page.Next = uuidColumn(v[4]).String()
+		case len(page.Messages) == b.Limit:
+			more = true
+		default:
+			page.Messages = append(page.Messages, t.messageInfo(v))
+		}
+		return nil
+	}})
+	if more {
+		page.Next = page.Messages[b.Limit-1].ID
+	}
+	return page, err
+}
+
+// CountMessages counts messages.
+func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) (c symphony.MessageCount, err error) {
+	b, err := t.newSearch(q)
+	if err != nil {
+		return c, err
+	}
+	if err := t.catchUp(ctx); err != nil {
+		return c, err
+	}
+	err = t.do(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
+		c.Count = int8Column(v[0])
+		if boolColumn(v[2]) {
+			c.Next = string(v[1])
+		}
+		return nil
+	}})
+	return c, err
+}
+
+// getMessage is a list of one.
+var getMessage = func() *query {
+	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1}, bounds: []string{"id = $2::uuid"},
+		filter: "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
+	return newQuery("get_message", b.listText())
+}()
+
+// GetMessage returns one message.
+func (t *Transport) GetMessage(ctx context.Context, id string) (m symphony.MessageInfo, err error) {
+	key, ok := messageID(id)
+	if ok {
+		if err := t.catchUp(ctx); err != nil {
+			return m, err
+		}
+		err = t.do(ctx, "read message", call{query: getMessage, params: [][]byte{[]byte(t.name), key[:]}, row: func(v [][]byte) error {
+			m = t.messageInfo(v)
+			return nil
+		}})
+	}
+	if err == nil && m.ID == "" {
+		err = fmt.Errorf("message %s: %w", id, symphony.ErrNotFound)
+	}
+	return m, err
+}
+
+// catchUp ends leases that have run out and fails messages that expired, so that what is shown is true now.
+func (t *Transport) catchUp(ctx context.Context) error {
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	if err := t.expireIfDue(ctx); err != nil {
+		return err
+	}
+	return t.controlIfDue(ctx)
+}
