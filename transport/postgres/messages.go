@@ -200,9 +200,10 @@ func (b *search) countText() string {
 
 // detailsText reads what there is to know about a page of messages.
 //
-// When a message in an uncontrolled lane is ready is told by its dispatch, its last attempt or ready_at, not by its ready
-// row, which cannot be found by its id. Where the last two disagree, the one counts for which there is a ready row. An
-// attempt that a node of an older release noted does not tell; then some ready rows after its end are looked at.
+// When a message is ready is told by its dispatch, its last attempt or ready_at, not by the row by which it waits: in an
+// uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line. Where
+// the last two disagree, the one counts by which the message waits. An attempt that a node of an older release noted does
+// not tell; then some ready rows after its end are looked at.
 const detailsText = `held AS MATERIALIZED (
 		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
 		FROM (SELECT ARRAY(SELECT id FROM page WHERE leased ORDER BY id) AS ids) wanted
@@ -214,22 +215,18 @@ const detailsText = `held AS MATERIALIZED (
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts)::text, coalesce(d.attempt, held.attempt), coalesce(d.worker, held.worker), coalesce(d.started_at, held.claimed_at),
 		held.until, d.finished_at, p.key, d.error, d.error_class,
-		CASE WHEN p.place = 0 AND NOT p.leased THEN coalesce(
-			(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),
-			(SELECT w.available_at FROM {schema}.messenger_ready w WHERE w.id = p.id AND w.controlled IS NOT NULL LIMIT 1),
-			CASE
-				WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
-				WHEN d.ready_at IS NOT NULL THEN (
-					SELECT w.available_at FROM {schema}.messenger_ready w
-					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at = d.ready_at AND w.id = p.id LIMIT 1)
-			END,
-			a.retry_at,
-			(SELECT w.available_at FROM (
-				SELECT available_at, id FROM {schema}.messenger_ready w
-				WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
-				ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
-				WHERE w.id = p.id LIMIT 1),
-			a.finished_at)
+		CASE
+			WHEN p.place <> 0 OR p.leased THEN NULL
+			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
+			WHEN d.ready_at = coalesce(` + waitingAt + `, (
+				SELECT w.available_at FROM {schema}.messenger_ready w
+				WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at = d.ready_at AND w.id = p.id LIMIT 1)) THEN d.ready_at
+			ELSE coalesce(a.retry_at, ` + waitingAt + `, (
+				SELECT w.available_at FROM (
+					SELECT available_at, id FROM {schema}.messenger_ready w
+					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
+					ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
+				WHERE w.id = p.id LIMIT 1), a.finished_at)
 		END
 	FROM page p
 	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
@@ -252,6 +249,10 @@ const detailsText = `held AS MATERIALIZED (
 		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at
 		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true
 	ORDER BY p.n`
+
+// waitingAt is the time of the row by which a message waits that can be found by its id.
+const waitingAt = `(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),
+				(SELECT w.available_at FROM {schema}.messenger_ready w WHERE w.id = p.id AND w.controlled IS NOT NULL LIMIT 1)`
 
 // messageInfo reads a row of detailsText.
 func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {

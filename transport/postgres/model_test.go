@@ -26,6 +26,7 @@ const (
 	held
 	completed
 	failed
+	cancelled
 )
 
 // modelMessage is what the model knows of a message.
@@ -36,6 +37,7 @@ type modelMessage struct {
 	until     time.Time // end of the lease
 	attempt   int       // of the last delivery
 	released  bool      // that delivery was, or may have been, given back uncounted
+	gone      bool      // it was, or may have been, cancelled
 }
 
 type model struct {
@@ -91,7 +93,7 @@ func TestModel(t *testing.T) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"send": m.send, "receive": m.receive, "settle": m.settle, "settle again": m.settleAgain, "extend": m.extend,
-			"wait": m.wait, "cut": m.cut, "": m.check,
+			"cancel": m.cancel, "run": m.run, "list": m.list, "wait": m.wait, "cut": m.cut, "": m.check,
 		})
 		m.drain()
 	})
@@ -131,6 +133,9 @@ func (m *model) send(t *rapid.T) {
 		o := symphony.DispatchOptions{Priority: rapid.IntRange(4, 6).Draw(t, "priority"), Queue: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "queue")}
 		if rapid.IntRange(0, 3).Draw(t, "keyed") == 0 {
 			o.IdempotencyKey = rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(t, "key")
+		}
+		if rapid.IntRange(0, 3).Draw(t, "delayed") == 0 {
+			o.Delay = time.Minute
 		}
 		batch[i] = symphony.Outgoing{Message: symphony.Message{Type: "T", Payload: []byte(`{}`)}, Options: o}
 	}
@@ -186,7 +191,7 @@ func (m *model) receive(t *rapid.T) {
 		case msg.uncertain:
 		case msg.state == held && !m.expired(msg):
 			t.Fatalf("message %s is delivered while it is leased", d.ID)
-		case msg.state == completed || msg.state == failed:
+		case msg.state == completed || msg.state == failed || msg.state == cancelled:
 			t.Fatalf("message %s is delivered after it has ended", d.ID)
 		}
 		if d.Attempt < msg.attempt || d.Attempt == msg.attempt && !msg.released && msg.attempt > 0 {
@@ -220,6 +225,9 @@ func (m *model) settle(t *rapid.T) {
 	msg := m.messages[id]
 	outcome := rapid.SampledFrom([]symphony.Outcome{symphony.Ack, symphony.Ack, symphony.Retry, symphony.Fail, symphony.Release}).Draw(t, "outcome")
 	st := symphony.Settlement{Lease: msg.delivery.Lease, Outcome: outcome, Error: "e", ErrorClass: "c"}
+	if rapid.IntRange(0, 3).Draw(t, "delayed") == 0 {
+		st.Delay = time.Minute
+	}
 	err := errors.Join(m.nodes[m.node(t)].Settle(context.Background(), []symphony.Settlement{st})...)
 	live := msg.state == held && !m.expired(msg)
 	switch {
@@ -285,6 +293,104 @@ func (m *model) extend(t *rapid.T) {
 	}
 }
 
+// any draws one of all messages, "" if there are none.
+func (m *model) any(t *rapid.T) string {
+	if len(m.order) == 0 {
+		return ""
+	}
+	return rapid.SampledFrom(m.order).Draw(t, "message")
+}
+
+// status is what a message must be shown as, "" where that is uncertain or it is gone.
+func (m *model) status(msg *modelMessage) symphony.Status {
+	switch {
+	case msg.uncertain || msg.state == cancelled:
+		return ""
+	case msg.state == held && !m.expired(msg):
+		return symphony.Processing
+	case msg.state == completed:
+		return symphony.Completed
+	case msg.state == failed:
+		return symphony.Failed
+	}
+	return symphony.Pending
+}
+
+func (m *model) cancel(t *rapid.T) {
+	id := m.any(t)
+	if id == "" {
+		return
+	}
+	msg := m.messages[id]
+	err := m.nodes[m.node(t)].CancelMessage(context.Background(), id)
+	want := m.status(msg)
+	switch {
+	case !m.answered(err, symphony.ErrNotFound, symphony.ErrConflict):
+		if want == symphony.Pending || msg.uncertain {
+			msg.uncertain, msg.gone = true, true
+		}
+	case err == nil:
+		if want != symphony.Pending && !msg.uncertain {
+			t.Fatalf("message %s was cancelled, and is %q", id, want)
+		}
+		msg.state, msg.uncertain, msg.gone = cancelled, false, true
+	case !msg.uncertain && errors.Is(err, symphony.ErrNotFound) != (msg.state == cancelled):
+		t.Fatalf("cancel message %s: %v, and it is %q", id, err, want)
+	case !msg.uncertain && want == symphony.Pending:
+		t.Fatalf("cancel message %s: %v", id, err)
+	}
+}
+
+func (m *model) run(t *rapid.T) {
+	id := m.any(t)
+	if id == "" {
+		return
+	}
+	msg := m.messages[id]
+	err := m.nodes[m.node(t)].RunMessageNow(context.Background(), id)
+	if m.answered(err, symphony.ErrNotFound, symphony.ErrConflict) && !msg.uncertain && (err == nil) != (m.status(msg) == symphony.Pending) {
+		t.Fatalf("run message %s: %v, and it is %q", id, err, m.status(msg))
+	}
+}
+
+// list pages through all messages.
+func (m *model) list(t *rapid.T) {
+	q := symphony.MessageQuery{Limit: rapid.IntRange(1, 10).Draw(t, "limit"), Oldest: rapid.Bool().Draw(t, "oldest")}
+	node := m.nodes[m.node(t)]
+	seen := make(map[string]bool)
+	for {
+		page, err := node.ListMessages(context.Background(), q)
+		if !m.answered(err) {
+			return
+		}
+		for i := range page.Messages {
+			info := &page.Messages[i]
+			if seen[info.ID] {
+				t.Fatalf("message %s is listed twice", info.ID)
+			}
+			seen[info.ID] = true
+			msg := m.messages[info.ID]
+			switch {
+			case msg == nil && !m.unknown:
+				t.Fatalf("message %s is listed and was never sent", info.ID)
+			case msg == nil || msg.uncertain:
+			case m.status(msg) != info.Status:
+				t.Fatalf("message %s is listed as %s, and is %q", info.ID, info.Status, m.status(msg))
+			case info.Status == symphony.Pending && info.AvailableAt.IsZero():
+				t.Fatalf("message %s is listed without the time when it is ready", info.ID)
+			}
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	for id, msg := range m.messages {
+		if !msg.uncertain && msg.state != cancelled && !seen[id] {
+			t.Fatalf("message %s is not listed", id)
+		}
+	}
+}
+
 func (m *model) wait(t *rapid.T) {
 	m.clock.Advance(rapid.SampledFrom([]time.Duration{time.Second, symphony.DefaultLease}).Draw(t, "time"))
 }
@@ -346,7 +452,7 @@ func (m *model) drain() {
 		}
 		var acks []symphony.Settlement
 		for _, d := range got {
-			if msg := m.messages[d.ID]; msg != nil && !msg.uncertain && (msg.state == completed || msg.state == failed) {
+			if msg := m.messages[d.ID]; msg != nil && !msg.uncertain && (msg.state == completed || msg.state == failed || msg.state == cancelled) {
 				m.Fatalf("message %s is delivered after it has ended", d.ID)
 			}
 			acks = append(acks, symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack})
@@ -369,7 +475,11 @@ func (m *model) drain() {
 	for _, id := range m.order {
 		var ended int
 		m.query(m.T, "SELECT (SELECT count(*) FROM messenger_completed WHERE id = '"+id+"') + (SELECT count(*) FROM messenger_failed_messages WHERE message_id = '"+id+"')", &ended)
-		if ended != 1 {
+		msg := m.messages[id]
+		if msg.state == cancelled {
+			ended++
+		}
+		if ended != 1 && !(ended == 0 && msg.gone) {
 			m.Fatalf("message %s has ended %d times", id, ended)
 		}
 	}
