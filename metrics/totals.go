@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -83,4 +84,13 @@ func (r *Recorder) Totals() []Total {
 		list = append(list, Total{k.transport, k.typ, t.Counts, t.run.export(runBounds), t.wait.export(waitBounds)})
 	}
 	return list
+}
+
+// Plus adds two histograms of the same buckets.
+func (h Histogram) Plus(o Histogram) Histogram {
+	sum := Histogram{Count: h.Count + o.Count, Sum: h.Sum + o.Sum, Buckets: maps.Clone(o.Buckets)}
+	for bound, n := range h.Buckets {
+		sum.Buckets[bound] += n
+	}
+	return sum
 }

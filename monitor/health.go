@@ -115,7 +115,7 @@ func (m *Monitor) errorRate(s Signals) Check {
 	}
 	for _, t := range s.Transports {
 		rate := t.Attempts.ErrorRate()
-		if t.Attempts.Ended() < m.t.ErrorSample || rate <= c.Value {
+		if t.Attempts.Ended() < int64(m.t.ErrorSample) || rate <= c.Value {
 			continue
 		}
 		if c.Value = rate; rate >= m.t.ErrorRate {

@@ -40,7 +40,7 @@ type Thresholds struct {
 	// ErrorRate is the share of attempts that may fail, 0 to 1, within ErrorWindow, where there were ErrorSample of them.
 	ErrorRate   float64
 	ErrorWindow time.Duration
-	ErrorSample int64
+	ErrorSample int
 	// NoWorkers is how long messages may be ready while nobody works on their transport.
 	NoWorkers time.Duration
 	// Stuck is how long a handler may run.

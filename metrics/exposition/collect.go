@@ -1,0 +1,177 @@
+package exposition
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/metrics"
+)
+
+// messages are the counts of this process.
+type messages struct{ recorder *metrics.Recorder }
+
+var (
+	dispatchedDesc = gauge("dispatched_total", "Messages dispatched by this process.", "transport", "type")
+	attemptsDesc   = gauge("attempts_total", "Attempts and returns of messages by this process. Outcome: succeeded, retried (failed, with another attempt to come), dead (failed for good) or released (given back without an attempt).",
+		"transport", "type", "outcome")
+	durationDesc = gauge("handler_duration_seconds", "How long handlers took, whatever came of it.", "transport", "type")
+	waitDesc     = gauge("wait_seconds", "How long messages that were ready waited for their first attempt.", "transport")
+)
+
+// Describe says what may come.
+func (messages) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{dispatchedDesc, attemptsDesc, durationDesc, waitDesc} {
+		to <- d
+	}
+}
+
+// Collect shows the counts.
+func (m messages) Collect(to chan<- prometheus.Metric) {
+	waits := make(map[string]metrics.Histogram)
+	for _, t := range m.recorder.Totals() {
+		to <- prometheus.MustNewConstMetric(dispatchedDesc, prometheus.CounterValue, float64(t.Dispatched), t.Transport, t.Type)
+		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead, "released": t.Released} {
+			to <- prometheus.MustNewConstMetric(attemptsDesc, prometheus.CounterValue, float64(n), t.Transport, t.Type, outcome)
+		}
+		to <- prometheus.MustNewConstHistogram(durationDesc, t.Run.Count, t.Run.Sum, t.Run.Buckets, t.Transport, t.Type)
+		waits[t.Transport] = waits[t.Transport].Plus(t.Wait)
+	}
+	for transport, h := range waits {
+		to <- prometheus.MustNewConstHistogram(waitDesc, h.Count, h.Sum, h.Buckets, transport)
+	}
+}
+
+// workers are those of this process.
+type workers struct{ o Options }
+
+var (
+	runningDesc     = gauge("worker_running", "1 while the continuous worker of a transport runs in this process, else 0.", "transport")
+	concurrencyDesc = gauge("worker_concurrency", "How many handlers the worker runs at the same time at most.", "transport")
+	busyDesc        = gauge("worker_busy", "Handlers at work.", "transport")
+	bufferedDesc    = gauge("worker_buffered_messages", "Messages that were claimed and have not started.", "transport")
+	oldestDesc      = gauge("worker_oldest_handler_seconds", "How long the handler that began first has been at work, 0 without any.", "transport")
+	failingDesc     = gauge("worker_storage_failing", "1 while calls of the worker to storage fail, else 0.", "transport")
+)
+
+// Describe says what may come.
+func (workers) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runningDesc, concurrencyDesc, busyDesc, bufferedDesc, oldestDesc, failingDesc} {
+		to <- d
+	}
+}
+
+// Collect shows the workers' states.
+func (w workers) Collect(to chan<- prometheus.Metric) {
+	for _, s := range w.o.Workers() {
+		show := func(d *prometheus.Desc, v float64) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.Transport)
+		}
+		oldest := time.Duration(0)
+		if len(s.AtWork) > 0 {
+			oldest = max(w.o.Clock.Now().Sub(s.AtWork[0].Since), 0)
+		}
+		show(runningDesc, truth(s.Running))
+		show(concurrencyDesc, float64(s.Concurrency))
+		show(busyDesc, float64(s.Processing))
+		show(bufferedDesc, float64(s.Buffered))
+		show(oldestDesc, oldest.Seconds())
+		show(failingDesc, truth(len(s.Outages) > 0))
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// storage is what the storage says, of all processes.
+type storage struct{ o Options }
+
+var (
+	upDesc        = gauge("storage_up", "1 if the transport's storage answered this scrape, else 0.", "transport")
+	messagesDesc  = gauge("messages", "Messages by state: pending (ready, scheduled for later, or waiting for a retry), processing or failed (in the dead letter queue).", "transport", "queue", "state")
+	scheduledDesc = gauge("scheduled_messages", "Those pending messages that were dispatched for a time still ahead.", "transport", "queue")
+	completedDesc = gauge("completed_total", "Messages completed since the transport was created, by all processes.", "transport", "queue")
+	ageDesc       = gauge("oldest_pending_age_seconds", "How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
+	dueDesc       = gauge("schedules_due", "Schedules that are due and have not fired.")
+	lateDesc      = gauge("schedules_late_seconds", "For how long the first of them has been due, 0 without any.")
+)
+
+// Describe says what may come.
+func (*storage) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{upDesc, messagesDesc, scheduledDesc, completedDesc, ageDesc, dueDesc, lateDesc} {
+		to <- d
+	}
+}
+
+// Collect asks storage. What does not answer is left out.
+func (s *storage) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := scraping()
+	defer cancel()
+	var all sync.WaitGroup
+	for _, name := range s.o.Bus.Names() {
+		all.Go(func() {
+			var stats symphony.Stats
+			t, err := s.o.Bus.Transport(name)
+			if err == nil {
+				stats, err = t.Stats(ctx)
+			}
+			to <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, truth(err == nil), name)
+			if err == nil {
+				queues(to, name, stats)
+			}
+		})
+	}
+	if s.o.Schedules != nil {
+		all.Go(func() {
+			due, err := s.o.Schedules.DueSchedules(ctx, symphony.DuePlace{}, dueLimit)
+			if err != nil {
+				return
+			}
+			late := time.Duration(0)
+			if len(due.Schedules) > 0 {
+				late = max(due.Now.Sub(due.Schedules[0].DueAt), 0)
+			}
+			to <- prometheus.MustNewConstMetric(dueDesc, prometheus.GaugeValue, float64(len(due.Schedules)))
+			to <- prometheus.MustNewConstMetric(lateDesc, prometheus.GaugeValue, late.Seconds())
+		})
+	}
+	all.Wait()
+}
+
+func queues(to chan<- prometheus.Metric, transport string, stats symphony.Stats) {
+	names := slices.SortedFunc(maps.Keys(stats.Queues), func(a, b string) int {
+		return cmp.Or(cmp.Compare(size(stats.Queues[b]), size(stats.Queues[a])), strings.Compare(a, b))
+	})
+	shown := make(map[string]symphony.QueueStats, len(names))
+	for i, name := range names {
+		if i >= MaxQueues {
+			rest := shown[metrics.Other]
+			rest.Add(stats.Queues[name])
+			shown[metrics.Other] = rest
+			continue
+		}
+		q := shown[name] // of the rest, where a queue has its name
+		q.Add(stats.Queues[name])
+		shown[name] = q
+	}
+	for queue, q := range shown {
+		for state, n := range map[symphony.Status]int64{symphony.Pending: q.Pending, symphony.Processing: q.Processing, symphony.Failed: q.Failed} {
+			to <- prometheus.MustNewConstMetric(messagesDesc, prometheus.GaugeValue, float64(n), transport, queue, string(state))
+		}
+		to <- prometheus.MustNewConstMetric(scheduledDesc, prometheus.GaugeValue, float64(q.Scheduled), transport, queue)
+		to <- prometheus.MustNewConstMetric(completedDesc, prometheus.CounterValue, float64(q.Completed), transport, queue)
+		to <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, q.OldestPendingAge.Seconds(), transport, queue)
+	}
+}
+
+// size orders queues: those with messages first, then those that had some.
+func size(q symphony.QueueStats) int64 { return (q.Depth()+q.Failed)<<20 + min(q.Completed, 1<<20-1) }
