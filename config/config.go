@@ -16,6 +16,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 // DefaultFile is read from the working directory if no other file is named. It need not exist.
@@ -53,6 +54,8 @@ type Config struct {
 	Cron             Cron
 	Auth             Auth
 	Audit            Audit
+	Metrics          Metrics
+	Health           monitor.Thresholds
 	Supabase         Supabase
 	Limits           Limits
 	Log              Log

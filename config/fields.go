@@ -71,6 +71,8 @@ func fields(c *Config) []*field {
 	table = append(table, withFile(&field{key: "cron.secret", value: secrets{p: &c.Cron.Secrets, check: checkCronSecret}, env: "CRON_SECRET",
 		doc: "Who knows it may call the cron routes. Without one they are closed."})...)
 	table = append(table, workerFields(&c.Worker)...)
+	table = append(table, metricsFields(&c.Metrics)...)
+	table = append(table, healthFields(&c.Health)...)
 	for _, f := range retryFields(&c.Retry) {
 		f.key = "retry." + f.key
 		table = append(table, f)

@@ -150,6 +150,10 @@ func (l *loader) finish() {
 		}
 		l.problem(l.placeOf(set), set, "needs %s as well", missing)
 	}
+	if c.Health.LagUnhealthy < c.Health.Lag {
+		const key = "health.lag_unhealthy"
+		l.problem(l.placeOf(key), key, "must be at least health.lag, which is %s", formatDuration(c.Health.Lag))
+	}
 	for _, name := range c.Worker.Continuous.Transports {
 		const key = "worker.continuous.transports"
 		if t := l.transports[name]; t == nil {

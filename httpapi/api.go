@@ -16,6 +16,8 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -60,6 +62,16 @@ type Options struct {
 	// Observer is told of each attempt of a pull worker that was settled; runs of workers have their own, in their
 	// options. Default: nobody.
 	Observer symphony.Observer
+	// Metrics are what the metrics route tells, Monitor what health and workers do. Nil answers 501.
+	Metrics *metrics.Recorder
+	Monitor *monitor.Monitor
+	// Exposition answers GET /metrics, which takes a user with the scope read, unless MetricsOpen lets in everybody. Nil
+	// answers 501.
+	Exposition  http.Handler
+	MetricsOpen bool
+	// Requests is told of each request that was answered: the route's path, empty for none, and how long it took. It is
+	// called on the way of every request and concurrently. Default: nobody.
+	Requests func(route, method string, status int, took time.Duration)
 	// Draining ends when the server shuts down. From then on readyz says that the server is not ready, new runs of
 	// consume and of the cron route are refused, and those in progress end as if their callers had gone: what is in
 	// hand is finished or given back, and they answer. Default: never.

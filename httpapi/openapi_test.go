@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 var update = flag.Bool("update", false, "renew the golden files")
@@ -92,7 +94,7 @@ func TestOpenAPI_has_the_routes_that_are_served(t *testing.T) {
 
 // Real answers of every route fit the document, and each status that comes back is one it names.
 func TestOpenAPI_describes_real_answers(t *testing.T) {
-	f := newFixture(t, nil)
+	f := monitoredFixture(t, &wire.NodeInfo{Workers: []wire.NodeWorker{{Name: "w", Transport: "default", AtWork: []wire.AtWork{{MessageID: "m", Since: time.Now()}}}}}, nil)
 	doc, raw := document(t, f)
 	parsed, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
 	if err != nil {
@@ -174,6 +176,10 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/keys", "", `{"name":"n","scopes":["read"],"expiresAt":"2100-01-01T00:00:00Z"}`},
 		{"DELETE", "/api/symphony/keys/nope", "/api/symphony/keys/{id}", ""},
 		{"GET", "/api/symphony/audit", "", ""},
+		{"GET", "/api/symphony/metrics", "", ""},
+		{"GET", "/api/symphony/metrics?minutes=0", "/api/symphony/metrics", ""},
+		{"GET", "/api/symphony/health", "", ""},
+		{"GET", "/api/symphony/workers", "", ""},
 		{"GET", "/api/cron/symphony-worker", "", ""},
 		{"GET", "/healthz", "", ""},
 		{"GET", "/readyz", "", ""},

@@ -25,6 +25,7 @@ type responseWriter struct {
 	status    int
 	bytes     int
 	cause     error
+	expected  bool // a status of 500 and more is no failure of the server's
 }
 
 var writers = sync.Pool{New: func() any { return new(responseWriter) }}
@@ -129,13 +130,17 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 		a.fail(w, fmt.Errorf("panic: %v", v))
 	}
 	log, level := a.o.AccessLog, slog.LevelInfo
-	if w.status >= http.StatusInternalServerError {
+	took := time.Since(w.start)
+	if a.o.Requests != nil {
+		a.o.Requests(w.route, r.Method, w.status, took)
+	}
+	if w.status >= http.StatusInternalServerError && !w.expected {
 		log, level = a.o.Logger, slog.LevelError
 	}
 	if log != nil && log.Enabled(r.Context(), level) {
 		attrs := make([]slog.Attr, 0, 8)
 		attrs = append(attrs, slog.String("method", r.Method), slog.String("route", w.route), slog.Int("status", w.status),
-			slog.Duration("duration", time.Since(w.start)), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
+			slog.Duration("duration", took), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
 		if w.principal != "" {
 			attrs = append(attrs, slog.String("principal", w.principal))
 		}

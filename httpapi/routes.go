@@ -59,7 +59,7 @@ var (
 // table is every route there is.
 func (a *API) table() []route {
 	transport := parameter{name: "transport", kind: "string", doc: "Default: the default transport."}
-	return slices.Concat(messageRoutes(transport), []route{
+	return slices.Concat(messageRoutes(transport), a.monitorRoutes(), []route{
 		{methods: post, path: "/api/symphony/dispatch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch a message",
 			doc:     "The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409.",
 			request: wire.DispatchRequest{}, answers: map[int]any{201: wire.DispatchResponse{}, 200: wire.DispatchResponse{}}, errors: []int{400, 409, 413, 415}, audit: traffic, serve: dispatch},

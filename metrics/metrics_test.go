@@ -397,11 +397,9 @@ func TestPercentiles_merge_exactly(t *testing.T) {
 			rt.Errorf("average %v and maximum %v, want %v and %v", got.Average, got.Max, sum/float64(len(all)), all[len(all)-1])
 		}
 		for q, value := range map[float64]float64{0.5: got.P50, 0.95: got.P95, 0.99: got.P99} {
-			rank := int(math.Floor(q * float64(len(all)-1)))
-			// The sketch may take the value before or after where the rank is not whole.
-			low, high := all[rank]*(1-metrics.RelativeAccuracy), all[min(rank+1, len(all)-1)]*(1+metrics.RelativeAccuracy)
-			if value < low-1e-9 || value > high+1e-9 {
-				rt.Errorf("quantile %v is %v, want %v to %v", q, value, low, high)
+			want := all[int(math.Ceil(q*float64(len(all))))-1]
+			if math.Abs(value-want) > metrics.RelativeAccuracy*want+1e-9 {
+				rt.Errorf("quantile %v of %d is %v, want %v", q, len(all), value, want)
 			}
 		}
 	})

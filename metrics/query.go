@@ -78,10 +78,10 @@ func (r *Recorder) resolve(q Query) (Query, error) {
 		q.From, q.To = q.From.Truncate(time.Hour), ceil(q.To, time.Hour)
 	}
 	switch {
-	case !q.From.Before(q.To):
-		bad("endTime", "must be after startTime")
 	case q.From.After(now):
 		bad("startTime", "must not be in the future")
+	case !q.From.Before(q.To):
+		bad("endTime", "must be after startTime")
 	case q.From.Before(now.Add(-r.o.Retention).Truncate(time.Hour)):
 		bad("startTime", "must not be before %s: figures are kept for %s", now.Add(-r.o.Retention).Format(time.RFC3339), r.o.Retention)
 	}

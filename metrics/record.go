@@ -54,6 +54,9 @@ type series struct {
 	total     *total           // of the process; nil in buckets that were read or merged
 }
 
+// Retention is how long figures are kept.
+func (r *Recorder) Retention() time.Duration { return r.o.Retention }
+
 // MessagesDispatched counts messages that a dispatch has made.
 func (r *Recorder) MessagesDispatched(envelopes []*symphony.Envelope, receipts []symphony.Receipt) {
 	now := r.o.Clock.Now()

@@ -87,11 +87,19 @@ func (d *durations) distribution() Distribution {
 	}
 	n := d.sketch.GetCount()
 	out := Distribution{Count: int64(math.Round(n)), Average: d.sum / n, Max: d.max}
-	// There are values, and the quantiles are between 0 and 1, so there is an answer.
-	if q, err := d.sketch.GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99}); err == nil {
-		out.P50, out.P95, out.P99 = min(q[0], d.max), min(q[1], d.max), min(q[2], d.max)
-	}
+	out.P50, out.P95, out.P99 = d.percentile(n, 0.5), d.percentile(n, 0.95), d.percentile(n, 0.99)
 	return out
+}
+
+// percentile is the smallest value that the share q of all n are not above: the nearest rank.
+func (d *durations) percentile(n, q float64) float64 {
+	rank := math.Ceil(q * n) // the first is 1
+	// The sketch counts from 0 and takes the value at, or next below, the rank; half a rank keeps clear of rounding.
+	value, err := d.sketch.GetValueAtQuantile(min((rank-0.5)/max(n-1, 1), 1))
+	if err != nil {
+		return 0 // there are values, and the quantile is between 0 and 1
+	}
+	return min(value, d.max)
 }
 
 func newSketch() *ddsketch.DDSketch {

@@ -127,9 +127,10 @@ func (m *Monitor) errorRate(s Signals) Check {
 }
 
 // Unattended reports whether messages wait on a transport and nobody has worked on it lately: no continuous worker, and no
-// pull worker, consume or cron run either. since is how long the oldest has been ready.
+// pull worker, consume or cron run either. since is how long the oldest has been ready. Where it is not known who works,
+// nothing counts as unattended.
 func (s Signals) Unattended(t Transport) (since time.Duration, ok bool) {
-	if t.Err != nil || !t.Keeps || t.OldestAge == 0 || t.Workers > 0 || t.Stats.Processing > 0 || s.AttemptsErr != nil && len(s.Nodes) == 0 {
+	if t.Err != nil || !t.Keeps || t.OldestAge == 0 || t.Workers > 0 || t.Stats.Processing > 0 || s.AttemptsErr != nil || s.NodesErr != nil {
 		return 0, false
 	}
 	return t.OldestAge, t.Attempts.Ended()+t.Attempts.Released == 0

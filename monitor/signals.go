@@ -24,7 +24,9 @@ type Signals struct {
 	Attempts   Attempts
 	Transports []Transport // in the order of the bus
 	Nodes      []Node
-	Schedules  Schedules
+	// NodesErr says why nothing is known of the nodes; nil where it is.
+	NodesErr  error
+	Schedules Schedules
 }
 
 // Transport is what a transport's storage says.
@@ -100,7 +102,7 @@ func (m *Monitor) Collect(ctx context.Context) Signals {
 	attempts := make(map[string]Attempts)
 	all.Go(func() { s.Attempts, s.AttemptsErr = m.attempts(ctx, s.At, attempts) })
 	all.Go(func() { s.Schedules = m.schedules(ctx) })
-	all.Go(func() { s.Nodes = m.Nodes(ctx) })
+	all.Go(func() { s.Nodes, s.NodesErr = m.Nodes(ctx) })
 	all.Wait()
 	for i := range s.Transports {
 		t := &s.Transports[i]
@@ -178,9 +180,9 @@ func (m *Monitor) schedules(ctx context.Context) Schedules {
 }
 
 // Nodes returns the processes that share the storage and are alive, with what each said of itself at its last heartbeat,
-// at most ten seconds ago. Where the storage belongs to one process, it is that one, as it is now. Without an answer of
-// the storage there are none.
-func (m *Monitor) Nodes(ctx context.Context) []Node {
+// at most ten seconds ago. Where the storage belongs to one process, it is that one, as it is now. The error is the
+// storage's.
+func (m *Monitor) Nodes(ctx context.Context) ([]Node, error) {
 	for _, name := range m.o.Bus.Names() {
 		t, err := m.o.Bus.Transport(name)
 		if err != nil {
@@ -192,18 +194,18 @@ func (m *Monitor) Nodes(ctx context.Context) []Node {
 		}
 		list, err := registry.Nodes(ctx)
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		nodes := make([]Node, len(list))
 		for i, n := range list {
 			nodes[i] = nodeOf(n)
 		}
-		return nodes
+		return nodes, nil
 	}
 	if m.o.Self == nil {
-		return nil
+		return nil, nil
 	}
-	return []Node{nodeOf(m.o.Self())}
+	return []Node{nodeOf(m.o.Self())}, nil
 }
 
 func nodeOf(n symphony.Node) Node {

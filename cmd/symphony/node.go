@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
@@ -17,6 +18,9 @@ import (
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/metrics/exposition"
+	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/scheduler"
 	payloads "github.com/symphony-messenger/symphony/schema"
 	"github.com/symphony-messenger/symphony/transport/inline"
@@ -37,18 +41,22 @@ type node struct {
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
-	observer   symphony.Observer            // of all messages of this process; nil for nobody
-	audit      *audit.Trail                 // nil where no log can be kept
+	observer   symphony.Observer // of all messages of this process; nil for nobody
+	audit      *audit.Trail      // nil where no log can be kept
+	metrics    *metrics.Recorder // nil where nothing is counted
+	endMeasure func()            // nil as well
+	monitor    *monitor.Monitor
+	exposition *exposition.Exposition
+	id         string // of this process
+	started    time.Time
 	working    atomic.Pointer[worker.Group] // nil before workers
 }
 
 // info is what this process tells others that use the same database.
 func (n *node) info() json.RawMessage {
 	info := wire.NodeInfo{Workers: []wire.NodeWorker{}, Breakers: n.openBreakers()}
-	if group := n.working.Load(); group != nil {
-		for _, s := range group.Snapshots() {
-			info.Workers = append(info.Workers, httpapi.WireWorker(s))
-		}
+	for _, s := range n.snapshots() {
+		info.Workers = append(info.Workers, httpapi.WireWorker(s))
 	}
 	raw, _ := json.Marshal(info) // cannot fail
 	return raw
@@ -68,7 +76,8 @@ func (n *node) openBreakers() []wire.Breaker {
 // openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database
 // file.
 func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logger) (*node, error) {
-	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers}
+	now := symphony.SystemClock().Now()
+	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers, id: symphony.NewID(now), started: now}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -77,37 +86,27 @@ func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logge
 
 // observers are told of all messages that this process dispatches and handles, in this order.
 func (n *node) observers() []symphony.Observer {
-	return nil
+	var list []symphony.Observer
+	if n.metrics != nil {
+		list = append(list, n.metrics)
+	}
+	return list
 }
 
 func (n *node) open(ctx context.Context) error {
-	n.observer = symphony.Observers(n.observers()...)
-	var shared *memory.Transport
-	for _, t := range n.config.Transports {
-		var opened symphony.Transport
-		switch t.Kind {
-		case config.Stored:
-			if n.storage == nil {
-				s, err := openStorage(ctx, n.config, n.log, n.info)
-				if err != nil {
-					return err
-				}
-				n.storage = s
-			}
-			opened = n.storage.named(t.Name)
-		case config.Memory:
-			if shared == nil {
-				shared = memory.Open(memory.Options{Name: t.Name, Limits: n.config.FlowLimits()})
-			}
-			opened = shared.Named(t.Name)
-		case config.Sync:
-			opened = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout, Observer: n.observer})
-		default:
-			return fmt.Errorf("transport %q is of the unknown kind %q", t.Name, t.Kind)
-		}
-		n.transports = append(n.transports, opened)
+	if err := n.openStorages(ctx); err != nil {
+		return err
 	}
 	n.records = recordKeeper(n.transports)
+	if err := n.measure(); err != nil {
+		return err
+	}
+	n.observer = symphony.Observers(n.observers()...)
+	for i, t := range n.config.Transports {
+		if t.Kind == config.Sync {
+			n.transports[i] = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout, Observer: n.observer})
+		}
+	}
 	if logs := logKeeper(n.transports); logs != nil {
 		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Logger: n.log})
 	}
@@ -125,14 +124,44 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	store, err := n.bus.Schedules()
-	if errors.Is(err, symphony.ErrUnsupported) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, symphony.ErrUnsupported) {
 		return err
 	}
-	n.scheduler, err = scheduler.New(store, n.bus, scheduler.Options{Logger: n.log})
-	return err
+	if err == nil {
+		if n.scheduler, err = scheduler.New(store, n.bus, scheduler.Options{Logger: n.log}); err != nil {
+			return err
+		}
+	}
+	return n.look(store)
+}
+
+// openStorages opens the transports that keep messages, each at its place among the configured ones. Those of kind sync
+// come later: they call observers, which may keep something in a storage.
+func (n *node) openStorages(ctx context.Context) error {
+	n.transports = make([]symphony.Transport, len(n.config.Transports))
+	var shared *memory.Transport
+	for i, t := range n.config.Transports {
+		switch t.Kind {
+		case config.Stored:
+			if n.storage == nil {
+				s, err := openStorage(ctx, n.config, n.log, n.info)
+				if err != nil {
+					return err
+				}
+				n.storage = s
+			}
+			n.transports[i] = n.storage.named(t.Name)
+		case config.Memory:
+			if shared == nil {
+				shared = memory.Open(memory.Options{Name: t.Name, Limits: n.config.FlowLimits()})
+			}
+			n.transports[i] = shared.Named(t.Name)
+		case config.Sync:
+		default:
+			return fmt.Errorf("transport %q is of the unknown kind %q", t.Name, t.Kind)
+		}
+	}
+	return nil
 }
 
 // loadSchemas reads the schemas that the section types names, nil without any. A mistake in one is a *config.Error.
@@ -167,6 +196,9 @@ func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
 func recordKeeper(transports []symphony.Transport) symphony.RecordStore {
 	var best symphony.Transport
 	for _, t := range transports {
+		if t == nil { // of kind sync, and not opened yet
+			continue
+		}
 		if has := t.Capabilities(); has.Records && (best == nil || has.Durable && !best.Capabilities().Durable) {
 			best = t
 		}
@@ -189,9 +221,14 @@ func logKeeper(transports []symphony.Transport) symphony.LogStore {
 
 // close closes all transports. Those of one storage are closed together, and closing again does nothing.
 func (n *node) close() error {
-	errs := make([]error, 0, len(n.transports)+1)
+	if n.endMeasure != nil {
+		n.endMeasure()
+	}
+	var errs []error
 	for _, t := range n.transports {
-		errs = append(errs, t.Close())
+		if t != nil { // it was not opened
+			errs = append(errs, t.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -266,7 +303,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 	}
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
-		Observer: n.observer, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
+		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Audit: n.audit, LocalUser: localUser,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,

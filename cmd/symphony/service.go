@@ -36,7 +36,8 @@ type service struct {
 	*node
 	tcp      net.Listener // nil without HTTP
 	http     *httpapi.Server
-	local    *localServer // nil without a SQLite file
+	scraped  *scrapeServer // nil without metrics.addr
+	local    *localServer  // nil without a SQLite file
 	workers  *worker.Group
 	worked   []symphony.Transport
 	draining context.Context
@@ -99,6 +100,12 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	}
 	if err := s.applySchedules(ctx); err != nil {
 		return err
+	}
+	if s.scraped, err = s.expose(ctx); err != nil {
+		return err
+	}
+	if s.scraped != nil {
+		defer s.scraped.listener.Close() //nolint:errcheck // after Shutdown it is closed already
 	}
 	if err := s.prepare(ctx, api, parts); err != nil {
 		return err
@@ -243,6 +250,9 @@ func (s *service) start() {
 			return s.http.Serve(s.tcp)
 		})
 	}
+	if s.scraped != nil {
+		run(&s.serving, func() error { return s.scraped.server.Serve(s.scraped.listener) })
+	}
 	if s.local != nil {
 		run(&s.serving, s.local.serve)
 	}
@@ -277,6 +287,9 @@ func (s *service) stop(ctx context.Context) error {
 	var errs []error
 	if s.http != nil {
 		errs = append(errs, s.http.Shutdown(ctx))
+	}
+	if s.scraped != nil {
+		errs = append(errs, s.scraped.server.Shutdown(ctx))
 	}
 	// The workers end within their grace; they are never left behind, as storage closes next.
 	s.working.Wait()

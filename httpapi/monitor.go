@@ -1,0 +1,215 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/monitor"
+)
+
+const (
+	// defaultMetricsMinutes is how far back metrics look unless told.
+	defaultMetricsMinutes = 60
+	// healthTimeout bounds what health and workers wait for storage.
+	healthTimeout = 5 * time.Second
+)
+
+// monitorRoutes are those that tell how work flows.
+func (a *API) monitorRoutes() []route {
+	exposed := route{methods: get, path: "/metrics", scope: auth.ScopeRead, hidden: true, serve: scrape}
+	if a.o.MetricsOpen {
+		exposed.access = openAccess
+	}
+	return []route{
+		{methods: get, path: "/api/symphony/metrics", tag: "Monitoring", scope: auth.ScopeRead, summary: "Count messages and attempts over time, and how long they took",
+			doc: "Of all nodes, and across restarts. Figures of other nodes are up to ten seconds old.",
+			query: []parameter{
+				{name: "minutes", kind: "integer", doc: fmt.Sprintf("The last so many, the current one included. Default %d. Not with startTime or endTime.", defaultMetricsMinutes)},
+				{name: "startTime", kind: "string", format: "date-time"}, {name: "endTime", kind: "string", format: "date-time", doc: "Default: now."},
+				{name: "step", kind: "integer", doc: fmt.Sprintf("Minutes between two entries of the series, which has at most %d. Default: 1 for a day, else what makes a readable number. Whole hours where the time begins more than 48 hours ago.", metrics.MaxPoints)},
+				{name: "transport", kind: "string", doc: "Default: all."}, {name: "type", kind: "string", doc: "Default: all."}},
+			answers: map[int]any{200: wire.MetricsResponse{}}, errors: []int{400, 501}, serve: metricsOver},
+		{methods: get, path: "/api/symphony/health", tag: "Monitoring", scope: auth.ScopeRead, summary: "Tell whether work flows",
+			doc:     "200 where it is healthy or degraded, 503 with code unhealthy and the same report as details where it is not. Being idle is healthy.",
+			answers: map[int]any{200: wire.HealthReport{}}, errors: []int{501}, serve: health},
+		{methods: get, path: "/api/symphony/workers", tag: "Monitoring", scope: auth.ScopeRead, summary: "Show the workers and what they have in hand",
+			answers: map[int]any{200: wire.WorkersResponse{}}, errors: []int{501}, serve: workersShow},
+		exposed,
+	}
+}
+
+// unsupported says that the server was made without what a route needs.
+func unsupported(what string) error {
+	return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "This server " + what + "."}
+}
+
+func metricsOver(c *call) error {
+	if c.api.o.Metrics == nil {
+		return unsupported("keeps no metrics: metrics.enabled is false")
+	}
+	var list []symphony.Problem
+	bad := func(path, message string) { list = append(list, symphony.Problem{Path: path, Message: message}) }
+	now := c.api.o.Clock.Now().UTC()
+	from, to := c.queryTime("startTime", &list), c.queryTime("endTime", &list)
+	minutes := c.queryInt("minutes", defaultMetricsMinutes, &list)
+	step := c.queryInt("step", 0, &list)
+	_, span := c.query["minutes"]
+	if _, given := c.query["step"]; given && len(list) == 0 && (step < 1 || step > int(metrics.MaxRetention/time.Minute)) {
+		bad("step", "must be at least 1")
+	}
+	most := int(c.api.o.Metrics.Retention() / time.Minute)
+	switch {
+	case len(list) > 0:
+	case span && (!from.IsZero() || !to.IsZero()):
+		bad("minutes", "cannot be combined with startTime or endTime")
+	case minutes < 1 || minutes > most:
+		bad("minutes", fmt.Sprintf("must be 1 to %d", most))
+	case from.IsZero() && !to.IsZero():
+		bad("startTime", "is needed with endTime")
+	case from.IsZero():
+		to = now.Truncate(time.Minute).Add(time.Minute)
+		from = to.Add(-time.Duration(minutes) * time.Minute)
+	case to.IsZero():
+		to = now.Add(time.Second)
+	}
+	if name := c.query["transport"]; name != "" {
+		if _, err := c.api.o.Bus.Transport(name); err != nil {
+			bad("transport", err.Error())
+		}
+	}
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	got, err := c.api.o.Metrics.Query(c.Context(), metrics.Query{
+		From: from, To: to, Step: time.Duration(step) * time.Minute, Transport: c.query["transport"], Type: c.query["type"],
+	})
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, metricsOf(got, now))
+}
+
+func metricsOf(m metrics.Result, now time.Time) wire.MetricsResponse {
+	end := m.To
+	if now.Before(end) && now.After(m.From) {
+		end = now
+	}
+	seconds := max(end.Sub(m.From).Seconds(), 1)
+	out := wire.MetricsResponse{
+		Success: true, StartTime: m.From, EndTime: m.To, Step: int(m.Step / time.Minute), Totals: totals(m.Total.Counts), Timing: timing(m.Total, seconds),
+		ByMessageType: figures(m.ByType, seconds), ByTransport: figures(m.ByTransport, seconds),
+		Errors: make([]wire.ErrorCount, len(m.Errors)), Series: make([]wire.MetricsPoint, len(m.Series)),
+	}
+	for i, e := range m.Errors {
+		out.Errors[i] = wire.ErrorCount{ErrorClass: e.Class, Count: e.Count}
+	}
+	for i, p := range m.Series {
+		out.Series[i] = wire.MetricsPoint{Time: p.At, Totals: totals(p.Counts), AverageProcessingTime: p.Processing.Average, P95: p.Processing.P95, AverageWaitingTime: p.Waiting.Average}
+		thousandths(&out.Series[i].AverageProcessingTime, &out.Series[i].P95, &out.Series[i].AverageWaitingTime)
+	}
+	return out
+}
+
+func totals(c metrics.Counts) wire.Totals {
+	return wire.Totals{Dispatched: c.Dispatched, Processed: c.Processed(), Succeeded: c.Succeeded, Failed: c.Failed(), Retried: c.Retried, Dead: c.Dead, Released: c.Released}
+}
+
+func timing(s metrics.Summary, seconds float64) wire.Timing {
+	p, w := s.Processing, s.Waiting
+	out := wire.Timing{
+		AverageProcessingTime: p.Average, P50: p.P50, P95: p.P95, P99: p.P99, MaxProcessingTime: p.Max,
+		Waiting: wire.Waiting{Average: w.Average, P50: w.P50, P95: w.P95, P99: w.P99, Max: w.Max}, Throughput: float64(s.Processed()) / seconds,
+	}
+	thousandths(&out.AverageProcessingTime, &out.P50, &out.P95, &out.P99, &out.MaxProcessingTime, &out.Waiting.Average, &out.Waiting.P50,
+		&out.Waiting.P95, &out.Waiting.P99, &out.Waiting.Max)
+	if n := float64(s.Processed()); n > 0 {
+		out.SuccessRate, out.FailureRate = float64(s.Succeeded)/n, float64(s.Failed())/n
+	}
+	return out
+}
+
+// thousandths rounds to them: microseconds, where a figure is in milliseconds.
+func thousandths(figures ...*float64) {
+	for _, f := range figures {
+		*f = math.Round(*f*1000) / 1000
+	}
+}
+
+func figures(m map[string]metrics.Summary, seconds float64) map[string]wire.Figures {
+	out := make(map[string]wire.Figures, len(m))
+	for name, s := range m {
+		out[name] = wire.Figures{Totals: totals(s.Counts), Timing: timing(s, seconds)}
+	}
+	return out
+}
+
+func health(c *call) error {
+	m := c.api.o.Monitor
+	if m == nil {
+		return unsupported("does not look after its health")
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
+	defer cancel()
+	signals := m.Collect(ctx)
+	h := m.Judge(signals)
+	report := wire.HealthReport{Success: h.Status != monitor.Unhealthy, Status: string(h.Status), Timestamp: signals.At.UTC()}
+	var wrong []string
+	for _, check := range h.Checks {
+		report.Checks = append(report.Checks, wire.HealthCheck{
+			Name: check.Name, Status: string(check.Status), Message: check.Message, Value: check.Value, Threshold: check.Threshold, Unit: check.Unit,
+		})
+		if check.Status == monitor.Unhealthy {
+			wrong = append(wrong, check.Message)
+		}
+	}
+	if report.Success {
+		return c.answer(http.StatusOK, report)
+	}
+	c.w.expected = true
+	return &apiError{status: http.StatusServiceUnavailable, code: "unhealthy", message: "Work does not flow: " + strings.Join(wrong, "; ") + ".", details: report, retryAfter: retrySeconds}
+}
+
+func workersShow(c *call) error {
+	m := c.api.o.Monitor
+	if m == nil {
+		return unsupported("does not look after its workers")
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
+	defer cancel()
+	nodes, err := m.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	others, more, err := m.Others(ctx, nodes)
+	if err != nil {
+		return err
+	}
+	answer := wire.WorkersResponse{Success: true, Nodes: make([]wire.Node, len(nodes)), Others: make([]wire.OtherLease, len(others)), More: more, Timestamp: c.api.o.Clock.Now().UTC()}
+	for i, n := range nodes {
+		answer.Nodes[i] = wireNode(n.Node)
+	}
+	for i, o := range others {
+		answer.Others[i] = wire.OtherLease{
+			Transport: o.Transport, Worker: o.Worker, Processing: o.Messages, LeasedUntil: o.LeasedUntil.UTC(),
+			Oldest: wire.AtWork{MessageID: o.Oldest.ID, Type: o.Oldest.Type, Queue: o.Oldest.Queue, Attempt: o.Oldest.Deliveries, Since: o.Oldest.StartedAt.UTC()},
+		}
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// scrape is for Prometheus.
+func scrape(c *call) error {
+	if c.api.o.Exposition == nil {
+		return unsupported("shows nothing to Prometheus")
+	}
+	c.api.o.Exposition.ServeHTTP(c.w, c.Request)
+	return nil
+}
