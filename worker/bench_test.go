@@ -14,6 +14,19 @@ import (
 
 // BenchmarkDrain empties a queue with handlers that do nothing: what is left is the cost of the worker and its transport.
 func BenchmarkDrain(b *testing.B) {
+	benchmarkDrain(b, []int{1, worker.DefaultConcurrency, 100}, func(mux *symphony.Mux) {
+		mux.HandleFunc("noop", func(context.Context, *symphony.Delivery) error { return nil })
+	})
+}
+
+// BenchmarkDrainInBatches does so with a handler that takes 100 messages at a time.
+func BenchmarkDrainInBatches(b *testing.B) {
+	benchmarkDrain(b, []int{100}, func(mux *symphony.Mux) {
+		mux.HandleBatch("noop", symphony.BatchOptions{Size: 100}, func(context.Context, []*symphony.Delivery) []error { return nil })
+	})
+}
+
+func benchmarkDrain(b *testing.B, concurrencies []int, register func(*symphony.Mux)) {
 	for _, kind := range []struct {
 		name string
 		open func(b *testing.B) (symphony.Transport, error)
@@ -23,7 +36,7 @@ func BenchmarkDrain(b *testing.B) {
 			return sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{})
 		}},
 	} {
-		for _, concurrency := range []int{1, worker.DefaultConcurrency, 100} {
+		for _, concurrency := range concurrencies {
 			b.Run(fmt.Sprintf("%s/%d", kind.name, concurrency), func(b *testing.B) {
 				tr, err := kind.open(b)
 				if err != nil {
@@ -44,7 +57,7 @@ func BenchmarkDrain(b *testing.B) {
 					}
 				}
 				mux := symphony.NewMux()
-				mux.HandleFunc("noop", func(context.Context, *symphony.Delivery) error { return nil })
+				register(mux)
 				w, err := worker.New(tr, mux, worker.Options{Concurrency: concurrency, StopWhenEmpty: true})
 				if err != nil {
 					b.Fatal(err)
