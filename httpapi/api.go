@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
@@ -50,6 +51,8 @@ type Options struct {
 	Scheduler *scheduler.Scheduler
 	// Audit records who did what; see audit.go. Nil: nothing is recorded, and the route to read it answers 501.
 	Audit *audit.Trail
+	// Events has what happens for those who watch. Nil: the route answers 501.
+	Events *event.Hub
 	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known. Default:
 	// not known.
 	LocalUser func(*http.Request) string

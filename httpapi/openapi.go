@@ -114,6 +114,9 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	for _, status := range slices.Sorted(maps.Keys(rt.answers)) {
 		op.AddRespStructure(rt.answers[status], openapi.WithHTTPStatus(status))
 	}
+	if rt.stream != "" {
+		op.AddRespStructure(new(string), openapi.WithHTTPStatus(http.StatusOK), openapi.WithContentType(rt.stream))
+	}
 	slices.Sort(errorStatuses)
 	for _, status := range slices.Compact(errorStatuses) {
 		op.AddRespStructure(wire.Error{}, openapi.WithHTTPStatus(status))

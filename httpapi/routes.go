@@ -43,7 +43,9 @@ type route struct {
 	// answers are the successes by status; errors the statuses beside those that every route has.
 	answers map[int]any
 	errors  []int
-	serve   func(*call) error
+	// stream is the media type of a success that is no JSON.
+	stream string
+	serve  func(*call) error
 	// audit is the action that the audit trail records, a thing and a verb, or traffic. Every route that changes something
 	// has one; see audit.go.
 	audit  string
@@ -166,6 +168,12 @@ func (a *API) table() []route {
 				{name: "cursor", kind: "string", doc: "nextCursor of the page before."}},
 			answers: map[int]any{200: wire.AuditResponse{}}, errors: []int{400, 501}, serve: auditList},
 
+		{methods: get, path: "/api/symphony/events", tag: "Events", scope: auth.ScopeRead, summary: "Watch what happens, as server-sent events",
+			doc: "For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. Events are kept for a day, the newest 10,000: who comes later gets the event reset. " +
+				"The data of each is an object of id, type, at and data. The answer never ends by itself, except when the server shuts down.",
+			query: []parameter{{name: "types", kind: "string", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
+				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is kept. Default: with what happens from now on. A Last-Event-ID counts instead."}},
+			stream: "text/event-stream", errors: []int{400, 429, 501}, serve: events},
 		{methods: both, path: "/api/cron/symphony-worker", tag: "Workers", access: cronAccess, summary: "Run the worker with the server's settings",
 			doc:     "For schedulers that call a URL. While one run is in progress, a further call answers at once with nothing processed.",
 			answers: map[int]any{200: wire.CronResponse{}}, errors: []int{400}, audit: traffic, serve: untilDraining(cronWorker)},

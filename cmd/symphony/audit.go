@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +77,7 @@ func (a *app) showAudit(page wire.AuditResponse) {
 		if e.Code != "" {
 			outcome += " " + e.Code
 		}
-		rows[i] = []string{shortTime(e.At), e.Action, outcome, oneLine(auditWho(e.Who), 30), oneLine(auditMembers(e.Target, e.Result), 90)}
+		rows[i] = []string{shortTime(e.At), e.Action, outcome, oneLine(auditWho(e.Who), 30), oneLine(members(e.Target, e.Result), 90)}
 	}
 	a.table([]string{"WHEN", "ACTION", "OUTCOME", "WHO", "WHAT"}, rows, func(column int, padded string) string {
 		if column == 2 && !strings.HasPrefix(padded, "ok") {
@@ -100,29 +97,6 @@ func auditWho(w wire.AuditWho) string {
 		name = w.ID
 	}
 	return name + " (" + w.Kind + ")"
-}
-
-// auditMembers writes the members of target and result in a line.
-func auditMembers(target, result []byte) string {
-	var parts []string
-	for _, raw := range [][]byte{target, result} {
-		var m map[string]any
-		if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(m)) {
-			text, ok := m[name].(string)
-			if !ok {
-				v, err := json.Marshal(m[name])
-				if err != nil {
-					continue
-				}
-				text = string(v)
-			}
-			parts = append(parts, name+"="+text)
-		}
-	}
-	return strings.Join(parts, " ")
 }
 
 // parseMoment reads a time, or how long ago it was; "" is the zero time.

@@ -49,6 +49,7 @@ type node struct {
 	exposition *exposition.Exposition
 	id         string // of this process
 	started    time.Time
+	watch      *watch
 	working    atomic.Pointer[worker.Group] // nil before workers
 }
 
@@ -77,7 +78,7 @@ func (n *node) openBreakers() []wire.Breaker {
 // file.
 func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logger) (*node, error) {
 	now := symphony.SystemClock().Now()
-	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers, id: symphony.NewID(now), started: now}
+	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers, watch: newWatch(c), id: symphony.NewID(now), started: now}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -89,6 +90,9 @@ func (n *node) observers() []symphony.Observer {
 	var list []symphony.Observer
 	if n.metrics != nil {
 		list = append(list, n.metrics)
+	}
+	if n.watch.recorder != nil {
+		list = append(list, n.watch.recorder)
 	}
 	return list
 }
@@ -108,7 +112,8 @@ func (n *node) open(ctx context.Context) error {
 		}
 	}
 	if logs := logKeeper(n.transports); logs != nil {
-		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Logger: n.log})
+		n.watch.open(n, logs)
+		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Recorded: n.watch.audited, Logger: n.log})
 	}
 	n.keys = &auth.MemoryKeys{}
 	if n.records != nil {
@@ -225,6 +230,7 @@ func (n *node) close() error {
 		n.endMeasure()
 	}
 	var errs []error
+	n.watch.close()
 	for _, t := range n.transports {
 		if t != nil { // it was not opened
 			errs = append(errs, t.Close())
@@ -304,7 +310,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
-		Audit: n.audit, LocalUser: localUser,
+		Audit: n.audit, LocalUser: localUser, Events: n.watch.hub,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})

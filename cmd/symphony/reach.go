@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +31,7 @@ type reached struct {
 	*client.Client
 	config *config.Config
 	local  bool // not a server somewhere
+	alone  bool // the database is open in this process
 	close  func()
 }
 
@@ -181,7 +179,7 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 		shut()
 		return nil, err
 	}
-	r := &reached{Client: cl, config: n.config, local: true, close: shut}
+	r := &reached{Client: cl, config: n.config, local: true, alone: true, close: shut}
 	if n.storage == nil {
 		return r, nil
 	}
@@ -204,47 +202,4 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 		}
 	}
 	return r, nil
-}
-
-// inProcess is an http.RoundTripper that has a handler answer.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	served := r.Clone(context.WithValue(r.Context(), peerKey{}, userName(os.Getuid())))
-	if served.Body == nil {
-		served.Body = http.NoBody
-	}
-	served.RequestURI = r.URL.RequestURI()
-	w := &answer{header: http.Header{}}
-	p.ServeHTTP(w, served)
-	return w.response(r), nil
-}
-
-// answer keeps what a handler writes.
-type answer struct {
-	header http.Header
-	status int
-	body   []byte
-}
-
-func (w *answer) Header() http.Header { return w.header }
-
-func (w *answer) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-}
-
-func (w *answer) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	w.body = append(w.body, b...)
-	return len(b), nil
-}
-
-func (w *answer) response(r *http.Request) *http.Response {
-	w.WriteHeader(http.StatusOK)
-	return &http.Response{
-		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(bytes.NewReader(w.body)), ContentLength: int64(len(w.body)), Request: r,
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -122,6 +123,8 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		a.welcome(s.url(), key, len(c.Handlers) == 0)
 	}
 	s.start()
+	s.announce(event.NodeStarted, event.WorkerStarted)
+	defer s.announce(event.NodeStopped)
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "reason", fmt.Sprint(context.Cause(ctx)), "grace", c.Worker.Grace.String())
@@ -267,10 +270,21 @@ func (s *service) start() {
 	}
 }
 
+// announce tells those who watch that this process, and its workers, started or stopped.
+func (s *service) announce(process string, workers ...string) {
+	s.watch.recorder.Publish(process, map[string]any{"node": nodeName(), "version": build().Version})
+	for _, typ := range workers {
+		for _, t := range s.worked {
+			s.watch.recorder.Publish(typ, map[string]any{"node": nodeName(), "transport": t.Name(), "concurrency": s.config.Worker.Continuous.Concurrency})
+		}
+	}
+}
+
 // work runs the workers until the service drains.
 func (s *service) work() error {
 	reports, err := s.workers.Run(s.draining)
 	for i, r := range reports {
+		s.watch.recorder.Publish(event.WorkerStopped, map[string]any{"node": nodeName(), "transport": s.worked[i].Name(), "processed": r.Processed, "failed": r.Failed, "reason": r.Reason})
 		s.log.Info("worker stopped", "transport", s.worked[i].Name(), "processed", r.Processed, "succeeded", r.Succeeded, "failed", r.Failed, "reason", string(r.Reason))
 	}
 	if s.http == nil && err == nil {

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/event"
+)
+
+// watch is what this process tells those who watch, and what it tells them of. Its events are written until close.
+type watch struct {
+	recorder *event.Recorder // nil where no log can be kept
+	hub      *event.Hub      // nil before open, and where no log can be kept
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// newWatch makes the recorder, which observes the transports and so is there before them.
+func newWatch(c *config.Config) *watch {
+	w := &watch{stop: func() {}}
+	if slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind != config.Sync }) {
+		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() { w.hub.Nudge() }})
+	}
+	return w
+}
+
+// open begins to write and to follow events.
+func (w *watch) open(n *node, logs symphony.LogStore) {
+	if w.recorder == nil || logs == nil {
+		return
+	}
+	w.hub = event.NewHub(logs, event.HubOptions{Transports: n.transports, Logger: n.log})
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	w.running.Go(func() { _ = w.recorder.Run(ctx, logs) }) // it logs what fails
+	w.running.Go(func() { _ = w.hub.Run(ctx) })
+}
+
+// close writes what waits. Storage must be open still.
+func (w *watch) close() {
+	w.stop()
+	w.running.Wait()
+}
+
+// audited makes events of an entry of the audit trail. Readers of events need not be administrators: they learn that something
+// was done and by whom, without names, filters and addresses.
+func (w *watch) audited(e audit.Entry) {
+	var target struct {
+		Transport string `json:"transport,omitempty"`
+		Queue     string `json:"queue,omitempty"`
+		Type      string `json:"type,omitempty"`
+		ID        string `json:"id,omitempty"`
+	}
+	if len(e.Target) > 0 {
+		_ = json.Unmarshal(e.Target, &target) // what has another shape is left out
+	}
+	who := map[string]string{"kind": e.Who.Kind, "id": e.Who.ID}
+	w.recorder.Publish(event.Audit, map[string]any{"entry": e.Seq, "action": e.Action, "outcome": e.Outcome, "code": e.Code, "who": who, "target": target})
+	if e.Outcome != audit.OK {
+		return
+	}
+	change := map[string]string{"queue.pause": "paused", "queue.drain": "draining", "queue.resume": "resumed"}[e.Action]
+	if change != "" {
+		w.recorder.Publish(event.HoldChanged, map[string]any{"change": change, "transport": target.Transport, "queue": target.Queue, "type": target.Type, "by": e.Who.ID})
+	}
+}

@@ -1,0 +1,152 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/event"
+)
+
+// Timing of streams of events.
+const (
+	// heartbeat is how long a stream may be silent: proxies and clients take a longer silence for an end.
+	heartbeat = 15 * time.Second
+	// stallTime is how long a connection may take nothing before the stream is ended.
+	stallTime = 30 * time.Second
+	// reconnectDelay is what browsers are told to wait before they connect again.
+	reconnectDelay = 2 * time.Second
+)
+
+var errNoEvents = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps events."}
+
+// events streams events until the caller is gone, the connection takes nothing, or the server shuts down. In the latter two
+// the caller connects again, with the number of the last event it has, and goes on.
+func events(c *call) error {
+	hub, draining := c.api.o.Events, c.api.o.Draining
+	if hub == nil {
+		return errNoEvents
+	}
+	after, filter, err := c.eventQuery()
+	if err != nil {
+		return err
+	}
+	if draining.Err() != nil {
+		return notReady(errDraining)
+	}
+	reader, err := hub.Read(c.Context(), after, filter)
+	if errors.Is(err, event.ErrTooManyReaders) {
+		return &apiError{status: http.StatusTooManyRequests, code: "too_many_readers", retryAfter: retrySeconds, cause: err,
+			message: "As many read events as may at one time."}
+	}
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	defer context.AfterFunc(draining, cancel)()
+	s := stream{call: c, control: http.NewResponseController(c.w)}
+	if err := s.open(); err != nil || c.Method == http.MethodHead {
+		return nil // the caller is gone
+	}
+	for {
+		frames, err := reader.Next(ctx, heartbeat)
+		if err == nil && ctx.Err() == nil {
+			err = s.send(frames, reader.After())
+		}
+		if err != nil || ctx.Err() != nil {
+			// Half an answer is out, so there is nobody to tell but the log.
+			c.w.cause = err
+			return nil
+		}
+	}
+}
+
+// eventQuery reads where to begin and what is wanted. Browsers connect again by the URL they have and tell the last event
+// they saw in a header, which therefore counts.
+func (c *call) eventQuery() (after int64, f event.Filter, err error) {
+	var list []symphony.Problem
+	after = event.FromNow
+	place := func(path, text string) {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			list = append(list, symphony.Problem{Path: path, Message: "must be the number of an event, or 0 for the oldest there is"})
+		}
+		after = n
+	}
+	if text, given := c.query["after"]; given {
+		place("after", text)
+	}
+	if text := c.Header.Get("Last-Event-ID"); text != "" {
+		place("Last-Event-ID", text)
+	}
+	if f, err = event.ParseFilter(c.query["types"]); err != nil {
+		list = append(list, symphony.Problem{Path: "types", Message: err.Error()})
+	}
+	if len(list) > 0 {
+		return 0, f, invalid(list...)
+	}
+	return after, f, nil
+}
+
+// stream writes server-sent events.
+type stream struct {
+	*call
+	control *http.ResponseController
+	place   int64 // the last number that the caller was told
+}
+
+// open begins the answer. The server's deadlines are for requests that are answered at once: the one for reading would end
+// the stream, and the one for writing is set anew for each event.
+func (s *stream) open() error {
+	if err := s.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx would gather events
+	s.w.WriteHeader(http.StatusOK)
+	return s.flush([]byte(fmt.Sprintf("retry: %d\n\n", reconnectDelay.Milliseconds())))
+}
+
+// send writes events. Where there are none it tells the place that the reader has come to, so that a caller who selects few
+// events does not begin far behind when it connects again; a number without data is no event.
+func (s *stream) send(frames []event.Frame, place int64) error {
+	if len(frames) == 0 {
+		if place == s.place {
+			return s.flush([]byte(":\n\n"))
+		}
+		s.place = place
+		return s.flush(fmt.Appendf(nil, "id: %d\n\n", place))
+	}
+	for _, f := range frames {
+		if f.Seq > 0 {
+			s.place = f.Seq
+		}
+		if err := s.write(f.Bytes); err != nil {
+			return err
+		}
+	}
+	return s.flush(nil)
+}
+
+func (s *stream) write(b []byte) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(stallTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	_, err := s.w.Write(b)
+	return err
+}
+
+func (s *stream) flush(b []byte) error {
+	if err := s.write(b); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
