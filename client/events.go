@@ -130,6 +130,7 @@ func (s *eventStream) follow(ctx context.Context) (alive bool, err error) {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, maxEvent)
 	var data []byte
+	place := s.last // which counts when its event is complete
 	for lines.Scan() {
 		quiet.Reset(silence)
 		alive = true
@@ -140,9 +141,9 @@ func (s *eventStream) follow(ctx context.Context) (alive bool, err error) {
 			if err := s.event(data); err != nil {
 				return true, err
 			}
-			data = data[:0]
+			data, s.last = data[:0], place
 		case string(name) == "id":
-			s.last = string(value)
+			place = string(value)
 		case string(name) == "data":
 			data = append(data, value...)
 		}
