@@ -137,7 +137,7 @@ func (s *stream) send(frames []event.Frame, place int64) error {
 }
 
 func (s *stream) write(b []byte) error {
-	if err := s.control.SetWriteDeadline(time.Now().Add(stallTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := s.control.SetWriteDeadline(s.api.o.Clock.Now().Add(stallTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	_, err := s.w.Write(b)
