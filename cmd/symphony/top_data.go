@@ -13,22 +13,18 @@ import (
 // maxTopFailures is how many of the latest failures are shown.
 const maxTopFailures = 100
 
+// recentMinutes is the time for which durations and failure rates are told.
+const recentMinutes = 5
+
 // look is what there was to see at one moment.
 type look struct {
 	at       time.Time
 	statuses []wire.StatusResponse
 	failures []wire.FailedMessage // of all transports, newest first
 	workers  []workerLine
-	err      error // why there is nothing newer to see
-}
-
-// workerLine is one worker, or a node without any.
-type workerLine struct {
-	node, name, transport string
-	busy, of              int
-	succeeded, failed     int64
-	oldest                string // what it has been busy with for the longest time
-	oldestFor             time.Duration
+	health   wire.HealthReport
+	recent   wire.MetricsResponse // of the last recentMinutes
+	err      error                // why there is nothing newer to see
 }
 
 // watch takes one look.
@@ -53,7 +49,16 @@ func (r *reached) watch(ctx context.Context) (l look) {
 	}
 	slices.SortFunc(l.failures, func(a, b wire.FailedMessage) int { return strings.Compare(b.ID, a.ID) })
 	l.failures = l.failures[:min(len(l.failures), maxTopFailures)]
-	l.workers, l.err = r.watchWorkers(ctx)
+	if l.workers, err = r.watchWorkers(ctx); err != nil {
+		return look{err: err}
+	}
+	if l.health, err = r.Health(ctx); err != nil {
+		return look{err: err}
+	}
+	l.recent, err = r.Metrics(ctx, client.MetricsQuery{Minutes: recentMinutes})
+	if err != nil && !client.IsCode(err, "not_supported") { // they may be switched off
+		return look{err: err}
+	}
 	return l
 }
 

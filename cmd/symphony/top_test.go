@@ -139,7 +139,7 @@ func TestTop_shows_queues_and_failures(t *testing.T) {
 	s := newScreen(t)
 	s.wantText("looking…")
 	s.look()
-	s.wantText("Nothing has failed.", "No worker is known to run.")
+	s.wantText("Nothing has failed.", "healthy")
 	s.fail("mail.send", "no route to\x1b[31m host")
 	if _, err := s.bus.Dispatch(s.Context(), "report", struct{}{}, symphony.DispatchOptions{Queue: "bulk"}); err != nil {
 		t.Fatal(err)
@@ -148,6 +148,38 @@ func TestTop_shows_queues_and_failures(t *testing.T) {
 	s.wantText("1 pending", "1 failed", "bulk", "mail.send", "no route to\uFFFD[31m host", "live")
 	if lines := strings.Split(s.text(), "\n"); len(lines) != 40 {
 		t.Errorf("the screen has %d lines, want 40", len(lines))
+	}
+}
+
+func TestTop_shows_who_is_busy_with_what(t *testing.T) {
+	s := newScreen(t)
+	sent, err := s.bus.Dispatch(t.Context(), "report.monthly", struct{}{}, symphony.DispatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := s.bus.Transport("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{Worker: "laptop"}); err != nil || len(got) != 1 {
+		t.Fatalf("received %d messages, %v", len(got), err)
+	}
+	s.look()
+	s.wantText("laptop", "report.monthly "+sent.ID)
+}
+
+func TestTop_shows_what_is_wrong_with_a_worker(t *testing.T) {
+	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	busy := []wire.AtWork{{MessageID: "m", Type: "report", Since: now, Lost: true}}
+	for want, w := range map[string]wire.NodeWorker{
+		"":                        {Running: true, AtWork: []wire.AtWork{{Since: now}}},
+		"stopped: failure_limit":  {StopReason: "failure_limit"},
+		"goes on without its":     {Running: true, AtWork: busy},
+		"receive fails since 202": {Running: true, AtWork: busy, Outages: []wire.WorkerOutage{{Call: "receive", Since: now}}},
+	} {
+		if got := troubleOf(w); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

@@ -77,7 +77,8 @@ func (m *top) overview(s topStyles) []string {
 	}
 	lines := []string{
 		m.fit(fmt.Sprintf("%s  %s  %s  %s", s.title.Render("symphony top"), s.dim.Render(m.where()), at, state)),
-		m.fit(fmt.Sprintf("%d pending   %d processing   %s failed   %.1f completed/s", pending, processing, m.count(s, failed), perSecond)),
+		m.fit(fmt.Sprintf("%d pending   %d processing   %s failed   %.1f completed/s%s", pending, processing, m.count(s, failed), perSecond, m.recent(s))),
+		m.fit(m.health(s)),
 	}
 	room := max(m.height-len(lines)-3, 9)
 	queues, workers := m.queueTable(), m.workerTable()
@@ -91,6 +92,41 @@ func (m *top) count(s topStyles, n int64) string {
 		return s.bad.Render(fmt.Sprint(n))
 	}
 	return "0"
+}
+
+// recent is how long handlers take and how often they fail, of late.
+func (m *top) recent(s topStyles) string {
+	r := m.now.recent
+	if r.Totals.Processed == 0 {
+		return ""
+	}
+	failing := fmt.Sprintf("%.1f%% failing", 100*r.FailureRate)
+	if r.Totals.Failed > 0 {
+		failing = s.bad.Render(failing)
+	}
+	return fmt.Sprintf("   %s   p50 %s  p95 %s", failing, milliseconds(r.P50), milliseconds(r.P95)) + s.dim.Render(fmt.Sprintf("  in %d min", recentMinutes))
+}
+
+func milliseconds(ms float64) string {
+	return ago(time.Duration(ms * float64(time.Millisecond)))
+}
+
+// health is the state of the installation, with what is wrong.
+func (m *top) health(s topStyles) string {
+	h := m.now.health
+	switch h.Status {
+	case "":
+		return ""
+	case "healthy":
+		return s.good.Render(h.Status)
+	}
+	var wrong []string
+	for _, c := range h.Checks {
+		if c.Status != "healthy" {
+			wrong = append(wrong, oneLine(c.Message, 100))
+		}
+	}
+	return s.bad.Render(h.Status + ": " + strings.Join(wrong, "; "))
 }
 
 // where tells whose messages these are.
@@ -125,17 +161,21 @@ func (m *top) queueTable() topTable {
 }
 
 func (m *top) workerTable() topTable {
-	t := topTable{header: []string{"NODE", "WORKER OF", "AT WORK", "SUCCEEDED", "FAILED", "LONGEST AT", "SINCE"}, empty: "No worker is known to run."}
+	t := topTable{header: []string{"NODE", "WORKER OF", "AT WORK", "SUCCEEDED", "FAILED", "LONGEST AT", "FOR", ""}, empty: "No worker is known to run."}
 	for _, w := range m.now.workers {
-		busy, since := "–", "–"
-		if w.transport != "" {
+		busy, oldest, since := "–", "", ""
+		switch {
+		case w.of > 0:
 			busy = fmt.Sprintf("%d of %d", w.busy, w.of)
+		case w.busy > 0:
+			busy = fmt.Sprint(w.busy)
 		}
-		if w.oldest != "" {
-			since = ago(w.oldestFor)
+		if w.oldest != nil {
+			oldest, since = oneLine(w.oldest.Type, 24)+" "+w.oldest.MessageID, ago(max(w.now.Sub(w.oldest.Since), 0))
 		}
-		t.rows = append(t.rows, []string{oneLine(w.node, 30), w.transport, busy, fmt.Sprint(w.succeeded), fmt.Sprint(w.failed), oneLine(w.oldest, 40), since})
+		t.rows = append(t.rows, []string{oneLine(w.node, 30), w.transport, busy, fmt.Sprint(w.succeeded), fmt.Sprint(w.failed), oldest, since, oneLine(w.trouble, 60)})
 	}
+	t.bad = func(row int) bool { return m.now.workers[row].trouble != "" }
 	return t
 }
 
