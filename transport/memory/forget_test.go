@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,68 @@ func TestStore_forgets_what_is_over(t *testing.T) {
 			}
 			check("another hour later", held{Keys: left, Known: left})
 		}
+	})
+}
+
+// Of completed messages the newest are kept, by number, size and time, and nothing of the others.
+func TestStore_keeps_the_newest_completed_messages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, ctx := Open(Options{Retention: time.Hour}), context.Background()
+		defer tr.Close()
+		work := func(n, size int) (ids []string) {
+			t.Helper()
+			payload := append(append([]byte(`{"p":"`), make([]byte, size)...), `"}`...)
+			for range n {
+				now := time.Now()
+				e := &symphony.Envelope{ID: symphony.NewID(now), Type: "t", Payload: payload, Transport: tr.Name(), Queue: "q", Priority: 5, CreatedAt: now}
+				if _, err := tr.Send(ctx, []*symphony.Envelope{e}); err != nil {
+					t.Fatal(err)
+				}
+				got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1})
+				if err != nil || len(got) != 1 {
+					t.Fatalf("got %d messages, %v", len(got), err)
+				}
+				if errs := tr.Settle(ctx, []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}}); errs != nil {
+					t.Fatal(errs)
+				}
+				<-time.After(time.Millisecond)
+				ids = append(ids, e.ID)
+			}
+			return ids
+		}
+		check := func(when string, want int, gone, there string) {
+			t.Helper()
+			c, err := tr.CountMessages(ctx, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Completed}})
+			if err != nil || c.Count != int64(want) {
+				t.Errorf("%s: %d are kept, %v; want %d", when, c.Count, err, want)
+			}
+			if _, err := tr.GetMessage(ctx, gone); !errors.Is(err, symphony.ErrNotFound) {
+				t.Errorf("%s: an old message: %v, want ErrNotFound", when, err)
+			}
+			if _, err := tr.GetMessage(ctx, there); there != "" && err != nil {
+				t.Errorf("%s: a new message: %v", when, err)
+			}
+			if n := len(tr.index.list); n > 2*want+2000 {
+				t.Errorf("%s: the index has %d entries", when, n)
+			}
+			if n := len(tr.archive.list); n > 2*want+2 {
+				t.Errorf("%s: the archive has %d entries", when, n)
+			}
+		}
+		ids := work(MaxKept+3000, 1)
+		check("many", MaxKept, ids[2999], ids[3000])
+		big := work(70, 1<<20)
+		check("large", 63, ids[len(ids)-1], big[69])
+		<-time.After(time.Hour)
+		check("an hour later", 0, big[69], "")
+		if st, err := tr.Stats(ctx); err != nil || st.Completed != MaxKept+3070 {
+			t.Errorf("%d are counted, %v", st.Completed, err)
+		}
+		none := Open(Options{Retention: KeepNothing})
+		defer none.Close()
+		tr = none
+		ids = work(3, 1)
+		check("nothing", 0, ids[2], "")
 	})
 }
 

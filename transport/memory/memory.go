@@ -117,7 +117,7 @@ type message struct {
 	passed    []*gate // the limits behind which it holds a place
 	// Where it is; see status.
 	item      *item
-	completed *completion
+	completed completion
 	failed    *failure
 	gone      bool
 }
@@ -344,7 +344,7 @@ func stored(e *symphony.Envelope) symphony.Envelope {
 func (s *store) add(m *message) {
 	s.lastSeq++
 	m.seq = s.lastSeq
-	s.index.insert(m)
+	s.index.add(m)
 	if k, ok := unique(&m.Envelope); ok {
 		s.waiting[k] = m
 	}

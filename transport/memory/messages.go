@@ -16,15 +16,16 @@ import (
 const KeepNothing = time.Duration(-1)
 
 // Completed messages are kept for inspection as long as Options.Retention says, the newest MaxKept of them at most, and no
-// more than MaxKeptBytes of payloads.
+// more than MaxKeptBytes of payloads: so many that they fit into the heap that a Go program has anyway, and cost the
+// garbage collector little.
 const (
-	MaxKept      = 10_000
+	MaxKept      = 2_000
 	MaxKeptBytes = 64 << 20
 )
 
-// completion is what is known of a message that was handled.
+// completion is what is known of a message that was handled, times in microseconds.
 type completion struct {
-	started, finished time.Time
+	started, finished int64
 	worker            string
 }
 
@@ -41,22 +42,25 @@ type archive struct {
 	bytes int
 }
 
-// index lists all messages in the order of their ids, some of them gone.
+// index lists all messages, some of them gone. Those that came last are sorted in when somebody looks.
 type index struct {
-	list []*message
-	gone int
+	list   []*message
+	sorted int // so many are in the order of their ids
+	gone   int
 }
 
-// insert adds a message. Nearly all come in the order of their ids, or close to it.
-func (x *index) insert(m *message) {
-	at := len(x.list)
-	for n := 0; at > 0 && m.ID < x.list[at-1].ID; n++ {
-		if at--; n == 64 {
-			at, _ = x.find(m.ID)
-			break
-		}
+// add adds a message.
+func (x *index) add(m *message) { x.list = append(x.list, m) }
+
+// sort brings all messages into the order of their ids.
+func (x *index) sort() {
+	byID := func(a, b *message) int { return strings.Compare(a.ID, b.ID) }
+	slices.SortFunc(x.list[x.sorted:], byID)
+	if x.sorted > 0 && x.sorted < len(x.list) && byID(x.list[x.sorted-1], x.list[x.sorted]) > 0 {
+		at, _ := slices.BinarySearchFunc(x.list[:x.sorted], x.list[x.sorted], byID) // nothing before it has to move
+		slices.SortFunc(x.list[at:], byID)
 	}
-	x.list = slices.Insert(x.list, at, m)
+	x.sorted = len(x.list)
 }
 
 // find returns the place of the first message with an id that is not less.
@@ -64,15 +68,23 @@ func (x *index) find(id string) (at int, found bool) {
 	return slices.BinarySearchFunc(x.list, id, func(m *message, id string) int { return strings.Compare(m.ID, id) })
 }
 
-// drop forgets a message. It keeps its id, which orders the index, and its flow, which orders others.
+// drop forgets a message but for what orders it among others.
 func (s *store) drop(m *message) {
 	m.gone = true
-	m.Envelope = symphony.Envelope{ID: m.ID, Flow: m.Flow}
-	m.attempts, m.done, m.completed, m.failed = nil, nil, nil, nil
+	m.Payload, m.Headers, m.Metadata, m.attempts, m.done, m.failed = nil, nil, nil, nil, nil, nil
 	x := &s.index
 	if x.gone++; x.gone > 1000 && x.gone > len(x.list)/2 {
-		x.list = slices.DeleteFunc(x.list, func(m *message) bool { return m.gone })
-		x.gone = 0
+		there := x.list[:0]
+		for i, m := range x.list {
+			if !m.gone {
+				there = append(there, m)
+			}
+			if i+1 == x.sorted {
+				x.sorted = len(there)
+			}
+		}
+		clear(x.list[len(there):])
+		x.list, x.gone = there, 0
 	}
 }
 
@@ -83,7 +95,7 @@ func (s *store) complete(m *message, worker string, started, now time.Time) {
 		s.drop(m)
 		return
 	}
-	m.completed = &completion{started: started, finished: now, worker: worker}
+	m.completed = completion{started: started.UnixMicro(), finished: now.UnixMicro(), worker: worker}
 	a := &s.archive
 	a.list = append(a.list, m)
 	a.bytes += len(m.Payload)
@@ -92,10 +104,10 @@ func (s *store) complete(m *message, worker string, started, now time.Time) {
 
 // purge drops completed messages that need not be kept any more.
 func (s *store) purge(now time.Time) {
-	a := &s.archive
+	a, since := &s.archive, now.Add(-s.retention).UnixMicro()
 	for a.first < len(a.list) {
 		m := a.list[a.first]
-		if len(a.list)-a.first <= MaxKept && a.bytes <= MaxKeptBytes && now.Sub(m.completed.finished) <= s.retention {
+		if len(a.list)-a.first <= MaxKept && a.bytes <= MaxKeptBytes && m.completed.finished >= since {
 			break
 		}
 		a.bytes -= len(m.Payload)
@@ -116,7 +128,7 @@ func (m *message) status() symphony.Status {
 		return ""
 	case m.failed != nil:
 		return symphony.Failed
-	case m.completed != nil:
+	case m.completed.finished != 0:
 		return symphony.Completed
 	case m.item != nil:
 		return symphony.Processing
@@ -133,7 +145,8 @@ func (m *message) info() symphony.MessageInfo {
 	case symphony.Processing:
 		i.Worker, i.StartedAt, i.LeasedUntil = m.item.lease.worker, m.item.lease.claimed, m.item.expires
 	case symphony.Completed:
-		i.Worker, i.StartedAt, i.FinishedAt = m.completed.worker, m.completed.started, m.completed.finished
+		c := &m.completed
+		i.Worker, i.StartedAt, i.FinishedAt = c.worker, time.UnixMicro(c.started).UTC(), time.UnixMicro(c.finished).UTC()
 	case symphony.Failed:
 		f := m.failed
 		i.FinishedAt, i.FailedID, i.Error, i.ErrorClass = f.FailedAt, f.ID, f.Error, f.ErrorClass
@@ -156,6 +169,7 @@ func (s *store) catchUp() {
 	for _, l := range s.lanes {
 		l.due(now)
 	}
+	s.index.sort()
 }
 
 // look calls visit for the messages that match all of a query but its text, until that says false, and for at most q.Scan

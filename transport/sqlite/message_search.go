@@ -56,7 +56,10 @@ func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, err
 		}
 		return few, "", err
 	}
-	return v.walk(q, f, limit)
+	if q.Status == "" || q.Status == symphony.Failed {
+		return v.walk(q, f, limit)
+	}
+	return v.walkStatus(q, f, limit)
 }
 
 // filter is a query's in the terms of the tables.
@@ -244,13 +247,74 @@ func (v *view) seqs(to []int64, most int, query string, args ...any) ([]int64, e
 	return to, err
 }
 
-// walk goes through messages in the order of their ids.
+// walkQuery reads the messages' table by id, those of a status if one is asked for. Messages in hand are among the pending.
+func (f *filter) walkQuery(q *symphony.MessageQuery) string {
+	status := ""
+	switch completed := "EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"; q.Status {
+	case symphony.Completed:
+		status = " AND " + completed
+	case symphony.Pending, symphony.Processing:
+		status = " AND NOT " + completed
+	}
+	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE id>=? AND id<?" + status + " ORDER BY id" + direction(q)
+}
+
+// endQuery reads the last id that may be looked at, and the one behind it.
+func endQuery(q *symphony.MessageQuery) string {
+	return "SELECT id FROM messenger_messages WHERE id>=? AND id<? ORDER BY id" + direction(q) + " LIMIT 2 OFFSET ?"
+}
+
+// walkFailedQuery reads a transport's dead letter queue by the messages' ids.
+func (f *filter) walkFailedQuery(q *symphony.MessageQuery) string {
+	return "SELECT id, message_id, queue, " + f.columns() + " FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
+}
+
+func direction(q *symphony.MessageQuery) string {
+	if q.Oldest {
+		return ""
+	}
+	return " DESC"
+}
+
+// walkStatus goes through the messages that have a status.
+func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
+	from, to := idRange(q)
+	var end []string
+	err = v.query(endQuery(q), func(s *sqlite.Stmt) bool {
+		end = append(end, s.ColumnText(0))
+		return true
+	}, from, to, q.Scan-1)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(end) == 2 { // there is more than may be looked at
+		next = end[0]
+		if q.Oldest {
+			to = end[1]
+		} else {
+			from = end[0]
+		}
+	}
+	more := false
+	err = v.query(f.walkQuery(q), func(s *sqlite.Stmt) bool {
+		_, claimed := v.claims[s.ColumnInt64(0)]
+		if q.Status != symphony.Completed && claimed != (q.Status == symphony.Processing) || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
+			return true
+		}
+		if more = len(list) == limit; !more {
+			list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
+		}
+		return !more
+	}, from, to)
+	if more {
+		next = list[limit-1].id
+	}
+	return list, next, err
+}
+
+// walk goes through messages of every status, or of the dead letter queue.
 func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
 	from, to := idRange(q)
-	order := " DESC"
-	if q.Oldest {
-		order = ""
-	}
 	var sources []*source
 	defer func() {
 		for _, s := range sources {
@@ -268,14 +332,10 @@ func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []foun
 		return s.step()
 	}
 	if q.Status != symphony.Failed {
-		columns := "seq, id, lane, " + f.columns()
-		if q.Status != "" {
-			columns += ", EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"
-		}
-		err = add(false, "SELECT "+columns+" FROM messenger_messages m WHERE id>=? AND id<? ORDER BY id"+order, from, to)
+		err = add(false, f.walkQuery(q), from, to)
 	}
 	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
-		err = add(true, "SELECT id, message_id, queue, "+f.columns()+" FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id"+order, v.transport, from, to)
+		err = add(true, f.walkFailedQuery(q), v.transport, from, to)
 	}
 	for looked := 0; err == nil; looked++ {
 		s := head(sources, q.Oldest)
@@ -286,7 +346,7 @@ func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []foun
 			return list, next, nil
 		}
 		next = s.id
-		if v.selects(q, f, s) {
+		if v.selects(f, s) {
 			m := found{id: s.id, seq: s.stmt.ColumnInt64(0)}
 			if s.failed {
 				m.seq, m.failed = 0, s.stmt.ColumnText(0)
@@ -299,27 +359,11 @@ func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []foun
 }
 
 // selects reports whether the message at which a source stands matches.
-func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) bool {
+func (v *view) selects(f *filter, s *source) bool {
 	if s.failed {
 		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3)
 	}
-	if !f.lanes[s.stmt.ColumnInt64(2)] {
-		return false
-	}
-	if q.Status != "" {
-		_, claimed := v.claims[s.stmt.ColumnInt64(0)]
-		status := symphony.Pending
-		switch completed := s.stmt.ColumnInt64(s.stmt.ColumnCount()-1) != 0; {
-		case completed:
-			status = symphony.Completed
-		case claimed:
-			status = symphony.Processing
-		}
-		if status != q.Status {
-			return false
-		}
-	}
-	return v.matches(f, s.stmt, 3)
+	return f.lanes[s.stmt.ColumnInt64(2)] && v.matches(f, s.stmt, 3)
 }
 
 // source is a table that is read in the order of the messages' ids, which are in its second column.

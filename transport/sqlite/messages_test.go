@@ -1,0 +1,260 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
+	"zombiezen.com/go/sqlite"
+)
+
+// Searches go along indexes and sort nothing.
+func TestSearch_plans(t *testing.T) {
+	tr, _ := openTest(t, Options{})
+	r := <-tr.readers
+	defer func() { tr.readers <- r }()
+	for _, status := range []symphony.Status{"", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed} {
+		for _, text := range []string{"", "x"} {
+			for _, oldest := range []bool{false, true} {
+				q := &symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: status, Text: text}, Oldest: oldest}
+				f := (&view{}).filter(q)
+				for _, query := range []string{f.walkQuery(q), f.walkFailedQuery(q), endQuery(q)} {
+					var plan []string
+					err := r.query("EXPLAIN QUERY PLAN "+query, func(s *sqlite.Stmt) bool {
+						plan = append(plan, s.ColumnText(3))
+						return true
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Logf("%s\n\t%s", query, strings.Join(plan, "\n\t"))
+					for _, step := range plan {
+						if strings.HasPrefix(step, "SCAN") || strings.Contains(step, "TEMP B-TREE") {
+							t.Errorf("%s\n\t%s", query, step)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// What an older release has stored lacks what is kept since.
+func TestMessages_of_older_releases(t *testing.T) {
+	clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	tr, _ := openTest(t, Options{Clock: clock})
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	dispatch := func(o symphony.DispatchOptions) string {
+		t.Helper()
+		r, err := bus.Dispatch(ctx, "Job", json.RawMessage(`{}`), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Millisecond)
+		return r.ID
+	}
+	settle := func(outcome symphony.Outcome, delay time.Duration) {
+		t.Helper()
+		got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1, Worker: "w"})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if errs := tr.Settle(ctx, []symphony.Settlement{{Lease: got[0].Lease, Outcome: outcome, Delay: delay, Error: "e"}}); errs != nil {
+			t.Fatal(errs)
+		}
+	}
+	completed := dispatch(symphony.DispatchOptions{})
+	settle(symphony.Ack, 0)
+	retried := dispatch(symphony.DispatchOptions{})
+	settle(symphony.Retry, time.Hour)
+	retryAt := clock.Now().Add(time.Hour)
+	ready, scheduled := dispatch(symphony.DispatchOptions{}), dispatch(symphony.DispatchOptions{Delay: time.Minute})
+	for _, sql := range []string{"UPDATE messenger_messages SET delay=NULL", "UPDATE messenger_attempts SET retry_at=NULL", "UPDATE messenger_completed SET took=NULL, worker=NULL"} {
+		if err := tr.do(ctx, sqlOp{sql}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func(id string) symphony.MessageInfo {
+		t.Helper()
+		m, err := tr.GetMessage(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if m := show(completed); m.Status != symphony.Completed || m.Worker != "" || !m.StartedAt.IsZero() || m.FinishedAt.IsZero() || m.Deliveries != 1 || len(m.Timeline()) != 2 {
+		t.Errorf("completed: %+v", m)
+	}
+	if m := show(retried); m.Status != symphony.Pending || !m.AvailableAt.Equal(retryAt) || m.Deliveries != 1 || !m.Attempts[0].RetryAt.IsZero() {
+		t.Errorf("retried: %+v", m)
+	}
+	if m := show(ready); !m.AvailableAt.Equal(m.CreatedAt) {
+		t.Errorf("ready: %+v", m)
+	}
+	for _, id := range []string{retried, scheduled} {
+		if err := tr.RunMessageNow(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if m := show(id); !m.AvailableAt.Equal(clock.Now()) {
+			t.Errorf("to run now: %+v", m)
+		}
+	}
+	for _, id := range []string{retried, scheduled, ready} {
+		if err := tr.CancelMessage(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats, err := tr.Stats(ctx)
+	if err != nil || stats.Pending != 0 || stats.Scheduled != 0 {
+		t.Errorf("left: %+v, %v", stats, err)
+	}
+}
+
+// Searches that take long hold up neither workers nor those who look at one message.
+func TestSearches_leave_readers_to_others(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	r, err := bus.Dispatch(ctx, "Job", struct{}{}, symphony.DispatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range searcherConns {
+		busy := <-tr.searchers
+		defer func() { tr.searchers <- busy }()
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	done := make(chan error)
+	go func() {
+		_, err := tr.ListMessages(waiting, symphony.MessageQuery{})
+		done <- err
+	}()
+	if got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1}); err != nil || len(got) != 1 {
+		t.Errorf("received %v, %v", got, err)
+	}
+	if m, err := tr.GetMessage(ctx, r.ID); err != nil || m.Status != symphony.Processing {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("a search that waits and is called off: %v", err)
+	}
+}
+
+// The names of workers go with the messages that they have completed.
+func TestWorkers_are_forgotten_with_their_messages(t *testing.T) {
+	clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	tr, _ := openTest(t, Options{Clock: clock, Retention: 10 * time.Hour})
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	work := func(worker string) string {
+		t.Helper()
+		r, err := bus.Dispatch(ctx, "Job", struct{}{}, symphony.DispatchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tr.Receive(ctx, symphony.ReceiveOptions{Worker: worker})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if errs := tr.Settle(ctx, []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}}); errs != nil {
+			t.Fatal(errs)
+		}
+		return r.ID
+	}
+	names := func() (list []string) {
+		t.Helper()
+		err := tr.read(ctx, "read", func(r *reader) error {
+			return r.query("SELECT name FROM messenger_workers ORDER BY name", func(s *sqlite.Stmt) bool {
+				list = append(list, s.ColumnText(0))
+				return true
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	work("a")
+	kept := work("b")
+	for range 8 { // b goes on
+		clock.Advance(time.Hour - time.Minute)
+		kept = work("b")
+	}
+	if got := names(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("workers %v", got)
+	}
+	clock.Advance(6 * time.Hour)
+	if err := tr.purge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("workers %v, want b", got)
+	}
+	if m, err := tr.GetMessage(ctx, kept); err != nil || m.Worker != "b" {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	clock.Advance(20 * time.Hour)
+	if err := tr.purge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); len(got) > 0 {
+		t.Errorf("workers %v, want none", got)
+	}
+	if _, err := tr.GetMessage(ctx, kept); !errors.Is(err, symphony.ErrNotFound) {
+		t.Errorf("a message that is no longer kept: %v", err)
+	}
+	if m, err := tr.GetMessage(ctx, work("a")); err != nil || m.Worker != "a" {
+		t.Errorf("a worker that comes again: %+v, %v", m, err)
+	}
+}
+
+// workerOp looks up a worker and then fails.
+type workerOp struct {
+	name string
+	err  error
+}
+
+func (o workerOp) rows() int { return 1 }
+func (o workerOp) apply(w *writer) error {
+	if _, err := w.workerID(o.name); err != nil {
+		return err
+	}
+	return o.err
+}
+
+func TestWorkers_are_not_known_from_a_transaction_that_failed(t *testing.T) {
+	tr, _ := openTest(t, Options{})
+	ctx, boom := context.Background(), errors.New("boom")
+	if err := tr.do(ctx, workerOp{"w", boom}); !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := tr.do(ctx, workerOp{"w", nil}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	err := tr.read(ctx, "read", func(r *reader) error {
+		return r.query("SELECT count(*) FROM messenger_workers WHERE name='w'", func(s *sqlite.Stmt) bool {
+			n = s.ColumnInt(0)
+			return true
+		})
+	})
+	if err != nil || cmp.Diff(1, n) != "" {
+		t.Errorf("%d rows, %v; want 1", n, err)
+	}
+}
