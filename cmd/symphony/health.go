@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// errUnhealthy is the failure of the health command where work does not flow; the report says why.
+var errUnhealthy = errors.New("work does not flow")
+
+func (a *app) healthCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "Tell whether work flows, and what is wrong",
+		Long: `Check the installation, all its nodes:
+
+  storage       every transport's storage answers, in time
+  lag           no message is ready for too long, paused queues aside
+  error_rate    not too many attempts fail
+  workers       somebody works where messages wait, and reaches storage
+  stuck         no handler runs for too long
+  scheduler     schedules fire in time
+  circuits      no circuit breaker is open
+  dead_letters  how many there are
+
+healthy and degraded end with 0, unhealthy with 1: work does not flow then. Being idle is
+healthy. The section health of the configuration has the thresholds.`,
+		Example: "  symphony health\n  symphony health --json\n  symphony health --server https://queue.example.com",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			report, err := r.Health(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				if err := a.printJSON(report); err != nil {
+					return err
+				}
+			} else {
+				s := a.style(a.out)
+				fmt.Fprintf(a.out, "%s\n\n", s.bold(report.Status))
+				var rows [][]string
+				for _, c := range report.Checks {
+					rows = append(rows, []string{c.Name, c.Status, printable(c.Message)})
+				}
+				a.table([]string{"CHECK", "STATUS", "WHAT"}, rows, func(column int, cell string) string {
+					switch {
+					case column != 1:
+						return cell
+					case strings.HasPrefix(cell, "healthy"):
+						return s.green(cell)
+					}
+					return s.red(cell)
+				})
+			}
+			if report.Status == "unhealthy" {
+				return errUnhealthy
+			}
+			return nil
+		}),
+	}
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
