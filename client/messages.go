@@ -72,3 +72,18 @@ func (c *Client) ReplayMessage(ctx context.Context, transport, id string, r wire
 	err = c.do(ctx, http.MethodPost, messagesPath+"/"+url.PathEscape(id)+"/replay", inTransport(transport), r, &out)
 	return out, err
 }
+
+// PreviewReplay counts the messages that a replay selects.
+func (c *Client) PreviewReplay(ctx context.Context, r wire.ReplayManyRequest) (out wire.PreviewCountResponse, err error) {
+	yes := true
+	r.DryRun = &yes
+	err = c.do(ctx, http.MethodPost, messagesPath+"/replay", nil, r, &out)
+	return out, err
+}
+
+// ReplayMessages dispatches many completed messages again, in the background.
+func (c *Client) ReplayMessages(ctx context.Context, r wire.ReplayManyRequest) (out wire.OperationResponse, err error) {
+	r.DryRun = nil
+	err = c.do(ctx, http.MethodPost, messagesPath+"/replay", nil, r, &out)
+	return out, err
+}

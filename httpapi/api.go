@@ -19,6 +19,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -49,6 +50,8 @@ type Options struct {
 	Records symphony.RecordStore
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
+	// Operations does work in bulk in the background. Nil answers 501.
+	Operations *operation.Operations
 	// Audit records who did what; see audit.go. Nil: nothing is recorded, and the route to read it answers 501.
 	Audit *audit.Trail
 	// Events has what happens for those who watch. Nil: the route answers 501.

@@ -12,6 +12,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/operation"
 )
 
 // apiError is an answer that is not a success.
@@ -58,6 +59,7 @@ func describe(err error) *apiError {
 		held       *symphony.HeldError
 		name       *symphony.ScheduleNameError
 		status     *symphony.MessageStatusError
+		state      *operation.StateError
 	)
 	switch {
 	case errors.As(err, &answer):
@@ -91,6 +93,9 @@ func describe(err error) *apiError {
 			}
 		}
 		return e
+	case errors.As(err, &state):
+		return &apiError{status: http.StatusConflict, code: "operation_ended", cause: err, message: "Nothing was done: " + state.Error() + ".",
+			details: map[string]string{"state": string(state.State)}}
 	case errors.Is(err, symphony.ErrConflict):
 		return &apiError{status: http.StatusConflict, code: "conflict", cause: err, message: "It was changed meanwhile. Nothing was done; read it again."}
 	case errors.As(err, &unknown):

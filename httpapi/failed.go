@@ -12,6 +12,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/operation"
 )
 
 func failedList(c *call) error {
@@ -140,18 +141,19 @@ func failedDelete(c *call) error {
 }
 
 func failedRetryBulk(c *call) error {
-	return c.bulk(func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
+	return c.bulk(operation.FailedRetry, func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
 		return dead.RetryAll(c.Context(), s, nil)
 	})
 }
 
 func failedDeleteBulk(c *call) error {
-	return c.bulk(func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
+	return c.bulk(operation.FailedDelete, func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
 		return dead.DeleteAll(c.Context(), s, nil)
 	})
 }
 
-func (c *call) bulk(do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
+// bulk moves failed messages: in this request, or in the background.
+func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
 	var req wire.BulkRequest
 	buf, err := c.decode(&req, c.api.o.MaxBatchBytes, false)
 	if err != nil {
@@ -167,10 +169,20 @@ func (c *call) bulk(do func(*symphony.DeadLetters, symphony.FailedSelection) (in
 	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > maxBulkIDs):
 		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", maxBulkIDs)})
 	}
+	if req.Rate != nil && !value(req.Background) {
+		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
+	}
 	if len(list) > 0 {
 		return invalid(list...)
 	}
 	name := c.transportOr(value(req.Transport))
+	if value(req.Background) {
+		r := operation.Request{Kind: kind, Transport: name, IDs: distinct(req.IDs), Rate: rate(req.Rate)}
+		if f := req.Filter; f != nil {
+			r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
+		}
+		return c.startOperation(r)
+	}
 	dead, err := c.api.o.Bus.Failed(name)
 	if err != nil {
 		return err
@@ -179,8 +191,7 @@ func (c *call) bulk(do func(*symphony.DeadLetters, symphony.FailedSelection) (in
 	if f := req.Filter; f != nil {
 		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
 	} else {
-		slices.Sort(req.IDs)
-		s.IDs = slices.Compact(req.IDs)
+		s.IDs = distinct(req.IDs)
 	}
 	// However many there are: the server's deadline is for answers that are made at once, and a caller that is gone
 	// ends the work by its context.

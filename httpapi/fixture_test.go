@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -71,7 +72,21 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := httpapi.Options{Scheduler: schedules, Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
+	ops, err := operation.New(f.bus, operation.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ops.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		end()
+		<-ended
+	})
+	o := httpapi.Options{Scheduler: schedules, Operations: ops, Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
 		CronWorker: func(string) worker.Options {
 			return worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second}
 		},

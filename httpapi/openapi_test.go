@@ -115,7 +115,9 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	made := f.call("POST", "/api/symphony/schedules", `{"name":"other","interval":60000,"message":{"type":"Report","payload":{}}}`)
 	const scheduleRoute = "/api/symphony/schedules/{id}"
 	schedulePath := "/api/symphony/schedules/" + made.body["schedule"].(map[string]any)["id"].(string)
-	const messageRoute = "/api/symphony/messages/{id}"
+	const messageRoute, operationRoute = "/api/symphony/messages/{id}", "/api/symphony/operations/{id}"
+	slow := f.call("POST", "/api/symphony/failed/retry", `{"ids":["a","b","c","d","e"],"background":true,"rate":1}`)
+	operationPath := "/api/symphony/operations/" + slow.body["operation"].(map[string]any)["id"].(string)
 	replayed, pending := "/api/symphony/messages/"+f.complete("Done", `{}`, `{"queue":"done"}`), "/api/symphony/messages/"+f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	calls := []struct{ method, path, route, body string }{
 		{"GET", "/api/symphony/messages", "", ""},
@@ -124,6 +126,14 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", pending + "/run-now", messageRoute + "/run-now", ""},
 		{"DELETE", pending, messageRoute, ""},
 		{"DELETE", replayed, messageRoute, ""},
+		{"POST", "/api/symphony/messages/replay", "", `{"filter":{"type":"None","priority":3},"rate":10}`},
+		{"POST", "/api/symphony/messages/replay", "", `{"ids":["none"],"dryRun":true}`},
+		{"POST", "/api/symphony/failed/retry", "", `{"filter":{"type":"None"},"background":true,"rate":10}`},
+		{"GET", "/api/symphony/operations", "", ""},
+		{"GET", operationPath, operationRoute, ""},
+		{"POST", operationPath + "/stop", operationRoute + "/stop", ""},
+		{"POST", operationPath + "/resume", operationRoute + "/resume", ""},
+		{"POST", "/api/symphony/operations/nope/resume", operationRoute + "/resume", ""},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k","scheduledAt":"2030-01-01T00:00:00Z","headers":{"a":"b"}}}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"a","payload":{},"metadata":{"x":1}},"options":{"idempotencyKey":"k"}}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"b","payload":{}},"options":{"idempotencyKey":"k"}}`},

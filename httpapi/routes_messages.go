@@ -7,6 +7,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/operation"
 )
 
 // messageParameters select and order messages, in lists and exports.
@@ -43,5 +44,23 @@ func messageRoutes(transport parameter) []route {
 			doc:   "As a new message with the same type, payload, metadata, headers, queue, priority and correlationId, and the first one's id as causationId. One that is not completed answers 409 with code message_not_completed.",
 			query: []parameter{transport}, request: wire.ReplayRequest{}, optionalBody: true, answers: map[int]any{200: wire.ReplayResponse{}},
 			errors: []int{400, 404, 409, 413, 415, 501}, audit: "message.replay", serve: messagesReplay},
+		{methods: post, path: "/api/symphony/messages/replay", tag: "Messages", scope: auth.ScopeConsume, summary: "Dispatch many completed messages again",
+			doc:     "By ids or by filter, in the background: the answer is an operation, or with dryRun the number of messages. Each message is dispatched again exactly once. Messages that are dispatched later are left alone.",
+			request: wire.ReplayManyRequest{}, answers: map[int]any{200: wire.PreviewCountResponse{}, 202: wire.OperationResponse{}}, errors: []int{400, 413, 415, 501}, audit: "message.replay_bulk", serve: messagesReplayMany},
+
+		{methods: get, path: "/api/symphony/operations", tag: "Operations", scope: auth.ScopeRead, summary: "List work in the background, newest first",
+			query: []parameter{{name: "state", kind: "string", doc: "running, stopped, completed or failed. Default: all."},
+				{name: "limit", kind: "integer", doc: fmt.Sprintf("1 to %d, default %d.", operation.MaxPage, operation.DefaultPage)},
+				{name: "cursor", kind: "string", doc: "nextCursor of the page before."}},
+			answers: map[int]any{200: wire.OperationsResponse{}}, errors: []int{400, 501}, serve: operations(operationsList)},
+		{methods: get, path: "/api/symphony/operations/{id}", tag: "Operations", scope: auth.ScopeRead, summary: "Show the progress of an operation",
+			doc:     "One that has ended is remembered for a week.",
+			answers: map[int]any{200: wire.OperationResponse{}}, errors: []int{404, 501}, serve: operations(operationsShow)},
+		{methods: post, path: "/api/symphony/operations/{id}/stop", tag: "Operations", scope: auth.ScopeConsume, summary: "Stop an operation",
+			doc:     "With the answer it is at a stand. What was done stays done. One that has ended answers 409 with code operation_ended.",
+			answers: map[int]any{200: wire.OperationResponse{}}, errors: []int{404, 409, 501}, audit: "operation.stop", serve: operations(operationsStop)},
+		{methods: post, path: "/api/symphony/operations/{id}/resume", tag: "Operations", scope: auth.ScopeConsume, summary: "Go on with an operation that was stopped or has failed",
+			doc:     "From where it was. One that is completed answers 409 with code operation_ended.",
+			answers: map[int]any{200: wire.OperationResponse{}}, errors: []int{404, 409, 501}, audit: "operation.resume", serve: operations(operationsResume)},
 	}
 }

@@ -14,19 +14,6 @@ import (
 
 // BenchmarkDrain empties a queue with handlers that do nothing: what is left is the cost of the worker and its transport.
 func BenchmarkDrain(b *testing.B) {
-	benchmarkDrain(b, []int{1, worker.DefaultConcurrency, 100}, func(mux *symphony.Mux) {
-		mux.HandleFunc("noop", func(context.Context, *symphony.Delivery) error { return nil })
-	})
-}
-
-// BenchmarkDrainInBatches does so with a handler that takes 100 messages at a time.
-func BenchmarkDrainInBatches(b *testing.B) {
-	benchmarkDrain(b, []int{100}, func(mux *symphony.Mux) {
-		mux.HandleBatch("noop", symphony.BatchOptions{Size: 100}, func(context.Context, []*symphony.Delivery) []error { return nil })
-	})
-}
-
-func benchmarkDrain(b *testing.B, concurrencies []int, register func(*symphony.Mux)) {
 	for _, kind := range []struct {
 		name string
 		open func(b *testing.B) (symphony.Transport, error)
@@ -36,7 +23,7 @@ func benchmarkDrain(b *testing.B, concurrencies []int, register func(*symphony.M
 			return sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{})
 		}},
 	} {
-		for _, concurrency := range concurrencies {
+		for _, concurrency := range []int{1, worker.DefaultConcurrency, 100} {
 			b.Run(fmt.Sprintf("%s/%d", kind.name, concurrency), func(b *testing.B) {
 				tr, err := kind.open(b)
 				if err != nil {
@@ -57,7 +44,7 @@ func benchmarkDrain(b *testing.B, concurrencies []int, register func(*symphony.M
 					}
 				}
 				mux := symphony.NewMux()
-				register(mux)
+				mux.HandleFunc("noop", func(context.Context, *symphony.Delivery) error { return nil })
 				w, err := worker.New(tr, mux, worker.Options{Concurrency: concurrency, StopWhenEmpty: true})
 				if err != nil {
 					b.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/metrics/exposition"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
 	payloads "github.com/symphony-messenger/symphony/schema"
 	"github.com/symphony-messenger/symphony/transport/inline"
@@ -39,6 +40,7 @@ type node struct {
 	mux        *symphony.Mux
 	breakers   []*breaker.Breaker
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
+	operations *operation.Operations
 	records    symphony.RecordStore // nil where nothing can be kept
 	keys       auth.KeyStore
 	observer   symphony.Observer // of all messages of this process; nil for nobody
@@ -126,6 +128,9 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
+		return err
+	}
+	if n.operations, err = operation.New(n.bus, operation.Options{Node: nodeName(), Logger: n.log}); err != nil {
 		return err
 	}
 	store, err := n.bus.Schedules()
@@ -308,7 +313,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		return o
 	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Breakers: n.openBreakers,
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Audit: n.audit, LocalUser: localUser, Events: n.watch.hub,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,

@@ -268,6 +268,7 @@ func (s *service) start() {
 	if s.scheduler != nil {
 		run(&s.working, func() error { return s.scheduler.Run(s.draining) })
 	}
+	run(&s.working, func() error { return s.operations.Run(s.draining) })
 }
 
 // announce tells those who watch that this process, and its workers, started or stopped.

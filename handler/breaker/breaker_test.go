@@ -226,23 +226,3 @@ func TestNoAttemptIsWastedWhileTheEndpointIsDown(t *testing.T) {
 		}
 	})
 }
-
-// What a closed circuit costs each call, and an open one, with all cores calling.
-func BenchmarkHandle(b *testing.B) {
-	for name, err := range map[string]error{"closed": nil, "open": errDown} {
-		b.Run(name, func(b *testing.B) {
-			h := symphony.HandlerFunc(func(context.Context, *symphony.Delivery) error { return err })
-			br, berr := breaker.New(h, breaker.Options{Failures: 1, Pause: time.Hour, MaxPause: time.Hour, Logger: slog.New(slog.DiscardHandler)})
-			if berr != nil {
-				b.Fatal(berr)
-			}
-			b.RunParallel(func(pb *testing.PB) {
-				for d := new(symphony.Delivery); pb.Next(); {
-					if got := br.Handle(b.Context(), d); (got == nil) != (err == nil) {
-						b.Error(got)
-					}
-				}
-			})
-		})
-	}
-}

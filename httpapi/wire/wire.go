@@ -421,6 +421,9 @@ type BulkRequest struct {
 	Transport *string       `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
 	IDs       []string      `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
 	Filter    *FailedFilter `json:"filter,omitzero" audit:"keep" description:"An empty filter selects every failed message of the transport."`
+	// Background and Rate make an operation of it.
+	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself."`
+	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
 }
 
 // FailedFilter selects failed messages. Empty fields select everything.

@@ -16,7 +16,7 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits
 		"Wide":  {Limit: symphony.Limit{Concurrency: 1_000_000}},
 		"Fast":  {Limit: symphony.Limit{Rate: symphony.Rate{Count: 1_000_000, Per: time.Second, Burst: 1_000_000}}},
 		"Keyed": {PerKey: symphony.Limit{Concurrency: 100}},
-	}, Queues: map[string]symphony.Limit{"default/wide": {Concurrency: 1_000_000}}})
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -34,8 +34,6 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits
 		{"key-concurrency", "Keyed", func(i int) symphony.DispatchOptions {
 			return symphony.DispatchOptions{ConcurrencyKey: fmt.Sprint(i % 50)}
 		}},
-		{"queue-concurrency", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{Queue: "wide"} }},
-		{"other-paused", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }},
 		{"group", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 50)} }},
 		{"ordered", "Job", func(i int) symphony.DispatchOptions {
 			return symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 100), Ordered: true}
@@ -49,12 +47,6 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits
 			bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 			if err != nil {
 				b.Fatal(err)
-			}
-			if feature.name == "other-paused" {
-				h := symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail.*"}, Mode: symphony.Paused}
-				if err := tr.(symphony.FlowControl).Hold(ctx, h); err != nil {
-					b.Fatal(err)
-				}
 			}
 			payload := json.RawMessage(`{"order":42,"items":[{"sku":"a"},{"sku":"b"}]}`)
 			b.ResetTimer()

@@ -1,0 +1,50 @@
+package wire
+
+import "time"
+
+// Operation is work in bulk that is done in the background.
+type Operation struct {
+	ID        string           `json:"id" audit:"keep" required:"true"`
+	Kind      string           `json:"kind" audit:"keep" required:"true" description:"failed.retry, failed.delete or messages.replay."`
+	State     string           `json:"state" required:"true" description:"running, stopped, completed or failed."`
+	Transport string           `json:"transport" required:"true"`
+	Selected  int              `json:"selected,omitzero" description:"How many ids it was asked for, unless by filter."`
+	Filter    *OperationFilter `json:"filter,omitzero" description:"What it was asked for, unless by ids. Its until was set to the beginning where it was not before: what comes later is left alone."`
+	Rate      int              `json:"rate,omitzero" description:"At most this many messages per second."`
+	Total     *int64           `json:"total,omitzero" description:"How many messages were selected at the beginning; left out while they are being counted."`
+	Done      int64            `json:"done" audit:"keep" required:"true" description:"Messages retried, deleted or replayed so far."`
+	Skipped   int64            `json:"skipped" required:"true" description:"Messages that were not there any more, were not completed, or were refused."`
+	Error     string           `json:"error,omitzero" description:"What holds it up, ended it, or had it skip a message."`
+	By        string           `json:"by,omitzero" description:"Who asked for it."`
+	Node      string           `json:"node,omitzero" description:"Which process works on it."`
+	CreatedAt time.Time        `json:"createdAt" required:"true"`
+	StartedAt *time.Time       `json:"startedAt,omitzero"`
+	UpdatedAt time.Time        `json:"updatedAt" required:"true"`
+	// FinishedAt is of the states stopped, completed and failed.
+	FinishedAt *time.Time `json:"finishedAt,omitzero"`
+}
+
+// OperationFilter is the filter of an operation, on messages or failed messages.
+type OperationFilter struct {
+	Queue      string     `json:"queue,omitzero"`
+	Type       string     `json:"type,omitzero"`
+	Priority   int        `json:"priority,omitzero"`
+	ErrorClass string     `json:"errorClass,omitzero"`
+	Since      *time.Time `json:"since,omitzero"`
+	Until      *time.Time `json:"until,omitzero"`
+	Q          string     `json:"q,omitzero"`
+}
+
+// OperationResponse is one operation.
+type OperationResponse struct {
+	Success   bool      `json:"success" required:"true"`
+	Operation Operation `json:"operation" audit:"within" required:"true"`
+}
+
+// OperationsResponse is a page of operations, newest first.
+type OperationsResponse struct {
+	Success    bool        `json:"success" required:"true"`
+	Operations []Operation `json:"operations" required:"true"`
+	HasMore    bool        `json:"hasMore" required:"true"`
+	NextCursor string      `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
+}

@@ -1,0 +1,191 @@
+// Package operation does work in bulk in the background: failed messages that are retried or deleted by the thousand,
+// completed ones that are dispatched again, with progress, a rate, and a way to stop.
+//
+//	ops, err := operation.New(bus, operation.Options{})
+//	op, err := ops.Start(ctx, operation.Request{Kind: operation.FailedRetry, Transport: "default", Filter: &operation.Filter{Type: "Mail"}})
+//	err = ops.Run(ctx) // until ctx ends
+//
+// # Exactly once
+//
+// An operation is one record beside the messages of its transport. It is done in steps, each of which moves some messages
+// and says so in the record, in one transaction (symphony.Step). So an operation that is interrupted between any two moments
+// is carried on from the step before: no message is moved twice, none is left out, and its counts are right.
+//
+// One process at a time works on an operation, under a lease that it renews. A process that is gone is noticed when the
+// lease is over by the clock of whoever looks, or when the record has not changed while that one watched for as long. It
+// does no harm to be wrong about it, or to have clocks that disagree: a step changes nothing where anybody else has changed
+// the record since. For the same reason an operation is at a stand the moment Stop returns.
+//
+// Messages that come, or fail, after an operation began are left alone. It ends when it has seen all others.
+package operation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds.
+const (
+	FailedRetry    Kind = "failed.retry"    // dispatches failed messages again
+	FailedDelete   Kind = "failed.delete"   // deletes failed messages
+	MessagesReplay Kind = "messages.replay" // dispatches completed messages again
+)
+
+// State is where an operation is.
+type State string
+
+// The states.
+const (
+	Running   State = "running" // or waiting for a process that works on it
+	Stopped   State = "stopped" // by Stop; Resume goes on
+	Completed State = "completed"
+	Failed    State = "failed" // cannot go on; Resume tries again
+)
+
+// Limits and defaults.
+const (
+	// MaxIDs bounds the ids of one operation.
+	MaxIDs = 10_000
+	// MaxRate bounds Request.Rate.
+	MaxRate = 100_000
+	// MaxPage is the most operations that one page may hold; DefaultPage is what it holds unasked.
+	MaxPage     = 200
+	DefaultPage = 50
+	// DefaultRetention is how long an operation that is not running any more is remembered, unless more than maxFinished
+	// are.
+	DefaultRetention = 7 * 24 * time.Hour
+	maxFinished      = 1000
+	// DefaultLease is how long a process that is gone is waited for.
+	DefaultLease = 5 * time.Second
+	// DefaultPoll is how often a process looks for operations while there are any that run. While there are none, it looks
+	// after each DefaultLease.
+	DefaultPoll = time.Second
+	// concurrency is how many operations one process works on at a time.
+	concurrency = 8
+	// stepMessages is how many messages one step moves at most: enough to be fast, few enough that dispatches and workers
+	// are not held up.
+	stepMessages = 500
+)
+
+// Operation is work in bulk, as it stands.
+type Operation struct {
+	ID        string `json:"id"`
+	Kind      Kind   `json:"kind"`
+	State     State  `json:"state"`
+	Transport string `json:"transport"`
+	// Filter is nil for an operation on Selected ids.
+	Filter   *Filter `json:"filter,omitempty"`
+	Selected int     `json:"selected,omitempty"`
+	Rate     int     `json:"rate,omitempty"`
+	// Total is how many messages there were at the beginning, nil while they are counted.
+	Total *int64 `json:"total,omitempty"`
+	// Done counts the messages moved, Skipped those that were not there any more, not completed, or refused.
+	Done    int64 `json:"done"`
+	Skipped int64 `json:"skipped"`
+	// Cursor is how far it has come: an id of a message, or how many of the ids.
+	Cursor string `json:"cursor,omitempty"`
+	// Error is what holds it up or ended it, Refused why the latest message that was refused was.
+	Error   string `json:"error,omitempty"`
+	Refused string `json:"refused,omitempty"`
+	By      string `json:"by,omitempty"`
+	// CreatedAt is when it was asked for, StartedAt when the first step was begun, UpdatedAt the latest change, FinishedAt
+	// when it was stopped, completed or failed. They are on the clock of whoever made the change.
+	CreatedAt  time.Time `json:"createdAt"`
+	StartedAt  time.Time `json:"startedAt,omitzero"`
+	UpdatedAt  time.Time `json:"updatedAt"`
+	FinishedAt time.Time `json:"finishedAt,omitzero"`
+	// Owner is the process that works on it and Node its name for people, empty for none; LeasedUntil is when to give it up.
+	Owner       string    `json:"owner,omitempty"`
+	Node        string    `json:"node,omitempty"`
+	LeasedUntil time.Time `json:"leasedUntil,omitzero"`
+	// Version counts the changes, so that no two states of the record are alike.
+	Version int64 `json:"version"`
+}
+
+// Filter selects messages, or failed ones. Zero fields select everything.
+type Filter struct {
+	Queue      string    `json:"queue,omitempty"`
+	Type       string    `json:"type,omitempty"`
+	Priority   int       `json:"priority,omitempty"`   // of messages to replay only
+	ErrorClass string    `json:"errorClass,omitempty"` // of failed messages only
+	Since      time.Time `json:"since,omitzero"`       // dispatched, or failed, at or after
+	Until      time.Time `json:"until,omitzero"`       // and before
+	Text       string    `json:"text,omitempty"`
+}
+
+func (f *Filter) failed() symphony.FailedFilter {
+	return symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: f.Since, Until: f.Until, Text: f.Text}
+}
+
+func (f *Filter) completed() symphony.MessageFilter {
+	return symphony.MessageFilter{Status: symphony.Completed, Queue: f.Queue, Type: f.Type, Priority: f.Priority, Since: f.Since, Until: f.Until, Text: f.Text}
+}
+
+// Request asks for an operation.
+type Request struct {
+	Kind      Kind
+	Transport string
+	// IDs, 1 to MaxIDs, are those of failed messages, or of messages to replay; or Filter selects them. One of the two is
+	// given.
+	IDs    []string
+	Filter *Filter
+	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
+	Rate int
+	By   string // who asks
+}
+
+// validate returns every problem of a request.
+func (r *Request) validate() error {
+	var list []symphony.Problem
+	bad := func(path, format string, args ...any) {
+		list = append(list, symphony.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	switch r.Kind {
+	case FailedRetry, FailedDelete, MessagesReplay:
+	default:
+		bad("kind", "must be %s, %s or %s", FailedRetry, FailedDelete, MessagesReplay)
+	}
+	switch {
+	case r.IDs != nil && r.Filter != nil:
+		bad("filter", "must not be given with ids")
+	case r.IDs == nil && r.Filter == nil:
+		bad("ids", "ids or filter is required; an empty filter selects everything")
+	case r.Filter == nil && (len(r.IDs) == 0 || len(r.IDs) > MaxIDs):
+		bad("ids", "must have 1 to %d entries", MaxIDs)
+	}
+	if f := r.Filter; f != nil {
+		if f.Priority != 0 && (f.Priority < symphony.MinPriority || f.Priority > symphony.MaxPriority) {
+			bad("filter.priority", "must be %d to %d", symphony.MinPriority, symphony.MaxPriority)
+		}
+		if f.Priority != 0 && r.Kind != MessagesReplay {
+			bad("filter.priority", "does not select failed messages")
+		}
+		if f.ErrorClass != "" && r.Kind == MessagesReplay {
+			bad("filter.errorClass", "selects failed messages only")
+		}
+	}
+	if r.Rate < 0 || r.Rate > MaxRate {
+		bad("rate", "must be 1 to %d", MaxRate)
+	}
+	if len(list) > 0 {
+		return &symphony.ValidationError{Problems: list}
+	}
+	return nil
+}
+
+// StateError says that an operation is not in a state in which it could be stopped or resumed. It matches
+// symphony.ErrConflict.
+type StateError struct {
+	ID    string
+	State State
+}
+
+func (e *StateError) Error() string { return fmt.Sprintf("operation %s is %s", e.ID, e.State) }
+
+// Is reports whether target is symphony.ErrConflict.
+func (e *StateError) Is(target error) bool { return target == symphony.ErrConflict }
