@@ -145,7 +145,10 @@ func (c *call) handOver(t symphony.Transport, worker string, got []symphony.Deli
 	if err == nil {
 		// Once it is written the caller may have it, also one that closes its connection at once.
 		if err = c.answer(http.StatusOK, answer); err == nil {
-			err = http.NewResponseController(c.w).Flush()
+			// Where nothing is buffered, as in the process of a command, there is nothing to flush: it has the answer.
+			if err = http.NewResponseController(c.w).Flush(); errors.Is(err, http.ErrNotSupported) {
+				err = nil
+			}
 		}
 	}
 	if err == nil || len(got) == 0 {
