@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +13,6 @@ import (
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
-
-var schemas atomic.Int64
 
 func exec(t *testing.T, url, sql string, args ...any) {
 	t.Helper()
@@ -50,8 +47,9 @@ func TestConformance(t *testing.T) {
 
 // conformance runs the suite in schemas of one database.
 func conformance(t *testing.T, url string) {
+	schemas := shelf{prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Logger: slog.New(slog.DiscardHandler), Schema: fmt.Sprintf("conformance_%d_%d", os.Getpid(), schemas.Add(1))}
+		o := postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Logger: slog.New(slog.DiscardHandler), Schema: schemas.take()}
 		open := func() *postgres.Transport {
 			t.Helper()
 			tr, err := postgres.Open(context.Background(), url, o)
@@ -65,7 +63,7 @@ func conformance(t *testing.T, url string) {
 			if err := current.Close(); err != nil {
 				t.Error(err)
 			}
-			exec(t, url, "DROP SCHEMA "+o.Schema+" CASCADE")
+			schemas.giveBack(t, url, o.Schema)
 		})
 		return transporttest.Harness{
 			Default: current, Email: current.Named("email"),

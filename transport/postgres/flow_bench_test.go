@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
@@ -10,6 +11,8 @@ import (
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
+
+var schemas atomic.Int64
 
 func BenchmarkFlow(b *testing.B) {
 	url := pgtest.URL(b)
