@@ -59,6 +59,7 @@ type Config struct {
 	Supabase         Supabase
 	Limits           Limits
 	Log              Log
+	Tracing          Tracing
 	Client           Client
 
 	fields []*field // every setting with its value and source

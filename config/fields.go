@@ -14,7 +14,7 @@ import (
 )
 
 // fields is the table of everything that can be set once. The sections that repeat have tables of their own below.
-func fields(c *Config) []*field {
+func fields(c *Config, t *tracingSection) []*field {
 	table := []*field{
 		{key: "env", value: choice{&c.Env, []string{Production, Development}}, def: Production,
 			doc: "In development the answer to a server fault (500) tells its cause."},
@@ -87,7 +87,9 @@ func fields(c *Config) []*field {
 			doc: "The least important lines to log."},
 		&field{key: "log.format", value: choice{&c.Log.Format, []string{"text", "json"}}, def: "text",
 			doc: "The form of the log, on standard error."},
-
+	)
+	table = append(table, tracingFields(&c.Tracing, t)...)
+	table = append(table,
 		&field{key: "client.server", value: text{p: &c.Client.Server, about: "URL", optional: true, check: checkURL}, env: "SYMPHONY_SERVER",
 			doc: "Have dispatch, consume, status, failed and keys work on this server instead of the local database."},
 	)

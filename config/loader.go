@@ -20,6 +20,7 @@ type loader struct {
 	handlers   []*handler // in the order of the file
 	schedules  []*scheduleSection
 	routes     []*route
+	tracing    *tracingSection
 	problems   []Problem
 }
 
@@ -57,8 +58,8 @@ type place struct {
 }
 
 func newLoader() *loader {
-	c := &Config{}
-	return &loader{config: c, table: fields(c), transports: map[string]*transport{}}
+	c, t := &Config{}, &tracingSection{}
+	return &loader{config: c, table: fields(c, t), tracing: t, transports: map[string]*transport{}}
 }
 
 func (l *loader) problem(at place, key, format string, args ...any) {
@@ -142,6 +143,7 @@ func (l *loader) finish() {
 	l.finishTypes()
 	l.finishHandlers()
 	l.finishSchedules()
+	l.finishTracing()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
 		set, missing := "server.tls.cert", "server.tls.key"

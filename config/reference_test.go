@@ -84,7 +84,7 @@ func reference() string {
 	b.WriteString(referenceTop + example + "```\n")
 	c := &Config{}
 	section := "none yet"
-	for _, f := range fields(c) {
+	for _, f := range fields(c, &tracingSection{}) {
 		name, _, nested := strings.Cut(f.key, ".")
 		if !nested {
 			name = ""

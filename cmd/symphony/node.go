@@ -53,6 +53,7 @@ type node struct {
 	started    time.Time
 	watch      *watch
 	working    atomic.Pointer[worker.Group] // nil before workers
+	traces     traces
 }
 
 // info is what this process tells others that use the same database.
@@ -122,7 +123,11 @@ func (n *node) open(ctx context.Context) error {
 		n.keys = auth.NewRecordKeys(n.records)
 	}
 	var err error
+	if err := n.startTracing(ctx); err != nil { // once storage is had: until then this is tried again
+		return err
+	}
 	o := n.config.BusOptions()
+	o.Tracer = n.traces.tracer()
 	o.Observer = n.observer
 	if o.Schemas, err = loadSchemas(n.config); err != nil {
 		return err
@@ -231,6 +236,7 @@ func logKeeper(transports []symphony.Transport) symphony.LogStore {
 
 // close closes all transports. Those of one storage are closed together, and closing again does nothing.
 func (n *node) close() error {
+	n.traces.close(n.log)
 	if n.endMeasure != nil {
 		n.endMeasure()
 	}

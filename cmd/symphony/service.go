@@ -220,7 +220,7 @@ func (n *node) authenticator() (*auth.Authenticator, error) {
 // prepare makes the parts without starting them.
 func (s *service) prepare(ctx context.Context, api *httpapi.API, parts serviceParts) error {
 	if parts.http {
-		s.http = httpapi.NewServer(api.Handler(), s.log)
+		s.http = httpapi.NewServer(s.traces.handler(api.Handler()), s.log)
 	}
 	if parts.worker {
 		var err error
@@ -232,7 +232,7 @@ func (s *service) prepare(ctx context.Context, api *httpapi.API, parts servicePa
 		return nil
 	}
 	var err error
-	s.local, err = s.listenLocally(ctx, api.LocalHandler())
+	s.local, err = s.listenLocally(ctx, s.traces.handler(api.LocalHandler()))
 	return err
 }
 
