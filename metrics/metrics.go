@@ -52,8 +52,8 @@ const (
 	MaxErrorClasses = 20
 	// Other stands for the types, or classes of errors, beyond what is told apart.
 	Other = "other"
-	// RelativeAccuracy is how far a percentile may be off: 1%.
-	RelativeAccuracy = 0.01
+	// RelativeAccuracy is how far a percentile may be off: 2%.
+	RelativeAccuracy = 0.02
 
 	// flushEvery is how often figures are written.
 	flushEvery = 10 * time.Second

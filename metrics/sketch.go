@@ -10,9 +10,9 @@ import (
 	"github.com/DataDog/sketches-go/ddsketch/store"
 )
 
-// maxBins bounds a sketch. With an accuracy of 1% that many bins reach from a microsecond to ten years, so none is ever
+// maxBins bounds a sketch. With an accuracy of 2% that many bins reach from a microsecond to ten years, so none is ever
 // collapsed.
-const maxBins = 2048
+const maxBins = 1024
 
 // durations are how long something took, in milliseconds. The zero value has none.
 type durations struct {

@@ -25,7 +25,7 @@ func (a *app) metricsCommand() *cobra.Command {
 handlers took and messages waited, by type and transport, which errors there were, and
 all that over time. It covers all nodes, and outlasts restarts.
 
-RETRIED failed with another attempt to come, DEAD for good. Percentiles are within 1% of
+RETRIED failed with another attempt to come, DEAD for good. Percentiles are within 2% of
 the exact ones. Figures are kept for metrics.retention, by minute for the last two days.`,
 		Example: `  symphony metrics
   symphony metrics --minutes 1440 --type order.created
@@ -70,8 +70,8 @@ the exact ones. Figures are kept for metrics.retention, by minute for the last t
 
 func (a *app) showMetrics(m wire.MetricsResponse) {
 	s := a.style(a.out)
-	fmt.Fprintf(a.out, "%s to %s: %s dispatched, %d attempts (%.2f a second), %.1f%% failed\n\n",
-		shortTime(m.StartTime), shortTime(m.EndTime), plural(int(m.Totals.Dispatched), "message"), m.Totals.Processed, m.Throughput, 100*m.FailureRate)
+	fmt.Fprintf(a.out, "%s to %s: %s dispatched, %d attempts (%s), %.1f%% failed\n\n",
+		shortTime(m.StartTime), shortTime(m.EndTime), plural(int(m.Totals.Dispatched), "message"), m.Totals.Processed, pace(m.Throughput), 100*m.FailureRate)
 	if m.Totals == (wire.Totals{}) {
 		return
 	}
@@ -155,6 +155,14 @@ func (a *app) showSeries(m wire.MetricsResponse) {
 	s := a.style(a.out)
 	line("attempts", attempts, s.green)
 	line("failures", failures, s.red)
+}
+
+// pace is a rate per second for people.
+func pace(perSecond float64) string {
+	if perSecond < 1 {
+		return fmt.Sprintf("%.2f a minute", 60*perSecond)
+	}
+	return fmt.Sprintf("%.1f a second", perSecond)
 }
 
 // span is a whole number of minutes for people.

@@ -27,7 +27,7 @@ type Totals struct {
 	Released   int64 `json:"released" required:"true" description:"Deliveries that were given back; they are no attempts."`
 }
 
-// Timing tells how long things took, in milliseconds. Percentiles are within 1% of the exact ones.
+// Timing tells how long things took, in milliseconds. Percentiles are within 2% of the exact ones.
 type Timing struct {
 	AverageProcessingTime float64 `json:"averageProcessingTime" required:"true" description:"Of the handlers of attempts, whatever came of them. All are 0 without any."`
 	P50                   float64 `json:"p50" required:"true"`
