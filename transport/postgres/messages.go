@@ -48,7 +48,7 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 	if q.After != "" {
 		after, ok := messageID(q.After)
 		if !ok {
-			return nil, &symphony.ValidationError{Problems: []symphony.Problem{{Path: "cursor", Message: "is not one of these lists"}}}
+			return nil, &symphony.ValidationError{Problems: []symphony.Problem{{Path: "cursor", Message: "must be the id of a message"}}}
 		}
 		op := "<"
 		if q.Oldest {
@@ -133,6 +133,9 @@ func (b *search) within(id string) string {
 // handText has the ids that are in hand, sorted. Where an id would stand in it is found by halving, so that it costs next to
 // nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that number.
 func (b *search) handText() string {
+	if b.Status != symphony.Pending && b.Status != symphony.Processing {
+		return "hand AS (SELECT)" // nobody asks
+	}
 	return `hand AS MATERIALIZED (
 		SELECT ARRAY(
 			SELECT u.id FROM {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
@@ -142,30 +145,31 @@ func (b *search) handText() string {
 
 const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
 
-// sourcesText reads the places of messages with the status asked for. Of each message: where it is, whether it is in hand,
-// its key in its table, and whether the filter selects it.
+// sourcesText reads the places of messages with the status asked for. Of each message: where it is, its key in its table,
+// and whether the filter selects it.
 func (b *search) sourcesText() string {
-	source := func(table, id, at, key, leased, hit string, place int) string {
-		return fmt.Sprintf("SELECT %s AS id, %d::int2 AS place, lane, %s AS at, %s AS key, %s AS leased, (%s) IS TRUE AS hit FROM %s WHERE %s",
-			id, place, at, key, leased, hit, table, b.within(id))
+	source := func(table, id, at, key, hit string, place int) string {
+		// Each source in its own order: else the planner does not think of merging them.
+		return fmt.Sprintf("(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)",
+			id, place, at, key, hit, table, b.within(id), b.direction(), b.Scan+1)
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
 	var list []string
 	switch b.Status {
 	case symphony.Processing:
 		// Few messages are in hand: each is looked up by its key.
-		list = append(list, source(`unnest((SELECT ids FROM hand)) AS h(hand)
-			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = h.hand LIMIT 1) m`, "id", noTime, noKey, "true", b.filter, inMessages))
+		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+b.direction()+`) hand
+			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`, "hand.h", noTime, noKey, b.filter, inMessages))
 	case symphony.Pending:
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, "false", b.filter+" AND NOT "+isInHand, inMessages))
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter+" AND NOT "+isInHand, inMessages))
 	case "":
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, isInHand, b.filter, inMessages))
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter, inMessages))
 	}
 	if b.Status == "" || b.Status == symphony.Completed {
-		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, "false", b.filter, inCompleted))
+		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter, inCompleted))
 	}
 	if b.Status == "" || b.Status == symphony.Failed {
-		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", "false", b.filter, inFailed))
+		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", b.filter, inFailed))
 	}
 	return strings.Join(list, "\n\t\tUNION ALL ")
 }
@@ -187,9 +191,9 @@ func (b *search) direction() string {
 // listText finds a page, and the message behind the last one that may be looked at.
 func (b *search) listText() string {
 	return fmt.Sprintf(`WITH %[1]s, page AS MATERIALIZED (
-		SELECT id, place, lane, at, key, leased, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
+		SELECT id, place, lane, at, key, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
 		WHERE (hit AND n <= %[2]d) OR n > %[2]d ORDER BY id %[4]s LIMIT %[5]d
-	), `, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1) + detailsText
+	), %[6]s`, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1, b.heldText()) + detailsText
 }
 
 func (b *search) countText() string {
@@ -198,25 +202,37 @@ func (b *search) countText() string {
 		b.handText(), b.Scan, b.numberedText())
 }
 
+// heldText has the deliveries of the page's messages.
+func (b *search) heldText() string {
+	wanted, overlap := "place = 0 AND hit", ""
+	if b.Limit == 1 {
+		overlap = " AND l.ids && wanted.ids" // a quick look first
+	}
+	if b.Status != "" && b.Status != symphony.Processing {
+		wanted = "false"
+	}
+	return fmt.Sprintf(`held AS MATERIALIZED (
+		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
+		FROM (SELECT ARRAY(SELECT id FROM page WHERE %[1]s ORDER BY id) AS ids) wanted
+		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids, l.attempts) WITH ORDINALITY u(id, attempt, n)
+		WHERE l.transport = $1::text AND (SELECT count(*) FROM page WHERE %[1]s) > 0
+			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id AND NOT (u.n - 1)::int4 = ANY (l.settled)%[2]s
+	)`, wanted, overlap)
+}
+
 // detailsText reads what there is to know about a page of messages.
 //
 // When a message is ready is told by its dispatch, its last attempt or ready_at, not by the row by which it waits: in an
 // uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line. Where
 // the last two disagree, the one counts by which the message waits. An attempt that a node of an older release noted does
 // not tell; then some ready rows after its end are looked at.
-const detailsText = `held AS MATERIALIZED (
-		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
-		FROM (SELECT ARRAY(SELECT id FROM page WHERE leased ORDER BY id) AS ids) wanted
-		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids, l.attempts) WITH ORDINALITY u(id, attempt, n)
-		WHERE l.transport = $1::text AND NOT (u.n - 1)::int4 = ANY (l.settled) AND (SELECT count(*) FROM page WHERE leased) > 0
-			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id
-	)
-	SELECT p.hit, p.id, p.place, p.leased, p.before, q.queue,
+const detailsText = `
+	SELECT p.hit, p.id, p.place, held.id IS NOT NULL, p.before, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts)::text, coalesce(d.attempt, held.attempt), coalesce(d.worker, held.worker), coalesce(d.started_at, held.claimed_at),
 		held.until, d.finished_at, p.key, d.error, d.error_class,
 		CASE
-			WHEN p.place <> 0 OR p.leased THEN NULL
+			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
 			WHEN d.ready_at = coalesce(` + waitingAt + `, (
 				SELECT w.available_at FROM {schema}.messenger_ready w
@@ -230,7 +246,7 @@ const detailsText = `held AS MATERIALIZED (
 		END
 	FROM page p
 	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
-	LEFT JOIN held ON held.id = p.id AND p.leased
+	LEFT JOIN held ON held.id = p.id
 	LEFT JOIN LATERAL (
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
 			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
@@ -296,7 +312,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		return page, err
 	}
 	more := false
-	err = t.do(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
+	err = t.inspect(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
 		switch {
 		case !boolColumn(v[0]): // as many as may be were looked at
 			page.Next = uuidColumn(v[4]).String()
@@ -322,7 +338,7 @@ func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) 
 	if err := t.catchUp(ctx); err != nil {
 		return c, err
 	}
-	err = t.do(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
+	err = t.inspect(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
 		c.Count = int8Column(v[0])
 		if boolColumn(v[2]) {
 			c.Next = string(v[1])
@@ -330,6 +346,17 @@ func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) 
 		return nil
 	}})
 	return c, err
+}
+
+// inOrder has the planner of the transaction read messages in their order, by the indexes: it does not know that most
+// statements end long before they have looked at all that they may, and would rather read and sort everything.
+var inOrder = newQuery("in_order", `SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)`)
+
+// inspect runs a statement about many messages.
+func (t *Transport) inspect(ctx context.Context, doing string, c call) error {
+	return t.with(ctx, doing, func(ctx context.Context, l *link) error {
+		return l.send(ctx, true, true, []call{{query: inOrder}, c})
+	})
 }
 
 // getMessage is a list of one.
