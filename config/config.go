@@ -54,6 +54,7 @@ type Config struct {
 	Cron             Cron
 	Auth             Auth
 	Audit            Audit
+	Alerts           Alerts
 	Metrics          Metrics
 	Health           monitor.Thresholds
 	Supabase         Supabase

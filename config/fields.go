@@ -56,7 +56,9 @@ func fields(c *Config, t *tracingSection) []*field {
 
 		{key: "audit.retention", value: duration{p: &c.Audit.Retention, min: time.Hour}, def: formatDuration(audit.DefaultRetention),
 			doc: "How long the audit trail keeps what people did; see `symphony audit`."},
-
+	}...)
+	table = append(table, alertFields(&c.Alerts)...)
+	table = append(table, []*field{
 		{key: "supabase.url", value: text{p: &c.Supabase.URL, about: "URL", optional: true, check: checkSupabaseURL},
 			doc: "The project whose users may call, like https://abcd.supabase.co."},
 	}...)

@@ -76,7 +76,7 @@ func (l *loader) parse(path string, raw []byte) {
 		}
 		ast.Walk(d, doc.Body)
 		d.section(doc.Body, "", l.table, map[string]func(entry){
-			"transports": d.transports, "routes": d.routes, "types": d.types, "queues": d.queues, "handlers": d.handlers, "schedules": d.schedules,
+			"transports": d.transports, "routes": d.routes, "types": d.types, "queues": d.queues, "handlers": d.handlers, "schedules": d.schedules, "alerts.webhooks": d.webhooks,
 		})
 	}
 }
@@ -199,7 +199,13 @@ func (d *document) fill(entries []entry, prefix string, table []*field, others m
 			read(e)
 			continue
 		}
-		siblings := slices.Collect(maps.Keys(others))
+		var siblings []string
+		for _, name := range slices.Sorted(maps.Keys(others)) {
+			if rest, ok := strings.CutPrefix("."+name, strings.TrimSuffix("."+prefix, ".")+"."); ok {
+				name, _, _ := strings.Cut(rest, ".")
+				siblings = append(siblings, name)
+			}
+		}
 		var leaf, below *field
 		for _, f := range table {
 			switch {
@@ -219,7 +225,7 @@ func (d *document) fill(entries []entry, prefix string, table []*field, others m
 				d.set(leaf, in, d.valueAt(e))
 			}
 		case below != nil:
-			d.section(e.value, key, table, nil)
+			d.section(e.value, key, table, others)
 		default:
 			slices.Sort(siblings)
 			d.problem(e.at, e.key, "unknown key%s", hint(e.name, slices.Compact(siblings)))

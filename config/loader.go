@@ -19,6 +19,7 @@ type loader struct {
 	queues     []*queueSection
 	handlers   []*handler // in the order of the file
 	schedules  []*scheduleSection
+	webhooks   []*webhookSection
 	routes     []*route
 	tracing    *tracingSection
 	problems   []Problem
@@ -144,6 +145,7 @@ func (l *loader) finish() {
 	l.finishHandlers()
 	l.finishSchedules()
 	l.finishTracing()
+	l.finishAlerts()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
 		set, missing := "server.tls.cert", "server.tls.key"

@@ -106,6 +106,7 @@ func reference() string {
 	repeated("types", typesText, typeFields(&Type{}, &Retry{}))
 	repeated("queues", queuesText, queueFields(&Queue{}))
 	repeated("schedules", schedulesText, scheduleFields(&scheduleSection{}))
+	repeated("alerts.webhooks", webhooksText, webhookFields(&HTTPHandler{}))
 	repeated("handlers", handlersText, handlerFields(&handler{}))
 	return b.String()
 }
@@ -125,6 +126,7 @@ const (
 		"the JSON object of its message. `symphony serve` and `symphony worker` make the schedules of the database that came from a\n" +
 		"configuration file be these when they start: they find them by their names, and delete those that are no longer here. One\n" +
 		"that somebody has disabled stays so. These keys have no variables. More in [schedules](schedules.md)."
+	webhooksText = "A list of webhooks that get alerts, each with a `url`. More in [alerts](alerts.md). These keys have no variables."
 	queuesText   = "A mapping of queues, written transport and queue with a slash between like `default/mail`, to limits of that queue. These keys have no variables."
 	handlersText = "A list of handlers. Each has a `type` and either `http` or `command`. Several may have one type: all handlers of the most\n" +
 		"specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +

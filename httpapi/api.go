@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
@@ -56,6 +57,9 @@ type Options struct {
 	Audit *audit.Trail
 	// Events has what happens for those who watch. Nil: the route answers 501.
 	Events *event.Hub
+	// Alerts judges rules. Nil: its routes answer 501. AlertsEnabled says whether somebody runs it.
+	Alerts        *alert.Engine
+	AlertsEnabled bool
 	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known. Default:
 	// not known.
 	LocalUser func(*http.Request) string

@@ -186,6 +186,8 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/keys", "", `{"name":"n","scopes":["read"],"expiresAt":"2100-01-01T00:00:00Z"}`},
 		{"DELETE", "/api/symphony/keys/nope", "/api/symphony/keys/{id}", ""},
 		{"GET", "/api/symphony/audit", "", ""},
+		{"GET", "/api/symphony/alerts", "", ""},
+		{"POST", "/api/symphony/alerts/test", "", ""},
 		{"GET", "/api/symphony/metrics", "", ""},
 		{"GET", "/api/symphony/metrics?minutes=0", "/api/symphony/metrics", ""},
 		{"GET", "/api/symphony/health", "", ""},

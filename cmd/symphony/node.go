@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
@@ -52,6 +53,7 @@ type node struct {
 	id         string // of this process
 	started    time.Time
 	watch      *watch
+	alerts     *alert.Engine                // nil where no state can be kept
 	working    atomic.Pointer[worker.Group] // nil before workers
 	traces     traces
 }
@@ -147,7 +149,10 @@ func (n *node) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return n.look(store)
+	if err := n.look(store); err != nil {
+		return err
+	}
+	return n.alarm()
 }
 
 // openStorages opens the transports that keep messages, each at its place among the configured ones. Those of kind sync
@@ -321,7 +326,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 	return httpapi.New(httpapi.Options{
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
-		Audit: n.audit, LocalUser: localUser, Events: n.watch.hub,
+		Audit: n.audit, LocalUser: localUser, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,
 		MaxBodyBytes: c.Server.MaxBodyBytes, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
 	})

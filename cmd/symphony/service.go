@@ -262,6 +262,9 @@ func (s *service) start() {
 	if s.workers != nil {
 		run(&s.working, s.work)
 	}
+	if s.alerts != nil && s.config.Alerts.Enabled {
+		run(&s.working, func() error { return s.alerts.Run(s.draining) })
+	}
 	if s.audit != nil {
 		run(&s.working, func() error { return s.audit.Run(s.draining) })
 	}

@@ -140,6 +140,22 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("httppush: %w", err)
 	}
+	return h.post(ctx, d.ID, body, handler.Trace(ctx, d))
+}
+
+// Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the same in
+// every attempt. Errors are those of Handle.
+func (h *Handler) Post(ctx context.Context, id string, body []byte) error {
+	return h.post(ctx, id, body, symphony.TraceContext{})
+}
+
+// Endpoint is the URL for people: scheme, host and path.
+func (h *Handler) Endpoint() string { return h.endpoint }
+
+// URL is the whole URL, in which there may be secrets.
+func (h *Handler) URL() string { return h.url }
+
+func (h *Handler) post(ctx context.Context, id string, body []byte, trace symphony.TraceContext) error {
 	if h.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, h.timeout)
@@ -149,8 +165,8 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("httppush: POST %s: %w", h.endpoint, err)
 	}
-	if err := h.setHeaders(req, d, body); err != nil {
-		return fmt.Errorf("httppush: sign message %s: %w", d.ID, err)
+	if err := h.setHeaders(req, id, body, trace); err != nil {
+		return fmt.Errorf("httppush: sign message %s: %w", id, err)
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
@@ -169,9 +185,9 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	return h.failure(resp)
 }
 
-func (h *Handler) setHeaders(req *http.Request, d *symphony.Delivery, body []byte) error {
+func (h *Handler) setHeaders(req *http.Request, id string, body []byte, t symphony.TraceContext) error {
 	req.Header.Set("User-Agent", "symphony-messenger")
-	if t := handler.Trace(req.Context(), d); t.Parent != "" {
+	if t.Parent != "" {
 		req.Header.Set(symphony.HeaderTraceParent, t.Parent)
 		if t.State != "" {
 			req.Header.Set(symphony.HeaderTraceState, t.State)
@@ -183,12 +199,12 @@ func (h *Handler) setHeaders(req *http.Request, d *symphony.Delivery, body []byt
 	}
 	now := h.clock.Now()
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(webhooks.HeaderWebhookID, d.ID)
+	req.Header.Set(webhooks.HeaderWebhookID, id)
 	req.Header.Set(webhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	signatures := make([]string, len(h.signers))
 	for i, s := range h.signers {
 		var err error
-		if signatures[i], err = s.Sign(d.ID, now, body); err != nil {
+		if signatures[i], err = s.Sign(id, now, body); err != nil {
 			return err
 		}
 	}

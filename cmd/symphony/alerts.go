@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/alert"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/httppush"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
+)
+
+// alarm makes the engine of alerts; it is there, to be looked at and tested, also where the rules are not judged.
+func (n *node) alarm() error {
+	c := n.config.Alerts
+	if n.records == nil {
+		return nil
+	}
+	// What is counted for alerts is counted in a window of their own.
+	signals, err := monitor.New(monitor.Options{Bus: n.bus, Metrics: n.metrics, Self: n.self, Thresholds: monitor.Thresholds{ErrorWindow: c.Rules().Window}})
+	if err != nil {
+		return err
+	}
+	o := alert.Options{Signals: signals, Records: n.records, Rules: c.Rules(), Interval: c.Interval, Reminder: c.Reminder, Node: nodeName(), Logger: n.log,
+		Changed: func(told alert.Notification) { n.watch.recorder.Publish(string(told.Type), told.Data) }}
+	if o.Reminder == 0 {
+		o.Reminder = alert.Off
+	}
+	for _, w := range c.Webhooks {
+		h, err := httppush.New(w.URL, httppush.Options{Secrets: config.Reveal(w.Secrets), Headers: w.Headers})
+		if err != nil {
+			return err
+		}
+		o.Webhooks = append(o.Webhooks, h)
+	}
+	n.alerts, err = alert.New(o)
+	return err
+}
+
+func (a *app) alertsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "Show which alerts fire, and how far all others are from it",
+		Long: `Show every rule of the section "alerts" of the configuration, for each transport, with
+its value now. Rules are judged by processes that serve or work, which tell webhooks.`,
+		Example: "  symphony alerts\n  symphony alerts --json\n  symphony alerts test",
+		Args:    noSubcommand,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			list, err := r.Alerts(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(list)
+			}
+			a.showAlerts(list)
+			return nil
+		}),
+	}
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	cmd.AddCommand(a.alertsTestCommand())
+	return cmd
+}
+
+func (a *app) showAlerts(list wire.AlertsResponse) {
+	s := a.style(a.out)
+	rows := make([][]string, len(list.Alerts))
+	for i, r := range list.Alerts {
+		since := ""
+		if r.Since != nil {
+			since = ago(symphony.SystemClock().Now().Sub(*r.Since))
+		}
+		rows[i] = []string{r.State, r.Rule, r.Transport, alertValue(r.Value, r.Unit), alertValue(r.Threshold, r.Unit), since, oneLine(r.Text, 100)}
+	}
+	state := ""
+	a.table([]string{"STATE", "RULE", "TRANSPORT", "VALUE", "THRESHOLD", "SINCE", "NOW"}, rows, func(column int, padded string) string {
+		if column == 0 {
+			state = padded
+		}
+		switch {
+		case column > 0:
+			return padded
+		case state[0] == 'f' || state[0] == 'p', state[0] == 'r':
+			return s.red(padded)
+		}
+		return s.green(padded)
+	})
+	if !list.Enabled {
+		fmt.Fprintln(a.err, `The rules are not judged: set alerts.enabled, or name a webhook under alerts.webhooks.`)
+	}
+}
+
+func alertValue(v float64, unit string) string {
+	switch unit {
+	case "ms":
+		return ago(time.Duration(v) * time.Millisecond)
+	case "ratio":
+		return fmt.Sprintf("%.1f%%", 100*v)
+	}
+	return fmt.Sprintf("%g", v)
+}
+
+func (a *app) alertsTestCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "test",
+		Short: "Send a test notification to every webhook",
+		Long: `Send a notification of type alert.test to every webhook of alerts.webhooks, once, and say
+what each answered. It ends with 1 if one did not take it.`,
+		Example: "  symphony alerts test",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			done, err := r.TestAlerts(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = a.printJSON(done)
+			} else if len(done.Webhooks) == 0 {
+				fmt.Fprintln(a.out, "There are no webhooks: name them under alerts.webhooks in the configuration.")
+			}
+			for _, w := range done.Webhooks {
+				if !w.Delivered {
+					err = errors.Join(err, fmt.Errorf("%s did not take it: %s", w.Webhook, w.Error))
+				} else if !a.json {
+					fmt.Fprintf(a.out, "%s took it.\n", printable(w.Webhook))
+				}
+			}
+			return err
+		}),
+	}
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}

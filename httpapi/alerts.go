@@ -1,0 +1,45 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+var errNoAlerts = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps the state of alerts."}
+
+func alertsList(c *call) error {
+	engine := c.api.o.Alerts
+	if engine == nil {
+		return errNoAlerts
+	}
+	list, err := engine.List(c.Context())
+	if err != nil {
+		return err
+	}
+	out := wire.AlertsResponse{Success: true, Enabled: c.api.o.AlertsEnabled, Alerts: make([]wire.Alert, len(list))}
+	for i, a := range list {
+		out.Alerts[i] = wire.Alert{Rule: a.Rule, Transport: a.Transport, Queue: a.Queue, State: a.State, Firing: a.Firing, Since: optional(a.Since), ID: a.ID,
+			Value: a.Value, Threshold: a.Threshold, Clear: a.Clear, Unit: a.Unit, Text: a.Text, ToldAt: optional(a.ToldAt), Undelivered: a.Undelivered}
+	}
+	return c.answer(http.StatusOK, out)
+}
+
+func alertsTest(c *call) error {
+	engine := c.api.o.Alerts
+	if engine == nil {
+		return errNoAlerts
+	}
+	list, err := engine.Test(c.Context())
+	if err != nil {
+		return err
+	}
+	out := wire.AlertTestResponse{Success: true, Webhooks: make([]wire.AlertDelivery, len(list))}
+	for i, d := range list {
+		out.Webhooks[i] = wire.AlertDelivery{Webhook: d.Webhook, Delivered: d.Err == nil}
+		if d.Err != nil {
+			out.Webhooks[i].Error = d.Err.Error()
+		}
+	}
+	return c.answer(http.StatusOK, out)
+}
