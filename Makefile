@@ -29,7 +29,7 @@ test: deps ## Unit, conformance and command-line tests
 
 .PHONY: race
 race: deps ## The same with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 	cd bench && $(GO) test ./...
 	cd monitoring && $(GO) test ./...
 
@@ -46,7 +46,7 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 .PHONY: e2e
 e2e: build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
-	$(GO) test -tags e2e -count=1 -timeout 10m ./e2e
+	$(GO) test -tags e2e -count=1 -timeout 20m ./e2e
 
 .PHONY: soak
 soak: deps build ## Kill workers, API nodes and PostgreSQL under load for DURATION (default 60s)
