@@ -61,12 +61,14 @@ type FailedQuery struct {
 	Offset int
 	// After continues behind the failed message with this id. It wins over Offset.
 	After string
+	// NoTotal leaves out the page's Total, whose counting may take longer than the page.
+	NoTotal bool
 }
 
 // FailedPage is one page of failed messages.
 type FailedPage struct {
 	Messages []FailedMessage
-	Total    int64 // that match the filter
+	Total    int64 // that match the filter; 0 with FailedQuery.NoTotal
 	HasMore  bool
 }
 

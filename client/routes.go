@@ -45,8 +45,7 @@ type FailedQuery struct {
 	Cursor string // NextCursor of the page before
 }
 
-// FailedList returns a page of failed messages, newest failure first.
-func (c *Client) FailedList(ctx context.Context, q FailedQuery) (out wire.FailedListResponse, err error) {
+func (q *FailedQuery) values() url.Values {
 	values := inTransport(q.Transport)
 	set := func(name, value string) {
 		if value != "" {
@@ -71,7 +70,12 @@ func (c *Client) FailedList(ctx context.Context, q FailedQuery) (out wire.Failed
 	if q.Offset != 0 {
 		values.Set("offset", strconv.Itoa(q.Offset))
 	}
-	err = c.do(ctx, http.MethodGet, "/api/symphony/failed", values, nil, &out)
+	return values
+}
+
+// FailedList returns a page of failed messages, newest failure first.
+func (c *Client) FailedList(ctx context.Context, q FailedQuery) (out wire.FailedListResponse, err error) {
+	err = c.do(ctx, http.MethodGet, "/api/symphony/failed", q.values(), nil, &out)
 	return out, err
 }
 

@@ -15,14 +15,19 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 )
 
+// failedFilter reads what selects failed messages.
+func (c *call) failedFilter(list *[]symphony.Problem) symphony.FailedFilter {
+	return symphony.FailedFilter{
+		Queue: c.query["queue"], Type: c.query["type"], ErrorClass: c.query["errorClass"], Text: c.query["q"],
+		Since: c.queryTime("since", list), Until: c.queryTime("until", list),
+	}
+}
+
 func failedList(c *call) error {
 	var list []symphony.Problem
 	q := symphony.FailedQuery{
-		FailedFilter: symphony.FailedFilter{
-			Queue: c.query["queue"], Type: c.query["type"], ErrorClass: c.query["errorClass"], Text: c.query["q"],
-			Since: c.queryTime("since", &list), Until: c.queryTime("until", &list),
-		},
-		Limit: c.queryInt("limit", symphony.DefaultFailedPage, &list), Offset: c.queryInt("offset", 0, &list), After: c.query["cursor"],
+		FailedFilter: c.failedFilter(&list),
+		Limit:        c.queryInt("limit", symphony.DefaultFailedPage, &list), Offset: c.queryInt("offset", 0, &list), After: c.query["cursor"],
 	}
 	if q.Limit == 0 {
 		q.Limit = -1 // to the domain 0 means the default; here it was asked for, and is out of range

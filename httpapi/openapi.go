@@ -111,11 +111,14 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 			}
 		})
 	}
+	for _, media := range rt.takes {
+		op.AddReqStructure(new(string), openapi.WithContentType(media))
+	}
 	for _, status := range slices.Sorted(maps.Keys(rt.answers)) {
 		op.AddRespStructure(rt.answers[status], openapi.WithHTTPStatus(status))
 	}
-	if rt.stream != "" {
-		op.AddRespStructure(new(string), openapi.WithHTTPStatus(http.StatusOK), openapi.WithContentType(rt.stream))
+	for _, media := range rt.streams {
+		op.AddRespStructure(new(string), openapi.WithHTTPStatus(http.StatusOK), openapi.WithContentType(media))
 	}
 	slices.Sort(errorStatuses)
 	for _, status := range slices.Compact(errorStatuses) {

@@ -43,9 +43,9 @@ type route struct {
 	// answers are the successes by status; errors the statuses beside those that every route has.
 	answers map[int]any
 	errors  []int
-	// stream is the media type of a success that is no JSON.
-	stream string
-	serve  func(*call) error
+	// streams are the media types of a success that is no JSON, takes those of a body that is none.
+	streams, takes []string
+	serve          func(*call) error
 	// audit is the action that the audit trail records, a thing and a verb, or traffic. Every route that changes something
 	// has one; see audit.go.
 	audit  string
@@ -174,7 +174,7 @@ func (a *API) table() []route {
 				"The data of each is an object of id, type, at and data. The answer never ends by itself, except when the server shuts down.",
 			query: []parameter{{name: "types", kind: "string", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
 				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is kept. Default: with what happens from now on. A Last-Event-ID counts instead."}},
-			stream: "text/event-stream", errors: []int{400, 429, 501}, serve: events},
+			streams: []string{"text/event-stream"}, errors: []int{400, 429, 501}, serve: events},
 		{methods: get, path: "/api/symphony/alerts", tag: "Alerts", scope: auth.ScopeRead, summary: "Show how every rule stands",
 			doc: "Each rule for each transport, with its value now.", answers: map[int]any{200: wire.AlertsResponse{}}, errors: []int{501}, serve: alertsList},
 		{methods: post, path: "/api/symphony/alerts/test", tag: "Alerts", scope: auth.ScopeAdmin, summary: "Send a test notification to every webhook",

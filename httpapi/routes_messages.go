@@ -23,6 +23,21 @@ func messageParameters(transport parameter, order string) []parameter {
 	}
 }
 
+// exportFormat chooses one of exportTypes.
+var (
+	exportFormat = parameter{name: "format", kind: "string", doc: "jsonl or csv. Default jsonl."}
+	exportTypes  = []string{"application/x-ndjson", "text/csv"}
+)
+
+// failedParameters select failed messages, in lists and exports.
+func failedParameters(transport parameter) []parameter {
+	return []parameter{transport,
+		{name: "queue", kind: "string"}, {name: "type", kind: "string"}, {name: "errorClass", kind: "string"},
+		{name: "since", kind: "string", format: "date-time", doc: "Failed at or after."}, {name: "until", kind: "string", format: "date-time", doc: "Failed before."},
+		{name: "q", kind: "string", doc: "Text in type, payload or error; every character is literal."},
+	}
+}
+
 // messageRoutes are the routes about messages and operations on them.
 func messageRoutes(transport parameter) []route {
 	return []route{
@@ -32,6 +47,17 @@ func messageRoutes(transport parameter) []route {
 				parameter{name: "limit", kind: "integer", doc: fmt.Sprintf("1 to %d, default %d.", symphony.MaxMessagePage, symphony.DefaultMessagePage)},
 				parameter{name: "cursor", kind: "string", doc: "nextCursor of the page before."}),
 			answers: map[int]any{200: wire.MessagesResponse{}}, errors: []int{400, 501}, serve: messagesList},
+		{methods: get, path: "/api/symphony/messages/export", tag: "Messages", scope: auth.ScopeRead, summary: "Export messages",
+			doc:   "As JSON lines, each a message as a search tells it, or CSV with payload, metadata and headers as JSON. As many as there are, as they stand when the export comes to them; what is dispatched meanwhile is left out. An export that cannot be completed breaks the connection off.",
+			query: append(messageParameters(transport, "createdAt"), exportFormat), streams: exportTypes, errors: []int{400, 501}, serve: untilDraining(messagesExport)},
+		{methods: get, path: "/api/symphony/failed/export", tag: "Dead letters", scope: auth.ScopeRead, summary: "Export failed messages, newest failure first",
+			doc: "As messages are exported.", query: append(failedParameters(transport), exportFormat), streams: exportTypes, errors: []int{400, 501}, serve: untilDraining(failedExport)},
+		{methods: post, path: "/api/symphony/messages/import", tag: "Messages", scope: auth.ScopeDispatch, summary: "Import what was exported",
+			doc: "Each message is dispatched as a new one, with its type, payload, metadata, headers, queue, priority, scheduledAt, expiresAt, keys, correlationId and causationId. It is told from others by its idempotency key, or else by the id it was exported with: importing it again within the idempotency window makes no second one. Lines with problems are told and left out. The body may be of any length.",
+			query: []parameter{{name: "transport", kind: "string", doc: "Default: the one that each message was exported from."},
+				{name: "status", kind: "string", doc: "Which messages to import: all, or some of pending, processing, completed, failed, with commas between. Default: all but completed."},
+				{name: "dryRun", kind: "boolean", doc: "Check everything and store nothing."}},
+			takes: exportTypes, answers: map[int]any{200: wire.ImportResponse{}}, errors: []int{400, 409, 415}, audit: "message.import", serve: untilDraining(messagesImport)},
 		{methods: get, path: "/api/symphony/messages/{id}", tag: "Messages", scope: auth.ScopeRead, summary: "Show a message with its attempts and timeline",
 			query: []parameter{transport}, answers: map[int]any{200: wire.MessageResponse{}}, errors: []int{400, 404, 501}, serve: messagesShow},
 		{methods: []string{http.MethodDelete}, path: "/api/symphony/messages/{id}", tag: "Messages", scope: auth.ScopeConsume, summary: "Delete a pending message",

@@ -25,6 +25,14 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		defer close(done)
 		defer w.end()
+		defer func() {
+			// As a server does it: what is broken off is no whole answer.
+			if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // is thrown as it is
+				panic(v)
+			} else if v != nil {
+				w.abort()
+			}
+		}()
 		p.ServeHTTP(w, served)
 	}()
 	// It is over when the caller closes the body, which every caller does.
@@ -44,6 +52,7 @@ type answer struct {
 	status  int
 	unread  []byte
 	whole   bool // the handler has returned
+	aborted bool // without completing the answer
 	closed  bool // nobody reads on
 	once    sync.Once
 	flushed chan struct{}
@@ -92,6 +101,12 @@ func (w *answer) isFlushed() bool {
 	}
 }
 
+func (w *answer) abort() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.aborted = true
+}
+
 func (w *answer) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,6 +138,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.unread) == 0 {
+		if b.aborted {
+			return 0, io.ErrUnexpectedEOF
+		}
 		if b.whole || b.closed {
 			return 0, io.EOF
 		}

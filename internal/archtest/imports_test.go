@@ -35,6 +35,7 @@ func importRules() []rule {
 		{pkg: "auth/keystoretest", may: []string{".", "auth"}},
 		{pkg: "event", may: []string{"."}},
 		{pkg: "httpapi/wire", may: []string{"."}},
+		{pkg: "httpapi/archive", may: []string{"httpapi/wire"}},
 		{pkg: "metrics", may: []string{"."}},
 		{pkg: "metrics/exposition", may: []string{".", "metrics", "worker"}},
 		{pkg: "monitor", may: []string{".", "metrics", "httpapi/wire"}},

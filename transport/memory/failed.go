@@ -48,6 +48,9 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		if !t.matches(f, q.FailedFilter) {
 			continue
 		}
+		if q.NoTotal && page.HasMore {
+			break
+		}
 		page.Total++
 		switch {
 		case q.After != "" && f.ID >= q.After:
@@ -58,6 +61,9 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		default:
 			page.Messages = append(page.Messages, copyFailed(f))
 		}
+	}
+	if q.NoTotal {
+		page.Total = 0
 	}
 	return page, nil
 }

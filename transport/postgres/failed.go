@@ -123,27 +123,29 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 		page.Total = int8Column(v[0])
 		return nil
 	}
-	count := call{query: countFailed, params: [][]byte{[]byte(t.name)}, row: total}
-	if q.FailedFilter != (symphony.FailedFilter{}) {
-		count = call{query: &query{sql: "SELECT count(*) FROM {schema}.messenger_failed_messages WHERE " + where.String()}, params: where.params, row: total}
+	count := []call{{query: countFailed, params: [][]byte{[]byte(t.name)}, row: total}}
+	if q.NoTotal {
+		count = nil
+	} else if q.FailedFilter != (symphony.FailedFilter{}) {
+		count = []call{{query: &query{sql: "SELECT count(*) FROM {schema}.messenger_failed_messages WHERE " + where.String()}, params: where.params, row: total}}
 	}
 	listed := t.where(q.FailedFilter)
 	offset := q.Offset
 	if q.After != "" {
 		after, ok := parseUUID(q.After)
 		if !ok {
-			return page, t.do(ctx, "list failed messages", count)
+			return page, t.do(ctx, "list failed messages", count...)
 		}
 		listed.add("id < ?::uuid", after[:])
 		offset = 0
 	}
 	list := fmt.Sprintf("SELECT %s FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", failedColumns, listed, q.Limit+1, offset)
-	err := t.do(ctx, "list failed messages", count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
+	err := t.do(ctx, "list failed messages", append(count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
 			page.Messages = append(page.Messages, failedMessage(v, t.name))
 		}
 		return nil
-	}})
+	}})...)
 	return page, err
 }
 

@@ -90,14 +90,19 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 	var page symphony.FailedPage
 	where, args := t.where(q.FailedFilter)
 	err := t.read(ctx, "list failed messages in", func(r *reader) error {
-		if q.FailedFilter == (symphony.FailedFilter{}) {
+		switch {
+		case q.NoTotal:
+		case q.FailedFilter == (symphony.FailedFilter{}):
 			stats, _ := t.stats(t.name)
 			page.Total = stats.Failed
-		} else if err := r.query("SELECT count(*) FROM messenger_failed_messages WHERE "+where, func(s *sqlite.Stmt) bool {
-			page.Total = s.ColumnInt64(0)
-			return true
-		}, args...); err != nil {
-			return err
+		default:
+			err := r.query("SELECT count(*) FROM messenger_failed_messages WHERE "+where, func(s *sqlite.Stmt) bool {
+				page.Total = s.ColumnInt64(0)
+				return true
+			}, args...)
+			if err != nil {
+				return err
+			}
 		}
 		offset := q.Offset
 		if q.After != "" {

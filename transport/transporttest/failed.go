@@ -55,6 +55,17 @@ var failedTests = []test{
 			s.Errorf("got %v, more %v", failedIDs(page), page.HasMore)
 		}
 	}},
+	{"pages are read without counting all, too", func(s *suite) {
+		list := s.failMany(5)
+		slices.Reverse(list)
+		for _, filter := range []symphony.FailedFilter{{}, {ErrorClass: "test"}} {
+			page := s.list(symphony.FailedQuery{FailedFilter: filter, Limit: 3, NoTotal: true})
+			next := s.list(symphony.FailedQuery{FailedFilter: filter, Limit: 3, NoTotal: true, After: list[2]})
+			if !slices.Equal(slices.Concat(failedIDs(page), failedIDs(next)), list) || !page.HasMore || next.HasMore || page.Total+next.Total != 0 {
+				s.Errorf("got %v and %v, more %v and %v, want %v", failedIDs(page), failedIDs(next), page.HasMore, next.HasMore, list)
+			}
+		}
+	}},
 	{"After continues where a page ended, whatever comes and goes meanwhile", func(s *suite) {
 		list := s.failMany(6)
 		page := s.list(symphony.FailedQuery{Limit: 2})

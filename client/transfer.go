@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+// send sends a request with a body that is none of JSON, or none, and returns the answer, whose body is to be closed.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
+	u := *c.base
+	u.Path += path
+	u.RawPath = ""
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	req.Header.Set("User-Agent", c.agent)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	if resp.StatusCode >= 300 {
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		if err != nil {
+			return nil, fmt.Errorf("client: read answer: %w", err)
+		}
+		return nil, answerError(resp, raw)
+	}
+	return resp, nil
+}
+
+// export copies what a route streams.
+func (c *Client) export(ctx context.Context, path string, query url.Values, format string, w io.Writer) error {
+	if format != "" {
+		query.Set("format", format)
+	}
+	resp, err := c.send(ctx, http.MethodGet, path, query, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("client: the export broke off: %w", err)
+	}
+	return nil
+}
+
+// ExportMessages writes all messages that match to w, as "jsonl" or "csv", as they arrive. After an error what was written
+// is not all. Limit and Cursor do not matter.
+func (c *Client) ExportMessages(ctx context.Context, q MessageQuery, format string, w io.Writer) error {
+	q.Limit, q.Cursor = 0, ""
+	return c.export(ctx, messagesPath+"/export", q.values(), format, w)
+}
+
+// ExportFailed writes all failed messages that match to w, as ExportMessages does it.
+func (c *Client) ExportFailed(ctx context.Context, q FailedQuery, format string, w io.Writer) error {
+	q.Limit, q.Offset, q.Cursor = 0, 0, ""
+	return c.export(ctx, "/api/symphony/failed/export", q.values(), format, w)
+}
+
+// ImportOptions are the optional settings of an import.
+type ImportOptions struct {
+	Transport string   // "": the one that each message was exported from
+	Statuses  []string // none: all but completed
+	DryRun    bool     // check only
+}
+
+// ImportMessages imports what was exported, as "jsonl" or "csv". The file is read as it is sent, whatever its length. An
+// import that broke off can be repeated.
+func (c *Client) ImportMessages(ctx context.Context, file io.Reader, format string, o ImportOptions) (out wire.ImportResponse, err error) {
+	query := inTransport(o.Transport)
+	if len(o.Statuses) > 0 {
+		query.Set("status", strings.Join(o.Statuses, ","))
+	}
+	if o.DryRun {
+		query.Set("dryRun", strconv.FormatBool(true))
+	}
+	media := "application/x-ndjson"
+	if format == "csv" {
+		media = "text/csv"
+	}
+	resp, err := c.send(ctx, http.MethodPost, messagesPath+"/import", query, media, file)
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	if err := json.UnmarshalRead(io.LimitReader(resp.Body, maxAnswer), &out); err != nil {
+		return out, fmt.Errorf("client: the import was not answered as expected: %w", err)
+	}
+	return out, nil
+}
