@@ -26,6 +26,9 @@ type Options struct {
 	Node string
 	// Lease, Poll and Retention: see DefaultLease, DefaultPoll and DefaultRetention.
 	Lease, Poll, Retention time.Duration
+	// Changed is called with an operation that this process begins, works on (once in TellInterval), ends, stops or resumes.
+	// It must return at once. Default: nobody is told.
+	Changed func(Operation)
 	// Clock is the time of everything. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what operations come to. Default slog.Default.
@@ -63,6 +66,9 @@ func New(bus *symphony.Bus, o Options) (*Operations, error) {
 	}
 	if o.Retention == 0 {
 		o.Retention = DefaultRetention
+	}
+	if o.Changed == nil {
+		o.Changed = func(Operation) {}
 	}
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
@@ -297,6 +303,7 @@ func (o *Operations) change(ctx context.Context, id string, f func(*Operation) (
 		err = k.records.SwapRecord(ctx, recordKind, id, k.raw, encode(&next))
 		if err == nil {
 			o.look()
+			o.o.Changed(next)
 			return next, nil
 		}
 		if !errors.Is(err, symphony.ErrConflict) {

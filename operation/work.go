@@ -22,6 +22,8 @@ const (
 	maxFailures  = 20
 	// letGo bounds what a process that ends takes to let go of an operation.
 	letGo = 5 * time.Second
+	// TellInterval is how often Options.Changed tells of progress.
+	TellInterval = 5 * time.Second
 )
 
 // work is one process's work on one operation.
@@ -32,6 +34,7 @@ type work struct {
 	ids   []string // of an operation by ids; nil until they are read
 	limit int      // messages of the next page
 
+	told time.Time     // Options.Changed was called; for whose turn it is
 	turn chan struct{} // holds a value while the record is changed, which is for one at a time
 	mu   sync.Mutex    // of what follows; whose turn it is may read it without
 	op   Operation     // as it stands
@@ -40,9 +43,15 @@ type work struct {
 
 // set is called by whose turn it is.
 func (w *work) set(op Operation, raw []byte) {
+	now := w.o.Clock.Now()
+	tell := op.State != w.op.State || now.Sub(w.told) >= TellInterval
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.op, w.raw = op, raw
+	w.mu.Unlock()
+	if tell {
+		w.told = now
+		w.o.Changed(op)
+	}
 }
 
 // next is the record that a change makes, and the operation in it.

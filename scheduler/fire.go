@@ -242,6 +242,7 @@ func (s *Scheduler) fail(ctx context.Context, sch symphony.Schedule, at, now tim
 		return sch, errors.Join(cause, err)
 	}
 	if stored.Failures == 1 {
+		s.o.Failed(stored)
 		s.o.Logger.Warn("schedule cannot fire; trying again", "schedule", sch.ID, "name", sch.Name, "error", cause)
 	}
 	return stored, nil

@@ -60,6 +60,9 @@ const stepTime = 30 * time.Second
 type Options struct {
 	// Poll is how long Run sleeps at most, and so how late it sees what other nodes have changed. Default DefaultPoll.
 	Poll time.Duration
+	// Failed is called with a schedule that could not fire, the first time in a row, by the process that tried. It must return
+	// at once. Default: nobody is told.
+	Failed func(symphony.Schedule)
 	// Clock makes the timers of Run. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports schedules that cannot fire. Default slog.Default.
@@ -81,6 +84,9 @@ func New(store symphony.ScheduleStore, bus *symphony.Bus, o Options) (*Scheduler
 	}
 	if o.Poll == 0 {
 		o.Poll = DefaultPoll
+	}
+	if o.Failed == nil {
+		o.Failed = func(symphony.Schedule) {}
 	}
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()

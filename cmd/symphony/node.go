@@ -137,7 +137,7 @@ func (n *node) open(ctx context.Context) error {
 	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
 		return err
 	}
-	if n.operations, err = operation.New(n.bus, operation.Options{Node: nodeName(), Logger: n.log}); err != nil {
+	if n.operations, err = operation.New(n.bus, operation.Options{Node: nodeName(), Changed: n.watch.worked, Logger: n.log}); err != nil {
 		return err
 	}
 	store, err := n.bus.Schedules()
@@ -145,7 +145,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	if err == nil {
-		if n.scheduler, err = scheduler.New(store, n.bus, scheduler.Options{Logger: n.log}); err != nil {
+		if n.scheduler, err = scheduler.New(store, n.bus, scheduler.Options{Failed: n.watch.unfired, Logger: n.log}); err != nil {
 			return err
 		}
 	}

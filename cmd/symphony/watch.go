@@ -10,6 +10,7 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/event"
+	"github.com/symphony-messenger/symphony/operation"
 )
 
 // watch is what this process tells those who watch, and what it tells them of. Its events are written until close.
@@ -68,4 +69,18 @@ func (w *watch) audited(e audit.Entry) {
 	if change != "" {
 		w.recorder.Publish(event.HoldChanged, map[string]any{"change": change, "transport": target.Transport, "queue": target.Queue, "type": target.Type, "by": e.Who.ID})
 	}
+}
+
+// worked tells of work in bulk.
+func (w *watch) worked(op operation.Operation) {
+	data := map[string]any{"id": op.ID, "kind": op.Kind, "state": op.State, "transport": op.Transport, "done": op.Done, "skipped": op.Skipped}
+	if op.Total != nil {
+		data["total"] = *op.Total
+	}
+	w.recorder.Publish(event.OperationChanged, data)
+}
+
+// unfired tells of a schedule that could not fire.
+func (w *watch) unfired(s symphony.Schedule) {
+	w.recorder.Publish(event.ScheduleFailed, map[string]any{"id": s.ID, "name": s.Name, "type": s.Message.Type, "failures": s.Failures, "retryAt": s.DueAt.UTC()})
 }
