@@ -27,7 +27,7 @@ type Options struct {
 	// Lease, Poll and Retention: see DefaultLease, DefaultPoll and DefaultRetention.
 	Lease, Poll, Retention time.Duration
 	// Changed is called with an operation that this process begins, works on (once in TellInterval), ends, stops or resumes.
-	// It must return at once. Default: nobody is told.
+	// It is called concurrently and must return at once. Default: nobody is told.
 	Changed func(Operation)
 	// Clock is the time of everything. Default symphony.SystemClock.
 	Clock symphony.Clock

@@ -316,6 +316,9 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 		if got := r.get(refused.ID); got.LastError != "" || got.Failures != 0 {
 			t.Errorf("error %q, failures %d", got.LastError, got.Failures)
 		}
+		if len(r.told) != 3 {
+			t.Errorf("told of %q, want each of three once", r.told)
+		}
 		if n := strings.Count(r.log.String(), "cannot fire"); n != 3 {
 			t.Errorf("%d lines in the log, want one for each:\n%s", n, r.log)
 		}

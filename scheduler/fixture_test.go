@@ -37,6 +37,9 @@ type rig struct {
 	tr    storage
 	bus   *symphony.Bus
 	log   *logBuffer
+
+	mu   sync.Mutex
+	told []string // by Options.Failed: ids of schedules
 }
 
 // logBuffer is a log that can be read while it is written.
@@ -106,11 +109,17 @@ func newRig(t *testing.T, clock *transporttest.Clock, tr storage) *rig {
 // node is a scheduler of another node, which reaches the storage through store.
 func (r *rig) node(store symphony.ScheduleStore) *scheduler.Scheduler {
 	r.Helper()
-	s, err := scheduler.New(store, r.bus, scheduler.Options{Clock: r.clock, Logger: slog.New(slog.NewTextHandler(r.log, nil))})
+	s, err := scheduler.New(store, r.bus, scheduler.Options{Clock: r.clock, Failed: r.tell, Logger: slog.New(slog.NewTextHandler(r.log, nil))})
 	if err != nil {
 		r.Fatal(err)
 	}
 	return s
+}
+
+func (r *rig) tell(s symphony.Schedule) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, s.ID)
 }
 
 // every is a schedule of an interval, enabled.

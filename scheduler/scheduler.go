@@ -60,8 +60,8 @@ const stepTime = 30 * time.Second
 type Options struct {
 	// Poll is how long Run sleeps at most, and so how late it sees what other nodes have changed. Default DefaultPoll.
 	Poll time.Duration
-	// Failed is called with a schedule that could not fire, the first time in a row, by the process that tried. It must return
-	// at once. Default: nobody is told.
+	// Failed is called with a schedule that could not fire, the first time in a row, by the process that tried. It is
+	// called concurrently and must return at once. Default: nobody is told.
 	Failed func(symphony.Schedule)
 	// Clock makes the timers of Run. Default symphony.SystemClock.
 	Clock symphony.Clock
