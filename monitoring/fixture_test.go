@@ -157,7 +157,7 @@ func (s *server) call(want int, method, path, body string, headers ...string) st
 	if err != nil {
 		s.Fatal(err)
 	}
-	req.Header.Set("X-API-Key", s.key)
+	req.Header.Set("Authorization", "Bearer "+s.key)
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
