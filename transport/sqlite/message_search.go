@@ -5,14 +5,13 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/symphony-messenger/symphony"
 	"zombiezen.com/go/sqlite"
 )
 
-// A search takes the shorter of two ways. Where the counts say that no more messages have the status asked for than a page
-// may look at, all of them are looked at and sorted. Else messages are walked through in the order of their ids, those of
+// A search takes the shorter of two ways. Where the counts say that no more than fewMessages have the status asked for, all of
+// them are looked at and sorted. Else messages are walked through in the order of their ids, those of
 // the dead letter queue among them, until the page is full or has looked at as many as it may.
 
 // found is a message that a search has found: by its number, or in the dead letter queue by its id there.
@@ -144,7 +143,10 @@ func foldASCII(b []byte) []byte {
 	return b
 }
 
-// errMany says that more messages have a status than a page may look at.
+// fewMessages is how many messages may be looked up by their numbers, each of which may be on a page of the file of its own.
+const fewMessages = 5000
+
+// errMany says that more messages have a status than that.
 var errMany = errors.New("many messages")
 
 // few returns all messages that match a query, in no order, if so few have its status that all can be looked at; else nil.
@@ -162,9 +164,10 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 		seqs []int64
 		err  error
 	)
-	switch most := int64(q.Scan); {
+	few := min(q.Scan, fewMessages)
+	switch most := int64(few); {
 	case q.Status == symphony.Pending && sum.pending <= most:
-		seqs, err = v.pendingSeqs(f, q.Scan)
+		seqs, err = v.pendingSeqs(f, few)
 	case q.Status == symphony.Processing && sum.processing <= most:
 		for seq := range v.claims {
 			seqs = append(seqs, seq)
@@ -172,7 +175,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 		slices.Sort(seqs)
 	case q.Status == symphony.Completed && sum.completed <= most:
 		// Those of other transports are among them.
-		seqs, err = v.seqs(nil, q.Scan, "SELECT seq FROM messenger_completed LIMIT ?", q.Scan+1)
+		seqs, err = v.seqs(nil, few, "SELECT seq FROM messenger_completed LIMIT ?", few+1)
 	default:
 		return nil, nil
 	}
@@ -247,16 +250,18 @@ func (v *view) seqs(to []int64, most int, query string, args ...any) ([]int64, e
 	return to, err
 }
 
-// walkQuery reads the messages' table by id, those of a status if one is asked for. Messages in hand are among the pending.
+// walkQuery reads the messages' table by id, those of a status if one is asked for: then its first two arguments are the
+// least and the greatest number of a completed message, so that most others need not be looked up. Messages in hand are among
+// the pending.
 func (f *filter) walkQuery(q *symphony.MessageQuery) string {
 	status := ""
-	switch completed := "EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"; q.Status {
+	switch completed := "+seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"; q.Status {
 	case symphony.Completed:
-		status = " AND " + completed
+		status = completed + " AND "
 	case symphony.Pending, symphony.Processing:
-		status = " AND NOT " + completed
+		status = "NOT (" + completed + ") AND "
 	}
-	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE id>=? AND id<?" + status + " ORDER BY id" + direction(q)
+	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE " + status + "id>=? AND id<? ORDER BY id" + direction(q)
 }
 
 // endQuery reads the last id that may be looked at, and the one behind it.
@@ -276,118 +281,54 @@ func direction(q *symphony.MessageQuery) string {
 	return " DESC"
 }
 
-// walkStatus goes through the messages that have a status.
+// walkStatus goes through the messages that have a status: at first through few, since most pages are full soon.
 func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
-	from, to := idRange(q)
-	var end []string
-	err = v.query(endQuery(q), func(s *sqlite.Stmt) bool {
-		end = append(end, s.ColumnText(0))
-		return true
-	}, from, to, q.Scan-1)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(end) == 2 { // there is more than may be looked at
-		next = end[0]
-		if q.Oldest {
-			to = end[1]
-		} else {
-			from = end[0]
+	var least, greatest int64
+	err = v.query("SELECT coalesce(min(seq), 0), coalesce((SELECT max(seq) FROM messenger_completed), 0) FROM messenger_completed", func(s *sqlite.Stmt) bool {
+		least, greatest = s.ColumnInt64(0), s.ColumnInt64(1)
+		return false
+	})
+	rest := *q
+	for _, most := range []int{min(q.Scan, v.carefully), q.Scan - v.carefully} {
+		if most <= 0 || err != nil {
+			return list, next, err
 		}
-	}
-	more := false
-	err = v.query(f.walkQuery(q), func(s *sqlite.Stmt) bool {
-		_, claimed := v.claims[s.ColumnInt64(0)]
-		if q.Status != symphony.Completed && claimed != (q.Status == symphony.Processing) || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
+		from, to := idRange(&rest)
+		var end []string
+		err = v.query(endQuery(q), func(s *sqlite.Stmt) bool {
+			end = append(end, s.ColumnText(0))
 			return true
+		}, from, to, most-1)
+		if err != nil {
+			return nil, "", err
 		}
-		if more = len(list) == limit; !more {
-			list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
+		next = ""
+		if len(end) == 2 { // there is more than may be looked at
+			next = end[0]
+			if q.Oldest {
+				to = end[1]
+			} else {
+				from = end[0]
+			}
 		}
-		return !more
-	}, from, to)
-	if more {
-		next = list[limit-1].id
+		more := false
+		err = v.query(f.walkQuery(q), func(s *sqlite.Stmt) bool {
+			_, claimed := v.claims[s.ColumnInt64(0)]
+			if q.Status != symphony.Completed && claimed != (q.Status == symphony.Processing) || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
+				return true
+			}
+			if more = len(list) == limit; !more {
+				list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
+			}
+			return !more
+		}, least, greatest, from, to)
+		if more {
+			return list, list[limit-1].id, err
+		}
+		if next == "" || len(list) == limit {
+			return list, next, err
+		}
+		rest.After = next
 	}
 	return list, next, err
-}
-
-// walk goes through messages of every status, or of the dead letter queue.
-func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
-	from, to := idRange(q)
-	var sources []*source
-	defer func() {
-		for _, s := range sources {
-			err = errors.Join(err, s.stmt.Reset())
-		}
-	}()
-	add := func(failed bool, query string, args ...any) error {
-		stmt, err := v.conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind(stmt, args)
-		s := &source{stmt: stmt, failed: failed}
-		sources = append(sources, s)
-		return s.step()
-	}
-	if q.Status != symphony.Failed {
-		err = add(false, f.walkQuery(q), from, to)
-	}
-	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
-		err = add(true, f.walkFailedQuery(q), v.transport, from, to)
-	}
-	for looked := 0; err == nil; looked++ {
-		s := head(sources, q.Oldest)
-		if s == nil {
-			return list, "", nil
-		}
-		if looked == q.Scan || len(list) == limit {
-			return list, next, nil
-		}
-		next = s.id
-		if v.selects(f, s) {
-			m := found{id: s.id, seq: s.stmt.ColumnInt64(0)}
-			if s.failed {
-				m.seq, m.failed = 0, s.stmt.ColumnText(0)
-			}
-			list = append(list, m)
-		}
-		err = s.step()
-	}
-	return nil, "", err
-}
-
-// selects reports whether the message at which a source stands matches.
-func (v *view) selects(f *filter, s *source) bool {
-	if s.failed {
-		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3)
-	}
-	return f.lanes[s.stmt.ColumnInt64(2)] && v.matches(f, s.stmt, 3)
-}
-
-// source is a table that is read in the order of the messages' ids, which are in its second column.
-type source struct {
-	stmt   *sqlite.Stmt
-	failed bool
-	id     string // at which it stands
-	more   bool
-}
-
-func (s *source) step() (err error) {
-	if s.more, err = s.stmt.Step(); s.more {
-		s.id = s.stmt.ColumnText(1)
-	}
-	return err
-}
-
-// head is the source whose message comes next, nil if there is none.
-func head(sources []*source, oldest bool) *source {
-	var first *source
-	for _, s := range sources {
-		if s.more && (first == nil || oldest == (strings.Compare(s.id, first.id) < 0)) {
-			first = s
-		}
-	}
-	return first
 }

@@ -20,6 +20,7 @@ type view struct {
 	lanes     map[int64]*laneView // this transport's
 	claims    map[int64]claim     // by seq; completed and failed messages may be among them
 	buf       []byte
+	carefully int
 }
 
 // laneView is a lane with its counts.
@@ -55,7 +56,7 @@ func (t *Transport) view(ctx context.Context, readers chan *reader, doing string
 				err = end
 			}
 		}()
-		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim)}
+		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully}
 		if err := v.load(); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestSearch_plans(t *testing.T) {
 			for _, oldest := range []bool{false, true} {
 				q := &symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: status, Text: text}, Oldest: oldest}
 				f := (&view{}).filter(q)
-				for _, query := range []string{f.walkQuery(q), f.walkFailedQuery(q), endQuery(q)} {
+				for _, query := range []string{f.walkQuery(q), f.walkFailedQuery(q), endQuery(q), f.stretchRowsQuery(), stretchQuery + direction(q) + " LIMIT ?)", failedStretchQuery + direction(q) + " LIMIT ?)"} {
 					var plan []string
 					err := r.query("EXPLAIN QUERY PLAN "+query, func(s *sqlite.Stmt) bool {
 						plan = append(plan, s.ColumnText(3))
@@ -36,7 +37,7 @@ func TestSearch_plans(t *testing.T) {
 					}
 					t.Logf("%s\n\t%s", query, strings.Join(plan, "\n\t"))
 					for _, step := range plan {
-						if strings.HasPrefix(step, "SCAN") || strings.Contains(step, "TEMP B-TREE") {
+						if strings.HasPrefix(step, "SCAN messenger") || strings.HasPrefix(step, "SCAN m") || strings.Contains(step, "TEMP B-TREE") {
 							t.Errorf("%s\n\t%s", query, step)
 						}
 					}
@@ -119,6 +120,92 @@ func TestMessages_of_older_releases(t *testing.T) {
 	if err != nil || stats.Pending != 0 || stats.Scheduled != 0 {
 		t.Errorf("left: %+v, %v", stats, err)
 	}
+}
+
+// Searches in bulk find the same as those that look at one message after the other, also where messages are numbered in
+// another order than that of their ids.
+func TestSearch_in_bulk(t *testing.T) {
+	for _, order := range []string{"by id", "shuffled", "far apart"} {
+		t.Run(order, func(t *testing.T) {
+			tr, _ := openTest(t, Options{})
+			ctx, rnd := context.Background(), rand.New(rand.NewPCG(7, 7))
+			begin := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+			var list []*symphony.Envelope
+			for i := range 1500 {
+				at := begin.Add(time.Duration(i) * time.Millisecond)
+				e := &symphony.Envelope{ID: symphony.NewID(at), Type: []string{"a", "b", "c"}[i%3], Payload: json.RawMessage(`{"n":1}`), Transport: []string{"default", "default", "other"}[i%7%3],
+					Queue: []string{"q", "r"}[i%2], Priority: 1 + i%5, CreatedAt: at}
+				list = append(list, e)
+			}
+			if order == "shuffled" {
+				rnd.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+			}
+			for part := range slices.Chunk(list, 50) {
+				if _, err := tr.Send(ctx, part); err != nil {
+					t.Fatal(err)
+				}
+				if order == "far apart" {
+					if err := tr.do(ctx, skipOp{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 20})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var ends []symphony.Settlement
+				for i := range got {
+					ends = append(ends, symphony.Settlement{Lease: got[i].Lease, Outcome: []symphony.Outcome{symphony.Fail, symphony.Ack, symphony.Fail}[i%3], Error: "e"})
+				}
+				if errs := tr.Settle(ctx, ends); errs != nil {
+					t.Fatal(errs)
+				}
+			}
+			search := func(q symphony.MessageQuery, carefully int) (ids []string, pages int) {
+				t.Helper()
+				tr.carefully = carefully
+				for {
+					page, err := tr.ListMessages(ctx, q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					pages++
+					for _, m := range page.Messages {
+						ids = append(ids, m.ID)
+					}
+					c, err := tr.CountMessages(ctx, q)
+					if err != nil || c.Count > int64(q.Scan) {
+						t.Fatalf("counted %+v, %v", c, err)
+					}
+					if q.After = page.Next; q.After == "" {
+						return ids, pages
+					}
+				}
+			}
+			for range 60 {
+				q := symphony.MessageQuery{Limit: 1 + rnd.IntN(200), Scan: 1 + rnd.IntN(2000), Oldest: rnd.IntN(2) == 0}
+				q.Status = []symphony.Status{"", "", symphony.Failed, symphony.Pending, symphony.Completed}[rnd.IntN(5)]
+				q.Type = []string{"", "a", "z"}[rnd.IntN(3)]
+				q.Queue = []string{"", "q"}[rnd.IntN(2)]
+				q.Text = []string{"", "N"}[rnd.IntN(2)]
+				q.Priority = rnd.IntN(3)
+				want, _ := search(q, 1<<30)
+				got, _ := search(q, 1+rnd.IntN(30))
+				if !slices.Equal(got, want) {
+					t.Fatalf("%+v: got %d messages, want %d:\n%s", q, len(got), len(want), cmp.Diff(want, got))
+				}
+			}
+		})
+	}
+}
+
+// skipOp leaves out numbers of messages.
+type skipOp struct{}
+
+func (skipOp) rows() int { return 1 }
+func (skipOp) apply(w *writer) error {
+	w.nextSeq += 10_000
+	return nil
 }
 
 // Searches that take long hold up neither workers nor those who look at one message.

@@ -74,6 +74,7 @@ type store struct {
 	opened    int          // readers and searchers there are
 	waiters   waitlist.List
 	checker   checkpointer
+	carefully int // as the constant; less in tests
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
 	lanes map[string][]*lane // by transport, committed ones only
@@ -128,7 +129,7 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 	s := &store{
 		path: path, retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger, lock: lock,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
-		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns),
+		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns), carefully: carefully,
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
