@@ -75,7 +75,7 @@ const (
 
 	// MaxIDSkew is how far the time in a message's id may be from its CreatedAt, for searches by time: the clocks of nodes
 	// and storage differ.
-	MaxIDSkew = time.Hour
+	MaxIDSkew = time.Minute
 
 	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
 	// bounds, in bytes, the kind of an entry.

@@ -19,7 +19,7 @@ const KeepNothing = time.Duration(-1)
 // more than MaxKeptBytes of payloads: so many that they fit into the heap that a Go program has anyway, and cost the
 // garbage collector little.
 const (
-	MaxKept      = 2_000
+	MaxKept      = 1000
 	MaxKeptBytes = 64 << 20
 )
 
@@ -73,7 +73,7 @@ func (s *store) drop(m *message) {
 	m.gone = true
 	m.Payload, m.Headers, m.Metadata, m.attempts, m.done, m.failed = nil, nil, nil, nil, nil, nil
 	x := &s.index
-	if x.gone++; x.gone > 1000 && x.gone > len(x.list)/2 {
+	if x.gone++; x.gone > 100 && x.gone > len(x.list)/4 {
 		there := x.list[:0]
 		for i, m := range x.list {
 			if !m.gone {

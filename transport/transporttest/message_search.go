@@ -291,7 +291,7 @@ var searchTests = []test{
 	{"times are those of the dispatch, whatever the id says", func(s *suite) {
 		now := s.clock.Now()
 		var want []string
-		for i, skew := range []time.Duration{-50 * time.Minute, 0, 50 * time.Minute} {
+		for i, skew := range []time.Duration{-symphony.MaxIDSkew, 0, symphony.MaxIDSkew} {
 			e := &symphony.Envelope{ID: symphony.NewID(now.Add(skew)), Type: "Job", Payload: json.RawMessage(`{}`), Transport: s.def.Name(), Queue: "q", Priority: 5,
 				CreatedAt: now.Add(time.Duration(i) * time.Second)}
 			if _, err := s.def.Send(ctx, []*symphony.Envelope{e}); err != nil {
@@ -300,7 +300,7 @@ var searchTests = []test{
 			want = append(want, e.ID)
 		}
 		slices.Reverse(want)
-		f := symphony.MessageFilter{Since: now, Until: now.Add(3 * time.Second)}
+		f := symphony.MessageFilter{Since: now, Until: now.Add(2*time.Second + 1)}
 		if got := s.search(symphony.MessageQuery{MessageFilter: f, Limit: 2}); !slices.Equal(got, want) {
 			s.Errorf("got %v, want %v", got, want)
 		}
