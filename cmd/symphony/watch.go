@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 // watch is what this process tells those who watch, and what it tells them of. Its events are written until close.
 type watch struct {
+	config   *config.Config
 	recorder *event.Recorder // nil where no log can be kept
 	hub      *event.Hub      // nil before open, and where no log can be kept
 	stop     context.CancelFunc
@@ -23,7 +25,7 @@ type watch struct {
 
 // newWatch makes the recorder, which observes the transports and so is there before them.
 func newWatch(c *config.Config) *watch {
-	w := &watch{stop: func() {}}
+	w := &watch{config: c, stop: func() {}}
 	if slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind != config.Sync }) {
 		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() { w.hub.Nudge() }})
 	}
@@ -61,13 +63,24 @@ func (w *watch) audited(e audit.Entry) {
 		_ = json.Unmarshal(e.Target, &target) // what has another shape is left out
 	}
 	who := map[string]string{"kind": e.Who.Kind, "id": e.Who.ID}
-	w.recorder.Publish(event.Audit, map[string]any{"entry": e.Seq, "action": e.Action, "outcome": e.Outcome, "code": e.Code, "who": who, "target": target})
+	data := map[string]any{"entry": e.Seq, "action": e.Action, "outcome": e.Outcome, "who": who, "target": target}
+	if e.Code != "" {
+		data["code"] = e.Code
+	}
+	w.recorder.Publish(event.Audit, data)
 	if e.Outcome != audit.OK {
 		return
 	}
 	change := map[string]string{"queue.pause": "paused", "queue.drain": "draining", "queue.resume": "resumed"}[e.Action]
 	if change != "" {
-		w.recorder.Publish(event.HoldChanged, map[string]any{"change": change, "transport": target.Transport, "queue": target.Queue, "type": target.Type, "by": e.Who.ID})
+		data := map[string]string{"change": change, "transport": cmp.Or(target.Transport, w.config.DefaultTransport), "by": e.Who.ID}
+		if target.Queue != "" {
+			data["queue"] = target.Queue
+		}
+		if target.Type != "" {
+			data["type"] = target.Type
+		}
+		w.recorder.Publish(event.HoldChanged, data)
 	}
 }
 
