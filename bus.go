@@ -384,7 +384,8 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 		}
 		defaults := b.opts.Defaults[name]
 		e := &Envelope{
-			ID: NewID(now), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
+			// Those of one batch are in its order, as far as ids tell times apart.
+			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
 			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
 			CorrelationID: correlation, CausationID: causation, Flow: flow,
 			IdempotencyKey: o.IdempotencyKey, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,

@@ -3,6 +3,7 @@ package symphony_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -345,5 +346,21 @@ func TestDispatch_passes_on_the_errors_of_the_transport(t *testing.T) {
 	batch := []symphony.Outgoing{{Message: symphony.Message{Type: "t", Payload: json.RawMessage(`{}`)}}}
 	if _, err := bus.DispatchBatch(t.Context(), batch); !errors.Is(err, symphony.ErrClosed) {
 		t.Errorf("DispatchBatch: error = %v, want ErrClosed", err)
+	}
+}
+
+// The ids of a batch are in its order, so that it is listed, exported and replayed in it.
+func TestDispatchBatch_ids_are_in_order(t *testing.T) {
+	bus := newBus(t, symphony.BusOptions{}, open(t, newClock(0), "default")...)
+	batch := make([]symphony.Outgoing, symphony.MaxBatch)
+	for i := range batch {
+		batch[i] = symphony.Outgoing{Message: symphony.Message{Type: "T", Payload: json.RawMessage(`{}`)}}
+	}
+	receipts, err := bus.DispatchBatch(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSortedFunc(receipts, func(a, b symphony.Receipt) int { return strings.Compare(a.ID, b.ID) }) {
+		t.Error("they are not")
 	}
 }

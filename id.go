@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// idStep is the shortest time by which ids are surely told apart.
+const idStep = 250 * time.Nanosecond
+
 // NewID returns a UUID of version 7 (RFC 9562) for the time t: ids made later sort later, to the millisecond and,
 // by its twelve bits of sub-millisecond fraction, to about a quarter of a microsecond.
 func NewID(t time.Time) string {

@@ -26,7 +26,7 @@ error and its attempts. It stays there until it is retried or removed.`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.failedListCommand(), a.failedShowCommand(), a.failedRetryCommand(), a.failedRemoveCommand())
+	cmd.AddCommand(a.failedListCommand(), a.failedShowCommand(), a.failedRetryCommand(), a.failedRemoveCommand(), a.failedExportCommand())
 	return cmd
 }
 

@@ -15,13 +15,16 @@ import (
 // bulkFlags select the failed messages of retry and remove: by id, or all that match a filter.
 type bulkFlags struct {
 	filterFlags
-	all, dryRun bool
+	all, dryRun, background bool
+	rate                    int
 }
 
 func (f *bulkFlags) add(cmd *cobra.Command) {
 	f.filterFlags.add(cmd)
 	cmd.Flags().BoolVar(&f.all, "all", false, "every failed message of the transport, or all that the other flags select")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say how many messages --all selects")
+	cmd.Flags().BoolVar(&f.background, "background", false, "do not wait; see symphony operations")
+	cmd.Flags().IntVar(&f.rate, "rate", 0, "at most so many messages per second")
 }
 
 // check refuses a selection that is empty or says two things.
@@ -35,6 +38,8 @@ func (f *bulkFlags) check(ids []string) error {
 		return usageError{errors.New("--dry-run says what --all selects; ids name their messages already")}
 	case !f.all && len(ids) == 0:
 		return usageError{errors.New(`name the messages by id (see "symphony failed list"), or use --all`)}
+	case f.rate < 0:
+		return usageError{fmt.Errorf("--rate must be at least 1, is %d", f.rate)}
 	}
 	return nil
 }
@@ -77,6 +82,14 @@ type bulkResult struct {
 	NotFound int  `json:"notFound"`
 }
 
+// manyMessages is from how many messages on a bulk command is an operation, whose progress it shows.
+const manyMessages = 2000
+
+// operation reports whether the work is to be done as an operation.
+func (f *bulkFlags) operation(s selection) bool {
+	return !f.dryRun && s.count > 0 && (f.background || f.rate > 0 || s.count > manyMessages && s.IDs == nil)
+}
+
 // bulk moves what is selected, by one request: it is over when it is answered, and Ctrl-C ends it.
 func (f *bulkFlags) bulk(ctx context.Context, s selection, move func(context.Context, wire.BulkRequest) (wire.BulkResponse, error)) (bulkResult, error) {
 	if f.dryRun || s.count == 0 {
@@ -116,11 +129,13 @@ func (a *app) failedRetryCommand() *cobra.Command {
 message, with the same type, payload, metadata, headers, queue, priority and
 idempotency key, and with all its attempts. Both happen in one transaction.
 
-With --payload one message is retried with another payload.`,
+With --payload one message is retried with another payload. Many are retried as an
+operation, which goes on by itself; --background does not wait for it.`,
 		Example: `  symphony failed retry 019a0f6e-…
   symphony failed retry 019a0f6e-… --payload '{"to": "ada@example.com"}'
   symphony failed retry --all --type invoice.send --since 2h
-  symphony failed retry --all --error-class timeout --dry-run`,
+  symphony failed retry --all --error-class timeout --dry-run
+  symphony failed retry --all --error-class timeout --background --rate 100`,
 		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
 			if err := f.check(ids); err != nil {
 				return err
@@ -134,12 +149,20 @@ With --payload one message is retried with another payload.`,
 				return err
 			}
 			defer r.close()
-			if len(ids) == 1 {
+			if len(ids) == 1 && !f.background {
 				return a.retryOne(cmd.Context(), r, f.transport, ids[0], corrected)
 			}
 			selected, err := f.selection(cmd.Context(), r, ids)
 			if err != nil {
 				return err
+			}
+			if f.operation(selected) {
+				selected.Rate = optional(f.rate)
+				started, err := r.RetryFailedInBackground(cmd.Context(), selected.BulkRequest)
+				if err != nil {
+					return err
+				}
+				return a.carry(cmd.Context(), r, started.Operation, f.background, "Retried", "failed message")
 			}
 			result, err := f.bulk(cmd.Context(), selected, r.RetryFailedBulk)
 			if err != nil {
@@ -215,6 +238,14 @@ would be, and "symphony failed list" with the same flags shows them.`,
 				if err := a.confirm(fmt.Sprintf("Delete %s for good?", plural(selected.count, "failed message")), yes); err != nil {
 					return err
 				}
+			}
+			if f.operation(selected) {
+				selected.Rate = optional(f.rate)
+				started, err := r.DeleteFailedInBackground(cmd.Context(), selected.BulkRequest)
+				if err != nil {
+					return err
+				}
+				return a.carry(cmd.Context(), r, started.Operation, f.background, "Deleted", "failed message")
 			}
 			result, err := f.bulk(cmd.Context(), selected, r.DeleteFailedBulk)
 			if err != nil {

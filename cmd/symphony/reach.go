@@ -13,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -33,6 +34,8 @@ type reached struct {
 	local  bool // not a server somewhere
 	alone  bool // the database is open in this process
 	close  func()
+	// operations are worked on by this process while it follows one; nil unless it is alone.
+	operations *operation.Operations
 }
 
 // need is what a command needs where it works in this process.
@@ -179,7 +182,7 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 		shut()
 		return nil, err
 	}
-	r := &reached{Client: cl, config: n.config, local: true, alone: true, close: shut}
+	r := &reached{Client: cl, config: n.config, local: true, alone: true, close: shut, operations: n.operations}
 	if n.storage == nil {
 		return r, nil
 	}
