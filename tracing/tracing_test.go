@@ -37,7 +37,7 @@ func record(o tracing.Options, settings ...sdktrace.TracerProviderOption) (*trac
 func attributes(s sdktrace.ReadOnlySpan) map[string]string {
 	m := make(map[string]string)
 	for _, kv := range s.Attributes() {
-		m[string(kv.Key)] = kv.Value.Emit()
+		m[string(kv.Key)] = kv.Value.String()
 	}
 	return m
 }

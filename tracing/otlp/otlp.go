@@ -114,7 +114,7 @@ func (p *Provider) Close(ctx context.Context) error {
 		// What is on its way is cut off, so that nothing goes on.
 		cut, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		err = errors.Join(err, p.exporter.SpanExporter.Shutdown(cut))
+		err = errors.Join(err, p.exporter.Shutdown(cut))
 	}
 	if err != nil {
 		return fmt.Errorf("otlp: the last spans were not sent: %w", err)
