@@ -4,271 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
-
-// Messages are listed in the order of their ids, by merging the indexes of the three tables in which they can be. A list,
-// a count and a look at one message are one statement each, so what they say is of one moment: a message that moves
-// meanwhile is seen where it was or where it is, and once.
-//
-// A statement is made so that it stops as soon as it has found enough or looked at enough. Only for what it has found does
-// it then read payloads, attempts and leases.
-
-// idSkew is by how much the time in a message's id may differ from its time of dispatch: they are of the clocks of two
-// machines where a failed message is dispatched again.
-const idSkew = time.Hour
-
-// The places of messages, as the statements number them.
-const (
-	inMessages = iota
-	inCompleted
-	inFailed
-)
-
-// search is a statement about messages under construction.
-type search struct {
-	symphony.MessageQuery
-	params [][]byte
-	bounds []string // terms about id
-	filter string
-}
-
-func (b *search) param(value []byte, kind string) string {
-	b.params = append(b.params, value)
-	return "$" + strconv.Itoa(len(b.params)) + "::" + kind
-}
-
-// newSearch makes the parts of a statement that select.
-func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
-	b := &search{MessageQuery: q.WithDefaults(), params: [][]byte{[]byte(t.name)}}
-	if q.After != "" {
-		after, ok := messageID(q.After)
-		if !ok {
-			return nil, &symphony.ValidationError{Problems: []symphony.Problem{{Path: "cursor", Message: "must be the id of a message"}}}
-		}
-		op := "<"
-		if q.Oldest {
-			op = ">"
-		}
-		b.bounds = append(b.bounds, "id "+op+" "+b.param(after[:], "uuid"))
-	}
-	terms := []string{"lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
-	if q.Queue != "" {
-		terms[0] = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text AND queue = " + b.param([]byte(cleanText(q.Queue)), "text") + "))"
-	}
-	if q.Type != "" {
-		terms = append(terms, "type = "+b.param([]byte(cleanText(q.Type)), "text"))
-	}
-	if q.Priority != 0 {
-		terms = append(terms, "priority = "+b.param(int2Param(q.Priority), "int2"))
-	}
-	if !q.Since.IsZero() {
-		id := idAt(q.Since.Add(-idSkew))
-		b.bounds = append(b.bounds, "id >= "+b.param(id[:], "uuid"))
-		terms = append(terms, "created_at >= "+b.param(timestamp(q.Since), "timestamptz"))
-	}
-	if !q.Until.IsZero() {
-		id := idAt(q.Until.Add(idSkew))
-		b.bounds = append(b.bounds, "id < "+b.param(id[:], "uuid"))
-		terms = append(terms, "created_at < "+b.param(timestamp(q.Until), "timestamptz"))
-	}
-	if q.Text != "" {
-		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
-	}
-	b.filter = strings.Join(terms, " AND ")
-	return b, nil
-}
-
-// messageID is the id of a message as it is written everywhere; anything else is none.
-func messageID(s string) (uuid, bool) {
-	id, ok := parseUUID(s)
-	return id, ok && id.String() == s
-}
-
-// timestamp is a bound: what is stored, in whole microseconds, is before it where it is before t.
-func timestamp(t time.Time) []byte { return int8Param(microsUp(t) - epoch) }
-
-// idAt is the least id of a moment.
-func idAt(t time.Time) (id uuid) {
-	ms := min(max(t.UnixMilli(), 0), 1<<48-1)
-	for i := range 6 {
-		id[i] = byte(ms >> (8 * (5 - i)))
-	}
-	return id
-}
-
-// containsTerm is true where one of the columns has a text, which is in lower case. Letters beyond ASCII are compared as they
-// are. Each column is looked at by itself, so that no match spans two of them.
-func containsTerm(text string, columns ...string) string {
-	var terms []string
-	for _, column := range columns {
-		// With the collation C, lower is for ASCII only, and many times as fast as translate.
-		terms = append(terms, fmt.Sprintf(`strpos(lower(%s COLLATE "C"), %s) > 0`, column, text))
-	}
-	return "(" + strings.Join(terms, " OR ") + ")"
-}
-
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, s)
-}
-
-// within is the condition for the bounds, with the name that the id has in a table.
-func (b *search) within(id string) string {
-	terms := []string{"true"}
-	for _, bound := range b.bounds {
-		terms = append(terms, id+strings.TrimPrefix(bound, "id"))
-	}
-	return strings.Join(terms, " AND ")
-}
-
-// handText has the ids that are in hand, sorted. Where an id would stand in it is found by halving, so that it costs next to
-// nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that number.
-func (b *search) handText() string {
-	if b.Status != symphony.Pending && b.Status != symphony.Processing {
-		return "hand AS (SELECT)" // nobody asks
-	}
-	return `hand AS MATERIALIZED (
-		SELECT ARRAY(
-			SELECT u.id FROM {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
-			WHERE l.transport = $1::text AND NOT (u.n - 1)::int4 = ANY (l.settled) AND ` + b.within("u.id") + `
-			ORDER BY u.id) AS ids)`
-}
-
-const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
-
-// sourcesText reads the places of messages with the status asked for. Of each message: where it is, its key in its table,
-// and whether the filter selects it.
-func (b *search) sourcesText() string {
-	source := func(table, id, at, key, hit string, place int) string {
-		// Each source in its own order: else the planner does not think of merging them.
-		return fmt.Sprintf("(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)",
-			id, place, at, key, hit, table, b.within(id), b.direction(), b.Scan+1)
-	}
-	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
-	var list []string
-	switch b.Status {
-	case symphony.Processing:
-		// Few messages are in hand: each is looked up by its key.
-		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+b.direction()+`) hand
-			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`, "hand.h", noTime, noKey, b.filter, inMessages))
-	case symphony.Pending:
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter+" AND NOT "+isInHand, inMessages))
-	case "":
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter, inMessages))
-	}
-	if b.Status == "" || b.Status == symphony.Completed {
-		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter, inCompleted))
-	}
-	if b.Status == "" || b.Status == symphony.Failed {
-		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", b.filter, inFailed))
-	}
-	return strings.Join(list, "\n\t\tUNION ALL ")
-}
-
-// numberedText has the next messages in their order, one more than may be looked at, with their numbers.
-func (b *search) numberedText() string {
-	return fmt.Sprintf(`SELECT *, row_number() OVER byid AS n, lag(id) OVER byid AS before
-		FROM (SELECT * FROM (%[1]s) found ORDER BY id %[2]s LIMIT %[3]d) looked WINDOW byid AS (ORDER BY id %[2]s)`,
-		b.sourcesText(), b.direction(), b.Scan+1)
-}
-
-func (b *search) direction() string {
-	if b.Oldest {
-		return "ASC"
-	}
-	return "DESC"
-}
-
-// listText finds a page, and the message behind the last one that may be looked at.
-func (b *search) listText() string {
-	return fmt.Sprintf(`WITH %[1]s, page AS MATERIALIZED (
-		SELECT id, place, lane, at, key, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
-		WHERE (hit AND n <= %[2]d) OR n > %[2]d ORDER BY id %[4]s LIMIT %[5]d
-	), %[6]s`, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1, b.heldText()) + detailsText
-}
-
-func (b *search) countText() string {
-	return fmt.Sprintf(`WITH %[1]s
-	SELECT count(*) FILTER (WHERE hit AND n <= %[2]d), max(id::text) FILTER (WHERE n = %[2]d), count(*) > %[2]d FROM (%[3]s) numbered`,
-		b.handText(), b.Scan, b.numberedText())
-}
-
-// heldText has the deliveries of the page's messages.
-func (b *search) heldText() string {
-	wanted, overlap := "place = 0 AND hit", ""
-	if b.Limit == 1 {
-		overlap = " AND l.ids && wanted.ids" // a quick look first
-	}
-	if b.Status != "" && b.Status != symphony.Processing {
-		wanted = "false"
-	}
-	return fmt.Sprintf(`held AS MATERIALIZED (
-		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
-		FROM (SELECT ARRAY(SELECT id FROM page WHERE %[1]s ORDER BY id) AS ids) wanted
-		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids, l.attempts) WITH ORDINALITY u(id, attempt, n)
-		WHERE l.transport = $1::text AND (SELECT count(*) FROM page WHERE %[1]s) > 0
-			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id AND NOT (u.n - 1)::int4 = ANY (l.settled)%[2]s
-	)`, wanted, overlap)
-}
-
-// detailsText reads what there is to know about a page of messages.
-//
-// When a message is ready is told by its dispatch, its last attempt or ready_at, not by the row by which it waits: in an
-// uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line. Where
-// the last two disagree, the one counts by which the message waits. An attempt that a node of an older release noted does
-// not tell; then some ready rows after its end are looked at.
-const detailsText = `
-	SELECT p.hit, p.id, p.place, held.id IS NOT NULL, p.before, q.queue,
-		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
-		coalesce(d.attempts, a.attempts)::text, coalesce(d.attempt, held.attempt), coalesce(d.worker, held.worker), coalesce(d.started_at, held.claimed_at),
-		held.until, d.finished_at, p.key, d.error, d.error_class,
-		CASE
-			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
-			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
-			WHEN d.ready_at = coalesce(` + waitingAt + `, (
-				SELECT w.available_at FROM {schema}.messenger_ready w
-				WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at = d.ready_at AND w.id = p.id LIMIT 1)) THEN d.ready_at
-			ELSE coalesce(a.retry_at, ` + waitingAt + `, (
-				SELECT w.available_at FROM (
-					SELECT available_at, id FROM {schema}.messenger_ready w
-					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
-					ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
-				WHERE w.id = p.id LIMIT 1), a.finished_at)
-		END
-	FROM page p
-	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
-	LEFT JOIN held ON held.id = p.id
-	LEFT JOIN LATERAL (
-		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
-			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
-			NULL::text AS error, NULL::text AS error_class
-		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
-		UNION ALL
-		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, attempt, worker, started_at, completed_at, NULL, NULL
-		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
-		UNION ALL
-		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, NULL, NULL, NULL, failed_at, error, error_class
-		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
-		LIMIT 1) d ON p.hit
-	LEFT JOIN LATERAL (
-		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at
-		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true
-	ORDER BY p.n`
-
-// waitingAt is the time of the row by which a message waits that can be found by its id.
-const waitingAt = `(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),
-				(SELECT w.available_at FROM {schema}.messenger_ready w WHERE w.id = p.id AND w.controlled IS NOT NULL LIMIT 1)`
 
 // messageInfo reads a row of detailsText.
 func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
@@ -304,48 +43,92 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 
 // ListMessages returns a page of messages.
 func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
-	b, err := t.newSearch(q)
-	if err != nil {
-		return page, err
-	}
-	if err := t.catchUp(ctx); err != nil {
-		return page, err
-	}
-	more := false
-	err = t.inspect(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
-		switch {
-		case !boolColumn(v[0]): // as many as may be were looked at
-			page.Next = uuidColumn(v[4]).String()
-		case len(page.Messages) == b.Limit:
-			more = true
-		default:
-			page.Messages = append(page.Messages, t.messageInfo(v))
+	q = q.WithDefaults()
+	limit := q.Limit
+	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
+		q.Limit = limit - len(page.Messages)
+		b, err := t.newSearch(q)
+		if err != nil {
+			return "", false, err
 		}
-		return nil
-	}})
-	if more {
-		page.Next = page.Messages[b.Limit-1].ID
+		err = t.inspect(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
+			switch {
+			case !boolColumn(v[0]): // as many as may be were looked at
+				next = uuidColumn(v[4]).String()
+			case len(page.Messages) == limit:
+				full = true
+			default:
+				page.Messages = append(page.Messages, t.messageInfo(v))
+			}
+			return nil
+		}})
+		if full && err == nil {
+			next = page.Messages[limit-1].ID
+		}
+		return next, len(page.Messages) == limit, err
+	})
+	if err != nil {
+		return symphony.MessagePage{}, err
 	}
-	return page, err
+	return page, nil
 }
 
 // CountMessages counts messages.
 func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) (c symphony.MessageCount, err error) {
-	b, err := t.newSearch(q)
-	if err != nil {
-		return c, err
-	}
-	if err := t.catchUp(ctx); err != nil {
-		return c, err
-	}
-	err = t.inspect(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
-		c.Count = int8Column(v[0])
-		if boolColumn(v[2]) {
-			c.Next = string(v[1])
+	c.Next, err = t.inParts(ctx, q.WithDefaults(), func(q symphony.MessageQuery) (next string, full bool, err error) {
+		b, err := t.newSearch(q)
+		if err != nil {
+			return "", false, err
 		}
-		return nil
-	}})
-	return c, err
+		err = t.inspect(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
+			c.Count += int8Column(v[0])
+			if boolColumn(v[2]) {
+				next = string(v[1])
+			}
+			return nil
+		}})
+		return next, false, err
+	})
+	if err != nil {
+		return symphony.MessageCount{}, err
+	}
+	return c, nil
+}
+
+const (
+	// How many messages a search for a text looks at in its first statement, and how long each of the next ones should
+	// take: payloads may be large, and a transaction takes no longer than Options.Timeout.
+	firstPart = 500
+	partTime  = 300 * time.Millisecond
+	// searchTime is when a search for a text stops, to go on with the next page.
+	searchTime = time.Second
+	// searchesAtOnce bounds the connections that searches use, so that others find one.
+	searchesAtOnce = 2
+)
+
+// inParts calls f for the messages that q may look at: all at once, or some at a time where they are searched for a text. f
+// returns where to go on, and whether enough was found.
+func (t *Transport) inParts(ctx context.Context, q symphony.MessageQuery, f func(q symphony.MessageQuery) (next string, full bool, err error)) (string, error) {
+	if err := t.catchUp(ctx); err != nil {
+		return "", err
+	}
+	if q.Text == "" {
+		next, _, err := f(q)
+		return next, err
+	}
+	left, size, began := q.Scan, firstPart, t.clock.Now()
+	for {
+		q.Scan = min(size, left)
+		start := t.clock.Now()
+		next, full, err := f(q)
+		now := t.clock.Now()
+		if left -= q.Scan; err != nil || full || next == "" || left == 0 || now.Sub(began) > searchTime {
+			return next, err
+		}
+		q.After = next
+		speed := float64(q.Scan) / max(now.Sub(start), time.Millisecond).Seconds()
+		size = min(max(int(speed*partTime.Seconds()), firstPart/10), 8*size)
+	}
 }
 
 // inOrder has the planner of the transaction read messages in their order, by the indexes: it does not know that most
@@ -354,6 +137,18 @@ var inOrder = newQuery("in_order", `SELECT set_config('enable_sort', 'off', true
 
 // inspect runs a statement about many messages.
 func (t *Transport) inspect(ctx context.Context, doing string, c call) error {
+	patience := t.clock.NewTimer(t.timeout)
+	defer patience.Stop()
+	select {
+	case t.searches <- struct{}{}:
+		defer func() { <-t.searches }()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.closing:
+		return errClosed
+	case <-patience.C():
+		return t.storageError(doing, errSlow)
+	}
 	return t.with(ctx, doing, func(ctx context.Context, l *link) error {
 		return l.send(ctx, true, true, []call{{query: inOrder}, c})
 	})

@@ -236,3 +236,58 @@ func TestMessages_while_the_database_is_away(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSearch_for_a_text_goes_through_all_that_it_may_look_at(t *testing.T) {
+	tr := openNodes(t, pgtest.URL(t), 1, postgres.Options{})[0]
+	ctx := t.Context()
+	ids := sendJobs(t, tr, 3000, symphony.DispatchOptions{})
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := bus.Dispatch(ctx, "Job", json.RawMessage(`{"a": "needle"}`), symphony.DispatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "NEEDLE"}, Oldest: true}
+	var found []string
+	for {
+		page, err := tr.ListMessages(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range page.Messages {
+			found = append(found, page.Messages[i].ID)
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	if len(found) != 1 || found[0] != last.ID {
+		t.Errorf("found %v, want %s", found, last.ID)
+	}
+	q = symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "job"}, Oldest: true, Limit: 200}
+	seen := make(map[string]int)
+	for {
+		page, err := tr.ListMessages(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range page.Messages {
+			seen[page.Messages[i].ID]++
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	for _, id := range ids {
+		if seen[id] != 1 {
+			t.Errorf("message %s was listed %d times", id, seen[id])
+		}
+	}
+	// No more than it may look at.
+	c, err := tr.CountMessages(ctx, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "job"}, Scan: 1300})
+	if err != nil || c.Next == "" || c.Count > 1300 {
+		t.Errorf("counted %+v, %v", c, err)
+	}
+}

@@ -107,6 +107,7 @@ type store struct {
 	waiters    waitlist.List
 	sends      committer[*sendOp]
 	settles    committer[*settleOp]
+	searches   chan struct{} // slots
 	node       node
 	house      house
 	notify     notifier
@@ -174,7 +175,7 @@ func newStore(url string, o Options) (*store, Options, error) {
 	}
 	s := &store{
 		schema: o.Schema, retention: o.Retention, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
-		clock: o.Clock, given: o.Clock != nil, localSettings: localSettings(o.Timeout),
+		clock: o.Clock, given: o.Clock != nil, localSettings: localSettings(o.Timeout), searches: make(chan struct{}, searchesAtOnce),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing = s.life.Done()
