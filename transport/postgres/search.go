@@ -206,9 +206,9 @@ func (b *search) heldText() string {
 		wanted = "false"
 	}
 	return fmt.Sprintf(`held AS MATERIALIZED (
-		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, u.attempt
+		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, l.attempts[u.n] AS attempt
 		FROM (SELECT ARRAY(SELECT id FROM page WHERE %[1]s ORDER BY id) AS ids) wanted
-		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids, l.attempts) WITH ORDINALITY u(id, attempt, n)
+		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
 		WHERE l.transport = $1::text AND (SELECT count(*) FROM page WHERE %[1]s) > 0
 			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id AND NOT (u.n - 1)::int4 = ANY (l.settled)%[2]s
 	)`, wanted, overlap)
