@@ -58,7 +58,7 @@ func (d *durations) encode() []byte {
 		return nil
 	}
 	var b []byte
-	d.sketch.Encode(&b, true)
+	d.sketch.Encode(&b, false) // with its mapping, so that one of another release with another accuracy is not misread
 	return b
 }
 
@@ -103,7 +103,7 @@ func (d *durations) percentile(n, q float64) float64 {
 }
 
 func newSketch() *ddsketch.DDSketch {
-	m, err := mapping.NewLogarithmicMapping(RelativeAccuracy)
+	m, err := mapping.NewCubicallyInterpolatedMapping(RelativeAccuracy)
 	if err != nil {
 		panic(err) // the accuracy is between 0 and 1
 	}
