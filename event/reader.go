@@ -18,7 +18,6 @@ type Reader struct {
 	hub     *Hub
 	filter  Filter
 	after   int64 // Seq of the last event that was looked at
-	fresh   bool  // nothing was read yet
 	oldest  bool  // begins with the oldest event there is
 	told    int64 // the last Stats
 	pending []Frame

@@ -84,7 +84,7 @@ func TestEvents_are_server_sent(t *testing.T) {
 	w := newWatched(t, event.HubOptions{})
 	server := newServer(t, w.api.LocalHandler())
 	w.publish(3)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/api/symphony/events?after=0", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/symphony/events?after=0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestEvents_are_server_sent(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Body.Close()
-	if again.StatusCode != 503 || again.Header.Get("Retry-After") == "" {
+	if again.StatusCode != http.StatusServiceUnavailable || again.Header.Get("Retry-After") == "" {
 		t.Errorf("got %d", again.StatusCode)
 	}
 }
@@ -291,7 +291,7 @@ type cutting struct{ limit int64 }
 
 func (c cutting) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err == nil && resp.StatusCode == 200 {
+	if err == nil && resp.StatusCode == http.StatusOK {
 		resp.Body = struct {
 			io.Reader
 			io.Closer

@@ -175,7 +175,7 @@ func TestExportThatBreaksOffIsNotTakenForAll(t *testing.T) {
 	for i := range 60 {
 		f.send("T", fmt.Sprintf(`{"n":%d}`, i), `{}`)
 	}
-	req, err := http.NewRequest("GET", f.server.URL+exportPath, nil)
+	req, err := http.NewRequest(http.MethodGet, f.server.URL+exportPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestExportThatBreaksOffIsNotTakenForAll(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	if resp.StatusCode != 200 || !errors.Is(err, io.ErrUnexpectedEOF) || len(raw) == 0 {
+	if resp.StatusCode != http.StatusOK || !errors.Is(err, io.ErrUnexpectedEOF) || len(raw) == 0 {
 		t.Errorf("got %d, %d bytes, %v; want io.ErrUnexpectedEOF", resp.StatusCode, len(raw), err)
 	}
 	// The first page cannot be read either.
@@ -203,7 +203,7 @@ func TestExportEndsWithItsCaller(t *testing.T) {
 		f.send("Large", payload, `{}`)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, "GET", f.server.URL+exportPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.server.URL+exportPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func TestImportTakesBodiesOfAnyLength(t *testing.T) {
 		fmt.Fprintf(pw, `{"id":"long","message":{"type":"T","payload":{"text":%q}}}`+"\n", strings.Repeat("y", 2<<20))
 		pw.Close()
 	}()
-	req, err := http.NewRequest("POST", f.server.URL+importPath, pr)
+	req, err := http.NewRequest(http.MethodPost, f.server.URL+importPath, pr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,8 +119,6 @@ type Counts struct {
 func (c Counts) Failed() int64    { return c.Retried + c.Dead }
 func (c Counts) Processed() int64 { return c.Succeeded + c.Failed() }
 
-func (c Counts) events() int64 { return c.Dispatched + c.Processed() + c.Released }
-
 func (c *Counts) add(o Counts) {
 	c.Dispatched += o.Dispatched
 	c.Succeeded += o.Succeeded

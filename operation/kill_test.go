@@ -24,7 +24,7 @@ type life struct {
 func TestOperation_survives_any_kills(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom([]operation.Kind{operation.FailedRetry, operation.FailedDelete, operation.MessagesReplay}).Draw(rt, "kind")
-		messages := rapid.IntRange(0, 260).Draw(rt, "messages")
+		messages := rapid.IntRange(0, memory.MaxKept).Draw(rt, "messages") // several steps
 		rate := rapid.SampledFrom([]int{0, 20, 200, 2000}).Draw(rt, "rate")
 		byID := rapid.Bool().Draw(rt, "by id")
 		pairs := rapid.Bool().Draw(rt, "two at a time")

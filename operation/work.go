@@ -190,7 +190,7 @@ func (w *work) steps(ctx context.Context) error {
 		if cerr := w.change(ctx, func(op *Operation) { op.Error = symphony.ClipError(err.Error()) }); errors.Is(cerr, errLost) {
 			return cerr
 		}
-		w.Operations.pause(ctx, pause, nil)
+		w.pause(ctx, pause, nil)
 		pause = min(2*pause, longestPause)
 	}
 	return ctx.Err()
@@ -205,7 +205,7 @@ func passes(err error) bool {
 // renew keeps the lease while no step does.
 func (w *work) renew(ctx context.Context) {
 	for {
-		w.Operations.pause(ctx, w.o.Lease/3, nil)
+		w.pause(ctx, w.o.Lease/3, nil)
 		if ctx.Err() != nil {
 			return
 		}
@@ -377,7 +377,7 @@ func (w *work) replay(ctx context.Context, messages *symphony.Messages, list []s
 // paced takes a step when the rate allows it.
 func (w *work) paced(ctx context.Context, s symphony.Step, f func(*Operation, int64)) error {
 	if wait := w.pace.wait(w.o.Clock.Now()); wait > 0 {
-		if w.Operations.pause(ctx, wait, nil); ctx.Err() != nil {
+		if w.pause(ctx, wait, nil); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}

@@ -354,7 +354,7 @@ func (m *top) edit() tea.Cmd {
 		return func() tea.Msg { return actionMsg{err: err} }
 	}
 	command, arguments, _ := strings.Cut(m.editor, " ")
-	cmd := exec.Command(command, append(strings.Fields(arguments), path)...)
+	cmd := exec.CommandContext(m.ctx, command, append(strings.Fields(arguments), path)...)
 	return tea.ExecProcess(cmd, func(err error) tea.Msg {
 		defer removeQuietly(path)
 		if err != nil {

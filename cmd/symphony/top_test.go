@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -36,7 +35,7 @@ func newScreen(t *testing.T) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openNode(ctx, c, handlers{mux: symphony.NewMux()}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	n, err := openNode(ctx, c, handlers{mux: symphony.NewMux()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,13 +193,13 @@ out; --dry-run checks all of them first. The command ends with code 2 if there w
 			if err != nil {
 				return err
 			}
-			file, size := io.Reader(a.in), int64(-1)
+			file, size := a.in, int64(-1)
 			if args[0] != "-" {
 				opened, err := os.Open(args[0])
 				if err != nil {
 					return usageError{err}
 				}
-				defer opened.Close() //nolint:errcheck // it was only read
+				defer opened.Close()
 				if info, err := opened.Stat(); err == nil && info.Mode().IsRegular() {
 					size = info.Size()
 				}

@@ -41,7 +41,7 @@ func (s *store) item(sl symphony.Lease, now time.Time) *item {
 // close ends a delivery.
 func (s *store) close(it *item) {
 	heap.Remove(&s.ending, it.place)
-	it.message.item = nil
+	it.item = nil
 	it.lane.counts.Processing--
 	if it.lease.open--; it.lease.open == 0 {
 		delete(s.leases, it.lease.token)

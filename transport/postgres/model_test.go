@@ -479,7 +479,7 @@ func (m *model) drain() {
 		if msg.state == cancelled {
 			ended++
 		}
-		if ended != 1 && !(ended == 0 && msg.gone) {
+		if ended != 1 && (ended != 0 || !msg.gone) {
 			m.Fatalf("message %s has ended %d times", id, ended)
 		}
 	}

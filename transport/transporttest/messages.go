@@ -106,7 +106,6 @@ var messageTests = []test{
 		want[id] = symphony.MessageInfo{Status: symphony.Pending, Deliveries: 1, AvailableAt: a.RetryAt, Attempts: []symphony.Attempt{a}}
 		// Given back, at once and for later.
 		id = s.dispatch(symphony.DispatchOptions{}).ID
-		at := s.clock.Now().Add(-time.Millisecond)
 		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Release})
 		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Release, Delay: time.Minute})
 		want[id] = symphony.MessageInfo{Status: symphony.Pending, AvailableAt: s.clock.Now().Add(time.Minute)}
@@ -117,7 +116,7 @@ var messageTests = []test{
 		want[id] = symphony.MessageInfo{Status: symphony.Pending, Deliveries: 1, AvailableAt: s.clock.Now().Add(time.Minute), Attempts: []symphony.Attempt{a}}
 		// In hand, and before a limit.
 		id = s.send("Job", symphony.DispatchOptions{ConcurrencyKey: "k"}).ID
-		at = s.clock.Now()
+		at := s.clock.Now()
 		parked := s.send("Job", symphony.DispatchOptions{ConcurrencyKey: "k"}).ID
 		got := s.receive(symphony.ReceiveOptions{Max: 5, Worker: "w2", Lease: time.Minute})
 		s.wantIDs(got, id)

@@ -44,9 +44,10 @@ func (s *suite) wantRecord(want string) {
 	}
 }
 
-func (s *suite) begin(data string) {
+// begin writes the record of work that has not got anywhere.
+func (s *suite) begin() {
 	s.Helper()
-	if err := s.def.(symphony.RecordStore).PutRecord(ctx, "work", "1", []byte(data)); err != nil {
+	if err := s.def.(symphony.RecordStore).PutRecord(ctx, "work", "1", []byte("a")); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -67,7 +68,7 @@ func (s *suite) envelopes(n int) []*symphony.Envelope {
 
 var stepTests = []test{
 	{"a step sends messages and changes its record", func(s *suite) {
-		s.begin("a")
+		s.begin()
 		list := s.envelopes(7)
 		s.mustStep(7, "a", symphony.Step{Send: list})
 		s.wantRecord(`{"from":"a","done":7}`)
@@ -89,13 +90,13 @@ var stepTests = []test{
 		}
 	}},
 	{"a step changes its record alone", func(s *suite) {
-		s.begin("a")
+		s.begin()
 		s.mustStep(0, "a", symphony.Step{})
 		s.wantRecord(`{"from":"a","done":0}`)
 	}},
 	{"a step retries and deletes failed messages, those that are there", func(s *suite) {
 		ids := s.failMany(5)
-		s.begin("a")
+		s.begin()
 		retry := func(i int) symphony.FailedRetry {
 			return symphony.FailedRetry{ID: ids[i], NewID: symphony.NewID(s.clock.Now())}
 		}
@@ -114,7 +115,7 @@ var stepTests = []test{
 		if !s.def.Capabilities().Flow {
 			s.Skip("transport has no flow control")
 		}
-		s.begin("a")
+		s.begin()
 		var retries []symphony.FailedRetry
 		for i := range 4 {
 			o := symphony.DispatchOptions{}
@@ -139,7 +140,7 @@ var stepTests = []test{
 		}
 		for _, there := range []bool{false, true} {
 			if there {
-				s.begin("a")
+				s.begin()
 			}
 			for name, step := range steps {
 				if done, err := s.step("b", step); done != 0 || !errors.Is(err, symphony.ErrConflict) {
@@ -158,7 +159,7 @@ var stepTests = []test{
 		if err := control.Hold(ctx, symphony.Hold{Mode: symphony.Draining, Since: s.clock.Now()}); err != nil {
 			s.Fatal(err)
 		}
-		s.begin("a")
+		s.begin()
 		var held *symphony.HeldError
 		if _, err := s.step("a", symphony.Step{Send: s.envelopes(2)}); !errors.As(err, &held) {
 			s.Errorf("got %v, want a *HeldError", err)
@@ -168,7 +169,7 @@ var stepTests = []test{
 	}},
 	{"of many who take the same step, one does", func(s *suite) {
 		ids := s.failMany(8)
-		s.begin("a")
+		s.begin()
 		var (
 			all  sync.WaitGroup
 			wins atomic.Int32
