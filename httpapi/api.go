@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -108,7 +109,7 @@ type API struct {
 	cronBusy  atomic.Bool
 	waiting   atomic.Int32 // receive calls in progress
 	routes    []route
-	document  document
+	document  func() (document, error) // made when it is first asked for: that takes longer than all else
 }
 
 // New makes an API.
@@ -145,11 +146,7 @@ func New(o Options) (*API, error) {
 	if err := checkAudited(a.routes); err != nil {
 		return nil, err
 	}
-	doc, err := generate(a.routes, o.Version)
-	if err != nil {
-		return nil, err
-	}
-	a.document = doc
+	a.document = sync.OnceValues(func() (document, error) { return generate(a.routes, o.Version) })
 	return a, nil
 }
 

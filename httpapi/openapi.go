@@ -152,10 +152,19 @@ func addParameters(r *openapi31.Reflector, rt *route, method string) error {
 }
 
 func openapiJSON(c *call) error {
-	return c.send("application/json; charset=utf-8", c.api.document.json)
+	d, err := c.api.document()
+	if err != nil {
+		return err
+	}
+	return c.send("application/json; charset=utf-8", d.json)
 }
+
 func openapiYAML(c *call) error {
-	return c.send("application/yaml; charset=utf-8", c.api.document.yaml)
+	d, err := c.api.document()
+	if err != nil {
+		return err
+	}
+	return c.send("application/yaml; charset=utf-8", d.yaml)
 }
 
 func (c *call) send(contentType string, body []byte) error {
@@ -170,8 +179,12 @@ func docsRedirect(c *call) error {
 }
 
 func docs(c *call) error {
+	d, err := c.api.document()
+	if err != nil {
+		return err
+	}
 	// The page has an inline script that starts it; everything else comes from this server, and calls go to it only.
 	c.w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
-	c.api.document.page.ServeHTTP(c.w, c.Request)
+	d.page.ServeHTTP(c.w, c.Request)
 	return nil
 }
