@@ -38,6 +38,11 @@ func events(c *call) error {
 	if draining.Err() != nil {
 		return notReady(errDraining)
 	}
+	s := stream{call: c, control: http.NewResponseController(c.w)}
+	if c.Method == http.MethodHead { // reads no events, so it takes no reader's place
+		_ = s.open() // fails where the caller is gone
+		return nil
+	}
 	reader, err := hub.Read(c.Context(), after, filter)
 	if errors.Is(err, event.ErrTooManyReaders) {
 		return &apiError{status: http.StatusTooManyRequests, code: "too_many_readers", retryAfter: retrySeconds, cause: err,
@@ -50,8 +55,7 @@ func events(c *call) error {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	defer context.AfterFunc(draining, cancel)()
-	s := stream{call: c, control: http.NewResponseController(c.w)}
-	if err := s.open(); err != nil || c.Method == http.MethodHead {
+	if err := s.open(); err != nil {
 		return nil // the caller is gone
 	}
 	for {

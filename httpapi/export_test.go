@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,11 +155,11 @@ func TestExportFiltersAndOrders(t *testing.T) {
 // broken is a storage whose second page cannot be read.
 type broken struct {
 	*memory.Transport
-	pages int
+	pages atomic.Int32
 }
 
 func (b *broken) ListMessages(ctx context.Context, q symphony.MessageQuery) (symphony.MessagePage, error) {
-	if b.pages++; b.pages > 1 {
+	if b.pages.Add(1) > 1 {
 		return symphony.MessagePage{}, symphony.ErrUnavailable
 	}
 	return b.Transport.ListMessages(ctx, q)
