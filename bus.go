@@ -217,10 +217,10 @@ func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchO
 func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
 	out := Outgoing{m, o}
 	if b.opts.Tracer == nil {
-		return b.dispatchOne(ctx, out)
+		return b.dispatchOne(ctx, &out)
 	}
 	ctx = b.opts.Tracer.BeginDispatch(ctx, []Outgoing{out})
-	receipt, err := b.dispatchOne(ctx, out)
+	receipt, err := b.dispatchOne(ctx, &out)
 	if err != nil {
 		b.opts.Tracer.EndDispatch(ctx, nil, err)
 		return receipt, err
@@ -229,10 +229,10 @@ func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions)
 	return receipt, nil
 }
 
-func (b *Bus) dispatchOne(ctx context.Context, out Outgoing) (Receipt, error) {
+func (b *Bus) dispatchOne(ctx context.Context, out *Outgoing) (Receipt, error) {
 	var p problems
 	out.Options.Headers = TraceFrom(ctx).traced(out.Options.Headers)
-	envelopes := b.envelopes(&p, nil, &out, DeliveryFrom(ctx), b.opts.Clock.Now())
+	envelopes := b.envelopes(&p, nil, out, DeliveryFrom(ctx), b.opts.Clock.Now())
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
 	}

@@ -177,12 +177,7 @@ func (a *app) failedShowCommand() *cobra.Command {
 }
 
 func (a *app) showFailed(m wire.FailedMessage) {
-	s := a.style(a.out)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(a.out, "%s %s\n", s.dim(fmt.Sprintf("%-12s", name)), value)
-		}
-	}
+	s, line := a.style(a.out), a.detail
 	line("id", s.bold(m.ID))
 	line("type", printable(m.Message.Type))
 	line("message", m.MessageID)

@@ -219,12 +219,7 @@ again, and how it was settled.`,
 }
 
 func (a *app) showMessage(m wire.MessageResponse) {
-	s := a.style(a.out)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(a.out, "%s %s\n", s.dim(fmt.Sprintf("%-12s", name)), value)
-		}
-	}
+	s, line := a.style(a.out), a.detail
 	line("id", s.bold(m.ID))
 	line("type", printable(m.Message.Type))
 	line("status", m.Status)

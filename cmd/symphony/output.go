@@ -91,6 +91,13 @@ func (a *app) table(header []string, rows [][]string, paint func(column int, pad
 	}
 }
 
+// detail prints a line of what is shown of one thing, unless there is nothing to tell.
+func (a *app) detail(name, value string) {
+	if value != "" {
+		fmt.Fprintf(a.out, "%s %s\n", a.style(a.out).dim(fmt.Sprintf("%-12s", name)), value)
+	}
+}
+
 // printJSON prints a value for programs.
 func (a *app) printJSON(v any) error {
 	if err := json.MarshalWrite(a.out, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
