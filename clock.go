@@ -5,8 +5,13 @@ import "time"
 // Clock tells the time and makes timers. Transports and workers take one, so that tests decide what time it is.
 // Implementations are safe for concurrent use.
 type Clock interface {
+	// Now is the time of day. It jumps when the machine's clock is set.
 	Now() time.Time
-	// NewTimer makes a timer that fires once, d from now.
+	// Read is Now together with the time that has passed since a moment that stays the same for this Clock. Setting the
+	// machine's clock does not move the latter, so durations are taken from it. Both are of one instant: when their
+	// difference changes, the clock was set, or the machine slept.
+	Read() (now time.Time, elapsed time.Duration)
+	// NewTimer makes a timer that fires once, d from now, whatever the machine's clock is set to meanwhile.
 	NewTimer(d time.Duration) Timer
 }
 
@@ -18,12 +23,24 @@ type Timer interface {
 	Stop()
 }
 
-// SystemClock is the machine's clock, the default everywhere.
-func SystemClock() Clock { return systemClock{} }
+// Elapsed is what a clock reads besides the time of day.
+func Elapsed(c Clock) time.Duration {
+	_, elapsed := c.Read()
+	return elapsed
+}
 
-type systemClock struct{}
+// SystemClock is the machine's clock, the default everywhere. What it says has elapsed is counted from this call.
+func SystemClock() Clock { return systemClock{time.Now()} }
 
-func (systemClock) Now() time.Time                 { return time.Now() }
+type systemClock struct{ start time.Time }
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (s systemClock) Read() (time.Time, time.Duration) {
+	now := time.Now()
+	return now, now.Sub(s.start) // both have a monotonic reading, which is what Sub goes by
+}
+
 func (systemClock) NewTimer(d time.Duration) Timer { return systemTimer{time.NewTimer(d)} }
 
 type systemTimer struct{ t *time.Timer }

@@ -7,17 +7,19 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Clock is a clock that moves when told to. Safe for concurrent use.
+// Clock is a clock that moves when told to: time passes by Advance, and the time of day is set by Step. Safe for
+// concurrent use.
 type Clock struct {
-	mu     sync.Mutex
-	now    time.Time
-	timers map[*timer]struct{}
-	wanted map[int64]chan struct{} // by the time of a timer, ns since 1970
+	mu      sync.Mutex
+	now     time.Time     // the time of day
+	elapsed time.Duration // since NewClock
+	timers  map[*timer]struct{}
+	wanted  map[int64]chan struct{} // by the time of day of a timer, ns since 1970
 }
 
 type timer struct {
 	clock *Clock
-	at    time.Time
+	at    time.Duration // by what has elapsed
 	c     chan time.Time
 }
 
@@ -28,9 +30,15 @@ func NewClock(start time.Time) *Clock {
 
 // Now is the time at which the clock stands.
 func (c *Clock) Now() time.Time {
+	now, _ := c.Read()
+	return now
+}
+
+// Read is the time at which the clock stands, and how far it was advanced since it was made.
+func (c *Clock) Read() (time.Time, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now
+	return c.now, c.elapsed
 }
 
 // Advance moves the clock on and fires the timers whose time has come.
@@ -38,32 +46,42 @@ func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	c.elapsed += d
 	for t := range c.timers {
-		if !t.at.After(c.now) {
+		if t.at <= c.elapsed {
 			t.c <- c.now
 			delete(c.timers, t)
 		}
 	}
 }
 
+// Step sets the time of day d later, or earlier if d is negative, as an operator or a time service sets a machine's clock.
+// No time passes by it, so no timer fires.
+func (c *Clock) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 // NewTimer makes a timer that fires when the clock has been moved on by d.
 func (c *Clock) NewTimer(d time.Duration) symphony.Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := &timer{clock: c, at: c.now.Add(d), c: make(chan time.Time, 1)}
+	t := &timer{clock: c, at: c.elapsed + d, c: make(chan time.Time, 1)}
 	if d <= 0 {
 		t.c <- c.now
 	} else {
 		c.timers[t] = struct{}{}
 	}
-	if set := c.wanted[t.at.UnixNano()]; set != nil {
+	at := c.now.Add(d).UnixNano()
+	if set := c.wanted[at]; set != nil {
 		close(set)
-		delete(c.wanted, t.at.UnixNano())
+		delete(c.wanted, at)
 	}
 	return t
 }
 
-// TimerAt returns a channel that is closed when the next timer for a time is set.
+// TimerAt returns a channel that is closed when the next timer for a time of day is set.
 func (c *Clock) TimerAt(at time.Time) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
