@@ -37,6 +37,31 @@ type storedKey struct {
 	Scopes    ScopeSet  `json:"scopes"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	// Operate says whether the scope operate is among the key's, which Scopes leaves out: releases that do not know
+	// this scope could not read it there. Keys that they have made lack this member. There consume included what
+	// operate is now, so such a key keeps it.
+	Operate *bool `json:"operate,omitempty"`
+}
+
+// stored is the form in which a key is stored.
+func stored(key Key) storedKey {
+	operate := key.Scopes&ScopeSet(ScopeOperate) != 0
+	return storedKey{
+		ID: key.ID, Name: key.Name, Hash: key.Hash, Scopes: key.Scopes &^ ScopeSet(ScopeOperate),
+		CreatedAt: key.CreatedAt, ExpiresAt: key.ExpiresAt, Operate: &operate,
+	}
+}
+
+// scopes are those of a stored key.
+func (s *storedKey) scopes() ScopeSet {
+	operates := s.Scopes&ScopeSet(ScopeConsume) != 0
+	if s.Operate != nil {
+		operates = *s.Operate
+	}
+	if operates {
+		return s.Scopes | ScopeSet(ScopeOperate)
+	}
+	return s.Scopes
 }
 
 // NewRecordKeys returns the KeyStore of a storage.
@@ -50,7 +75,7 @@ func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
 	case !errors.Is(err, symphony.ErrNotFound):
 		return fmt.Errorf("auth: create key %s: %w", key.ID, err)
 	}
-	return r.put(ctx, recordKey, key.ID, storedKey{key.ID, key.Name, key.Hash, key.Scopes, key.CreatedAt, key.ExpiresAt})
+	return r.put(ctx, recordKey, key.ID, stored(key))
 }
 
 // Lookup implements KeyStore.
@@ -59,7 +84,7 @@ func (r *RecordKeys) Lookup(ctx context.Context, id string) (Key, error) {
 	if err := r.get(ctx, recordKey, id, &stored); err != nil {
 		return Key{}, err
 	}
-	key := Key{ID: stored.ID, Name: stored.Name, Hash: stored.Hash, Scopes: stored.Scopes, CreatedAt: stored.CreatedAt, ExpiresAt: stored.ExpiresAt}
+	key := Key{ID: stored.ID, Name: stored.Name, Hash: stored.Hash, Scopes: stored.scopes(), CreatedAt: stored.CreatedAt, ExpiresAt: stored.ExpiresAt}
 	for kind, at := range map[string]*time.Time{recordUsed: &key.LastUsedAt, recordRevoked: &key.RevokedAt} {
 		if err := r.get(ctx, kind, id, at); err != nil && !errors.Is(err, ErrKeyNotFound) {
 			return Key{}, err

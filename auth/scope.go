@@ -11,24 +11,52 @@ type Scope uint8
 
 const (
 	ScopeDispatch Scope = 1 << iota // send messages
-	ScopeConsume                    // run workers, receive and settle messages
+	ScopeConsume                    // work on messages
 	ScopeRead                       // look at messages, queues and statistics
-	ScopeAdmin                      // everything, and what only operators do
+	ScopeOperate                    // steer queues, messages and schedules
+	ScopeAdmin                      // everything, and what only administrators do
 )
 
-// scopeNames holds the name of the scope 1<<i at i.
-var scopeNames = [...]string{"dispatch", "consume", "read", "admin"}
+// scopes holds the scope 1<<i at i, with what it opens, for people. Which scope each route needs stands
+// in the table of package httpapi, whose tests hold these sentences against it.
+var scopes = [...]struct{ name, opens string }{
+	{"dispatch", "dispatch messages, one or a batch"},
+	{"consume", "work: consume, receive, ack, nack, extend; retry and delete one failed message"},
+	{"read", "look: every GET but keys and audit"},
+	{"operate", "steer: pause, drain, resume, stop workers; delete, run now, replay and import messages; " +
+		"retry and delete failed ones in bulk; operations; schedules"},
+	{"admin", "all of these, and alone: keys, purge, audit, test of alerts"},
+}
 
 const noScopes = "none"
 
-// ParseScope reads the name of one scope: dispatch, consume, read or admin.
+// ScopeNames returns the names of all scopes, in the order in which they are told.
+func ScopeNames() []string {
+	names := make([]string, len(scopes))
+	for i := range scopes {
+		names[i] = scopes[i].name
+	}
+	return names
+}
+
+// ParseScope reads the name of one scope, one of ScopeNames.
 func ParseScope(s string) (Scope, error) {
-	for i, name := range scopeNames {
-		if s == name {
+	for i := range scopes {
+		if s == scopes[i].name {
 			return 1 << i, nil
 		}
 	}
-	return 0, fmt.Errorf("unknown scope %.40q: the scopes are %s", s, strings.Join(scopeNames[:], ", "))
+	return 0, fmt.Errorf("unknown scope %.40q: the scopes are %s", s, strings.Join(ScopeNames(), ", "))
+}
+
+// Opens says in a few words what a single scope opens.
+func (s Scope) Opens() string {
+	for i := range scopes {
+		if s == 1<<i {
+			return scopes[i].opens
+		}
+	}
+	return "nothing"
 }
 
 // String returns the scope's name.
@@ -37,13 +65,13 @@ func (s Scope) String() string { return ScopeSet(s).String() }
 // ScopeSet is a set of scopes. The zero value holds none.
 type ScopeSet uint8
 
-// DefaultScopes are the scopes of a Supabase user unless configured otherwise: all but admin.
+// DefaultScopes are the scopes of a Supabase user unless configured otherwise: all but operate and admin.
 const DefaultScopes = ScopeSet(ScopeDispatch | ScopeConsume | ScopeRead)
 
 // Scopes returns the set of the scopes given.
-func Scopes(scopes ...Scope) ScopeSet {
+func Scopes(list ...Scope) ScopeSet {
 	var set ScopeSet
-	for _, s := range scopes {
+	for _, s := range list {
 		set |= ScopeSet(s)
 	}
 	return set
@@ -76,9 +104,9 @@ func (s ScopeSet) Has(scope Scope) bool {
 // String returns the names separated by commas, or "none". ParseScopes reads it back.
 func (s ScopeSet) String() string {
 	var names []string
-	for i, name := range scopeNames {
+	for i := range scopes {
 		if s&(1<<i) != 0 {
-			names = append(names, name)
+			names = append(names, scopes[i].name)
 		}
 	}
 	if names == nil {

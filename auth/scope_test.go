@@ -9,7 +9,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 )
 
-var allScopes = []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeAdmin}
+var allScopes = []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin}
 
 func TestScopeSet_has(t *testing.T) {
 	for _, held := range allScopes {

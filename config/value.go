@@ -419,6 +419,8 @@ func (v scopes) set(in input) error {
 	*v.p = set
 	return nil
 }
-func (v scopes) show() any        { return v.p.String() }
-func (v scopes) describe() string { return "a list of dispatch, consume, read and admin, or none" }
+func (v scopes) show() any { return v.p.String() }
+func (v scopes) describe() string {
+	return "a list of " + strings.Join(auth.ScopeNames(), ", ") + ", or none"
+}
 func (v scopes) mayBeEmpty() bool { return false }

@@ -294,7 +294,7 @@ func newServer(t *testing.T, database, config string, files ...file) *server {
 		}
 	}
 	var made struct{ Secret string }
-	if err := json.Unmarshal([]byte(s.run("keys", "create", "e2e", "--scopes", "dispatch,consume,read", "--json")), &made); err != nil || made.Secret == "" {
+	if err := json.Unmarshal([]byte(s.run("keys", "create", "e2e", "--scopes", "dispatch,consume,read,operate", "--json")), &made); err != nil || made.Secret == "" {
 		t.Fatalf("no key: %v", err)
 	}
 	s.key = made.Secret

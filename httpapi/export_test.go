@@ -308,7 +308,7 @@ func TestImportTakesBodiesOfAnyLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+f.keys["dispatch"])
+	req.Header.Set("Authorization", "Bearer "+f.keys["operate"])
 	req.Header.Set("Content-Type", jsonl)
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {

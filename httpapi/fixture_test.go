@@ -49,7 +49,7 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		t.Fatal(err)
 	}
 	store := auth.NewRecordKeys(f.tr)
-	for _, scope := range []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeAdmin} {
+	for _, scope := range []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin} {
 		plain, key, err := auth.GenerateKey(scope.String(), auth.Scopes(scope), time.Now())
 		if err != nil {
 			t.Fatal(err)

@@ -210,18 +210,3 @@ func TestMessageIsReplayed(t *testing.T) {
 		}
 	}
 }
-
-func TestMessageRoutesNeedTheirScopes(t *testing.T) {
-	f := newFixture(t, nil)
-	for _, c := range []struct{ method, path, allowed string }{
-		{"GET", messagesPath, "read"}, {"GET", messagesPath + "/x", "read"}, {"DELETE", messagesPath + "/x", "consume"},
-		{"POST", messagesPath + "/x/run-now", "consume"}, {"POST", messagesPath + "/x/replay", "consume"},
-	} {
-		for _, scope := range []string{"dispatch", "consume", "read"} {
-			a := f.call(c.method, c.path, "", "Authorization", "Bearer "+f.keys[scope])
-			if (a.status == 403) != (scope != c.allowed) {
-				t.Errorf("%s %s with %s: %d", c.method, c.path, scope, a.status)
-			}
-		}
-	}
-}

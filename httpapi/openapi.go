@@ -16,6 +16,7 @@ import (
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -36,7 +37,7 @@ func generate(routes []route, version string) (document, error) {
 		jsonschema.InterceptProp(describeProperty))
 	r.Spec.Info.WithTitle("Symphony Messenger").WithVersion(version).WithDescription(
 		"A durable message queue. JSON in and out; times in RFC 3339 and UTC, durations in milliseconds. Unknown fields and query parameters are errors. " +
-			"Every answer carries X-Request-Id, under which the log tells more.")
+			"Every answer carries X-Request-Id, under which the log tells more.\n\nWhat a scope opens:\n\n" + scopesDoc())
 	r.Spec.SetHTTPBearerTokenSecurity("bearer", "JWT or sym_…", "A Supabase access token, or an API key.")
 	r.Spec.SetAPIKeySecurity("apiKey", "X-API-Key", openapi.InHeader, "An API key (sym_…).")
 	r.Spec.SetAPIKeySecurity("supabaseCookie", "sb-access-token", openapi.InCookie, "A Supabase session in the browser's cookies; other than GET and HEAD need an allowed Origin.")
@@ -61,6 +62,16 @@ func generate(routes []route, version string) (document, error) {
 	}
 	d.page = v5emb.NewHandlerWithConfig(swgui.Config{Title: "Symphony Messenger", SwaggerJSON: "/openapi.json", BasePath: "/docs/", HideCurl: false})
 	return d, nil
+}
+
+// scopesDoc lists what each scope opens.
+func scopesDoc() string {
+	var b strings.Builder
+	for _, name := range auth.ScopeNames() {
+		scope, _ := auth.ParseScope(name)
+		fmt.Fprintf(&b, "- `%s`: %s\n", name, scope.Opens())
+	}
+	return b.String()
 }
 
 // describeProperty closes objects: unknown fields are refused, and the document says so.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	pathpkg "path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -284,5 +287,27 @@ func TestOpenAPI_page(t *testing.T) {
 	doc, _ := document(t, f)
 	if err := json.NewEncoder(&buf).Encode(doc); err != nil || !strings.Contains(buf.String(), `"openapi":"3.1`) {
 		t.Errorf("not OpenAPI 3.1: %v", err)
+	}
+}
+
+var scopeOfRoute = regexp.MustCompile(`Needs the scope (\w+)\.`)
+
+// The scope that the document names for a route is the one that opens it, and no other does but admin.
+func TestRoutesNeedTheScopesThatTheDocumentNames(t *testing.T) {
+	f := newFixture(t, nil)
+	doc, _ := document(t, f)
+	for path, item := range doc["paths"].(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			found := scopeOfRoute.FindStringSubmatch(fmt.Sprint(op.(map[string]any)["description"]))
+			if found == nil {
+				continue // open to everybody, or to the cron secret
+			}
+			for _, scope := range auth.ScopeNames() {
+				a := f.call(strings.ToUpper(method), strings.ReplaceAll(path, "{id}", "x"), "", "Authorization", "Bearer "+f.keys[scope])
+				if refused := a.code() == "insufficient_scope"; refused == (scope == found[1] || scope == "admin") {
+					t.Errorf("%s %s with %s: %d %s; it needs %s", method, path, scope, a.status, a.code(), found[1])
+				}
+			}
+		}
 	}
 }

@@ -26,7 +26,7 @@ func firstKey(ctx context.Context, c *config.Config, keys auth.KeyStore) (string
 	if err != nil || len(known) > 0 {
 		return "", err
 	}
-	plain, key, err := auth.GenerateKey(firstKeyName, auth.Scopes(auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeAdmin), symphony.SystemClock().Now())
+	plain, key, err := auth.GenerateKey(firstKeyName, auth.Scopes(auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin), symphony.SystemClock().Now())
 	if err != nil {
 		return "", err
 	}

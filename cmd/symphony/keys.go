@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
@@ -16,13 +17,7 @@ func (a *app) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Make, list and revoke API keys",
-		Long: `API keys let programs call the HTTP API. Each has scopes:
-
-  dispatch  send messages
-  consume   run workers, receive and settle messages, retry and delete failed ones
-  read      look at messages, queues and statistics
-  admin     everything, and what only operators do
-
+		Long: "API keys let programs call the HTTP API. Each has scopes:\n\n" + scopesHelp() + `
 Only a hash of a key is stored, so a key can be seen once, when it is made.`,
 		Example: "  symphony keys create shop --scopes dispatch\n  symphony keys list\n  symphony keys revoke abcdefghijklmnop",
 		Args:    noSubcommand,
@@ -42,7 +37,9 @@ func (a *app) keysCreateCommand() *cobra.Command {
 		Short: "Make an API key and print it, once",
 		Long: `Make an API key and print it. Note it down: only its hash is stored. NAME tells whose
 it is, in lists and logs. Give each program a key of its own with no more scopes than
-it needs, so that it can be revoked alone.`,
+it needs, so that it can be revoked alone. The scopes, and what each opens:
+
+` + scopesHelp(),
 		Example: `  symphony keys create shop --scopes dispatch
   symphony keys create dashboard --scopes read --expires 90d
   export SYMPHONY_API_KEY=$(symphony keys create ops --scopes admin --json | jq -r .secret)`,
@@ -74,12 +71,25 @@ it needs, so that it can be revoked alone.`,
 			return nil
 		}),
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"dispatch", "read"}, "what the key may do: dispatch, consume, read, admin")
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"dispatch", "read"}, "what the key may do: "+strings.Join(auth.ScopeNames(), ", "))
 	cmd.Flags().StringVar(&expires, "expires", "", "when the key stops working: a span like 90d or 12h, or a `TIME` like 2027-01-01T00:00:00Z (default: never)")
-	complete(cmd, "scopes", "dispatch", "consume", "read", "admin")
+	complete(cmd, "scopes", auth.ScopeNames()...)
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// scopesHelp lists the scopes with what each opens, in lines that fit a terminal.
+func scopesHelp() string {
+	var b strings.Builder
+	for _, name := range auth.ScopeNames() {
+		scope, err := auth.ParseScope(name)
+		if err != nil {
+			panic(err) // it is one of the names
+		}
+		fmt.Fprintf(&b, "  %-8s  %s\n", name, strings.ReplaceAll(ansi.Wordwrap(scope.Opens(), 75, ""), "\n", "\n            "))
+	}
+	return b.String()
 }
 
 // parseExpiry reads a time ahead, or how long it is until then.
