@@ -277,7 +277,7 @@ func TestAPIKey_store_out_of_order(t *testing.T) {
 	store.failLookup.Store(&down)
 	wantPrincipal(t, a, bearer(key))
 	clock.Advance(auth.KeyCacheTTL)
-	wantRefused(t, a, bearer(key), auth.CodeAuthUnavailable)
+	wantRefused(t, a, bearer(key), auth.CodeStorageUnavailable)
 	if _, err := a.Authenticate(bearer(key)); !errors.Is(err, down) {
 		t.Errorf("got %v, want it to wrap the store's error", err)
 	}

@@ -76,6 +76,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (Principal, error) {
 		if isAPIKey(token) {
 			return a.keys.authenticate(r.Context(), token)
 		}
+		if err := refuseProjectKey(token); err != nil {
+			return Principal{}, err
+		}
 		return a.supabase.authenticate(r.Context(), token)
 	}
 	token, err = a.cookies.token(r.Header)
@@ -100,6 +103,18 @@ func (a *Authenticator) RevokeKey(ctx context.Context, id string) error {
 		return ErrKeyNotFound
 	}
 	return a.keys.revoke(ctx, id)
+}
+
+// CheckRemote asks the Supabase server once whether it would confirm tokens, where Supabase.Remote is set. The error says
+// why it can't be asked, such as a gateway that refuses requests without the project's key. It takes a few seconds at most.
+func (a *Authenticator) CheckRemote(ctx context.Context) error {
+	if a.supabase == nil || a.supabase.remote == nil {
+		return nil
+	}
+	if err := a.supabase.remote.check(ctx); err != nil {
+		return fmt.Errorf("auth: ask the Supabase server to confirm tokens: %w", err)
+	}
+	return nil
 }
 
 // Flush writes the last-used times not yet written. While the server runs they are written without

@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,9 +16,12 @@ import (
 //	sb-<ref>-auth-token    the session, whole
 //	sb-<ref>-auth-token.0  its first part, .1 the second, …
 //
+// An application may give the session another name than sb-<ref>-auth-token (cookieOptions.name).
+//
 // A session is JSON, an object with access_token or, formerly, an array that starts with the
 // token. It is written percent-encoded, or as "base64-" and base64url without padding. A whole
-// cookie wins over parts, which may be left over from a longer session.
+// cookie wins over parts. Parts are read up to the first that is missing, as the libraries do: those
+// behind it are left over from a longer session.
 const (
 	accessTokenCookie   = "sb-access-token"
 	sessionCookiePrefix = "sb-"
@@ -27,16 +31,21 @@ const (
 
 // sessionCookies finds the access token in the cookies of a Supabase project.
 type sessionCookies struct {
-	// name is sb-<ref>-auth-token of the project, "" if its URL is not known.
+	// name is that of the session: the configured one or sb-<ref>-auth-token, "" if neither it nor the
+	// project's URL is known.
 	name string
 	// anyRef also admits other refs: a self-hosted project may have one host name for browsers and
 	// another for servers, and the ref comes from the host name.
 	anyRef bool
 }
 
-// newSessionCookies derives the cookie's name from the project's URL as supabase-js does: the ref
-// is the first label of the host name. u is nil if the URL is not known.
-func newSessionCookies(u *url.URL) *sessionCookies {
+// newSessionCookies takes the configured name of the session's cookie or, without one, derives it from
+// the project's URL as supabase-js does: the ref is the first label of the host name. u is nil if the
+// URL is not known.
+func newSessionCookies(name string, u *url.URL) *sessionCookies {
+	if name != "" {
+		return &sessionCookies{name: name}
+	}
 	if u == nil {
 		return &sessionCookies{anyRef: true}
 	}
@@ -47,11 +56,33 @@ func newSessionCookies(u *url.URL) *sessionCookies {
 	}
 }
 
-// cookieValue is one cookie, whole or in chunks, as it was sent.
+// checkCookieName says what keeps a configured name from being told from other cookies, and from its own parts.
+func checkCookieName(name string) error {
+	isToken := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }) {
+		return fmt.Errorf("supabase: cookie name %q has characters that no cookie's name may have", name)
+	}
+	if name == accessTokenCookie {
+		return fmt.Errorf("supabase: cookie name %q is that of the plain access token, which is looked for anyhow", name)
+	}
+	if _, index, ok := cutChunk(name); ok && index != wholeCookie {
+		return fmt.Errorf("supabase: cookie name %q ends like the part of a cookie; leave the number out", name)
+	}
+	return nil
+}
+
+// cookieValue is one cookie as it was sent: whole, in chunks, or both.
 type cookieValue struct {
-	parts     map[int]string // by chunk number
-	ambiguous bool           // a part was sent twice with different values
-	overlong  bool           // more chunks than allowed
+	parts    map[int]cookiePart // by chunk number
+	overlong bool               // more chunks than allowed
+}
+
+// cookiePart is one chunk.
+type cookiePart struct {
+	value     string
+	ambiguous bool // it was sent twice with different values
 }
 
 // wholeCookie is the chunk number of a cookie that is not in chunks.
@@ -102,7 +133,7 @@ func (c *sessionCookies) collect(h http.Header) map[string]*cookieValue {
 				cookies = map[string]*cookieValue{}
 			}
 			if cookies[base] == nil {
-				cookies[base] = &cookieValue{parts: map[int]string{}}
+				cookies[base] = &cookieValue{parts: map[int]cookiePart{}}
 			}
 			cookies[base].add(index, value)
 		}
@@ -115,24 +146,30 @@ func (c *sessionCookies) match(name string) (base string, index int, ok bool) {
 	if name == accessTokenCookie {
 		return name, wholeCookie, true
 	}
-	if !strings.HasPrefix(name, sessionCookiePrefix) {
+	if name == c.name { // which may have dots
+		return name, wholeCookie, name != ""
+	}
+	if base, index, ok = cutChunk(name); !ok {
 		return "", 0, false
 	}
-	index = wholeCookie
-	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
-		digits := name[dot+1:]
-		n, err := strconv.ParseUint(digits, 10, 16)
-		if err != nil || (digits[0] == '0' && digits != "0") {
-			return "", 0, false
-		}
-		name, index = name[:dot], int(n)
+	ok = base == c.name || c.anyRef && strings.HasPrefix(base, sessionCookiePrefix) && strings.HasSuffix(base, sessionCookieSuffix) &&
+		len(base) > len(sessionCookiePrefix)+len(sessionCookieSuffix)
+	return base, index, ok
+}
+
+// cutChunk takes the number of a chunk off a cookie's name. It is not ok if what stands behind the last dot is no number
+// as the libraries write it.
+func cutChunk(name string) (base string, index int, ok bool) {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return name, wholeCookie, true
 	}
-	if name == c.name {
-		return name, index, true
+	digits := name[dot+1:]
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || (digits[0] == '0' && digits != "0") {
+		return "", 0, false
 	}
-	ok = c.anyRef && strings.HasSuffix(name, sessionCookieSuffix) &&
-		len(name) > len(sessionCookiePrefix)+len(sessionCookieSuffix)
-	return name, index, ok
+	return name[:dot], int(n), true
 }
 
 func (v *cookieValue) add(index int, value string) {
@@ -140,37 +177,39 @@ func (v *cookieValue) add(index int, value string) {
 		v.overlong = true
 		return
 	}
-	if old, twice := v.parts[index]; twice && old != value {
-		v.ambiguous = true
-	}
-	v.parts[index] = value
+	old, twice := v.parts[index]
+	v.parts[index] = cookiePart{value: value, ambiguous: old.ambiguous || twice && old.value != value}
 }
 
 // join returns the cookie's value, its chunks in order and percent-decoded one by one, as they were
 // encoded.
 func (v *cookieValue) join() (string, error) {
-	if v.ambiguous {
-		return "", errCookie("The session cookie was sent twice with different values.")
-	}
 	if whole, ok := v.parts[wholeCookie]; ok {
-		if len(whole) > MaxCookieBytes {
+		switch {
+		case whole.ambiguous:
+			return "", errCookieTwice()
+		case len(whole.value) > MaxCookieBytes:
 			return "", errCookieTooLong()
 		}
-		return percentDecode(whole), nil
+		return percentDecode(whole.value), nil
+	}
+	var value strings.Builder
+	for i := range maxCookieChunks {
+		chunk, ok := v.parts[i]
+		switch {
+		case !ok && i == 0:
+			return "", errCookie("The first part of the session cookie is missing.")
+		case !ok:
+			return value.String(), nil
+		case chunk.ambiguous:
+			return "", errCookieTwice()
+		case value.Len()+len(chunk.value) > MaxCookieBytes:
+			return "", errCookieTooLong()
+		}
+		value.WriteString(percentDecode(chunk.value))
 	}
 	if v.overlong {
 		return "", errCookieTooLong()
-	}
-	var value strings.Builder
-	for i := range len(v.parts) {
-		chunk, ok := v.parts[i]
-		if !ok {
-			return "", errCookie("A part of the session cookie is missing.")
-		}
-		if value.Len()+len(chunk) > MaxCookieBytes {
-			return "", errCookieTooLong()
-		}
-		value.WriteString(percentDecode(chunk))
 	}
 	return value.String(), nil
 }
@@ -219,6 +258,10 @@ func unquote(s string) string {
 
 func errCookie(message string) error {
 	return unauthenticated(CodeCookieInvalid, message+" Sign in again, or send the token in the Authorization header.")
+}
+
+func errCookieTwice() error {
+	return errCookie("The session cookie was sent twice with different values.")
 }
 
 func errCookieTooLong() error { return errCookie("The session cookie is too long.") }

@@ -85,6 +85,8 @@ func TestCookies(t *testing.T) {
 		"empty whole, then chunks":       join(append([]string{name + "="}, longChunks...)...),
 		"chunks, an empty one at the end": join(append(slices.Clone(longChunks),
 			fmt.Sprintf("%s.%d=", name, len(longChunks)))...),
+		"a chunk left over behind a gap":     join(append(slices.Clone(longChunks), fmt.Sprintf("%s.%d=left-over", name, len(longChunks)+1))...),
+		"chunks twice and 99 behind a gap":   join(name+".0="+encoded, name+".2=x", name+".2=y", name+".99=z"),
 		"the same twice":                     join(name+"="+encoded, name+"="+encoded),
 		"empty sb-access-token":              join("sb-access-token=", name+"="+encoded),
 		"sb-access-token wins":               join(name+"="+second, "sb-access-token="+token),
@@ -111,12 +113,11 @@ func TestCookies(t *testing.T) {
 	for what, tc := range map[string]struct{ header, code string }{
 		"first chunk missing":                      {join(longChunks[1:]...), auth.CodeCookieInvalid},
 		"middle chunk missing":                     {join(longChunks[0], longChunks[2]), auth.CodeCookieInvalid},
-		"a hole after all that counts":             {join(name+".0="+encoded, name+".2=x"), auth.CodeCookieInvalid},
 		"middle chunk empty":                       {join(longChunks[0], name+".1=", longChunks[2]), auth.CodeCookieInvalid},
 		"last chunk missing":                       {join(longChunks[:len(longChunks)-1]...), auth.CodeCookieInvalid},
 		"chunks of two sessions":                   {join(append([]string{name + ".0=base64-AAAA"}, longChunks[1:]...)...), auth.CodeCookieInvalid},
 		"chunk twice, different":                   {join(append([]string{name + ".0=other"}, longChunks...)...), auth.CodeCookieInvalid},
-		"chunk number 32":                          {join(append(slices.Clone(longChunks), name+".32=x")...), auth.CodeCookieInvalid},
+		"33 chunks":                                {join(chunks(name, strings.Repeat("x", 33), 1)...), auth.CodeCookieInvalid},
 		"chunk number 65535":                       {name + ".65535=x", auth.CodeCookieInvalid},
 		"chunk number beyond int":                  {name + ".99999999999999999999=x", auth.CodeMissingCredentials},
 		"whole too long":                           {name + "=" + huge, auth.CodeCookieInvalid},
@@ -188,6 +189,30 @@ func TestCookies_of_self_hosted_projects(t *testing.T) {
 			}
 			if got := wantPrincipal(t, a, r); got.ID != tc.user {
 				t.Errorf("got user %s, want %s", got.ID, tc.user)
+			}
+		})
+	}
+}
+
+func TestCookies_of_a_configured_name(t *testing.T) {
+	p, _ := newProject(t)
+	named := p.authenticator(t, func(o *auth.Options) { o.Supabase.CookieName = "shop.session" })
+	encoded := base64Session(session(p.hs256()))
+	for what, header := range map[string]string{
+		"whole":                   "shop.session=" + encoded,
+		"in chunks":               strings.Join(chunks("shop.session", encoded, 100), "; "),
+		"beside that of Supabase": "sb-other-auth-token=" + base64Session("{}") + "; shop.session=" + encoded,
+		"the token itself":        "sb-access-token=" + p.hs256(),
+	} {
+		t.Run(what, func(t *testing.T) { wantPrincipal(t, named, request("GET", "Cookie", header)) })
+	}
+	t.Run("another name is not looked at", func(t *testing.T) {
+		wantRefused(t, named, request("GET", "Cookie", "sb-other-auth-token="+encoded), auth.CodeMissingCredentials)
+	})
+	for _, bad := range []string{"a b", "a=b", "sb-access-token", "session.0", "sitzüng"} {
+		t.Run("refused: "+bad, func(t *testing.T) {
+			if _, err := auth.New(p.options(func(o *auth.Options) { o.Supabase.CookieName = bad })); err == nil {
+				t.Errorf("New accepts the cookie name %q", bad)
 			}
 		})
 	}

@@ -16,14 +16,19 @@ type Cron struct {
 }
 
 // NewCron returns a Cron that accepts any of the secrets; several are for rotation. Without a secret
-// it accepts nobody. An error means that a secret can't be sent in a header: it is empty, longer
-// than MaxTokenBytes, or has blanks or characters outside ASCII.
+// it accepts nobody. An error means that a secret is shorter than MinCronSecretBytes, or can't be sent in
+// a header: it is longer than MaxTokenBytes, or has blanks or characters outside ASCII.
 func NewCron(secrets ...string) (*Cron, error) {
 	c := &Cron{}
 	var errs []error
 	for i, secret := range secrets {
-		if secret == "" || len(secret) > MaxTokenBytes || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			errs = append(errs, fmt.Errorf("auth: cron secret %d of %d is empty, too long, or has blanks or characters outside ASCII", i+1, len(secrets)))
+		if len(secret) < MinCronSecretBytes {
+			errs = append(errs, fmt.Errorf("auth: cron secret %d of %d has %d bytes; it needs at least %d, as anybody may try: make one with openssl rand -hex 16",
+				i+1, len(secrets), len(secret), MinCronSecretBytes))
+			continue
+		}
+		if len(secret) > MaxTokenBytes || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			errs = append(errs, fmt.Errorf("auth: cron secret %d of %d is too long, or has blanks or characters outside ASCII", i+1, len(secrets)))
 			continue
 		}
 		c.hashes = append(c.hashes, sha256.Sum256([]byte(secret)))

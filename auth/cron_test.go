@@ -66,8 +66,8 @@ func TestCron_without_a_secret_is_closed(t *testing.T) {
 }
 
 func TestNewCron_refuses(t *testing.T) {
-	for _, bad := range []string{"", " ", "hush\n", " hush", "hush hush", "hüsh", strings.Repeat("x", auth.MaxTokenBytes+1)} {
-		if cron, err := auth.NewCron("good-secret", bad); err == nil || cron != nil || strings.Contains(err.Error(), "hush") {
+	for _, bad := range []string{"", " ", "hush\n", " hush", "hush hush", "hüsh", "hush-hush-hush-", "hush-hush-hush-\n", "hush hush hush hush", strings.Repeat("x", auth.MaxTokenBytes+1)} {
+		if cron, err := auth.NewCron("good-secret-of-cron", bad); err == nil || cron != nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("NewCron with %.20q: got %v, %v, want an error that does not quote it", bad, cron, err)
 		}
 	}

@@ -5,7 +5,7 @@
 //  1. a header: "Authorization: Bearer <Supabase access token>", "Authorization: Bearer sym_…"
 //     or "X-API-Key: sym_…",
 //  2. a Supabase access token in the browser's cookies: "sb-access-token", then
-//     "sb-<ref>-auth-token" whole or in chunks.
+//     "sb-<ref>-auth-token", or what [Supabase].CookieName says, whole or in chunks.
 //
 // The first credential found decides. A header that is present and bad is an error, the cookies are
 // not tried; two headers that say different things are an error too. The answer is a [Principal]
@@ -24,7 +24,9 @@
 // The project's anon key (role "anon") is refused. The service_role key is refused unless
 // [Supabase].AllowServiceRole is set; then it is an admin, and as such keys carry neither subject nor
 // audience, only its signature, its times and its role are checked. Users signed in anonymously are
-// refused unless [Supabase].AllowAnonymous is set.
+// refused unless [Supabase].AllowAnonymous is set, and tokens that the project's OAuth server issued to a third-party
+// application (they have a claim "client_id") unless [Supabase].OAuthClients names it: then they have the scopes that both
+// the user and the application have.
 //
 // A user holds [Supabase].DefaultScopes. The claim app_metadata.symphony_role, which only the
 // project's administrators can write, replaces them, wider or narrower. It is one of
@@ -42,7 +44,8 @@
 // The JWKS is fetched when first needed and again when it is [JWKSMaxAge] old or when a token names
 // a key it lacks, though not more often than every [JWKSMinInterval], however many requests ask.
 // While its host is down the keys known keep working until [JWKSGrace] after the last good answer;
-// after that, and for keys not known, the answer is auth_unavailable.
+// after that, and for keys not known, the answer is auth_unavailable. It is so, too, for a key not
+// known while the keys may not be fetched again yet, with the time until then in [Error].RetryAfter.
 //
 // # Cookies and other sites
 //

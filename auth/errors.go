@@ -1,6 +1,9 @@
 package auth
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // The three ways to fail. Every error of Authenticate is an *Error that is one of them.
 var (
@@ -30,17 +33,22 @@ const (
 	CodeAPIKeyExpired        = "api_key_expired"       // the right secret of an expired key
 	CodeCronSecretInvalid    = "cron_secret_invalid"   // not a configured cron secret
 
+	// CodeSupabaseKeyNotAllowed is for the project's publishable and secret keys, which are no users' tokens.
+	CodeSupabaseKeyNotAllowed = "supabase_key_not_allowed"
+
 	// With ErrForbidden:
 
 	CodeOriginNotAllowed      = "origin_not_allowed"       // a cookie that another site may have had sent
 	CodeAnonymousNotAllowed   = "anonymous_not_allowed"    // a user of an anonymous sign-in
 	CodeServiceRoleNotAllowed = "service_role_not_allowed" // the service_role key
+	CodeOAuthClientNotAllowed = "oauth_client_not_allowed" // a token of a third-party application that is not admitted
 	CodeSymphonyRoleInvalid   = "symphony_role_invalid"    // an app_metadata.symphony_role that can't be read
 	CodeInsufficientScope     = "insufficient_scope"       // from Principal.Require
 
 	// With ErrUnavailable:
 
-	CodeAuthUnavailable         = "auth_unavailable"           // Supabase or the key store does not answer
+	CodeAuthUnavailable         = "auth_unavailable"           // the Supabase server does not answer, or not yet
+	CodeStorageUnavailable      = "storage_unavailable"        // the key store does not answer
 	CodeCronSecretNotConfigured = "cron_secret_not_configured" // the cron routes are closed
 )
 
@@ -51,6 +59,8 @@ type Error struct {
 	// Message is a sentence for people. It is safe to send to the caller: it never holds a token,
 	// a key, a secret or the cause.
 	Message string
+	// RetryAfter is how long to wait before the next try, with ErrUnavailable; 0 where that is not known.
+	RetryAfter time.Duration
 
 	kind  error
 	cause error

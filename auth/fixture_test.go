@@ -311,6 +311,8 @@ var kindOfCode = map[string]error{
 	auth.CodeServiceRoleNotAllowed:   auth.ErrForbidden,
 	auth.CodeSymphonyRoleInvalid:     auth.ErrForbidden,
 	auth.CodeAuthUnavailable:         auth.ErrUnavailable,
+	auth.CodeStorageUnavailable:      auth.ErrUnavailable,
+	auth.CodeOAuthClientNotAllowed:   auth.ErrForbidden,
 	auth.CodeCronSecretNotConfigured: auth.ErrUnavailable,
 }
 

@@ -25,6 +25,9 @@ func headerToken(h http.Header) (string, error) {
 	if apiKey == nil {
 		return token, nil
 	}
+	if err := refuseProjectKey(*apiKey); err != nil {
+		return "", err
+	}
 	if !isAPIKey(*apiKey) {
 		return "", errAPIKeyInvalid()
 	}
@@ -33,6 +36,26 @@ func headerToken(h http.Header) (string, error) {
 			"Authorization and X-API-Key name different callers. Send one of them.")
 	}
 	return *apiKey, nil
+}
+
+// The keys of a Supabase project begin so, since they are no JWTs any more.
+const (
+	publishablePrefix = "sb_publishable_"
+	secretPrefix      = "sb_secret_"
+)
+
+// refuseProjectKey refuses the keys of a Supabase project by a sentence that says what to send instead. They can't be
+// verified here, so neither says who calls.
+func refuseProjectKey(token string) error {
+	switch {
+	case strings.HasPrefix(token, publishablePrefix):
+		return unauthenticated(CodeSupabaseKeyNotAllowed,
+			"This is the project's publishable key, which identifies nobody. Send a signed-in user's access token, or an API key, which begins with "+keyPrefix+".")
+	case strings.HasPrefix(token, secretPrefix):
+		return unauthenticated(CodeSupabaseKeyNotAllowed,
+			"This is a secret key of the Supabase project, which is not accepted here. Send an API key, which begins with "+keyPrefix+", or a signed-in user's access token.")
+	}
+	return nil
 }
 
 // single returns the value of a header that may be sent once, nil if it is not sent.

@@ -24,8 +24,10 @@ type keyID struct{ alg, kid string }
 // (too old, or the key is not known) the keys are fetched again: one fetch at a time, for whom all
 // who need it wait, and none within JWKSMinInterval of the one before. Once a fetch has failed
 // nobody waits any more, so a server that hangs costs time once: further attempts run aside, and
-// until one succeeds the keys known are used up to JWKSGrace, and a key not known is unavailable,
-// as it may be one that this server has not seen yet.
+// until one succeeds the keys known are used up to JWKSGrace.
+//
+// A key not known is refused only if the keys were fetched after it was asked for. Else it is
+// unavailable until they may be fetched again, as the project may have made it since the last fetch.
 type jwks struct {
 	server *server
 	clock  func() time.Time
@@ -54,8 +56,9 @@ func (j *jwks) key(ctx context.Context, id keyID) (any, error) {
 		j.mu.Unlock()
 		return key, nil
 	}
+	fetches := false
 	if j.fetching == nil && (j.tried.IsZero() || now.Sub(j.tried) >= JWKSMinInterval) {
-		j.fetch(now)
+		fetches = j.fetch(now)
 	}
 	wait := j.fetching
 	if j.failure != nil {
@@ -70,11 +73,11 @@ func (j *jwks) key(ctx context.Context, id keyID) (any, error) {
 			return nil, errKeysUnavailable(context.Cause(ctx))
 		}
 	}
-	return j.current(id)
+	return j.current(id, fetches)
 }
 
-// current returns the key for id by what is known now.
-func (j *jwks) current(id keyID) (any, error) {
+// current returns the key for id by what is known now. fetched says that the keys were fetched after it was asked for.
+func (j *jwks) current(id keyID, fetched bool) (any, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.fetched.IsZero() || j.clock().Sub(j.fetched) >= JWKSGrace {
@@ -86,6 +89,14 @@ func (j *jwks) current(id keyID) (any, error) {
 	if j.failure != nil {
 		return nil, errKeysUnavailable(j.failure)
 	}
+	other := keyID{alg: algES256, kid: id.kid}
+	if id.alg == other.alg {
+		other.alg = algRS256
+	}
+	if _, known := j.keys[other]; !known && !fetched {
+		return nil, &Error{Code: CodeAuthUnavailable, kind: ErrUnavailable, RetryAfter: JWKSMinInterval - j.clock().Sub(j.tried),
+			Message: "The access token is signed with a key that the project did not offer when its keys were last fetched. They are fetched again shortly; try again."}
+	}
 	return nil, errTokenInvalid("The access token is signed with a key that the project does not offer.")
 }
 
@@ -93,8 +104,8 @@ func errKeysUnavailable(cause error) error {
 	return unavailable(CodeAuthUnavailable, "The project's keys can't be fetched, so the access token can't be checked. Try again later.", cause)
 }
 
-// fetch starts a fetch. The caller holds mu.
-func (j *jwks) fetch(now time.Time) {
+// fetch starts a fetch and reports whether it did. The caller holds mu.
+func (j *jwks) fetch(now time.Time) bool {
 	done := make(chan struct{})
 	started := j.bg.start(remoteTimeout, func(ctx context.Context) {
 		keys, ignored, err := j.load(ctx)
@@ -107,6 +118,7 @@ func (j *jwks) fetch(now time.Time) {
 	if started {
 		j.tried, j.fetching = now, done
 	}
+	return started
 }
 
 // settle takes over the outcome of a fetch begun at start. The caller holds mu.

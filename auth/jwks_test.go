@@ -76,7 +76,9 @@ func TestJWKS_rotation(t *testing.T) {
 	p.setKeys(jwkOf("rsa", rsaKey()), jwkOf("next", otherECKey()))
 	t.Run("a new key works at once", func(t *testing.T) { wantPrincipal(t, a, bearer(next)) })
 	t.Run("a key of the past still offered works", func(t *testing.T) { wantPrincipal(t, a, bearer(p.rs256())) })
-	t.Run("a key withdrawn is refused", func(t *testing.T) {
+	t.Run("a key withdrawn is not used, and refused once the keys were fetched for it", func(t *testing.T) {
+		wantRefused(t, a, bearer(p.es256()), auth.CodeAuthUnavailable)
+		clock.Advance(auth.JWKSMinInterval)
 		wantRefused(t, a, bearer(p.es256()), auth.CodeTokenInvalid)
 	})
 	t.Run("a key withdrawn is refused when the keys are old", func(t *testing.T) {
@@ -111,7 +113,7 @@ func TestJWKS_flood_of_unknown_kids(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 25 {
-					wantRefused(t, a, bearer(withKid(p, fmt.Sprint("kid ", i, j))), auth.CodeTokenInvalid)
+					wantRefused(t, a, bearer(withKid(p, fmt.Sprint("kid ", i, j))), auth.CodeAuthUnavailable)
 				}
 			})
 		}
@@ -119,12 +121,35 @@ func TestJWKS_flood_of_unknown_kids(t *testing.T) {
 	}
 	flood()
 	p.wantFetches(t, 1)
+	clock.Advance(auth.JWKSMinInterval)
+	wantRefused(t, a, bearer(withKid(p, "one for which the keys are fetched")), auth.CodeTokenInvalid)
+	p.wantFetches(t, 2)
 	for i := range int64(3) {
 		clock.Advance(auth.JWKSMinInterval)
+		wantRefused(t, a, bearer(withKid(p, "again")), auth.CodeTokenInvalid)
 		flood()
-		p.wantFetches(t, 2+i)
+		p.wantFetches(t, 3+i)
 	}
 	wantPrincipal(t, a, bearer(good))
+}
+
+func TestJWKS_new_key_between_fetches_is_unavailable_until_the_next(t *testing.T) {
+	p, clock := newProject(t)
+	a := p.authenticator(t)
+	wantPrincipal(t, a, bearer(p.rs256()))
+	p.setKeys(jwkOf("rsa", rsaKey()), jwkOf("next", otherECKey()))
+	next := sign(jwt.SigningMethodES256, otherECKey(), p.claims(), map[string]any{"kid": "next"})
+
+	clock.Advance(auth.JWKSMinInterval - 3*time.Second)
+	wantRefused(t, a, bearer(next), auth.CodeAuthUnavailable)
+	_, err := a.Authenticate(bearer(next))
+	var refusal *auth.Error
+	if !errors.As(err, &refusal) || refusal.RetryAfter != 3*time.Second {
+		t.Errorf("got %#v, want RetryAfter 3s", err)
+	}
+	p.wantFetches(t, 1)
+	clock.Advance(3 * time.Second)
+	wantPrincipal(t, a, bearer(next))
 }
 
 func TestJWKS_concurrent_callers_share_one_fetch(t *testing.T) {
@@ -177,6 +202,7 @@ func TestJWKS_offline_grace(t *testing.T) {
 		at(auth.JWKSGrace + auth.JWKSMinInterval)
 		p.recovers(t, a, online)
 		wantPrincipal(t, a, bearer(p.rs256()))
+		at(auth.JWKSGrace + 2*auth.JWKSMinInterval)
 		wantRefused(t, a, bearer(withKid(p, "unknown after all")), auth.CodeTokenInvalid)
 		if got := strings.Count(log.String(), "can't be fetched"); got != 1 {
 			t.Errorf("the outage was logged %d times, want once:\n%s", got, log.String())

@@ -128,7 +128,7 @@ func (k *keyring) load(ctx context.Context, id string) (*keyEntry, error) {
 		return nil, errAPIKeyInvalid()
 	}
 	if err != nil {
-		return nil, unavailable(CodeAuthUnavailable, "The API keys can't be read now. Try again later.", err)
+		return nil, unavailable(CodeStorageUnavailable, "Storage cannot serve now: the API keys can't be read. Nothing was stored; try again.", err)
 	}
 	e := &keyEntry{
 		principal: Principal{Kind: KindAPIKey, ID: id, Name: key.Name, Scopes: key.Scopes},

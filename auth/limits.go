@@ -39,11 +39,17 @@ const (
 	// shorter ones offline.
 	minSecretBytes = 32
 
+	// MinCronSecretBytes is the least length of a cron secret. Nothing slows down those who guess.
+	MinCronSecretBytes = 16
+
 	// remoteTimeout bounds every request to the Supabase server, body included.
 	remoteTimeout = 3 * time.Second
 
 	// maxResponseBytes bounds what is read of an answer of the Supabase server.
 	maxResponseBytes = 1 << 20
+
+	// maxRefusalBytes bounds what is read of an answer with another status than 200.
+	maxRefusalBytes = 4 << 10
 
 	// DefaultRemoteCacheTTL is how long the answer of a remote confirmation is remembered.
 	DefaultRemoteCacheTTL = 30 * time.Second

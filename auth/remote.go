@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -64,10 +65,10 @@ func (c *remote) confirm(ctx context.Context, token, subject string) error {
 // ask makes the request. An error means that the server did not say yes or no.
 func (c *remote) ask(ctx context.Context, hash tokenHash, token, subject string) (answer, error) {
 	body, err := c.server.get(ctx, "/user", token)
-	var status errStatus
-	refused := errors.As(err, &status) && (status == http.StatusUnauthorized || status == http.StatusForbidden)
+	var status *statusError
+	refused := errors.As(err, &status) && status.refuses()
 	if err != nil && !refused {
-		return answer{}, err
+		return answer{}, c.explain(err)
 	}
 	a := answer{until: c.clock().Add(c.ttl)}
 	if !refused {
@@ -82,6 +83,31 @@ func (c *remote) ask(ctx context.Context, hash tokenHash, token, subject string)
 	}
 	c.remember(hash, a)
 	return a, nil
+}
+
+// check asks for the user of no token, which the server refuses. The error says why it could not be asked.
+func (c *remote) check(ctx context.Context) error {
+	_, err := c.server.get(ctx, "/user", "")
+	var status *statusError
+	if errors.As(err, &status) && status.refuses() {
+		return nil
+	}
+	if err == nil {
+		return errors.New("answered without a token as if there were a user")
+	}
+	return c.explain(err)
+}
+
+// explain says what to do about a gateway that let no request through.
+func (c *remote) explain(err error) error {
+	var status *statusError
+	if !errors.As(err, &status) || status.status != http.StatusUnauthorized && status.status != http.StatusForbidden {
+		return err
+	}
+	if c.server.apiKey == "" {
+		return fmt.Errorf("a gateway before the server refuses the request itself (%w): set SUPABASE_ANON_KEY (supabase.anon_key) to the project's public key", err)
+	}
+	return fmt.Errorf("a gateway before the server refuses the request itself (%w): SUPABASE_ANON_KEY (supabase.anon_key) is not a key of this project", err)
 }
 
 // remember keeps an answer. When there are too many all are forgotten, which costs each token one

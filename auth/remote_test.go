@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,6 +27,17 @@ func (p *project) wantConfirmations(t *testing.T, want int64) {
 func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) }
 }
+
+// says answers like the authentication server does.
+func says(code int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+const sessionGone = `{"code":403,"error_code":"session_not_found","msg":"Session from session_id claim in JWT does not exist"}`
 
 func TestRemote_request(t *testing.T) {
 	p, _ := newProject(t)
@@ -68,8 +80,17 @@ func TestRemote_answers(t *testing.T) {
 		handler http.HandlerFunc
 		code    string
 	}{
-		"401":                {status(http.StatusUnauthorized), auth.CodeSessionRevoked},
-		"403":                {status(http.StatusForbidden), auth.CodeSessionRevoked},
+		"a session that ended":    {says(http.StatusForbidden, sessionGone), auth.CodeSessionRevoked},
+		"a token that is no good": {says(http.StatusUnauthorized, `{"code":401,"msg":"invalid JWT"}`), auth.CodeSessionRevoked},
+		"a refusal of a newer API version": {says(http.StatusForbidden, `{"code":"session_not_found","message":"Session does not exist"}`),
+			auth.CodeSessionRevoked},
+		"a gateway that wants a key": {says(http.StatusUnauthorized, `{"message":"No API key found in request","hint":"No apikey request header or url param was found."}`),
+			auth.CodeAuthUnavailable},
+		"a gateway that does not know the key": {says(http.StatusUnauthorized, `{"message":"Invalid API key","hint":"Double check your Supabase anon or service_role API key."}`),
+			auth.CodeAuthUnavailable},
+		"a gateway's page":   {says(http.StatusForbidden, "<html>Forbidden</html>"), auth.CodeAuthUnavailable},
+		"401":                {status(http.StatusUnauthorized), auth.CodeAuthUnavailable},
+		"403":                {status(http.StatusForbidden), auth.CodeAuthUnavailable},
 		"400":                {status(http.StatusBadRequest), auth.CodeAuthUnavailable},
 		"404":                {status(http.StatusNotFound), auth.CodeAuthUnavailable},
 		"429":                {status(http.StatusTooManyRequests), auth.CodeAuthUnavailable},
@@ -108,7 +129,7 @@ func TestRemote_answers_are_remembered(t *testing.T) {
 			wantPrincipal(t, a, bearer(other))
 			p.wantConfirmations(t, 2)
 
-			p.setUser(status(http.StatusForbidden))
+			p.setUser(says(http.StatusForbidden, sessionGone))
 			clock.Advance(ttl - 1)
 			wantPrincipal(t, a, bearer(token))
 			p.wantConfirmations(t, 2)
@@ -163,5 +184,37 @@ func TestRemote_that_hangs(t *testing.T) {
 			t.Errorf("held for %s, want 3s", got)
 		}
 		p.wantConfirmations(t, 1)
+	})
+}
+
+func TestCheckRemote(t *testing.T) {
+	wantsKey := says(http.StatusUnauthorized, `{"message":"No API key found in request"}`)
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		key     string
+		want    string // a part of the error, "" for none
+	}{
+		"a server that refuses requests without a token": {says(http.StatusUnauthorized, `{"code":401,"error_code":"no_authorization","msg":"This endpoint requires a Bearer token"}`), "", ""},
+		"a gateway without the project's key":            {wantsKey, "", "set SUPABASE_ANON_KEY"},
+		"a gateway with another project's key":           {wantsKey, "another", "is not a key of this project"},
+		"a server that is down":                          {status(http.StatusBadGateway), "", "status 502"},
+		"something that answers yes to anything":         {reply(`{"id":"x"}`), "", "without a token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := newProject(t)
+			p.setUser(tc.handler)
+			a := p.authenticator(t, remotely, func(o *auth.Options) { o.Supabase.APIKey = tc.key })
+			err := a.CheckRemote(t.Context())
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+	t.Run("not where tokens are not confirmed", func(t *testing.T) {
+		p, _ := newProject(t)
+		if err := p.authenticator(t).CheckRemote(t.Context()); err != nil {
+			t.Error(err)
+		}
+		p.wantConfirmations(t, 0)
 	})
 }

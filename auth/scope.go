@@ -101,6 +101,17 @@ func (s ScopeSet) Has(scope Scope) bool {
 	return scope != 0 && (s&ScopeSet(ScopeAdmin) != 0 || s&ScopeSet(scope) == ScopeSet(scope))
 }
 
+// Within returns what both sets allow.
+func (s ScopeSet) Within(bound ScopeSet) ScopeSet {
+	switch {
+	case s.Has(ScopeAdmin):
+		return bound
+	case bound.Has(ScopeAdmin):
+		return s
+	}
+	return s & bound
+}
+
 // String returns the names separated by commas, or "none". ParseScopes reads it back.
 func (s ScopeSet) String() string {
 	var names []string

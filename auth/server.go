@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +27,27 @@ func newServer(project *url.URL, apiKey string, client *http.Client) *server {
 	return s
 }
 
-// errStatus is an answer with another status than 200.
-type errStatus int
+// statusError is an answer with another status than 200.
+type statusError struct {
+	status int
+	body   []byte // the first maxRefusalBytes
+}
 
-func (e errStatus) Error() string { return fmt.Sprintf("answered with status %d", int(e)) }
+func (e *statusError) Error() string { return fmt.Sprintf("answered with status %d", e.status) }
+
+// refuses reports whether it is the authentication server's own no to a token. A gateway before it answers with the same
+// statuses to requests that lack the project's key, and says nothing about the token; what tells them apart is the
+// server's form of an error, {"code", "error_code", "msg"} or formerly without error_code, which has a code.
+func (e *statusError) refuses() bool {
+	if e.status != http.StatusUnauthorized && e.status != http.StatusForbidden {
+		return false
+	}
+	var own struct {
+		Code      any `json:"code"`
+		ErrorCode any `json:"error_code"`
+	}
+	return json.Unmarshal(e.body, &own) == nil && (own.Code != nil || own.ErrorCode != nil)
+}
 
 // get returns the body of <URL>/auth/v1<path>. Time and size are bounded. token is sent if not "".
 func (s *server) get(ctx context.Context, path, token string) ([]byte, error) {
@@ -52,7 +70,9 @@ func (s *server) get(ctx context.Context, path, token string) ([]byte, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, errStatus(res.StatusCode)
+		// What can't be read of it is taken for a gateway's answer.
+		refusal, _ := io.ReadAll(io.LimitReader(res.Body, maxRefusalBytes))
+		return nil, &statusError{res.StatusCode, refusal}
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBytes+1))
 	if err != nil {

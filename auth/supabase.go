@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +33,12 @@ type Supabase struct {
 	AllowServiceRole bool
 	// DefaultScopes are the scopes of users without a symphony_role claim. Nil means DefaultScopes.
 	DefaultScopes *ScopeSet
+	// OAuthClients are the third-party applications, by client id, to which users may have given access through the
+	// project's OAuth server, each with the scopes that its tokens have at most. Tokens of others are refused.
+	OAuthClients map[string]ScopeSet
+	// CookieName is the name of the session's cookie where the application's libraries were given one
+	// (cookieOptions.name). "" means sb-<ref>-auth-token.
+	CookieName string
 
 	// Remote has users' tokens also confirmed by GET <URL>/auth/v1/user, so that a session that was
 	// ended is refused before its token expires. It needs URL. The service_role key has no session
@@ -65,6 +73,7 @@ type supabase struct {
 	allowAnonymous   bool
 	allowServiceRole bool
 	scopes           ScopeSet
+	oauthClients     map[string]ScopeSet
 }
 
 func newSupabase(opts Supabase, clock func() time.Time, log *slog.Logger, bg *background) (*supabase, *sessionCookies, error) {
@@ -72,6 +81,7 @@ func newSupabase(opts Supabase, clock func() time.Time, log *slog.Logger, bg *ba
 		allowAnonymous:   opts.AllowAnonymous,
 		allowServiceRole: opts.AllowServiceRole,
 		scopes:           DefaultScopes,
+		oauthClients:     maps.Clone(opts.OAuthClients),
 	}
 	if opts.DefaultScopes != nil {
 		s.scopes = *opts.DefaultScopes
@@ -117,6 +127,9 @@ func newSupabase(opts Supabase, clock func() time.Time, log *slog.Logger, bg *ba
 	if opts.RemoteCacheTTL < 0 || opts.RemoteCacheTTL > maxRemoteCacheTTL {
 		errs = append(errs, fmt.Errorf("supabase: remote cache TTL %s is not between 0 and %s", opts.RemoteCacheTTL, maxRemoteCacheTTL))
 	}
+	if opts.CookieName != "" {
+		errs = append(errs, checkCookieName(opts.CookieName))
+	}
 	s.parser = jwt.NewParser(
 		jwt.WithValidMethods(methods),
 		jwt.WithStrictDecoding(),
@@ -124,7 +137,7 @@ func newSupabase(opts Supabase, clock func() time.Time, log *slog.Logger, bg *ba
 		jwt.WithLeeway(ClockLeeway),
 		jwt.WithTimeFunc(clock),
 	)
-	return s, newSessionCookies(base), errors.Join(errs...)
+	return s, newSessionCookies(opts.CookieName, base), errors.Join(errs...)
 }
 
 func projectURL(s string) (*url.URL, error) {
@@ -204,6 +217,15 @@ func (s *supabase) user(claims jwt.MapClaims) (Principal, error) {
 				"The token's app_metadata.symphony_role is not a scope, a list of scopes, or none.")
 		}
 	}
+	if client, there := claims["client_id"]; there && client != nil {
+		id, _ := client.(string)
+		scopes, allowed := s.oauthClients[id]
+		if !allowed {
+			return Principal{}, forbidden(CodeOAuthClientNotAllowed,
+				"The access token was issued to a third-party application, which is not admitted here. An operator admits it in auth.oauth_clients.")
+		}
+		p.Scopes = p.Scopes.Within(scopes)
+	}
 	return p, nil
 }
 
@@ -259,7 +281,7 @@ func (s *supabase) verify(ctx context.Context, token string, claims jwt.MapClaim
 	var own *Error
 	switch {
 	case err == nil:
-		return nil
+		return checkTimes(claims)
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -272,6 +294,20 @@ func (s *supabase) verify(ctx context.Context, token string, claims jwt.MapClaim
 		return errTokenInvalid("The access token is not a JWT.")
 	}
 	return errTokenInvalid("The access token's signature is not valid here.")
+}
+
+// maxClaimTime is the end of the year 9999. The parser makes an int64 of a claim's number, where a larger one overflows and
+// a token that is good from then on would seem to be good now.
+const maxClaimTime = 253402300799
+
+// checkTimes refuses times that the parser can't have compared.
+func checkTimes(claims jwt.MapClaims) error {
+	for _, name := range []string{"exp", "nbf"} {
+		if t, ok := claims[name].(float64); ok && math.Abs(t) > maxClaimTime {
+			return errTokenInvalid("The access token's " + name + " is not a time before the year 10000.")
+		}
+	}
+	return nil
 }
 
 // isCompactJWS reports whether s has only the characters of a JWT. Decoders of base64 skip line

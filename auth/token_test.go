@@ -143,9 +143,12 @@ func TestProject_keys(t *testing.T) {
 		clock.Advance(11 * 366 * 24 * time.Hour)
 		wantRefused(t, allowing, bearer(old), auth.CodeTokenExpired)
 	})
-	t.Run("new keys are no tokens", func(t *testing.T) {
-		wantRefused(t, allowing, bearer("sb_secret_0123456789abcdefghijkl_mnopqrst"), auth.CodeTokenInvalid)
-	})
+	for _, key := range []string{"sb_secret_0123456789abcdefghijkl_mnopqrst", "sb_publishable_0123456789abcdefghijkl_mnopqrst"} {
+		t.Run("no token, and told so: "+key, func(t *testing.T) {
+			wantRefused(t, allowing, bearer(key), auth.CodeSupabaseKeyNotAllowed)
+			wantRefused(t, allowing, request("GET", "X-API-Key", key), auth.CodeSupabaseKeyNotAllowed)
+		})
+	}
 }
 
 func TestToken_of_an_anonymous_user_where_allowed(t *testing.T) {
@@ -235,7 +238,7 @@ func TestToken_scopes(t *testing.T) {
 }
 
 func TestToken_forgeries(t *testing.T) {
-	p, _ := newProject(t)
+	p, clock := newProject(t)
 	both := p.authenticator(t)
 	jwksOnly := p.authenticator(t, func(o *auth.Options) { o.Supabase.JWTSecrets = nil })
 	secretOnly := p.authenticator(t, func(o *auth.Options) {
@@ -304,6 +307,7 @@ func TestToken_forgeries(t *testing.T) {
 		"RS256 header on HS256":   withHeader(p.hs256(), `{"alg":"RS256","kid":"rsa"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
+			clock.Advance(auth.JWKSMinInterval) // a key that is not known may be asked for at once
 			wantRefused(t, both, bearer(token), auth.CodeTokenInvalid)
 			wantRefused(t, jwksOnly, bearer(token), auth.CodeTokenInvalid)
 			wantRefused(t, secretOnly, bearer(token), auth.CodeTokenInvalid)
@@ -332,6 +336,17 @@ func TestToken_forgeries(t *testing.T) {
 	})
 }
 
+func TestToken_times_beyond_what_can_be_compared(t *testing.T) {
+	p, _ := newProject(t)
+	a := p.authenticator(t)
+	for _, far := range []float64{1e19, 1e300, -1e19} {
+		wantRefused(t, a, bearer(p.hs256(set("nbf", far))), auth.CodeTokenInvalid)
+	}
+	if _, err := a.Authenticate(bearer(p.hs256(set("exp", 1e19)))); err == nil {
+		t.Error("a token with an exp of 1e19 is accepted")
+	}
+}
+
 func TestToken_any_secret_of_several(t *testing.T) {
 	p, _ := newProject(t)
 	retired := strings.Repeat("retired ", 8)
@@ -341,9 +356,10 @@ func TestToken_any_secret_of_several(t *testing.T) {
 }
 
 func TestToken_mutilated(t *testing.T) {
-	p, _ := newProject(t)
+	p, clock := newProject(t)
 	a := p.authenticator(t)
-	for name, token := range map[string]string{"HS256": p.hs256(), "ES256": p.es256()} {
+	lasting := set("exp", p.Now().Add(24*time.Hour).Unix())
+	for name, token := range map[string]string{"HS256": p.hs256(lasting), "ES256": p.es256(lasting)} {
 		t.Run("truncated "+name, func(t *testing.T) {
 			for i := 1; i < len(token); i++ {
 				wantRefused(t, a, bearer(token[:i]), auth.CodeTokenInvalid)
@@ -353,6 +369,7 @@ func TestToken_mutilated(t *testing.T) {
 			for i := range token {
 				for _, c := range []byte("A.=") {
 					if token[i] != c {
+						clock.Advance(auth.JWKSMinInterval) // what became of the kid may be asked for at once
 						wantRefused(t, a, bearer(token[:i]+string(c)+token[i+1:]), auth.CodeTokenInvalid)
 					}
 				}

@@ -224,6 +224,8 @@ type Auth struct {
 	AllowAnonymous   bool
 	AllowServiceRole bool
 	DefaultScopes    auth.ScopeSet
+	OAuthClients     map[string]auth.ScopeSet // by client id
+	CookieName       string                   // "": sb-<ref>-auth-token
 	AllowedOrigins   []string
 }
 
@@ -249,7 +251,7 @@ func (c *Config) AuthOptions() auth.Options {
 		Supabase: auth.Supabase{
 			URL: c.Supabase.URL, JWTSecrets: Reveal(c.Supabase.JWTSecrets), Issuer: c.Supabase.JWTIssuer, APIKey: c.Supabase.AnonKey,
 			AllowAnonymous: c.Auth.AllowAnonymous, AllowServiceRole: c.Auth.AllowServiceRole, DefaultScopes: &c.Auth.DefaultScopes,
-			Remote: c.Auth.Remote, RemoteCacheTTL: c.Auth.RemoteCache,
+			OAuthClients: c.Auth.OAuthClients, CookieName: c.Auth.CookieName, Remote: c.Auth.Remote, RemoteCacheTTL: c.Auth.RemoteCache,
 		},
 		AllowedOrigins: c.Auth.AllowedOrigins,
 	}

@@ -254,7 +254,7 @@ func TestVariableMistakes(t *testing.T) {
 
 func TestSecretsAreNotRepeatedInMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
-	got := strings.Join(mistakes(t, Sources{Environ: []string{"SUPABASE_JWT_SECRET=hunter2", "CRON_SECRET=hunter2 hunter2"}}), "\n")
+	got := strings.Join(mistakes(t, Sources{Environ: []string{"SUPABASE_JWT_SECRET=hunter2", "CRON_SECRET=hunter2"}}), "\n")
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "SUPABASE_JWT_SECRET") || !strings.Contains(got, "CRON_SECRET") {
 		t.Errorf("got %s", got)
 	}
@@ -277,11 +277,11 @@ func TestSecretsFromFiles(t *testing.T) {
 		want          []string
 		mistake       string
 	}{
-		{"the file of a variable overrides the configuration file", "one\n", []string{"CRON_SECRET_FILE=" + secret}, []string{"one"}, ""},
-		{"one a line", " one \n\ntwo", []string{"CRON_SECRET_FILE=" + secret}, []string{"one", "two"}, ""},
+		{"the file of a variable overrides the configuration file", "one-of-16-letters\n", []string{"CRON_SECRET_FILE=" + secret}, []string{"one-of-16-letters"}, ""},
+		{"one a line", " one-of-16-letters \n\ntwo-of-16-letters", []string{"CRON_SECRET_FILE=" + secret}, []string{"one-of-16-letters", "two-of-16-letters"}, ""},
 		{"nothing takes the secret away", "", []string{"CRON_SECRET="}, []string{}, ""},
 		{"an empty file", "\n", []string{"CRON_SECRET_FILE=" + secret}, nil, "CRON_SECRET_FILE: cron.secret_file: " + secret + " holds no secret"},
-		{"both", "one", []string{"CRON_SECRET=x", "CRON_SECRET_FILE=" + secret}, nil, "CRON_SECRET_FILE: cron.secret_file: CRON_SECRET is set as well; set one of the two"},
+		{"both", "one-of-16-letters", []string{"CRON_SECRET=another-of-16-letters", "CRON_SECRET_FILE=" + secret}, nil, "CRON_SECRET_FILE: cron.secret_file: CRON_SECRET is set as well; set one of the two"},
 		{"no file", "one", []string{"CRON_SECRET_FILE=/no/file"}, nil, "CRON_SECRET_FILE: cron.secret_file: stat /no/file: no such file or directory"},
 		{"two where one is due", "a\nb", []string{"SYMPHONY_API_KEY_FILE=" + secret}, nil, "SYMPHONY_API_KEY_FILE: client.api_key_file: " + secret + " has 2 lines, it must hold one secret"},
 	} {
@@ -368,10 +368,26 @@ func TestShownConfigurationIsAConfiguration(t *testing.T) {
 }
 
 func TestShownSecretsAreMasked(t *testing.T) {
-	write(t, "handlers: [{type: X, http: {url: 'http://u:hunter2@x.test', headers: {Authorization: hunter2}, secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2}\n")
+	write(t, "handlers: [{type: X, http: {url: 'http://u:hunter2@x.test', headers: {Authorization: hunter2}, secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2-hunter2-hunter2}\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_API_KEY=hunter2"}})
 	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "aHVud") || strings.Count(shown, mask) != 5 {
 		t.Errorf("got:\n%s", shown)
+	}
+}
+
+func TestOAuthClients(t *testing.T) {
+	want := map[string]auth.ScopeSet{"9a8b": auth.Scopes(auth.ScopeDispatch, auth.ScopeRead), "7c6d": auth.Scopes(auth.ScopeRead)}
+	write(t, "auth: {oauth_clients: {9a8b: 'dispatch,read', 7c6d: read}}\n")
+	for _, c := range []*Config{
+		load(t, Sources{}),
+		load(t, Sources{Environ: []string{"SYMPHONY_AUTH_OAUTH_CLIENTS=9a8b=dispatch,read; 7c6d=read"}}),
+	} {
+		if diff := cmp.Diff(want, c.AuthOptions().Supabase.OAuthClients); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if got := mistakes(t, Sources{Environ: []string{"SYMPHONY_AUTH_OAUTH_CLIENTS=9a8b=raed"}}); len(got) != 1 || !strings.Contains(got[0], "raed") {
+		t.Errorf("got %q, want the unknown scope told", got)
 	}
 }
 

@@ -42,7 +42,7 @@ func fields(c *Config, t *tracingSection) []*field {
 	table = append(table, databaseFields(&c.Database)...)
 	table = append(table, []*field{
 		{key: "auth.remote", value: boolean{&c.Auth.Remote}, def: "false",
-			doc: "Confirm each Supabase token with the project, so that an ended session is refused at once."},
+			doc: "Confirm each Supabase token with the project, so that an ended session is refused once `auth.remote_cache` is over, not only when its token expires. Hosted projects, and all behind a gateway, need `supabase.anon_key` for it."},
 		{key: "auth.remote_cache", value: duration{p: &c.Auth.RemoteCache, min: time.Second, max: 10 * time.Minute}, def: formatDuration(auth.DefaultRemoteCacheTTL),
 			doc: "How long a confirmation is remembered."},
 		{key: "auth.allow_anonymous", value: boolean{&c.Auth.AllowAnonymous}, def: "false",
@@ -51,6 +51,10 @@ func fields(c *Config, t *tracingSection) []*field {
 			doc: "Admit the project's service_role key, as an administrator."},
 		{key: "auth.default_scopes", value: scopes{&c.Auth.DefaultScopes}, def: auth.DefaultScopes.String(),
 			doc: "What Supabase users may do unless their app_metadata.symphony_role says otherwise."},
+		{key: "auth.oauth_clients", value: clients{&c.Auth.OAuthClients},
+			doc: "Third-party applications, by the client id that the project's OAuth server gave them, each with the scopes that it may have at most; nobody gets more than the user has. Tokens of others are refused."},
+		{key: "auth.cookie_name", value: text{p: &c.Auth.CookieName, about: "a cookie's name", optional: true, check: checkCookieName},
+			doc: "The session's cookie, where the application gave Supabase's libraries another name (`cookieOptions.name`). If not set: `sb-<ref>-auth-token`."},
 		{key: "auth.allowed_origins", value: list{p: &c.Auth.AllowedOrigins, about: "a list of origins", check: checkOrigin},
 			doc: "Origins, besides the server's own, whose pages may act with the user's cookies."},
 
@@ -185,6 +189,11 @@ func checkURL(s string) error {
 
 func checkOrigin(s string) error {
 	_, err := auth.New(auth.Options{Keys: &auth.MemoryKeys{}, AllowedOrigins: []string{s}})
+	return unwrapped(err)
+}
+
+func checkCookieName(s string) error {
+	_, err := auth.New(auth.Options{Supabase: auth.Supabase{URL: "https://localhost", CookieName: s}})
 	return unwrapped(err)
 }
 

@@ -424,3 +424,48 @@ func (v scopes) describe() string {
 	return "a list of " + strings.Join(auth.ScopeNames(), ", ") + ", or none"
 }
 func (v scopes) mayBeEmpty() bool { return false }
+
+// clients is a mapping of OAuth client ids to scopes, in a variable of the form "id=scopes; id=scopes".
+type clients struct{ p *map[string]auth.ScopeSet }
+
+func (v clients) set(in input) error {
+	pairs := in.pairs
+	if in.shape == scalar && !in.fromFile {
+		for entry := range strings.SplitSeq(in.text, ";") {
+			if id, scopes, _ := strings.Cut(entry, "="); strings.TrimSpace(entry) != "" {
+				pairs = append(pairs, pair{strings.TrimSpace(id), scopes})
+			}
+		}
+	} else if err := only(mapping, in); err != nil {
+		return err
+	}
+	all := make(map[string]auth.ScopeSet, len(pairs))
+	var errs []error
+	for _, p := range pairs {
+		set, err := auth.ParseScopes(p.value)
+		switch {
+		case p.name == "":
+			err = errors.New("has an entry without a client id")
+		case err != nil:
+			err = fmt.Errorf("client %q: %w", p.name, err)
+		}
+		errs, all[p.name] = append(errs, err), set
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	*v.p = all
+	return nil
+}
+
+func (v clients) show() any {
+	m := make(map[string]string, len(*v.p))
+	for id, set := range *v.p {
+		m[id] = set.String()
+	}
+	return m
+}
+func (v clients) describe() string {
+	return "a mapping of client ids to scopes, in a variable like `id=dispatch,read; id2=read`"
+}
+func (v clients) mayBeEmpty() bool { return true }

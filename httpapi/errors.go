@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -39,6 +40,9 @@ func (e *apiError) Unwrap() error { return e.cause }
 // not to be noticed.
 const retrySeconds = 2
 
+// seconds rounds up, for Retry-After.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
 // invalid answers problems with a request.
 func invalid(list ...symphony.Problem) *apiError {
 	message := "The request has a problem."
@@ -70,7 +74,7 @@ func describe(err error) *apiError {
 		case errors.Is(err, auth.ErrForbidden):
 			e.status = http.StatusForbidden
 		case errors.Is(err, auth.ErrUnavailable):
-			e.status, e.retryAfter = http.StatusServiceUnavailable, retrySeconds
+			e.status, e.retryAfter = http.StatusServiceUnavailable, max(retrySeconds, seconds(authError.RetryAfter))
 		}
 		return e
 	case errors.As(err, &validation):

@@ -123,6 +123,12 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		a.welcome(s.url(), key, len(c.Handlers) == 0)
 	}
 	s.start()
+	s.working.Go(func() {
+		// Nothing ends because of it: the server may be away for a moment.
+		if err := authenticator.CheckRemote(s.draining); err != nil && s.draining.Err() == nil {
+			log.Warn("auth.remote is set and tokens of users can't be confirmed: they are answered 503", "error", err)
+		}
+	})
 	s.announce(event.NodeStarted, event.WorkerStarted)
 	defer s.announce(event.NodeStopped)
 	select {

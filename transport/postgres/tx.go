@@ -66,7 +66,7 @@ func (t *Transport) SQLTx(tx *sql.Tx) *Tx {
 func (x *Tx) Storage() any { return x.store }
 
 // Committed tells workers of the messages. Call it when the transaction has been committed; without it they are found
-// within Options.PollInterval.
+// within a few of Options.PollInterval.
 func (x *Tx) Committed() {
 	x.store.arrived(x.added)
 	x.added = nil
