@@ -93,10 +93,19 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Lost are the receipts of a call whose leases were lost, nil for other errors. The call did its work for all others.
+// CodeLeaseLost and CodeForeignReceipt are the codes of errors with which a call did nothing for some of its receipts: their
+// leases were lost, or they come from another installation or version of the server. Either way the worker has lost the
+// message.
+const (
+	CodeLeaseLost      = "lease_lost"
+	CodeForeignReceipt = "foreign_receipt"
+)
+
+// Lost are the receipts for which a call did nothing, nil for errors with other codes than CodeLeaseLost and
+// CodeForeignReceipt. The call did its work for all others.
 func (e *Error) Lost() []string {
 	var list []wire.LostReceipt
-	if e.Code != "lease_lost" || json.Unmarshal(e.Details, &list) != nil {
+	if e.Code != CodeLeaseLost && e.Code != CodeForeignReceipt || json.Unmarshal(e.Details, &list) != nil {
 		return nil
 	}
 	receipts := make([]string, len(list))

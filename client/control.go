@@ -49,8 +49,8 @@ func (c *Client) Receive(ctx context.Context, r wire.ReceiveRequest) (out wire.R
 	return out, err
 }
 
-// Ack completes messages. Where leases were lost the error has code lease_lost, and Error.Lost names their receipts; the
-// others are completed.
+// Ack completes messages. Where leases were lost the error has code lease_lost, or foreign_receipt for receipts of another
+// installation or version, and Error.Lost names their receipts; the others are completed.
 func (c *Client) Ack(ctx context.Context, r wire.AckRequest) (out wire.ReceiptsResponse, err error) {
 	err = c.do(ctx, http.MethodPost, "/api/symphony/ack", nil, r, &out)
 	return out, err

@@ -234,7 +234,7 @@ func (p *puller) heartbeat(ctx context.Context, lost context.CancelCauseFunc, re
 		case <-ctx.Done():
 			return
 		}
-		if _, err := p.Extend(ctx, wire.ExtendRequest{Receipts: []string{receipt}, Lease: &lease}); IsCode(err, "lease_lost") {
+		if _, err := p.Extend(ctx, wire.ExtendRequest{Receipts: []string{receipt}, Lease: &lease}); IsCode(err, CodeLeaseLost) || IsCode(err, CodeForeignReceipt) {
 			lost(symphony.ErrLeaseLost)
 			return
 		}

@@ -48,7 +48,8 @@ type Options struct {
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
 	Keys auth.KeyStore
-	// Records is where the request to stop all workers is kept; see worker.StopAll. Nil answers 501.
+	// Records is where the request to stop all workers is kept, see worker.StopAll, and the key of receipts. Nil: stopping
+	// answers 501, and receipts are good for this API only.
 	Records symphony.RecordStore
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
@@ -108,6 +109,7 @@ type API struct {
 	consumers chan struct{}
 	cronBusy  atomic.Bool
 	waiting   atomic.Int32 // receive calls in progress
+	seals     seals
 	routes    []route
 	document  func() (document, error) // made when it is first asked for: that takes longer than all else
 }
@@ -141,7 +143,7 @@ func New(o Options) (*API, error) {
 	if o.Draining == nil {
 		o.Draining = context.Background()
 	}
-	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers)}
+	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers), seals: seals{records: o.Records}}
 	a.routes = a.table()
 	if err := checkAudited(a.routes); err != nil {
 		return nil, err

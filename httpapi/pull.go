@@ -37,7 +37,11 @@ func receive(c *call) error {
 		o   symphony.ReceiveOptions
 		t   symphony.Transport
 	)
-	err := c.accept(&req, true, func() (list []symphony.Problem) {
+	seal, err := c.api.seals.get(c.Context())
+	if err != nil {
+		return err
+	}
+	err = c.accept(&req, true, func() (list []symphony.Problem) {
 		t, o, list = c.receiveOptions(&req)
 		return list
 	})
@@ -63,7 +67,7 @@ func receive(c *call) error {
 	if err != nil && (draining.Err() == nil || c.Context().Err() != nil) {
 		return err
 	}
-	return c.handOver(t, o.Worker, got)
+	return c.handOver(t, seal, o.Worker, got)
 }
 
 // receiveOptions are what a request asks for, or every problem with it.
@@ -134,12 +138,12 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 }
 
 // handOver answers with the messages. If the caller is gone, they go back to their queues at once, as if never claimed.
-func (c *call) handOver(t symphony.Transport, worker string, got []symphony.Delivery) error {
+func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []symphony.Delivery) error {
 	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
 	receipts := make([]receipt, len(got))
 	for i := range got {
 		receipts[i] = receiptOf(t.Name(), worker, &got[i])
-		answer.Messages[i] = pulled(&receipts[i], &got[i])
+		answer.Messages[i] = pulled(receipts[i].text(seal), &got[i])
 	}
 	err := c.Context().Err()
 	if err == nil {
@@ -165,10 +169,10 @@ func (c *call) handOver(t symphony.Transport, worker string, got []symphony.Deli
 	return nil
 }
 
-func pulled(r *receipt, d *symphony.Delivery) wire.Pulled {
+func pulled(receipt string, d *symphony.Delivery) wire.Pulled {
 	p := wire.Pulled{
-		Receipt: r.String(), ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
-		Transport: r.transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
+		Receipt: receipt, ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
+		Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
 		Flow: flow(&d.Envelope),
 	}
@@ -189,22 +193,26 @@ func ack(c *call) error {
 		req      wire.AckRequest
 		receipts []receipt
 	)
-	err := c.accept(&req, false, func() (list []symphony.Problem) {
-		receipts, list = c.receipts(req.Receipts)
+	seal, err := c.api.seals.get(c.Context())
+	if err != nil {
+		return err
+	}
+	err = c.accept(&req, false, func() (list []symphony.Problem) {
+		receipts, list = c.receipts(seal, req.Receipts)
 		return list
 	})
 	if err != nil {
 		return err
 	}
 	now := c.api.o.Clock.Now()
-	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
+	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
 		settlements := make([]symphony.Settlement, len(list))
 		for i, r := range list {
 			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now}
 		}
 		return c.settle(c.Context(), t, list, settlements)
 	})
-	return c.settled(req.Receipts, lost, err, "acked")
+	return c.settled(req.Receipts, undone, err, "acked")
 }
 
 // extend moves the end of leases.
@@ -214,23 +222,27 @@ func extend(c *call) error {
 		receipts []receipt
 		lease    time.Duration
 	)
-	err := c.accept(&req, false, func() (list []symphony.Problem) {
+	seal, err := c.api.seals.get(c.Context())
+	if err != nil {
+		return err
+	}
+	err = c.accept(&req, false, func() (list []symphony.Problem) {
 		lease = millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
 		var more []symphony.Problem
-		receipts, more = c.receipts(req.Receipts)
+		receipts, more = c.receipts(seal, req.Receipts)
 		return append(list, more...)
 	})
 	if err != nil {
 		return err
 	}
-	lost, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
+	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
 		leases := make([]symphony.Lease, len(list))
 		for i, r := range list {
 			leases[i] = r.lease
 		}
 		return t.Extend(c.Context(), leases, lease)
 	})
-	return c.settled(req.Receipts, lost, err, "extended")
+	return c.settled(req.Receipts, undone, err, "extended")
 }
 
 // nack settles a message that was not handled: it is retried or fails by its type's policy, or is given back.
@@ -240,8 +252,12 @@ func nack(c *call) error {
 		r          receipt
 		retryAfter time.Duration
 	)
-	err := c.accept(&req, false, func() (list []symphony.Problem) {
-		r, retryAfter, list = c.nacked(&req)
+	seal, err := c.api.seals.get(c.Context())
+	if err != nil {
+		return err
+	}
+	err = c.accept(&req, false, func() (list []symphony.Problem) {
+		r, retryAfter, list = c.nacked(seal, &req)
 		return list
 	})
 	if err != nil {
@@ -258,11 +274,11 @@ func nack(c *call) error {
 		}
 		c.policy(r.transport, r.typ).Settle(&st, r.attempt, cause, rand.Float64())
 	}
-	lost, err := c.byTransport([]receipt{r}, func(t symphony.Transport, list []receipt) []error {
+	undone, err := c.byTransport([]receipt{r}, func(t symphony.Transport, list []receipt) []error {
 		return c.settle(c.Context(), t, list, []symphony.Settlement{st})
 	})
-	if err != nil || len(lost) > 0 {
-		return c.settled([]string{req.Receipt}, lost, err, "")
+	if err != nil || len(undone) > 0 {
+		return c.settled([]string{req.Receipt}, undone, err, "")
 	}
 	answer := wire.NackResponse{Success: true, Outcome: st.Outcome.String()}
 	if st.Outcome == symphony.Retry {
@@ -295,7 +311,7 @@ func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []rece
 }
 
 // nacked are the receipt of a request and its retryAfter, negative without one, or every problem with it.
-func (c *call) nacked(req *wire.NackRequest) (r receipt, retryAfter time.Duration, list []symphony.Problem) {
+func (c *call) nacked(seal *seal, req *wire.NackRequest) (r receipt, retryAfter time.Duration, list []symphony.Problem) {
 	retryAfter = -1
 	if req.RetryAfter != nil {
 		retryAfter = millis(consumeSetting{"retryAfter", req.RetryAfter, 0, int(symphony.MaxRetryDelay.Milliseconds()), 0}.get(&list))
@@ -312,9 +328,7 @@ func (c *call) nacked(req *wire.NackRequest) (r receipt, retryAfter time.Duratio
 		list = append(list, symphony.Problem{Path: "release", Message: "cannot be combined with anything but the receipt"})
 	}
 	var err error
-	if r, err = parseReceipt(req.Receipt); err != nil {
-		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
-	} else if _, err := c.api.o.Bus.Transport(r.transport); err != nil {
+	if r, err = c.receipt(seal, req.Receipt); err != nil {
 		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
 	}
 	return r, retryAfter, list
@@ -326,29 +340,55 @@ type pullError struct{ text, class string }
 func (e *pullError) Error() string      { return e.text }
 func (e *pullError) ErrorClass() string { return e.class }
 
+// receipt parses a receipt. One of another installation or version has no transport: it is well formed, and nothing can be
+// done with it here.
+func (c *call) receipt(seal *seal, text string) (receipt, error) {
+	r, err := parseReceipt(text, seal)
+	switch {
+	case errors.Is(err, errForeignReceipt):
+		return receipt{}, nil
+	case err == nil:
+		_, err = c.api.o.Bus.Transport(r.transport)
+	}
+	return r, err
+}
+
 // receipts parses a list of receipts, or tells every one that is none.
-func (c *call) receipts(texts []string) (receipts []receipt, list []symphony.Problem) {
+func (c *call) receipts(seal *seal, texts []string) (receipts []receipt, list []symphony.Problem) {
 	if len(texts) == 0 || len(texts) > maxReceipts {
 		return nil, []symphony.Problem{{Path: "receipts", Message: fmt.Sprintf("must have 1 to %d entries, has %d", maxReceipts, len(texts))}}
 	}
 	receipts = make([]receipt, len(texts))
 	for i, s := range texts {
 		var err error
-		if receipts[i], err = parseReceipt(s); err == nil {
-			_, err = c.api.o.Bus.Transport(receipts[i].transport)
-		}
-		if err != nil {
+		if receipts[i], err = c.receipt(seal, s); err != nil {
 			list = append(list, symphony.Problem{Path: fmt.Sprintf("receipts[%d]", i), Message: err.Error()})
 		}
 	}
 	return receipts, list
 }
 
-// byTransport calls do for the receipts of each transport. It returns which of all receipts have lost their leases. An
-// error is one that says nothing about a lease.
-func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (lost []int, err error) {
+// undone is a receipt for which nothing was done.
+type undone struct {
+	at      int // in the request
+	code    string
+	message string
+}
+
+const (
+	codeLeaseLost      = "lease_lost"
+	codeForeignReceipt = "foreign_receipt"
+)
+
+// byTransport calls do for the receipts of each transport. It returns for which of all receipts nothing was done. An error
+// is one that says nothing about a lease.
+func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (list []undone, err error) {
 	groups := make(map[string][]int)
 	for i := range all {
+		if all[i].transport == "" {
+			list = append(list, undone{i, codeForeignReceipt, errForeignReceipt.Error() + "; nothing was changed"})
+			continue
+		}
 		groups[all[i].transport] = append(groups[all[i].transport], i)
 	}
 	for name, places := range groups {
@@ -356,39 +396,54 @@ func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt)
 		if terr != nil {
 			return nil, terr
 		}
-		list := make([]receipt, len(places))
+		group := make([]receipt, len(places))
 		for i, at := range places {
-			list[i] = all[at]
+			group[i] = all[at]
 		}
-		for i, e := range do(t, list) {
+		for i, e := range do(t, group) {
 			switch {
 			case errors.Is(e, symphony.ErrLeaseLost):
-				lost = append(lost, places[i])
+				list = append(list, undone{places[i], codeLeaseLost, "its lease was lost; nothing was changed"})
 			case e != nil:
 				err = e
 			}
 		}
 	}
-	return lost, err
+	return list, err
 }
 
-// settled answers for receipts of which some may have been lost.
-func (c *call) settled(texts []string, lost []int, err error, done string) error {
+// settled answers for receipts, for some of which nothing may have been done.
+func (c *call) settled(texts []string, list []undone, err error, done string) error {
 	if err != nil {
 		return err
 	}
-	if len(lost) == 0 {
+	if len(list) == 0 {
 		return c.answer(http.StatusOK, wire.ReceiptsResponse{Success: true, Count: len(texts)})
 	}
-	details := make([]wire.LostReceipt, len(lost))
-	for i, at := range slices.Sorted(slices.Values(lost)) {
-		details[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", at), Message: "its lease was lost; nothing was changed", Receipt: texts[at]}
+	slices.SortFunc(list, func(a, b undone) int { return cmp.Compare(a.at, b.at) })
+	details, lost := make([]wire.LostReceipt, len(list)), 0
+	for i, u := range list {
+		details[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", u.at), Message: u.message, Code: u.code, Receipt: texts[u.at]}
+		if u.code == codeLeaseLost {
+			lost++
+		}
 	}
-	message := "The lease was lost: it ran out, or the message was settled before. Nothing was changed."
-	if rest := len(texts) - len(lost); rest > 0 {
-		message = fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s.", len(lost), len(texts), rest, done)
+	e := &apiError{status: http.StatusConflict, code: codeLeaseLost, details: details,
+		message: "The lease was lost: it ran out, or the message was settled before. Nothing was changed."}
+	rest := len(texts) - len(list)
+	switch {
+	case lost == 0 && rest == 0:
+		e.code, e.message = codeForeignReceipt, "The receipt is of another installation or version, and nothing was changed. Its message comes again when its lease ends."
+	case lost == 0:
+		e.code = codeForeignReceipt
+		e.message = fmt.Sprintf("%d of %d receipts are of another installation or version, and nothing was changed there; the other %d were %s.", len(list), len(texts), rest, done)
+	case lost < len(list):
+		e.message = fmt.Sprintf("%d of %d leases were lost, and %d receipts are of another installation or version; nothing was changed there. The other %d were %s.",
+			lost, len(texts), len(list)-lost, rest, done)
+	case rest > 0:
+		e.message = fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s.", lost, len(texts), rest, done)
 	}
-	return &apiError{status: http.StatusConflict, code: "lease_lost", message: message, details: details}
+	return e
 }
 
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -2,7 +2,9 @@ package httpapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -390,5 +392,76 @@ func TestTheObserverIsToldOfAttemptsOfPullWorkers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"Order fast 1 me release", "Order fast 1 me retry busy", "Order fast 2 key ack"}, got); diff != "" {
 		t.Errorf("told (-want +got)\n%s", diff)
+	}
+}
+
+// No byte of a receipt can be changed: nothing is settled by it, and the dead letter queue stays readable.
+func TestReceiptsCannotBeForged(t *testing.T) {
+	f := newFixture(t, nil)
+	f.dispatch("Order", `{}`)
+	receipt := f.receive(`{}`)[0]["receipt"].(string)
+	raw, err := base64.RawURLEncoding.DecodeString(receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = 5 // version and id of the key: others are those of other installations
+	for at := range raw {
+		forged := bytes.Clone(raw)
+		forged[at] ^= 0x80
+		text := base64.RawURLEncoding.EncodeToString(forged)
+		want := "400 validation_failed"
+		if at > 0 && at < head {
+			want = "409 foreign_receipt"
+		}
+		for path, body := range map[string]string{
+			ackPath: `{"receipts":["` + text + `"]}`, extendPath: `{"receipts":["` + text + `"],"lease":60000}`, nackPath: `{"receipt":"` + text + `","permanent":true}`,
+		} {
+			if a := f.call("POST", path, body); fmt.Sprint(a.status, " ", a.code()) != want {
+				t.Fatalf("%s with byte %d changed: got %d %s, want %s", path, at, a.status, a.raw, want)
+			}
+		}
+	}
+	if a := f.call("GET", "/api/symphony/failed", ""); a.status != 200 {
+		t.Errorf("failed: %d %s", a.status, a.raw)
+	}
+	if a := f.call("POST", ackPath, `{"receipts":["`+receipt+`"]}`); a.status != 200 {
+		t.Errorf("the receipt itself: %d %s", a.status, a.raw)
+	}
+}
+
+// A receipt of another installation is told apart, and what was asked for the others is done.
+func TestReceiptsOfOtherInstallations(t *testing.T) {
+	f, other := newFixture(t, nil), newFixture(t, nil)
+	other.dispatch("Order", `{}`)
+	foreign := other.receive(`{}`)[0]["receipt"].(string)
+	for range 3 {
+		f.dispatch("Order", `{}`)
+	}
+	list := f.receive(`{}`)
+	own, lost := list[0]["receipt"].(string), list[1]["receipt"].(string)
+	if a := f.call("POST", ackPath, `{"receipts":["`+lost+`"]}`); a.status != 200 {
+		t.Fatalf("ack: %d %s", a.status, a.raw)
+	}
+	details := func(a answer) string {
+		var told []string
+		for _, d := range a.body["details"].([]any) {
+			m := d.(map[string]any)
+			told = append(told, fmt.Sprint(m["path"], " ", m["code"], " ", m["receipt"] == foreign))
+		}
+		return fmt.Sprint(a.status, " ", a.code(), " ", strings.Join(told, ", "))
+	}
+	for _, c := range []struct{ receipts, want string }{
+		{`"` + foreign + `","` + own + `"`, "409 foreign_receipt receipts[0] foreign_receipt true"},
+		{`"` + foreign + `","` + lost + `","` + list[2]["receipt"].(string) + `"`, "409 lease_lost receipts[0] foreign_receipt true, receipts[1] lease_lost false"},
+	} {
+		if got := details(f.call("POST", ackPath, `{"receipts":[`+c.receipts+`]}`)); got != c.want {
+			t.Errorf("ack: got %s, want %s", got, c.want)
+		}
+	}
+	if stats, err := f.tr.Stats(context.Background()); err != nil || stats.Completed != 3 {
+		t.Errorf("%d completed, %v; want 3", stats.Completed, err)
+	}
+	if a := f.call("POST", nackPath, `{"receipt":"`+foreign+`"}`); a.status != 409 || a.code() != "foreign_receipt" {
+		t.Errorf("nack: %d %s", a.status, a.raw)
 	}
 }

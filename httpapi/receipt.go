@@ -12,9 +12,14 @@ import (
 // receipt is what a pull worker gets with a message and gives back to settle it. It carries everything that settling
 // needs, so any node can do that, and none keeps anything about pull workers.
 //
-// A receipt is not signed. Nobody can make one for a delivery of somebody else's: the lease's token is 128 random bits
-// that only its holder knows. What a holder may falsify (attempt, type) changes the retries of that message only, which
-// anybody who may consume can decide anyway.
+// A receipt is authenticated: what it says goes into retries, metrics, events and the dead letter queue, which are not
+// only the holder's. Its bytes are
+//
+//	version (1)  id of the key (4)  fields  extras  sum (16)
+//
+// where the sum is an HMAC-SHA256 of all before it, cut. Fields are texts and numbers in a fixed order. Extras are what few
+// receipts have, or what later releases add: each is a number that names it, a length and as many bytes. Whoever does not
+// know one passes over it, so that adding one needs no new version.
 type receipt struct {
 	transport string
 	lease     symphony.Lease
@@ -23,76 +28,100 @@ type receipt struct {
 	lost      int
 	claimed   time.Time
 
-	// The rest is for the observer. Receipts of version 1, of earlier releases, do not have it.
+	// The rest is for the observer.
 	queue, worker      string
 	created, scheduled time.Time
 }
 
 const (
-	receiptVersion = 2
+	receiptVersion = 3
+	// lastVersion bounds what is taken for the version of another release: what begins with anything else is no receipt.
+	lastVersion = 15
 	// maxReceipt bounds the bytes of a receipt: its texts are of bounded length.
 	maxReceipt = 4096
 )
 
-// receiptOf is the receipt of a delivery to a worker.
+// receiptOf is the receipt of a delivery to a worker. A time that could not be shown, which only damage brings into a
+// store, is left out: the message can be settled all the same.
 func receiptOf(transport, worker string, d *symphony.Delivery) receipt {
-	return receipt{
+	r := receipt{
 		transport: transport, lease: d.Lease, typ: d.Type, attempt: d.Attempt, lost: d.Lost, claimed: d.ClaimedAt,
 		queue: d.Queue, worker: worker, created: d.CreatedAt, scheduled: d.ScheduledAt,
 	}
+	if !showable(r.created) {
+		r.created = r.claimed
+	}
+	if !showable(r.scheduled) {
+		r.scheduled = time.Time{}
+	}
+	return r
 }
 
-var errReceipt = errors.New("is not a receipt of this server's")
+var (
+	// errReceipt: it is no receipt, or somebody has changed it.
+	errReceipt = errors.New("is not a receipt of this server's")
+	// errForeignReceipt: it is one, of another installation or of a release with other receipts.
+	errForeignReceipt = errors.New("is a receipt of another installation, or of another version of it")
+)
 
-// String encodes the receipt: opaque, and safe in URLs.
-func (r *receipt) String() string {
-	b := []byte{receiptVersion}
-	for _, s := range []string{r.transport, r.lease.MessageID, r.lease.Token, r.typ} {
+// text encodes the receipt: opaque, and safe in URLs.
+func (r *receipt) text(s *seal) string {
+	b := make([]byte, 0, 256)
+	b = append(b, receiptVersion)
+	b = append(b, s.id[:]...)
+	for _, s := range [...]string{r.transport, r.lease.MessageID, r.lease.Token, r.typ, r.queue, r.worker} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
-	for _, n := range []int{r.lease.Index, r.attempt, r.lost} {
+	for _, n := range [...]int{r.lease.Index, r.attempt, r.lost} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	b = binary.AppendVarint(b, r.claimed.UnixMicro())
-	for _, s := range []string{r.queue, r.worker} {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	b = binary.AppendVarint(b, r.claimed.UnixMicro()-r.created.UnixMicro()) // in few bytes
+	claimed := r.claimed.UnixMicro()
+	b = binary.AppendVarint(b, claimed)
+	b = binary.AppendVarint(b, claimed-r.created.UnixMicro()) // in few bytes
+	scheduled := int64(0)                                     // none
 	if !r.scheduled.IsZero() {
-		b = binary.AppendVarint(b, r.scheduled.UnixMicro())
+		scheduled = r.scheduled.UnixMicro()
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	b = binary.AppendVarint(b, scheduled)
+	return base64.RawURLEncoding.EncodeToString(s.appendSum(b, b))
 }
 
-// parseReceipt decodes a receipt. The error is errReceipt.
-func parseReceipt(s string) (receipt, error) {
+// parseReceipt decodes a receipt. The error is errReceipt or errForeignReceipt.
+func parseReceipt(text string, s *seal) (receipt, error) {
+	const head = 1 + sealIDSize
+	if base64.RawURLEncoding.DecodedLen(len(text)) > maxReceipt {
+		return receipt{}, errReceipt
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < head+sumSize || b[0] == 0 || b[0] > lastVersion {
+		return receipt{}, errReceipt
+	}
+	if b[0] != receiptVersion || [sealIDSize]byte(b[1:head]) != s.id {
+		return receipt{}, errForeignReceipt
+	}
+	end := len(b) - sumSize
+	if !s.holds(b[:end], b[end:]) {
+		return receipt{}, errReceipt
+	}
 	var r receipt
-	if base64.RawURLEncoding.DecodedLen(len(s)) > maxReceipt {
-		return r, errReceipt
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) == 0 || b[0] != 1 && b[0] != receiptVersion {
-		return r, errReceipt
-	}
-	in := receiptReader{rest: b[1:]}
-	for _, to := range []*string{&r.transport, &r.lease.MessageID, &r.lease.Token, &r.typ} {
+	in := receiptReader{rest: b[head:end]}
+	for _, to := range [...]*string{&r.transport, &r.lease.MessageID, &r.lease.Token, &r.typ, &r.queue, &r.worker} {
 		*to = in.text()
 	}
-	for _, to := range []*int{&r.lease.Index, &r.attempt, &r.lost} {
+	for _, to := range [...]*int{&r.lease.Index, &r.attempt, &r.lost} {
 		*to = in.number()
 	}
 	claimed := in.micros()
-	r.claimed = time.UnixMicro(claimed).UTC()
-	if b[0] == receiptVersion {
-		r.queue, r.worker = in.text(), in.text()
-		r.created = time.UnixMicro(claimed - in.micros()).UTC()
-		if len(in.rest) > 0 {
-			r.scheduled = time.UnixMicro(in.micros()).UTC()
-		}
+	r.claimed, r.created = in.time(claimed), in.time(claimed-in.micros())
+	if scheduled := in.micros(); scheduled != 0 {
+		r.scheduled = in.time(scheduled)
 	}
-	if in.bad || len(in.rest) > 0 {
+	for !in.bad && len(in.rest) > 0 {
+		in.number() // no extra is known
+		in.text()
+	}
+	if in.bad {
 		return receipt{}, errReceipt
 	}
 	return r, nil
@@ -134,3 +163,12 @@ func (in *receiptReader) micros() int64 {
 	in.rest = in.rest[size:]
 	return n
 }
+
+// time is a time that can be stored and shown.
+func (in *receiptReader) time(micros int64) time.Time {
+	t := time.UnixMicro(micros).UTC()
+	in.bad = in.bad || !showable(t)
+	return t
+}
+
+func showable(t time.Time) bool { y := t.UTC().Year(); return y >= 1970 && y <= 9999 }

@@ -167,10 +167,12 @@ type ReceiptsResponse struct {
 	Count   int  `json:"count" required:"true"`
 }
 
-// LostReceipt is one entry of the details of an answer with code lease_lost.
+// LostReceipt is one entry of the details of an answer with code lease_lost or foreign_receipt: a receipt for which
+// nothing was done. Its Code is one of these.
 type LostReceipt struct {
 	Path    string `json:"path" required:"true"`
 	Message string `json:"message" required:"true"`
+	Code    string `json:"code" required:"true"`
 	Receipt string `json:"receipt" required:"true"`
 }
 
