@@ -363,7 +363,10 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 	}
 	flow, scheduledAt := o.flow(), o.ScheduledAt
 	if o.Delay > 0 {
-		scheduledAt = now.Add(o.Delay)
+		if scheduledAt = now.Add(o.Delay); !StorableTime(scheduledAt) {
+			p.add("options.delay", "leads to a time that %s", TimeProblem)
+			return to
+		}
 		if flow != nil && !flow.ExpiresAt.IsZero() && !flow.ExpiresAt.After(scheduledAt) {
 			p.add("options.expiresAt", "must be after the delay is over")
 			return to

@@ -31,7 +31,7 @@ func TestDispatch_fills_in_defaults(t *testing.T) {
 		"of the caller":       {symphony.DispatchOptions{Transport: "email", Queue: "bulk", Priority: 1}, symphony.Envelope{Transport: "email", Queue: "bulk", Priority: 1}},
 		"with a time":         {symphony.DispatchOptions{ScheduledAt: noon.Add(-time.Hour)}, symphony.Envelope{Transport: "default", Queue: "default", Priority: 5}},
 		"with metadata":       {symphony.DispatchOptions{Metadata: map[string]any{"b": "new", "c": "3"}}, symphony.Envelope{Transport: "default", Queue: "default", Priority: 5, Metadata: map[string]any{"a": "1", "b": "new", "c": "3"}}},
-		"with headers, a key": {symphony.DispatchOptions{Headers: map[string]string{"h": "v"}, IdempotencyKey: "k"}, symphony.Envelope{Transport: "default", Queue: "default", Priority: 5, Headers: map[string]string{"h": "v"}, IdempotencyKey: "k"}},
+		"with headers, a key": {symphony.DispatchOptions{Headers: map[string]any{"h": "v"}, IdempotencyKey: "k"}, symphony.Envelope{Transport: "default", Queue: "default", Priority: 5, Headers: map[string]any{"h": "v"}, IdempotencyKey: "k"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			metadata := map[string]any{"a": "1", "b": "2"}

@@ -24,7 +24,7 @@ func ExampleBus_Dispatch() {
 		Queue:       "reports",
 		Priority:    8,
 		ScheduledAt: time.Date(2126, 12, 1, 6, 0, 0, 0, time.UTC),
-		Headers:     map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+		Headers:     map[string]any{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 	})
 	if err != nil {
 		log.Fatal(err)

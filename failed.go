@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"unicode/utf8"
 )
 
 // FailedMessage is a message in the dead letter queue: what could not be handled, why, and what was tried.
@@ -128,6 +127,7 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	if q.Offset < 0 {
 		p.add("offset", "must be at least 0")
 	}
+	p.between(q.Since, q.Until)
 	if len(p.list) > 0 {
 		return FailedPage{}, &ValidationError{p.list}
 	}
@@ -149,11 +149,9 @@ func (d *DeadLetters) Select(ctx context.Context, f FailedFilter, limit int) ([]
 func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMessage) (string, error) {
 	if payload != nil {
 		var p problems
+		p.object("payload", payload)
 		switch {
-		case !isObject(payload):
-			p.add("payload", "must be a JSON object")
-		case !json.Valid(payload) || !utf8.Valid(payload):
-			p.add("payload", "must be valid JSON in UTF-8")
+		case len(p.list) > 0:
 		case len(payload) > d.maxBytes:
 			p.add("payload", "must have at most %d bytes, has %d", d.maxBytes, len(payload))
 		case d.schemas != nil:

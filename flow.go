@@ -110,8 +110,8 @@ func (p *problems) flow(o *DispatchOptions) {
 	}
 	switch {
 	case o.ExpiresAt.IsZero():
-	case o.ExpiresAt.UTC().Year() > 9999:
-		p.add("options.expiresAt", "must be before the year 10000")
+	case !StorableTime(o.ExpiresAt):
+		p.time("options.expiresAt", o.ExpiresAt)
 	case !o.ExpiresAt.After(o.ScheduledAt):
 		p.add("options.expiresAt", "must be after scheduledAt")
 	}

@@ -286,6 +286,7 @@ func (q *MessageQuery) validate() error {
 	if q.Priority != 0 && (q.Priority < MinPriority || q.Priority > MaxPriority) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
+	p.between(q.Since, q.Until)
 	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
 		if !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
 			p.add(text.path, "must be valid UTF-8 without NUL")

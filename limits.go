@@ -20,7 +20,11 @@ const (
 	MaxKeyLength  = 255
 	MaxNameLength = 100
 
-	// MaxHeaders bounds the headers of one message; names and values are in bytes.
+	// MaxDepth is how many levels of objects and arrays a payload, metadata or the value of a header may have. It is far
+	// below what readers of JSON take (the strictest common ones take 1,000 and more), with what answers put around it.
+	MaxDepth = 1000
+
+	// MaxHeaders bounds the headers of one message; names and values are in bytes, of values other than strings as JSON.
 	MaxHeaders           = 64
 	MaxHeaderNameLength  = 128
 	MaxHeaderValueLength = 4096

@@ -3,8 +3,6 @@ package symphony
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -41,15 +39,16 @@ type DispatchOptions struct {
 	Queue string
 	// Priority is 1 to 10, 10 first. 0 means the transport's default, else 5.
 	Priority int
-	// ScheduledAt is the earliest time of delivery. Zero or past means now.
+	// ScheduledAt is the earliest time of delivery, in the years 1970 to 9999. Zero or past means now.
 	ScheduledAt time.Time
 	// IdempotencyKey makes one message of all dispatches with the same key to the same transport within the
 	// bus's window. Empty means none.
 	IdempotencyKey string
 	// Metadata is merged over the message's, name by name.
 	Metadata map[string]any
-	// Headers travel with the message, for tracing and the like.
-	Headers map[string]string
+	// Headers travel with the message, for tracing and the like: at most MaxHeaders, of any JSON value. Values are given as
+	// in Metadata, and numbers come back as json.Number, with every digit.
+	Headers map[string]any
 	// Delay is the wait before delivery, 0 to MaxDelay, instead of ScheduledAt.
 	Delay time.Duration
 	// ExpiresAt, ConcurrencyKey, GroupKey, Ordered, DebounceKey and ThrottleKey are those of Flow. Keys have at most
@@ -79,7 +78,7 @@ type Envelope struct {
 	Type      string
 	Payload   json.RawMessage
 	Metadata  map[string]any
-	Headers   map[string]string
+	Headers   map[string]any
 	Transport string
 	Queue     string
 	Priority  int
@@ -104,7 +103,12 @@ type Envelope struct {
 func (e *Envelope) Size() int {
 	n := len(e.Payload)
 	for k, v := range e.Headers {
-		n += len(k) + len(v) + 6
+		n += len(k) + 6
+		if s, ok := v.(string); ok {
+			n += len(s)
+		} else if raw, err := json.Marshal(v); err == nil {
+			n += len(raw)
+		}
 	}
 	if len(e.Metadata) > 0 {
 		if raw, err := json.Marshal(e.Metadata); err == nil {
@@ -135,28 +139,12 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 	case !printable(m.Type):
 		p.add("message.type", "must consist of printable characters")
 	}
-	switch {
-	case len(m.Payload) == 0:
+	if len(m.Payload) == 0 {
 		p.add("message.payload", "is required")
-	case !isObject(m.Payload):
-		p.add("message.payload", "must be a JSON object")
-	case !json.Valid(m.Payload) || !utf8.Valid(m.Payload):
-		p.add("message.payload", "must be valid JSON in UTF-8")
+	} else {
+		p.object("message.payload", m.Payload)
 	}
-	size := len(m.Payload)
-	for _, md := range []struct {
-		path string
-		data map[string]any
-	}{{"message.metadata", m.Metadata}, {"options.metadata", o.Metadata}} {
-		if len(md.data) == 0 {
-			continue
-		}
-		raw, err := json.Marshal(md.data)
-		if err != nil {
-			p.add(md.path, "must be representable as JSON: %v", err)
-		}
-		size += len(raw)
-	}
+	size := len(m.Payload) + p.free("message.metadata", m.Metadata) + p.free("options.metadata", o.Metadata)
 	if size > maxBytes {
 		p.add("message.payload", "payload and metadata must have at most %d bytes together, have %d", maxBytes, size)
 	}
@@ -169,9 +157,7 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 	if o.Priority != 0 && (o.Priority < MinPriority || o.Priority > MaxPriority) {
 		p.add("options.priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
-	if y := o.ScheduledAt.UTC().Year(); !o.ScheduledAt.IsZero() && y > 9999 {
-		p.add("options.scheduledAt", "must be before the year 10000")
-	}
+	p.time("options.scheduledAt", o.ScheduledAt)
 	p.key("options.idempotencyKey", o.IdempotencyKey)
 	p.flow(o)
 	p.headers(o.Headers)
@@ -200,22 +186,6 @@ func (p *problems) payload(checker PayloadChecker, typ string, payload json.RawM
 			at += "." + problem.Path
 		}
 		p.add(at, "%s", problem.Message)
-	}
-}
-
-func (p *problems) headers(headers map[string]string) {
-	if len(headers) > MaxHeaders {
-		p.add("options.headers", "must have at most %d entries, has %d", MaxHeaders, len(headers))
-	}
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		switch value := headers[name]; {
-		case name == "" || len(name) > MaxHeaderNameLength || !printable(name):
-			p.add("options.headers", "names must be 1 to %d printable characters", MaxHeaderNameLength)
-		case len(value) > MaxHeaderValueLength:
-			p.add("options.headers."+name, "must have at most %d bytes, has %d", MaxHeaderValueLength, len(value))
-		case strings.ContainsFunc(value, unicode.IsControl) || !utf8.ValidString(value):
-			p.add("options.headers."+name, "must be valid UTF-8 without control characters")
-		}
 	}
 }
 
@@ -250,15 +220,4 @@ func printable(s string) bool {
 		}
 	}
 	return true
-}
-
-func isObject(raw json.RawMessage) bool {
-	for _, c := range raw {
-		switch c {
-		case ' ', '\t', '\r', '\n':
-		default:
-			return c == '{'
-		}
-	}
-	return false
 }

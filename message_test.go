@@ -42,8 +42,8 @@ func TestEnvelope_Size(t *testing.T) {
 		"empty":              {symphony.Envelope{Type: "not counted"}, 0},
 		"a payload":          {symphony.Envelope{Payload: json.RawMessage(`{"a":1}`)}, 7},
 		"metadata":           {symphony.Envelope{Metadata: map[string]any{"a": "b"}}, len(`{"a":"b"}`)},
-		"headers as JSON":    {symphony.Envelope{Headers: map[string]string{"ab": "c", "d": "efg"}}, len(`{"ab":"c","d":"efg"}`) - 1},
-		"all that is stored": {symphony.Envelope{Payload: json.RawMessage(`{}`), Metadata: map[string]any{"a": 1}, Headers: map[string]string{"a": "b"}}, 2 + 7 + 8},
+		"headers as JSON":    {symphony.Envelope{Headers: map[string]any{"ab": "c", "d": "efg"}}, len(`{"ab":"c","d":"efg"}`) - 1},
+		"all that is stored": {symphony.Envelope{Payload: json.RawMessage(`{}`), Metadata: map[string]any{"a": 1}, Headers: map[string]any{"a": "b"}}, 2 + 7 + 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.envelope.Size(); got != test.want {

@@ -51,13 +51,13 @@ type Refused struct {
 func (m *Messages) Again(list []MessageInfo, operation string) (envelopes []*Envelope, refused []Refused) {
 	now := m.bus.opts.Clock.Now()
 	for i := range list {
-		if list[i].Headers[HeaderOperation] == operation {
+		if list[i].Header(HeaderOperation) == operation {
 			continue
 		}
 		out := again(&list[i])
-		headers := make(map[string]string, len(out.Options.Headers)+1)
+		headers := make(map[string]any, len(out.Options.Headers)+1)
 		maps.Copy(headers, out.Options.Headers)
-		if headers[HeaderOperation] != "" || len(headers) < MaxHeaders {
+		if headers[HeaderOperation] != nil || len(headers) < MaxHeaders {
 			headers[HeaderOperation] = operation
 		}
 		out.Options.Headers = headers

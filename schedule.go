@@ -267,7 +267,7 @@ func (s *Schedule) Problems(prefix string) []Problem {
 		p.add("options.idempotencyKey", "cannot be set, each occurrence has its own")
 	}
 	switch expires := s.Options.ExpiresAt; {
-	case expires.IsZero():
+	case expires.IsZero(), !StorableTime(expires): // the latter is told by the checks of the dispatch
 	case s.At.IsZero():
 		p.add("options.expiresAt", "can be set with at only")
 	case !expires.After(s.At):
@@ -281,7 +281,7 @@ func (s *Schedule) timing(p *problems) {
 	var kinds []string
 	if !s.At.IsZero() {
 		kinds = append(kinds, "at")
-		p.bounded("at", s.At)
+		p.time("at", s.At)
 		for _, rest := range []struct {
 			path  string
 			given bool
@@ -326,19 +326,10 @@ func (s *Schedule) timing(p *problems) {
 		path string
 		at   time.Time
 	}{{"startAt", s.StartAt}, {"endAt", s.EndAt}} {
-		if !bound.at.IsZero() {
-			p.bounded(bound.path, bound.at)
-		}
+		p.time(bound.path, bound.at)
 	}
 	if !s.StartAt.IsZero() && !s.EndAt.IsZero() && s.EndAt.Before(s.StartAt) {
 		p.add("endAt", "must not be before startAt")
-	}
-}
-
-// bounded appends a problem of a time that is not of our age.
-func (p *problems) bounded(path string, at time.Time) {
-	if y := at.UTC().Year(); y <= 1970 || y > 9999 {
-		p.add(path, "must be after the year 1970 and before 10000")
 	}
 }
 

@@ -25,20 +25,20 @@ type definition struct {
 
 // options are the DispatchOptions that a schedule may have.
 type options struct {
-	Transport      string            `json:"transport,omitempty"`
-	Queue          string            `json:"queue,omitempty"`
-	Priority       int               `json:"priority,omitempty"`
-	Metadata       map[string]any    `json:"metadata,omitempty"`
-	Headers        map[string]string `json:"headers,omitempty"`
-	Delay          int64             `json:"delay,omitempty"`
-	ExpiresAt      time.Time         `json:"expiresAt,omitzero"`
-	ConcurrencyKey string            `json:"concurrencyKey,omitempty"`
-	GroupKey       string            `json:"groupKey,omitempty"`
-	Ordered        bool              `json:"ordered,omitempty"`
-	DebounceKey    string            `json:"debounceKey,omitempty"`
-	ThrottleKey    string            `json:"throttleKey,omitempty"`
-	CorrelationID  string            `json:"correlationId,omitempty"`
-	CausationID    string            `json:"causationId,omitempty"`
+	Transport      string         `json:"transport,omitempty"`
+	Queue          string         `json:"queue,omitempty"`
+	Priority       int            `json:"priority,omitempty"`
+	Metadata       map[string]any `json:"metadata,omitempty"`
+	Headers        map[string]any `json:"headers,omitempty"`
+	Delay          int64          `json:"delay,omitempty"`
+	ExpiresAt      time.Time      `json:"expiresAt,omitzero"`
+	ConcurrencyKey string         `json:"concurrencyKey,omitempty"`
+	GroupKey       string         `json:"groupKey,omitempty"`
+	Ordered        bool           `json:"ordered,omitempty"`
+	DebounceKey    string         `json:"debounceKey,omitempty"`
+	ThrottleKey    string         `json:"throttleKey,omitempty"`
+	CorrelationID  string         `json:"correlationId,omitempty"`
+	CausationID    string         `json:"causationId,omitempty"`
 }
 
 // EncodeDefinition returns, as a JSON object for a storage to keep, the definition without what storages keep by itself:

@@ -31,9 +31,9 @@ func TestSchedule_problems(t *testing.T) {
 			s.Cron, s.At, s.StartAt, s.EndAt, s.MaxRuns = "", noon, noon, noon, 1
 		}, []symphony.Problem{{Path: "x.startAt", Message: "cannot be combined with at"}, {Path: "x.endAt", Message: "cannot be combined with at"}, {Path: "x.maxRuns", Message: "cannot be combined with at"}}},
 		"a time far off": {func(s *symphony.Schedule) { s.Cron, s.At = "", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
-			[]symphony.Problem{{Path: "x.at", Message: "must be after the year 1970 and before 10000"}}},
-		"a time long ago": {func(s *symphony.Schedule) { s.StartAt = time.Unix(0, 0) },
-			[]symphony.Problem{{Path: "x.startAt", Message: "must be after the year 1970 and before 10000"}}},
+			[]symphony.Problem{{Path: "x.at", Message: "must be in the years 1970 to 9999 (UTC)"}}},
+		"a time long ago": {func(s *symphony.Schedule) { s.StartAt = time.Unix(-1, 0) },
+			[]symphony.Problem{{Path: "x.startAt", Message: "must be in the years 1970 to 9999 (UTC)"}}},
 		"a short interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", 999*time.Millisecond },
 			[]symphony.Problem{{Path: "x.interval", Message: "must be 1000 to 315360000000 ms"}}},
 		"a negative interval": {func(s *symphony.Schedule) { s.Cron, s.Interval = "", -time.Minute },
@@ -113,7 +113,7 @@ func TestSchedule_definition_is_kept_in_full(t *testing.T) {
 	want.Jitter, want.Missed, want.Overlap = 1500*time.Millisecond, symphony.MissedAll, symphony.OverlapSkip
 	want.Message.Metadata = map[string]any{"n": json.Number("12345678901234567890.10"), "t": "<&>"}
 	want.Options = symphony.DispatchOptions{
-		Transport: "email", Queue: "q", Priority: 3, Metadata: map[string]any{"a": true}, Headers: map[string]string{"h": "v"}, Delay: time.Second,
+		Transport: "email", Queue: "q", Priority: 3, Metadata: map[string]any{"a": true}, Headers: map[string]any{"h": "v"}, Delay: time.Second,
 		ExpiresAt: noon, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, DebounceKey: "d", ThrottleKey: "t", CorrelationID: "x", CausationID: "y",
 	}
 	for options, i := reflect.ValueOf(want.Options), 0; i < options.NumField(); i++ {

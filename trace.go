@@ -61,16 +61,16 @@ func TraceFrom(ctx context.Context) TraceContext {
 // Trace returns the trace that the message's headers name, the zero value if they name none.
 func (e *Envelope) Trace() TraceContext { return traceOf(e.Headers) }
 
-func traceOf(headers map[string]string) (t TraceContext) {
+func traceOf(headers map[string]any) (t TraceContext) {
 	if len(headers) == 0 {
 		return t
 	}
 	for name, value := range headers {
 		switch {
 		case len(name) == len(HeaderTraceParent) && strings.EqualFold(name, HeaderTraceParent):
-			t.Parent = value
+			t.Parent = lineOf(value)
 		case len(name) == len(HeaderTraceState) && strings.EqualFold(name, HeaderTraceState):
-			t.State = value
+			t.State = lineOf(value)
 		}
 	}
 	if t.Parent == "" {
@@ -79,13 +79,22 @@ func traceOf(headers map[string]string) (t TraceContext) {
 	return t
 }
 
+// lineOf is a header that is a string which can be handed on in one line, "" if it is not.
+func lineOf(value any) string {
+	s, isString := value.(string)
+	if text, ok := HeaderText(s); isString && ok {
+		return text
+	}
+	return ""
+}
+
 // traced returns the headers of a message that is dispatched in a trace: its own if they name a trace, or if there is no
 // room for more. They are not changed.
-func (t TraceContext) traced(own map[string]string) map[string]string {
+func (t TraceContext) traced(own map[string]any) map[string]any {
 	if t.Parent == "" || len(own)+2 > MaxHeaders || traceOf(own) != (TraceContext{}) {
 		return own
 	}
-	headers := make(map[string]string, len(own)+2)
+	headers := make(map[string]any, len(own)+2)
 	maps.Copy(headers, own)
 	for name := range own { // a state of its own is one of another trace
 		if strings.EqualFold(name, HeaderTraceState) {

@@ -12,7 +12,7 @@ import (
 	"github.com/symphony-messenger/symphony/transport/inline"
 )
 
-type headers = map[string]string
+type headers = map[string]any
 
 var (
 	callers = symphony.TraceContext{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "a=1"}

@@ -15,9 +15,24 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
+// nested are lists within each other, so many levels.
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+
+func TestTooDeep_counts_levels_outside_of_texts(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, nested(1000): false, nested(1001): true, `"` + nested(2000) + `"`: false, `["\"` + nested(2000) + `"]`: false,
+		`["\\",` + nested(999) + `]`: false, `["\\",` + nested(1000) + `]`: true,
+		"[" + strings.Repeat(`{"a":[]},`, 2000) + "1]": false, strings.Repeat(`{"a":`, 1001): true,
+	} {
+		if got := symphony.TooDeep([]byte(text)); got != want {
+			t.Errorf("TooDeep of %d bytes that begin with %.20s: got %v, want %v", len(text), text, got, want)
+		}
+	}
+}
+
 func TestDispatch_validates(t *testing.T) {
 	bus := newBus(t, symphony.BusOptions{MaxMessageBytes: 1000}, open(t, symphony.SystemClock(), "default", "email")...)
-	manyHeaders := make(map[string]string)
+	manyHeaders := make(map[string]any)
 	for i := range symphony.MaxHeaders + 1 {
 		manyHeaders[fmt.Sprint("h", i)] = "v"
 	}
@@ -31,7 +46,7 @@ func TestDispatch_validates(t *testing.T) {
 			message: symphony.Message{Type: "order.paid", Payload: json.RawMessage(" {\"n\": 1e400} "), Metadata: map[string]any{"a": 1}},
 			options: symphony.DispatchOptions{
 				Transport: "email", Queue: strings.Repeat("q", 100), Priority: 10, IdempotencyKey: strings.Repeat("é", 255),
-				Headers: map[string]string{"traceparent": strings.Repeat("é", 2048)},
+				Headers: map[string]any{"traceparent": strings.Repeat("é", 2048)},
 			},
 		},
 		"limits reached":         {message: symphony.Message{Type: strings.Repeat("é", 255), Payload: json.RawMessage(`{"a":"` + strings.Repeat("x", 992) + `"}`)}},
@@ -52,26 +67,33 @@ func TestDispatch_validates(t *testing.T) {
 		"an unknown transport":   {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{Transport: "emial"}, want: []symphony.Problem{{"options.transport", `unknown transport "emial" (known: default, email)`}}},
 		"priority 11":            {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{Priority: 11}, want: []symphony.Problem{{"options.priority", "must be 1 to 10"}}},
 		"priority -1":            {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{Priority: -1}, want: []symphony.Problem{{"options.priority", "must be 1 to 10"}}},
-		"the year 10000":         {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{ScheduledAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600*2))}, want: []symphony.Problem{{"options.scheduledAt", "must be before the year 10000"}}},
+		"the year 10000":         {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{ScheduledAt: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600*2))}, want: []symphony.Problem{{"options.scheduledAt", "must be in the years 1970 to 9999 (UTC)"}}},
+		"the year 1969":          {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{ScheduledAt: time.Date(1970, 1, 1, 0, 0, 0, 0, time.FixedZone("", 1))}, want: []symphony.Problem{{"options.scheduledAt", "must be in the years 1970 to 9999 (UTC)"}}},
+		"the year -1":            {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{ExpiresAt: time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 12*3600))}, want: []symphony.Problem{{"options.expiresAt", "must be in the years 1970 to 9999 (UTC)"}}},
+		"a thousand levels":      {message: symphony.Message{Type: "t", Payload: json.RawMessage(`{"a":[` + strings.TrimSuffix(strings.Repeat("[],", 100), ",") + `]}`), Metadata: map[string]any{"a": json.RawMessage(`"[[[[[["`)}}},
+		"a level more":           {message: symphony.Message{Type: "t", Payload: json.RawMessage(`{"a":` + nested(1000) + `}`), Metadata: map[string]any{"a": json.RawMessage(nested(1000))}}, want: []symphony.Problem{{"message.payload", "must have at most 1000 levels"}, {"message.metadata", "must have at most 1000 levels"}, {"message.payload", "payload and metadata must have at most 1000 bytes together, have 4012"}}},
 		"a long key":             {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{IdempotencyKey: strings.Repeat("k", 256)}, want: []symphony.Problem{{"options.idempotencyKey", "must have at most 255 characters, has 256"}}},
 		"a key with a tab":       {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{IdempotencyKey: "a\tb"}, want: []symphony.Problem{{"options.idempotencyKey", "must consist of printable characters"}}},
 		"too many headers":       {message: symphony.Message{Type: "t", Payload: object}, options: symphony.DispatchOptions{Headers: manyHeaders}, want: []symphony.Problem{{"options.headers", "must have at most 64 entries, has 65"}}},
 		"odd headers": {
 			message: symphony.Message{Type: "t", Payload: object},
-			options: symphony.DispatchOptions{Headers: map[string]string{"": "v", "a": "x\r\ny", "b": strings.Repeat("x", 4097), "c": "\xff", strings.Repeat("d", 129): "v"}},
+			options: symphony.DispatchOptions{Headers: map[string]any{"": "v", "a": "x\r\ny", "b": strings.Repeat("x", 4097), "c": "\xff", strings.Repeat("d", 129): "v",
+				"e": func() {}, "f": []string{strings.Repeat("x", 4093)}, "g": json.RawMessage(nested(1001)), "i": nil, "j": 1.5, "k": []any{true, map[string]any{}}}},
 			want: []symphony.Problem{
 				{"options.headers", "names must be 1 to 128 printable characters"},
-				{"options.headers.a", "must be valid UTF-8 without control characters"},
 				{"options.headers.b", "must have at most 4096 bytes, has 4097"},
-				{"options.headers.c", "must be valid UTF-8 without control characters"},
+				{"options.headers.c", "must be valid UTF-8"},
 				{"options.headers", "names must be 1 to 128 printable characters"},
+				{"options.headers.e", "must be representable as JSON: json: unsupported type: func()"},
+				{"options.headers.f", "must have at most 4096 bytes, has 4097"},
+				{"options.headers.g", "must have at most 1000 levels"},
 			},
 		},
 		"everything at once": {
 			message: symphony.Message{Type: "", Payload: json.RawMessage(`1`), Metadata: map[string]any{"a": func() {}}},
 			options: symphony.DispatchOptions{
 				Transport: "a/b", Queue: strings.Repeat("q", 101), Priority: 42, IdempotencyKey: "\x00", Metadata: map[string]any{"b": make(chan int)},
-				ScheduledAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Headers: map[string]string{"a": "\x00"},
+				ScheduledAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Headers: map[string]any{"a": math.NaN()},
 			},
 			want: []symphony.Problem{
 				{"message.type", "is required"},
@@ -81,9 +103,9 @@ func TestDispatch_validates(t *testing.T) {
 				{"options.transport", "must consist of letters, digits and . _ - : only"},
 				{"options.queue", "must have 1 to 100 characters"},
 				{"options.priority", "must be 1 to 10"},
-				{"options.scheduledAt", "must be before the year 10000"},
+				{"options.scheduledAt", "must be in the years 1970 to 9999 (UTC)"},
 				{"options.idempotencyKey", "must consist of printable characters"},
-				{"options.headers.a", "must be valid UTF-8 without control characters"},
+				{"options.headers.a", "must be representable as JSON: json: unsupported value: NaN"},
 			},
 		},
 	} {
@@ -147,7 +169,7 @@ func FuzzDispatch(f *testing.F) {
 		transports := open(t, symphony.SystemClock(), "default")
 		bus := newBus(t, symphony.BusOptions{}, transports...)
 		_, err := bus.Dispatch(t.Context(), typ, json.RawMessage(payload), symphony.DispatchOptions{
-			Queue: queue, Priority: priority, IdempotencyKey: key, Headers: map[string]string{header: value},
+			Queue: queue, Priority: priority, IdempotencyKey: key, Headers: map[string]any{header: value},
 		})
 		got := receive(t, transports[0])
 		if err != nil {
@@ -165,7 +187,7 @@ func FuzzDispatch(f *testing.F) {
 			t.Fatalf("%d messages were stored, want 1", len(got))
 		}
 		d := got[0]
-		if d.Type != typ || string(d.Payload) != payload || d.IdempotencyKey != key || d.Headers[header] != value {
+		if d.Type != typ || string(d.Payload) != payload || d.IdempotencyKey != key || d.Header(header) != value {
 			t.Errorf("stored %+v", d.Envelope)
 		}
 		if queue != "" && d.Queue != queue || priority != 0 && d.Priority != priority {

@@ -37,8 +37,8 @@ type Body struct {
 	CorrelationID string `json:"correlationId"`
 	CausationID   string `json:"causationId,omitempty"`
 	// Metadata and Headers are always objects, if empty ones. Numbers keep every digit.
-	Metadata map[string]any    `json:"metadata"`
-	Headers  map[string]string `json:"headers"`
+	Metadata map[string]any `json:"metadata"`
+	Headers  map[string]any `json:"headers"`
 	// Payload is what was dispatched, byte for byte.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
@@ -55,7 +55,7 @@ func Encode(d *symphony.Delivery) ([]byte, error) {
 		b.Metadata = map[string]any{}
 	}
 	if b.Headers == nil {
-		b.Headers = map[string]string{}
+		b.Headers = map[string]any{}
 	}
 	raw, err := json.Marshal(b)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestEncode(t *testing.T) {
 			delivery: symphony.Delivery{
 				Envelope: symphony.Envelope{
 					ID: "m1", Type: "order.paid", Payload: json.RawMessage("{ \"a\" : 1.50,\n\"a<b\": \"\\u0041\" }"),
-					Metadata: map[string]any{"n": json.Number("12345678901234567890.10")}, Headers: map[string]string{"traceparent": "00-1"},
+					Metadata: map[string]any{"n": json.Number("12345678901234567890.10")}, Headers: map[string]any{"traceparent": "00-1"},
 					Transport: "email", Queue: "bulk", Priority: 7, CreatedAt: created, ScheduledAt: created.Add(time.Hour),
 					IdempotencyKey: "order-42",
 				},

@@ -57,7 +57,7 @@ func TestCommon(t *testing.T) {
 		"what a transport cannot do is 501":                     {"GET", "/api/symphony/failed?transport=sync", "", nil, 501, "not_supported", nil},
 		"a cron route does not take API keys":                   {"POST", "/api/cron/symphony-worker", "", nil, 401, "cron_secret_invalid", nil},
 		"message and its members are required":                  {"POST", dispatchPath, `{}`, nil, 400, "validation_failed", []string{"message.type", "message.payload"}},
-		"all problems are told at once, of shape and of domain": {"POST", dispatchPath, `{"options":{"priority":"high","queue":"","scheduledAt":"tomorrow","headers":{"a":1},"zzz":1},"message":{"type":"","payload":[]}}`, nil, 400, "validation_failed", []string{"options.headers.a", "options.priority", "options.scheduledAt", "options.zzz", "options.queue", "message.type", "message.payload"}},
+		"all problems are told at once, of shape and of domain": {"POST", dispatchPath, `{"options":{"priority":"high","queue":"","scheduledAt":"tomorrow","headers":{"a":"`+strings.Repeat("x", 4097)+`"},"zzz":1},"message":{"type":"","payload":[]}}`, nil, 400, "validation_failed", []string{"options.headers.a", "options.priority", "options.scheduledAt", "options.zzz", "options.queue", "message.type", "message.payload"}},
 		"priority is 1 to 10, and 0 is not a default":           {"POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"priority":0}}`, nil, 400, "validation_failed", []string{"options.priority"}},
 		"priority is an integer":                                {"POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"priority":1.5}}`, nil, 400, "validation_failed", []string{"options.priority"}},
 		"an empty idempotency key is an error":                  {"POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"idempotencyKey":""}}`, nil, 400, "validation_failed", []string{"options.idempotencyKey"}},
@@ -167,7 +167,7 @@ func TestDispatch(t *testing.T) {
 	}
 	d := got[0]
 	if d.ID != a.body["messageId"] || string(d.Payload) != payload || d.Priority != 7 || fmt.Sprint(d.Metadata) != "map[a:2 b:12345678901234567890]" ||
-		d.Headers["x"] != "y" || !strings.HasPrefix(d.Headers["traceparent"], "00-4bf9") {
+		d.Headers["x"] != "y" || !strings.HasPrefix(d.Header("traceparent"), "00-4bf9") {
 		t.Errorf("stored %+v", d)
 	}
 

@@ -105,7 +105,7 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 		Message: symphony.Message{Type: req.Message.Type, Payload: []byte(req.Message.Payload), Metadata: object(req.Message.Metadata, prefix+"message.metadata", &list)},
 		Options: symphony.DispatchOptions{
 			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: value(o.ScheduledAt),
-			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: o.Headers,
+			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: freeHeaders(o.Headers),
 			ExpiresAt: value(o.ExpiresAt), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
 			DebounceKey: value(o.DebounceKey), ThrottleKey: value(o.ThrottleKey), CorrelationID: value(o.CorrelationID), CausationID: value(o.CausationID),
 		},

@@ -3,10 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	stdjson "encoding/json"
 
@@ -63,13 +60,10 @@ func FailedPage(page symphony.FailedPage, q symphony.FailedQuery) wire.FailedLis
 func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 	out := wire.FailedMessage{
 		ID: f.ID, MessageID: f.Envelope.ID, Transport: f.Transport, Queue: f.Queue,
-		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: f.Headers,
+		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: headers(f.Headers),
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
 		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope),
-	}
-	if out.Headers == nil {
-		out.Headers = map[string]string{}
 	}
 	return out
 }
@@ -81,26 +75,6 @@ func flow(e *symphony.Envelope) wire.Flow {
 		out.ExpiresAt, out.ConcurrencyKey, out.GroupKey, out.Ordered = optional(f.ExpiresAt), f.ConcurrencyKey, f.GroupKey, f.Ordered
 	}
 	return out
-}
-
-// metadata is an object, also where there is none. Its numbers keep every digit.
-func metadata(m map[string]any) jsontext.Value {
-	if raw, err := stdjson.Marshal(m); err == nil && len(m) > 0 {
-		return raw
-	}
-	return jsontext.Value("{}")
-}
-
-// payload is a stored payload as JSON: what is not valid JSON, because storage was damaged, is shown as a string.
-func payload(raw []byte) jsontext.Value {
-	if v := jsontext.Value(raw); v.IsValid(jsontext.AllowDuplicateNames(true)) {
-		return v
-	}
-	quoted, err := jsontext.AppendQuote(nil, slices.Clone(raw))
-	if err != nil {
-		quoted, _ = stdjson.Marshal(string(raw))
-	}
-	return quoted
 }
 
 func failedShow(c *call) error {

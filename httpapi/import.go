@@ -229,7 +229,7 @@ func imported(m *archive.Message, transport string) (symphony.Outgoing, []archiv
 	out := symphony.Outgoing{
 		Message: symphony.Message{Type: m.Message.Type, Payload: stdjson.RawMessage(m.Message.Payload), Metadata: object(m.Message.Metadata, "message.metadata", &list)},
 		Options: symphony.DispatchOptions{
-			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: value(m.ScheduledAt), IdempotencyKey: m.IdempotencyKey, Headers: m.Headers,
+			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: value(m.ScheduledAt), IdempotencyKey: m.IdempotencyKey, Headers: freeHeaders(m.Headers),
 			ExpiresAt: value(m.ExpiresAt), ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered,
 			CorrelationID: m.CorrelationID, CausationID: m.CausationID,
 		},

@@ -60,13 +60,10 @@ func messagesList(c *call) error {
 func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 	out := wire.StoredMessage{
 		ID: m.ID, Status: string(m.Status), Transport: m.Transport, Queue: m.Queue,
-		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: m.Headers,
+		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: headers(m.Headers),
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
 		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope),
-	}
-	if out.Headers == nil {
-		out.Headers = map[string]string{}
 	}
 	return out
 }

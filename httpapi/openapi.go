@@ -74,8 +74,11 @@ func scopesDoc() string {
 	return b.String()
 }
 
-// describeProperty closes objects: unknown fields are refused, and the document says so.
+// describeProperty tells what is free: payloads and metadata are objects, and the values of headers anything.
 func describeProperty(p jsonschema.InterceptPropParams) error {
+	if p.Processed && p.Field.Type == reflect.TypeFor[map[string]jsontext.Value]() {
+		p.PropertySchema.WithAdditionalProperties(*(&jsonschema.SchemaOrBool{}).WithTypeBoolean(true))
+	}
 	if p.Processed && p.Field.Type == reflect.TypeFor[jsontext.Value]() {
 		*p.PropertySchema = jsonschema.Schema{Description: p.PropertySchema.Description}
 		if p.Name != "details" {

@@ -171,13 +171,10 @@ func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []s
 
 func pulled(receipt string, d *symphony.Delivery) wire.Pulled {
 	p := wire.Pulled{
-		Receipt: receipt, ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: d.Headers,
+		Receipt: receipt, ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: headers(d.Headers),
 		Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
 		Flow: flow(&d.Envelope),
-	}
-	if p.Headers == nil {
-		p.Headers = map[string]string{}
 	}
 	return p
 }

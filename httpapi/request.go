@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -147,20 +146,6 @@ func pathOf(pointer string) string {
 		path = join(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(part))
 	}
 	return path
-}
-
-// object decodes an optional JSON object, keeping every digit of numbers.
-func object(raw jsontext.Value, path string, list *[]symphony.Problem) map[string]any {
-	if len(raw) == 0 {
-		return nil
-	}
-	dec := stdjson.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var m map[string]any
-	if raw.Kind() != '{' || dec.Decode(&m) != nil {
-		*list = append(*list, symphony.Problem{Path: path, Message: "must be an object"})
-	}
-	return m
 }
 
 // Reading of query parameters: each notes its problem.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // responseWriter notes what the access log tells.
@@ -78,7 +80,7 @@ func (b *buffer) free() {
 func (w *responseWriter) answer(status int, body any) error {
 	buf := buffers.Get().(*buffer)
 	defer buf.free()
-	if err := json.MarshalWrite(buf, body, json.Deterministic(true), json.FormatNilSliceAsNull(false)); err != nil {
+	if err := json.MarshalWrite(buf, body, json.Deterministic(true), json.FormatNilSliceAsNull(false), wire.AsGiven()); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	h := w.Header()

@@ -75,7 +75,7 @@ func TestDispatch_prefers_the_traceparent_among_the_headers(t *testing.T) {
 	f := newFixture(t, nil)
 	f.call("POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"headers":{"traceparent":"00-own"}}}`, "Traceparent", "00-http")
 	got, err := f.tr.Receive(context.Background(), symphony.ReceiveOptions{})
-	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Headers["traceparent"], "own") {
+	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Header("traceparent"), "own") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

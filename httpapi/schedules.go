@@ -361,12 +361,15 @@ func wireSchedule(s *symphony.Schedule) wire.Schedule {
 	}
 	o := s.Options
 	options := wire.DispatchOptions{
-		Transport: given(o.Transport), Queue: given(o.Queue), Priority: given(o.Priority), Headers: o.Headers, Delay: given(int(o.Delay.Milliseconds())),
+		Transport: given(o.Transport), Queue: given(o.Queue), Priority: given(o.Priority), Delay: given(int(o.Delay.Milliseconds())),
 		ExpiresAt: optional(o.ExpiresAt), ConcurrencyKey: given(o.ConcurrencyKey), GroupKey: given(o.GroupKey), Ordered: given(o.Ordered),
 		DebounceKey: given(o.DebounceKey), ThrottleKey: given(o.ThrottleKey), CorrelationID: given(o.CorrelationID), CausationID: given(o.CausationID),
 	}
 	if len(o.Metadata) > 0 {
 		options.Metadata = metadata(o.Metadata)
+	}
+	if len(o.Headers) > 0 {
+		options.Headers = headers(o.Headers)
 	}
 	out.Options = &options
 	return out

@@ -16,14 +16,14 @@ func TestDispatch_continues_the_trace_of_the_request(t *testing.T) {
 	f := newFixture(t, nil)
 	for name, test := range map[string]struct {
 		parent, state string
-		want          map[string]string
+		want          map[string]any
 	}{
-		"with a state":         {valid, "a=1,b@c=2", map[string]string{"traceparent": valid, "tracestate": "a=1,b@c=2"}},
-		"not sampled":          {strings.TrimSuffix(valid, "1") + "0", "", map[string]string{"traceparent": strings.TrimSuffix(valid, "1") + "0"}},
-		"of a later version":   {"cc" + valid[2:] + "-more", "", map[string]string{"traceparent": valid}},
+		"with a state":         {valid, "a=1,b@c=2", map[string]any{"traceparent": valid, "tracestate": "a=1,b@c=2"}},
+		"not sampled":          {strings.TrimSuffix(valid, "1") + "0", "", map[string]any{"traceparent": strings.TrimSuffix(valid, "1") + "0"}},
+		"of a later version":   {"cc" + valid[2:] + "-more", "", map[string]any{"traceparent": valid}},
 		"a state alone":        {"", "a=1", nil},
-		"a state that is none": {valid, "a=1,,=,a", map[string]string{"traceparent": valid}},
-		"a long state":         {valid, "a=" + strings.Repeat("x", 2000), map[string]string{"traceparent": valid}},
+		"a state that is none": {valid, "a=1,,=,a", map[string]any{"traceparent": valid}},
+		"a long state":         {valid, "a=" + strings.Repeat("x", 2000), map[string]any{"traceparent": valid}},
 		"too short":            {valid[:54], "a=1", nil},
 		"too long":             {valid + "-00", "", nil},
 		"upper case":           {strings.ToUpper(valid), "", nil},

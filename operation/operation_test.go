@@ -114,7 +114,7 @@ func TestOperation_replays_completed_messages(t *testing.T) {
 				continue
 			}
 			first := byID[m.CausationID]
-			if seen[first.ID] || string(m.Payload) != string(first.Payload) || m.CorrelationID != first.ID || m.Headers[symphony.HeaderOperation] != op.ID {
+			if seen[first.ID] || string(m.Payload) != string(first.Payload) || m.CorrelationID != first.ID || m.Header(symphony.HeaderOperation) != op.ID {
 				f.Errorf("message %+v was replayed as %+v", first, m)
 			}
 			seen[first.ID] = true

@@ -107,7 +107,7 @@ func (s *Scheduler) step(ctx context.Context, sch symphony.Schedule, now time.Ti
 func outgoing(s *symphony.Schedule, at time.Time, key string) symphony.Outgoing {
 	o := s.Options
 	o.IdempotencyKey = key
-	o.Headers = make(map[string]string, len(s.Options.Headers)+2)
+	o.Headers = make(map[string]any, len(s.Options.Headers)+2)
 	maps.Copy(o.Headers, s.Options.Headers)
 	o.Headers[symphony.HeaderSchedule], o.Headers[symphony.HeaderOccurrence] = s.ID, symphony.OccurrenceText(at)
 	return symphony.Outgoing{Message: s.Message, Options: o}

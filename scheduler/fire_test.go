@@ -348,7 +348,7 @@ func TestFireDue_the_message(t *testing.T) {
 	r := inMemory(t)
 	sch := every(time.Minute)
 	sch.Message = symphony.Message{Type: "Report", Payload: json.RawMessage(`{"a": 1}`), Metadata: map[string]any{"m": "1"}}
-	sch.Options = symphony.DispatchOptions{Queue: "q", Priority: 9, Headers: map[string]string{"h": "v"}, Delay: time.Second}
+	sch.Options = symphony.DispatchOptions{Queue: "q", Priority: 9, Headers: map[string]any{"h": "v"}, Delay: time.Second}
 	id := r.create(sch).ID
 	r.to(noon.Add(time.Minute))
 	r.fire()
@@ -358,7 +358,7 @@ func TestFireDue_the_message(t *testing.T) {
 		t.Fatalf("got %d messages, %v", len(got), err)
 	}
 	d := got[0]
-	want := map[string]string{"h": "v", symphony.HeaderSchedule: id, symphony.HeaderOccurrence: "2026-11-23T12:01:00.000Z"}
+	want := map[string]any{"h": "v", symphony.HeaderSchedule: id, symphony.HeaderOccurrence: "2026-11-23T12:01:00.000Z"}
 	if diff := cmp.Diff(want, d.Headers); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}

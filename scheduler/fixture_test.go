@@ -203,7 +203,7 @@ func occurrencesOf(t fataler, tr symphony.Transport) []string {
 		}
 		var settlements []symphony.Settlement
 		for _, d := range got {
-			list = append(list, d.Headers[symphony.HeaderOccurrence])
+			list = append(list, d.Header(symphony.HeaderOccurrence))
 			settlements = append(settlements, symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack})
 		}
 		if err := errors.Join(tr.Settle(context.Background(), settlements)...); err != nil {

@@ -78,7 +78,7 @@ func (r *running) next(t *testing.T, from time.Time) (late time.Duration, of tim
 	if err := errors.Join(r.tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}})...); err != nil {
 		t.Fatal(err)
 	}
-	at, err := time.Parse(time.RFC3339, got[0].Headers[symphony.HeaderOccurrence])
+	at, err := time.Parse(time.RFC3339, got[0].Header(symphony.HeaderOccurrence))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func newTimetable(s *symphony.Schedule) (*timetable, error) {
 	return t, nil
 }
 
-// next is the first occurrence after a time, zero if there is none.
+// next is the first occurrence after a time, zero if there is none: a schedule ends with the times that can be kept.
 func (t *timetable) next(after time.Time) time.Time {
 	var at time.Time
 	switch {
@@ -59,7 +59,7 @@ func (t *timetable) next(after time.Time) time.Time {
 	default:
 		at = t.first.Add((after.Sub(t.first)/t.every + 1) * t.every)
 	}
-	if !t.end.IsZero() && at.After(t.end) {
+	if !t.end.IsZero() && at.After(t.end) || !symphony.StorableTime(at) {
 		return time.Time{}
 	}
 	return at
@@ -98,6 +98,7 @@ func (t *timetable) due(at time.Time) time.Time {
 	if next := t.next(at); !next.IsZero() {
 		window = min(window, next.Sub(at)-time.Millisecond)
 	}
+	window = min(window, time.Unix(symphony.MaxTime, 0).Sub(at))
 	if window <= 0 {
 		return at
 	}

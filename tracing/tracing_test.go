@@ -42,7 +42,7 @@ func attributes(s sdktrace.ReadOnlySpan) map[string]string {
 	return m
 }
 
-func delivery(headers map[string]string) *symphony.Delivery {
+func delivery(headers map[string]any) *symphony.Delivery {
 	return &symphony.Delivery{Envelope: symphony.Envelope{ID: "m1", Type: "t", Payload: []byte("{}"), Transport: "default", Queue: "q", Headers: headers}, Attempt: 2}
 }
 
@@ -75,7 +75,7 @@ func TestProcessSpansTellWhatComesOfAnAttempt(t *testing.T) {
 			mux := symphony.NewMux()
 			mux.Use(tr.Middleware())
 			mux.HandleFunc("*", func(context.Context, *symphony.Delivery) error { return test.handle() })
-			mux.Run(test.ctx, delivery(map[string]string{"traceparent": caller}), 0)
+			mux.Run(test.ctx, delivery(map[string]any{"traceparent": caller}), 0)
 			if len(recorder.Ended()) != 1 || len(recorder.Started()) != 1 {
 				t.Fatalf("%d spans ended of %d", len(recorder.Ended()), len(recorder.Started()))
 			}
@@ -118,7 +118,7 @@ func TestProcessSpanWithoutATraceOfTheMessage(t *testing.T) {
 	mux := symphony.NewMux()
 	mux.Use(tr.Middleware())
 	mux.HandleFunc("*", func(context.Context, *symphony.Delivery) error { return nil })
-	mux.Run(t.Context(), delivery(map[string]string{"traceparent": "nonsense"}), 0)
+	mux.Run(t.Context(), delivery(map[string]any{"traceparent": "nonsense"}), 0)
 	if s := recorder.Ended()[0]; s.Parent().IsValid() || len(s.Links()) != 0 {
 		t.Errorf("it has the parent %v and %d links, want a trace of its own", s.Parent(), len(s.Links()))
 	}
@@ -179,7 +179,7 @@ func TestDispatchSpans(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := store.Receive(t.Context(), symphony.ReceiveOptions{Queues: []string{"unsampled"}})
-		if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Headers["traceparent"], "-00") || len(recorder.Ended()) != 0 {
+		if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].Header("traceparent"), "-00") || len(recorder.Ended()) != 0 {
 			t.Errorf("got %+v, %v; want a trace that nobody records", got, err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
@@ -91,7 +92,7 @@ func (f *dispatchFlags) addTo(cmd *cobra.Command) {
 	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the route for the type)")
 	flags.StringVarP(&f.queue, "queue", "q", "", "`NAME` of the queue (default: the transport's)")
 	flags.IntVarP(&f.priority, "priority", "p", 0, fmt.Sprintf("%d to %d, %d goes first (default: the transport's)", symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE` along; may be repeated")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE`, or a JSON object, along; may be repeated")
 	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil, "keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
 	flags.StringVar(&f.concurrency, "concurrency-key", "", "handle messages with this `KEY` one at a time, or as the limits of their type say")
 	flags.StringVar(&f.group, "group", "", "take turns with other groups, such as tenants; `KEY` names this one")
@@ -129,23 +130,21 @@ func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchReques
 		}
 		o.ScheduledAt = &at
 	}
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, "=")
-		if !ok {
-			errs = append(errs, fmt.Errorf("--header must be NAME=VALUE, is %q", h))
-			continue
-		}
-		if o.Headers == nil {
-			o.Headers = map[string]string{}
-		}
-		o.Headers[name] = value
-	}
-	metadata, err := parseMetadata(f.metadata)
+	headers, err := parseValues("--header", f.headers)
+	errs = append(errs, err)
+	metadata, err := parseValues("--metadata", f.metadata)
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return wire.DispatchRequest{}, usageError{err}
 	}
-	o.Metadata = metadata
+	if len(headers) > 0 {
+		o.Headers = headers
+	}
+	if len(metadata) > 0 {
+		if o.Metadata, err = json.Marshal(metadata); err != nil {
+			return wire.DispatchRequest{}, err
+		}
+	}
 	return wire.DispatchRequest{Message: wire.Message{Type: typ, Payload: payload}, Options: o}, nil
 }
 
@@ -158,22 +157,19 @@ func optional[T comparable](v T) *T {
 	return &v
 }
 
-// parseMetadata merges NAME=VALUE pairs, whose values are texts, and JSON objects.
-func parseMetadata(given []string) ([]byte, error) {
-	if len(given) == 0 {
-		return nil, nil
-	}
+// parseValues makes one object of what a flag that may be repeated has: NAME=VALUE, a text, or a JSON object.
+func parseValues(flag string, given []string) (map[string]jsontext.Value, error) {
 	all := map[string]json.RawMessage{}
 	for _, m := range given {
 		if strings.HasPrefix(m, "{") {
 			if err := json.Unmarshal([]byte(m), &all); err != nil {
-				return nil, fmt.Errorf("--metadata %s: %w", m, err)
+				return nil, fmt.Errorf("%s %s: %w", flag, m, err)
 			}
 			continue
 		}
 		name, value, ok := strings.Cut(m, "=")
 		if !ok {
-			return nil, fmt.Errorf("--metadata must be NAME=VALUE or a JSON object, is %q", m)
+			return nil, fmt.Errorf("%s must be NAME=VALUE or a JSON object, is %q", flag, m)
 		}
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -181,7 +177,11 @@ func parseMetadata(given []string) ([]byte, error) {
 		}
 		all[name] = text
 	}
-	return json.Marshal(all)
+	out := make(map[string]jsontext.Value, len(all))
+	for name, v := range all {
+		out[name] = jsontext.Value(v)
+	}
+	return out, nil
 }
 
 // payload reads the payload from where the argument says.

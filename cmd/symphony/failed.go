@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
@@ -208,7 +209,7 @@ func (a *app) showFailed(m wire.FailedMessage) {
 }
 
 // mustJSON marshals what can always be marshalled.
-func mustJSON(v map[string]string) []byte {
+func mustJSON(v map[string]jsontext.Value) []byte {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		panic(err)

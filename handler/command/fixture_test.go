@@ -34,7 +34,7 @@ func delivery() *symphony.Delivery {
 	return &symphony.Delivery{
 		Envelope: symphony.Envelope{
 			ID: "01980a3e-8f4c-7d21-9c63-0f5f2a7f1f10", Type: "order.paid", Payload: json.RawMessage("{ \"b\": 1.0,\n\"a\": \"$(exit 3)\\u00e9\" }"),
-			Headers: map[string]string{"Traceparent": "00-aa-bb-01"}, Transport: "email", Queue: "bulk", Priority: 5,
+			Headers: map[string]any{"Traceparent": "00-aa-bb-01"}, Transport: "email", Queue: "bulk", Priority: 5,
 			CreatedAt: time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC),
 		},
 		Attempt: 2,

@@ -57,7 +57,7 @@ func delivery() *symphony.Delivery {
 	return &symphony.Delivery{
 		Envelope: symphony.Envelope{
 			ID: "01980a3e-8f4c-7d21-9c63-0f5f2a7f1f10", Type: "order.paid", Payload: json.RawMessage(`{ "b": 1.0, "a": "<\u00e9>" }`),
-			Metadata: map[string]any{"tenant": json.Number("7")}, Headers: map[string]string{"Traceparent": "00-aa-bb-01", "tracestate": "v=1", "x-other": "stays inside"},
+			Metadata: map[string]any{"tenant": json.Number("7")}, Headers: map[string]any{"Traceparent": "00-aa-bb-01", "tracestate": "v=1", "x-other": "goes along"},
 			Transport: "default", Queue: "default", Priority: 5, CreatedAt: time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC),
 		},
 		Attempt: 2,

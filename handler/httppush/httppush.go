@@ -19,6 +19,11 @@
 // attempt. There is one signature for each secret. Without secrets there is none, and the endpoint must trust its
 // network. Traceparent and Tracestate are the message's headers, or with tracing those of the attempt's span.
 //
+// The message's other headers go along as headers of the request where they are one line of text, a number, true or false,
+// up to 4 KiB together in the order of their names. Left to the body alone are all other values, names that HTTP or this
+// package need (Content-*, Webhook-*, Host, Connection, …), names by which endpoints tell who calls (Authorization, Cookie,
+// X-Api-Key, Forwarded, X-Forwarded-*, …), and those that the configuration sets.
+//
 // # The answer
 //
 // 2xx acks. 408, 425, 429, 5xx and network errors are retried by the message's policy, or after the time that a
@@ -140,13 +145,13 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("httppush: %w", err)
 	}
-	return h.post(ctx, d.ID, body, handler.Trace(ctx, d))
+	return h.post(ctx, d.ID, body, d.Headers, handler.Trace(ctx, d))
 }
 
 // Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the same in
 // every attempt. Errors are those of Handle.
 func (h *Handler) Post(ctx context.Context, id string, body []byte) error {
-	return h.post(ctx, id, body, symphony.TraceContext{})
+	return h.post(ctx, id, body, nil, symphony.TraceContext{})
 }
 
 // Endpoint is the URL for people: scheme, host and path.
@@ -155,7 +160,7 @@ func (h *Handler) Endpoint() string { return h.endpoint }
 // URL is the whole URL, in which there may be secrets.
 func (h *Handler) URL() string { return h.url }
 
-func (h *Handler) post(ctx context.Context, id string, body []byte, trace symphony.TraceContext) error {
+func (h *Handler) post(ctx context.Context, id string, body []byte, headers map[string]any, trace symphony.TraceContext) error {
 	if h.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, h.timeout)
@@ -165,7 +170,7 @@ func (h *Handler) post(ctx context.Context, id string, body []byte, trace sympho
 	if err != nil {
 		return fmt.Errorf("httppush: POST %s: %w", h.endpoint, err)
 	}
-	if err := h.setHeaders(req, id, body, trace); err != nil {
+	if err := h.setHeaders(req, id, body, headers, trace); err != nil {
 		return fmt.Errorf("httppush: sign message %s: %w", id, err)
 	}
 	resp, err := h.client.Do(req)
@@ -185,7 +190,7 @@ func (h *Handler) post(ctx context.Context, id string, body []byte, trace sympho
 	return h.failure(resp)
 }
 
-func (h *Handler) setHeaders(req *http.Request, id string, body []byte, t symphony.TraceContext) error {
+func (h *Handler) setHeaders(req *http.Request, id string, body []byte, headers map[string]any, t symphony.TraceContext) error {
 	req.Header.Set("User-Agent", "symphony-messenger")
 	if t.Parent != "" {
 		req.Header.Set(symphony.HeaderTraceParent, t.Parent)
@@ -194,6 +199,9 @@ func (h *Handler) setHeaders(req *http.Request, id string, body []byte, t sympho
 		}
 	}
 	maps.Copy(req.Header, h.headers)
+	if len(headers) > 0 {
+		carry(req.Header, headers)
+	}
 	if host := h.headers.Get("Host"); host != "" {
 		req.Host = host // net/http sends this one and ignores the header
 	}
@@ -249,13 +257,10 @@ func newSigner(secret string) (*webhooks.Webhook, error) {
 
 // addHeader keeps a configured header, if it can be sent. Its error does not repeat the value.
 func (h *Handler) addHeader(name, value string) error {
-	isToken := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	}
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }) {
+	if !isToken(name) {
 		return errors.New("is not a header's name")
 	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && (r < ' ' || r == 0x7f) }) {
+	if !isFieldValue(value) {
 		return errors.New("has a control character in its value")
 	}
 	name = http.CanonicalHeaderKey(name)

@@ -41,7 +41,7 @@ func TestHandle_posts_the_message(t *testing.T) {
 		"Authorization":     "Bearer t0ken",
 		"Traceparent":       "00-aa-bb-01",
 		"Tracestate":        "v=1",
-		"X-Other":           "",
+		"X-Other":           "goes along",
 		"X-Idempotency-Key": "",
 		"Webhook-Id":        d.ID,
 		"Webhook-Timestamp": "1796117400",

@@ -31,7 +31,7 @@ var at = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
 func stored(i int, payload string) wire.StoredMessage {
 	m := wire.StoredMessage{ID: fmt.Sprint("id-", i), Status: "pending", Transport: "default", Queue: "-queue", Priority: 1 + i%10, CreatedAt: at, AvailableAt: &at,
-		Message: wire.Message{Type: "=Type", Payload: jsontext.Value(payload), Metadata: jsontext.Value(`{"m":1.50}`)}, Headers: map[string]string{"h": `a "b", 'c'`}}
+		Message: wire.Message{Type: "=Type", Payload: jsontext.Value(payload), Metadata: jsontext.Value(`{"m":1.50}`)}, Headers: map[string]jsontext.Value{"h": jsontext.Value(`"a \"b\", 'c'"`), "n": jsontext.Value(`1.50`), "o": jsontext.Value(`{"a":[null,true]}`)}}
 	m.CorrelationID = "'quoted"
 	if i%2 == 1 {
 		m.IdempotencyKey, m.CausationID, m.GroupKey, m.Ordered, m.ScheduledAt, m.ExpiresAt, m.ConcurrencyKey = "+key", "@cause", "group\u00e9", true, &at, &at, "''"
@@ -87,7 +87,7 @@ func TestArchive_reads_what_it_has_written(t *testing.T) {
 
 func TestArchive_reads_failed_messages(t *testing.T) {
 	m := wire.FailedMessage{ID: "f", MessageID: "m", Transport: "default", Queue: "q", Priority: 5, Message: wire.Message{Type: "T", Payload: jsontext.Value(`{"a":1}`)},
-		Headers: map[string]string{}, Error: "=boom\nand more", ErrorClass: "test", RetryCount: 2, MaxRetries: 3, FailedAt: at, CreatedAt: at,
+		Headers: map[string]jsontext.Value{}, Error: "=boom\nand more", ErrorClass: "test", RetryCount: 2, MaxRetries: 3, FailedAt: at, CreatedAt: at,
 		Attempts: []wire.Attempt{{Attempt: 1, StartedAt: at, FinishedAt: at, Error: "e"}}}
 	for _, format := range []archive.Format{archive.JSONL, archive.CSV} {
 		var file bytes.Buffer

@@ -1,13 +1,15 @@
 package archive
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // column is one column of a CSV file: how a message's cell is written, and read.
@@ -104,7 +106,7 @@ func raw(name string, field func(*Message) *jsontext.Value) column {
 		}
 		v := field(m).Clone()
 		// A line break in a cell is read back as one character, so none is written.
-		err := v.Compact()
+		err := v.Format(wire.AsGiven())
 		return string(v), err
 	}, func(m *Message, s string) error {
 		v := jsontext.Value(s)
@@ -137,13 +139,13 @@ func headersCell(m *Message) (string, error) {
 	if len(m.Headers) == 0 {
 		return "{}", nil
 	}
-	b, err := json.Marshal(m.Headers)
+	b, err := json.Marshal(m.Headers, json.Deterministic(true), wire.AsGiven())
 	return string(b), err
 }
 
 func setHeaders(m *Message, s string) error {
 	if err := json.Unmarshal([]byte(s), &m.Headers); err != nil {
-		return errors.New("must be a JSON object of strings")
+		return errors.New("must be a JSON object in UTF-8 without duplicate names")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -61,7 +60,7 @@ func (w *Writer) Failed(m *wire.FailedMessage) error {
 	if w.format == JSONL {
 		return w.line(m)
 	}
-	attempts, err := json.Marshal(m.Attempts)
+	attempts, err := json.Marshal(m.Attempts, wire.AsGiven())
 	if err != nil {
 		return err
 	}
@@ -70,7 +69,7 @@ func (w *Writer) Failed(m *wire.FailedMessage) error {
 
 // line writes a value on one line. Its strings and numbers stay as they are.
 func (w *Writer) line(v any) error {
-	err := json.MarshalWrite(w.w, v, json.Deterministic(true), jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true))
+	err := json.MarshalWrite(w.w, v, json.Deterministic(true), wire.AsGiven())
 	if err == nil {
 		_, err = io.WriteString(w.w, "\n")
 	}

@@ -8,25 +8,25 @@ import (
 
 // StoredMessage is everything that is known about one message.
 type StoredMessage struct {
-	ID             string            `json:"id" required:"true"`
-	Status         string            `json:"status" required:"true" description:"pending, processing, completed or failed."`
-	Transport      string            `json:"transport" required:"true"`
-	Queue          string            `json:"queue" required:"true"`
-	Message        Message           `json:"message" required:"true"`
-	Headers        map[string]string `json:"headers" required:"true"`
-	Priority       int               `json:"priority" required:"true"`
-	IdempotencyKey string            `json:"idempotencyKey,omitzero"`
-	CreatedAt      time.Time         `json:"createdAt" required:"true" description:"When it was dispatched."`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero" description:"When its dispatch wanted it delivered, if not at once."`
-	AvailableAt    *time.Time        `json:"availableAt,omitzero" description:"Pending: when it is ready, or has been since."`
-	StartedAt      *time.Time        `json:"startedAt,omitzero" description:"Processing: when its worker got it. Completed: when its last attempt began."`
-	LeasedUntil    *time.Time        `json:"leasedUntil,omitzero" description:"Processing: when its lease ends."`
-	FinishedAt     *time.Time        `json:"finishedAt,omitzero" description:"When it was completed or failed for good."`
-	Worker         string            `json:"worker,omitzero" description:"That has it in hand, or completed it."`
-	Attempt        int               `json:"attempt" required:"true" description:"How often it was handed to a worker."`
-	FailedID       string            `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
-	Error          string            `json:"error,omitzero" description:"Failed: why."`
-	ErrorClass     string            `json:"errorClass,omitzero"`
+	ID             string                    `json:"id" required:"true"`
+	Status         string                    `json:"status" required:"true" description:"pending, processing, completed or failed."`
+	Transport      string                    `json:"transport" required:"true"`
+	Queue          string                    `json:"queue" required:"true"`
+	Message        Message                   `json:"message" required:"true"`
+	Headers        map[string]jsontext.Value `json:"headers" required:"true"`
+	Priority       int                       `json:"priority" required:"true"`
+	IdempotencyKey string                    `json:"idempotencyKey,omitzero"`
+	CreatedAt      time.Time                 `json:"createdAt" required:"true" description:"When it was dispatched."`
+	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero" description:"When its dispatch wanted it delivered, if not at once."`
+	AvailableAt    *time.Time                `json:"availableAt,omitzero" description:"Pending: when it is ready, or has been since."`
+	StartedAt      *time.Time                `json:"startedAt,omitzero" description:"Processing: when its worker got it. Completed: when its last attempt began."`
+	LeasedUntil    *time.Time                `json:"leasedUntil,omitzero" description:"Processing: when its lease ends."`
+	FinishedAt     *time.Time                `json:"finishedAt,omitzero" description:"When it was completed or failed for good."`
+	Worker         string                    `json:"worker,omitzero" description:"That has it in hand, or completed it."`
+	Attempt        int                       `json:"attempt" required:"true" description:"How often it was handed to a worker."`
+	FailedID       string                    `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
+	Error          string                    `json:"error,omitzero" description:"Failed: why."`
+	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Flow
 }
 

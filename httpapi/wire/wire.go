@@ -17,28 +17,28 @@ type DispatchRequest struct {
 // Message is what an application dispatches.
 type Message struct {
 	Type     string         `json:"type" audit:"keep" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
-	Payload  jsontext.Value `json:"payload" audit:"given" required:"true" description:"A JSON object. It is stored and delivered byte for byte."`
+	Payload  jsontext.Value `json:"payload" audit:"given" required:"true" description:"A JSON object. It is stored byte for byte; in answers it is without the white space between its parts."`
 	Metadata jsontext.Value `json:"metadata,omitzero" description:"A JSON object of free data beside the payload."`
 }
 
 // DispatchOptions say how a message is dispatched. All are optional.
 type DispatchOptions struct {
-	Transport      *string           `json:"transport,omitzero" audit:"keep" description:"Where the message is stored. Default: the route for its type, else the default transport."`
-	Queue          *string           `json:"queue,omitzero" audit:"keep" description:"The queue within the transport. Default: the transport's."`
-	Priority       *int              `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero" description:"The earliest time of delivery. In the past means now."`
-	IdempotencyKey *string           `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
-	Metadata       jsontext.Value    `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
-	Headers        map[string]string `json:"headers,omitzero" description:"Travel with the message; traceparent among them continues a trace."`
-	Delay          *int              `json:"delay,omitzero" minimum:"0" description:"Milliseconds until delivery, instead of scheduledAt."`
-	ExpiresAt      *time.Time        `json:"expiresAt,omitzero" description:"A message that no handler has begun by then goes to the dead letter queue, with errorClass expired."`
-	ConcurrencyKey *string           `json:"concurrencyKey,omitzero" minLength:"1" maxLength:"255" description:"Messages with the same key are handled one at a time, or as the limits of their type say."`
-	GroupKey       *string           `json:"groupKey,omitzero" minLength:"1" maxLength:"255" description:"Groups of the same queue, such as tenants, take turns."`
-	Ordered        *bool             `json:"ordered,omitzero" description:"Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey."`
-	DebounceKey    *string           `json:"debounceKey,omitzero" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
-	ThrottleKey    *string           `json:"throttleKey,omitzero" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
-	CorrelationID  *string           `json:"correlationId,omitzero" minLength:"1" maxLength:"255" description:"Shared by the messages of one story. Default: the message's own id."`
-	CausationID    *string           `json:"causationId,omitzero" minLength:"1" maxLength:"255" description:"The id of the message whose handling dispatches this one."`
+	Transport      *string                   `json:"transport,omitzero" audit:"keep" description:"Where the message is stored. Default: the route for its type, else the default transport."`
+	Queue          *string                   `json:"queue,omitzero" audit:"keep" description:"The queue within the transport. Default: the transport's."`
+	Priority       *int                      `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
+	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero" description:"The earliest time of delivery. In the past means now."`
+	IdempotencyKey *string                   `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
+	Metadata       jsontext.Value            `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
+	Headers        map[string]jsontext.Value `json:"headers,omitzero" description:"Travel with the message: at most 64, of any JSON value. traceparent among them continues a trace."`
+	Delay          *int                      `json:"delay,omitzero" minimum:"0" description:"Milliseconds until delivery, instead of scheduledAt."`
+	ExpiresAt      *time.Time                `json:"expiresAt,omitzero" description:"A message that no handler has begun by then goes to the dead letter queue, with errorClass expired."`
+	ConcurrencyKey *string                   `json:"concurrencyKey,omitzero" minLength:"1" maxLength:"255" description:"Messages with the same key are handled one at a time, or as the limits of their type say."`
+	GroupKey       *string                   `json:"groupKey,omitzero" minLength:"1" maxLength:"255" description:"Groups of the same queue, such as tenants, take turns."`
+	Ordered        *bool                     `json:"ordered,omitzero" description:"Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey."`
+	DebounceKey    *string                   `json:"debounceKey,omitzero" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
+	ThrottleKey    *string                   `json:"throttleKey,omitzero" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
+	CorrelationID  *string                   `json:"correlationId,omitzero" minLength:"1" maxLength:"255" description:"Shared by the messages of one story. Default: the message's own id."`
+	CausationID    *string                   `json:"causationId,omitzero" minLength:"1" maxLength:"255" description:"The id of the message whose handling dispatches this one."`
 }
 
 // Receipt tells what became of one dispatched message.
@@ -133,20 +133,20 @@ type ReceiveResponse struct {
 
 // Pulled is a message in a pull worker's hands.
 type Pulled struct {
-	Receipt        string            `json:"receipt" required:"true" description:"Settles this delivery. Opaque."`
-	ID             string            `json:"id" required:"true"`
-	Type           string            `json:"type" required:"true"`
-	Payload        jsontext.Value    `json:"payload" required:"true"`
-	Metadata       jsontext.Value    `json:"metadata" required:"true"`
-	Headers        map[string]string `json:"headers" required:"true"`
-	Transport      string            `json:"transport" required:"true"`
-	Queue          string            `json:"queue" required:"true"`
-	Priority       int               `json:"priority" required:"true"`
-	Attempt        int               `json:"attempt" required:"true" description:"1 is the first delivery."`
-	IdempotencyKey string            `json:"idempotencyKey,omitzero"`
-	CreatedAt      time.Time         `json:"createdAt" required:"true"`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero"`
-	LeasedUntil    time.Time         `json:"leasedUntil" required:"true"`
+	Receipt        string                    `json:"receipt" required:"true" description:"Settles this delivery. Opaque."`
+	ID             string                    `json:"id" required:"true"`
+	Type           string                    `json:"type" required:"true"`
+	Payload        jsontext.Value            `json:"payload" required:"true"`
+	Metadata       jsontext.Value            `json:"metadata" required:"true"`
+	Headers        map[string]jsontext.Value `json:"headers" required:"true"`
+	Transport      string                    `json:"transport" required:"true"`
+	Queue          string                    `json:"queue" required:"true"`
+	Priority       int                       `json:"priority" required:"true"`
+	Attempt        int                       `json:"attempt" required:"true" description:"1 is the first delivery."`
+	IdempotencyKey string                    `json:"idempotencyKey,omitzero"`
+	CreatedAt      time.Time                 `json:"createdAt" required:"true"`
+	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero"`
+	LeasedUntil    time.Time                 `json:"leasedUntil" required:"true"`
 	Flow
 }
 
@@ -336,22 +336,22 @@ type PurgeResponse struct {
 
 // FailedMessage is a message in the dead letter queue.
 type FailedMessage struct {
-	ID             string            `json:"id" required:"true" description:"Of this failure."`
-	MessageID      string            `json:"messageId" required:"true"`
-	Transport      string            `json:"transport" required:"true"`
-	Queue          string            `json:"queue" required:"true"`
-	Message        Message           `json:"message" required:"true"`
-	Headers        map[string]string `json:"headers" required:"true"`
-	Priority       int               `json:"priority" required:"true"`
-	IdempotencyKey string            `json:"idempotencyKey" required:"true"`
-	Error          string            `json:"error" required:"true"`
-	ErrorClass     string            `json:"errorClass" required:"true"`
-	RetryCount     int               `json:"retryCount" required:"true"`
-	MaxRetries     int               `json:"maxRetries" required:"true"`
-	FailedAt       time.Time         `json:"failedAt" required:"true"`
-	CreatedAt      time.Time         `json:"createdAt" required:"true"`
-	ScheduledAt    *time.Time        `json:"scheduledAt,omitzero"`
-	Attempts       []Attempt         `json:"attempts" required:"true"`
+	ID             string                    `json:"id" required:"true" description:"Of this failure."`
+	MessageID      string                    `json:"messageId" required:"true"`
+	Transport      string                    `json:"transport" required:"true"`
+	Queue          string                    `json:"queue" required:"true"`
+	Message        Message                   `json:"message" required:"true"`
+	Headers        map[string]jsontext.Value `json:"headers" required:"true"`
+	Priority       int                       `json:"priority" required:"true"`
+	IdempotencyKey string                    `json:"idempotencyKey" required:"true"`
+	Error          string                    `json:"error" required:"true"`
+	ErrorClass     string                    `json:"errorClass" required:"true"`
+	RetryCount     int                       `json:"retryCount" required:"true"`
+	MaxRetries     int                       `json:"maxRetries" required:"true"`
+	FailedAt       time.Time                 `json:"failedAt" required:"true"`
+	CreatedAt      time.Time                 `json:"createdAt" required:"true"`
+	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero"`
+	Attempts       []Attempt                 `json:"attempts" required:"true"`
 	Flow
 }
 

@@ -309,25 +309,43 @@ func (s *store) forget(now time.Time) {
 	}
 }
 
-// clone copies an envelope, so that neither side can change the other's. Metadata takes the form that it has when it
-// comes from any storage, so the error, of metadata that JSON cannot represent, is of a caller's envelope only.
+// clone copies an envelope, so that neither side can change the other's. Headers and metadata take the form that they have
+// when they come from any storage, so the error, of what JSON cannot represent, is of a caller's envelope only.
 func clone(e *symphony.Envelope) (symphony.Envelope, error) {
 	c := *e
-	c.Payload, c.Headers, c.Metadata = slices.Clone(e.Payload), maps.Clone(e.Headers), nil
+	c.Payload = slices.Clone(e.Payload)
 	if e.Flow != nil {
 		flow := *e.Flow
 		c.Flow = &flow
 	}
-	if len(e.Metadata) == 0 {
-		return c, nil
+	var err error
+	if c.Headers, err = cloneFree(e.Headers); err == nil {
+		c.Metadata, err = cloneFree(e.Metadata)
 	}
-	raw, err := json.Marshal(e.Metadata)
+	return c, err
+}
+
+// cloneFree copies headers or metadata.
+func cloneFree(m map[string]any) (c map[string]any, err error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	plain := true
+	for _, v := range m {
+		if _, ok := v.(string); !ok {
+			plain = false
+		}
+	}
+	if plain {
+		return maps.Clone(m), nil
+	}
+	raw, err := json.Marshal(m)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	return c, dec.Decode(&c.Metadata)
+	return c, dec.Decode(&c)
 }
 
 // stored clones an envelope that is in the store.

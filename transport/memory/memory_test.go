@@ -56,7 +56,7 @@ func settle(t testing.TB, tr *memory.Transport, s symphony.Settlement) {
 type parts struct {
 	Payload  string
 	Metadata map[string]any
-	Headers  map[string]string
+	Headers  map[string]any
 }
 
 func partsOf(e *symphony.Envelope) parts { return parts{string(e.Payload), e.Metadata, e.Headers} }
@@ -75,7 +75,7 @@ func TestTransport_keeps_messages_to_itself(t *testing.T) {
 	metadata := func() map[string]any {
 		return map[string]any{"object": map[string]any{"deep": "as sent"}, "list": []any{"as sent", json.Number("1.0")}}
 	}
-	want := parts{`{"a":1}`, metadata(), map[string]string{"h": "as sent"}}
+	want := parts{`{"a":1}`, metadata(), map[string]any{"h": "as sent"}}
 	check := func(step string, e *symphony.Envelope) {
 		t.Helper()
 		if diff := cmp.Diff(want, partsOf(e)); diff != "" {
@@ -84,7 +84,7 @@ func TestTransport_keeps_messages_to_itself(t *testing.T) {
 		scribble(e)
 	}
 	sent := envelope(func(e *symphony.Envelope) {
-		e.Payload, e.Metadata, e.Headers = json.RawMessage(`{"a":1}`), metadata(), map[string]string{"h": "as sent"}
+		e.Payload, e.Metadata, e.Headers = json.RawMessage(`{"a":1}`), metadata(), map[string]any{"h": "as sent"}
 	})
 	send(t, tr, sent)
 	scribble(sent)

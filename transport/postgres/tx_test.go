@@ -89,7 +89,7 @@ func TestTx_messages_are_there_after_the_commit_and_not_before(t *testing.T) {
 			tx, _, end := c.begin(t, url, tr)
 			sent := []symphony.Outgoing{
 				{Message: symphony.Message{Type: "Order", Payload: json.RawMessage(`{"text":"\u0000 ä \" \\"}`), Metadata: map[string]any{"m": 1.5}},
-					Options: symphony.DispatchOptions{Priority: 9, Headers: map[string]string{"a": "b"}}},
+					Options: symphony.DispatchOptions{Priority: 9, Headers: map[string]any{"a": "b"}}},
 				{Message: symphony.Message{Type: "Mail", Payload: json.RawMessage(`{}`)}, Options: symphony.DispatchOptions{Transport: "email", Queue: "q"}},
 				{Message: symphony.Message{Type: "Later", Payload: json.RawMessage(`{}`)}, Options: symphony.DispatchOptions{ScheduledAt: time.Now().Add(time.Hour)}},
 			}

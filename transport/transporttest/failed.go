@@ -136,7 +136,7 @@ var failedTests = []test{
 		}
 	}},
 	{"a retry makes a new message in its place, with a fresh budget", func(s *suite) {
-		o := symphony.DispatchOptions{Queue: "q", Priority: 9, IdempotencyKey: "k", Headers: map[string]string{"a": "b"}, Metadata: map[string]any{"m": "n"}}
+		o := symphony.DispatchOptions{Queue: "q", Priority: 9, IdempotencyKey: "k", Headers: map[string]any{"a": "b"}, Metadata: map[string]any{"m": "n"}}
 		r := s.dispatch(o)
 		d := s.one()
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Done: []string{"mail"}})

@@ -22,7 +22,7 @@ var leaseTests = []test{
 		s.wantCounts(0, 1, 0, 0, 0)
 	}},
 	{"an expired lease gives the message back, and the attempt counts", func(s *suite) {
-		id := s.dispatch(symphony.DispatchOptions{Priority: 7, Headers: map[string]string{"a": "b"}}).ID
+		id := s.dispatch(symphony.DispatchOptions{Priority: 7, Headers: map[string]any{"a": "b"}}).ID
 		d := s.one()
 		s.clock.Advance(symphony.DefaultLease)
 		s.wantCounts(1, 0, 0, 0, 0)

@@ -263,7 +263,7 @@ var searchTests = []test{
 	}},
 	{"a text is looked for in type, payload, metadata and headers, each by itself", func(s *suite) {
 		r, err := s.bus.DispatchMessage(ctx, symphony.Message{Type: "Shop.Bill", Payload: json.RawMessage(`{"inPayload":"50%"}`), Metadata: map[string]any{"inMeta": "a_b%'"}},
-			symphony.DispatchOptions{Queue: "needle", IdempotencyKey: "needle", Headers: map[string]string{"X-In-Header": "c_d%'"}, CorrelationID: "needle"})
+			symphony.DispatchOptions{Queue: "needle", IdempotencyKey: "needle", Headers: map[string]any{"X-In-Header": "c_d%'"}, CorrelationID: "needle"})
 		if err != nil {
 			s.Fatal(err)
 		}

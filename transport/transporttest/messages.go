@@ -181,13 +181,13 @@ var messageTests = []test{
 	}},
 	{"what was dispatched is shown as it was", func(s *suite) {
 		r, err := s.bus.DispatchMessage(ctx, symphony.Message{Type: "Größe.%_'", Payload: json.RawMessage(`{ "n": 1.50, "s": "<ü>" }`), Metadata: map[string]any{"n": json.Number("1.0"), "l": []any{"x"}}},
-			symphony.DispatchOptions{Queue: "q", Priority: 7, Delay: time.Minute, IdempotencyKey: "i", Headers: map[string]string{"H": "v"}, GroupKey: "g",
+			symphony.DispatchOptions{Queue: "q", Priority: 7, Delay: time.Minute, IdempotencyKey: "i", Headers: map[string]any{"H": "v"}, GroupKey: "g",
 				ExpiresAt: s.clock.Now().Add(time.Hour), CorrelationID: "story", CausationID: "cause"})
 		if err != nil {
 			s.Fatal(err)
 		}
 		want := symphony.Envelope{ID: r.ID, Type: "Größe.%_'", Payload: json.RawMessage(`{ "n": 1.50, "s": "<ü>" }`), Metadata: map[string]any{"n": json.Number("1.0"), "l": []any{"x"}},
-			Headers: map[string]string{"H": "v"}, Transport: s.def.Name(), Queue: "q", Priority: 7, CreatedAt: s.clock.Now(), ScheduledAt: r.ScheduledAt, IdempotencyKey: "i",
+			Headers: map[string]any{"H": "v"}, Transport: s.def.Name(), Queue: "q", Priority: 7, CreatedAt: s.clock.Now(), ScheduledAt: r.ScheduledAt, IdempotencyKey: "i",
 			CorrelationID: "story", CausationID: "cause", Flow: &symphony.Flow{ExpiresAt: s.clock.Now().Add(time.Hour), GroupKey: "g"}}
 		check := func(status symphony.Status) {
 			s.Helper()
@@ -348,7 +348,7 @@ var messageTests = []test{
 		if s.Corrupt == nil {
 			s.Skip("transport's messages can be decoded")
 		}
-		id := s.dispatch(symphony.DispatchOptions{Headers: map[string]string{"h": "v"}}).ID
+		id := s.dispatch(symphony.DispatchOptions{Headers: map[string]any{"h": "v"}}).ID
 		s.Corrupt(s.T, id)
 		if m := s.show(id); m.Headers["h"] != "v" || m.Type != "Order" || m.Status != symphony.Pending {
 			s.Errorf("got %+v", m)

@@ -25,7 +25,7 @@ func (s *suite) newSchedule(name string) symphony.Schedule {
 		Missed: symphony.MissedAll, Overlap: symphony.OverlapSkip, Enabled: true,
 		Message: symphony.Message{Type: "Report", Payload: json.RawMessage(`{"b": 1,  "a":12345678901234567890.10, "t":"<&>"}`),
 			Metadata: map[string]any{"n": json.Number("1.50")}},
-		Options:   symphony.DispatchOptions{Transport: "email", Queue: "q", Priority: 7, Headers: map[string]string{"h": "v"}, Delay: time.Second},
+		Options:   symphony.DispatchOptions{Transport: "email", Queue: "q", Priority: 7, Headers: map[string]any{"h": "v"}, Delay: time.Second},
 		NextRunAt: now.Add(time.Hour), DueAt: now.Add(time.Hour + time.Second), CreatedAt: now, UpdatedAt: now,
 	}
 }

@@ -19,7 +19,9 @@ var sendTests = []test{
 		}
 		payload := json.RawMessage(`{ "big": 123456789012345678901234567890.0100, "text": "\u00e4ß \"\\", "list": [1, 2.50, null] }`)
 		m := symphony.Message{Type: "Órder.created", Payload: payload, Metadata: map[string]any{"n": json.Number("12345678901234567890.10"), "s": "é", "o": map[string]any{"x": true}}}
-		o := symphony.DispatchOptions{Queue: "fast", Priority: 9, IdempotencyKey: "kéy", Headers: map[string]string{"traceparent": "00-abc", "x": "ü"},
+		o := symphony.DispatchOptions{Queue: "fast", Priority: 9, IdempotencyKey: "kéy", Headers: map[string]any{
+			"traceparent": "00-abc", "x": "ü", "line": "a\nb\x00", "none": nil, "yes": true, "many": json.Number("123456789012345678901234567"),
+			"precise": json.Number("1.500e3"), "list": []any{json.Number("1"), map[string]any{"a": nil}}},
 			ScheduledAt: s.clock.Now().Add(-time.Hour)}
 		r, err := s.bus.DispatchMessage(ctx, m, o)
 		if err != nil {

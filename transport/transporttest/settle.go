@@ -39,7 +39,7 @@ var settleTests = []test{
 		s.wantCounts(0, 0, 1, 0, 0)
 	}},
 	{"a retry keeps the message, counts the attempt and waits", func(s *suite) {
-		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 8, Headers: map[string]string{"a": "b"}})
+		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 8, Headers: map[string]any{"a": "b"}})
 		d := s.one()
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Delay: 10 * time.Second, Done: []string{"mail", "stock"}, Error: "no", ErrorClass: "x"})
 		s.wantCounts(1, 0, 0, 0, 0)
@@ -97,7 +97,7 @@ var settleTests = []test{
 		if !s.def.Capabilities().Failed {
 			s.Skip("transport keeps no failed messages")
 		}
-		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 3, IdempotencyKey: "k", Headers: map[string]string{"a": "b"}, Metadata: map[string]any{"m": "n"}})
+		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 3, IdempotencyKey: "k", Headers: map[string]any{"a": "b"}, Metadata: map[string]any{"m": "n"}})
 		d := s.one()
 		begin := s.clock.Now()
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Error: "first", ErrorClass: "c1", StartedAt: begin, FinishedAt: begin.Add(time.Second)})
