@@ -31,6 +31,9 @@ var (
 	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
 	// may succeed later. Nothing was stored.
 	ErrUnavailable = errors.New("storage unavailable")
+	// ErrOutcomeUnknown says that storage failed while it made a change durable: the change may have been stored or not.
+	// A dispatch is repeated with the same idempotency key, or looked up.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
 	// handler failed. The message was not stored.
 	ErrHandlerFailed = errors.New("handler failed")

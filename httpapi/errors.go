@@ -111,6 +111,9 @@ func describe(err error) *apiError {
 			message: "The message was handled during the dispatch, as its transport does, and its handler failed. It was not stored."}
 	case errors.Is(err, symphony.ErrUnsupported):
 		return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "The transport cannot do this: " + err.Error() + ".", cause: err}
+	case errors.Is(err, symphony.ErrOutcomeUnknown):
+		return &apiError{status: http.StatusServiceUnavailable, code: "outcome_unknown", retryAfter: retrySeconds, cause: err,
+			message: "Storage failed before it said whether this was stored: it may have been. Repeat it with an idempotency key, or look it up first."}
 	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrClosed):
 		return &apiError{status: http.StatusServiceUnavailable, code: "storage_unavailable", retryAfter: retrySeconds, cause: err,
 			message: "Storage cannot serve now. Nothing was stored; try again."}

@@ -76,7 +76,7 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, symphony.ErrConflict), errors.As(err, &locked), errors.As(err, &served):
 		return exitConflict
-	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, auth.ErrUnavailable), errors.As(err, &net):
+	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrOutcomeUnknown), errors.Is(err, auth.ErrUnavailable), errors.As(err, &net):
 		return exitUnavailable
 	case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, auth.ErrForbidden):
 		return exitDenied

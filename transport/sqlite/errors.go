@@ -30,10 +30,19 @@ func (s *store) storageError(doing string, err error) error {
 	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultNoMem:
 		return wrap("try again later", symphony.ErrUnavailable)
 	case sqlite.ResultNotADB:
-		return wrap("the file is not a SQLite database", ErrCorrupt, symphony.ErrUnavailable)
+		return s.damaged(wrap("the file is not a SQLite database", ErrCorrupt, symphony.ErrUnavailable))
 	case sqlite.ResultCorrupt:
-		return wrap("stop, keep a copy of the file and its -wal, and restore a backup or use the .recover command of the sqlite3 shell",
-			ErrCorrupt, symphony.ErrUnavailable)
+		return s.damaged(wrap("stop, keep a copy of the file and its -wal, and restore a backup or use the .recover command of the sqlite3 shell",
+			ErrCorrupt, symphony.ErrUnavailable))
 	}
 	return fmt.Errorf("sqlite: %s: %w", doing, err)
+}
+
+// damaged stops the writer at the first sign of damage, whoever met it: what is written to a damaged file may be out of
+// reach. Before the writer runs, the error of Open says it.
+func (s *store) damaged(err error) error {
+	if s.writer == nil {
+		return err
+	}
+	return s.giveUp(err)
 }

@@ -30,11 +30,18 @@ type owner struct {
 	Socket string `json:"socket,omitempty"`
 }
 
-// fileLock keeps a second process out. The operating system drops it when the process ends, however it ends.
-type fileLock struct{ f *flock.Flock }
+// fileLock keeps a second process out, twice. The lock file beside the database says who has it, and is the whole lock
+// where the operating system cannot do more. Where it can, the database's file itself is locked too, which holds under
+// each name that it has and when the lock file is gone. The operating system drops both when the process ends, however it
+// ends.
+type fileLock struct {
+	f  *flock.Flock
+	db inodeLock
+}
 
-func acquire(path string) (*fileLock, error) {
-	l := &fileLock{flock.New(path+".lock", flock.SetPermissions(0o600))}
+// acquire locks a database. With create, its file is made if there is none.
+func acquire(path string, create bool) (*fileLock, error) {
+	l := &fileLock{f: flock.New(path+".lock", flock.SetPermissions(0o600))}
 	ok, err := l.f.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: lock: %w", err)
@@ -46,6 +53,9 @@ func acquire(path string) (*fileLock, error) {
 			locked.PID, locked.Socket = o.PID, o.Socket
 		}
 		return nil, locked
+	}
+	if err := l.db.acquire(path, create); err != nil {
+		return nil, errors.Join(err, l.f.Unlock())
 	}
 	if err := l.announce(""); err != nil {
 		return nil, errors.Join(err, l.release())
@@ -65,12 +75,14 @@ func (l *fileLock) announce(socket string) error {
 	return nil
 }
 
-// release leaves the file in place: removing it could take away the lock of a process that has just opened it.
+// release leaves the lock file in place: removing it could take away the lock of a process that has just opened it. No
+// connection to the database may be open any more in this process.
 func (l *fileLock) release() error {
-	if err := l.f.Unlock(); err != nil {
-		return fmt.Errorf("sqlite: unlock: %w", err)
+	err := l.db.release()
+	if uerr := l.f.Unlock(); uerr != nil {
+		err = errors.Join(err, fmt.Errorf("sqlite: unlock: %w", uerr))
 	}
-	return nil
+	return err
 }
 
 // Announce tells processes that find the database locked on which unix socket this process serves them. An empty

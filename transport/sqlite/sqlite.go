@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -76,6 +75,10 @@ type store struct {
 	checker   checkpointer
 	carefully int // as the constant; less in tests
 
+	writer  *sqlite.Conn // while the writer runs, its goroutine's
+	placed  [2]placed    // the database and its log, as they were opened
+	failure atomic.Pointer[failure]
+
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
 	lanes map[string][]*lane // by transport, committed ones only
 
@@ -122,7 +125,8 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := acquire(path)
+	// The file is made with these rights before SQLite sees it; its WAL takes them over.
+	lock, err := acquire(path, true)
 	if err != nil {
 		return nil, err
 	}
@@ -158,14 +162,6 @@ func resolve(path string) (string, error) {
 
 // start opens the connections, migrates, recovers and starts the goroutines.
 func (s *store) start(ctx context.Context) error {
-	// The file is made with these rights before SQLite sees it; its WAL takes them over.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("sqlite: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("sqlite: %w", err)
-	}
 	conn, err := s.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, writerCacheKiB)
 	if err != nil {
 		return err
@@ -188,6 +184,10 @@ func (s *store) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
+	if err := s.place(); err != nil {
+		return errors.Join(err, checkpoints.Close(), w.conn.Close())
+	}
+	s.writer = conn
 	s.checker.request = make(chan struct{}, 1)
 	s.done.Go(w.run)
 	s.done.Go(s.keepHouse)
@@ -250,9 +250,15 @@ func (s *store) Close() error {
 	return s.err
 }
 
-// release gives up readers and lock.
+// release closes the connections and gives up the lock. The writer's is closed last, after it has copied the log into the
+// database and cut it, so that the database's file alone has everything. Where the files of that name are no longer those
+// that are open, or are damaged, nothing is touched: the connection that is closed last would delete the log by its name.
 func (s *store) release() error {
 	var errs []error
+	whole := s.failed() == nil && s.checkPlace() == nil
+	if s.writer != nil && !whole {
+		errs = append(errs, s.writer.Close())
+	}
 	for range s.opened {
 		var r *reader // waits for one that is in use
 		select {
@@ -263,6 +269,13 @@ func (s *store) release() error {
 	}
 	close(s.readers)
 	close(s.searchers)
+	if s.writer != nil && whole {
+		// What another process reads just now may keep the log from being cut; nothing is lost by that.
+		if err := execScript(s.writer, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			s.log.Warn("the database's log could not be copied into it at the end; keep both files together", "error", s.storageError("checkpoint", err))
+		}
+		errs = append(errs, s.writer.Close())
+	}
 	errs = append(errs, s.lock.release())
 	return errors.Join(errs...)
 }

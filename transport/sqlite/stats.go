@@ -14,6 +14,13 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	if err := ctx.Err(); err != nil {
 		return symphony.Stats{}, err
 	}
+	// Whoever asks how the storage does, asks by this; an idle one writes nothing in which it would show.
+	if err := t.failed(); err != nil {
+		return symphony.Stats{}, err
+	}
+	if err := t.checkPlace(); err != nil {
+		return symphony.Stats{}, t.giveUp(err)
+	}
 	if micros(t.clock.Now()) >= t.nextEvent.Load() {
 		// A lease ran out or a scheduled time came, and housekeeping has not got to it.
 		if err := t.do(ctx, &houseOp{}); err != nil {

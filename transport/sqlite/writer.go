@@ -37,13 +37,12 @@ type writer struct {
 	// nextControl is no later than when a message expires or a gate is due. 0, at first, is at once.
 	nextControl int64
 	lastFailure time.Time
+	placedAt    int64 // when the files' places were looked at before a commit
 
 	touched []*lane
 	settled []settledItem
 	undo    []func()
 	wakes   map[*lane]int // receivers to wake after the commit
-
-	broken error // once set, nothing is written any more
 }
 
 func newWriter(s *store, conn *sqlite.Conn) *writer {
@@ -54,13 +53,9 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 	}
 }
 
-// run is the group commit: it takes all calls that have queued up since the last commit into one transaction.
+// run is the group commit: it takes all calls that have queued up since the last commit into one transaction. It leaves
+// the connection open, for the end of the store.
 func (w *writer) run() {
-	defer func() {
-		if err := w.conn.Close(); err != nil {
-			w.log.Error("closing the database", "error", err)
-		}
-	}()
 	var spare []*op
 	for {
 		ops, ok := w.ops.Take(spare)
@@ -103,8 +98,8 @@ func (w *writer) commitGroup(ops []*op) {
 
 // transact runs the calls in one transaction. On an error nothing has changed.
 func (w *writer) transact(ops []*op) (err error) {
-	if w.broken != nil {
-		return w.broken
+	if err := w.failed(); err != nil {
+		return err
 	}
 	w.now = micros(w.clock.Now())
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
@@ -121,13 +116,27 @@ func (w *writer) transact(ops []*op) (err error) {
 	if err == nil {
 		err = w.saveCounts()
 	}
-	if err == nil {
-		err = w.exec("COMMIT")
-	}
 	if err != nil {
+		return w.rollback(w.storageError("write to", err))
+	}
+	if err := w.checkPlaceNow(); err != nil {
 		return w.rollback(err)
 	}
+	if err := w.exec("COMMIT"); err != nil {
+		// After a failed fsync nobody knows what is on the disk; what the next start reads may have the transaction.
+		unknown := sqlite.ErrCode(err) == sqlite.ResultIOErrFsync
+		if err = w.rollback(w.storageError("write to", err)); unknown {
+			outcomeUnknown(ops, err)
+			return nil
+		}
+		return err
+	}
 	w.publish()
+	if err := w.checkPlace(); err != nil {
+		// The transaction is in a file that nobody finds any more, but may be found again.
+		outcomeUnknown(ops, w.giveUp(err))
+		return nil
+	}
 	rows := 0
 	for _, o := range ops {
 		rows += o.do.rows()
@@ -138,17 +147,13 @@ func (w *writer) transact(ops []*op) (err error) {
 
 // rollback takes back what the transaction did, in the file and in the mirrors.
 func (w *writer) rollback(cause error) error {
-	cause = w.storageError("write to", cause)
 	if sqlite.ErrCode(cause) == sqlite.ResultIOErrFsync {
-		// After a failed fsync nobody knows what is on the disk, and a second one may succeed without having
-		// written anything. Only a fresh start reads the truth.
-		w.broken = fmt.Errorf("%w (restart to continue)", cause)
-		w.log.Error("the disk failed to make a transaction durable; nothing more is written until restart", "error", cause)
+		// A second fsync may succeed without having written anything. Only a fresh start reads the truth.
+		cause = w.giveUp(fmt.Errorf("%w (the disk failed to make a transaction durable; restart to continue)", cause))
 	}
 	if !w.conn.AutocommitEnabled() {
 		if err := w.exec("ROLLBACK"); err != nil {
-			w.broken = w.storageError("roll back in", err)
-			cause = errors.Join(cause, w.broken)
+			cause = errors.Join(cause, w.giveUp(w.storageError("roll back in", err)))
 		}
 	}
 	for _, s := range w.settled {

@@ -1,0 +1,45 @@
+//go:build unix
+
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// placed is a path and the file that it named.
+type placed struct {
+	path     string
+	dev, ino uint64
+}
+
+// note notes which file the path names.
+func (p *placed) note() (found bool, err error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(p.path, &st); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, fmt.Errorf("%s: %w", p.path, err)
+	}
+	p.dev, p.ino = uint64(st.Dev), st.Ino //nolint:gosec // a device's number is not counted with
+	return true, nil
+}
+
+// look reports whether the path names a file, and whether it is the same one. One system call: it is made for each commit.
+func (p *placed) look() (found, same bool) {
+	var st syscall.Stat_t
+	for {
+		switch err := syscall.Stat(p.path, &st); {
+		case err == nil:
+			return true, st.Ino == p.ino && uint64(st.Dev) == p.dev //nolint:gosec // as above
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			return false, false
+		default:
+			return false, true // not known
+		}
+	}
+}
