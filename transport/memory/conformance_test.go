@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -10,12 +11,19 @@ import (
 
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		tr := memory.Open(memory.Options{Clock: clock, Limits: transporttest.Limits(t)})
-		t.Cleanup(func() {
-			if err := tr.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return transporttest.Harness{Default: tr, Email: tr.Named("email")}
+		open := func(t *testing.T, retention time.Duration) *memory.Transport {
+			tr := memory.Open(memory.Options{Clock: clock, Limits: transporttest.Limits(t), Retention: retention})
+			t.Cleanup(func() {
+				if err := tr.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return tr
+		}
+		tr := open(t, 0)
+		return transporttest.Harness{
+			Default: tr, Email: tr.Named("email"),
+			KeepNothing: func(t *testing.T) symphony.Transport { return open(t, memory.KeepNothing) },
+		}
 	})
 }

@@ -281,12 +281,12 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 			receipts[i].Duplicate = true
 		}
 	}
-	for k, r := range fresh {
-		t.keys[k] = r
-		heap.Push(&t.known, expiry{k, r.until})
-	}
 	for i, e := range envelopes {
-		if receipts[i].Duplicate || t.meet(&clones[i], &receipts[i]) {
+		if receipts[i].Duplicate {
+			continue
+		}
+		if t.meet(&clones[i], &receipts[i]) {
+			delete(fresh, key{e.Transport, e.IdempotencyKey}) // it is not stored, so its key stays free
 			continue
 		}
 		m := &message{Envelope: clones[i], lane: t.lane(e.Transport, e.Queue), available: now}
@@ -296,6 +296,10 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 			m.lane.counts.Scheduled++
 		}
 		t.add(m)
+	}
+	for k, r := range fresh {
+		t.keys[k] = r
+		heap.Push(&t.known, expiry{k, r.until})
 	}
 	t.wake()
 	return receipts, nil

@@ -77,6 +77,19 @@ func conformance(t *testing.T, url string) {
 				clock.(*transporttest.Clock).Advance(symphony.DefaultLease)
 				return current, current.Named("email")
 			},
+			Second: func(t *testing.T) symphony.Transport { return extra(t, url, o) },
+			KeepNothing: func(t *testing.T) symphony.Transport {
+				forgetful := o
+				forgetful.Schema, forgetful.Retention = schemas.take(), postgres.KeepNothing
+				t.Cleanup(func() { schemas.giveBack(t, url, forgetful.Schema) })
+				return extra(t, url, forgetful)
+			},
+			Tidy: func(t *testing.T) {
+				t.Helper()
+				if err := current.Tidy(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
 				exec(t, url, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)
@@ -87,4 +100,19 @@ func conformance(t *testing.T, url string) {
 			},
 		}
 	})
+}
+
+// extra opens a transport beside the one under test, until the test ends.
+func extra(t *testing.T, url string, o postgres.Options) symphony.Transport {
+	t.Helper()
+	tr, err := postgres.Open(context.Background(), url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return tr
 }

@@ -37,6 +37,26 @@ func TestConformance(t *testing.T) {
 				}
 				return current, current.Named("email")
 			},
+			KeepNothing: func(t *testing.T) symphony.Transport {
+				t.Helper()
+				o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Retention: sqlite.KeepNothing}
+				tr, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "queue.db"), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					if err := tr.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+				return tr
+			},
+			Tidy: func(t *testing.T) {
+				t.Helper()
+				if err := current.Tidy(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
 				corrupt(t, path, "UPDATE messenger_messages SET metadata='{broken' WHERE id=?", id)

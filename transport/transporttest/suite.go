@@ -26,6 +26,12 @@ type Harness struct {
 	Corrupt func(t *testing.T, messageID string)
 	// CorruptSchedule does so with a schedule's definition.
 	CorruptSchedule func(t *testing.T, id string)
+	// Second opens the default transport of another process on the same storage. Nil where only one process can use it.
+	Second func(t *testing.T) symphony.Transport
+	// KeepNothing opens a fresh storage that keeps no completed messages. Nil where that cannot be said.
+	KeepNothing func(t *testing.T) symphony.Transport
+	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
+	Tidy func(t *testing.T)
 }
 
 // Open opens a fresh storage that takes its time from clock and has Limits, and closes it when the test ends.
@@ -43,6 +49,7 @@ func Run(t *testing.T, open Open) {
 		{"Receive", receiveTests, receives},
 		{"Lease", leaseTests, receives},
 		{"Settle", settleTests, receives},
+		{"Borders", borderTests, receives},
 		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Failed, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
 		{"Stats", statsTests, receives},

@@ -1,0 +1,493 @@
+package transporttest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Borders are where two actors meet: a worker and the end of its lease, a claim and a purge, two processes on one
+// storage. The other groups ask for Stats between their steps, which ends the leases that ran out. Here the call that
+// matters is the first one after the moment that matters.
+
+// settlers are the ways to settle or extend one delivery.
+var settlers = []struct {
+	name string
+	do   func(symphony.Transport, symphony.Delivery) error
+}{
+	{"ack", settler(symphony.Ack)}, {"retry", settler(symphony.Retry)}, {"fail", settler(symphony.Fail)}, {"release", settler(symphony.Release)},
+	{"extend", func(tr symphony.Transport, d symphony.Delivery) error {
+		return first(tr.Extend(ctx, []symphony.Lease{d.Lease}, symphony.DefaultLease))
+	}},
+}
+
+func settler(o symphony.Outcome) func(symphony.Transport, symphony.Delivery) error {
+	return func(tr symphony.Transport, d symphony.Delivery) error {
+		return first(tr.Settle(ctx, []symphony.Settlement{{Lease: d.Lease, Outcome: o, Error: "late", ErrorClass: "late"}}))
+	}
+}
+
+// kinds are messages with and without flow control, where there is any.
+func (s *suite) kinds() map[string]symphony.DispatchOptions {
+	kinds := map[string]symphony.DispatchOptions{"plain": {}}
+	if s.def.Capabilities().Flow {
+		kinds["in a group"] = symphony.DispatchOptions{GroupKey: "g"}
+	}
+	return kinds
+}
+
+// processes are the transport by itself, and as another process sees it that shares its storage.
+func (s *suite) processes() map[string]symphony.Transport {
+	s.Helper()
+	list := map[string]symphony.Transport{"its own process": s.def}
+	if s.Second != nil {
+		list["another process"] = s.Second(s.T)
+	}
+	return list
+}
+
+var borderTests = []test{
+	{"what comes first after the end of a lease is refused, and the message comes back once", func(s *suite) {
+		for process, tr := range s.processes() {
+			for kind, o := range s.kinds() {
+				for _, late := range settlers {
+					for _, open := range []int{1, 2} { // messages of the lease that are open when it ends
+						name := fmt.Sprintf("%s by %s, %s, %d open", late.name, process, kind, open)
+						s.dispatchMany(2, o)
+						got := s.receive(all)
+						if len(got) != 2 {
+							s.Fatalf("%s: got %d messages, want 2", name, len(got))
+						}
+						if open == 1 {
+							s.ack(got[0])
+							got = got[1:]
+						}
+						s.clock.Jump(symphony.DefaultLease)
+						s.wantLost(name, late.do(tr, got[len(got)-1]))
+						again := s.takeAll(len(got))
+						slices.SortFunc(again, func(a, b symphony.Delivery) int { return strings.Compare(a.ID, b.ID) })
+						s.wantIDs(again, ids(got)...)
+						for _, d := range again {
+							if d.Attempt != 2 || d.Lost != 1 {
+								s.Errorf("%s: comes back as attempt %d with %d lost, want 2 and 1", name, d.Attempt, d.Lost)
+							}
+						}
+						s.ack(again...)
+						if st := s.stats(); st.Depth() != 0 {
+							s.Fatalf("%s: %d messages are left", name, st.Depth())
+						}
+					}
+				}
+			}
+		}
+	}},
+	{"a settlement in the last moment of a lease holds", func(s *suite) {
+		for process, tr := range s.processes() {
+			for _, in := range settlers {
+				s.dispatch(symphony.DispatchOptions{})
+				d := s.one()
+				s.clock.Jump(symphony.DefaultLease - time.Microsecond)
+				if err := in.do(tr, d); err != nil {
+					s.Errorf("%s by %s: %v", in.name, process, err)
+				}
+				if in.name != "ack" && in.name != "fail" {
+					s.clock.Advance(symphony.DefaultLease) // of what was extended
+					s.ack(s.takeAll(1)...)
+				}
+				if st := s.stats(); st.Depth() != 0 {
+					s.Fatalf("%s by %s: %d messages are left", in.name, process, st.Depth())
+				}
+			}
+		}
+	}},
+	{"of deliveries settled together each is judged by its own lease", func(s *suite) {
+		for _, late := range everyOutcome {
+			for _, live := range everyOutcome {
+				s.dispatch(symphony.DispatchOptions{})
+				old := s.receive(symphony.ReceiveOptions{Max: 1, Lease: symphony.MinLease})
+				s.dispatch(symphony.DispatchOptions{})
+				young := s.receive(symphony.ReceiveOptions{Max: 1})
+				if len(old) != 1 || len(young) != 1 {
+					s.Fatalf("got %d and %d messages, want one each", len(old), len(young))
+				}
+				s.clock.Jump(symphony.MinLease)
+				errs := s.def.Settle(ctx, []symphony.Settlement{{Lease: old[0].Lease, Outcome: late}, {Lease: young[0].Lease, Outcome: live}})
+				if len(errs) != 2 || !errors.Is(errs[0], symphony.ErrLeaseLost) || errs[1] != nil {
+					s.Errorf("%s late with %s in time: got %v, want the first alone lost", late, live, errs)
+				}
+				s.clock.Advance(symphony.DefaultLease)
+				s.ack(s.receive(all)...)
+			}
+		}
+	}},
+	{"messages of one instant are claimed in parts over two queues, each once and in order", func(s *suite) {
+		for _, part := range []int{1, 2, 3, 5} {
+			for _, queues := range [][]string{nil, {"a"}, {"a", "b"}} {
+				var sent []symphony.Outgoing
+				for i := range 14 {
+					sent = append(sent, outgoing(symphony.DispatchOptions{Queue: string("ab"[i%2]), Priority: 5 + i/2%2}))
+				}
+				receipts, err := s.bus.DispatchBatch(ctx, sent)
+				if err != nil {
+					s.Fatal(err)
+				}
+				place := make(map[string]int)
+				for i, r := range receipts {
+					place[r.ID] = i
+				}
+				last := make(map[string]int)
+				for mine := queues; len(place) > 0; {
+					got := s.receive(symphony.ReceiveOptions{Max: part, Queues: mine})
+					if len(got) == 0 {
+						if mine == nil {
+							s.Fatalf("in parts of %d from %v: %d of %d messages did not come", part, queues, len(place), len(sent))
+						}
+						mine = nil
+						continue
+					}
+					for _, d := range got {
+						at, ok := place[d.ID]
+						stream := fmt.Sprint(d.Queue, d.Priority)
+						if before, seen := last[stream]; !ok || seen && at < before {
+							s.Errorf("in parts of %d from %v: message %d of %s came twice or after %d", part, queues, at, stream, before)
+						}
+						last[stream] = at
+						delete(place, d.ID)
+					}
+					s.ack(got...)
+				}
+				s.clock.Advance(time.Millisecond)
+			}
+		}
+	}},
+	{"a purge and claims at the same time share the messages", func(s *suite) {
+		if !s.def.Capabilities().Flow {
+			s.Skip("transport has no flow control")
+		}
+		for range 4 {
+			s.contend(400, symphony.DispatchOptions{}, func(left func() bool, _ []string) (gone int) {
+				for left() {
+					n, err := s.control().Purge(ctx, symphony.PurgeFilter{}, nil)
+					if err != nil {
+						s.Error(err)
+					}
+					gone += n
+				}
+				return gone
+			})
+		}
+	}},
+	{"cancels and claims at the same time share the messages", func(s *suite) {
+		if !s.def.Capabilities().Messages {
+			s.Skip("transport shows no messages")
+		}
+		for _, o := range s.kinds() {
+			s.contend(60, o, func(_ func() bool, list []string) (gone int) {
+				for _, id := range list {
+					err := s.messages().CancelMessage(ctx, id)
+					switch {
+					case err == nil:
+						gone++
+					case errors.Is(err, symphony.ErrUnavailable): // it was given back and taken again all the time
+					case !errors.Is(err, symphony.ErrConflict) && !errors.Is(err, symphony.ErrNotFound):
+						s.Errorf("cancel: %v", err)
+					}
+				}
+				return gone
+			})
+		}
+	}},
+	{"expiry and claims at the same time share the messages", func(s *suite) {
+		if !s.def.Capabilities().Flow {
+			s.Skip("transport has no flow control")
+		}
+		before := s.stats().Failed
+		s.contend(200, symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(20 * time.Millisecond)}, func(left func() bool, _ []string) int {
+			for left() {
+				s.clock.Advance(time.Millisecond)
+				s.stats()
+			}
+			return int(s.stats().Failed - before)
+		})
+	}},
+	{"where nothing is kept, counts stay and everything else goes", func(s *suite) {
+		if s.KeepNothing == nil {
+			s.Skip("transport cannot be told to keep nothing")
+		}
+		s.use(s.KeepNothing(s.T), nil)
+		var list []string
+		for i := range 3 {
+			list = append(list, s.dispatchKey(fmt.Sprint(i)).ID)
+		}
+		got := s.receive(all)
+		s.ack(got[0])
+		s.wantLost("a second ack", s.settle(got[0], symphony.Settlement{Outcome: symphony.Ack}))
+		s.mustSettle(got[1], symphony.Settlement{Outcome: symphony.Retry})
+		s.fail(got[2], "boom")
+		s.wantCounts(1, 0, 1, 1, 0)
+		s.ack(s.receive(all)...)
+		s.wantCounts(0, 0, 2, 1, 0)
+		if s.def.Capabilities().Messages {
+			for i, id := range list {
+				if _, err := s.messages().GetMessage(ctx, id); i < 2 != errors.Is(err, symphony.ErrNotFound) {
+					s.Errorf("message %d: %v", i, err)
+				}
+			}
+			if got := s.search(symphony.MessageQuery{}); len(got) != 1 || got[0] != list[2] {
+				s.Errorf("messages %v are listed, want the failed one", got)
+			}
+		}
+		if again := s.dispatchKey("0"); again.ID != list[0] || !again.Duplicate {
+			s.Errorf("the key of a forgotten message: got %+v", again)
+		}
+	}},
+	{"a batch that is refused leaves none of its keys behind", func(s *suite) {
+		if !s.def.Capabilities().Idempotency {
+			s.Skip("transport remembers no keys")
+		}
+		s.dispatchKey("taken")
+		s.ack(s.one())
+		refused := map[string]struct {
+			batch []symphony.Outgoing
+			want  error
+		}{
+			"a conflict at its end":   {[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), keyed("taken", 1)}, symphony.ErrConflict},
+			"a conflict at its front": {[]symphony.Outgoing{keyed("taken", 1), keyed("a", 1), keyed("b", 1)}, symphony.ErrConflict},
+			"a conflict with itself":  {[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), keyed("b", 2)}, symphony.ErrConflict},
+		}
+		if s.def.Capabilities().Flow {
+			s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "closed"}, Mode: symphony.Draining})
+			drained := keyed("c", 1)
+			drained.Options.Queue = "closed"
+			refused["a queue that drains"] = struct {
+				batch []symphony.Outgoing
+				want  error
+			}{[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), drained}, symphony.ErrHeld}
+		}
+		for name, r := range refused {
+			// Calls at the same time are committed together: those that are refused must not hurt the others.
+			var calls sync.WaitGroup
+			for range 8 {
+				calls.Go(func() {
+					if _, err := s.bus.DispatchBatch(ctx, r.batch); !errors.Is(err, r.want) {
+						s.Errorf("%s: got %v, want %v", name, err, r.want)
+					}
+				})
+			}
+			calls.Wait()
+			if got := s.receive(all); len(got) != 0 {
+				s.Errorf("%s: %d messages of it are there", name, len(got))
+			}
+			for _, key := range []string{"a", "b"} {
+				m := keyed(key, 100) // another payload
+				m.Options.Queue = "later"
+				got, err := s.bus.DispatchBatch(ctx, []symphony.Outgoing{m})
+				if err != nil || got[0].Duplicate {
+					s.Fatalf("%s: key %q used again: %+v, %v", name, key, got, err)
+				}
+				again, err := s.bus.DispatchBatch(ctx, []symphony.Outgoing{m})
+				if err != nil || !again[0].Duplicate || again[0].ID != got[0].ID {
+					s.Errorf("%s: key %q used once more: %+v, %v", name, key, again, err)
+				}
+			}
+			s.ack(s.receive(all)...)
+			s.clock.Advance(symphony.DefaultIdempotencyWindow) // all keys are over
+			s.dispatchKey("taken")
+			s.ack(s.one())
+		}
+	}},
+	{"a message that is dropped leaves its key free", func(s *suite) {
+		if !s.def.Capabilities().Flow {
+			s.Skip("transport has no flow control")
+		}
+		o := symphony.DispatchOptions{ThrottleKey: "t"}
+		s.dispatch(o)
+		o.IdempotencyKey = "k"
+		if r := s.dispatch(o); !r.Dropped {
+			s.Fatalf("got %+v, want it dropped", r)
+		}
+		s.ack(s.receive(all)...)
+		o.ThrottleKey = ""
+		if r := s.dispatch(o); r.Duplicate { // with another payload
+			s.Errorf("the key answers with a message that was never stored: %+v", r)
+		}
+	}},
+	{"housekeeping forgets neither a key nor a message before its time", func(s *suite) {
+		if s.Tidy == nil {
+			s.Skip("transport forgets without housekeeping")
+		}
+		key := s.dispatchKey("k")
+		s.ack(s.receive(all)...)
+		s.clock.Advance(symphony.DefaultIdempotencyWindow - 2*time.Millisecond)
+		s.Tidy(s.T)
+		if r := s.dispatchKey("k"); r.ID != key.ID || !r.Duplicate {
+			s.Errorf("within its window the key makes another message: %+v", r)
+		}
+		if s.def.Capabilities().Messages {
+			s.show(key.ID)
+		}
+	}},
+	{"a lease that is settled, extended and ended at the same time has one end", func(s *suite) {
+		other := s.def
+		if s.Second != nil {
+			other = s.Second(s.T)
+		}
+		for round := range 10 {
+			n := 10
+			s.dispatchMany(n, symphony.DispatchOptions{})
+			got := s.receive(all)
+			if len(got) != n {
+				s.Fatalf("got %d messages, want %d", len(got), n)
+			}
+			s.clock.Jump(symphony.DefaultLease - time.Millisecond)
+			var (
+				acts  sync.WaitGroup
+				acked = make(map[string]bool)
+				again []symphony.Delivery
+			)
+			acts.Go(func() {
+				for _, d := range got {
+					switch err := first(s.def.Settle(ctx, []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})); {
+					case err == nil:
+						acked[d.ID] = true
+					case !errors.Is(err, symphony.ErrLeaseLost):
+						s.Error(err)
+					}
+				}
+			})
+			acts.Go(func() {
+				for range round % 3 {
+					other.Extend(ctx, []symphony.Lease{got[n-1].Lease}, symphony.MinLease) // lost, or not
+				}
+			})
+			acts.Go(func() {
+				s.clock.Advance(time.Millisecond)
+				for range 3 {
+					list, err := other.Receive(ctx, all)
+					if err != nil {
+						s.Error(err)
+					}
+					again = append(again, list...)
+				}
+			})
+			acts.Wait()
+			again = append(again, s.takeAll(n-len(acked)-len(again))...)
+			seen := make(map[string]bool)
+			for _, d := range again {
+				if acked[d.ID] || seen[d.ID] {
+					s.Errorf("round %d: message %s, acked: %v, came again as attempt %d", round, d.ID, acked[d.ID], d.Attempt)
+				}
+				seen[d.ID] = true
+			}
+			s.ack(again...)
+			if st := s.stats(); st.Depth() != 0 {
+				s.Fatalf("round %d: %d messages are left", round, st.Depth())
+			}
+		}
+	}},
+}
+
+func outgoing(o symphony.DispatchOptions) symphony.Outgoing {
+	return symphony.Outgoing{Message: symphony.Message{Type: "Order", Payload: []byte(`{}`)}, Options: o}
+}
+
+// keyed is a message with an idempotency key and a number in its payload.
+func keyed(key string, n int) symphony.Outgoing {
+	m := outgoing(symphony.DispatchOptions{IdempotencyKey: key})
+	m.Message.Payload = fmt.Appendf(nil, `{"n":%d}`, n)
+	return m
+}
+
+// dispatchKey dispatches an empty message with an idempotency key.
+func (s *suite) dispatchKey(key string) symphony.Receipt {
+	s.Helper()
+	r, err := s.bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{IdempotencyKey: key})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+// takeAll receives n messages, and moves the clock on a little where none is ready.
+func (s *suite) takeAll(n int) (list []symphony.Delivery) {
+	s.Helper()
+	for len(list) < n {
+		o := all
+		o.Wait = time.Hour
+		got := s.advanceUntil(s.wait(o), 10*time.Millisecond, 500)
+		if got.err != nil {
+			s.Fatal(got.err)
+		}
+		list = append(list, got.list...)
+	}
+	return list
+}
+
+// contend sends n messages, and has them claimed and acked while rival takes messages away. Every message must be taken
+// by one side alone: rival returns how many it took. left tells it whether there is anything to take.
+func (s *suite) contend(n int, o symphony.DispatchOptions, rival func(left func() bool, ids []string) int) {
+	s.Helper()
+	sent := make([]symphony.Outgoing, n)
+	for i := range sent {
+		sent[i] = outgoing(o)
+	}
+	receipts, err := s.bus.DispatchBatch(ctx, sent)
+	if err != nil {
+		s.Fatal(err)
+	}
+	list := make([]string, n)
+	for i, r := range receipts {
+		list[i] = r.ID
+	}
+	left := func() bool {
+		st, err := s.def.Stats(ctx)
+		if err != nil {
+			s.Error(err)
+		}
+		return err == nil && st.Depth() > 0
+	}
+	var (
+		sides sync.WaitGroup
+		mu    sync.Mutex
+		taken = make(map[string]bool)
+		gone  int
+	)
+	for range 2 {
+		sides.Go(func() {
+			for left() {
+				got, err := s.def.Receive(ctx, symphony.ReceiveOptions{Max: 3})
+				if err != nil {
+					s.Error(err)
+					return
+				}
+				for _, d := range got {
+					if d.DecodeErr != nil {
+						s.Errorf("message %s was handed out and is gone: %v", d.ID, d.DecodeErr)
+					}
+					if d.Flow != nil && !d.Flow.ExpiresAt.IsZero() && !d.ClaimedAt.Before(d.Flow.ExpiresAt) {
+						s.Errorf("message %s was handed out after it expired", d.ID)
+					}
+					if err := first(s.def.Settle(ctx, []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})); err != nil {
+						s.Errorf("message %s was taken from under its worker: %v", d.ID, err)
+					}
+					mu.Lock()
+					if taken[d.ID] {
+						s.Errorf("message %s was handed out twice", d.ID)
+					}
+					taken[d.ID] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	sides.Go(func() { gone = rival(left, list) })
+	sides.Wait()
+	if len(taken)+gone != n {
+		s.Errorf("%d messages were handled and %d taken away, of %d", len(taken), gone, n)
+	}
+}
