@@ -105,6 +105,29 @@ var borderTests = []test{
 			}
 		}
 	}},
+	{"what was settled is settled once, while others of its lease are open", func(s *suite) {
+		for process, tr := range s.processes() {
+			for kind, o := range s.kinds() {
+				for _, outcome := range everyOutcome {
+					for _, again := range settlers {
+						name := fmt.Sprintf("%s after %s by %s, %s", again.name, outcome, process, kind)
+						s.dispatchMany(2, o)
+						got := s.receive(all)
+						s.mustSettle(got[0], symphony.Settlement{Outcome: outcome, Delay: time.Minute})
+						s.wantLost(name, again.do(tr, got[0]))
+						s.ack(got[1])
+						s.clock.Advance(time.Minute)
+						if outcome == symphony.Retry || outcome == symphony.Release {
+							s.ack(s.takeAll(1)...)
+						}
+						if st := s.stats(); st.Depth() != 0 {
+							s.Fatalf("%s: %d messages are left", name, st.Depth())
+						}
+					}
+				}
+			}
+		}
+	}},
 	{"of deliveries settled together each is judged by its own lease", func(s *suite) {
 		for _, late := range everyOutcome {
 			for _, live := range everyOutcome {
