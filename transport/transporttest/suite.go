@@ -49,7 +49,7 @@ func Run(t *testing.T, open Open) {
 		{"Receive", receiveTests, receives},
 		{"Lease", leaseTests, receives},
 		{"Settle", settleTests, receives},
-		{"Borders", borderTests, receives},
+		{"Borders", slices.Concat(borderTests, rivalTests), receives},
 		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Failed, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
 		{"Stats", statsTests, receives},
