@@ -24,10 +24,13 @@ import (
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
 
-// binary is the program under test, built once.
-var binary string
+// binary is the program under test: the one that SYMPHONY_E2E_PROGRAM names, or one that is built for this run.
+var binary = os.Getenv("SYMPHONY_E2E_PROGRAM")
 
 func TestMain(m *testing.M) {
+	if binary != "" {
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "symphony-e2e-")
 	if err == nil {
 		binary = filepath.Join(dir, "symphony")
@@ -193,10 +196,14 @@ var storages = map[string]func(t *testing.T) string{
 	},
 }
 
-// onEachStorage runs a story on each storage.
+// onEachStorage runs a story on each storage, beside other tests: most of a story is waiting for processes.
 func onEachStorage(t *testing.T, story func(t *testing.T, database string)) {
+	t.Parallel()
 	for name, database := range storages {
-		t.Run(name, func(t *testing.T) { story(t, database(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, database(t))
+		})
 	}
 }
 

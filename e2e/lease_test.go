@@ -78,6 +78,7 @@ handlers:
 
 // A worker that stands still past its lease has lost its message: another one handles it, and the first is refused.
 func TestStoppedWorkerIsRefused(t *testing.T) {
+	t.Parallel()
 	url, arrivals := startGate(t)
 	p := newPack(t, pgtest.URL(t), fmt.Sprintf(leaseConfig, url, newSecret))
 	s := &server{T: t, database: p.database, folder: p.folder}
@@ -116,6 +117,7 @@ func TestStoppedWorkerIsRefused(t *testing.T) {
 
 // A message that takes longer than its lease stays with its worker, by heartbeats.
 func TestLongMessageStaysLeased(t *testing.T) {
+	t.Parallel()
 	url, arrivals := startGate(t)
 	p := newPack(t, pgtest.URL(t), fmt.Sprintf(leaseConfig, url, newSecret))
 	s := &server{T: t, database: p.database, folder: p.folder}

@@ -82,6 +82,7 @@ func TestMetricsOutliveTheProcess(t *testing.T) {
 
 // A worker that is killed is missed; who looks at another node sees all of them.
 func TestTwoNodesAreSeenAsOne(t *testing.T) {
+	t.Parallel()
 	database := pgtest.URL(t)
 	a := newServer(t, database, monitored)
 	b := newServer(t, database, monitored)

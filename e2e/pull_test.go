@@ -25,10 +25,12 @@ retry: {max_retries: 4, initial_delay: 20ms, max_delay: 50ms}
 
 // Each of the examples handles all messages, while the server dies under it.
 func TestPullWorkersInOtherLanguages(t *testing.T) {
+	t.Parallel()
 	for name, program := range map[string][]string{
 		"curl and jq": {"sh", "../examples/pull/worker.sh"}, "Node": {"node", "../examples/pull/worker.mjs"}, "Python": {"python3", "../examples/pull/worker.py"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			const messages, failing = 60, 5
 			s := newServer(t, "", pullConfig)
 			address, err := url.Parse(s.url)

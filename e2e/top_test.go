@@ -78,6 +78,7 @@ func (term *terminal) wait(t *testing.T, text string) {
 
 // An operator sees a failure in symphony top, looks at it, corrects it in an editor, and it is handled.
 func TestTop_mends_a_failure_on_a_terminal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	run := func(args ...string) {
 		t.Helper()

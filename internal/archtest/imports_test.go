@@ -45,7 +45,7 @@ func importRules() []rule {
 		{pkg: "client", may: []string{".", "httpapi/wire"}},
 		{pkg: "config", may: []string{".", "alert", "audit", "auth", "metrics", "monitor", "worker", "handler/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
-		{pkg: "internal/pgtest"},
+		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},
 		{pkg: "internal/*", standardOnly: true},
 		{pkg: "e2e"},
 	}
@@ -79,7 +79,7 @@ func checkImports(files []*goFile, rules []rule) []string {
 				if isOwn && isTransport(f.dir()) && isTransport(own) && own != f.dir() {
 					bad("a transport does not know another")
 				}
-			case own == "internal/pgtest":
+			case own == "internal/pgtest", own == "internal/testtier" && f.dir() != "internal/pgtest" && f.dir() != "transport/transporttest":
 				bad("it is for tests")
 			case isOwn && !matches(rules[at].may, own):
 				bad("%s may import %s of ours", f.dir(), orNothing(rules[at].may))

@@ -14,14 +14,17 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/symphony-messenger/symphony/internal/testtier"
 )
 
 // errMissing says what to do where the programs that a test needs are not there.
 var errMissing = errors.New("run scripts/test-deps.sh")
 
-// Versions returns the major versions of PostgreSQL that Start can run on this machine, oldest first, such as "13",
-// "15", "18". They are found in the directories of Debian's packages and of Homebrew, on the PATH, and in the cache of
-// scripts/test-deps.sh. Without any the test fails.
+// Versions returns the major versions of PostgreSQL that a test is to run on, oldest first, such as "13", "15", "18": of
+// those that Start can run on this machine all in the full tier, the oldest and the newest in CI, and the newest in daily
+// runs. They are found in the directories of Debian's packages and of Homebrew, on the PATH, and in the cache of
+// scripts/test-deps.sh. Without any the test fails; beyond daily runs also with one alone.
 func Versions(t testing.TB) []string {
 	t.Helper()
 	found := installed()
@@ -32,7 +35,19 @@ func Versions(t testing.TB) []string {
 	for _, major := range slices.Sorted(maps.Keys(found)) {
 		versions = append(versions, strconv.Itoa(major))
 	}
-	return versions
+	newest := len(versions) - 1
+	tier := testtier.Current(t)
+	if newest == 0 && tier > testtier.Daily {
+		t.Fatalf("pgtest: only PostgreSQL %s is installed, and tests want an older one beside it: %v", versions[0], errMissing)
+	}
+	switch tier {
+	case testtier.Daily:
+		return versions[newest:]
+	case testtier.CI:
+		return []string{versions[0], versions[newest]}
+	default:
+		return versions
+	}
 }
 
 // installed maps major versions to the directory of their programs. A version of the system wins over a cached one.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -26,21 +27,31 @@ func exec(t *testing.T, url, sql string, args ...any) {
 	}
 }
 
+// TestConformance runs the suite on the newest PostgreSQL, and through PgBouncer on the oldest; in the full tier on each
+// version both with PgBouncer and without.
 func TestConformance(t *testing.T) {
-	t.Run("on a server", func(t *testing.T) { conformance(t, pgtest.URL(t)) })
-	t.Run("through PgBouncer in transaction mode", func(t *testing.T) {
-		server := pgtest.Start(t, pgtest.Options{})
-		bouncer := pgtest.PgBouncer(t, server.URL("postgres"), pgtest.BouncerOptions{PoolSize: 4})
-		conformance(t, bouncer.URL("postgres"))
-	})
+	t.Parallel()
 	versions := pgtest.Versions(t)
-	if len(versions) < 2 {
-		t.Errorf("only version %v of PostgreSQL is installed; run scripts/test-deps.sh", versions)
-	}
-	for _, v := range versions[:len(versions)-1] { // the newest is the server's above
-		t.Run("on PostgreSQL "+v, func(t *testing.T) {
+	for i, version := range versions {
+		oldest, newest := i == 0, i == len(versions)-1
+		t.Run("on PostgreSQL "+version, func(t *testing.T) {
 			t.Parallel()
-			conformance(t, pgtest.Start(t, pgtest.Options{Version: v}).URL("postgres"))
+			if newest {
+				conformance(t, pgtest.URL(t))
+				return
+			}
+			testtier.Needs(t, testtier.Full)
+			conformance(t, pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres"))
+		})
+		t.Run("through PgBouncer in transaction mode on PostgreSQL "+version, func(t *testing.T) {
+			t.Parallel()
+			testtier.Needs(t, testtier.CI)
+			if !oldest {
+				testtier.Needs(t, testtier.Full)
+			}
+			server := pgtest.Start(t, pgtest.Options{Version: version})
+			bouncer := pgtest.PgBouncer(t, server.URL("postgres"), pgtest.BouncerOptions{PoolSize: 4})
+			conformance(t, bouncer.URL("postgres"))
 		})
 	}
 }

@@ -35,6 +35,7 @@ func documented(t *testing.T, section string) []string {
 // TestDocumentedSetUp follows docs/postgres.md on a server of its own, and runs the queries for monitoring as a node and
 // on every version.
 func TestDocumentedSetUp(t *testing.T) {
+	t.Parallel()
 	for _, version := range pgtest.Versions(t) {
 		t.Run(version, func(t *testing.T) {
 			server := pgtest.Start(t, pgtest.Options{Version: version})

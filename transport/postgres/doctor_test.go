@@ -48,6 +48,7 @@ func table(list []Finding) string {
 }
 
 func TestDiagnoseOfAHealthyDatabase(t *testing.T) {
+	t.Parallel()
 	for _, version := range pgtest.Versions(t) {
 		t.Run(version, func(t *testing.T) { diagnoseHealthy(t, pgtest.Start(t, pgtest.Options{Version: version, Fsync: true})) })
 	}
@@ -158,6 +159,7 @@ func TestDiagnoseConnection(t *testing.T) {
 }
 
 func TestDiagnosePooler(t *testing.T) {
+	t.Parallel()
 	database := pgtest.URL(t)
 	name := ask[string](t, database, "SELECT current_database()")
 	pooled := pgtest.PgBouncer(t, database, pgtest.BouncerOptions{}).URL(name)

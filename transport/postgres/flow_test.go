@@ -73,8 +73,10 @@ func limitedNames(d *symphony.Delivery) []string {
 // Several processes hammer the same limits. Whatever the interleaving, and while connections are cut at any moment, no
 // limit is exceeded, nothing is lost, nothing gets stuck, and in the end nobody holds a place.
 func TestLimitsHoldAcrossProcesses(t *testing.T) {
+	t.Parallel()
 	for _, cuts := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cuts %t", cuts), func(t *testing.T) {
+			t.Parallel()
 			url := pgtest.URL(t)
 			proxy := pgtest.NewProxy(t, url)
 			limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -79,6 +80,8 @@ func quiet(o postgres.Options) postgres.Options {
 
 // TestConformanceWithLeastPrivileges shows that what Grant gives is enough for everything.
 func TestConformanceWithLeastPrivileges(t *testing.T) {
+	t.Parallel()
+	testtier.Needs(t, testtier.CI)
 	database := pgtest.URL(t)
 	owner, asOwner := role(t, database, "_Owner")
 	node, asNode := role(t, database, "_node")

@@ -230,8 +230,10 @@ var wholeTable = regexp.MustCompile(`Seq Scan on messenger_(messages|completed|f
 // TestListPlans keeps lists from reading more than they must: the tables are read by their indexes in the order of the list,
 // and nothing of them is sorted.
 func TestListPlans(t *testing.T) {
+	t.Parallel()
 	for _, version := range pgtest.Versions(t) {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			tr, conn := openLoaded(t, version, 100_000)
 			for _, s := range benchSearches {
 				q := s.q

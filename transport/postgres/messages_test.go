@@ -42,6 +42,7 @@ func sendJobs(t *testing.T, tr *postgres.Transport, n int, o symphony.DispatchOp
 // TestSteer_races_with_claims cancels messages, and has others run now, while workers of several nodes claim them: each
 // message is handled or cancelled, and never both.
 func TestSteer_races_with_claims(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]symphony.DispatchOptions{"plain": {}, "scheduled": {Delay: 300 * time.Millisecond}, "under flow control": {GroupKey: "g"}} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.URL(t)

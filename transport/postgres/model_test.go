@@ -56,6 +56,7 @@ type model struct {
 }
 
 func TestModel(t *testing.T) {
+	t.Parallel()
 	url := pgtest.URL(t)
 	sql, err := pgx.Connect(t.Context(), url)
 	if err != nil {

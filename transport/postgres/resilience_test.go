@@ -263,6 +263,7 @@ func TestOutage_workers_resume_by_themselves(t *testing.T) {
 }
 
 func TestOutage_disk_full(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("a small disk can be mounted by root only")
 	}

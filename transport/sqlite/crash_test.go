@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -121,7 +122,7 @@ func TestKill(t *testing.T) {
 			t.Errorf("child: %s", rest)
 		}
 	}
-	for range 12 {
+	for range testtier.Pick(t, 4, 12, 100) {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childEnv+"="+path)
 		cmd.Stderr = os.Stderr

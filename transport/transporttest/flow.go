@@ -357,7 +357,7 @@ func (s *suite) limitModel() {
 			}
 		}
 	}
-	for range 400 {
+	for range modelSteps(s) {
 		switch rnd.IntN(6) {
 		case 0, 1:
 			o := symphony.DispatchOptions{Priority: 1 + rnd.IntN(10)}

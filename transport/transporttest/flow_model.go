@@ -45,7 +45,7 @@ func (m *flowModel) run() {
 			m.Logf("seed %d", m.seed)
 		}
 	}()
-	for range 400 {
+	for range modelSteps(m) {
 		switch m.rnd.IntN(14) {
 		case 0, 1, 2, 3:
 			m.dispatch()

@@ -101,7 +101,7 @@ func (s *suite) model() {
 		}
 	}
 	release := func(id string) { delete(held, id); delete(until, id) }
-	for step := range 400 {
+	for step := range modelSteps(s) {
 		expire()
 		switch n := rnd.IntN(100); {
 		case n < 35:

@@ -51,7 +51,7 @@ func (s *suite) messageModel() {
 		m.ID, m.Type, m.Queue, m.Priority, m.CreatedAt = id, typ, queue, priority, created
 		known[id] = m
 	}
-	for step := range 500 {
+	for step := range modelSteps(s) {
 		switch n := rnd.IntN(100); {
 		case n < 40:
 			o := symphony.DispatchOptions{Queue: []string{"q", "r", "narrow"}[rnd.IntN(3)], Priority: 1 + rnd.IntN(10)}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 )
 
 // Harness is one fresh storage under test.
@@ -103,6 +104,9 @@ type suite struct {
 	bus   *symphony.Bus
 	sent  int
 }
+
+// modelSteps is how many things a model does.
+func modelSteps(t testing.TB) int { return testtier.Pick(t, 100, 300, 5000) }
 
 var ctx = context.Background()
 
