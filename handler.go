@@ -35,7 +35,15 @@ type HandlerOptions struct {
 	Name string
 	// Timeout ends the handler's context. Default: the worker's.
 	Timeout time.Duration
+	// Places is how many of a worker's messages this handler has at the same time at most, so that one that hangs leaves
+	// the rest of the worker to the other handlers. Messages beyond are given back for a while, without a counted attempt;
+	// they may lose their places in the order. HalfPlaces means half of the worker's concurrency. Default: no bound.
+	Places int
 }
+
+// HalfPlaces is half of a worker's concurrency, at least one; where the handlers of one pattern are all there are, it is no
+// bound.
+const HalfPlaces = -1
 
 // Mux finds the handlers for a message's type. Set it up before the first worker runs; after that it is safe for
 // concurrent use and must not be changed.
@@ -43,15 +51,24 @@ type HandlerOptions struct {
 // A pattern is an exact type, "Prefix.*", or "*"; the most specific pattern with handlers is used, and all its
 // handlers run, one after the other. If some fail, a retry runs only those.
 type Mux struct {
-	routes     Patterns[[]entry]
+	routes     Patterns[route]
+	patterns   int
+	bounded    bool // a handler has bounded places
 	policies   Patterns[Policy]
 	middleware []Middleware
+}
+
+// route is a pattern's handlers.
+type route struct {
+	pattern string
+	entries []entry
 }
 
 type entry struct {
 	name    string
 	handler Handler
 	timeout time.Duration
+	places  int
 }
 
 // NewMux returns an empty Mux.
@@ -66,14 +83,22 @@ func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 	if h == nil {
 		panic("symphony: nil handler for " + pattern)
 	}
-	entries, _ := m.routes.get(pattern)
+	if o.Places < HalfPlaces {
+		panic(fmt.Sprintf("symphony: pattern %s: places %d: must be at least 1, or HalfPlaces", pattern, o.Places))
+	}
+	known, ok := m.routes.get(pattern)
+	entries := known.entries
 	if o.Name == "" {
 		o.Name = strconv.Itoa(len(entries) + 1)
 	}
 	if slices.ContainsFunc(entries, func(e entry) bool { return e.name == o.Name }) {
 		panic(fmt.Sprintf("symphony: pattern %s has two handlers named %q", pattern, o.Name))
 	}
-	m.routes.set(pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout}))
+	if !ok {
+		m.patterns++
+	}
+	m.bounded = m.bounded || o.Places != 0
+	m.routes.set(pattern, route{pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places})})
 }
 
 // HandleFunc registers a function.
@@ -132,6 +157,27 @@ func (m *Mux) Handles(typ string) bool {
 	return ok
 }
 
+// Bounded reports whether any handler has bounded places.
+func (m *Mux) Bounded() bool { return m.bounded }
+
+// Places returns which pattern has the handlers of a type, and how many messages a worker of that concurrency may have with
+// them at the same time: the least of what their Places say. 0 is no bound.
+func (m *Mux) Places(typ string, concurrency int) (pattern string, places int) {
+	rt, _ := m.routes.Match(typ)
+	for _, e := range rt.entries {
+		n := e.places
+		if n == HalfPlaces {
+			if n = max(concurrency/2, 1); m.patterns == 1 {
+				n = 0
+			}
+		}
+		if n > 0 && (places == 0 || n < places) {
+			places = n
+		}
+	}
+	return rt.pattern, places
+}
+
 // Result is what one attempt came to.
 type Result struct {
 	// Err is nil if every handler has succeeded, now or in an earlier attempt.
@@ -146,7 +192,8 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	if d.DecodeErr != nil {
 		return Result{Err: &DecodeError{d.DecodeErr}, Done: d.Done}
 	}
-	entries, ok := m.routes.Match(d.Type)
+	rt, ok := m.routes.Match(d.Type)
+	entries := rt.entries
 	if !ok {
 		return Result{Err: &NoHandlerError{d.Type}, Done: d.Done}
 	}

@@ -323,6 +323,9 @@ func TestMux_panics_at_mistakes_of_the_program(t *testing.T) {
 		"a name taken": {func(m *symphony.Mux) {
 			m.Handle("a", symphony.HandlerFunc(nothing), symphony.HandlerOptions{Name: "1"})
 		}, `symphony: pattern a has two handlers named "1"`},
+		"places below half": {func(m *symphony.Mux) {
+			m.Handle("b", symphony.HandlerFunc(nothing), symphony.HandlerOptions{Places: -2})
+		}, "symphony: pattern b: places -2"},
 		"a policy of no pattern":        {func(m *symphony.Mux) { m.Retry("", symphony.Policy{}) }, "symphony: pattern is empty"},
 		"a policy out of range":         {func(m *symphony.Mux) { m.Retry("a", symphony.Policy{Jitter: 2}) }, "symphony: jitter 2"},
 		"a policy with two mistakes":    {func(m *symphony.Mux) { m.Retry("a*", symphony.Policy{Jitter: 2}) }, "jitter 2"},
@@ -338,6 +341,32 @@ func TestMux_panics_at_mistakes_of_the_program(t *testing.T) {
 			mux.HandleFunc("a", nothing)
 			test.register(mux)
 		})
+	}
+}
+
+func TestMux_Places(t *testing.T) {
+	nothing := symphony.HandlerFunc(func(context.Context, *symphony.Delivery) error { return nil })
+	mux := symphony.NewMux()
+	if mux.Bounded() {
+		t.Error("an empty mux is bounded")
+	}
+	mux.Handle("a.*", nothing, symphony.HandlerOptions{Places: symphony.HalfPlaces})
+	if _, got := mux.Places("a.x", 10); got != 0 {
+		t.Errorf("the only pattern has %d places, want no bound", got)
+	}
+	mux.Handle("b", nothing, symphony.HandlerOptions{})
+	mux.Handle("c", nothing, symphony.HandlerOptions{Places: 7})
+	mux.Handle("c", nothing, symphony.HandlerOptions{Places: 4})
+	for typ, want := range map[string]struct {
+		pattern string
+		places  int
+	}{"a.x": {"a.*", 5}, "b": {"b", 0}, "c": {"c", 4}, "d": {"", 0}} {
+		if pattern, places := mux.Places(typ, 10); pattern != want.pattern || places != want.places {
+			t.Errorf("%s: %q has %d places, want %q and %d", typ, pattern, places, want.pattern, want.places)
+		}
+	}
+	if _, got := mux.Places("a.x", 1); got != 1 {
+		t.Errorf("half of 1 is %d places, want 1", got)
 	}
 }
 

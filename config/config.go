@@ -187,6 +187,7 @@ type Handler struct {
 	Pattern string
 	Name    string        // "": by its place
 	Timeout time.Duration // 0: the worker's
+	Places  int           // 0: half of the worker's concurrency
 	Retry   *Retry        // nil: the transport's
 	Breaker *Breaker      // nil: none
 	HTTP    *HTTPHandler

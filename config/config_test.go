@@ -375,6 +375,23 @@ func TestShownSecretsAreMasked(t *testing.T) {
 	}
 }
 
+func TestTimeoutsOfHandlers(t *testing.T) {
+	const handlers = "handlers: [{type: A, http: {url: 'http://x.test'}}, {type: B, http: {url: 'http://x.test'}, timeout: 2m}, {type: C, command: {run: [x]}}]\n"
+	for worker, want := range map[string][]time.Duration{
+		"":                                {30 * time.Second, 2 * time.Minute, 0},
+		"worker: {handler_timeout: 1m}\n": {0, 2 * time.Minute, 0}, // 0 is the worker's
+	} {
+		write(t, handlers+worker)
+		var got []time.Duration
+		for _, h := range load(t, Sources{}).Handlers {
+			got = append(got, h.Timeout)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("with %q (-want +got):\n%s", worker, diff)
+		}
+	}
+}
+
 func TestOAuthClients(t *testing.T) {
 	want := map[string]auth.ScopeSet{"9a8b": auth.Scopes(auth.ScopeDispatch, auth.ScopeRead), "7c6d": auth.Scopes(auth.ScopeRead)}
 	write(t, "auth: {oauth_clients: {9a8b: 'dispatch,read', 7c6d: read}}\n")

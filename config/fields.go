@@ -11,6 +11,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/handler/httppush"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 // fields is the table of everything that can be set once. The sections that repeat have tables of their own below.
@@ -151,7 +153,9 @@ func handlerFields(h *handler) []*field {
 		{key: "name", value: text{p: &h.settings.Name, about: "text", check: checkHandlerName},
 			doc: "Tells several handlers of one type apart; keep it the same across releases. If not set: its place, from 1."},
 		{key: "timeout", value: duration{p: &h.settings.Timeout, min: time.Millisecond},
-			doc: "Ends the handler. If not set: `worker.handler_timeout`."},
+			doc: "Ends the handler. If not set: `worker.handler_timeout`, and for `http`, where that is not set either, " + formatDuration(httppush.DefaultTimeout) + "."},
+		{key: "places", value: number{&h.settings.Places, 1, worker.MaxConcurrency},
+			doc: "How many of a worker's messages it has at the same time, so that one that hangs leaves the others the rest. Messages beyond are given back for a while, uncounted. If not set: half of the worker's concurrency, or all where it is the only handler."},
 	}
 	table = append(table, httpFields(&h.http)...)
 	table = append(table, commandFields(&h.command)...)

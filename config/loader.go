@@ -7,6 +7,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/handler/httppush"
 )
 
 // loader gathers the configuration from its sources, lowest first, and all mistakes on the way.
@@ -313,6 +314,9 @@ func (l *loader) finishHandlers() {
 				l.problem(h.place, key, "needs http.url")
 			}
 			h.settings.HTTP = &h.http
+			if !isSet(h.fields, "timeout") && l.placeOf("worker.handler_timeout").level == byDefault {
+				h.settings.Timeout = httppush.DefaultTimeout
+			}
 		default:
 			if !isSet(h.fields, "command.run") {
 				l.problem(h.place, key, "needs command.run")

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -14,7 +15,9 @@ type item struct {
 	arrived time.Time
 	until   time.Time // when the lease ends unless extended, on the worker's clock
 	slot    *slot     // where it is at work; nil before
-	gone    bool      // out of hand: it has a result, or has lost its lease
+	// bulkhead has the places of its handlers; nil where they may have all.
+	bulkhead *bulkhead
+	gone     bool // out of hand: it has a result, or has lost its lease
 }
 
 // buffer holds the messages that were claimed and have not started, in the order of their claims.
@@ -40,6 +43,17 @@ func (b *buffer) push(items []*item) {
 	for _, it := range items {
 		b.bytes += it.size
 	}
+}
+
+// unshift puts a message before all others.
+func (b *buffer) unshift(it *item) {
+	if b.head == 0 {
+		b.items = slices.Insert(b.items, 0, it)
+	} else {
+		b.head--
+		b.items[b.head] = it
+	}
+	b.bytes += it.size
 }
 
 // pop takes the first message. There must be one.

@@ -71,6 +71,7 @@ func (r *run) awaitRoom() (o symphony.ReceiveOptions, quiet, ok bool) {
 	for {
 		r.mu.Lock()
 		r.releaseStaleLocked()
+		r.backStaleLocked()
 		o = r.planLocked()
 		quiet = r.quietLocked()
 		r.fetcherWaits = o.Max == 0
@@ -94,19 +95,20 @@ func (r *run) awaitRoom() (o symphony.ReceiveOptions, quiet, ok bool) {
 // planLocked says what to claim; Max 0 is nothing. It claims ahead when half of what was ahead has been used up.
 func (r *run) planLocked() symphony.ReceiveOptions {
 	o := symphony.ReceiveOptions{Queues: r.o.Queues, Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name}
-	buffered, ahead := r.buffer.len(), r.pace.prefetch(r.o.Concurrency)
+	buffered, ahead := r.buffer.len(), max(r.pace.prefetch(r.o.Concurrency), r.sift)
 	if buffered > ahead/2 || r.buffer.bytes > r.o.MaxBufferedBytes/2 || r.unsettled >= maxUnsettled {
 		return o
 	}
 	free := r.o.Concurrency - r.working - buffered
 	room := int64(min(free+ahead, r.o.BatchSize, symphony.MaxReceive))
+	waiting := r.waitingLocked()
 	if r.o.MessageLimit > 0 {
-		room = min(room, r.o.MessageLimit-r.begun-int64(buffered))
+		room = min(room, r.o.MessageLimit-r.begun-int64(buffered+waiting))
 	}
 	o.Max = int(max(room, 0))
 	o.MaxBytes = max(r.o.MaxBufferedBytes-r.buffer.bytes, 1)
 	o.MaxLost = max(free, 1)
-	if buffered > 0 {
+	if buffered+waiting > 0 {
 		o.Wait = min(o.Wait, slowHandler) // to see in time whether it waits for too long
 	}
 	return o
@@ -147,6 +149,9 @@ func (r *run) deliver(got []symphony.Delivery) {
 		r.releaseLocked(items)
 		return
 	}
+	if r.mux.Bounded() {
+		items = r.admitLocked(items)
+	}
 	r.buffer.push(items)
 	for range min(len(items), r.idle) {
 		r.ready.Signal()
@@ -154,6 +159,21 @@ func (r *run) deliver(got []symphony.Delivery) {
 	for n := r.buffer.len() - r.idle; n > 0 && len(r.slots) < r.o.Concurrency; n-- {
 		r.startSlotLocked()
 	}
+}
+
+// admitLocked finds the places of messages that were claimed, and returns those that may start as far as is known now.
+// The others wait, or are given back.
+func (r *run) admitLocked(items []*item) []*item {
+	kept := items[:0]
+	for _, it := range items {
+		if it.bulkhead = r.bulkheadLocked(it.Type); it.bulkhead != nil && it.bulkhead.running == it.bulkhead.places {
+			r.holdLocked(it)
+			continue
+		}
+		kept = append(kept, it)
+	}
+	r.siftLocked(len(kept))
+	return kept
 }
 
 // releaseStaleLocked gives all buffered messages back when the first of them has waited for so long that the handlers

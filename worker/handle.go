@@ -115,15 +115,19 @@ func (r *run) next(s *slot, st *symphony.Settlement) bool {
 	if s.item != nil {
 		r.finishLocked(s, st)
 	}
-	for r.buffer.len() == 0 && r.reason == "" {
+	var it *item
+	for r.reason == "" {
+		if it = r.takeLocked(); it != nil {
+			break
+		}
 		r.idle++
 		r.ready.Wait()
 		r.idle--
 	}
-	if r.reason != "" {
+	if it == nil {
 		return false
 	}
-	s.item = r.buffer.pop()
+	s.item = it
 	s.item.slot = s
 	s.began.Store(0)
 	r.working++
@@ -140,7 +144,13 @@ func (r *run) finishLocked(s *slot, st *symphony.Settlement) {
 	it := s.item
 	s.item = nil
 	r.working--
-	r.pace.add(st.FinishedAt.Sub(st.StartedAt))
+	took := st.FinishedAt.Sub(st.StartedAt)
+	if b := it.bulkhead; b == nil || b.running < b.places {
+		r.pace.add(took) // a handler whose places are full says nothing about how fast the others are
+	}
+	if it.bulkhead != nil {
+		r.leaveLocked(it.bulkhead, took)
+	}
 	if s.ctx.Err() != nil {
 		s.cancel(nil)
 		s.ctx, s.cancel = context.WithCancelCause(r.base)

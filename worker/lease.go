@@ -89,6 +89,9 @@ func (h *heartbeat) beat() time.Duration {
 // heldLocked returns all messages whose lease is to be kept.
 func (r *run) heldLocked() []*item {
 	held := slices.Clone(r.buffer.all())
+	for _, b := range r.bulkheads {
+		held = append(held, b.waiting.all()...)
+	}
 	for _, s := range r.slots {
 		if s.item != nil && !s.item.gone {
 			held = append(held, s.item)
@@ -158,6 +161,9 @@ func (r *run) dropLocked(lost []*item) {
 	}
 	r.counts.Lost += int64(len(lost))
 	r.buffer.dropGone()
+	for _, b := range r.bulkheads {
+		b.waiting.dropGone()
+	}
 	r.noteRoomLocked()
 	r.noteQuietLocked()
 }

@@ -46,6 +46,10 @@ type run struct {
 	failed  int64 // attempts that failed, settled or not
 	pace    pace
 
+	bulkheads map[string]*bulkhead // by pattern; nil until a message has one
+	sift      int                  // how many more messages to claim, to find some that have a place
+	backUntil time.Time            // until when messages that had none may return
+
 	results   []result // for the settler to take
 	unsettled int      // those, and what the settler has taken and not finished
 
@@ -169,6 +173,9 @@ func (r *run) stopLocked(why StopReason) {
 	close(r.stopped)
 	r.endClaims()
 	r.releaseLocked(r.buffer.take())
+	for _, b := range r.bulkheads {
+		r.releaseLocked(b.waiting.take())
+	}
 	r.ready.Broadcast()
 }
 
@@ -187,14 +194,17 @@ func (r *run) interrupt() {
 	}
 }
 
-func (r *run) quietLocked() bool { return r.buffer.len()+r.working+r.unsettled == 0 }
+// quietLocked reports whether nothing is in hand, or given back to return for a place.
+func (r *run) quietLocked() bool {
+	return r.buffer.len()+r.working+r.unsettled+r.waitingLocked() == 0 && (r.backUntil.IsZero() || r.o.Clock.Now().After(r.backUntil))
+}
 
 func (r *run) snapshot() Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := Snapshot{
 		Report:  Report{Counts: r.counts, Reason: r.reason, Elapsed: r.elapsed},
-		Running: !r.ended, StartedAt: r.started, Processing: r.working, Buffered: r.buffer.len(), Unsettled: r.unsettled,
+		Running: !r.ended, StartedAt: r.started, Processing: r.working, Buffered: r.buffer.len() + r.waitingLocked(), Unsettled: r.unsettled,
 		LastEndedAt: r.lastEnded, AtWork: r.atWorkLocked(),
 	}
 	for _, o := range r.outages {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,7 +50,7 @@ func (a *app) newMux(c *config.Config, log *slog.Logger) (made handlers, err err
 			}
 			one, breakers = b, append(breakers, b)
 		}
-		mux.Handle(h.Pattern, one, symphony.HandlerOptions{Name: h.Name, Timeout: h.Timeout})
+		mux.Handle(h.Pattern, one, symphony.HandlerOptions{Name: h.Name, Timeout: h.Timeout, Places: cmp.Or(h.Places, symphony.HalfPlaces)})
 		if h.Retry != nil {
 			mux.Retry(h.Pattern, h.Retry.Policy())
 		}
@@ -71,7 +72,9 @@ func handlerName(h *config.Handler) string {
 func (a *app) newHandler(h *config.Handler) (symphony.Handler, error) {
 	switch {
 	case h.HTTP != nil:
-		return httppush.New(h.HTTP.URL, httppush.Options{Secrets: config.Reveal(h.HTTP.Secrets), Headers: h.HTTP.Headers})
+		return httppush.New(h.HTTP.URL, httppush.Options{
+			Secrets: config.Reveal(h.HTTP.Secrets), Headers: h.HTTP.Headers, Timeout: httppush.NoTimeout, // the mux has its timeout
+		})
 	case h.Command != nil:
 		return command.New(h.Command.Run, command.Options{
 			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace, Programs: &a.programs,

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,6 +167,14 @@ func TestHandle_retries_network_errors(t *testing.T) {
 	}
 }
 
+// silence is a network from which nothing comes back.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
 func TestHandle_ends_with_its_context(t *testing.T) {
 	hanging := func(t *testing.T) (string, <-chan request) {
 		end := make(chan struct{})
@@ -178,6 +187,20 @@ func TestHandle_ends_with_its_context(t *testing.T) {
 		err := open(t, url, httppush.Options{Timeout: time.Millisecond}).Handle(t.Context(), delivery())
 		if !errors.Is(err, context.DeadlineExceeded) || symphony.ErrorClass(err) != "timeout" || symphony.IsPermanent(err) {
 			t.Errorf("error = %v of class %q", err, symphony.ErrorClass(err))
+		}
+	})
+	t.Run("by the default timeout, or none", func(t *testing.T) {
+		for timeout, want := range map[time.Duration]time.Duration{0: httppush.DefaultTimeout, httppush.NoTimeout: time.Hour} {
+			synctest.Test(t, func(t *testing.T) {
+				client := &http.Client{Transport: silence{}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				start := time.Now()
+				err := open(t, "http://endpoint.test", httppush.Options{Timeout: timeout, Client: client}).Handle(ctx, delivery())
+				if got := time.Since(start); got != want || symphony.ErrorClass(err) != "timeout" {
+					t.Errorf("timeout %s: %v after %s, want a timeout after %s", timeout, err, got, want)
+				}
+			})
 		}
 	})
 	t.Run("by the caller", func(t *testing.T) {

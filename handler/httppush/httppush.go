@@ -33,6 +33,7 @@ package httppush
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -51,6 +52,12 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler"
 )
+
+// DefaultTimeout bounds one request.
+const DefaultTimeout = 30 * time.Second
+
+// NoTimeout leaves it to the context alone, which a Mux ends at the handler's timeout.
+const NoTimeout = time.Duration(-1)
 
 // MaxErrorBody is how many bytes of an answer are kept in the text of an error.
 const MaxErrorBody = 1 << 10
@@ -71,8 +78,7 @@ type Options struct {
 	Secrets []string
 	// Headers are sent with each request. They cannot replace Content-Type, Content-Length and the webhook headers.
 	Headers map[string]string
-	// Timeout bounds one request beside the context. Default: the context alone, which the Mux ends at the handler's
-	// timeout.
+	// Timeout bounds one request beside the context. Default DefaultTimeout; NoTimeout for none.
 	Timeout time.Duration
 	// Client sends the requests; redirects are not followed whatever it says. Default: a client of the handler's own
 	// that keeps connections open and takes proxies from the environment.
@@ -96,7 +102,7 @@ type Handler struct {
 // authentication. Errors name the endpoint by scheme, host and path, so the path should hold no secret. New reports
 // every mistake at once, without repeating a secret.
 func New(endpoint string, o Options) (*Handler, error) {
-	h := &Handler{headers: make(http.Header), timeout: o.Timeout, clock: o.Clock}
+	h := &Handler{headers: make(http.Header), timeout: max(cmp.Or(o.Timeout, DefaultTimeout), 0), clock: o.Clock}
 	var errs []error
 	u, err := parseURL(endpoint)
 	if err != nil {
@@ -116,7 +122,7 @@ func New(endpoint string, o Options) (*Handler, error) {
 			errs = append(errs, fmt.Errorf("header %q %w", name, err))
 		}
 	}
-	if o.Timeout < 0 {
+	if o.Timeout < 0 && o.Timeout != NoTimeout {
 		errs = append(errs, fmt.Errorf("timeout %s: must not be negative", o.Timeout))
 	}
 	if err := errors.Join(errs...); err != nil {

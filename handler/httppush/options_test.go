@@ -44,7 +44,7 @@ func TestNew_refuses(t *testing.T) {
 
 func TestNew_reports_every_mistake_at_once(t *testing.T) {
 	_, err := httppush.New("ftp://x", httppush.Options{
-		Secrets: []string{"one", secretA, "three"}, Headers: map[string]string{"a b": "", "Content-Type": "text/plain"}, Timeout: -1,
+		Secrets: []string{"one", secretA, "three"}, Headers: map[string]string{"a b": "", "Content-Type": "text/plain"}, Timeout: -time.Second,
 	})
 	for _, want := range []string{`scheme "ftp"`, "secret 1 of 3", "secret 3 of 3", `header "a b"`, `header "Content-Type"`, "timeout"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
