@@ -131,7 +131,7 @@ func (k *keyring) load(ctx context.Context, id string) (*keyEntry, error) {
 		return nil, unavailable(CodeStorageUnavailable, "Storage cannot serve now: the API keys can't be read. Nothing was stored; try again.", err)
 	}
 	e := &keyEntry{
-		principal: Principal{Kind: KindAPIKey, ID: id, Name: key.Name, Scopes: key.Scopes},
+		principal: Principal{Kind: KindAPIKey, ID: id, Name: key.Name, Scopes: key.Scopes, Expires: key.ExpiresAt},
 		hash:      key.Hash,
 		revoked:   !key.RevokedAt.IsZero(),
 		expires:   key.ExpiresAt,

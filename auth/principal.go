@@ -1,5 +1,7 @@
 package auth
 
+import "time"
+
 // Kind says what sort of caller a Principal is.
 type Kind string
 
@@ -21,6 +23,8 @@ type Principal struct {
 	Scopes ScopeSet
 	// Anonymous marks a user of an anonymous sign-in.
 	Anonymous bool
+	// Expires is when the token or key stops being good, the leeway of clocks left aside. Zero: never.
+	Expires time.Time
 }
 
 // Local returns the principal of who works on the database without a server between: an admin.

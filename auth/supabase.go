@@ -172,7 +172,7 @@ func (s *supabase) authenticate(ctx context.Context, token string) (Principal, e
 		if !s.allowServiceRole {
 			return Principal{}, forbidden(CodeServiceRoleNotAllowed, "The service_role key is not accepted here.")
 		}
-		return Principal{Kind: KindService, ID: roleService, Name: roleService, Scopes: Scopes(ScopeAdmin)}, nil
+		return Principal{Kind: KindService, ID: roleService, Name: roleService, Scopes: Scopes(ScopeAdmin), Expires: expiry(claims)}, nil
 	default:
 		return Principal{}, errTokenInvalid("The access token's role is not " + roleUser + ".")
 	}
@@ -188,6 +188,14 @@ func (s *supabase) authenticate(ctx context.Context, token string) (Principal, e
 	return p, nil
 }
 
+// expiry is the exp of verified claims, which have one.
+func expiry(claims jwt.MapClaims) time.Time {
+	if at, err := claims.GetExpirationTime(); err == nil && at != nil {
+		return at.UTC()
+	}
+	return time.Time{}
+}
+
 // user checks the claims that only users' tokens carry.
 func (s *supabase) user(claims jwt.MapClaims) (Principal, error) {
 	if audience, err := claims.GetAudience(); err != nil || !slices.Contains(audience, roleUser) {
@@ -200,7 +208,7 @@ func (s *supabase) user(claims jwt.MapClaims) (Principal, error) {
 	if subject == "" || len(subject) > maxSubjectBytes {
 		return Principal{}, errTokenInvalid("The access token names no user (sub).")
 	}
-	p := Principal{Kind: KindUser, ID: subject, Scopes: s.scopes}
+	p := Principal{Kind: KindUser, ID: subject, Scopes: s.scopes, Expires: expiry(claims)}
 	p.Name, _ = claims["email"].(string)
 
 	// Anything but a plain no counts as anonymous.

@@ -17,7 +17,8 @@ import (
 func TestToken_of_a_user_is_accepted(t *testing.T) {
 	p, _ := newProject(t)
 	a := p.authenticator(t)
-	want := auth.Principal{Kind: auth.KindUser, ID: subject, Name: "user@example.com", Scopes: auth.DefaultScopes}
+	want := auth.Principal{Kind: auth.KindUser, ID: subject, Name: "user@example.com", Scopes: auth.DefaultScopes,
+		Expires: p.Now().Add(time.Hour)}
 	for name, token := range map[string]string{
 		"HS256":              p.hs256(),
 		"RS256":              p.rs256(),
@@ -123,7 +124,8 @@ func TestProject_keys(t *testing.T) {
 		wantRefused(t, allowing, bearer(key("anon")), auth.CodeAnonKeyNotAllowed)
 	})
 	t.Run("service_role is an admin where allowed, without remote confirmation", func(t *testing.T) {
-		want := auth.Principal{Kind: auth.KindService, ID: "service_role", Name: "service_role", Scopes: auth.Scopes(auth.ScopeAdmin)}
+		want := auth.Principal{Kind: auth.KindService, ID: "service_role", Name: "service_role", Scopes: auth.Scopes(auth.ScopeAdmin),
+			Expires: p.Now().AddDate(10, 0, 0)}
 		if diff := cmp.Diff(want, wantPrincipal(t, allowing, bearer(key("service_role")))); diff != "" {
 			t.Errorf("principal (-want +got):\n%s", diff)
 		}

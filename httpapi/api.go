@@ -188,6 +188,8 @@ type call struct {
 	api       *API
 	w         *responseWriter
 	principal auth.Principal
+	route     *route
+	who       authenticate // judges the caller once more, see lasting.go
 	query     map[string]string
 	record    *recording // nil where nothing is recorded
 }
@@ -226,7 +228,7 @@ var (
 // serve authenticates, checks the query and calls the route.
 func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authenticate) {
 	w.route = rt.path
-	c := call{Request: r, api: a, w: w}
+	c := call{Request: r, api: a, w: w, route: rt, who: who}
 	var err error
 	if rt.access != openAccess {
 		if c.principal, err = who(r, rt); err != nil {

@@ -121,8 +121,8 @@ func (c *call) noteError(err error) {
 	}
 	e := describe(err)
 	outcome := audit.Refused
-	if e.status >= http.StatusInternalServerError {
-		outcome = audit.Failed
+	if e.status >= http.StatusInternalServerError || errors.As(err, new(*refusal)) {
+		outcome = audit.Failed // a part may have been done
 	}
 	c.end(outcome, e.code, nil)
 }

@@ -80,7 +80,7 @@ func consume(c *call) error {
 // untilDraining is for routes that run a worker: a server that drains refuses them, and ends those in progress as if
 // their callers had gone. All others are answered in no time and are left alone.
 func untilDraining(serve func(*call) error) func(*call) error {
-	return func(c *call) error {
+	return lasting(func(c *call) error {
 		draining := c.api.o.Draining
 		if draining.Err() != nil {
 			return notReady(errDraining)
@@ -90,7 +90,7 @@ func untilDraining(serve func(*call) error) func(*call) error {
 		defer context.AfterFunc(draining, cancel)()
 		c.Request = c.WithContext(ctx)
 		return serve(c)
-	}
+	})
 }
 
 // work runs a worker for the request. The run ends gracefully when the caller is gone.

@@ -24,8 +24,8 @@ const (
 
 var errNoEvents = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps events."}
 
-// events streams events until the caller is gone, the connection takes nothing, or the server shuts down. In the latter two
-// the caller connects again, with the number of the last event it has, and goes on.
+// events streams events until the caller is gone or no longer let in, the connection takes nothing, or the server shuts down.
+// In the latter two the caller connects again, with the number of the last event it has, and goes on.
 func events(c *call) error {
 	hub, draining := c.api.o.Events, c.api.o.Draining
 	if hub == nil {
@@ -55,6 +55,8 @@ func events(c *call) error {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	defer context.AfterFunc(draining, cancel)()
+	ctx, stop := c.whileAllowed(ctx)
+	defer stop()
 	if err := s.open(); err != nil {
 		return nil // the caller is gone
 	}
@@ -65,7 +67,9 @@ func events(c *call) error {
 		}
 		if err != nil || ctx.Err() != nil {
 			// Half an answer is out, so there is nobody to tell but the log.
-			c.w.cause = err
+			if c.w.cause = err; err == nil && errors.As(context.Cause(ctx), new(*refusal)) {
+				c.w.cause = context.Cause(ctx)
+			}
 			return nil
 		}
 	}

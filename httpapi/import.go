@@ -109,11 +109,19 @@ func importFormat(contentType string) (archive.Format, error) {
 // patient is a body of any length, whose caller may take stallTime for each piece.
 type patient struct{ *call }
 
-// Read reads a piece.
+// Read reads a piece, and none once the call is over: nor does the server then wait for the rest before it answers.
 func (p patient) Read(b []byte) (int, error) {
-	err := http.NewResponseController(p.w).SetReadDeadline(p.api.o.Clock.Now().Add(stallTime))
+	over := p.Context().Err()
+	until := p.api.o.Clock.Now()
+	if over == nil {
+		until = until.Add(stallTime)
+	}
+	err := http.NewResponseController(p.w).SetReadDeadline(until)
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
+	}
+	if over != nil {
+		return 0, over
 	}
 	return p.Body.Read(b)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -63,9 +64,19 @@ func receive(c *call) error {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	defer context.AfterFunc(draining, cancel)()
+	began := c.api.o.Clock.Now()
+	if end := c.ends(); o.Wait > 0 && !end.IsZero() {
+		o.Wait = min(o.Wait, max(end.Sub(began), 0))
+	}
 	got, err := c.pull(ctx, t, o)
 	if err != nil && (draining.Err() == nil || c.Context().Err() != nil) {
 		return err
+	}
+	if len(got) > 0 && c.api.o.Clock.Now().Sub(began) > auth.KeyCacheTTL {
+		if err := c.stillAllowed(c.Request); err != nil {
+			c.giveBack(t, o.Worker, got)
+			return err
+		}
 	}
 	return c.handOver(t, seal, o.Worker, got)
 }
@@ -140,10 +151,9 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 // handOver answers with the messages. If the caller is gone, they go back to their queues at once, as if never claimed.
 func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []symphony.Delivery) error {
 	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
-	receipts := make([]receipt, len(got))
 	for i := range got {
-		receipts[i] = receiptOf(t.Name(), worker, &got[i])
-		answer.Messages[i] = pulled(receipts[i].text(seal), &got[i])
+		r := receiptOf(t.Name(), worker, &got[i])
+		answer.Messages[i] = pulled(r.text(seal), &got[i])
 	}
 	err := c.Context().Err()
 	if err == nil {
@@ -155,18 +165,23 @@ func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []s
 			}
 		}
 	}
-	if err == nil || len(got) == 0 {
-		return nil
+	if err != nil && len(got) > 0 {
+		c.giveBack(t, worker, got)
 	}
+	return nil
+}
+
+// giveBack returns messages to their queues, as if never claimed. What cannot be given back returns when its lease runs out.
+func (c *call) giveBack(t symphony.Transport, worker string, got []symphony.Delivery) {
+	receipts := make([]receipt, len(got))
 	back := make([]symphony.Settlement, len(got))
 	for i := range got {
+		receipts[i] = receiptOf(t.Name(), worker, &got[i])
 		back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}
 	}
-	// What cannot be given back returns when its lease runs out.
 	if err := errors.Join(c.settle(context.WithoutCancel(c.Context()), t, receipts, back)...); err != nil {
 		c.api.o.Logger.Warn("giving back messages of a caller that is gone", "transport", t.Name(), "error", err)
 	}
-	return nil
 }
 
 func pulled(receipt string, d *symphony.Delivery) wire.Pulled {

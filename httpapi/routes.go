@@ -119,10 +119,10 @@ func (a *API) table() []route {
 			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 501}, audit: "failed.delete", serve: failedDelete},
 		{methods: post, path: "/api/symphony/failed/retry", tag: "Dead letters", scope: auth.ScopeOperate, summary: "Dispatch many failed messages again",
 			doc:     "By ids or by filter. Messages that fail while the call runs are left alone. With background the answer is 202 and an operation.",
-			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}, 202: wire.OperationResponse{}}, errors: []int{400, 413, 415, 501}, audit: "failed.retry_bulk", serve: failedRetryBulk},
+			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}, 202: wire.OperationResponse{}}, errors: []int{400, 413, 415, 501}, audit: "failed.retry_bulk", serve: lasting(failedRetryBulk)},
 		{methods: post, path: "/api/symphony/failed/delete", tag: "Dead letters", scope: auth.ScopeOperate, summary: "Delete many failed messages",
 			doc:     "As many failed messages are retried.",
-			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}, 202: wire.OperationResponse{}}, errors: []int{400, 413, 415, 501}, audit: "failed.delete_bulk", serve: failedDeleteBulk},
+			request: wire.BulkRequest{}, answers: map[int]any{200: wire.BulkResponse{}, 202: wire.OperationResponse{}}, errors: []int{400, 413, 415, 501}, audit: "failed.delete_bulk", serve: lasting(failedDeleteBulk)},
 
 		{methods: get, path: "/api/symphony/schedules", tag: "Schedules", scope: auth.ScopeRead, summary: "List schedules, newest first",
 			query: []parameter{{name: "name", kind: "string"}, {name: "type", kind: "string", doc: "Of the message."}, {name: "state", kind: "string", doc: "active, disabled or completed."},
@@ -171,7 +171,7 @@ func (a *API) table() []route {
 
 		{methods: get, path: "/api/symphony/events", tag: "Events", scope: auth.ScopeRead, summary: "Watch what happens, as server-sent events",
 			doc: "For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. Events are kept for a day, the newest 10,000: who comes later gets the event reset. " +
-				"The data of each is an object of id, type, at and data. The answer never ends by itself, except when the server shuts down.",
+				"The data of each is an object of id, type, at and data. The answer ends when the server shuts down, when the caller's token or key expires, and within 15 seconds of the key's being revoked.",
 			query: []parameter{{name: "types", kind: "string", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
 				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is kept. Default: with what happens from now on. A Last-Event-ID counts instead."}},
 			streams: []string{"text/event-stream"}, errors: []int{400, 429, 501}, serve: events},
