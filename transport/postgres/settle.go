@@ -131,13 +131,21 @@ type settling struct {
 
 func (st *settling) lost() { st.op.errs = lost(st.op.errs, len(st.op.list), st.place) }
 
+// delivery is one place of one lease. A message may have several in a transaction: the one that holds it, and stale ones.
+type delivery struct {
+	token uuid
+	place int
+}
+
+func (st *settling) delivery() delivery { return delivery{st.token, st.Lease.Index} }
+
 // settleGroup is one transaction of settlements.
 type settleGroup struct {
 	*store
 	acks   []*settling
 	others []*settling
 	worker map[uuid]string // by lease
-	acked  map[uuid]bool   // messages
+	acked  map[delivery]bool
 	added  []added
 
 	flow     *flow         // of deliveries under flow control; nil for others
@@ -147,8 +155,8 @@ type settleGroup struct {
 }
 
 func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
-	g := &settleGroup{store: s, finished: s.leases.takeFinished(), worker: make(map[uuid]string), acked: make(map[uuid]bool), closing: make(map[uuid]bool)}
-	seen := make(map[symphony.Lease]bool)
+	g := &settleGroup{store: s, finished: s.leases.takeFinished(), worker: make(map[uuid]string), acked: make(map[delivery]bool), closing: make(map[uuid]bool)}
+	seen := make(map[delivery]bool) // a lease can be spelled in several ways
 	for _, o := range ops {
 		o.errs, o.err = nil, nil
 		for i := range o.list {
@@ -157,7 +165,7 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 			st.token, ok = parseUUID(st.Lease.Token)
 			st.id, ok2 = parseUUID(st.Lease.MessageID)
 			switch {
-			case !ok || !ok2 || seen[st.Lease]:
+			case !ok || !ok2 || seen[st.delivery()]:
 				st.lost()
 				continue
 			case st.Outcome == symphony.Ack:
@@ -165,7 +173,7 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 			default:
 				g.others = append(g.others, st)
 			}
-			seen[st.Lease] = true
+			seen[st.delivery()] = true
 		}
 	}
 	return g
@@ -285,7 +293,7 @@ func (g *settleGroup) ended() {
 	settled := make(map[uuid][]int)
 	for _, st := range g.acks {
 		// A transaction of the handler's may have acked before.
-		if !g.acked[st.id] && !g.leases.ackedInTx(st.token, st.Lease.Index) {
+		if !g.acked[st.delivery()] && !g.leases.ackedInTx(st.token, st.Lease.Index) {
 			st.lost()
 		}
 		settled[st.token] = append(settled[st.token], st.Lease.Index)
@@ -326,7 +334,7 @@ func ackQuery(name string, keep bool) *query {
 	return newQuery(name, `WITH locked AS MATERIALIZED (
 			SELECT token, worker, claimed_at, expires_at, item_expires, settled FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE
 		), held AS MATERIALIZED (
-			SELECT r.id, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
+			SELECT r.id, r.token, r.place, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
 			FROM unnest($3::uuid[], $4::uuid[], $5::int4[], $6::int4[], $7::timestamptz[]) AS r(id, token, place, attempt, started_at)
 			JOIN locked l ON l.token = r.token
 			WHERE coalesce(l.item_expires[r.place + 1], l.expires_at) > coalesce($1::timestamptz, now()) AND NOT r.place = ANY (l.settled)
@@ -337,7 +345,7 @@ func ackQuery(name string, keep bool) *query {
 			SELECT $8::int8, lane, 0, -count(*), count(*), 0, 0 FROM gone GROUP BY lane
 			ON CONFLICT (shard, lane) DO UPDATE SET processing = c.processing + excluded.processing, completed = c.completed + excluded.completed
 		)
-		SELECT id FROM gone`)
+		SELECT h.token, h.place FROM gone g JOIN held h ON h.id = g.id`)
 }
 
 // historyColumns makes a JSON array of rows of attempts. Times are in microseconds since 1970.
@@ -375,7 +383,7 @@ func (g *settleGroup) ackCall(l *link) call {
 		query:  q,
 		params: [][]byte{g.nowParam(), uuidArray(leases), ids.value(), tokens.value(), places.value(), attempts.value(), started.value(), l.nextShard()},
 		row: func(v [][]byte) error {
-			g.acked[uuidColumn(v[0])] = true
+			g.acked[delivery{uuidColumn(v[0]), int4Column(v[1])}] = true
 			return nil
 		},
 	}

@@ -93,6 +93,28 @@ var settleTests = []test{
 		}
 		s.wantCounts(2, 1, 1, 1, 0)
 	}},
+	{"a stale delivery is refused beside the live one of the same message in one call", func(s *suite) {
+		for _, first := range everyOutcome {
+			for _, second := range everyOutcome {
+				s.dispatch(symphony.DispatchOptions{})
+				stale := s.one()
+				s.mustSettle(stale, symphony.Settlement{Outcome: symphony.Retry})
+				live := s.one()
+				errs := s.def.Settle(ctx, []symphony.Settlement{{Lease: stale.Lease, Outcome: first}, {Lease: live.Lease, Outcome: second}})
+				if len(errs) != 2 || !errors.Is(errs[0], symphony.ErrLeaseLost) || errs[1] != nil {
+					s.Fatalf("stale %s, live %s: got %v", first, second, errs)
+				}
+				extended := s.def.Extend(ctx, []symphony.Lease{stale.Lease, live.Lease}, symphony.DefaultLease)
+				if len(extended) != 2 || !errors.Is(extended[0], symphony.ErrLeaseLost) || !errors.Is(extended[1], symphony.ErrLeaseLost) {
+					s.Fatalf("stale %s, live %s: extended %v", first, second, extended)
+				}
+				if second == symphony.Retry || second == symphony.Release {
+					s.ack(s.one())
+				}
+			}
+		}
+		s.wantIDs(s.receive(all))
+	}},
 	{"a failed message stands in the dead letter queue with everything", func(s *suite) {
 		if !s.def.Capabilities().Failed {
 			s.Skip("transport keeps no failed messages")
