@@ -203,8 +203,12 @@ func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error
 }
 
 // Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
-// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, ErrUnavailable, ErrClosed, or the context's.
-// After any error but the context's, nothing was stored.
+// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, *HeldError, ErrUnavailable, ErrClosed, or the
+// context's: after any of these nothing was stored. After ErrOutcomeUnknown it may have been; with an idempotency key the
+// same dispatch may be repeated.
+//
+// The context ends the wait for the transaction's beginning. Once that has begun, its outcome is waited for, which takes as
+// long as the transport allows a transaction to take, so that what was stored is told.
 func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchOptions) (Receipt, error) {
 	m, err := NewMessage(typ, payload)
 	if err != nil {

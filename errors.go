@@ -29,10 +29,12 @@ var (
 	// ErrUnknownTransport is matched by every *UnknownTransportError.
 	ErrUnknownTransport = errors.New("unknown transport")
 	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
-	// may succeed later. Nothing was stored.
+	// may succeed later. It is certain that nothing was stored or changed.
 	ErrUnavailable = errors.New("storage unavailable")
-	// ErrOutcomeUnknown says that storage failed while it made a change durable: the change may have been stored or not.
-	// A dispatch is repeated with the same idempotency key, or looked up.
+	// ErrOutcomeUnknown is matched when storage was asked to commit and did not say whether it has: a connection that
+	// broke before the answer, a disk that failed to make a transaction durable. What was asked for was done as a whole
+	// or not at all. A dispatch is repeated safely with an idempotency key; a settlement that is repeated answers
+	// ErrLeaseLost if the first one took effect. It goes before ErrUnavailable where an error matches both: then a part was done.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
 	// handler failed. The message was not stored.

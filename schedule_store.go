@@ -11,7 +11,7 @@ import (
 // decides nothing: applications use it through package scheduler, which knows when a schedule is due.
 //
 // Every change is one transaction and durable when the call returns. Times are kept to the microsecond. Returned values
-// belong to the caller. Methods are safe for concurrent use. ErrUnavailable says that storage cannot serve now.
+// belong to the caller. Methods are safe for concurrent use. ErrUnavailable says that storage cannot serve now, ErrOutcomeUnknown that a change may have been made.
 type ScheduleStore interface {
 	// CreateSchedule stores a new schedule with Version 1 and returns it as stored. The error for a name that another
 	// schedule has is a *ScheduleNameError.

@@ -19,8 +19,9 @@ type Transport interface {
 	// stand in the order of the envelopes. The envelopes may be for any transport of the same Storage. An envelope
 	// whose idempotency key is already known gets the receipt of the first message, marked Duplicate; if its
 	// fingerprint differs, nothing is stored and the error is an *IdempotencyConflictError.
-	// Send keeps no reference to the envelopes. A cancelled ctx may leave the outcome unknown to the caller, never
-	// half done.
+	// Send keeps no reference to the envelopes. The end of ctx is obeyed until the transaction begins, and then
+	// nothing was stored; later it is not, so that the outcome is told. ErrOutcomeUnknown where the storage itself does
+	// not tell it; the envelopes are never half stored.
 	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
 
 	// Receive claims up to Max ready messages, counts the attempt and leases them to the caller. With nothing ready
@@ -29,8 +30,8 @@ type Transport interface {
 	Receive(ctx context.Context, o ReceiveOptions) ([]Delivery, error)
 
 	// Settle ends deliveries. The result is nil if all were settled, else it has one entry for each settlement:
-	// nil, ErrLeaseLost where the lease is gone (nothing changed), or the storage's error (unknown, try again; a
-	// repeated Settle that succeeded before answers ErrLeaseLost).
+	// nil, ErrLeaseLost where the lease is gone (nothing changed), or the storage's error: try again. After
+	// ErrOutcomeUnknown a repeated Settle answers ErrLeaseLost where the first one took effect.
 	Settle(ctx context.Context, settlements []Settlement) []error
 
 	// Extend sets the leases to end d from now, d in [MinLease, MaxLease]. Errors as in Settle.

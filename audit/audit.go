@@ -198,7 +198,7 @@ func (t *Trail) Run(ctx context.Context) error {
 	for {
 		if _, err := t.Trim(ctx); err != nil && ctx.Err() == nil {
 			level := slog.LevelError
-			if errors.Is(err, symphony.ErrUnavailable) {
+			if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
 				level = slog.LevelWarn // it comes back, and so does this
 			}
 			t.o.Logger.Log(ctx, level, "old entries of the audit trail were not deleted", "error", err)

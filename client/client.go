@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -100,6 +101,18 @@ const (
 	CodeLeaseLost      = "lease_lost"
 	CodeForeignReceipt = "foreign_receipt"
 )
+
+// Is reports whether the answer says what a sentinel of package symphony says: ErrOutcomeUnknown where what was asked
+// for may have been done, ErrUnavailable where it is certain that nothing was stored.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case symphony.ErrOutcomeUnknown:
+		return e.Code == "outcome_unknown"
+	case symphony.ErrUnavailable:
+		return e.Code == "storage_unavailable"
+	}
+	return false
+}
 
 // Lost are the receipts for which a call did nothing, nil for errors with other codes than CodeLeaseLost and
 // CodeForeignReceipt. The call did its work for all others.

@@ -109,6 +109,9 @@ func purge(c *call) error {
 	}
 	c.deadline(time.Time{}) // millions of messages take their time
 	n, err := control.Purge(c.Context(), symphony.PurgeFilter(target), nil)
+	if err != nil && n > 0 {
+		return partly(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func purge(c *call) error {
 	}
 	stats, err := t.Stats(c.Context())
 	if err != nil {
-		return err
+		return partly(err)
 	}
 	return c.answer(http.StatusOK, wire.PurgeResponse{Success: true, Count: n, Pending: stats.Pending})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -111,9 +112,9 @@ func describe(err error) *apiError {
 			message: "The message was handled during the dispatch, as its transport does, and its handler failed. It was not stored."}
 	case errors.Is(err, symphony.ErrUnsupported):
 		return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "The transport cannot do this: " + err.Error() + ".", cause: err}
-	case errors.Is(err, symphony.ErrOutcomeUnknown):
+	case errors.Is(err, symphony.ErrOutcomeUnknown): // before ErrUnavailable, which says more
 		return &apiError{status: http.StatusServiceUnavailable, code: "outcome_unknown", retryAfter: retrySeconds, cause: err,
-			message: "Storage failed before it said whether this was stored: it may have been. Repeat it with an idempotency key, or look it up first."}
+			message: "Storage did not confirm that this was done: it may have been, or not. Repeat a dispatch with an idempotency key, and it is stored once; look what has become of anything else before it is repeated."}
 	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrClosed):
 		return &apiError{status: http.StatusServiceUnavailable, code: "storage_unavailable", retryAfter: retrySeconds, cause: err,
 			message: "Storage cannot serve now. Nothing was stored; try again."}
@@ -121,6 +122,14 @@ func describe(err error) *apiError {
 		return &apiError{status: http.StatusServiceUnavailable, code: "canceled", retryAfter: retrySeconds, cause: err, message: "The request ended before it was answered."}
 	}
 	return &apiError{status: http.StatusInternalServerError, code: "internal_error", message: "The server failed. The log tells why, under the request id.", cause: err}
+}
+
+// partly is the error of a request of which something has been done: that nothing was is not true any more.
+func partly(err error) error {
+	if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrClosed) {
+		return fmt.Errorf("%w: a part was done before: %w", symphony.ErrOutcomeUnknown, err)
+	}
+	return err
 }
 
 // wireError is the body of an error.

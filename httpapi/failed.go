@@ -176,6 +176,9 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	// ends the work by its context.
 	c.deadline(time.Time{})
 	n, err := do(dead, s)
+	if err != nil && n > 0 {
+		return partly(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -185,7 +188,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	}
 	stats, err := t.Stats(c.Context())
 	if err != nil {
-		return err
+		return partly(err)
 	}
 	out := wire.BulkResponse{Success: true, Count: n, Failed: stats.Failed}
 	if s.IDs != nil {

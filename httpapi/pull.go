@@ -396,6 +396,7 @@ const (
 // is one that says nothing about a lease.
 func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (list []undone, err error) {
 	groups := make(map[string][]int)
+	done := false
 	for i := range all {
 		if all[i].transport == "" {
 			list = append(list, undone{i, codeForeignReceipt, errForeignReceipt.Error() + "; nothing was changed"})
@@ -418,8 +419,13 @@ func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt)
 				list = append(list, undone{places[i], codeLeaseLost, "its lease was lost; nothing was changed"})
 			case e != nil:
 				err = e
+			default:
+				done = true
 			}
 		}
+	}
+	if done {
+		err = partly(err)
 	}
 	return list, err
 }

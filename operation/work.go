@@ -199,7 +199,7 @@ func (w *work) steps(ctx context.Context) error {
 // passes reports whether an error may go away however long it lasts: storage that is away, a queue that drains.
 func passes(err error) bool {
 	var held *symphony.HeldError
-	return errors.Is(err, symphony.ErrUnavailable) || errors.As(err, &held)
+	return errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) || errors.As(err, &held)
 }
 
 // renew keeps the lease while no step does.

@@ -118,7 +118,7 @@ func (s *settler) store() time.Duration {
 	var failure error
 	again, rest := s.open[:0], s.open
 	// Where storage is away, the rest would fare no better.
-	for len(rest) > 0 && !errors.Is(failure, symphony.ErrUnavailable) {
+	for len(rest) > 0 && !away(failure) {
 		part := rest[:min(s.bundle, len(rest))]
 		rest = rest[len(part):]
 		var did tally
@@ -147,11 +147,16 @@ func (s *settler) store() time.Duration {
 		s.bundle = maxSettle
 		return 0
 	}
-	if !errors.Is(failure, symphony.ErrUnavailable) {
+	if !away(failure) {
 		// One result may spoil the call for all that share it: smaller calls part them.
 		s.bundle = max(s.bundle/4, 1)
 	}
 	return s.out.failed(failure)
+}
+
+// away reports whether storage does not serve, so that smaller calls would fare no better.
+func away(err error) bool {
+	return errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown)
 }
 
 // call settles results and returns an error, or nil, for each.

@@ -36,7 +36,9 @@ const exitCodesText = `Every command ends with one of these codes:
   4    conflict: the idempotency key belongs to another message, or the database is
        open in another process that does not serve this one
   5    unavailable: the server cannot be reached, or storage cannot serve now
-       (disk full, read-only); the same command may succeed later
+       (disk full, read-only); the same command may succeed later. Where the error
+       says that the outcome is unknown, it may have succeeded already: a dispatch
+       with an idempotency key can be repeated, anything else is to be looked at
   6    not allowed: no API key, one that is not valid, or one without the scope
   130  interrupted: by Ctrl-C, or a second signal while draining`
 

@@ -33,6 +33,7 @@ func TestExitCodeFollowsTheError(t *testing.T) {
 		{&sqlite.LockedError{}, exitConflict},
 		{&client.Error{Status: 409}, exitConflict},
 		{symphony.ErrUnavailable, exitUnavailable},
+		{symphony.ErrOutcomeUnknown, exitUnavailable},
 		{&client.Error{Status: 503}, exitUnavailable},
 		{&client.Error{Status: 429}, exitUnavailable},
 		{&url.Error{Op: "Get", Err: errors.New("refused")}, exitUnavailable},

@@ -18,6 +18,7 @@ import (
 // there are.
 type link struct {
 	p      *Proxy
+	n      int64           // among the proxy's connections, from 1
 	ctx    context.Context // ends when the link is reset
 	end    context.CancelFunc
 	client *net.TCPConn
@@ -143,6 +144,7 @@ func (l *link) deliver(d Direction, parcels <-chan parcel, to *net.TCPConn) bool
 		var passing []byte
 		killed := false
 		for _, m := range next.messages {
+			m.Conn = l.n
 			if killed = l.p.killed(d, m); killed {
 				break
 			}

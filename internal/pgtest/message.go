@@ -19,6 +19,8 @@ type Message struct {
 	Body []byte
 	// N counts the messages that the hook has seen, from 1, over all connections.
 	N int64
+	// Conn is the connection, from 1, the same in both directions.
+	Conn int64
 
 	raw []byte // all of it
 }

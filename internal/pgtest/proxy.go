@@ -29,6 +29,7 @@ type Proxy struct {
 	open     chan struct{} // closed while bytes may pass
 	delay    time.Duration
 	hooks    [2]*hook // by direction; nil is none
+	accepted int64
 }
 
 // Direction is a way through the proxy.
@@ -186,6 +187,8 @@ func (p *Proxy) accept(listener net.Listener) {
 		}
 		l := newLink(p, conn.(*net.TCPConn))
 		p.mu.Lock()
+		p.accepted++
+		l.n = p.accepted
 		p.links[l] = struct{}{}
 		p.mu.Unlock()
 		p.running.Go(l.run)

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
@@ -22,7 +24,18 @@ type op struct {
 	queued time.Time // on the clock of this process
 	err    error
 	ended  chan struct{}
+	fate   atomic.Int32 // which of the below
 }
+
+// A call is queued until a transaction takes it, or its caller leaves.
+const (
+	queued int32 = iota
+	taken
+	abandoned
+)
+
+// take takes a call, unless its caller does not wait for it any more: what he gave must not be looked at then.
+func (o *op) take() bool { return o.fate.CompareAndSwap(queued, taken) || o.fate.Load() == taken }
 
 // committer is a group commit: it hands all calls that have queued up to one of a few transactions that run at the same
 // time.
@@ -35,12 +48,21 @@ type committer[T interface {
 	done  sync.WaitGroup
 }
 
-// do queues a call and waits for its end.
-func (c *committer[T]) do(s *store, call T) error {
+// do queues a call and waits for its end. The end of ctx ends the wait for a transaction, and then nothing was done; once
+// there is one, its outcome is waited for, so that what it did is told.
+func (c *committer[T]) do(ctx context.Context, s *store, call T) error {
 	o := call.state()
 	o.queued, o.ended = s.clock.Now(), make(chan struct{})
 	if !c.queue.Put(call) {
 		return errClosed
+	}
+	select {
+	case <-o.ended:
+		return o.err
+	case <-ctx.Done():
+	}
+	if o.fate.CompareAndSwap(queued, abandoned) {
+		return ctx.Err()
 	}
 	<-o.ended
 	return o.err
@@ -77,7 +99,9 @@ func (c *committer[T]) run(s *store, calls []T, commit func([]T)) {
 	late := s.clock.Now().Add(-s.timeout)
 	var due []T
 	for _, call := range calls {
-		if o := call.state(); o.queued.Before(late) {
+		if o := call.state(); !o.take() {
+			continue
+		} else if o.queued.Before(late) {
 			o.err = s.storageError("wait", errSlow)
 		} else {
 			due = append(due, call)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -19,6 +20,10 @@ type query struct {
 }
 
 func newQuery(name, sql string) *query { return &query{name: "symphony_" + name, sql: sql} }
+
+// reads reports whether a query leaves everything as it is. Whatever changes something begins with another word, besides
+// the one that calls a function of the schema's.
+func (q *query) reads() bool { return strings.HasPrefix(q.sql, "SELECT") && q != rollQuery }
 
 // call is one execution of a query. row is called for each row of the result, with values that are valid during the
 // call only.
@@ -35,6 +40,7 @@ type link struct {
 	pg     *pgconn.PgConn
 	state  *linkState
 	began  int64 // when it was asked for, on the clock of this process
+	open   bool  // a transaction of several round trips was begun
 }
 
 // linkState stays with a connection as long as it lives.
@@ -83,8 +89,8 @@ func (l *link) nextShard() []byte {
 // binaryFormat is the format of all parameters and results.
 var binaryFormat = []int16{1}
 
-// transact runs the calls in one round trip and one transaction: all of them take effect or none does. After an error
-// that is not the server's own, whether they did is unknown.
+// transact runs the calls in one round trip and one transaction: all of them take effect or none does. A *doubtError says
+// that it is unknown which.
 func (l *link) transact(ctx context.Context, calls ...call) error {
 	// Without BEGIN all that is sent together is one transaction. Behind a pooler it must be an explicit one, because
 	// the settings below end with it.
@@ -101,13 +107,14 @@ func (l *link) proceed(ctx context.Context, calls ...call) error {
 	return l.send(ctx, false, false, calls)
 }
 
-// finish ends a transaction with these calls, by a commit.
+// finish ends a transaction with these calls, by a commit. A *doubtError says that it is unknown whether that took place.
 func (l *link) finish(ctx context.Context, calls ...call) error {
 	return l.send(ctx, false, true, calls)
 }
 
 // rollback ends a transaction and undoes it.
 func (l *link) rollback(ctx context.Context) {
+	l.open = false
 	if _, err := l.pg.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
 		l.close()
 	}
@@ -115,6 +122,9 @@ func (l *link) rollback(ctx context.Context) {
 
 // send runs calls in one round trip.
 func (l *link) send(ctx context.Context, begin, commit bool, calls []call) error {
+	several := l.open // round trips
+	commits := commit || !begin && !l.open
+	l.open = (l.open || begin) && !commit
 	p := l.pg.StartPipeline(ctx)
 	var preparing []*query
 	before := 0 // results that come before those of the calls
@@ -143,18 +153,29 @@ func (l *link) send(ctx context.Context, begin, commit bool, calls []call) error
 	if commit {
 		p.SendQueryParams("COMMIT", nil, nil, nil, nil)
 	}
+	answered := 0
 	err := p.Sync()
 	if err == nil {
-		err = l.results(p, before, calls, preparing)
+		answered, err = l.results(p, before, calls, preparing)
 	}
 	if cerr := p.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil && !l.pg.IsClosed() {
+	if err == nil {
+		return nil
+	}
+	l.open = false
+	if !l.pg.IsClosed() {
 		l.recover(ctx, err)
+	}
+	// What reads can be asked for again by anybody.
+	if commits && inDoubt(err, answered >= len(calls)) && (several || slices.ContainsFunc(calls, changes)) {
+		return &doubtError{err}
 	}
 	return err
 }
+
+func changes(c call) bool { return !c.query.reads() }
 
 // recover makes a connection usable again after an error, or closes it.
 func (l *link) recover(ctx context.Context, err error) {
@@ -185,13 +206,13 @@ func (l *link) close() {
 // errRolledBack is a COMMIT that the server answered with a rollback.
 var errRolledBack = errors.New("the transaction was rolled back")
 
-// results reads what a pipeline returns.
-func (l *link) results(p *pgconn.Pipeline, before int, calls []call, preparing []*query) error {
-	next := -before
+// results reads what a pipeline returns, and tells how many of the calls were executed.
+func (l *link) results(p *pgconn.Pipeline, before int, calls []call, preparing []*query) (next int, err error) {
+	next = -before
 	for {
 		result, err := p.GetResults()
 		if err != nil {
-			return err
+			return next, err
 		}
 		switch r := result.(type) {
 		case *pgconn.StatementDescription:
@@ -209,14 +230,14 @@ func (l *link) results(p *pgconn.Pipeline, before int, calls []call, preparing [
 			}
 			tag, cerr := r.Close()
 			if err := errors.Join(cerr, err); err != nil {
-				return err
+				return next, err
 			}
 			if next == len(calls) && tag.String() == "ROLLBACK" {
-				return errRolledBack
+				return next, errRolledBack
 			}
 			next++
 		case *pgconn.PipelineSync, nil:
-			return nil
+			return next, nil
 		}
 	}
 }
@@ -243,6 +264,14 @@ func (s *store) with(ctx context.Context, doing string, f func(context.Context, 
 		return err
 	}
 	return s.storageError(doing, s.bounded(f))
+}
+
+// withAgain is with for what is done again by whoever comes next, or given back, if nobody knows whether it was done. So
+// its caller can be told for certain that nothing of his was stored.
+func (s *store) withAgain(ctx context.Context, doing string, f func(context.Context, *link) error) error {
+	return s.with(ctx, doing, func(ctx context.Context, l *link) error {
+		return undoubted(f(ctx, l))
+	})
 }
 
 // bounded runs f with a connection, within the time that a transaction may take.

@@ -70,7 +70,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 		now := s.storeNow()
 		floor := s.house.leaseFloor.param(now)
 		next = never
-		err := s.with(ctx, "end leases", func(ctx context.Context, l *link) error {
+		err := s.withAgain(ctx, "end leases", func(ctx context.Context, l *link) error {
 			k := newLocked()
 			look := []call{
 				{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows), boolParam(controlled)}, row: k.addLease},

@@ -389,7 +389,7 @@ func (s *store) control(ctx context.Context) error {
 	for {
 		next, now := int64(never), int64(0)
 		more := false
-		err := s.with(ctx, "control flow", func(ctx context.Context, l *link) error {
+		err := s.withAgain(ctx, "control flow", func(ctx context.Context, l *link) error {
 			next, more = never, false
 			if err := l.transact(ctx, call{query: nextControl, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 				now = timeColumn(v[0])

@@ -106,7 +106,7 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 	if err != nil {
 		return err
 	}
-	return t.holdsChanged(ctx)
+	return afterwards(t.holdsChanged(ctx))
 }
 
 // Release ends a hold.
@@ -133,7 +133,7 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 		return fmt.Errorf("hold of %s: %w", target, symphony.ErrNotFound)
 	}
 	t.house.controlAt.Store(0)
-	return t.holdsChanged(ctx)
+	return afterwards(t.holdsChanged(ctx))
 }
 
 // holdsChanged makes a change known, here and on other nodes.

@@ -78,7 +78,7 @@ func (s *store) lane(ctx context.Context, l *link, name laneName) (*lane, error)
 	}
 	params := [][]byte{[]byte(name.transport), []byte(name.queue), boolParam(name.controlled)}
 	if err := l.transact(ctx, call{query: makeLane, params: params}, call{query: findLane, params: params, row: s.addLane}); err != nil {
-		return nil, err
+		return nil, undoubted(err)
 	}
 	return s.lanes.named(name), nil
 }

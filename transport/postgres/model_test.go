@@ -116,7 +116,7 @@ func (m *model) answered(err error, allowed ...error) bool {
 	if err == nil {
 		return true
 	}
-	if errors.Is(err, symphony.ErrUnavailable) {
+	if errors.Is(err, symphony.ErrUnavailable) || unsure(err) {
 		return false
 	}
 	for _, a := range allowed {
@@ -127,6 +127,10 @@ func (m *model) answered(err error, allowed ...error) bool {
 	m.Fatalf("got %v", err)
 	return false
 }
+
+// unsure reports whether a call that changes something may have done so, although there was no answer. What is unavailable
+// has certainly not.
+func unsure(err error) bool { return errors.Is(err, symphony.ErrOutcomeUnknown) }
 
 func (m *model) send(t *rapid.T) {
 	batch := make([]symphony.Outgoing, rapid.IntRange(1, 4).Draw(t, "n"))
@@ -142,7 +146,7 @@ func (m *model) send(t *rapid.T) {
 	}
 	receipts, err := m.buses[m.node(t)].DispatchBatch(context.Background(), batch)
 	if !m.answered(err) {
-		m.unknown = true
+		m.unknown = m.unknown || unsure(err)
 		return
 	}
 	for _, r := range receipts {
@@ -233,7 +237,7 @@ func (m *model) settle(t *rapid.T) {
 	live := msg.state == held && !m.expired(msg)
 	switch {
 	case !m.answered(err, symphony.ErrLeaseLost):
-		if live || msg.uncertain {
+		if unsure(err) && (live || msg.uncertain) {
 			msg.uncertain = true
 			msg.released = msg.released || outcome == symphony.Release
 		}

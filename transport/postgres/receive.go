@@ -74,7 +74,7 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	}
 	defer t.heads.done(probes)
 	c := &claim{Transport: t, ReceiveOptions: o, lookAtAll: t.pausesTypes(t.name)}
-	err := t.with(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
+	err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
 	if err != nil && len(c.got) == 0 {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	if err != nil {
 		return nil, err
 	}
-	if err := t.sends.do(t.store, o); err != nil {
+	if err := t.sends.do(ctx, t.store, o); err != nil {
 		return nil, err
 	}
 	return o.receipts, nil

@@ -21,7 +21,7 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 	err := t.usable(ctx)
 	if err == nil {
 		o := &settleOp{list: settlements}
-		if err = t.settles.do(t.store, o); err == nil {
+		if err = t.settles.do(ctx, t.store, o); err == nil {
 			return o.errs
 		}
 	}

@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/symphony-messenger/symphony"
 )
 
@@ -257,7 +259,26 @@ func (x *Tx) run(ctx context.Context, doing, sql string, args []any, row func(fu
 	if row == nil {
 		row = func(func(...any) error) error { return nil }
 	}
-	return x.store.storageError(doing, x.query(ctx, x.store.qualify(sql), args, row))
+	err := x.query(ctx, x.store.qualify(sql), args, row)
+	if why := txProblem(err); why != "" {
+		return fmt.Errorf("postgres: %s in the given transaction: %s: %w", doing, why, err)
+	}
+	return x.store.storageError(doing, err)
+}
+
+// txProblem is what is wrong with the caller's transaction itself, so that the same call in it can never succeed.
+func txProblem(err error) string {
+	var refused *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrTxClosed), errors.Is(err, sql.ErrTxDone):
+		return "it is over: it was committed or rolled back, or its context ended"
+	case !errors.As(err, &refused):
+	case refused.Code == pgerrcode.ReadOnlySQLTransaction:
+		return "it is read-only; begin one that may write"
+	case refused.Code == pgerrcode.InFailedSQLTransaction:
+		return "a statement before failed in it; roll it back"
+	}
+	return ""
 }
 
 // now is the time of a test's clock, nil for the server's own.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -299,4 +300,49 @@ func TestTx_Ack_refuses_what_is_not_held(t *testing.T) {
 			t.Errorf("got %+v, %v; want the message to wait", stats, err)
 		}
 	})
+}
+
+func TestTx_says_what_is_wrong_with_the_transaction(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(exec func(string) error, end func(bool) error) error
+		says  string
+	}{
+		"committed":   {func(_ func(string) error, end func(bool) error) error { return end(true) }, "it is over"},
+		"rolled back": {func(_ func(string) error, end func(bool) error) error { return end(false) }, "it is over"},
+		"read-only":   {func(exec func(string) error, _ func(bool) error) error { return exec("SET TRANSACTION READ ONLY") }, "it is read-only"},
+		"failed": {func(exec func(string) error, _ func(bool) error) error {
+			if exec("SELECT 1/0") == nil {
+				return errors.New("a division by zero succeeds")
+			}
+			return nil
+		}, "a statement before failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachTx(t, func(t *testing.T, c txCase) {
+				url, tr, bus := openForTx(t, postgres.Options{})
+				if _, err := bus.Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{})
+				if err != nil || len(got) != 1 {
+					t.Fatalf("got %d messages, %v", len(got), err)
+				}
+				for doing, do := range map[string]func(tx *postgres.Tx) error{
+					"send": func(tx *postgres.Tx) error {
+						_, err := bus.In(tx).Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{})
+						return err
+					},
+					"ack": func(tx *postgres.Tx) error { return tx.Ack(t.Context(), &got[0]) },
+				} {
+					tx, exec, end := c.begin(t, url, tr)
+					if err := test.spoil(exec, end); err != nil {
+						t.Fatal(err)
+					}
+					if err := do(tx); err == nil || !strings.Contains(err.Error(), test.says) || errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
+						t.Errorf("%s: got %v, want that %q, and nothing about the database", doing, err, test.says)
+					}
+				}
+			})
+		})
+	}
 }

@@ -94,7 +94,7 @@ func (s *store) giveBack(ctx context.Context) error {
 	}})
 	if err == nil && len(list) > 0 {
 		// A lease that has run out meanwhile is refused, and ended like any other.
-		err = s.settles.do(s, &settleOp{list: list})
+		err = s.settles.do(ctx, s, &settleOp{list: list})
 	}
 	if err == nil {
 		s.unanswered.forget(found, looked)

@@ -286,6 +286,23 @@ type op struct {
 	do   operation
 	err  error
 	done chan struct{}
+	fate atomic.Int32 // which of the below
+}
+
+// A call is queued until the writer begins it, or its caller leaves.
+const (
+	queued int32 = iota
+	begun
+	abandoned
+)
+
+// left begins the call, unless its caller does not wait for it any more: what he gave must not be looked at then.
+func (o *op) left() bool {
+	if !o.fate.CompareAndSwap(queued, begun) && o.fate.Load() == abandoned {
+		return true
+	}
+	o.err = o.ctx.Err() // that of a caller who is about to leave
+	return o.err != nil
 }
 
 // operation is what a call does inside the writer's transaction. An error undoes the transaction; results that change
@@ -296,7 +313,8 @@ type operation interface {
 	rows() int
 }
 
-// do hands an operation to the writer and waits until it is committed.
+// do hands an operation to the writer and waits until it is committed. The end of ctx ends the wait for the writer, and
+// then nothing was done; an operation that was begun is waited for, so that what it did is told.
 func (s *store) do(ctx context.Context, operation operation) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -304,6 +322,14 @@ func (s *store) do(ctx context.Context, operation operation) error {
 	o := &op{ctx: ctx, do: operation, done: make(chan struct{})}
 	if !s.ops.Put(o) {
 		return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
+	}
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+	}
+	if o.fate.CompareAndSwap(queued, abandoned) {
+		return ctx.Err()
 	}
 	<-o.done
 	return o.err

@@ -43,14 +43,18 @@ type writer struct {
 	settled []settledItem
 	undo    []func()
 	wakes   map[*lane]int // receivers to wake after the commit
+
+	commit func() error // ends a transaction; tests have it fail
 }
 
 func newWriter(s *store, conn *sqlite.Conn) *writer {
-	return &writer{
+	w := &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare), holds: make(map[string][]symphony.Hold),
 		leases: make(map[string]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
 	}
+	w.commit = func() error { return w.exec("COMMIT") }
+	return w
 }
 
 // run is the group commit: it takes all calls that have queued up since the last commit into one transaction. It leaves
@@ -106,7 +110,7 @@ func (w *writer) transact(ops []*op) (err error) {
 		return w.storageError("begin in", err)
 	}
 	for _, o := range ops {
-		if o.err = o.ctx.Err(); o.err != nil {
+		if o.left() {
 			continue
 		}
 		if err = o.do.apply(w); err != nil {
@@ -122,7 +126,7 @@ func (w *writer) transact(ops []*op) (err error) {
 	if err := w.checkPlaceNow(); err != nil {
 		return w.rollback(err)
 	}
-	if err := w.exec("COMMIT"); err != nil {
+	if err := w.commit(); err != nil {
 		// After a failed fsync nobody knows what is on the disk; what the next start reads may have the transaction.
 		unknown := sqlite.ErrCode(err) == sqlite.ResultIOErrFsync
 		if err = w.rollback(w.storageError("write to", err)); unknown {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -142,6 +143,69 @@ func TestFailedSync_stops_the_writer(t *testing.T) {
 	}
 	if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); !errors.Is(err, symphony.ErrUnavailable) || !strings.Contains(err.Error(), "restart") {
 		t.Fatalf("got %v, want ErrUnavailable that asks for a restart", err)
+	}
+}
+
+// A commit that the disk fails to make durable may be there after a crash, so nobody of its group is told that it is not.
+func TestFailedSync_of_a_commit_leaves_the_outcome_unknown(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// The operation runs in the writer, so calls that come meanwhile share the next transaction.
+	err := tr.do(ctx, writerOp(func(w *writer) {
+		w.commit = func() error { return sqlite.ResultIOErrFsync.ToError() }
+	}))
+	if !errors.Is(err, symphony.ErrOutcomeUnknown) {
+		t.Fatalf("got %v, want ErrOutcomeUnknown", err)
+	}
+	if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); errors.Is(err, symphony.ErrOutcomeUnknown) || !errors.Is(err, symphony.ErrUnavailable) {
+		t.Fatalf("after it: got %v, want ErrUnavailable: this was not even begun", err)
+	}
+}
+
+// writerOp does something in the writer.
+type writerOp func(*writer)
+
+func (o writerOp) apply(w *writer) error { o(w); return nil }
+func (writerOp) rows() int               { return 1 }
+
+// blockedOp keeps the writer busy.
+type blockedOp struct{ begun, end chan struct{} }
+
+func (o blockedOp) apply(*writer) error { close(o.begun); <-o.end; return nil }
+func (blockedOp) rows() int             { return txRows }
+
+func TestDo_a_caller_who_leaves_before_the_writer_comes_has_done_nothing(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	block := blockedOp{make(chan struct{}), make(chan struct{})}
+	blocked := make(chan error, 1)
+	go func() { blocked <- tr.do(context.Background(), block) }()
+	<-block.begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	payload := []byte(`{"n":1}`)
+	waiting, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := bus.Dispatch(waiting, "Order", json.RawMessage(payload), symphony.DispatchOptions{})
+		clear(payload) // is the caller's again
+		left <- err
+	}()
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error, while the writer is busy", err)
+	}
+	if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	close(block.end)
+	if err := <-blocked; err != nil {
+		t.Fatal(err)
+	}
+	if stats, err := tr.Stats(t.Context()); err != nil || stats.Pending != 0 {
+		t.Errorf("%d messages are stored, %v", stats.Pending, err)
 	}
 }
 
