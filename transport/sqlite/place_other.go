@@ -39,3 +39,6 @@ func (p *placed) look() (found, same bool) {
 	}
 	return true, os.SameFile(info, p.info)
 }
+
+// syncFolder would make the names in a folder durable; elsewhere the file system does that by itself.
+func syncFolder(string) error { return nil }

@@ -86,11 +86,21 @@ func (s *store) migrate(ctx context.Context, conn *sqlite.Conn) error {
 }
 
 func (s *store) schemaVersion(conn *sqlite.Conn) (int, error) {
-	version, err := sqlitex.ResultInt(conn.Prep("PRAGMA user_version"))
+	version, err := pragma(conn, "PRAGMA user_version", sqlitex.ResultInt)
 	if err != nil {
 		return 0, s.storageError("read version of", err)
 	}
 	return version, nil
+}
+
+// pragma reads one value. A damaged file may show already when the statement is prepared.
+func pragma[T any](conn *sqlite.Conn, query string, result func(*sqlite.Stmt) (T, error)) (T, error) {
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result(stmt)
 }
 
 // readMigrations returns names and texts in the order of their numbers.
