@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -114,12 +115,40 @@ func (l Limit) validate(lowest int) error {
 	return nil
 }
 
-// The names of gates begin with what they count.
+// The names of gates begin with what they count. Where two names follow, the length of the first stands before it: both
+// may have colons, and no two limits may share a gate.
 const (
 	typeGate  = "type:"
-	keyGate   = "key:"
+	keyGate   = "keyed:"
 	queueGate = "queue:"
+	holdGate  = "held:"
 )
+
+func gateName(kind, first, second string) string {
+	return kind + strconv.Itoa(len(first)) + ":" + first + ":" + second
+}
+
+// cutGateName takes apart what gateName made of a kind.
+func cutGateName(kind, name string) (first, second string, ok bool) {
+	rest, ok := strings.CutPrefix(name, kind)
+	if !ok {
+		return "", "", false
+	}
+	length, rest, _ := strings.Cut(rest, ":")
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 0 || n >= len(rest) || rest[n] != ':' {
+		return "", "", false
+	}
+	return rest[:n], rest[n+1:], true
+}
+
+// HoldGate is the name of the gate before which the messages of a transport wait whose types are paused by a pattern.
+func HoldGate(transport, pattern string) string { return gateName(holdGate, transport, pattern) }
+
+// CutHoldGate takes the name of a HoldGate apart. ok is false for any other name.
+func CutHoldGate(name string) (transport, pattern string, ok bool) {
+	return cutGateName(holdGate, name)
+}
 
 // Gates returns the gates that a message must pass together to be handed to a worker, none for most.
 func (l *Limits) Gates(e *Envelope) []Gate {
@@ -138,7 +167,7 @@ func (l *Limits) Gates(e *Envelope) []Gate {
 	}
 	if e.Flow != nil && e.Flow.ConcurrencyKey != "" {
 		if k := keyed(g.perKey); k != (Limit{}) {
-			gates = append(gates, Gate{Name: keyGate + g.pattern + ":" + e.Flow.ConcurrencyKey, Limit: k})
+			gates = append(gates, Gate{Name: gateName(keyGate, g.pattern, e.Flow.ConcurrencyKey), Limit: k})
 		}
 	}
 	return gates
@@ -151,19 +180,14 @@ func (l *Limits) Gate(name string) Gate {
 			return g
 		}
 	}
-	rest, ok := strings.CutPrefix(name, keyGate)
+	pattern, _, ok := cutGateName(keyGate, name)
 	if !ok {
 		return Gate{Name: name}
 	}
 	var perKey Limit
 	if l != nil {
-		// Patterns and keys may have colons too: the longest pattern there is, is meant.
-		for at := strings.LastIndexByte(rest, ':'); at > 0; at = strings.LastIndexByte(rest[:at], ':') {
-			if g, ok := l.types.get(rest[:at]); ok {
-				perKey = g.perKey
-				break
-			}
-		}
+		g, _ := l.types.get(pattern)
+		perKey = g.perKey
 	}
 	return Gate{Name: name, Limit: keyed(perKey)}
 }

@@ -59,11 +59,11 @@ func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
 		{"none", limits, "Sms", "default", "", nil},
 		{"without limits", nil, "Mail.New", "slow", "", nil},
 		{"by type", limits, "Mail.New", "default", "", []symphony.Gate{{"type:Mail.*", five}}},
-		{"by type, queue and key", limits, "Mail.New", "slow", "k", []symphony.Gate{{"type:Mail.*", five}, {"queue:default/slow", perMinute}, {"key:Mail.*:k", symphony.Limit{Concurrency: 2}}}},
+		{"by type, queue and key", limits, "Mail.New", "slow", "k", []symphony.Gate{{"type:Mail.*", five}, {"queue:default/slow", perMinute}, {"keyed:6:Mail.*:k", symphony.Limit{Concurrency: 2}}}},
 		{"the most specific pattern alone applies", limits, "Mail.Big", "default", "k", nil},
-		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []symphony.Gate{{"key::k", symphony.Limit{Concurrency: 1}}}},
-		{"the same without limits", nil, "Sms", "default", "k", []symphony.Gate{{"key::k", symphony.Limit{Concurrency: 1}}}},
-		{"colons", limits, "a:b", "default", "k:l", []symphony.Gate{{"key:a:b:k:l", symphony.Limit{Concurrency: 7}}}},
+		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []symphony.Gate{{"keyed:0::k", symphony.Limit{Concurrency: 1}}}},
+		{"the same without limits", nil, "Sms", "default", "k", []symphony.Gate{{"keyed:0::k", symphony.Limit{Concurrency: 1}}}},
+		{"colons", limits, "a:b", "default", "k:l", []symphony.Gate{{"keyed:3:a:b:k:l", symphony.Limit{Concurrency: 7}}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,6 +87,36 @@ func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
 	}
 	if g := limits.Gate("type:Gone"); g.Limit != (symphony.Limit{}) {
 		t.Errorf("a gate without a limit is %+v, want it open", g)
+	}
+}
+
+// Whatever types, keys, transports and patterns are called, two of them share a gate only if they are the same.
+func TestNoTwoLimitsShareAGate(t *testing.T) {
+	part := rapid.StringMatching(`[ab:0-9]{1,4}`)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := [2]string{part.Draw(t, "a0"), part.Draw(t, "a1")}, [2]string{part.Draw(t, "b0"), part.Draw(t, "b1")}
+		limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{a[0]: {}, b[0]: {}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := func(p [2]string) string {
+			return limits.Gates(&symphony.Envelope{Type: p[0], Flow: &symphony.Flow{ConcurrencyKey: p[1]}})[0].Name
+		}
+		if (key(a) == key(b)) != (a == b) {
+			t.Fatalf("type %q with key %q has gate %q, type %q with key %q has gate %q", a[0], a[1], key(a), b[0], b[1], key(b))
+		}
+		hold := symphony.HoldGate(a[0], a[1])
+		if (hold == symphony.HoldGate(b[0], b[1])) != (a == b) || hold == key(a) {
+			t.Fatalf("the hold of %q has gate %q, that of %q has gate %q", a, hold, b, symphony.HoldGate(b[0], b[1]))
+		}
+		if transport, pattern, ok := symphony.CutHoldGate(hold); !ok || transport != a[0] || pattern != a[1] {
+			t.Fatalf("%q is %q and %q, %v", hold, transport, pattern, ok)
+		}
+	})
+	for _, name := range []string{"", "held:", "held:3:ab", "held:-1:a:b", "held:9:a:b", "held:1:ab", "keyed:1:a:b", "hold:default:Mail"} {
+		if _, _, ok := symphony.CutHoldGate(name); ok {
+			t.Errorf("%q is taken for the gate of a hold", name)
+		}
 	}
 }
 

@@ -73,9 +73,9 @@ func (s *store) line(m *message) *gate {
 	case f == nil || f.GroupKey == "":
 		return nil
 	case f.Ordered:
-		return s.gate(orderLine, fmt.Sprintf("%s/%s:%s", m.lane.transport, m.lane.queue, f.GroupKey))
+		return s.gate(orderLine, fmt.Sprintf("%q %q %q", m.lane.transport, m.lane.queue, f.GroupKey))
 	default:
-		return s.gate(turnLine, fmt.Sprintf("%s/%s/%d:%s", m.lane.transport, m.lane.queue, m.Priority, f.GroupKey))
+		return s.gate(turnLine, fmt.Sprintf("%q %q %d %q", m.lane.transport, m.lane.queue, m.Priority, f.GroupKey))
 	}
 }
 
@@ -160,7 +160,7 @@ func (s *store) nextFlow(now time.Time) time.Duration {
 // admit decides whether a message that is next in line may be handed out. If not, it parks it.
 func (s *store) admit(m *message, now time.Time) bool {
 	if pattern := s.pausedBy(m); pattern != "" {
-		s.park(m, s.gate(holdGate, m.lane.transport+":"+pattern))
+		s.park(m, s.gate(holdGate, symphony.HoldGate(m.lane.transport, pattern)))
 		return false
 	}
 	limits := s.limits.Gates(&m.Envelope)

@@ -146,7 +146,7 @@ func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) (
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
 		if p.paused = c.pausedType(c.name, d.Type); p.paused != "" {
-			names = append(names, holdGate+c.name+":"+p.paused)
+			names = append(names, symphony.HoldGate(c.name, p.paused))
 		}
 		p.limits, p.line = c.limits.Gates(&d.Envelope), lineName(d.item.lane, d.item.rank, d.Flow)
 		for _, limit := range p.limits {
@@ -169,7 +169,7 @@ func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) (
 func (f *flow) admit(p *picked) bool {
 	it := p.claimed.item
 	if p.paused != "" {
-		f.park(it, holdGate+p.claimed.Transport+":"+p.paused, symphony.Gate{})
+		f.park(it, symphony.HoldGate(p.claimed.Transport, p.paused), symphony.Gate{})
 		return false
 	}
 	now := time.UnixMicro(f.now)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -30,8 +29,6 @@ type gate struct {
 }
 
 const (
-	// holdGate begins the names of the gates before which messages of paused types wait.
-	holdGate = "hold:"
 	// gateBackstop is how often a gate before which something waits is looked at, whatever happens: a limit may have been
 	// raised.
 	gateBackstop = 30_000_000
@@ -456,12 +453,13 @@ func (f *flow) wakeGates() error {
 	for _, name := range due {
 		g := f.gates[name]
 		g.dirty = true
+		transport, pattern, held := symphony.CutHoldGate(name)
 		switch {
 		case isLine(name):
 			lines = append(lines, name)
-		case strings.HasPrefix(name, holdGate) && f.holding(name):
+		case held && f.holding(transport, pattern):
 			g.wake = f.now + gateBackstop
-		case strings.HasPrefix(name, holdGate):
+		case held:
 			wants = append(wants, want{g, claimParks})
 			g.wake = f.now // the rest at once, in a flow of its own
 		default:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -76,15 +75,7 @@ func (s *store) pausedType(transport, typ string) string {
 }
 
 // holding reports whether the pause that a hold's gate stands for is still on.
-func (s *store) holding(name string) bool {
-	transport, pattern, _ := strings.Cut(strings.TrimPrefix(name, holdGate), ":")
-	for len(s.held(transport)) == 0 { // names of transports may have colons
-		more, rest, ok := strings.Cut(pattern, ":")
-		if !ok {
-			return false
-		}
-		transport, pattern = transport+":"+more, rest
-	}
+func (s *store) holding(transport, pattern string) bool {
 	return slices.ContainsFunc(s.held(transport), func(h symphony.Hold) bool { return h.Type == pattern })
 }
 
@@ -122,7 +113,7 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 			return err
 		}
 		if found && target.Type != "" {
-			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(holdGate + t.name + ":" + target.Type)}})
+			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(symphony.HoldGate(t.name, target.Type))}})
 		}
 		return f.finish()
 	})

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -20,8 +19,6 @@ type gate struct {
 }
 
 const (
-	// holdGate begins the names of the gates before which messages of paused types wait.
-	holdGate = "hold:"
 	// gateBackstop is how often a gate before which something waits is looked at, whatever happens: a limit may have been
 	// raised.
 	gateBackstop = 30 * 1_000_000
@@ -111,7 +108,7 @@ func (o *claimOp) admit(w *writer, r *readyRow) (bool, error) {
 		return false, err
 	}
 	if pattern := w.pausedType(o.transport, e.Type); pattern != "" {
-		return false, w.park(*r, holdGate+o.transport+":"+pattern, symphony.Gate{})
+		return false, w.park(*r, symphony.HoldGate(o.transport, pattern), symphony.Gate{})
 	}
 	now := time.UnixMicro(w.now)
 	limits := w.limits.Gates(e)
@@ -258,11 +255,11 @@ func (w *writer) wakeGates() (next int64, err error) {
 }
 
 func (w *writer) wakeGate(g *gate) error {
-	switch {
-	case isLine(g.name):
+	if isLine(g.name) {
 		return w.advance(g)
-	case strings.HasPrefix(g.name, holdGate):
-		if w.holding(g.name) {
+	}
+	if transport, pattern, ok := symphony.CutHoldGate(g.name); ok {
+		if w.holding(transport, pattern) {
 			g.wake = w.now + gateBackstop
 			return w.save(g)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/symphony-messenger/symphony"
 	"zombiezen.com/go/sqlite"
@@ -53,15 +52,7 @@ func (w *writer) pausedType(transport, typ string) string {
 }
 
 // holding reports whether the pause that a hold's gate stands for is still on.
-func (w *writer) holding(name string) bool {
-	transport, pattern, _ := strings.Cut(strings.TrimPrefix(name, holdGate), ":")
-	for len(w.holds[transport]) == 0 { // names of transports may have colons
-		more, rest, ok := strings.Cut(pattern, ":")
-		if !ok {
-			return false
-		}
-		transport, pattern = transport+":"+more, rest
-	}
+func (w *writer) holding(transport, pattern string) bool {
 	return slices.ContainsFunc(w.holds[transport], func(h symphony.Hold) bool { return h.Type == pattern })
 }
 
@@ -130,7 +121,7 @@ func (o *holdOp) apply(w *writer) error {
 	var errs []error
 	if o.target.Type != "" {
 		// What waits goes on in rounds of housekeeping, the first of them at once.
-		g, err := w.gate(holdGate + o.transport + ":" + o.target.Type)
+		g, err := w.gate(symphony.HoldGate(o.transport, o.target.Type))
 		if err == nil && g.id != 0 {
 			err = w.wakeGate(&g)
 		}

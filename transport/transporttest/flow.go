@@ -21,6 +21,8 @@ func Limits(t testing.TB) *symphony.Limits {
 			"TwoInAll.*":  {Limit: symphony.Limit{Concurrency: 2}, PerKey: symphony.Limit{Concurrency: 1}},
 			"Slow":        {Limit: symphony.Limit{Rate: symphony.Rate{Count: 10, Per: time.Second}}},
 			"ThreeByKey":  {PerKey: symphony.Limit{Concurrency: 3}},
+			"Part":        {PerKey: symphony.Limit{Concurrency: 2}},
+			"Part:a":      {},
 			"SlowByKey":   {PerKey: symphony.Limit{Concurrency: symphony.NoLimit, Rate: symphony.Rate{Count: 2, Per: time.Second}}},
 			"TwoAndSlow":  {Limit: symphony.Limit{Concurrency: 2, Rate: symphony.Rate{Count: 10, Per: time.Second}}},
 			"ManyASecond": {Limit: symphony.Limit{Rate: symphony.Rate{Count: 100, Per: time.Second}}},
@@ -96,6 +98,19 @@ var limitTests = []test{
 		s.wantIDs(got, two[1], other, two[2])
 		s.wantSame("the rest", s.drainFrom(got), []string{two[1], other, two[2], two[3], two[4]})
 		s.wantCounts(0, 0, 6, 0, 0)
+	}},
+	{"limits whose types and keys read alike have nothing to do with each other", func(s *suite) {
+		part := func(typ, key string) []string {
+			return s.sendMany(3, typ, symphony.DispatchOptions{ConcurrencyKey: key})
+		}
+		two, one := part("Part", "a:b"), part("Part:a", "b")
+		got := s.receive(all)
+		s.wantIDs(got, two[0], two[1], one[0])
+		s.ack(got[2])
+		s.wantIDs(s.receive(all), one[1])
+		s.ack(got[0])
+		s.wantIDs(s.receive(all), two[2])
+		s.wantIDs(s.receive(all))
 	}},
 	{"every end of a delivery frees its place", func(s *suite) {
 		want := s.sendMany(8, "Two", symphony.DispatchOptions{})
