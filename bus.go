@@ -179,7 +179,11 @@ func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	if !ok || !t.Capabilities().Failed {
 		return nil, fmt.Errorf("transport %q keeps no failed messages: %w", transport, ErrUnsupported)
 	}
-	return &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}, nil
+	d := &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}
+	if t.Capabilities().Messages {
+		d.messages, _ = t.(MessageStore)
+	}
+	return d, nil
 }
 
 // In returns a bus that dispatches through a sender, such as a transaction of the caller's, in all else like b. Messages

@@ -3,6 +3,7 @@ package symphony
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -110,6 +111,7 @@ const bulkChunk = 500
 // Safe for concurrent use.
 type DeadLetters struct {
 	store    FailedStore
+	messages MessageStore // nil where the transport shows no messages
 	clock    Clock
 	maxBytes int
 	schemas  PayloadChecker
@@ -134,9 +136,33 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	return d.store.ListFailed(ctx, q)
 }
 
-// Get returns one failed message, or ErrNotFound.
+// Get returns one failed message, or ErrNotFound. The id is the failed message's own or that of the message which failed,
+// as logs and dispatches tell it; the same goes for Retry and Delete.
 func (d *DeadLetters) Get(ctx context.Context, id string) (FailedMessage, error) {
-	return d.store.GetFailed(ctx, id)
+	f, err := d.store.GetFailed(ctx, id)
+	if !errors.Is(err, ErrNotFound) {
+		return f, err
+	}
+	failedID, ferr := d.failedID(ctx, id)
+	switch {
+	case ferr != nil:
+		return f, ferr
+	case failedID == "":
+		return f, err
+	}
+	return d.store.GetFailed(ctx, failedID)
+}
+
+// failedID is the id in the dead letter queue of a message that failed, empty if there is none.
+func (d *DeadLetters) failedID(ctx context.Context, messageID string) (string, error) {
+	if d.messages == nil {
+		return "", nil
+	}
+	m, err := d.messages.GetMessage(ctx, messageID)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return m.FailedID, err
 }
 
 // Select returns up to limit ids of failed messages that match the filter, oldest failure first.
@@ -155,10 +181,11 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 		case len(payload) > d.maxBytes:
 			p.add("payload", "must have at most %d bytes, has %d", d.maxBytes, len(payload))
 		case d.schemas != nil:
-			f, err := d.store.GetFailed(ctx, id)
+			f, err := d.Get(ctx, id)
 			if err != nil {
 				return "", err
 			}
+			id = f.ID
 			p.payload(d.schemas, f.Type, payload, "payload")
 		}
 		if len(p.list) > 0 {
@@ -166,23 +193,37 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 		}
 	}
 	newID := NewID(d.clock.Now())
-	done, err := d.store.RetryFailed(ctx, []FailedRetry{{ID: id, NewID: newID, Payload: payload}})
+	err := d.change(ctx, id, func(id string) (int, error) {
+		done, err := d.store.RetryFailed(ctx, []FailedRetry{{ID: id, NewID: newID, Payload: payload}})
+		return len(done), err
+	})
 	if err != nil {
 		return "", err
-	}
-	if len(done) == 0 {
-		return "", fmt.Errorf("failed message %s: %w", id, ErrNotFound)
 	}
 	return newID, nil
 }
 
+// change does something to one failed message, found by either of its ids. do returns how many messages it found.
+func (d *DeadLetters) change(ctx context.Context, id string, do func(id string) (int, error)) error {
+	n, err := do(id)
+	if err != nil || n > 0 {
+		return err
+	}
+	failedID, err := d.failedID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if failedID != "" {
+		if n, err = do(failedID); err != nil || n > 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("failed message %s: %w", id, ErrNotFound)
+}
+
 // Delete removes one failed message for good. An unknown id is ErrNotFound.
 func (d *DeadLetters) Delete(ctx context.Context, id string) error {
-	n, err := d.store.DeleteFailed(ctx, []string{id})
-	if err == nil && n == 0 {
-		return fmt.Errorf("failed message %s: %w", id, ErrNotFound)
-	}
-	return err
+	return d.change(ctx, id, func(id string) (int, error) { return d.store.DeleteFailed(ctx, []string{id}) })
 }
 
 // RetryAll dispatches all selected messages again, in several transactions, and returns how many. Messages that fail

@@ -127,6 +127,31 @@ func TestDeadLetters_Retry(t *testing.T) {
 	}
 }
 
+// Logs and dispatches tell the id of the message; the dead letter queue has ids of its own.
+func TestDeadLetters_are_found_by_the_message_id(t *testing.T) {
+	_, failed, _ := deadLetters(t, 2, symphony.BusOptions{})
+	page := list(t, failed, symphony.FailedQuery{})
+	first, second := page.Messages[0], page.Messages[1]
+	if got, err := failed.Get(t.Context(), first.Envelope.ID); err != nil || got.ID != first.ID {
+		t.Errorf("get: %q, %v; want %q", got.ID, err, first.ID)
+	}
+	if _, err := failed.Retry(t.Context(), first.Envelope.ID, nil); err != nil {
+		t.Errorf("retry: %v", err)
+	}
+	if _, err := failed.Retry(t.Context(), first.Envelope.ID, nil); !errors.Is(err, symphony.ErrNotFound) {
+		t.Errorf("retry again: %v, want ErrNotFound", err)
+	}
+	if err := failed.Delete(t.Context(), second.Envelope.ID); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if _, err := failed.Get(t.Context(), second.Envelope.ID); !errors.Is(err, symphony.ErrNotFound) {
+		t.Errorf("get of what was deleted: %v, want ErrNotFound", err)
+	}
+	if left := list(t, failed, symphony.FailedQuery{}); left.Total != 0 {
+		t.Errorf("%d are left, want none", left.Total)
+	}
+}
+
 func TestDeadLetters_Retry_refuses_payloads(t *testing.T) {
 	_, failed, tr := deadLetters(t, 1, symphony.BusOptions{MaxMessageBytes: 100})
 	id := list(t, failed, symphony.FailedQuery{}).Messages[0].ID

@@ -59,6 +59,9 @@ func startSymphony(ctx context.Context, e *Env, setting string, args ...string) 
 	if e.Postgres != "" {
 		path = e.Postgres
 	}
+	if err := e.symphony(ctx, "migrate", "--database", path).Run(); err != nil {
+		return nil, err
+	}
 	key, err := e.symphony(ctx, "keys", "create", "bench", "--scopes", "dispatch,read", "--database", path).Output()
 	if err != nil {
 		return nil, fmt.Errorf("make an API key: %w", err)

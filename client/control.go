@@ -37,9 +37,15 @@ func (c *Client) Purge(ctx context.Context, r wire.PurgeRequest) (out wire.Purge
 	return out, err
 }
 
-// StopWorkers asks all workers that run now to stop.
+// StopWorkers asks all workers that run now to stop. They do not come back by themselves; see StartWorkers.
 func (c *Client) StopWorkers(ctx context.Context) (out wire.DoneResponse, err error) {
 	err = c.do(ctx, http.MethodPost, "/api/symphony/workers/stop", nil, nil, &out)
+	return out, err
+}
+
+// StartWorkers brings back the workers that StopWorkers stopped, in servers that still run.
+func (c *Client) StartWorkers(ctx context.Context) (out wire.DoneResponse, err error) {
+	err = c.do(ctx, http.MethodPost, "/api/symphony/workers/start", nil, nil, &out)
 	return out, err
 }
 

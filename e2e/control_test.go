@@ -216,7 +216,7 @@ handlers:
 	})
 }
 
-// stop-workers ends the workers that run, on all nodes, and none that is started later.
+// stop-workers ends the workers that run, on all nodes, and none that is started later; workers start brings them back.
 func TestStopWorkersOnAllNodes(t *testing.T) {
 	onEachStorage(t, func(t *testing.T, database string) {
 		e := &hook{T: t}
@@ -227,7 +227,7 @@ func TestStopWorkersOnAllNodes(t *testing.T) {
 		if database != "" {
 			nodes = append(nodes, newServer(t, database, config))
 		}
-		nodes[0].run("stop-workers")
+		nodes[0].run("stop-workers", "--yes")
 		for _, n := range nodes {
 			until(t, "the worker to stop", func() bool { return strings.Contains(n.log.String(), "reason=stop_requested") })
 		}
@@ -240,6 +240,15 @@ func TestStopWorkersOnAllNodes(t *testing.T) {
 		last.start(strings.TrimPrefix(last.url, "http://"))
 		if c := last.drained(); c.Completed != 1 {
 			t.Errorf("status %+v, want one completed by the worker that was started later", c)
+		}
+		last.run("stop-workers", "--yes")
+		for _, n := range nodes {
+			until(t, "the worker to stop", func() bool { return strings.Contains(n.log.String(), "no worker runs in this process") })
+		}
+		nodes[0].send("Job", `{}`, "")
+		nodes[0].run("workers", "start")
+		if c := nodes[0].drained(); c.Completed != 2 {
+			t.Errorf("status %+v, want two completed, the second by workers that were started again", c)
 		}
 	})
 }

@@ -300,6 +300,7 @@ func newServer(t *testing.T, database, config string, files ...file) *server {
 			t.Fatal(err)
 		}
 	}
+	s.run("migrate")
 	var made struct{ Secret string }
 	if err := json.Unmarshal([]byte(s.run("keys", "create", "e2e", "--scopes", "dispatch,consume,read,operate", "--json")), &made); err != nil || made.Secret == "" {
 		t.Fatalf("no key: %v", err)

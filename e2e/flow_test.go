@@ -92,7 +92,7 @@ handlers:
 		}
 		return r, status
 	}
-	s.run("pause", "--reason", "to fill the queue")
+	s.run("pause", "--yes", "--reason", "to fill the queue")
 	if database != "" {
 		seen := time.NewTimer(1500 * time.Millisecond) // by the other node, also where announcements do not reach it
 		<-seen.C

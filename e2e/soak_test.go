@@ -146,6 +146,7 @@ func TestSoak(t *testing.T) {
 	p := newPack(t, database.URL("postgres"), fmt.Sprintf(soakConfig, e.URL, newSecret))
 	first := &server{T: t, database: p.database, folder: p.folder}
 	var made struct{ Secret string }
+	first.run("migrate")
 	if err := json.Unmarshal([]byte(first.run("keys", "create", "soak", "--scopes", "dispatch,read", "--json")), &made); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ func TestAudit_records_every_action_with_its_outcome(t *testing.T) {
 		{"POST", "/api/symphony/purge", `{"queue":"q","confirm":"no"}`, nil, 400, "queue.purge refused validation_failed map[queue:q]"},
 		{"POST", "/api/symphony/purge", `{"queue":"q","confirm":"q"}`, nil, 200, "queue.purge ok map[queue:q] map[count:0]"},
 		{"POST", "/api/symphony/workers/stop", "", nil, 200, "workers.stop ok"},
+		{"POST", "/api/symphony/workers/start", "", nil, 200, "workers.start ok"},
 		{"POST", "/api/symphony/schedules", `{"name":"s","interval":60000,"enabled":false,"message":{"type":"R","payload":{"secret":"hunter2"},"metadata":{"m":"hunter2"}},"options":{"headers":{"h":"hunter2"}}}`, nil, 201,
 			"schedule.create ok map[enabled:false interval:60000 message:map[payloadGiven:true type:R] name:s] map[schedule:map[enabled:false id:* interval:60000 message:map[payloadGiven:true type:R] missed:last name:s overlap:allow]]"},
 		{"POST", "/api/symphony/keys", `{"name":"k","scopes":["read"]}`, nil, 201, "key.create ok map[name:k scopes:[read]] map[key:map[id:*]]"},

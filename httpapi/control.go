@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -40,7 +41,11 @@ func resume(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := control.Release(c.Context(), target); err != nil {
+	err = control.Release(c.Context(), target)
+	if errors.Is(err, symphony.ErrNotFound) {
+		return &apiError{status: http.StatusNotFound, code: "not_found", cause: err, message: fmt.Sprintf("Nothing was done: %s of transport %s is neither paused nor draining.", target, name)}
+	}
+	if err != nil {
 		return err
 	}
 	return c.answerHolds(name, control)
@@ -133,5 +138,20 @@ func stopWorkers(c *call) error {
 	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.o.Clock.Now()); err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "All workers that run now were asked to stop."})
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "All workers that run now were asked to stop. They do not come back by themselves: start them again, or restart their processes."})
+}
+
+func startWorkers(c *call) error {
+	if c.api.o.Records == nil {
+		return fmt.Errorf("no transport keeps records: %w", symphony.ErrUnsupported)
+	}
+	stopped, err := worker.StartAll(c.Context(), c.api.o.Records)
+	if err != nil {
+		return err
+	}
+	message := "All servers whose workers were stopped by request were asked to start them again."
+	if !stopped {
+		message = "No workers are stopped by request, so there is nothing to start."
+	}
+	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: message})
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -100,7 +101,13 @@ func failedRetry(c *call) error {
 	if err != nil {
 		return err
 	}
-	id := c.PathValue("id")
+	id := c.PathValue("id") // or the message's; the answer has the failed message's own
+	switch f, err := dead.Get(c.Context(), id); {
+	case err == nil:
+		id = f.ID
+	case !errors.Is(err, symphony.ErrNotFound): // that comes after what is wrong with the payload
+		return err
+	}
 	newID, err := dead.Retry(c.Context(), id, stdjson.RawMessage(req.Payload))
 	if err != nil {
 		return err

@@ -169,6 +169,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/purge", "", `{"queue":"b","confirm":"b"}`},
 		{"POST", "/api/symphony/purge", "", `{"queue":"b","confirm":"no"}`},
 		{"POST", "/api/symphony/workers/stop", "", ""},
+		{"POST", "/api/symphony/workers/start", "", ""},
 		{"POST", "/api/symphony/receive", "", `{"queues":["Hello"],"max":1,"lease":5000}`},
 		{"POST", "/api/symphony/extend", "", `{"receipts":` + both + `,"lease":60000}`},
 		{"POST", "/api/symphony/nack", "", `{"receipt":"` + first + `","error":"e","retryAfter":1000}`},

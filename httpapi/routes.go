@@ -97,8 +97,11 @@ func (a *API) table() []route {
 			doc:     "Also those scheduled for later or waiting for a retry. Those in workers' hands and the dead letter queue are left alone.",
 			request: wire.PurgeRequest{}, answers: map[int]any{200: wire.PurgeResponse{}}, errors: []int{400, 413, 415, 501}, audit: "queue.purge", serve: purge},
 		{methods: post, path: "/api/symphony/workers/stop", tag: "Workers", scope: auth.ScopeOperate, summary: "Stop all workers",
-			doc:     "Those of all processes that use the storage end gracefully, within about a second. Workers that are started later are not concerned.",
+			doc:     "Those of all processes that use the storage end gracefully, within about a second. Workers that are started later are not concerned; these come back by workers/start, or when their processes are restarted.",
 			answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{501}, audit: "workers.stop", serve: stopWorkers},
+		{methods: post, path: "/api/symphony/workers/start", tag: "Workers", scope: auth.ScopeOperate, summary: "Start workers that were stopped by request",
+			doc:     "Servers whose workers were stopped by workers/stop start new ones within about a second. Processes that ended with their workers are for their supervisors to start.",
+			answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{501}, audit: "workers.start", serve: startWorkers},
 		{methods: get, path: "/api/symphony/status", tag: "Status", scope: auth.ScopeRead, summary: "Count messages", query: []parameter{transport},
 			doc: "Its cost does not depend on how many messages there are.", answers: map[int]any{200: wire.StatusResponse{}}, errors: []int{400}, serve: status},
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 func status(c *call) error {
@@ -32,6 +33,13 @@ func status(c *call) error {
 		}
 		answer.Holds = wireHolds(holds)
 	}
+	if c.api.o.Monitor != nil {
+		nodes, err := c.api.o.Monitor.Nodes(c.Context())
+		if err != nil {
+			return err
+		}
+		answer.Workers = workersOn(t.Name(), nodes)
+	}
 	if registry, ok := t.(symphony.NodeRegistry); ok {
 		nodes, err := registry.Nodes(c.Context())
 		if err != nil {
@@ -43,6 +51,12 @@ func status(c *call) error {
 		}
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// workersOn counts the continuous workers of a transport.
+func workersOn(transport string, nodes []monitor.Node) *wire.WorkerCounts {
+	running, stopped := monitor.WorkersOn(transport, nodes)
+	return &wire.WorkerCounts{Running: running, Stopped: stopped}
 }
 
 func wireNode(n symphony.Node) wire.Node {

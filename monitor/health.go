@@ -152,6 +152,15 @@ func (m *Monitor) workers(s Signals) Check {
 		}
 	}
 	for _, t := range s.Transports {
+		if t.Workers > 0 || t.Stopped == 0 {
+			continue
+		}
+		c.Message = fmt.Sprintf("the workers of transport %s were stopped by request, and none works until they are started again (symphony workers start)", t.Name)
+		if c.Status = Degraded; t.OldestAge > 0 {
+			c.Status = Unhealthy
+		}
+	}
+	for _, t := range s.Transports {
 		if since, ok := s.Unattended(t); ok && since >= m.t.NoWorkers {
 			c.Status = Unhealthy
 			c.Message = fmt.Sprintf("nobody works on transport %s, where a message has been ready for %s", t.Name, round(since))

@@ -105,6 +105,10 @@ func TestHealth(t *testing.T) {
 		"a handler is stuck":        {stuck(11 * time.Minute), monitor.Degraded, "stuck", "message m of type Order has been at work for 11m0s at worker w"},
 		"a handler takes its time":  {stuck(9 * time.Minute), monitor.Healthy, "", ""},
 		"a worker lost its storage": {outage, monitor.Degraded, "workers", "cannot reach storage (receive)"},
+		"workers were stopped":      {stopped("default"), monitor.Degraded, "workers", "were stopped by request, and none works until they are started again"},
+		"and messages wait":         {func(f *fixture) { stopped("default")(f); f.dispatch("default", ""); f.clock.Advance(time.Second) }, monitor.Unhealthy, "workers", "stopped by request"},
+		"others still work":         {func(f *fixture) { stopped("default")(f); f.works("default") }, monitor.Healthy, "", ""},
+		"a worker ended by itself":  {func(f *fixture) { stopped("default")(f); f.info.Workers[0].StopReason = "message_limit" }, monitor.Healthy, "", ""},
 		"a schedule is late":        {schedule(2 * time.Minute), monitor.Degraded, "scheduler", "1 schedules are due, the first for 2m"},
 		"a schedule is due":         {schedule(time.Second), monitor.Healthy, "", ""},
 		"a circuit is open":         {func(f *fixture) { f.info.Breakers = []wire.Breaker{{Handler: "shop", State: "open"}} }, monitor.Degraded, "circuits", "shop"},
@@ -189,6 +193,13 @@ func deadLetter(f *fixture) {
 		f.Fatal(got, err)
 	}
 	f.tr.Settle(context.Background(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail}})
+}
+
+// stopped has a worker that was stopped by request.
+func stopped(transport string) func(*fixture) {
+	return func(f *fixture) {
+		f.info.Workers = append(f.info.Workers, wire.NodeWorker{Name: "w", Transport: transport, StopReason: wire.StopRequested})
+	}
 }
 
 func TestHealth_counts_dead_letters(t *testing.T) {

@@ -47,8 +47,9 @@ type Transport struct {
 	OldestQueue string
 	// Attempts are those of the window.
 	Attempts Attempts
-	// Workers are the continuous workers that run on it, on all nodes.
-	Workers int
+	// Workers are the continuous workers that run on it, on all nodes. Stopped are those that a request ended, in processes
+	// that still run.
+	Workers, Stopped int
 }
 
 // Attempts are what happened within the window, as far as it is known.
@@ -107,15 +108,25 @@ func (m *Monitor) Collect(ctx context.Context) Signals {
 	for i := range s.Transports {
 		t := &s.Transports[i]
 		t.Attempts = attempts[t.Name]
-		for _, n := range s.Nodes {
-			for _, w := range n.Workers {
-				if w.Transport == t.Name && w.Running {
-					t.Workers++
-				}
+		t.Workers, t.Stopped = WorkersOn(t.Name, s.Nodes)
+	}
+	return s
+}
+
+// WorkersOn counts the continuous workers of a transport: those that run, and those that a request stopped.
+func WorkersOn(transport string, nodes []Node) (running, stopped int) {
+	for _, n := range nodes {
+		for _, w := range n.Workers {
+			switch {
+			case w.Transport != transport:
+			case w.Running:
+				running++
+			case w.StopReason == wire.StopRequested:
+				stopped++
 			}
 		}
 	}
-	return s
+	return running, stopped
 }
 
 func (m *Monitor) transport(ctx context.Context, name string) Transport {

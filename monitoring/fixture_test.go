@@ -93,6 +93,7 @@ func start(t *testing.T, config string, env ...string) *server {
 		t.Fatal(err)
 	}
 	var made struct{ Secret string }
+	s.run("migrate")
 	if err := json.Unmarshal([]byte(s.run("keys", "create", "test", "--scopes", "dispatch,consume,read", "--json")), &made); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
@@ -94,17 +96,41 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	}
 }
 
-// logFailure says what kind of error it was; its text may hold parts of the payload and stands in the history.
+// logFailure leads from the log to the message, whose history has the whole error.
 func (r *run) logFailure(d *symphony.Delivery, st *symphony.Settlement, err error) {
 	log := r.log.With("message_id", d.ID, "type", d.Type, "queue", d.Queue, "attempt", d.Attempt)
 	if p := (*symphony.PanicError)(nil); errors.As(err, &p) {
-		log.Error("handler panicked", "stack", string(p.Stack)) // which stands nowhere else
+		log.Error("handler panicked", "error", logText(err), "stack", string(p.Stack)) // which stands nowhere else
 	}
 	if st.Outcome == symphony.Fail {
-		log.Warn("message failed for good; it is in the dead letter queue", "error_class", st.ErrorClass)
-	} else {
-		log.Debug("message failed; it is tried again", "error_class", st.ErrorClass, "delay", st.Delay)
+		log.Warn("message failed for good; it is in the dead letter queue", "error", logText(err), "error_class", st.ErrorClass)
+	} else if log.Enabled(r.base, slog.LevelDebug) {
+		log.Debug("message failed; it is tried again", "error", logText(err), "error_class", st.ErrorClass, "delay", st.Delay)
 	}
+}
+
+// maxLogText bounds an error's text in a log, in bytes.
+const maxLogText = 200
+
+// logText is an error for the log: its first line, cut. An error that quotes what others wrote, such as the answer of an
+// endpoint, which may repeat the payload, says by LogValue what of it belongs there.
+func logText(err error) string {
+	text := err.Error()
+	var quoting interface {
+		error
+		slog.LogValuer
+	}
+	if errors.As(err, &quoting) {
+		text = quoting.LogValue().Resolve().String()
+	}
+	text, _, cut := strings.Cut(strings.TrimSpace(text), "\n")
+	if len(text) > maxLogText {
+		text, cut = strings.ToValidUTF8(text[:maxLogText], ""), true
+	}
+	if cut {
+		text += "…"
+	}
+	return text
 }
 
 // next hands over the result of a slot's message, if it has one, and waits for another message. It is false when there is

@@ -3,7 +3,10 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +106,41 @@ func TestRun_logs_the_stack_of_a_panic(t *testing.T) {
 		t.Errorf("%d log lines with the stack, want 1", n)
 	}
 }
+
+// A line about a failure leads to the message, and repeats nothing of what others wrote into the error.
+func TestRun_logs_failures_with_what_leads_to_the_message(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"an error":          {errors.New("the mail server is down"), `error="the mail server is down"`},
+		"its first line":    {errors.New("down\nsecret"), "error=down…"},
+		"not all of it":     {errors.New(strings.Repeat("a", 300)), "error=" + strings.Repeat("a", 200) + "…"},
+		"no answer's body":  {symphony.Permanent(quotingError{}), "error=refused"},
+		"nor one it wraps":  {fmt.Errorf("posting: %w", quotingError{}), "error=refused"},
+		"the panic's value": {&symphony.PanicError{Value: "oh"}, `error="panic: oh"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.handle(func(context.Context, *symphony.Delivery) error { return test.err })
+			id := f.dispatch("Order", 1)[0]
+			f.runDry(worker.Options{Policy: symphony.Policy{MaxRetries: symphony.NoRetries}})
+			parts := []string{"failed for good", "message_id=" + id, "type=Order", "queue=default", "attempt=1", test.want}
+			if n := f.log.count(parts...); n != 1 {
+				t.Errorf("%d lines with %q", n, parts)
+			}
+			if n := f.log.count("secret"); n != 0 {
+				t.Errorf("%d lines repeat what others wrote", n)
+			}
+		})
+	}
+}
+
+// quotingError is an error that holds what somebody else wrote.
+type quotingError struct{}
+
+func (quotingError) Error() string        { return "refused: the secret payload" }
+func (quotingError) LogValue() slog.Value { return slog.StringValue("refused") }
 
 func TestRun_acks_after_an_earlier_failure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

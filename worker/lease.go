@@ -171,6 +171,6 @@ func (r *run) dropLocked(lost []*item) {
 func (r *run) logLost(lost []*item) {
 	if len(lost) > 0 {
 		r.log.Warn("leases were lost before the messages were handled; they are delivered again",
-			"messages", len(lost), "message_id", lost[0].ID, "type", lost[0].Type)
+			"message_id", lost[0].ID, "type", lost[0].Type, "queue", lost[0].Queue, "attempt", lost[0].Attempt, "messages", len(lost), "error", symphony.ErrLeaseLost)
 	}
 }

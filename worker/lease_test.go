@@ -117,7 +117,7 @@ func TestLease_lost(t *testing.T) {
 				if diff := cmp.Diff(want, report.Counts); diff != "" {
 					t.Errorf("counts (-want +got):\n%s", diff)
 				}
-				if n := f.log.count("leases were lost"); n != 1 {
+				if n := f.log.count("leases were lost", "type=Order", "queue=default", "attempt=1", `error="lease lost"`); n != 1 {
 					t.Errorf("logged %d times, want once", n)
 				}
 			})

@@ -29,8 +29,8 @@ type result struct {
 	about about
 }
 
-// about is what an observer is told of a message beside its settlement; it keeps nothing alive but short texts. It is
-// filled in only where somebody observes.
+// about is what an observer, or the log, is told of a message beside its settlement; it keeps nothing alive but short
+// texts.
 type about struct {
 	queue, typ             string
 	attempt                int
@@ -40,11 +40,7 @@ type about struct {
 // addResultLocked hands the result of a message, which is out of hand with it, to the settler.
 func (r *run) addResultLocked(it *item, st symphony.Settlement) {
 	it.gone = true
-	res := result{Settlement: st, until: it.until}
-	if r.o.Observer != nil {
-		res.about = about{it.Queue, it.Type, it.Attempt, it.CreatedAt, it.ScheduledAt}
-	}
-	r.results = append(r.results, res)
+	r.results = append(r.results, result{st, it.until, about{it.Queue, it.Type, it.Attempt, it.CreatedAt, it.ScheduledAt}})
 	r.unsettled++
 	if r.settlerWaits {
 		r.settlerWaits = false
@@ -128,9 +124,9 @@ func (s *settler) store() time.Duration {
 				did.settled(&p.Settlement)
 				s.tell(p)
 			case errors.Is(err, symphony.ErrLeaseLost):
-				did.refused = append(did.refused, p.Lease.MessageID)
+				did.refused = append(did.refused, *p)
 			case errors.Is(err, symphony.ErrClosed), !s.o.Clock.Now().Before(p.until):
-				did.dropped, did.err = append(did.dropped, p.Lease.MessageID), err
+				did.dropped, did.err = append(did.dropped, *p), err
 			default:
 				failure = err
 				again = append(again, *p)
@@ -197,7 +193,7 @@ func (s *settler) observed() {
 func (s *settler) abandon() {
 	did := tally{err: s.out.err}
 	for i := range s.open {
-		did.dropped = append(did.dropped, s.open[i].Lease.MessageID)
+		did.dropped = append(did.dropped, s.open[i])
 	}
 	s.note(&did)
 }
@@ -205,8 +201,8 @@ func (s *settler) abandon() {
 // tally is what became of some results.
 type tally struct {
 	Counts
-	refused []string  // ids of messages whose lease was lost
-	dropped []string  // ids of messages whose results storage did not take in time
+	refused []result  // of messages whose lease was lost
+	dropped []result  // which storage did not take in time
 	err     error     // why
 	last    time.Time // when the last of the attempts ended
 }
@@ -228,6 +224,11 @@ func (t *tally) settled(st *symphony.Settlement) {
 	}
 }
 
+// attrs say in a log whose result it is.
+func (p *result) attrs() []any {
+	return []any{"message_id", p.Lease.MessageID, "type", p.about.typ, "queue", p.about.queue, "attempt", p.about.attempt}
+}
+
 // note counts what became of results and makes room for new ones.
 func (r *run) note(t *tally) {
 	t.Lost += int64(len(t.refused) + len(t.dropped))
@@ -242,10 +243,10 @@ func (r *run) note(t *tally) {
 	r.mu.Unlock()
 	if len(t.refused) > 0 {
 		r.log.Warn("leases were lost before the results were stored; the messages are delivered again",
-			"messages", len(t.refused), "message_id", t.refused[0])
+			append(t.refused[0].attrs(), "messages", len(t.refused), "error", symphony.ErrLeaseLost)...)
 	}
 	if len(t.dropped) > 0 {
 		r.log.Error("results could not be stored; the messages are delivered again",
-			"messages", len(t.dropped), "message_id", t.dropped[0], "error", t.err)
+			append(t.dropped[0].attrs(), "messages", len(t.dropped), "error", t.err)...)
 	}
 }

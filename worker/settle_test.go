@@ -77,7 +77,7 @@ func TestSettle_drops_results_when_their_lease_is_over(t *testing.T) {
 		if len(attempts) != 2 || report.Succeeded != 1 || f.stats().Completed != 1 {
 			t.Errorf("attempts %v, reported %+v, left %+v; want the second completed", attempts, report.Counts, f.stats())
 		}
-		if n := f.log.count("results could not be stored", id, errStorage.Error()); n != 1 {
+		if n := f.log.count("results could not be stored", id, "type=Order", "queue=default", "attempt=1", errStorage.Error()); n != 1 {
 			t.Errorf("logged %d times, want once", n)
 		}
 	})
@@ -101,7 +101,7 @@ func TestSettle_counts_a_refused_result_as_lost(t *testing.T) {
 		if report := w.stop(t); report.Lost != 1 || report.Succeeded != 1 || f.stats().Completed != 1 {
 			t.Errorf("reported %+v, left %+v; want one lost and one success", report.Counts, f.stats())
 		}
-		if n := f.log.count("leases were lost before the results were stored"); n != 1 {
+		if n := f.log.count("leases were lost before the results were stored", "type=Order", "queue=default", "attempt=1"); n != 1 {
 			t.Errorf("logged %d times, want once", n)
 		}
 	})

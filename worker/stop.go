@@ -10,9 +10,13 @@ import (
 
 // A request to stop all workers is a record beside the messages: its text changes with each request. A worker reads it
 // when it starts, and stops when it has changed. So no clocks are compared, and workers started later are not concerned.
+//
+// A request to start them again is a second record, which repeats the text of the stop that it takes back. Whoever runs
+// workers, and saw that stop end them, runs them again when it finds it repeated, however late it looks.
 const (
 	stopKind = "control"
 	stopID   = "workers"
+	startID  = "workers.start"
 	// stopEvery is how often a worker looks for a request.
 	stopEvery = time.Second
 )
@@ -23,9 +27,45 @@ func StopAll(ctx context.Context, records symphony.RecordStore, now time.Time) e
 	return records.PutRecord(ctx, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
 }
 
-// latestRequest returns the text of the latest request, empty for none.
-func latestRequest(ctx context.Context, records symphony.RecordStore) (string, error) {
-	raw, err := records.GetRecord(ctx, stopKind, stopID)
+// StartAll takes the latest StopAll back: processes that called AwaitStart, since their workers were stopped, go on. It
+// reports whether there is a stop to take back.
+func StartAll(ctx context.Context, records symphony.RecordStore) (bool, error) {
+	stopped, started, err := requests(ctx, records)
+	if err != nil || stopped == started {
+		return false, err
+	}
+	return true, records.PutRecord(ctx, stopKind, startID, []byte(stopped))
+}
+
+// AwaitStart waits, after a run that ended with StopRequested, until StartAll takes the stop back. It looks about once a
+// second; a storage that does not answer is asked again. The error is ctx's.
+func AwaitStart(ctx context.Context, records symphony.RecordStore, clock symphony.Clock) error {
+	for {
+		if stopped, started, err := requests(ctx, records); err == nil && stopped == started {
+			return nil
+		}
+		t := clock.NewTimer(stopEvery)
+		select {
+		case <-t.C():
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// requests returns the latest stop and the one that was last taken back, empty for none.
+func requests(ctx context.Context, records symphony.RecordStore) (stopped, started string, err error) {
+	if stopped, err = latestRequest(ctx, records, stopID); err != nil {
+		return "", "", err
+	}
+	started, err = latestRequest(ctx, records, startID)
+	return stopped, started, err
+}
+
+// latestRequest returns the text of the latest request with an id, empty for none.
+func latestRequest(ctx context.Context, records symphony.RecordStore, id string) (string, error) {
+	raw, err := records.GetRecord(ctx, stopKind, id)
 	if errors.Is(err, symphony.ErrNotFound) {
 		return "", nil
 	}
@@ -37,7 +77,7 @@ func (r *run) noteRequest() {
 	if r.o.Requests == nil {
 		return
 	}
-	if latest, err := latestRequest(r.claims, r.o.Requests); err == nil {
+	if latest, err := latestRequest(r.claims, r.o.Requests, stopID); err == nil {
 		r.request = &latest
 	}
 }
@@ -62,7 +102,7 @@ func (r *run) watchRequests(handled <-chan struct{}) {
 			r.noteRequest()
 			continue
 		}
-		if latest, err := latestRequest(r.claims, r.o.Requests); err == nil && latest != *r.request {
+		if latest, err := latestRequest(r.claims, r.o.Requests, stopID); err == nil && latest != *r.request {
 			r.stop(StopRequested)
 			return
 		}

@@ -115,7 +115,7 @@ func (a *app) alertsTestCommand() *cobra.Command {
 		Use:   "test",
 		Short: "Send a test notification to every webhook",
 		Long: `Send a notification of type alert.test to every webhook of alerts.webhooks, once, and say
-what each answered. It ends with 1 if one did not take it.`,
+what each answered. It ends with 1 if one did not take it, or if there is none.`,
 		Example: "  symphony alerts test",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
@@ -128,10 +128,11 @@ what each answered. It ends with 1 if one did not take it.`,
 			if err != nil {
 				return err
 			}
+			if len(done.Webhooks) == 0 {
+				return errors.New("nobody was told: there are no webhooks; name them under alerts.webhooks in the configuration")
+			}
 			if a.json {
 				err = a.printJSON(done)
-			} else if len(done.Webhooks) == 0 {
-				fmt.Fprintln(a.out, "There are no webhooks: name them under alerts.webhooks in the configuration.")
 			}
 			for _, w := range done.Webhooks {
 				if !w.Delivered {

@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/handler/command"
 )
@@ -50,14 +53,18 @@ func (a *app) main(args []string) int {
 		code = exitUsage
 	}
 	a.complain(err)
-	if !a.began {
+	if !a.began && !a.json {
 		fmt.Fprintf(a.err, "Run %q for usage.\n", cmd.CommandPath()+" --help")
 	}
 	return code
 }
 
-// complain tells a person what went wrong.
+// complain tells what went wrong: a person, or with --json a program.
 func (a *app) complain(err error) {
+	if a.json {
+		a.complainJSON(err)
+		return
+	}
 	name := a.style(a.err).red("symphony:")
 	var mistakes *config.Error
 	if !errors.As(err, &mistakes) {
@@ -68,6 +75,33 @@ func (a *app) complain(err error) {
 	for _, p := range mistakes.Problems {
 		fmt.Fprintf(a.err, "  %s\n", printable(p.String()))
 	}
+}
+
+// failure is an error for programs. Code is the API's where it has answered.
+type failure struct {
+	Error    string         `json:"error"`
+	Code     string         `json:"code"`
+	ExitCode int            `json:"exitCode"`
+	Details  jsontext.Value `json:"details,omitempty"`
+}
+
+// complainJSON prints an error as the API does, on standard error.
+func (a *app) complainJSON(err error) {
+	f := failure{Error: printable(err.Error()), ExitCode: exitCode(err)}
+	if !a.began {
+		f.ExitCode = exitUsage
+	}
+	f.Code = exitName(f.ExitCode)
+	var answer *client.Error
+	if errors.As(err, &answer) && answer.Code != "" {
+		f.Code, f.Details = answer.Code, answer.Details
+	}
+	raw, merr := json.Marshal(f, json.Deterministic(true))
+	if merr != nil { // details that are no JSON
+		f.Details = nil
+		raw, _ = json.Marshal(f, json.Deterministic(true))
+	}
+	fmt.Fprintf(a.err, "%s\n", raw)
 }
 
 func (a *app) root() *cobra.Command {
@@ -105,6 +139,7 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 		grouped("operate", a.topCommand(), a.healthCommand(), a.metricsCommand(), a.workersCommand(), a.pauseCommand(), a.resumeCommand(), a.drainCommand(), a.holdsCommand(), a.purgeCommand(), a.stopWorkersCommand(),
 			a.alertsCommand(), a.eventsCommand(), a.auditCommand(), a.keysCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())...)
 	root.AddCommand(exitCodesTopic())
+	a.completeNames(root)
 	return root
 }
 

@@ -34,5 +34,16 @@ func (a *app) confirm(question string, yes bool) error {
 	return errDeclined
 }
 
+// confirmAll asks before something is done to all of a transport, or of the installation, because nothing was named.
+// narrower says how to name less.
+func (a *app) confirmAll(question, narrower string, yes bool) error {
+	err := a.confirm(question, yes)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return usageError{fmt.Errorf("%w, or %s", usage.error, narrower)}
+	}
+	return err
+}
+
 // errDeclined is the answer no.
 var errDeclined = errors.New("nothing was done")

@@ -30,23 +30,47 @@ func (f *targetFlags) target() wire.HoldTarget {
 func (a *app) pauseCommand() *cobra.Command {
 	var f targetFlags
 	var reason string
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "pause",
 		Short: "Hand no messages of a queue, type or transport to workers",
 		Long: `Stop handing out messages: of a queue, of a type, or of the whole transport. Messages
 are accepted meanwhile, and those in workers' hands are finished. A pause outlives
-restarts; "symphony resume" with the same flags ends it.`,
-		Example: "  symphony pause --queue mail --reason 'mail server is down'\n  symphony pause --type 'Report.*'\n  symphony pause",
+restarts; "symphony resume" with the same flags ends it.
+
+Without a queue or type it is the whole transport, which is asked about first; without a
+terminal to ask on, --yes is needed.`,
+		Example: "  symphony pause --queue mail --reason 'mail server is down'\n  symphony pause --type 'Report.*'\n  symphony pause --yes",
 		Args:    cobra.NoArgs,
 		RunE: a.hold(func(ctx context.Context, c *client.Client) (wire.HoldsResponse, error) {
+			if err := a.confirmWhole(ctx, c, &f, "Hand out no more messages of transport %s, %d of which wait?", yes); err != nil {
+				return wire.HoldsResponse{}, err
+			}
 			return c.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
 		}),
 	}
 	f.add(cmd, true)
+	yesFlag(cmd, &yes)
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// confirmWhole asks before a whole transport is stopped, and warns of a queue that nothing is known of, which is probably
+// misspelt. question takes the transport's name and how many messages wait there.
+func (a *app) confirmWhole(ctx context.Context, c *client.Client, f *targetFlags, question string, yes bool) error {
+	status, err := c.Status(ctx, f.transport)
+	if err != nil {
+		return err
+	}
+	if _, known := status.Queues[f.queue]; f.queue != "" && !known {
+		fmt.Fprintf(a.err, "Transport %s has no queue %s yet: is this the name you mean?\n", status.Transport, printable(f.queue))
+	}
+	if f.queue != "" || f.typ != "" {
+		return nil
+	}
+	return a.confirmAll(fmt.Sprintf(question, status.Transport, status.Queue.Pending), "name a --queue", yes)
 }
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -120,13 +144,14 @@ func (a *app) showHolds(transport string, holds []wire.Hold) {
 func (a *app) drainCommand() *cobra.Command {
 	var f targetFlags
 	var reason string
-	var wait bool
+	var wait, yes bool
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Accept no messages for a queue or transport",
 		Long: `Refuse further messages, for a queue or for the whole transport, while those that are
 there are handled. Dispatches fail with the code queue_draining. A drain outlives
-restarts; "symphony resume" with the same flags ends it.
+restarts; "symphony resume" with the same flags ends it. Without a queue it is the whole
+transport, which is asked about first; without a terminal to ask on, --yes is needed.
 
 With --wait the command shows how many are left, and ends when there are none.`,
 		Example: "  symphony drain --queue old --wait\n  symphony resume --queue old",
@@ -137,6 +162,9 @@ With --wait the command shows how many are left, and ends when there are none.`,
 				return err
 			}
 			defer r.close()
+			if err := a.confirmWhole(cmd.Context(), r.Client, &f, "Refuse all messages for transport %s, where %d wait?", yes); err != nil {
+				return err
+			}
 			result, err := r.Drain(cmd.Context(), wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
 			if err != nil {
 				return err
@@ -156,6 +184,7 @@ With --wait the command shows how many are left, and ends when there are none.`,
 	f.add(cmd, false)
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
 	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait until nothing is left")
+	yesFlag(cmd, &yes)
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
@@ -245,16 +274,19 @@ alone; see "symphony failed delete" for the latter.`,
 }
 
 func (a *app) stopWorkersCommand() *cobra.Command {
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "stop-workers",
 		Short: "Have all workers finish what they do and stop",
 		Long: `Ask all workers that use the storage, in all processes, to stop gracefully: they finish
 what is in hand, give back what has not begun, and say so. They see it within about a
-second. Workers that are started later are not concerned.
+second. Workers that are started later are not concerned. As it stops all that is done,
+it is asked about first; without a terminal to ask on, --yes is needed.
 
 "symphony worker" ends then, for its supervisor to start it anew, say with a new
-release. "symphony serve" goes on serving HTTP, without a worker until it is restarted.`,
-		Example: "  symphony stop-workers\n  symphony stop-workers --server https://queue.example.com",
+release. "symphony serve" goes on serving HTTP, without a worker: it does not come back by
+itself, but by "symphony workers start" or when the server is restarted.`,
+		Example: "  symphony stop-workers\n  symphony stop-workers --yes --server https://queue.example.com",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			r, err := a.reach(cmd, storageOnly)
@@ -262,18 +294,49 @@ release. "symphony serve" goes on serving HTTP, without a worker until it is res
 				return err
 			}
 			defer r.close()
-			result, err := r.StopWorkers(cmd.Context())
+			if err := a.confirm("Stop all workers of all processes, until they are started again?", yes); err != nil {
+				return err
+			}
+			return a.done(r.StopWorkers(cmd.Context()))
+		}),
+	}
+	yesFlag(cmd, &yes)
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+func (a *app) workersStartCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Bring back the workers that stop-workers stopped",
+		Long: `Have all servers whose workers were stopped by "symphony stop-workers", and that still run,
+start new ones. They do within about a second. A "symphony worker" that ended is for its
+supervisor to start.`,
+		Example: "  symphony workers start\n  symphony workers start --server https://queue.example.com",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(result)
-			}
-			fmt.Fprintln(a.out, result.Message)
-			return nil
+			defer r.close()
+			return a.done(r.StartWorkers(cmd.Context()))
 		}),
 	}
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// done prints an answer that says in words what was done.
+func (a *app) done(result wire.DoneResponse, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(result)
+	}
+	fmt.Fprintln(a.out, result.Message)
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
@@ -40,7 +41,29 @@ const exitCodesText = `Every command ends with one of these codes:
        says that the outcome is unknown, it may have succeeded already: a dispatch
        with an idempotency key can be repeated, anything else is to be looked at
   6    not allowed: no API key, one that is not valid, or one without the scope
-  130  interrupted: by Ctrl-C, or a second signal while draining`
+  130  interrupted: by Ctrl-C, or a second signal while draining
+
+With --json an error is one line of JSON on standard error: error, code (the API's, or one
+word for the exit code), exitCode, and details where the API gave some.`
+
+// exitName is what an exit code is called in errors for programs.
+func exitName(code int) string {
+	switch code {
+	case exitUsage:
+		return "usage"
+	case exitNotFound:
+		return "not_found"
+	case exitConflict:
+		return "conflict"
+	case exitUnavailable:
+		return "unavailable"
+	case exitDenied:
+		return "denied"
+	case exitInterrupted:
+		return "interrupted"
+	}
+	return "failed"
+}
 
 func exitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText}
@@ -78,7 +101,8 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, symphony.ErrConflict), errors.As(err, &locked), errors.As(err, &served):
 		return exitConflict
-	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrOutcomeUnknown), errors.Is(err, auth.ErrUnavailable), errors.As(err, &net):
+	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrOutcomeUnknown), errors.Is(err, auth.ErrUnavailable), errors.As(err, &net),
+		errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EIO):
 		return exitUnavailable
 	case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, auth.ErrForbidden):
 		return exitDenied

@@ -28,8 +28,12 @@ func (f *bulkFlags) add(cmd *cobra.Command) {
 }
 
 // check refuses a selection that is empty or says two things.
-func (f *bulkFlags) check(ids []string) error {
+func (f *bulkFlags) check(ids []string, newest bool) error {
 	switch {
+	case newest && (f.all || len(ids) > 0 || f.background || f.dryRun || f.rate != 0):
+		return usageError{errors.New("--newest names one message: give no ids with it, and nothing about many")}
+	case newest:
+		return nil
 	case f.all && len(ids) > 0:
 		return usageError{errors.New("give ids or --all, not both")}
 	case !f.all && f.given():
@@ -72,6 +76,22 @@ func (f *bulkFlags) selection(ctx context.Context, r *reached, ids []string) (se
 	}
 	s.IDs, s.Filter = nil, &filter
 	return s, nil
+}
+
+// newest is the id of the message that failed last, of those that the flags select.
+func (f *bulkFlags) newest(ctx context.Context, r *reached) ([]string, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
+	page, err := r.FailedList(ctx, client.FailedQuery{Transport: f.transport, FailedFilter: filter, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Messages) == 0 {
+		return nil, fmt.Errorf("no failed message is selected: %w", symphony.ErrNotFound)
+	}
+	return []string{page.Messages[0].ID}, nil
 }
 
 // bulkResult is what retry and remove print for programs.
@@ -121,6 +141,7 @@ func (a *app) failedRetryCommand() *cobra.Command {
 	var (
 		f             bulkFlags
 		payload, file string
+		newest, yes   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "retry [ID…]",
@@ -129,18 +150,23 @@ func (a *app) failedRetryCommand() *cobra.Command {
 message, with the same type, payload, metadata, headers, queue, priority and
 idempotency key, and with all its attempts. Both happen in one transaction.
 
-With --payload one message is retried with another payload. Many are retried as an
-operation, which goes on by itself; --background does not wait for it.`,
+An ID is the failed message's own or that of the message which failed; --newest names the
+one that failed last. With --payload one message is retried with another payload.
+
+The work is done again, so --all asks first; without a terminal to ask on, --yes is needed.
+Many are retried as an operation, which goes on by itself; --background does not wait for it.`,
 		Example: `  symphony failed retry 019a0f6e-…
   symphony failed retry 019a0f6e-… --payload '{"to": "ada@example.com"}'
+  symphony failed retry --newest --type invoice.send
   symphony failed retry --all --type invoice.send --since 2h
   symphony failed retry --all --error-class timeout --dry-run
-  symphony failed retry --all --error-class timeout --background --rate 100`,
+  symphony failed retry --all --error-class timeout --background --rate 100 --yes`,
 		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
-			if err := f.check(ids); err != nil {
+			if err := f.check(ids, newest); err != nil {
 				return err
 			}
-			corrected, err := a.correctedPayload(cmd, ids, payload, file)
+			one := newest || len(ids) == 1
+			corrected, err := a.correctedPayload(cmd, one, payload, file)
 			if err != nil {
 				return err
 			}
@@ -149,12 +175,22 @@ operation, which goes on by itself; --background does not wait for it.`,
 				return err
 			}
 			defer r.close()
+			if newest {
+				if ids, err = f.newest(cmd.Context(), r); err != nil {
+					return err
+				}
+			}
 			if len(ids) == 1 && !f.background {
 				return a.retryOne(cmd.Context(), r, f.transport, ids[0], corrected)
 			}
 			selected, err := f.selection(cmd.Context(), r, ids)
 			if err != nil {
 				return err
+			}
+			if f.all && !f.dryRun && selected.count > 0 {
+				if err := a.confirm(fmt.Sprintf("Dispatch %s again?", plural(selected.count, "failed message")), yes); err != nil {
+					return err
+				}
 			}
 			if f.operation(selected) {
 				selected.Rate = optional(f.rate)
@@ -172,6 +208,8 @@ operation, which goes on by itself; --background does not wait for it.`,
 		}),
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&newest, "newest", false, "the message that failed last, of those that the other flags select")
+	yesFlag(cmd, &yes)
 	cmd.Flags().StringVar(&payload, "payload", "", "retry the one message with this payload: `JSON`, @FILE, or - for standard input")
 	cmd.Flags().StringVar(&file, "payload-file", "", "the same, from a `FILE`")
 	cmd.MarkFlagsMutuallyExclusive("payload", "payload-file")
@@ -180,14 +218,15 @@ operation, which goes on by itself; --background does not wait for it.`,
 	return cmd
 }
 
-func (a *app) correctedPayload(cmd *cobra.Command, ids []string, payload, file string) ([]byte, error) {
+// correctedPayload reads the payload that the flags name, nil for none. one says that they name one message.
+func (a *app) correctedPayload(cmd *cobra.Command, one bool, payload, file string) ([]byte, error) {
 	switch {
 	case cmd.Flags().Changed("payload-file"):
 		payload = "@" + file
 	case !cmd.Flags().Changed("payload"):
 		return nil, nil
 	}
-	if len(ids) != 1 {
+	if !one {
 		return nil, usageError{errors.New("a payload corrects one message: give exactly one id with it")}
 	}
 	return a.readPayload(payload)
@@ -222,7 +261,7 @@ would be, and "symphony failed list" with the same flags shows them.`,
   symphony failed remove --all --until 720h --dry-run
   symphony failed remove --all --type demo.hello --yes`,
 		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
-			if err := f.check(ids); err != nil {
+			if err := f.check(ids, false); err != nil {
 				return err
 			}
 			r, err := a.reach(cmd, storageOnly)

@@ -6,7 +6,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
@@ -49,7 +52,7 @@ func errExposed(addr string) error {
 
 The API key of a first start is not enough for that: it may do everything and was printed to a log or terminal.
 Do one of these and start again:
-  - make a key for those who shall call:   symphony keys create NAME --scopes dispatch,read
+  - make a key for those who shall call:   symphony migrate && symphony keys create NAME --scopes dispatch,read
   - name your Supabase project:            SUPABASE_URL=https://<ref>.supabase.co
   - listen on this machine only:           --addr 127.0.0.1:8080`, addr)}
 }
@@ -74,24 +77,54 @@ func mayBeExposed(ctx context.Context, c *config.Config, keys auth.KeyStore) (bo
 	return false, nil
 }
 
-// welcome prints the key of a first start and what to do with it.
-func (a *app) welcome(url, key string, demo bool) {
+// welcome prints the key of a first start and what to do with it, in commands that work when pasted.
+func (a *app) welcome(c *config.Config, url, key string, demo bool) {
 	s := a.style(a.out)
 	typ := "demo.hello"
+	before, behind := a.reaching(c, url, key)
 	fmt.Fprintf(a.out, "\n%s This API key is shown only now; make others with \"symphony keys create\".\n\n  %s\n\n", s.bold("This is the first start."), s.green(key))
 	fmt.Fprintf(a.out, "Dispatch a message, from another terminal:\n\n  %s\n\n", curlLine(url, key, typ))
 	if demo {
 		fmt.Fprintf(a.out, `Then break one, find it, correct it and try it again, in this folder:
 
-  %[1]s dispatch %[2]s '{"name": "Ada", "fail": true}'
-  %[1]s failed list
-  %[1]s failed retry ID --payload '{"name": "Ada"}'
-  %[1]s status
+  %[1]s dispatch %[2]s '{"name": "Ada", "fail": true}'%[4]s
+  %[1]s failed list%[4]s
+  %[1]s failed retry --newest --payload '{"name": "Ada"}'%[4]s
+  %[1]s status%[4]s
 
 No handlers are configured, so the types %[3]s are handled here for trying out. Yours go into symphony.yaml.
-`, program(), typ, demoPattern)
+`, before+program(), typ, demoPattern, behind)
 	}
 	fmt.Fprintf(a.out, "The API is described at %s/docs\n\n", url)
+}
+
+// reaching is what a command needs before and behind it to reach this server from another terminal in this folder: nothing
+// where it finds the database by itself, else the file, or the server with the key. The URL of a PostgreSQL database is
+// never shown, as it may hold a password.
+func (a *app) reaching(c *config.Config, url, key string) (before, behind string) {
+	if c.Database.PostgreSQL() || !keepsMessages(c) {
+		return fmt.Sprintf("SYMPHONY_SERVER=%s SYMPHONY_API_KEY=%s ", url, key), ""
+	}
+	bare, err := config.Load(config.Sources{}) // without the flags and variables of this process
+	if err == nil && bare.Client.Server == "" && !bare.Database.PostgreSQL() && bare.Database.Path == c.Database.Path {
+		return "", ""
+	}
+	path, err := filepath.Abs(c.Database.Path)
+	if err != nil {
+		path = c.Database.Path
+	}
+	return "", " --database " + shellWord(path)
+}
+
+// shellWord quotes text for a POSIX shell where that is needed.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("/._-+=:@%", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // program is how a person in this folder calls this program.

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 // errUnhealthy is the failure of the health command where work does not flow; the report says why.
@@ -26,6 +30,9 @@ func (a *app) healthCommand() *cobra.Command {
   circuits      no circuit breaker is open
   dead_letters  how many there are
 
+Where no server is named and no other process has the database open, it is unhealthy
+first of all for that, in a check named process.
+
 healthy and degraded end with 0, unhealthy with 1: work does not flow then. Being idle is
 healthy. The section health of the configuration has the thresholds.`,
 		Example: "  symphony health\n  symphony health --json\n  symphony health --server https://queue.example.com",
@@ -38,6 +45,9 @@ healthy. The section health of the configuration has the thresholds.`,
 			defer r.close()
 			report, err := r.Health(cmd.Context())
 			if err != nil {
+				return err
+			}
+			if err := deserted(cmd.Context(), r, &report); err != nil {
 				return err
 			}
 			if a.json {
@@ -70,4 +80,31 @@ healthy. The section health of the configuration has the thresholds.`,
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// deserted adds a check to a report that this process made itself, because no server was named or found: whether any
+// process but this command is there to answer, and to work. Storage that can be opened says nothing about that.
+func deserted(ctx context.Context, r *reached, report *wire.HealthReport) error {
+	if !r.alone {
+		return nil
+	}
+	others := 0
+	if r.config.Database.PostgreSQL() {
+		known, err := r.Workers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range known.Nodes {
+			if n.Name != nodeName() {
+				others++
+			}
+		}
+	}
+	if others > 0 {
+		return nil
+	}
+	report.Status = string(monitor.Unhealthy)
+	report.Checks = slices.Insert(report.Checks, 0, wire.HealthCheck{Name: "process", Status: report.Status, Unit: "processes",
+		Message: "no process serves this database or works on it: nothing is handled, and no API answers, until one is started"})
+	return nil
 }

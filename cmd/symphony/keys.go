@@ -175,12 +175,13 @@ func keyState(k wire.Key) string {
 }
 
 func (a *app) keysRevokeCommand() *cobra.Command {
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Take an API key out of force, for good",
 		Long: fmt.Sprintf(`Revoke the API key with this id (see "symphony keys list"). The running server that has the
 SQLite file open refuses it from now on; servers on PostgreSQL do within %s.`, auth.KeyCacheTTL),
-		Example: "  symphony keys revoke abcdefghijklmnop",
+		Example: "  symphony keys revoke abcdefghijklmnop\n  symphony keys revoke abcdefghijklmnop --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			// Who pastes the key or its prefix means the id in it.
@@ -190,6 +191,9 @@ SQLite file open refuses it from now on; servers on PostgreSQL do within %s.`, a
 				return err
 			}
 			defer r.close()
+			if err := a.confirm(fmt.Sprintf("Revoke the key %s for good?", printable(id)), yes); err != nil {
+				return err
+			}
 			done, err := r.RevokeKey(cmd.Context(), id)
 			if err != nil {
 				return err
@@ -201,6 +205,7 @@ SQLite file open refuses it from now on; servers on PostgreSQL do within %s.`, a
 			return nil
 		}),
 	}
+	yesFlag(cmd, &yes)
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd

@@ -117,7 +117,7 @@ to the server. --rate spreads them over time. Messages that failed are retried i
 			if err := f.check(ids); err != nil {
 				return err
 			}
-			payload, err := a.correctedPayload(cmd, ids, f.payload, f.file)
+			payload, err := a.correctedPayload(cmd, len(ids) == 1, f.payload, f.file)
 			if err != nil {
 				return err
 			}

@@ -107,12 +107,12 @@ func (a *app) printJSON(v any) error {
 	return nil
 }
 
-// shortTime is a time for people, in their zone.
+// shortTime is a time for people, in their zone, which it names.
 func shortTime(t time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
-	return t.Local().Format("2006-01-02 15:04:05")
+	return t.Local().Format("2006-01-02 15:04:05Z07:00")
 }
 
 // ago is a time span for people: two figures at most.
@@ -128,6 +128,14 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}
+
+// were is "1 worker was", "2 workers were".
+func were(n int, word string) string {
+	if n == 1 {
+		return plural(n, word) + " was"
+	}
+	return plural(n, word) + " were"
 }
 
 // plural is "1 message", "2 messages".

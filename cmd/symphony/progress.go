@@ -135,5 +135,8 @@ func outcome(op wire.Operation) error {
 	case "stopped":
 		return errors.New("operation " + op.ID + " was stopped")
 	}
+	if op.Selected > 0 && op.Skipped > 0 {
+		return fmt.Errorf("%s named nothing that this can be done to: %w", plural(int(op.Skipped), "id"), symphony.ErrNotFound)
+	}
 	return nil
 }

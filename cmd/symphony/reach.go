@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +66,7 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 	if c.Client.Server != "" && !cmd.Flags().Changed("database") {
 		return a.reachServer(c)
 	}
-	if err := refuseMemory(c); err != nil {
+	if err := errors.Join(refuseMemory(c), a.refuseMissing(c)); err != nil {
 		return nil, err
 	}
 	log := a.quietLogger(c)
@@ -101,6 +105,32 @@ func refuseMemory(c *config.Config) error {
 		}
 	}
 	return usageError{errors.New("the transports are of kind memory, so the messages are in the process that serves: name it with --server")}
+}
+
+// refuseMissing refuses to work on a database file that does not exist. Made empty here, it would answer that nothing waits
+// and nothing failed, and take messages that no server ever sees.
+func (a *app) refuseMissing(c *config.Config) error {
+	if c.Database.PostgreSQL() || !keepsMessages(c) {
+		return nil
+	}
+	if _, err := os.Stat(c.Database.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever else is wrong with it shows when it is opened
+	}
+	path, err := filepath.Abs(c.Database.Path)
+	if err != nil {
+		path = c.Database.Path
+	}
+	return usageError{fmt.Errorf(`there is no database at %s
+Do one of these:
+  - go to the folder of the server's database, or name the file: --database FILE, or SYMPHONY_DATABASE
+  - name a running server: --server URL with --api-key-file FILE, or SYMPHONY_SERVER with SYMPHONY_API_KEY
+  - name a PostgreSQL database: SYMPHONY_DATABASE_URL
+  - start a new one here: "%[2]s serve" makes it, as does "%[2]s migrate"`, path, program())}
+}
+
+// keepsMessages reports whether any transport is kept in the database.
+func keepsMessages(c *config.Config) bool {
+	return slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind == config.Stored })
 }
 
 // patiently calls open again while the database is open in another process, as it is for a moment while another

@@ -35,7 +35,7 @@ Commands take the id of a schedule or its name.`,
 		a.scheduleAction("enable", "Switch a schedule on", "Its next occurrence is the first from now on.", showOne((*client.Client).EnableSchedule)),
 		a.scheduleAction("disable", "Switch a schedule off", "Its occurrences do not happen until it is enabled again.", showOne((*client.Client).DisableSchedule)),
 		a.scheduleAction("run", "Dispatch the message of a schedule now", "Whether it is enabled or not. This moves no occurrence and counts for no limit.", runNow),
-		a.scheduleAction("delete", "Delete a schedule with its history", "Messages that it dispatched are left alone.", deleteSchedule))
+		a.schedulesDeleteCommand())
 	return cmd
 }
 
@@ -151,6 +151,14 @@ func (a *app) withSchedules(cmd *cobra.Command, do func(context.Context, *client
 	return do(cmd.Context(), r.Client)
 }
 
+// scheduleName is what a person calls a schedule: its name, or its id.
+func scheduleName(s wire.Schedule) string {
+	if s.Name != nil && *s.Name != "" {
+		return *s.Name
+	}
+	return s.ID
+}
+
 // scheduleID finds the schedule that an argument means: an id, or a name.
 func scheduleID(ctx context.Context, c *client.Client, arg string) (string, error) {
 	page, err := c.Schedules(ctx, client.ScheduleQuery{Name: arg})
@@ -204,6 +212,24 @@ func runNow(a *app, ctx context.Context, c *client.Client, id string) error {
 		fmt.Fprintf(a.out, "%s %s to %s\n", a.style(a.out).green("dispatched"), m.ID, m.Transport)
 	}
 	return nil
+}
+
+func (a *app) schedulesDeleteCommand() *cobra.Command {
+	var yes bool
+	cmd := a.scheduleAction("delete", "Delete a schedule with its history", "Messages that it dispatched are left alone. It asks first; without a\nterminal to ask on, --yes is needed.",
+		func(a *app, ctx context.Context, c *client.Client, id string) error {
+			s, err := c.Schedule(ctx, id, 0)
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(fmt.Sprintf("Delete the schedule %s with its history?", printable(scheduleName(s.Schedule))), yes); err != nil {
+				return err
+			}
+			return deleteSchedule(a, ctx, c, id)
+		})
+	cmd.Example += "\n  symphony schedules delete report --yes"
+	yesFlag(cmd, &yes)
+	return cmd
 }
 
 func deleteSchedule(a *app, ctx context.Context, c *client.Client, id string) error {

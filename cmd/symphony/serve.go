@@ -25,7 +25,7 @@ While it runs, the other commands work beside it in the same folder.`,
 		Example: `  symphony serve
   symphony serve --addr 127.0.0.1:0 --database /var/lib/symphony/queue.db
   symphony serve --no-worker
-  symphony keys create shop --scopes dispatch && symphony serve --addr 0.0.0.0:8080`,
+  symphony migrate && symphony keys create shop --scopes dispatch && symphony serve --addr 0.0.0.0:8080`,
 		Args: cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)

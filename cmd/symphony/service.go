@@ -120,7 +120,7 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	}
 	a.introduce(s)
 	if key != "" {
-		a.welcome(s.url(), key, len(c.Handlers) == 0)
+		a.welcome(c, s.url(), key, len(c.Handlers) == 0)
 	}
 	s.start()
 	s.working.Go(func() {
@@ -129,7 +129,8 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 			log.Warn("auth.remote is set and tokens of users can't be confirmed: they are answered 503", "error", err)
 		}
 	})
-	s.announce(event.NodeStarted, event.WorkerStarted)
+	s.announce(event.NodeStarted)
+	s.announceWorkers()
 	defer s.announce(event.NodeStopped)
 	select {
 	case <-ctx.Done():
@@ -280,27 +281,48 @@ func (s *service) start() {
 	run(&s.working, func() error { return s.operations.Run(s.draining) })
 }
 
-// announce tells those who watch that this process, and its workers, started or stopped.
-func (s *service) announce(process string, workers ...string) {
+// announce tells those who watch that this process started or stopped.
+func (s *service) announce(process string) {
 	s.watch.recorder.Publish(process, map[string]any{"node": nodeName(), "version": build().Version})
-	for _, typ := range workers {
-		for _, t := range s.worked {
-			s.watch.recorder.Publish(typ, map[string]any{"node": nodeName(), "transport": t.Name(), "concurrency": s.config.Worker.Continuous.Concurrency})
-		}
+}
+
+// announceWorkers tells those who watch that the workers of this process start.
+func (s *service) announceWorkers() {
+	for _, t := range s.worked {
+		s.watch.recorder.Publish(event.WorkerStarted, map[string]any{"node": nodeName(), "transport": t.Name(), "concurrency": s.config.Worker.Continuous.Concurrency})
 	}
 }
 
-// work runs the workers until the service drains.
+// work runs the workers until the service drains. Workers that a request stopped run again when another asks for it,
+// where the process stays for the API's sake; else it ends with them, for its supervisor to start it anew.
 func (s *service) work() error {
-	reports, err := s.workers.Run(s.draining)
-	for i, r := range reports {
-		s.watch.recorder.Publish(event.WorkerStopped, map[string]any{"node": nodeName(), "transport": s.worked[i].Name(), "processed": r.Processed, "failed": r.Failed, "reason": r.Reason})
-		s.log.Info("worker stopped", "transport", s.worked[i].Name(), "processed", r.Processed, "succeeded", r.Succeeded, "failed", r.Failed, "reason", string(r.Reason))
+	for workers := s.workers; ; {
+		reports, err := workers.Run(s.draining)
+		requested := false
+		for i, r := range reports {
+			s.watch.recorder.Publish(event.WorkerStopped, map[string]any{"node": nodeName(), "transport": s.worked[i].Name(), "processed": r.Processed, "failed": r.Failed, "reason": r.Reason})
+			s.log.Info("worker stopped", "transport", s.worked[i].Name(), "processed", r.Processed, "succeeded", r.Succeeded, "failed", r.Failed, "reason", string(r.Reason))
+			requested = requested || r.Reason == worker.StopRequested
+		}
+		switch {
+		case err != nil:
+			return err
+		case s.http == nil:
+			close(s.idle)
+			return nil
+		case !requested:
+			return nil
+		}
+		s.log.Warn("no worker runs in this process until it is restarted, or workers are started by request")
+		if worker.AwaitStart(s.draining, s.records, symphony.SystemClock()) != nil {
+			return nil
+		}
+		if workers, _, err = s.node.workers(); err != nil {
+			return err
+		}
+		s.log.Info("workers are started by request")
+		s.announceWorkers()
 	}
-	if s.http == nil && err == nil {
-		close(s.idle)
-	}
-	return err
 }
 
 // stop stops the parts, in the order that the type's comment tells.

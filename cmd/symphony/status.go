@@ -109,6 +109,11 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 			a.showHolds(t.Transport, t.Holds)
 		}
 	}
+	for _, t := range all {
+		if w := t.Workers; w != nil && w.Running == 0 && w.Stopped > 0 {
+			fmt.Fprintf(a.out, "\n%s\n", s.red(fmt.Sprintf("No worker works on transport %s: %s stopped by request. Bring them back with \"symphony workers start\".", t.Transport, were(w.Stopped, "worker"))))
+		}
+	}
 	if len(all) > 0 {
 		a.showBreakers(all[0])
 	}

@@ -24,7 +24,7 @@ died.
 
 "symphony messages show ID" tells all of a message.`,
 		Example: "  symphony workers\n  symphony workers --json\n  symphony workers --server https://queue.example.com",
-		Args:    cobra.NoArgs,
+		Args:    noSubcommand,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
@@ -44,6 +44,7 @@ died.
 	}
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
+	cmd.AddCommand(a.workersStartCommand())
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,12 +19,16 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string {
-	text := fmt.Sprintf("command %s: %s", e.Program, e.State)
 	if e.Stderr == "" {
-		return text
+		return e.ended()
 	}
-	return text + ": " + e.Stderr
+	return e.ended() + ": " + e.Stderr
 }
+
+func (e *ExitError) ended() string { return fmt.Sprintf("command %s: %s", e.Program, e.State) }
+
+// LogValue is the error without what the program wrote, which may repeat the payload.
+func (e *ExitError) LogValue() slog.Value { return slog.StringValue(e.ended()) }
 
 // ErrorClass is "exit_" and the code, such as "exit_75", or "signal".
 func (e *ExitError) ErrorClass() string {

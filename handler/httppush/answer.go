@@ -3,6 +3,7 @@ package httppush
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,12 +21,18 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	text := strings.TrimSpace(fmt.Sprintf("httppush: POST %s: %d %s", e.Endpoint, e.Status, http.StatusText(e.Status)))
 	if e.Body == "" {
-		return text
+		return e.status()
 	}
-	return text + ": " + e.Body
+	return e.status() + ": " + e.Body
 }
+
+func (e *StatusError) status() string {
+	return strings.TrimSpace(fmt.Sprintf("httppush: POST %s: %d %s", e.Endpoint, e.Status, http.StatusText(e.Status)))
+}
+
+// LogValue is the error without the body, which may repeat the payload.
+func (e *StatusError) LogValue() slog.Value { return slog.StringValue(e.status()) }
 
 // ErrorClass is "http_" and the status, such as "http_503".
 func (e *StatusError) ErrorClass() string { return "http_" + strconv.Itoa(e.Status) }

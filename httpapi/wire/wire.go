@@ -203,6 +203,8 @@ type StatusResponse struct {
 	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
 	OldestPendingAge  int64            `json:"oldestPendingAge" required:"true" description:"How long the oldest ready message has been ready, in milliseconds."`
 	Queues            map[string]Queue `json:"queues" required:"true"`
+	// Workers are there where it is known who works.
+	Workers *WorkerCounts `json:"workers,omitzero" description:"The continuous workers of this transport, on all nodes, as of their last heartbeats; left out where that is not known."`
 	// Holds are there where something is stopped.
 	Holds []Hold `json:"holds,omitempty" description:"What is paused or draining; left out where nothing is."`
 	// Breakers are there where one is not closed.
@@ -210,6 +212,12 @@ type StatusResponse struct {
 	// Nodes are there where several processes share the storage.
 	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
 	Timestamp time.Time `json:"timestamp" required:"true"`
+}
+
+// WorkerCounts count the continuous workers of a transport.
+type WorkerCounts struct {
+	Running int `json:"running" required:"true"`
+	Stopped int `json:"stopped" required:"true" description:"Ended by POST /api/symphony/workers/stop, in servers that still run: POST /api/symphony/workers/start brings them back."`
 }
 
 // Node is one process that shares a storage.
@@ -236,6 +244,9 @@ type Breaker struct {
 	OpenedAt time.Time `json:"openedAt" required:"true"`
 	ProbeAt  time.Time `json:"probeAt" required:"true" description:"When the next message probes."`
 }
+
+// StopRequested is the StopReason of a worker that POST /api/symphony/workers/stop ended.
+const StopRequested = "stop_requested"
 
 // NodeWorker is a worker of a node.
 type NodeWorker struct {
