@@ -1,0 +1,110 @@
+package wire
+
+import "time"
+
+// StatusResponse answers GET /api/symphony/status.
+type StatusResponse struct {
+	Success           bool             `json:"success" required:"true"`
+	Transport         string           `json:"transport" required:"true"`
+	Transports        []string         `json:"transports" required:"true" description:"The names of all transports, as configured."`
+	Queue             Counts           `json:"queue" required:"true"`
+	FailedMessages    int64            `json:"failedMessages" required:"true"`
+	ScheduledMessages int64            `json:"scheduledMessages" required:"true" description:"Pending with a scheduledAt still ahead."`
+	OldestPendingAge  int64            `json:"oldestPendingAge" required:"true" description:"How long the oldest ready message has been ready, in milliseconds."`
+	Queues            map[string]Queue `json:"queues" required:"true"`
+	// Workers are there where it is known who works.
+	Workers *WorkerCounts `json:"workers,omitzero" description:"The continuous workers of this transport, on all nodes, as of their last heartbeats; left out where that is not known."`
+	// Holds are there where something is stopped.
+	Holds []Hold `json:"holds,omitempty" description:"What is paused or draining; left out where nothing is."`
+	// Breakers are there where one is not closed.
+	Breakers []Breaker `json:"breakers,omitempty" description:"Handlers of this node that are not called because they keep failing; left out where there are none."`
+	// Nodes are there where several processes share the storage.
+	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
+	Timestamp time.Time `json:"timestamp" required:"true"`
+}
+
+// WorkerCounts count the continuous workers of a transport.
+type WorkerCounts struct {
+	Running int `json:"running" required:"true"`
+	Stopped int `json:"stopped" required:"true" description:"Ended by POST /api/symphony/workers/stop, in servers that still run: POST /api/symphony/workers/start brings them back."`
+}
+
+// Node is one process that shares a storage.
+type Node struct {
+	ID        string    `json:"id" required:"true"`
+	Name      string    `json:"name" required:"true" description:"Host and process id."`
+	Version   string    `json:"version" required:"true"`
+	StartedAt time.Time `json:"startedAt" required:"true"`
+	SeenAt    time.Time `json:"seenAt" required:"true" description:"Its last heartbeat, every ten seconds."`
+	NodeInfo
+}
+
+// NodeInfo is what a process says about itself with each heartbeat.
+type NodeInfo struct {
+	Workers  []NodeWorker `json:"workers" required:"true" description:"The continuous workers of the process."`
+	Breakers []Breaker    `json:"breakers,omitempty" description:"Its circuit breakers that are not closed."`
+}
+
+// Breaker is a circuit breaker that is not closed.
+type Breaker struct {
+	Handler  string    `json:"handler" required:"true"`
+	State    string    `json:"state" required:"true" description:"open: its messages wait. half_open: one of them probes."`
+	Failures int       `json:"failures" required:"true" description:"In a row."`
+	OpenedAt time.Time `json:"openedAt" required:"true"`
+	ProbeAt  time.Time `json:"probeAt" required:"true" description:"When the next message probes."`
+}
+
+// StopRequested is the StopReason of a worker that POST /api/symphony/workers/stop ended.
+const StopRequested = "stop_requested"
+
+// NodeWorker is a worker of a node.
+type NodeWorker struct {
+	Transport   string `json:"transport" required:"true"`
+	Name        string `json:"name" required:"true"`
+	Concurrency int    `json:"concurrency" required:"true"`
+	Processing  int    `json:"processing" required:"true" description:"Handlers at work."`
+	Buffered    int    `json:"buffered" required:"true" description:"Claimed and not started."`
+	Succeeded   int64  `json:"succeeded" required:"true" description:"Since the worker started."`
+	Failed      int64  `json:"failed" required:"true"`
+	// What follows is missing from nodes of earlier releases.
+	Unsettled   int            `json:"unsettled,omitzero" description:"Handled, and the result not stored yet."`
+	Running     bool           `json:"running,omitzero"`
+	StopReason  string         `json:"stopReason,omitzero" description:"Why it stopped: empty, message_limit, time_limit, memory_limit, failure_limit, stop_requested, stopped or closed."`
+	StartedAt   *time.Time     `json:"startedAt,omitzero"`
+	LastEndedAt *time.Time     `json:"lastEndedAt,omitzero" description:"When the last attempt ended whose result is stored."`
+	AtWork      []AtWork       `json:"atWork,omitempty" description:"The messages that have been at work for the longest, the oldest first, at most 10."`
+	Outages     []WorkerOutage `json:"outages,omitempty" description:"Calls to the storage that fail at present."`
+}
+
+// AtWork is a message whose handler runs.
+type AtWork struct {
+	MessageID string    `json:"messageId" required:"true"`
+	Type      string    `json:"type" required:"true"`
+	Queue     string    `json:"queue" required:"true"`
+	Attempt   int       `json:"attempt" required:"true"`
+	Since     time.Time `json:"since" required:"true"`
+	Lost      bool      `json:"lost,omitzero" description:"Its lease is lost: the handler was told to stop and goes on, while others may have the message."`
+}
+
+// WorkerOutage is a kind of call to the storage that fails.
+type WorkerOutage struct {
+	Call  string    `json:"call" required:"true" description:"receive, settle or extend."`
+	Since time.Time `json:"since" required:"true"`
+	Error string    `json:"error" required:"true"`
+}
+
+// Counts are messages by status.
+type Counts struct {
+	Depth      int64 `json:"depth" required:"true" description:"Pending and processing."`
+	Pending    int64 `json:"pending" required:"true" description:"Ready, scheduled for later, or waiting for a retry."`
+	Processing int64 `json:"processing" required:"true"`
+	Completed  int64 `json:"completed" required:"true" description:"Since the transport was created."`
+	Failed     int64 `json:"failed" required:"true"`
+}
+
+// Queue is the state of one queue.
+type Queue struct {
+	Counts
+	ScheduledMessages int64 `json:"scheduledMessages" required:"true"`
+	OldestPendingAge  int64 `json:"oldestPendingAge" required:"true" description:"Milliseconds."`
+}
