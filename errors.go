@@ -56,10 +56,15 @@ type ValidationError struct {
 	Problems []Problem
 }
 
+// Error tells the first MaxProblems problems, and how many more there are.
 func (e *ValidationError) Error() string {
-	parts := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
+	told := e.Problems[:min(len(e.Problems), MaxProblems)]
+	parts := make([]string, len(told), len(told)+1)
+	for i, p := range told {
 		parts[i] = p.Path + " " + p.Message
+	}
+	if more := len(e.Problems) - len(told); more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return "invalid message: " + strings.Join(parts, "; ")
 }

@@ -46,7 +46,7 @@ func ExampleDeadLetters() {
 	}
 	// The worker gets to the corrected message and to the one that handleOne dispatches.
 	handleOne(ctx, tr, mux, 2)
-	n, err := failed.DeleteAll(ctx, symphony.FailedSelection{}, nil)
+	n, err := failed.DeleteAll(ctx, symphony.FailedSelection{All: true}, nil)
 	fmt.Println("deleted:", n, err)
 	// Output:
 	// order.paid {"order":42} failed: order 42 does not exist

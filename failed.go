@@ -76,6 +76,27 @@ type FailedPage struct {
 type FailedSelection struct {
 	IDs    []string
 	Filter FailedFilter
+	// All confirms that a zero filter is meant, which selects everything. DeleteAll needs it, so that a filter that was
+	// made of nothing by mistake deletes nothing.
+	All bool
+}
+
+// NeedsAll is the message of the problem, of path "all", that a deletion has whose filter selects everything.
+const NeedsAll = "must be true to delete every failed message: the filter is empty"
+
+// validate appends every problem of a filter.
+func (f *FailedFilter) validate(p *problems) {
+	for _, text := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
+		p.text(text.path, text.value)
+	}
+	p.between(f.Since, f.Until)
+}
+
+// text appends a problem of a text that cannot be kept, and so cannot be looked for.
+func (p *problems) text(path, s string) {
+	if !ValidText(s) {
+		p.add(path, "must be valid UTF-8 without NUL")
+	}
 }
 
 // FailedRetry is one failed message to dispatch again.
@@ -117,7 +138,8 @@ type DeadLetters struct {
 	schemas  PayloadChecker
 }
 
-// List returns a page, newest failure first. A limit or offset out of range is a *ValidationError.
+// List returns a page, newest failure first. What is out of range is a *ValidationError; the path of After is "cursor", of
+// Text "q".
 func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, error) {
 	var p problems
 	if q.Limit == 0 {
@@ -129,7 +151,10 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	if q.Offset < 0 {
 		p.add("offset", "must be at least 0")
 	}
-	p.between(q.Since, q.Until)
+	if q.After != "" && !ValidID(q.After) {
+		p.add("cursor", "must be the id of a failed message")
+	}
+	q.FailedFilter.validate(&p)
 	if len(p.list) > 0 {
 		return FailedPage{}, &ValidationError{p.list}
 	}
@@ -165,8 +190,12 @@ func (d *DeadLetters) failedID(ctx context.Context, messageID string) (string, e
 	return m.FailedID, err
 }
 
-// Select returns up to limit ids of failed messages that match the filter, oldest failure first.
+// Select returns up to limit ids of failed messages that match the filter, oldest failure first. Errors are as of List.
 func (d *DeadLetters) Select(ctx context.Context, f FailedFilter, limit int) ([]string, error) {
+	var p problems
+	if f.validate(&p); len(p.list) > 0 {
+		return nil, &ValidationError{p.list}
+	}
 	return d.store.SelectFailed(ctx, f, limit)
 }
 
@@ -241,12 +270,20 @@ func (d *DeadLetters) RetryAll(ctx context.Context, s FailedSelection, progress 
 	})
 }
 
-// DeleteAll removes all selected messages, as RetryAll does it.
+// DeleteAll removes all selected messages, as RetryAll does it. A zero filter without FailedSelection.All is a
+// *ValidationError.
 func (d *DeadLetters) DeleteAll(ctx context.Context, s FailedSelection, progress func(done int)) (int, error) {
+	if s.IDs == nil && s.Filter == (FailedFilter{}) && !s.All {
+		return 0, &ValidationError{[]Problem{{"all", NeedsAll}}}
+	}
 	return d.bulk(ctx, s, progress, func(ids []string) (int, error) { return d.store.DeleteFailed(ctx, ids) })
 }
 
 func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func(int), move func([]string) (int, error)) (int, error) {
+	var p problems
+	if s.Filter.validate(&p); len(p.list) > 0 {
+		return 0, &ValidationError{p.list}
+	}
 	total := 0
 	step := func(ids []string) (int, error) {
 		n, err := move(ids)

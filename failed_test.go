@@ -198,7 +198,7 @@ func TestDeadLetters_in_bulk_goes_in_chunks(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			_, failed, tr := deadLetters(t, 1203, symphony.BusOptions{})
 			var progress []int
-			n, err := bulks(failed)[call](t.Context(), symphony.FailedSelection{}, func(done int) { progress = append(progress, done) })
+			n, err := bulks(failed)[call](t.Context(), symphony.FailedSelection{All: true}, func(done int) { progress = append(progress, done) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -293,7 +293,7 @@ func TestDeadLetters_in_bulk_says_how_far_it_got(t *testing.T) {
 		for _, call := range []string{"RetryAll", "DeleteAll"} {
 			t.Run(fmt.Sprint(call, " by ", selection), func(t *testing.T) {
 				_, failed, tr := deadLetters(t, 600, symphony.BusOptions{})
-				var s symphony.FailedSelection
+				s := symphony.FailedSelection{All: selection == "filter"}
 				if selection == "ids" {
 					for offset := range 3 {
 						for _, m := range list(t, failed, symphony.FailedQuery{Limit: 200, Offset: 200 * offset}).Messages {

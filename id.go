@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // idStep is the shortest time by which ids are surely told apart.
@@ -54,8 +56,8 @@ func IDRange(since, until time.Time) (from, to string) {
 	return from, to
 }
 
-// isID reports whether s is written as ids are: a UUID in lower case.
-func isID(s string) bool {
+// ValidID reports whether s is written as ids are: a UUID in lower case.
+func ValidID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}
@@ -72,4 +74,10 @@ func isID(s string) bool {
 		}
 	}
 	return true
+}
+
+// ValidText reports whether s can stand in a name, a key or an id: it is UTF-8 without NUL, which is what every storage
+// can keep and look for.
+func ValidText(s string) bool {
+	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Status is where a message is. It is in exactly one of these at a time.
@@ -288,11 +286,9 @@ func (q *MessageQuery) validate() error {
 	}
 	p.between(q.Since, q.Until)
 	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
-		if !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
-			p.add(text.path, "must be valid UTF-8 without NUL")
-		}
+		p.text(text.path, text.value)
 	}
-	if q.After != "" && !isID(q.After) {
+	if q.After != "" && !ValidID(q.After) {
 		p.add("cursor", "must be the id of a message")
 	}
 	if len(p.list) > 0 {

@@ -32,6 +32,9 @@ const (
 	// DefaultMaxMessageBytes bounds payload and metadata of one message together.
 	DefaultMaxMessageBytes = 1 << 20
 
+	// MaxProblems is how many problems of one call are told; further ones are counted.
+	MaxProblems = 100
+
 	// MaxBatch is the most messages that one batch dispatch may hold.
 	MaxBatch = 1000
 

@@ -74,11 +74,13 @@ func NewUnix(socket string, o Options) (*Client, error) {
 
 // Error is an answer that is not a success.
 type Error struct {
-	Status    int
-	Code      string
-	Message   string
-	Details   jsontext.Value // nil without
-	RequestID string
+	Status  int
+	Code    string
+	Message string
+	Details jsontext.Value // nil without
+	// MoreProblems is how many problems there are beside those in Details.
+	MoreProblems int
+	RequestID    string
 	// RetryAfter is what the server asks to wait before another try, 0 if it does not say.
 	RetryAfter time.Duration
 }
@@ -90,6 +92,9 @@ func (e *Error) Error() string {
 	}
 	for _, p := range e.Problems() {
 		s += "\n  " + strings.TrimSpace(p.Path+" "+p.Message)
+	}
+	if e.MoreProblems > 0 {
+		s += fmt.Sprintf("\n  and %d more", e.MoreProblems)
 	}
 	return s
 }
@@ -190,7 +195,7 @@ func answerError(resp *http.Response, raw []byte) error {
 	var body wire.Error
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
 	if json.Unmarshal(raw, &body) == nil {
-		e.Code, e.Message, e.Details = body.Code, body.Error, body.Details
+		e.Code, e.Message, e.Details, e.MoreProblems = body.Code, body.Error, body.Details, body.MoreProblems
 	}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
 		e.RetryAfter = time.Duration(s) * time.Second

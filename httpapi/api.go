@@ -31,6 +31,8 @@ const (
 	DefaultMaxBodyBytes = 1 << 20
 	// DefaultMaxBatchBytes is what the body of a batch, or of a bulk call, may have.
 	DefaultMaxBatchBytes = 16 << 20
+	// minBatches is how many of the largest bodies must be able to be in flight, whatever the bound is.
+	minBatches = 4
 	// maxConsumers bounds the consume runs at one time; each has up to 20 handlers.
 	maxConsumers = 16
 	// maxBulkIDs bounds the ids of one bulk call.
@@ -91,6 +93,9 @@ type Options struct {
 	// MaxBodyBytes and MaxBatchBytes bound bodies.
 	MaxBodyBytes  int64
 	MaxBatchBytes int64
+	// MaxBytesInFlight bounds the bodies and large answers of all requests together. Default DefaultBytesInFlight(); never
+	// less than four times MaxBatchBytes.
+	MaxBytesInFlight int64
 	// CORSOrigins are the origins whose pages may call. Default: none.
 	CORSOrigins []string
 	// Development tells causes of server faults to callers.
@@ -110,6 +115,7 @@ type API struct {
 	cronBusy  atomic.Bool
 	waiting   atomic.Int32 // receive calls in progress
 	seals     seals
+	flight    inFlight
 	routes    []route
 	document  func() (document, error) // made when it is first asked for: that takes longer than all else
 }
@@ -143,7 +149,11 @@ func New(o Options) (*API, error) {
 	if o.Draining == nil {
 		o.Draining = context.Background()
 	}
+	if o.MaxBytesInFlight == 0 {
+		o.MaxBytesInFlight = DefaultBytesInFlight()
+	}
 	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers), seals: seals{records: o.Records}}
+	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.routes = a.table()
 	if err := checkAudited(a.routes); err != nil {
 		return nil, err
@@ -207,7 +217,7 @@ func (a *API) handler(who authenticate) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w.(*responseWriter), a.noRoute(r)) })
 	return http.HandlerFunc(func(hw http.ResponseWriter, r *http.Request) {
 		w := writers.Get().(*responseWriter)
-		*w = responseWriter{ResponseWriter: hw, start: time.Now(), id: a.ids.of(r)}
+		*w = responseWriter{ResponseWriter: hw, start: time.Now(), id: a.ids.of(r), flight: &a.flight}
 		defer a.finish(w, r)
 		h := hw.Header()
 		h["X-Request-Id"] = []string{w.id}
@@ -237,6 +247,10 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 			return
 		}
 		w.principal = c.principal.ID
+	}
+	if err = checkPath(r); err != nil {
+		a.fail(w, err)
+		return
 	}
 	if r.URL.RawQuery != "" || rt.query != nil {
 		if c.query, err = rt.parseQuery(r); err != nil {

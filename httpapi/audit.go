@@ -198,9 +198,9 @@ func keepMembers(v reflect.Value, kept map[string]any) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch f.Tag.Get("audit") {
 		case "keep":
-			if ids, ok := member.Interface().([]string); ok && len(ids) > maxAuditIDs {
-				kept[name+"Count"] = len(ids)
-				kept[name] = ids[:maxAuditIDs]
+			if member.Kind() == reflect.Slice && member.Len() > maxAuditIDs {
+				kept[name+"Count"] = member.Len()
+				kept[name] = member.Slice(0, maxAuditIDs).Interface()
 				continue
 			}
 			kept[name] = member.Interface()

@@ -21,7 +21,7 @@ func dispatch(c *call) error {
 		return err
 	}
 	defer buf.free()
-	if err := decodeBody(c.Header, buf.b, &req); err != nil {
+	if err := c.decodeBody(buf.b, &req); err != nil {
 		return c.explain(err, &req, func() []symphony.Problem { return c.check(&req, "") })
 	}
 	out, list := c.outgoing(&req, "")
@@ -46,13 +46,8 @@ func dispatchBatch(c *call) error {
 		return err
 	}
 	defer buf.free()
-	checkAll := func() (list []symphony.Problem) {
-		for i := range req.Messages {
-			list = append(list, c.check(&req.Messages[i], fmt.Sprintf("messages[%d].", i))...)
-		}
-		return list
-	}
-	if err := decodeBody(c.Header, buf.b, &req); err != nil {
+	checkAll := func() []symphony.Problem { return c.checkBatch(&req) }
+	if err := c.decodeBody(buf.b, &req); err != nil {
 		return c.explain(err, &req, checkAll)
 	}
 	batch := make([]symphony.Outgoing, len(req.Messages))
@@ -76,25 +71,46 @@ func dispatchBatch(c *call) error {
 // explain adds to what does not fit a request's shape the problems of the rest, so that all are told at once.
 func (c *call) explain(err error, req any, check func() []symphony.Problem) error {
 	var m *misfit
-	if !errors.As(err, &m) || json.Unmarshal(m.rest, req) != nil {
+	if !errors.As(err, &m) {
 		return err
 	}
-	list := m.problems
+	if err := json.Unmarshal(m.rest, req); err != nil {
+		if broken := brokenJSON(err); broken != nil {
+			return broken // in a part that the shape says nothing about
+		}
+		return m
+	}
+	told := make([]string, len(m.found.list))
+	for i, p := range m.found.list {
+		told[i] = p.Path + "."
+	}
+	known := func(p symphony.Problem) bool {
+		return slices.ContainsFunc(told, func(path string) bool { return path == "." || strings.HasPrefix(p.Path+".", path) })
+	}
+	found := m.found
 	for _, p := range check() {
-		known := slices.ContainsFunc(m.problems, func(q symphony.Problem) bool {
-			return q.Path == "" || q.Path == p.Path || strings.HasPrefix(p.Path, q.Path+".")
-		})
-		if !known {
-			list = append(list, p)
+		if !known(p) {
+			found.add(p.Path, p.Message)
 		}
 	}
-	return invalid(list...)
+	return found.invalid()
 }
 
 // check returns every problem of a request that fits its shape.
 func (c *call) check(req *wire.DispatchRequest, prefix string) []symphony.Problem {
 	out, list := c.outgoing(req, prefix)
 	return append(list, c.api.o.Bus.Check(out, prefix)...)
+}
+
+// checkBatch returns every problem of a batch that fits its shape, or some where nobody waits for them any more.
+func (c *call) checkBatch(req *wire.BatchRequest) (list []symphony.Problem) {
+	for i := range req.Messages {
+		if c.Context().Err() != nil {
+			break
+		}
+		list = append(list, c.check(&req.Messages[i], fmt.Sprintf("messages[%d].", i))...)
+	}
+	return list
 }
 
 // outgoing makes a message of a request. It notes what the domain cannot see: that something was given, and empty.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,6 +25,7 @@ type apiError struct {
 	code       string
 	message    string
 	details    any
+	more       int // problems that are not among the details
 	retryAfter int // seconds, 0: none
 	allow      string
 	cause      error // for the log, and for development
@@ -44,13 +47,46 @@ const retrySeconds = 2
 // seconds rounds up, for Retry-After.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// invalid answers problems with a request.
+// What is told of a problem is bounded, in bytes: names and values that a caller made up are part of it.
+const (
+	maxPathTold    = 300
+	maxProblemTold = 1000
+)
+
+// invalid answers problems with a request: at most symphony.MaxProblems of them, and how many more there are.
 func invalid(list ...symphony.Problem) *apiError {
+	n := len(list)
 	message := "The request has a problem."
-	if len(list) > 1 {
-		message = "The request has " + strconv.Itoa(len(list)) + " problems."
+	if n > 1 {
+		message = "The request has " + strconv.Itoa(n) + " problems."
 	}
-	return &apiError{status: http.StatusBadRequest, code: "validation_failed", message: message, details: list}
+	e := &apiError{status: http.StatusBadRequest, code: "validation_failed", message: message, more: max(n-symphony.MaxProblems, 0)}
+	told := slices.Clone(list[:n-e.more])
+	for i := range told {
+		told[i].Path, told[i].Message = shortened(told[i].Path, maxPathTold), shortened(told[i].Message, maxProblemTold)
+	}
+	e.details = told
+	return e
+}
+
+// invalid answers what does not fit.
+func (m *mistakes) invalid() *apiError {
+	e := invalid(m.list...)
+	if e.more += m.more; m.more > 0 {
+		e.message = "The request has " + strconv.Itoa(len(m.list)+m.more) + " problems."
+	}
+	return e
+}
+
+// shortened cuts a text to so many bytes.
+func shortened(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
 }
 
 // describe is the one table from errors to answers.
@@ -134,7 +170,7 @@ func partly(err error) error {
 
 // wireError is the body of an error.
 func (a *API) wireError(e *apiError) wire.Error {
-	body := wire.Error{Error: e.message, Code: e.code}
+	body := wire.Error{Error: e.message, Code: e.code, MoreProblems: e.more}
 	details := e.details
 	if e.status == http.StatusInternalServerError && a.o.Development && e.cause != nil {
 		details = e.cause.Error()

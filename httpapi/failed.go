@@ -155,6 +155,9 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > maxBulkIDs):
 		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", maxBulkIDs)})
 	}
+	if value(req.All) && (req.Filter == nil || *req.Filter != (wire.FailedFilter{})) {
+		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
+	}
 	if req.Rate != nil && !value(req.Background) {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
@@ -163,7 +166,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	}
 	name := c.transportOr(value(req.Transport))
 	if value(req.Background) {
-		r := operation.Request{Kind: kind, Transport: name, IDs: distinct(req.IDs), Rate: rate(req.Rate)}
+		r := operation.Request{Kind: kind, Transport: name, IDs: distinct(req.IDs), All: value(req.All), Rate: rate(req.Rate)}
 		if f := req.Filter; f != nil {
 			r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
 		}
@@ -173,7 +176,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	if err != nil {
 		return err
 	}
-	s := symphony.FailedSelection{}
+	s := symphony.FailedSelection{All: value(req.All)}
 	if f := req.Filter; f != nil {
 		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
 	} else {

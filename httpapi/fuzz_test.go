@@ -21,11 +21,11 @@ func FuzzDispatchBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	header := http.Header{"Content-Type": {"application/json"}}
+	c := &call{Request: &http.Request{Header: http.Header{"Content-Type": {"application/json"}}}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var req wire.DispatchRequest
 		original := bytes.Clone(body)
-		err := decodeBody(header, body, &req)
+		err := c.decodeBody(body, &req)
 		if !bytes.Equal(body, original) {
 			t.Fatal("decoding changed the body")
 		}

@@ -80,10 +80,19 @@ func messagesImport(c *call) error {
 	if err != nil {
 		return err
 	}
+	in, done, err := decoded(c.Request, &patient{call: c})
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := c.api.flight.take(importBytes); err != nil {
+		return err
+	}
+	defer c.api.flight.give(importBytes)
 	c.deadline(time.Time{})
 	im.answer = wire.ImportResponse{Success: true, DryRun: im.dry, Problems: []wire.ImportProblem{}}
 	// JSON in JSON, and in CSV, may double each quote.
-	reader := archive.NewReader(patient{c}, format, 2*int(c.api.o.MaxBodyBytes)+1<<20)
+	reader := archive.NewReader(in, format, 2*int(c.api.o.MaxBodyBytes)+1<<20)
 	if err := im.run(c.Context(), reader); err != nil {
 		return im.broken(err)
 	}
@@ -104,26 +113,6 @@ func importFormat(contentType string) (archive.Format, error) {
 	}
 	return "", &apiError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
 		message: "The body must be sent as Content-Type: application/x-ndjson (JSON lines) or text/csv, in UTF-8."}
-}
-
-// patient is a body of any length, whose caller may take stallTime for each piece.
-type patient struct{ *call }
-
-// Read reads a piece, and none once the call is over: nor does the server then wait for the rest before it answers.
-func (p patient) Read(b []byte) (int, error) {
-	over := p.Context().Err()
-	until := p.api.o.Clock.Now()
-	if over == nil {
-		until = until.Add(stallTime)
-	}
-	err := http.NewResponseController(p.w).SetReadDeadline(until)
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
-	}
-	if over != nil {
-		return 0, over
-	}
-	return p.Body.Read(b)
 }
 
 func (im *importing) run(ctx context.Context, reader archive.Reader) error {
@@ -170,7 +159,7 @@ func (im *importing) broken(err error) error {
 	e := *describe(err)
 	var body *unreadable
 	if errors.As(err, &body) {
-		e = apiError{status: http.StatusBadRequest, code: "body_unreadable", message: "The body could not be read to its end.", cause: err}
+		e = *unreadableBody(err)
 	}
 	if e.status == http.StatusBadRequest && e.details != nil {
 		return &e // nothing was stored

@@ -32,6 +32,9 @@ var everyError = []int{401, 403, 405, 500, 503}
 func generate(routes []route, version string) (document, error) {
 	r := openapi31.NewReflector()
 	r.AddTypeMapping(jsontext.Value(nil), map[string]any{})
+	r.AddTypeMapping(wire.Batch(nil), []wire.DispatchRequest(nil))
+	r.AddTypeMapping(wire.IDs(nil), []string(nil))
+	r.AddTypeMapping(wire.Names(nil), []string(nil))
 	r.DefaultOptions = append(r.DefaultOptions,
 		jsonschema.InterceptDefName(func(_ reflect.Type, name string) string { return strings.TrimPrefix(name, "Wire") }),
 		jsonschema.InterceptProp(describeProperty))

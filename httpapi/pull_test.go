@@ -97,7 +97,7 @@ func TestPullRequestsAreChecked(t *testing.T) {
 		{"unknown field of an ack", ackPath, `{"receipt":"nope","receipts":["nope"]}`, []string{"receipt", "receipts[0]"}},
 		{"unknown field of an extension", extendPath, `{"wait":1,"receipts":["nope"],"lease":1}`, []string{"wait", "lease", "receipts[0]"}},
 		{"unknown field of a nack", nackPath, `{"retry":1,"receipt":"nope","retryAfter":-1}`, []string{"retry", "retryAfter", "receipt"}},
-		{"unknown field of a pause", "/api/symphony/pause", `{"queues":["a"],"queue":""}`, []string{"queue", "queues"}},
+		{"unknown field of a pause", "/api/symphony/pause", `{"queues":["a"],"queue":""}`, []string{"queues", "queue"}},
 		{"unknown field of a purge", "/api/symphony/purge", `{"all":true,"queue":"","confirm":"x"}`, []string{"all", "queue"}},
 		{"no receipts", ackPath, `{"receipts":[]}`, []string{"receipts"}},
 		{"no body", ackPath, ``, nil},

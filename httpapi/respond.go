@@ -27,6 +27,7 @@ type responseWriter struct {
 	status    int
 	bytes     int
 	cause     error
+	flight    *inFlight
 	expected  bool // a status of 500 and more is no failure of the server's
 }
 
@@ -58,8 +59,12 @@ var (
 	jsonType = []string{"application/json; charset=utf-8"}
 )
 
-// buffer is reused from answer to answer, unless it got large.
-type buffer struct{ b []byte }
+// buffer is reused from request to request, unless it got large. What it has of a request counts as in flight.
+type buffer struct {
+	b       []byte
+	flight  *inFlight // nil: is not counted
+	counted int64
+}
 
 // Write appends.
 func (b *buffer) Write(p []byte) (int, error) {
@@ -69,9 +74,35 @@ func (b *buffer) Write(p []byte) (int, error) {
 
 const maxPooled = 64 << 10
 
+// reserve makes room for size bytes in all, and counts it.
+func (b *buffer) reserve(size int64) error {
+	if err := b.count(max(size, int64(cap(b.b)))); err != nil {
+		return err
+	}
+	if size > int64(cap(b.b)) {
+		b.b = append(make([]byte, 0, size), b.b...)
+	}
+	return nil
+}
+
+// count counts size bytes in all.
+func (b *buffer) count(size int64) error {
+	if size <= b.counted {
+		return nil
+	}
+	if err := b.flight.take(size - b.counted); err != nil {
+		return err
+	}
+	b.counted = size
+	return nil
+}
+
 func (b *buffer) free() {
+	if b.counted > 0 {
+		b.flight.give(b.counted)
+	}
 	if cap(b.b) <= maxPooled {
-		b.b = b.b[:0]
+		*b = buffer{b: b.b[:0]}
 		buffers.Put(b)
 	}
 }
@@ -82,6 +113,12 @@ func (w *responseWriter) answer(status int, body any) error {
 	defer buf.free()
 	if err := json.MarshalWrite(buf, body, json.Deterministic(true), json.FormatNilSliceAsNull(false), wire.AsGiven()); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
+	}
+	if len(buf.b) > maxPooled { // it may take its caller a while to read it
+		buf.flight = w.flight
+		if err := buf.count(int64(cap(buf.b))); err != nil {
+			return err
+		}
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonType

@@ -225,27 +225,3 @@ func (rt *route) matches(path string) bool {
 	}
 	return len(want) == len(got)
 }
-
-// parseQuery returns the query parameters, or every problem with them.
-func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
-	values := r.URL.Query()
-	query := make(map[string]string, len(values))
-	var list []symphony.Problem
-	for name, v := range values {
-		switch known := slices.ContainsFunc(rt.query, func(p parameter) bool { return p.name == name }); {
-		case !known:
-			list = append(list, symphony.Problem{Path: name, Message: "is not a known query parameter"})
-		case len(v) > 1:
-			list = append(list, symphony.Problem{Path: name, Message: "is given more than once"})
-		case v[0] == "":
-			list = append(list, symphony.Problem{Path: name, Message: "must not be empty"})
-		default:
-			query[name] = v[0]
-		}
-	}
-	if len(list) > 0 {
-		slices.SortFunc(list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
-		return nil, invalid(list...)
-	}
-	return query, nil
-}

@@ -85,7 +85,7 @@ func schedulesCreate(c *call, s *scheduler.Scheduler) error {
 		return err
 	}
 	defer buf.free()
-	if err := decodeBody(c.Header, buf.b, &req); err != nil {
+	if err := c.decodeBody(buf.b, &req); err != nil {
 		return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
 	}
 	if err := c.noteRequest(&req); err != nil {
@@ -206,7 +206,7 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 	}
 	defer buf.free()
 	var shape map[string]jsontext.Value
-	if err := decodeBody(c.Header, buf.b, &shape); err != nil {
+	if err := c.decodeBody(buf.b, &shape); err != nil {
 		return err
 	}
 	var message map[string]jsontext.Value // nil if it is no object, which decodeBody tells below
@@ -224,7 +224,7 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 			return err
 		}
 		var req wire.ScheduleRequest
-		if err := decodeBody(c.Header, whole, &req); err != nil {
+		if err := c.decodeBody(whole, &req); err != nil {
 			return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
 		}
 		if req.Message != nil && req.Message.Payload != nil { // byte for byte, which merging does not keep

@@ -49,7 +49,7 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs b
 	r := operation.Request{Kind: kind, Rate: rate}
 	switch {
 	case !byID || messages == 0:
-		r.Filter = &operation.Filter{}
+		r.Filter, r.All = &operation.Filter{}, true
 	case kind == operation.MessagesReplay:
 		for _, m := range f.list(symphony.MessageFilter{Status: symphony.Completed}) {
 			r.IDs = append(r.IDs, m.ID)

@@ -134,6 +134,8 @@ type Request struct {
 	// given.
 	IDs    []string
 	Filter *Filter
+	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it.
+	All bool
 	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
 	Rate int
 	By   string // who asks
@@ -158,7 +160,15 @@ func (r *Request) validate() error {
 	case r.Filter == nil && (len(r.IDs) == 0 || len(r.IDs) > MaxIDs):
 		bad("ids", "must have 1 to %d entries", MaxIDs)
 	}
+	if r.Kind == FailedDelete && r.Filter != nil && *r.Filter == (Filter{}) && !r.All {
+		bad("all", "%s", symphony.NeedsAll)
+	}
 	if f := r.Filter; f != nil {
+		for _, t := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
+			if !symphony.ValidText(t.value) {
+				bad("filter."+t.path, "must be valid UTF-8 without NUL")
+			}
+		}
 		if f.Priority != 0 && (f.Priority < symphony.MinPriority || f.Priority > symphony.MaxPriority) {
 			bad("filter.priority", "must be %d to %d", symphony.MinPriority, symphony.MaxPriority)
 		}

@@ -236,7 +236,7 @@ func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		var ids []string
 		for range 5 {
-			ids = append(ids, f.start(operation.Request{Kind: operation.FailedDelete, Filter: &operation.Filter{}}).ID)
+			ids = append(ids, f.start(operation.Request{Kind: operation.FailedDelete, Filter: &operation.Filter{}, All: true}).ID)
 			wait(time.Second)
 		}
 		f.fail(1, "Mail")

@@ -264,6 +264,9 @@ func (o *Operations) List(ctx context.Context, q Query) (Page, error) {
 	default:
 		problems = append(problems, symphony.Problem{Path: "state", Message: fmt.Sprintf("must be %s, %s, %s or %s", Running, Stopped, Completed, Failed)})
 	}
+	if q.After != "" && !symphony.ValidID(q.After) {
+		problems = append(problems, symphony.Problem{Path: "cursor", Message: "must be the id of an operation"})
+	}
 	if problems != nil {
 		return Page{}, &symphony.ValidationError{Problems: problems}
 	}

@@ -266,18 +266,28 @@ func (s *Scheduler) Get(ctx context.Context, id string) (symphony.Schedule, erro
 	return s.store.GetSchedule(ctx, id)
 }
 
-// List returns a page of schedules, newest first. A limit out of its range is a *symphony.ValidationError.
+// List returns a page of schedules, newest first. What is out of range is a *symphony.ValidationError; the path of After is
+// "cursor".
 func (s *Scheduler) List(ctx context.Context, q symphony.ScheduleQuery) (symphony.SchedulePage, error) {
-	if err := checkLimit(q.Limit); err != nil {
-		return symphony.SchedulePage{}, err
+	list := limitProblems(q.Limit)
+	if q.After != "" && !symphony.ValidID(q.After) {
+		list = append(list, symphony.Problem{Path: "cursor", Message: "must be the id of a schedule"})
+	}
+	for _, text := range []struct{ path, value string }{{"name", q.Name}, {"type", q.Type}} {
+		if !symphony.ValidText(text.value) {
+			list = append(list, symphony.Problem{Path: text.path, Message: "must be valid UTF-8 without NUL"})
+		}
+	}
+	if len(list) > 0 {
+		return symphony.SchedulePage{}, &symphony.ValidationError{Problems: list}
 	}
 	return s.store.ListSchedules(ctx, q)
 }
 
 // Runs returns a page of the history of a schedule, newest first. Errors: ErrNotFound, and as of List.
 func (s *Scheduler) Runs(ctx context.Context, q symphony.ScheduleRunQuery) (symphony.ScheduleRunPage, error) {
-	if err := checkLimit(q.Limit); err != nil {
-		return symphony.ScheduleRunPage{}, err
+	if list := limitProblems(q.Limit); len(list) > 0 {
+		return symphony.ScheduleRunPage{}, &symphony.ValidationError{Problems: list}
 	}
 	if _, err := s.store.GetSchedule(ctx, q.ScheduleID); err != nil {
 		return symphony.ScheduleRunPage{}, err
@@ -285,9 +295,9 @@ func (s *Scheduler) Runs(ctx context.Context, q symphony.ScheduleRunQuery) (symp
 	return s.store.ScheduleRuns(ctx, q)
 }
 
-func checkLimit(limit int) error {
+func limitProblems(limit int) []symphony.Problem {
 	if limit < 0 || limit > symphony.MaxSchedulePage {
-		return &symphony.ValidationError{Problems: []symphony.Problem{{Path: "limit", Message: fmt.Sprintf("must be 1 to %d", symphony.MaxSchedulePage)}}}
+		return []symphony.Problem{{Path: "limit", Message: fmt.Sprintf("must be 1 to %d", symphony.MaxSchedulePage)}}
 	}
 	return nil
 }

@@ -167,6 +167,9 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 func (a *app) run(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.began = true
+		if err := refuseEmpty(cmd); err != nil {
+			return err
+		}
 		return f(cmd, args)
 	}
 }

@@ -77,21 +77,21 @@ type ReplayResponse struct {
 	Duplicate         bool   `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
 }
 
-// MessageFilter selects messages. Empty fields select everything.
+// MessageFilter selects messages. A member that is left out selects everything; one that is null or empty is refused.
 type MessageFilter struct {
-	Queue    string     `json:"queue,omitzero"`
-	Type     string     `json:"type,omitzero"`
-	Priority int        `json:"priority,omitzero" description:"1 to 10."`
-	Since    *time.Time `json:"since,omitzero" description:"Dispatched at or after."`
-	Until    *time.Time `json:"until,omitzero" description:"Dispatched before."`
-	Q        string     `json:"q,omitzero" description:"Text in type, payload, metadata or headers; every character is literal."`
+	Queue    string     `json:"queue,omitzero" absent:"all" minLength:"1"`
+	Type     string     `json:"type,omitzero" absent:"all" minLength:"1"`
+	Priority int        `json:"priority,omitzero" absent:"all" minimum:"1" maximum:"10"`
+	Since    *time.Time `json:"since,omitzero" absent:"all" description:"Dispatched at or after."`
+	Until    *time.Time `json:"until,omitzero" absent:"all" description:"Dispatched before."`
+	Q        string     `json:"q,omitzero" absent:"all" minLength:"1" description:"Text in type, payload, metadata or headers; every character is literal."`
 }
 
 // ReplayManyRequest is the body of POST /api/symphony/messages/replay.
 type ReplayManyRequest struct {
-	Transport *string        `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
-	IDs       []string       `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
-	Filter    *MessageFilter `json:"filter,omitzero" audit:"keep" description:"An empty filter selects every completed message of the transport that is kept."`
+	Transport *string        `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default transport."`
+	IDs       IDs            `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter    *MessageFilter `json:"filter,omitzero" absent:"nothing" audit:"keep" description:"An empty filter selects every completed message of the transport that is kept."`
 	Rate      *int           `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"At most this many messages per second. Default: as fast as storage takes them."`
 	DryRun    *bool          `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
 }

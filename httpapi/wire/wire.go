@@ -62,7 +62,7 @@ type DispatchResponse struct {
 
 // BatchRequest is the body of POST /api/symphony/dispatch/batch.
 type BatchRequest struct {
-	Messages []DispatchRequest `json:"messages" required:"true" minItems:"1" maxItems:"1000" description:"All are stored, or none."`
+	Messages Batch `json:"messages" required:"true" minItems:"1" maxItems:"1000" description:"All are stored, or none."`
 }
 
 // BatchResponse answers a batch, in the order given.
@@ -73,13 +73,13 @@ type BatchResponse struct {
 
 // ConsumeRequest is the body of POST /api/symphony/consume. All is optional.
 type ConsumeRequest struct {
-	Transport       *string  `json:"transport,omitzero" description:"Default: the default transport."`
-	Queues          []string `json:"queues,omitzero" description:"Default: all."`
-	BatchSize       *int     `json:"batchSize,omitzero" minimum:"1" maximum:"100" default:"10"`
-	MaxConcurrency  *int     `json:"maxConcurrency,omitzero" minimum:"1" maximum:"20" default:"5"`
-	TimeLimit       *int     `json:"timeLimit,omitzero" minimum:"1000" maximum:"55000" default:"50000" description:"Milliseconds."`
-	MessageLimit    *int     `json:"messageLimit,omitzero" minimum:"1"`
-	WaitForMessages *bool    `json:"waitForMessages,omitzero" default:"false" description:"Keep waiting until the time limit instead of returning when nothing is ready."`
+	Transport       *string `json:"transport,omitzero" description:"Default: the default transport."`
+	Queues          Names   `json:"queues,omitzero" absent:"all" minItems:"1" maxItems:"1000" description:"Default: all."`
+	BatchSize       *int    `json:"batchSize,omitzero" minimum:"1" maximum:"100" default:"10"`
+	MaxConcurrency  *int    `json:"maxConcurrency,omitzero" minimum:"1" maximum:"20" default:"5"`
+	TimeLimit       *int    `json:"timeLimit,omitzero" minimum:"1000" maximum:"55000" default:"50000" description:"Milliseconds."`
+	MessageLimit    *int    `json:"messageLimit,omitzero" minimum:"1"`
+	WaitForMessages *bool   `json:"waitForMessages,omitzero" default:"false" description:"Keep waiting until the time limit instead of returning when nothing is ready."`
 }
 
 // ConsumeResponse tells what a bounded run came to.
@@ -117,12 +117,12 @@ type Health struct {
 
 // ReceiveRequest is the body of POST /api/symphony/receive. All is optional.
 type ReceiveRequest struct {
-	Transport *string  `json:"transport,omitzero" description:"Default: the default transport."`
-	Queues    []string `json:"queues,omitzero" description:"Default: all."`
-	Max       *int     `json:"max,omitzero" minimum:"1" maximum:"100" default:"10" description:"The most messages to return."`
-	Wait      *int     `json:"wait,omitzero" minimum:"0" maximum:"30000" default:"0" description:"How long to wait for a message when there is none, in milliseconds."`
-	Lease     *int     `json:"lease,omitzero" minimum:"1000" maximum:"3600000" default:"30000" description:"How long the messages belong to the caller unless extended, in milliseconds."`
-	Worker    *string  `json:"worker,omitzero" minLength:"1" maxLength:"100" description:"Names the caller in the attempts' history. Default: its API key or user."`
+	Transport *string `json:"transport,omitzero" description:"Default: the default transport."`
+	Queues    Names   `json:"queues,omitzero" absent:"all" minItems:"1" maxItems:"1000" description:"Default: all."`
+	Max       *int    `json:"max,omitzero" minimum:"1" maximum:"100" default:"10" description:"The most messages to return."`
+	Wait      *int    `json:"wait,omitzero" minimum:"0" maximum:"30000" default:"0" description:"How long to wait for a message when there is none, in milliseconds."`
+	Lease     *int    `json:"lease,omitzero" minimum:"1000" maximum:"3600000" default:"30000" description:"How long the messages belong to the caller unless extended, in milliseconds."`
+	Worker    *string `json:"worker,omitzero" minLength:"1" maxLength:"100" description:"Names the caller in the attempts' history. Default: its API key or user."`
 }
 
 // ReceiveResponse has the messages that were claimed, none if none was ready.
@@ -201,9 +201,9 @@ type HoldRequest struct {
 
 // HoldTarget says what to stop or resume: a queue, the types of a pattern, or with neither the whole transport.
 type HoldTarget struct {
-	Transport *string `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
-	Queue     *string `json:"queue,omitzero" audit:"keep" minLength:"1" maxLength:"100"`
-	Type      *string `json:"type,omitzero" audit:"keep" minLength:"1" maxLength:"255" description:"A type or a pattern such as Mail.*. Not with drain, and not with queue."`
+	Transport *string `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" absent:"all" audit:"keep" minLength:"1" maxLength:"100"`
+	Type      *string `json:"type,omitzero" absent:"all" audit:"keep" minLength:"1" maxLength:"255" description:"A type or a pattern such as Mail.*. Not with drain, and not with queue."`
 }
 
 // Hold is a part of a transport that was stopped.
@@ -225,9 +225,9 @@ type HoldsResponse struct {
 
 // PurgeRequest is the body of POST /api/symphony/purge.
 type PurgeRequest struct {
-	Transport *string `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
-	Queue     *string `json:"queue,omitzero" audit:"keep" minLength:"1" maxLength:"100" description:"Default: all."`
-	Type      *string `json:"type,omitzero" audit:"keep" minLength:"1" maxLength:"255" description:"Only this type."`
+	Transport *string `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default transport."`
+	Queue     *string `json:"queue,omitzero" absent:"all" audit:"keep" minLength:"1" maxLength:"100" description:"Default: all."`
+	Type      *string `json:"type,omitzero" absent:"all" audit:"keep" minLength:"1" maxLength:"255" description:"Only this type."`
 	Confirm   string  `json:"confirm" required:"true" description:"Must repeat the name of the queue, or of the transport where no queue is given: what is purged is gone."`
 }
 
@@ -324,22 +324,23 @@ type DoneResponse struct {
 
 // BulkRequest selects failed messages by id or by filter.
 type BulkRequest struct {
-	Transport *string       `json:"transport,omitzero" audit:"keep" description:"Default: the default transport."`
-	IDs       []string      `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
-	Filter    *FailedFilter `json:"filter,omitzero" audit:"keep" description:"An empty filter selects every failed message of the transport."`
+	Transport *string       `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default transport."`
+	IDs       IDs           `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter    *FailedFilter `json:"filter,omitzero" audit:"keep" absent:"nothing" description:"An empty filter selects every failed message of the transport; to delete them, all must be given with it."`
+	All       *bool         `json:"all,omitzero" audit:"keep" description:"Confirms an empty filter: to delete every failed message it must be true."`
 	// Background and Rate make an operation of it.
 	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself."`
 	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
 }
 
-// FailedFilter selects failed messages. Empty fields select everything.
+// FailedFilter selects failed messages. A member that is left out selects everything; one that is null or empty is refused.
 type FailedFilter struct {
-	Queue      string     `json:"queue,omitzero"`
-	Type       string     `json:"type,omitzero"`
-	ErrorClass string     `json:"errorClass,omitzero"`
-	Since      *time.Time `json:"since,omitzero"`
-	Until      *time.Time `json:"until,omitzero"`
-	Q          string     `json:"q,omitzero" description:"Text in type, payload or error; every character is literal."`
+	Queue      string     `json:"queue,omitzero" absent:"all" minLength:"1"`
+	Type       string     `json:"type,omitzero" absent:"all" minLength:"1"`
+	ErrorClass string     `json:"errorClass,omitzero" absent:"all" minLength:"1"`
+	Since      *time.Time `json:"since,omitzero" absent:"all"`
+	Until      *time.Time `json:"until,omitzero" absent:"all"`
+	Q          string     `json:"q,omitzero" absent:"all" minLength:"1" description:"Text in type, payload or error; every character is literal."`
 }
 
 // BulkResponse counts what was done.
@@ -393,5 +394,7 @@ type HealthResponse struct {
 type Error struct {
 	Error   string         `json:"error" required:"true" description:"A sentence for people."`
 	Code    string         `json:"code" required:"true" description:"A stable word for programs."`
-	Details jsontext.Value `json:"details,omitzero" description:"With code validation_failed: an array of path and message."`
+	Details jsontext.Value `json:"details,omitzero" description:"With code validation_failed: an array of path and message, at most 100 of them."`
+	// MoreProblems counts the others.
+	MoreProblems int `json:"moreProblems,omitzero" description:"How many problems there are beside those in details."`
 }

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// refuseEmpty refuses flags that are given and empty, as --type "$TYPE" is where TYPE is not set: left out they mean all, or
+// the default, which is not what somebody means who gives them. Flags that set the configuration may say nothing.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		empty := f.Value.Type() == "string" && f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")
+		}
+		if empty && f.Annotations[settingKey] == nil && err == nil {
+			err = usageError{fmt.Errorf("--%s must not be empty; leave it out where nothing is meant", f.Name)}
+		}
+	})
+	return err
+}

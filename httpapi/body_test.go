@@ -1,0 +1,312 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/transport/memory"
+)
+
+func gzipped(t *testing.T, body string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// chunked sends a body of unknown length, in chunks.
+func (f *fixture) chunked(path, body string) answer {
+	f.Helper()
+	req, err := http.NewRequest(http.MethodPost, f.server.URL+path, io.MultiReader(strings.NewReader(body)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+f.keys["admin"])
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, raw: string(raw)}
+}
+
+// A body is bounded however its length is told, or not told.
+func TestBodyLimitHoldsForEveryWayToSendABody(t *testing.T) {
+	f := newFixture(t, func(o *httpapi.Options) { o.MaxBodyBytes, o.MaxBatchBytes = 200_000, 300_000 })
+	message := func(n int) string {
+		return `{"message":{"type":"a","payload":{"x":"` + strings.Repeat("x", n) + `"}}}`
+	}
+	for _, test := range []struct {
+		name       string
+		path, body string
+		status     int
+	}{
+		{"within", dispatchPath, message(190_000), 201},
+		{"beyond", dispatchPath, message(200_000), 413},
+		{"a batch within", dispatchPath + "/batch", `{"messages":[` + message(290_000) + `]}`, 201},
+		{"a batch beyond", dispatchPath + "/batch", `{"messages":[` + message(300_000) + `]}`, 413},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := &fixture{T: t, server: f.server, keys: f.keys}
+			for way, a := range map[string]answer{
+				"with its length": f.call("POST", test.path, test.body),
+				"in chunks":       f.chunked(test.path, test.body),
+				"as gzip":         f.call("POST", test.path, gzipped(t, test.body), "Content-Encoding", "gzip"),
+			} {
+				if a.status != test.status {
+					t.Errorf("%s: got %d %.200s", way, a.status, a.raw)
+				}
+			}
+		})
+	}
+}
+
+func TestContentTypes(t *testing.T) {
+	f := newFixture(t, nil)
+	for contentType, status := range map[string]int{
+		"": 201, "application/json": 201, "application/json; charset=utf-8": 201, "application/vnd.api+json": 201, "application/cloudevents+json; charset=UTF-8": 201,
+		"text/plain": 201, "text/plain;charset=UTF-8": 201,
+		"text/plain; charset=iso-8859-1": 415, "application/x-www-form-urlencoded": 415, "multipart/form-data; boundary=a": 415, "text/json": 415,
+		"image/svg+xml": 415, "text/x+json": 415, "application/xml": 415, ";": 415,
+	} {
+		if a := f.call("POST", dispatchPath, hello, "Content-Type", contentType); a.status != status {
+			t.Errorf("%q: got %d %s, want %d", contentType, a.status, a.raw, status)
+		}
+	}
+	for encoding, status := range map[string]int{"identity": 201, "deflate": 415, "br": 415, "gzip, gzip": 415, "zstd": 415} {
+		if a := f.call("POST", dispatchPath, hello, "Content-Encoding", encoding); a.status != status {
+			t.Errorf("encoding %q: got %d %s, want %d", encoding, a.status, a.raw, status)
+		}
+	}
+	if a := f.call("POST", "/api/symphony/consume", "", "Content-Encoding", "gzip"); a.status != 200 {
+		t.Errorf("no body at all: got %d %s", a.status, a.raw)
+	}
+	lines := `{"message":{"type":"Hello","payload":{}}}` + "\n"
+	a := f.call("POST", "/api/symphony/messages/import", gzipped(t, lines), "Content-Type", "application/x-ndjson", "Content-Encoding", "gzip")
+	if a.status != 200 || fmt.Sprint(a.body["imported"]) != "1" {
+		t.Errorf("import of gzip: got %d %s", a.status, a.raw)
+	}
+}
+
+// null is no body of any route that takes one.
+func TestNullIsNoBody(t *testing.T) {
+	f := newFixture(t, nil)
+	schedule := f.call("POST", "/api/symphony/schedules", `{"interval":60000,"message":{"type":"a","payload":{}}}`)
+	id, _ := schedule.body["schedule"].(map[string]any)["id"].(string)
+	for _, route := range [][2]string{
+		{"POST", dispatchPath}, {"POST", dispatchPath + "/batch"}, {"POST", "/api/symphony/consume"}, {"POST", "/api/symphony/receive"},
+		{"POST", "/api/symphony/ack"}, {"POST", "/api/symphony/nack"}, {"POST", "/api/symphony/extend"}, {"POST", "/api/symphony/pause"},
+		{"POST", "/api/symphony/drain"}, {"POST", "/api/symphony/resume"}, {"POST", "/api/symphony/purge"}, {"POST", "/api/symphony/keys"},
+		{"POST", "/api/symphony/failed/retry"}, {"POST", "/api/symphony/failed/delete"}, {"POST", "/api/symphony/messages/replay"},
+		{"POST", "/api/symphony/schedules"}, {"POST", "/api/symphony/schedules/preview"}, {"PATCH", "/api/symphony/schedules/" + id},
+		{"POST", "/api/symphony/failed/0197/retry"}, {"POST", "/api/symphony/messages/0197/replay"},
+	} {
+		for _, body := range []string{"null", " null\n"} {
+			if a := f.call(route[0], route[1], body); a.status != 400 || a.code() != "validation_failed" {
+				t.Errorf("%s %s of %q: got %d %s", route[0], route[1], body, a.status, a.raw)
+			}
+		}
+	}
+	if a := f.call("GET", "/api/symphony/holds", ""); strings.Contains(a.raw, "paused") {
+		t.Errorf("something was paused: %s", a.raw)
+	}
+}
+
+// stalled is a body whose rest does not come until it is let go.
+type stalled struct {
+	io.Reader
+	rest chan struct{}
+}
+
+func (s stalled) Read(b []byte) (int, error) {
+	if n, err := s.Reader.Read(b); n > 0 || err == nil {
+		return n, nil
+	}
+	<-s.rest
+	return 0, io.EOF
+}
+
+// Bodies that are on their way have a bound together, and count with what has come of them.
+func TestBytesInFlightAreBounded(t *testing.T) {
+	f := newFixture(t, func(o *httpapi.Options) {
+		o.MaxBodyBytes, o.MaxBatchBytes, o.MaxBytesInFlight = 1<<20, 1<<20, 1
+	})
+	path := dispatchPath + "/batch"
+	body := `{"messages":[{"message":{"type":"a","payload":{"x":"` + strings.Repeat("x", 1000_000) + `"}}}]}`
+	rest, results := make(chan struct{}), make(chan int)
+	halfway := make(chan struct{})
+	slow := func(sent string) {
+		req, err := http.NewRequest(http.MethodPost, f.server.URL+path, stalled{&telling{strings.NewReader(sent), halfway}, rest})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.ContentLength = int64(len(body))
+		req.Header.Set("Authorization", "Bearer "+f.keys["admin"])
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil { // the rest of the body never comes
+			results <- 0
+			return
+		}
+		resp.Body.Close()
+		results <- resp.StatusCode
+	}
+	// Nothing has come of these, whatever they claim.
+	const idle = 8
+	for range idle {
+		go slow("{")
+		<-halfway
+	}
+	if a := f.call("POST", path, body); a.status != 201 {
+		t.Fatalf("beside %d bodies that only claim to be long: got %d %.200s", idle, a.status, a.raw)
+	}
+	// These fill what there is: the bound is four of the largest bodies.
+	const full = 4
+	for range full {
+		go slow(body[:len(body)-10])
+		<-halfway
+	}
+	var refused answer
+	for refused.status != 503 { // until the server has read what was sent
+		if refused = f.call("POST", path, body); refused.status != 201 && refused.status != 503 {
+			t.Fatalf("got %d %.200s", refused.status, refused.raw)
+		}
+	}
+	if refused.code() != "overloaded" || refused.header.Get("Retry-After") == "" || !strings.Contains(refused.raw, "Nothing was stored") {
+		t.Errorf("got %s %v", refused.raw, refused.header)
+	}
+	close(rest)
+	for range idle + full {
+		<-results
+	}
+	var again answer
+	for again.status != 201 { // until the server has let go of them
+		if again = f.call("POST", path, body); again.status != 201 && again.status != 503 {
+			t.Fatalf("got %d %.200s", again.status, again.raw)
+		}
+	}
+}
+
+// telling tells when all of it was read.
+type telling struct {
+	io.Reader
+	done chan<- struct{}
+}
+
+func (r *telling) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if err == io.EOF && r.done != nil {
+		r.done <- struct{}{}
+		r.done = nil
+	}
+	return n, err
+}
+
+// An import may be long, but it does not stay open for who sends next to nothing.
+func TestImportsThatComeTooSlowlyEnd(t *testing.T) {
+	line := `{"message":{"type":"Hello","payload":{"text":"` + strings.Repeat("x", 1000) + `"}}}` + "\n"
+	for name, test := range map[string]struct {
+		piece string
+		every time.Duration
+		n     int
+		want  string // of the answer
+		most  time.Duration
+	}{
+		"a byte each 5 s":            {" ", 5 * time.Second, 1000, "body_too_slow", 2 * time.Minute},
+		"a line each half second":    {line, 500 * time.Millisecond, 1000, `"imported":1000`, 10 * time.Minute},
+		"a line each 20 s":           {line, 20 * time.Second, 1000, "body_too_slow", 3 * time.Minute},
+		"a body that does not go on": {line, time.Hour, 2, "body_too_slow", time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := serveOnPipes(t)
+				client := &http.Client{Transport: &http.Transport{DialContext: network.dial}}
+				defer client.CloseIdleConnections()
+				reader, writer := io.Pipe()
+				gone := make(chan struct{})
+				go func() {
+					defer writer.Close()
+					for range test.n {
+						if _, err := io.WriteString(writer, test.piece); err != nil {
+							return
+						}
+						select {
+						case <-time.After(test.every):
+						case <-gone:
+							return
+						}
+					}
+				}()
+				req, err := http.NewRequest(http.MethodPost, "http://pipe/api/symphony/messages/import", reader)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Content-Type", "application/x-ndjson")
+				begin := time.Now()
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				raw, err := io.ReadAll(resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				close(gone)
+				reader.Close()
+				if took := time.Since(begin); took > test.most || !strings.Contains(string(raw), test.want) {
+					t.Errorf("after %s: %s", took, raw)
+				}
+			})
+		})
+	}
+}
+
+// serveOnPipes serves an API without authentication on a network within the process, until the test ends.
+func serveOnPipes(t *testing.T) pipes {
+	t.Helper()
+	tr := memory.Open(memory.Options{})
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	api, err := httpapi.New(httpapi.Options{Bus: bus, Mux: symphony.NewMux(), Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, server := make(pipes), httpapi.NewServer(api.LocalHandler(), log)
+	served := make(chan error)
+	go func() { served <- server.Serve(network) }()
+	t.Cleanup(func() {
+		if err := server.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		tr.Close()
+	})
+	return network
+}

@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// parseQuery returns the query parameters, or every problem with them. Nothing of a query is left out in silence: what
+// cannot be read is a problem with the pair's text as its path.
+func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
+	query := make(map[string]string)
+	var found mistakes
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		escapedName, escapedValue, _ := strings.Cut(pair, "=")
+		name, nameErr := url.QueryUnescape(escapedName)
+		value, valueErr := url.QueryUnescape(escapedValue)
+		_, again := query[name]
+		switch {
+		case strings.Contains(pair, ";"):
+			found.add(pair, "must not have a semicolon: parameters are separated by &, and in a value it is written %3B")
+		case cmp.Or(nameErr, valueErr) != nil:
+			found.add(pair, "must be a name and a value, with a percent sign written as %25")
+		case !slices.ContainsFunc(rt.query, func(p parameter) bool { return p.name == name }):
+			found.add(strings.ToValidUTF8(name, "\uFFFD"), "is not a known query parameter")
+		case again:
+			found.add(name, "is given more than once")
+		case value == "":
+			found.add(name, "must not be empty")
+		case !symphony.ValidText(value):
+			found.add(name, "must be UTF-8 without NUL")
+		default:
+			query[name] = value
+		}
+	}
+	if len(found.list) > 0 {
+		slices.SortStableFunc(found.list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
+		return nil, found.invalid()
+	}
+	return query, nil
+}
+
+// checkPath refuses what no id and no name can have. A path that is not escaped as it must be does not come so far.
+func checkPath(r *http.Request) error {
+	if symphony.ValidText(r.URL.Path) {
+		return nil
+	}
+	return invalid(symphony.Problem{Path: strings.ToValidUTF8(strings.ReplaceAll(r.URL.EscapedPath(), "\x00", "%00"), "\uFFFD"), Message: "must be UTF-8 without NUL"})
+}
+
+// Reading of query parameters: each notes its problem.
+
+func (c *call) queryInt(name string, def int, list *[]symphony.Problem) int {
+	s, ok := c.query[name]
+	if !ok {
+		return def
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		*list = append(*list, symphony.Problem{Path: name, Message: "must be an integer"})
+	}
+	return n
+}
+
+func (c *call) queryTime(name string, list *[]symphony.Problem) time.Time {
+	s, ok := c.query[name]
+	if !ok {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	switch {
+	case err != nil:
+		*list = append(*list, symphony.Problem{Path: name, Message: "must be a time in RFC 3339, such as 2026-12-01T09:00:00Z"})
+	case !symphony.StorableTime(t): // also the zero time, which would mean that none is given
+		*list = append(*list, symphony.Problem{Path: name, Message: symphony.TimeProblem})
+	}
+	return t
+}

@@ -1,0 +1,22 @@
+package httpapi
+
+// RouteOfTable is one method of a route, for tests that walk them all.
+type RouteOfTable struct {
+	Method, Path string
+	Query        []string
+}
+
+// Routes are all routes.
+func (a *API) Routes() (list []RouteOfTable) {
+	for i := range a.routes {
+		rt := &a.routes[i]
+		for _, method := range rt.methods {
+			entry := RouteOfTable{Method: method, Path: rt.path}
+			for _, p := range rt.query {
+				entry.Query = append(entry.Query, p.name)
+			}
+			list = append(list, entry)
+		}
+	}
+	return list
+}

@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Lists whose request may be large are counted while they are decoded: what is too much is not even made.
+const (
+	maxBatch = 1000
+	maxIDs   = 10_000
+	maxNames = 1000
+)
+
+// TooManyError says that a list has more entries than it may; the rest of it was not looked at.
+type TooManyError struct{ Most int }
+
+func (e *TooManyError) Error() string { return fmt.Sprintf("must have at most %d entries", e.Most) }
+
+// Batch are the messages of one batch, at most 1,000.
+type Batch []DispatchRequest
+
+// UnmarshalJSONFrom decodes a batch. One that is too long is a *TooManyError.
+func (b *Batch) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	*b, err = decodeList(dec, *b, maxBatch)
+	return err
+}
+
+// IDs are the ids of one bulk call, at most 10,000.
+type IDs []string
+
+// UnmarshalJSONFrom decodes ids. Too many are a *TooManyError.
+func (l *IDs) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	*l, err = decodeList(dec, *l, maxIDs)
+	return err
+}
+
+// Names select some of what there is, at most 1,000; without them all is selected, so that none at all are refused.
+type Names []string
+
+// UnmarshalJSONFrom decodes names. An empty list and null are errors.
+func (l *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	if *l, err = decodeList(dec, *l, maxNames); err == nil && len(*l) == 0 {
+		err = errNoNames
+	}
+	return err
+}
+
+var errNoNames = errors.New("must not be empty; leave it out for all")
+
+// decodeList decodes into list, which is reused; null is no list.
+func decodeList[T any](dec *jsontext.Decoder, list []T, most int) ([]T, error) {
+	token, err := dec.ReadToken()
+	switch {
+	case err != nil:
+		return list, err
+	case token.Kind() == 'n':
+		return nil, nil
+	case token.Kind() != '[':
+		return list, fmt.Errorf("must be an array, is %s", token.Kind())
+	}
+	if list = list[:0]; list == nil {
+		list = []T{} // given, and empty
+	}
+	for dec.PeekKind() != ']' {
+		if len(list) == most {
+			return list, &TooManyError{most}
+		}
+		var element T
+		list = append(list, element)
+		if err := json.UnmarshalDecode(dec, &list[len(list)-1]); err != nil {
+			return list, err
+		}
+	}
+	_, err = dec.ReadToken()
+	return list, err
+}
