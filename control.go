@@ -43,22 +43,33 @@ type Hold struct {
 	Reason string
 }
 
-// Validate reports every problem of a hold.
-func (h Hold) Validate() error {
+// Validate reports every problem of a target. Storages call it first.
+func (t HoldTarget) Validate() error {
 	var p problems
-	if h.Queue != "" {
-		p.name("queue", h.Queue)
+	t.validate(&p)
+	return p.err()
+}
+
+func (t HoldTarget) validate(p *problems) {
+	if t.Queue != "" {
+		p.name("queue", t.Queue)
 	}
-	if h.Type != "" {
-		if err := ValidatePattern(h.Type); err != nil {
+	if t.Type != "" {
+		if err := ValidatePattern(t.Type); err != nil {
 			p.add("type", "%v", err)
 		}
-		if h.Queue != "" {
+		if t.Queue != "" {
 			p.add("type", "cannot be combined with a queue")
 		}
-		if h.Mode == Draining {
-			p.add("type", "cannot be drained; drain a queue or the transport")
-		}
+	}
+}
+
+// Validate reports every problem of a hold. Storages call it first.
+func (h Hold) Validate() error {
+	var p problems
+	h.validate(&p)
+	if h.Type != "" && h.Mode == Draining {
+		p.add("type", "cannot be drained; drain a queue or the transport")
 	}
 	if h.Mode != Paused && h.Mode != Draining {
 		p.add("mode", "must be %q or %q", Paused, Draining)
@@ -66,16 +77,23 @@ func (h Hold) Validate() error {
 	if len(h.By) > MaxHoldText || len(h.Reason) > MaxHoldText {
 		p.add("reason", "must have at most %d bytes", MaxHoldText)
 	}
-	if len(p.list) > 0 {
-		return &ValidationError{p.list}
-	}
-	return nil
+	return p.err()
 }
 
 // PurgeFilter says which waiting messages to delete: all of the transport where its fields are empty.
 type PurgeFilter struct {
 	Queue string
 	Type  string // exact
+}
+
+// Validate reports every problem of a filter. Storages call it first.
+func (f PurgeFilter) Validate() error {
+	var p problems
+	if f.Queue != "" {
+		p.name("queue", f.Queue)
+	}
+	p.text("type", f.Type)
+	return p.err()
 }
 
 // FlowControl is the part of a transport that steers the flow of its messages. It is optional; see Capabilities.Flow.

@@ -128,6 +128,14 @@ func (p *problems) add(path, format string, args ...any) {
 	p.list = append(p.list, Problem{Path: p.prefix + path, Message: fmt.Sprintf(format, args...)})
 }
 
+// err is nil without problems.
+func (p *problems) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	return &ValidationError{p.list}
+}
+
 // validate appends every problem of one outgoing message.
 func (p *problems) validate(out *Outgoing, maxBytes int) {
 	m, o := &out.Message, &out.Options

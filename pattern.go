@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Patterns finds a value by message type. A pattern is an exact type, "Prefix.*" for every type that begins with
@@ -25,6 +26,8 @@ func ValidatePattern(s string) error {
 	switch {
 	case s == "":
 		return fmt.Errorf("pattern is empty")
+	case !printable(s) || utf8.RuneCountInString(s) > MaxTypeLength:
+		return fmt.Errorf("pattern %.100q: must have at most %d characters, all of them printable", s, MaxTypeLength)
 	case s == "*":
 		return nil
 	case strings.HasSuffix(s, ".*") && len(s) > 2 && !strings.Contains(s[:len(s)-2], "*"):

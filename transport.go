@@ -227,10 +227,11 @@ func (q *QueueStats) Add(o QueueStats) {
 type RecordStore interface {
 	// GetRecord returns ErrNotFound for an unknown id.
 	GetRecord(ctx context.Context, kind, id string) ([]byte, error)
-	// PutRecord creates or replaces a record, durably.
+	// PutRecord creates or replaces a record, durably. What ValidateRecord refuses is its error.
 	PutRecord(ctx context.Context, kind, id string, data []byte) error
 	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
-	// none, a nil new that it is deleted. ErrConflict if the record is another one, or is there, or is not.
+	// none, a nil new that it is deleted. ErrConflict if the record is another one, or is there, or is not. A new
+	// one that ValidateRecord refuses is its error.
 	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
 	// ListRecords returns all records of a kind, ordered by the bytes of their ids.
 	ListRecords(ctx context.Context, kind string) ([]Record, error)
@@ -241,6 +242,15 @@ type RecordStore interface {
 	DeleteRecords(ctx context.Context, kind, from, to string) (int, error)
 	// DeleteRecord returns ErrNotFound for an unknown id.
 	DeleteRecord(ctx context.Context, kind, id string) error
+}
+
+// ValidateRecord reports whether a record of this kind and id can be kept. Storages call it first. A record that cannot be
+// is not there.
+func ValidateRecord(kind, id string) error {
+	var p problems
+	p.text("kind", kind)
+	p.text("id", id)
+	return p.err()
 }
 
 // Record is one document of a RecordStore.

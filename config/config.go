@@ -73,7 +73,9 @@ type Server struct {
 	TLSKey       string // file
 	CORSOrigins  []string
 	MaxBodyBytes int64
-	AccessLog    bool
+	// MaxBytesInFlight is 0 where it is to follow from the memory; see httpapi.DefaultBytesInFlight.
+	MaxBytesInFlight int64
+	AccessLog        bool
 }
 
 // TLS reports whether the server speaks HTTPS.

@@ -221,15 +221,27 @@ func TestSyntaxErrorsHaveALine(t *testing.T) {
 	}
 }
 
+func TestVariablesOfMillisecondsTakeDurations(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for value, want := range map[string]time.Duration{"50000": 50 * time.Second, "50000ms": 50 * time.Second, "50s": 50 * time.Second, "0.5m": 30 * time.Second} {
+		c, err := Load(Sources{Environ: []string{"SYMPHONY_WORKER_TIME_LIMIT=" + value, "SYMPHONY_WORKER_POLL_INTERVAL=" + value}})
+		if err != nil || c.Worker.TimeLimit != want || c.Worker.PollInterval != want {
+			t.Errorf("%s: got %+v, %v; want %s", value, c, err, want)
+		}
+	}
+}
+
 func TestVariableMistakes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, tc := range []struct{ environ, want string }{
 		{"SYMPHONY_WORKER_BATCH_SIZE=ten", `SYMPHONY_WORKER_BATCH_SIZE: worker.batch_size: must be a whole number from 1 to 100, is "ten"`},
 		{"SYMPHONY_WORKER_BATCH_SIZE=101", `SYMPHONY_WORKER_BATCH_SIZE: worker.batch_size: must be a whole number from 1 to 100, is "101"`},
 		{"SYMPHONY_WORKER_MAX_CONCURRENCY=0", `SYMPHONY_WORKER_MAX_CONCURRENCY: worker.max_concurrency: must be a whole number from 1 to 20, is "0"`},
-		{"SYMPHONY_WORKER_POLL_INTERVAL=1s", `SYMPHONY_WORKER_POLL_INTERVAL: worker.poll_interval: must be a whole number of milliseconds from 1 to 60000, is "1s"`},
+		{"SYMPHONY_WORKER_POLL_INTERVAL=61s", `SYMPHONY_WORKER_POLL_INTERVAL: worker.poll_interval: must be a whole number of milliseconds from 1 to 60000, or a duration like "30s" from 1ms to 1m, is "61s"`},
+		{"SYMPHONY_WORKER_POLL_INTERVAL=-5", `SYMPHONY_WORKER_POLL_INTERVAL: worker.poll_interval: must be a whole number of milliseconds from 1 to 60000, or a duration like "30s" from 1ms to 1m, is "-5"`},
+		{"SYMPHONY_WORKER_POLL_INTERVAL=1.5", `SYMPHONY_WORKER_POLL_INTERVAL: worker.poll_interval: must be a whole number of milliseconds from 1 to 60000, or a duration like "30s" from 1ms to 1m, is "1.5"`},
 		{"SYMPHONY_WORKER_MESSAGE_LIMIT=", `SYMPHONY_WORKER_MESSAGE_LIMIT: worker.message_limit: is set to nothing; leave it out, or give it a value: a whole number of at least 1`},
-		{"SYMPHONY_WORKER_TIME_LIMIT=999", `SYMPHONY_WORKER_TIME_LIMIT: worker.time_limit: must be a whole number of milliseconds from 1000 to 55000, is "999"`},
+		{"SYMPHONY_WORKER_TIME_LIMIT=999", `SYMPHONY_WORKER_TIME_LIMIT: worker.time_limit: must be a whole number of milliseconds from 1000 to 55000, or a duration like "30s" from 1s to 55s, is "999"`},
 		{"SYMPHONY_WORKER_MEMORY_LIMIT=-1", `SYMPHONY_WORKER_MEMORY_LIMIT: worker.memory_limit: must be a size like 2MiB of at least 1, is "-1"`},
 		{"SYMPHONY_WORKER_FAILURE_LIMIT=1.5", `SYMPHONY_WORKER_FAILURE_LIMIT: worker.failure_limit: must be a whole number of at least 1, is "1.5"`},
 		{"SYMPHONY_WORKER_BACH_SIZE=1", `SYMPHONY_WORKER_BACH_SIZE: unknown variable; did you mean SYMPHONY_WORKER_BATCH_SIZE?`},

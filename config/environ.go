@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -41,12 +42,17 @@ func (l *loader) environ(environ []string) {
 // variable sets a field from its variable.
 func (l *loader) variable(f *field, value string, at place) {
 	if d, ok := f.value.(duration); ok && d.millis {
-		ms, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || ms < d.min.Milliseconds() || ms > d.max.Milliseconds() {
-			l.problem(at, f.name(), "must be a whole number of milliseconds from %d to %d, is %q", d.min.Milliseconds(), d.max.Milliseconds(), value)
+		span := value
+		if _, err := strconv.ParseUint(value, 10, 63); err == nil { // no unit
+			span += "ms"
+		}
+		given, err := time.ParseDuration(span)
+		if err != nil || given < d.min || given > d.max {
+			l.problem(at, f.name(), "must be a whole number of milliseconds from %d to %d, or a duration like \"30s\" from %s to %s, is %q",
+				d.min.Milliseconds(), d.max.Milliseconds(), formatDuration(d.min), formatDuration(d.max), value)
 			return
 		}
-		value += "ms"
+		value = span
 	}
 	l.set(f, input{text: value, shape: scalar}, at)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -33,6 +34,8 @@ func fields(c *Config, t *tracingSection) []*field {
 			doc: "Origins whose pages may call the API, like https://app.example.com. None: browsers keep other origins out."},
 		{key: "server.max_body_bytes", value: size{&c.Server.MaxBodyBytes, 1 << 10, 1 << 30}, def: "1MiB",
 			doc: "The largest request body."},
+		{key: "server.max_bytes_in_flight", value: size{&c.Server.MaxBytesInFlight, 1 << 20, math.MaxInt64},
+			doc: "The most bytes that the bodies and large answers of all requests together may have at one time; what goes beyond is answered 503 with `Retry-After`. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group allows, or 256MiB where neither does. It is never less than 64MiB, or four times `server.max_body_bytes` where that is more."},
 		{key: "server.access_log", value: boolean{&c.Server.AccessLog}, def: "true",
 			doc: "Log each request."},
 

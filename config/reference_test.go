@@ -65,7 +65,7 @@ anything; ` + "`symphony config show`" + ` shows what is in force and where each
 
 - A variable is the key in upper case after ` + "`SYMPHONY_`" + `, with ` + "`_`" + ` for each dot: ` + "`log.level`" + ` is ` + "`SYMPHONY_LOG_LEVEL`" + `. The
   tables name it; a few have customary names instead.
-- Durations have a unit, like ` + "`30s`" + `, ` + "`5m`" + ` or ` + "`1h30m`" + `. Two variables are whole milliseconds instead, as their table says.
+- Durations have a unit, like ` + "`30s`" + `, ` + "`5m`" + ` or ` + "`1h30m`" + `. In two variables a number without a unit is of milliseconds, as their table says.
 - Sizes are bytes, or have a unit: ` + "`512KiB`" + `, ` + "`2MiB`" + `, ` + "`1GiB`" + `.
 - Lists are YAML lists in the file, and separated by commas in variables.
 - Every secret can be read from a file instead: the key with ` + "`_file`" + `, the variable with ` + "`_FILE`" + `. Setting both in one place
@@ -152,7 +152,7 @@ func row(b *strings.Builder, f *field, withVariable bool) {
 	if withVariable {
 		variable = " `" + f.variable() + "` |"
 		if d, ok := f.value.(duration); ok && d.millis {
-			values += fmt.Sprintf("; in the variable milliseconds, %d to %d", d.min.Milliseconds(), d.max.Milliseconds())
+			values += fmt.Sprintf("; in the variable also milliseconds, %d to %d", d.min.Milliseconds(), d.max.Milliseconds())
 		}
 	}
 	fmt.Fprintf(b, "| `%s` |%s %s | %s | %s |\n", f.key, variable, values, def, strings.ReplaceAll(f.doc, "|", `\|`))

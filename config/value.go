@@ -221,7 +221,7 @@ func formatSize(n int64) any {
 type duration struct {
 	p        *time.Duration
 	min, max time.Duration // max 0: unlimited
-	millis   bool          // its variable is a whole number of milliseconds; see environ.go
+	millis   bool          // in its variable a number without a unit is of milliseconds; see environ.go
 }
 
 func (v duration) set(in input) error {

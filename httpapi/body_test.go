@@ -13,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
@@ -107,6 +110,32 @@ func TestContentTypes(t *testing.T) {
 	a := f.call("POST", "/api/symphony/messages/import", gzipped(t, lines), "Content-Type", "application/x-ndjson", "Content-Encoding", "gzip")
 	if a.status != 200 || fmt.Sprint(a.body["imported"]) != "1" {
 		t.Errorf("import of gzip: got %d %s", a.status, a.raw)
+	}
+}
+
+// What a page may send without asking its browser first is no way around the check of its origin.
+func TestCookiesNeedAnOriginWhateverTheContentType(t *testing.T) {
+	const secret = "a-secret-of-the-project-with-its-32-characters"
+	f := newFixture(t, func(o *httpapi.Options) {
+		a, err := auth.New(auth.Options{Supabase: auth.Supabase{URL: "https://project.supabase.co", JWTSecrets: []string{secret}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Close(context.Background()) })
+		o.Auth = a
+	})
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "019a0f6e-0000-7000-8000-000000000000", "aud": "authenticated", "role": "authenticated",
+		"iss": "https://project.supabase.co/auth/v1", "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, contentType := range []string{"", "text/plain", "application/json", "application/x+json"} {
+		for origin, status := range map[string]int{"": 403, "https://evil.example": 403, f.server.URL: 201} {
+			a := f.call("POST", dispatchPath, hello, "Authorization", "", "Cookie", "sb-access-token="+token, "Content-Type", contentType, "Origin", origin)
+			if a.status != status {
+				t.Errorf("%q from %q: got %d %s, want %d", contentType, origin, a.status, a.raw, status)
+			}
+		}
 	}
 }
 

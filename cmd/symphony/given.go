@@ -8,9 +8,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// emptyTakesAway annotates a command whose flags take away what they name where they are empty.
+var emptyTakesAway = map[string]string{"symphony-empty": "takes away"}
+
 // refuseEmpty refuses flags that are given and empty, as --type "$TYPE" is where TYPE is not set: left out they mean all, or
 // the default, which is not what somebody means who gives them. Flags that set the configuration may say nothing.
 func refuseEmpty(cmd *cobra.Command) (err error) {
+	if cmd.Annotations["symphony-empty"] != "" {
+		return nil
+	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		empty := f.Value.Type() == "string" && f.Value.String() == ""
 		if list, ok := f.Value.(pflag.SliceValue); ok {

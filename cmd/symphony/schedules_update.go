@@ -41,7 +41,8 @@ stays. An empty value, or 0, takes a setting away: --end '' --max-runs 0. One of
 		Example: `  symphony schedules update report --cron '0 8 * * MON-FRI'
   symphony schedules update report --end '' --queue low
   symphony schedules update report '{"format": "pdf"}'`,
-		Args: cobra.RangeArgs(1, 2),
+		Args:        cobra.RangeArgs(1, 2),
+		Annotations: emptyTakesAway,
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			req, err := timing.request()
 			if err != nil {

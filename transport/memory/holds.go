@@ -24,6 +24,9 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 
 // Release ends a hold.
 func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+	if err := target.Validate(); err != nil {
+		return err
+	}
 	if err := t.enter(ctx); err != nil {
 		return err
 	}
@@ -68,6 +71,9 @@ func (s *store) pausedBy(m *message) string {
 
 // Purge deletes waiting messages.
 func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+	if err := f.Validate(); err != nil {
+		return 0, err
+	}
 	if err := t.enter(ctx); err != nil {
 		return 0, err
 	}

@@ -25,6 +25,9 @@ func (s *store) GetRecord(ctx context.Context, kind, id string) ([]byte, error) 
 
 // PutRecord creates or replaces a record.
 func (s *store) PutRecord(ctx context.Context, kind, id string, data []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil {
+		return err
+	}
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -63,6 +66,9 @@ func (s *store) DeleteRecord(ctx context.Context, kind, id string) error {
 
 // SwapRecord replaces a record that still is old.
 func (s *store) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+		return err
+	}
 	if err := s.enter(ctx); err != nil {
 		return err
 	}

@@ -102,6 +102,9 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 
 // Release ends a hold.
 func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+	if err := target.Validate(); err != nil {
+		return err
+	}
 	found := false
 	err := t.with(ctx, "release", func(ctx context.Context, l *link) error {
 		// The gate is changed by a flow only.

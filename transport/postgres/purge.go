@@ -25,6 +25,9 @@ var (
 
 // Purge deletes waiting messages.
 func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+	if err := f.Validate(); err != nil {
+		return 0, err
+	}
 	var lanes []int
 	err := t.do(ctx, "read queues", call{query: lanesOf, params: [][]byte{[]byte(t.name), []byte(f.Queue)}, row: func(v [][]byte) error {
 		lanes = append(lanes, int4Column(v[0]))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -27,10 +28,12 @@ var (
 // GetRecord returns one record.
 func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
 	found := false
-	err = t.do(ctx, "read record", call{query: getRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func(v [][]byte) error {
-		data, found = bytes.Clone(v[0]), true
-		return nil
-	}})
+	if symphony.ValidateRecord(kind, id) == nil {
+		err = t.do(ctx, "read record", call{query: getRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func(v [][]byte) error {
+			data, found = bytes.Clone(v[0]), true
+			return nil
+		}})
+	}
 	if err == nil && !found {
 		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
 	}
@@ -39,7 +42,7 @@ func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte
 
 // ListRecords returns all records of a kind.
 func (t *Transport) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
-	err = t.do(ctx, "list records", call{query: listRecords, params: [][]byte{[]byte(kind)}, row: func(v [][]byte) error {
+	err = t.do(ctx, "list records", call{query: listRecords, params: [][]byte{[]byte(cleanText(kind))}, row: func(v [][]byte) error {
 		list = append(list, symphony.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
 		return nil
 	}})
@@ -48,16 +51,22 @@ func (t *Transport) ListRecords(ctx context.Context, kind string) (list []sympho
 
 // PutRecord creates or replaces a record.
 func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil {
+		return err
+	}
 	return t.do(ctx, "store record", call{query: putRecord, params: [][]byte{[]byte(kind), []byte(id), data}})
 }
 
 // DeleteRecord deletes a record.
 func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
 	found := false
-	err := t.do(ctx, "delete record", call{query: deleteRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
-		found = true
-		return nil
-	}})
+	var err error
+	if symphony.ValidateRecord(kind, id) == nil {
+		err = t.do(ctx, "delete record", call{query: deleteRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
+			found = true
+			return nil
+		}})
+	}
 	if err == nil && !found {
 		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
 	}
@@ -66,7 +75,7 @@ func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
 
 // RangeRecords returns records by their ids.
 func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
-	params := [][]byte{[]byte(kind), []byte(from), []byte(to), int4Param(limit)}
+	params := [][]byte{[]byte(cleanText(kind)), recordBound(from), recordBound(to), int4Param(limit)}
 	err = t.do(ctx, "list records", call{query: rangeRecords, params: params, row: func(v [][]byte) error {
 		list = append(list, symphony.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
 		return nil
@@ -76,7 +85,7 @@ func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, lim
 
 // DeleteRecords deletes records by their ids.
 func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (n int, err error) {
-	err = t.do(ctx, "delete records", call{query: deleteRecords, params: [][]byte{[]byte(kind), []byte(from), []byte(to)}, row: func([][]byte) error {
+	err = t.do(ctx, "delete records", call{query: deleteRecords, params: [][]byte{[]byte(cleanText(kind)), recordBound(from), recordBound(to)}, row: func([][]byte) error {
 		n++
 		return nil
 	}})
@@ -85,6 +94,9 @@ func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (n
 
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+		return err
+	}
 	done := false
 	c := call{params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
 		done = true
@@ -100,9 +112,21 @@ func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []
 	default:
 		c.query, c.params = swapRecord, append(c.params, new, old)
 	}
-	err := t.do(ctx, "swap record", c)
+	var err error
+	if symphony.ValidateRecord(kind, id) == nil { // else there is none
+		err = t.do(ctx, "swap record", c)
+	}
 	if err == nil && done == (old == nil && new == nil) {
 		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrConflict)
 	}
 	return err
+}
+
+// recordBound is a bound of ids as PostgreSQL takes it. Ids have no NUL, so that none is between a text with NUL behind it
+// and the same with the next character.
+func recordBound(id string) []byte {
+	if before, _, found := strings.Cut(id, "\x00"); found {
+		id = before + "\x01"
+	}
+	return []byte(cleanText(id))
 }

@@ -66,6 +66,9 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 
 // Release ends a hold.
 func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+	if err := target.Validate(); err != nil {
+		return err
+	}
 	o := &holdOp{transport: t.name, target: target}
 	if err := t.do(ctx, o); err != nil {
 		return err

@@ -9,6 +9,9 @@ import (
 
 // Purge deletes waiting messages. It reads aside of the writer and deletes what it finds there again.
 func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+	if err := f.Validate(); err != nil {
+		return 0, err
+	}
 	_, lanes := t.stats(t.name)
 	total := 0
 	for _, l := range lanes {

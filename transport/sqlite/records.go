@@ -38,6 +38,9 @@ func (t *Transport) ListRecords(ctx context.Context, kind string) (list []sympho
 
 // PutRecord creates or replaces a record.
 func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil {
+		return err
+	}
 	return t.do(ctx, &recordOp{kind: kind, id: id, data: data})
 }
 
@@ -61,6 +64,9 @@ func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (i
 
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
+	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+		return err
+	}
 	o := &swapRecordOp{recordOp: recordOp{kind: kind, id: id, data: new}, old: old}
 	if err := t.do(ctx, o); err != nil {
 		return err

@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open) {
 		{"Messages", messageTests, showsMessages},
 		{"Search", searchTests, showsMessages},
 		{"Steer", steerTests(), showsMessages},
+		{"Text", textTests, receives},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
