@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -76,6 +77,9 @@ type Entry struct {
 	// Result tells ids and counts, a JSON object or nil.
 	Result     json.RawMessage
 	FinishedAt time.Time // zero while Unfinished
+	// Count is how often the caller was refused this action within a minute: the entry is of the first time, FinishedAt of
+	// the last. 0 and 1 are once, as all other entries are.
+	Count int64
 }
 
 // Options are the optional settings of a Trail.
@@ -92,6 +96,11 @@ type Options struct {
 type Trail struct {
 	store symphony.LogStore
 	o     Options
+
+	mu     sync.Mutex
+	minute time.Time         // that folds are of
+	folds  map[foldKey]*fold // what was refused in it
+	due    []*fold           // of minutes that are over, not recorded yet
 }
 
 // New makes a trail in a store.
@@ -124,6 +133,9 @@ type outcome struct {
 	Outcome Outcome         `json:"outcome"`
 	Code    string          `json:"code,omitempty"`
 	Result  json.RawMessage `json:"result,omitempty"`
+	// Count and Last are those of an action that was refused several times in a minute, see refuse.go.
+	Count int64     `json:"count,omitempty"`
+	Last  time.Time `json:"last,omitzero"`
 }
 
 // Action is an action that has begun.
@@ -145,24 +157,12 @@ func (t *Trail) Begin(ctx context.Context, e Entry) (*Action, error) {
 
 // End records what came of the action. It is to be called once. On an error the entry stays Unfinished.
 func (a *Action) End(ctx context.Context, o Outcome, code string, result json.RawMessage) error {
-	if _, err := a.trail.append(ctx, outcomeKind, outcome{a.entry.Seq, o, code, result}); err != nil {
+	if _, err := a.trail.append(ctx, outcomeKind, outcome{Of: a.entry.Seq, Outcome: o, Code: code, Result: result}); err != nil {
 		return err
 	}
 	e := a.entry
 	e.Outcome, e.Code, e.Result, e.FinishedAt = o, code, result, a.trail.o.Clock.Now()
 	a.trail.recorded(e)
-	return nil
-}
-
-// Refuse records an action that is not done, because the caller may not, in one step.
-func (t *Trail) Refuse(ctx context.Context, e Entry, code string) error {
-	seq, err := t.append(ctx, e.Action, intent{Who: e.Who, RequestID: e.RequestID, Remote: e.Remote, Target: e.Target, Outcome: Refused, Code: code})
-	if err != nil {
-		return err
-	}
-	e.Seq, e.At, e.Outcome, e.Code = seq, t.o.Clock.Now(), Refused, code
-	e.FinishedAt = e.At
-	t.recorded(e)
 	return nil
 }
 
@@ -193,22 +193,33 @@ func (t *Trail) Trim(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Run deletes old entries once an hour until ctx ends. Any number of processes may run it.
+// Run deletes old entries once an hour, and each minute records how often callers were refused, until ctx ends. Any number
+// of processes may run it.
 func (t *Trail) Run(ctx context.Context) error {
-	for {
-		if _, err := t.Trim(ctx); err != nil && ctx.Err() == nil {
-			level := slog.LevelError
-			if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
-				level = slog.LevelWarn // it comes back, and so does this
-			}
-			t.o.Logger.Log(ctx, level, "old entries of the audit trail were not deleted", "error", err)
+	for round := 0; ; round++ {
+		var err error
+		if round%int(trimInterval/foldTime) == 0 {
+			_, err = t.Trim(ctx)
+			t.warn(ctx, "old entries of the audit trail were not deleted", err)
 		}
-		pause := t.o.Clock.NewTimer(trimInterval)
+		t.warn(ctx, "how often callers were refused is missing in the audit trail; it is tried again", t.settle(ctx, false))
+		pause := t.o.Clock.NewTimer(foldTime)
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return nil
+			return t.last(ctx)
 		case <-pause.C():
 		}
 	}
+}
+
+func (t *Trail) warn(ctx context.Context, message string, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	level := slog.LevelError
+	if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
+		level = slog.LevelWarn // it comes back, and so does this
+	}
+	t.o.Logger.Log(ctx, level, message, "error", err)
 }

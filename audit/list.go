@@ -150,7 +150,8 @@ func read(step symphony.LogEntry) (Entry, error) {
 // complete gives entries their outcomes: those that came by on the way and, unless these are all, those that were recorded
 // later than what was read.
 func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int64]symphony.LogEntry, all bool) error {
-	missing := make(map[int64]*Entry)
+	t.counted(entries)
+	missing, refused := make(map[int64]*Entry), make(map[int64]*Entry)
 	oldest := int64(0)
 	for i := range entries {
 		e := &entries[i]
@@ -160,7 +161,12 @@ func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int6
 			}
 		} else if e.Outcome == Unfinished && !all {
 			missing[e.Seq], oldest = e, e.Seq
+		} else if e.Outcome == Refused && e.Count == 0 && !all {
+			refused[e.Seq] = e
 		}
+	}
+	if err := t.repeated(ctx, refused); err != nil {
+		return err
 	}
 	ask := symphony.LogQuery{Log: LogName, After: oldest, Kinds: []string{outcomeKind}, Limit: readSize}
 	for range maxReads {
@@ -197,6 +203,9 @@ func (e *Entry) end(step symphony.LogEntry) error {
 	if err := json.Unmarshal(step.Data, &o); err != nil {
 		return fmt.Errorf("audit: entry %d: %w", step.Seq, err)
 	}
-	e.Outcome, e.Code, e.Result, e.FinishedAt = o.Outcome, o.Code, o.Result, step.At
+	e.Outcome, e.Code, e.Result, e.FinishedAt, e.Count = o.Outcome, o.Code, o.Result, step.At, o.Count
+	if o.Count > 0 {
+		e.FinishedAt = o.Last
+	}
 	return nil
 }

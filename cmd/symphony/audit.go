@@ -77,6 +77,9 @@ func (a *app) showAudit(page wire.AuditResponse) {
 		if e.Code != "" {
 			outcome += " " + e.Code
 		}
+		if e.Count > 1 {
+			outcome += fmt.Sprintf(" (%d times)", e.Count)
+		}
 		rows[i] = []string{shortTime(e.At), e.Action, outcome, oneLine(auditWho(e.Who), 30), oneLine(members(e.Target, e.Result), 90)}
 	}
 	a.table([]string{"WHEN", "ACTION", "OUTCOME", "WHO", "WHAT"}, rows, func(column int, padded string) string {

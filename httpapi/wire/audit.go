@@ -36,6 +36,7 @@ type AuditEntry struct {
 	Code       string         `json:"code,omitzero" description:"Of the error, where it was refused or failed."`
 	Result     jsontext.Value `json:"result,omitzero" description:"Ids and counts of what was done."`
 	FinishedAt *time.Time     `json:"finishedAt,omitzero"`
+	Count      int64          `json:"count,omitzero" description:"How often the caller was refused this within a minute, where more than once: the entry is of the first time, finishedAt of the last."`
 }
 
 // AuditWho is who did it.
