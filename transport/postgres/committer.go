@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,12 +20,17 @@ const (
 // maxGroup bounds the rows of one transaction, apart from a call that has more.
 const maxGroup = 2000
 
+// rowBytes is how many bytes count as one more row of a transaction, so that a few large messages of one caller do not keep
+// those waiting who share it.
+const rowBytes = 8 << 10
+
 // op is one call that takes part in a group commit.
 type op struct {
 	queued time.Time // on the clock of this process
 	err    error
 	ended  chan struct{}
 	fate   atomic.Int32 // which of the below
+	why    error        // what the call has waited for so far; nil: nothing but its turn
 }
 
 // A call is queued until a transaction takes it, or its caller leaves.
@@ -44,6 +50,8 @@ type committer[T interface {
 	state() *op
 }] struct {
 	queue groupcommit.Queue[T]
+	// next takes the calls that commit leaves over.
+	next  *committer[T]
 	slots chan struct{}
 	done  sync.WaitGroup
 }
@@ -68,8 +76,9 @@ func (c *committer[T]) do(ctx context.Context, s *store, call T) error {
 	return o.err
 }
 
-// start runs the committer with at most n transactions at a time. commit sets the errors of its calls.
-func (c *committer[T]) start(s *store, n int, commit func([]T)) {
+// start runs the committer with at most n transactions at a time. commit sets the errors of its calls, and returns those
+// that are not decided yet.
+func (c *committer[T]) start(s *store, n int, commit func([]T) []T) {
 	c.slots = make(chan struct{}, n)
 	c.done.Go(func() {
 		for {
@@ -95,23 +104,36 @@ func (c *committer[T]) start(s *store, n int, commit func([]T)) {
 }
 
 // run commits a group. Calls that have waited too long already are not begun: their callers hear that nothing was done.
-func (c *committer[T]) run(s *store, calls []T, commit func([]T)) {
+func (c *committer[T]) run(s *store, calls []T, commit func([]T) []T) {
 	late := s.clock.Now().Add(-s.timeout)
 	var due []T
 	for _, call := range calls {
 		if o := call.state(); !o.take() {
 			continue
 		} else if o.queued.Before(late) {
-			o.err = s.storageError("wait", errSlow)
+			if o.err = o.why; o.err == nil {
+				o.err = s.storageError("wait", errSlow)
+			}
 		} else {
 			due = append(due, call)
 		}
 	}
+	var left []T
 	if len(due) > 0 {
-		commit(due)
+		left = commit(due)
 	}
 	for _, call := range calls {
-		close(call.state().ended)
+		if o := call.state(); !slices.ContainsFunc(left, func(l T) bool { return l.state() == o }) {
+			close(o.ended)
+		}
+	}
+	for _, call := range left {
+		o := call.state()
+		o.fate.Store(queued)
+		if !c.next.queue.Put(call) {
+			o.err = errClosed
+			close(o.ended)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/symphony-messenger/symphony"
@@ -50,10 +51,11 @@ const expiryRows = 20
 var expiredLeases = newQuery("expired_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
 	FROM {schema}.messenger_leases
 	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND expires_at <= coalesce($1, now()) AND passes IS NOT NULL = $4::bool
-	ORDER BY expires_at LIMIT $3::int4 FOR UPDATE SKIP LOCKED`)
+		AND token <> ALL ($5::uuid[])
+	ORDER BY expires_at LIMIT $3::int4 FOR NO KEY UPDATE SKIP LOCKED`)
 
 var nextExpiry = newQuery("next_expiry", `SELECT coalesce($1::timestamptz, now()), (SELECT expires_at FROM {schema}.messenger_leases
-	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') ORDER BY expires_at LIMIT 1)`)
+	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND token <> ALL ($3::uuid[]) ORDER BY expires_at LIMIT 1)`)
 
 var dropLeases = newQuery("drop_leases", `DELETE FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[])`)
 
@@ -61,7 +63,12 @@ var dropLeases = newQuery("drop_leases", `DELETE FROM {schema}.messenger_leases 
 // node does so; a lease that another one is ending is skipped.
 //
 // Leases of deliveries under flow control are ended in a flow, which is begun if such a one has run out.
+//
+// A message that is being acked in a transaction of a caller's stays in its lease until that is over, and is looked at
+// again the next time.
 func (s *store) expire(ctx context.Context) (next int64, err error) {
+	var busy []uuid // leases with such messages
+	busySince := int64(never)
 	for controlled := false; ; {
 		var (
 			n    int
@@ -73,8 +80,8 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 		err := s.withAgain(ctx, "end leases", func(ctx context.Context, l *link) error {
 			k := newLocked()
 			look := []call{
-				{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows), boolParam(controlled)}, row: k.addLease},
-				{query: nextExpiry, params: [][]byte{s.nowParam(), floor}, row: func(v [][]byte) error {
+				{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows), boolParam(controlled), uuidArray(busy)}, row: k.addLease},
+				{query: nextExpiry, params: [][]byte{s.nowParam(), floor, uuidArray(busy)}, row: func(v [][]byte) error {
 					k.now = timeColumn(v[0])
 					if at := timeColumn(v[1]); at != 0 {
 						next = at
@@ -96,11 +103,20 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 				return l.finish(ctx)
 			}
 			tokens := make([]uuid, 0, n)
-			for token := range k.leases {
+			var ending []uuid
+			for token, r := range k.leases {
 				tokens = append(tokens, token)
+				ending = append(ending, r.ranOut(k.now)...)
 			}
-			if err := l.proceed(ctx, call{query: findItems, params: [][]byte{uuidArray(tokens)}, row: k.addMessage}); err != nil {
+			if err := l.proceed(ctx,
+				call{query: lockItems, params: [][]byte{uuidArray(ending)}, row: k.addOurs},
+				call{query: findItems, params: [][]byte{uuidArray(tokens)}, row: k.addMessage}); err != nil {
 				return err
+			}
+			for token, r := range k.leases {
+				if slices.ContainsFunc(r.ranOut(k.now), k.busy) {
+					busy, busySince = append(busy, token), min(busySince, r.expires)
+				}
 			}
 			var calls []call
 			var ends []departure
@@ -123,7 +139,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 			continue
 		}
 		if n < expiryRows {
-			s.house.leaseFloor.raise(now, next, floor == nil)
+			s.house.leaseFloor.raise(now, min(next, busySince), floor == nil)
 			if n > 0 {
 				controlled = false
 				continue // tells when the next one ends
@@ -131,6 +147,16 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 			return next, nil
 		}
 	}
+}
+
+// ranOut lists the messages of a lease whose time is over, and which nobody has settled.
+func (r *leaseRow) ranOut(now int64) (ids []uuid) {
+	for i, it := range r.items {
+		if !r.settled[i] && r.until(i) <= now {
+			ids = append(ids, it.id)
+		}
+	}
+	return ids
 }
 
 // endExpired makes the calls that give back what ran out of the leases, and what that adds to the streams.
@@ -145,7 +171,7 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 		calls          []call
 	)
 	for token, r := range k.leases {
-		earliest := int64(never)
+		earliest, busy := int64(never), false
 		var ended []int
 		for i, it := range r.items {
 			switch until := r.until(i); {
@@ -157,6 +183,8 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 				}
 			case until > k.now:
 				earliest = min(earliest, until)
+			case k.busy(it.id):
+				earliest, busy = min(earliest, until), true
 			default:
 				ended = append(ended, i)
 				ends = append(ends, departure{it.passes, symphony.Retry, it.attempt})
@@ -168,7 +196,9 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 				counts.of(it.lane).Processing--
 			}
 		}
-		s.leases.drop(token)
+		if !busy { // else its end may yet be heard of
+			s.leases.drop(token)
+		}
 		if earliest == never {
 			gone = append(gone, token)
 			continue

@@ -3,6 +3,8 @@ package postgres
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -18,6 +20,8 @@ type keys struct {
 	later []*sendOp
 }
 
+func (k *keys) patienceText() string { return strconv.FormatInt(keyPatience.Milliseconds(), 10) }
+
 type keyName struct{ transport, key string }
 
 // takenKey is the message that has a key.
@@ -28,12 +32,17 @@ type takenKey struct {
 	fingerprint symphony.Fingerprint
 }
 
+// keyPatience is how long a group waits for a key that another transaction has claimed and not committed, and with it all
+// that the transaction does afterwards for any lock. Other nodes hold keys for as long as a commit takes.
+const keyPatience = 100 * time.Millisecond
+
 // claimKeys takes over keys whose window is over. Its rows are sorted, so that two transactions never wait for each
 // other.
-var claimKeys = newQuery("claim_keys", `INSERT INTO {schema}.messenger_idempotency AS i (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
+var claimKeys = newQuery("claim_keys", `WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', $9::text, true))
+	INSERT INTO {schema}.messenger_idempotency AS i (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
 	SELECT transport, key, id, fingerprint, coalesce($1::timestamptz, now()) + lifetime * interval '1 microsecond', queue, scheduled_at
 	FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bytea[], $6::int8[], $7::text[], $8::timestamptz[])
-		AS r(transport, key, id, fingerprint, lifetime, queue, scheduled_at)
+		AS r(transport, key, id, fingerprint, lifetime, queue, scheduled_at), patience
 	ON CONFLICT (transport, key) DO UPDATE SET message_id = excluded.message_id, fingerprint = excluded.fingerprint,
 		expires_at = excluded.expires_at, queue = excluded.queue, scheduled_at = excluded.scheduled_at
 		WHERE i.expires_at <= coalesce($1, now())
@@ -96,7 +105,7 @@ func (k *keys) calls(s *store) (claim, read call) {
 	}
 	claim = call{
 		query:  claimKeys,
-		params: [][]byte{s.nowParam(), transports.value(), names.value(), ids.value(), prints.value(), lifetimes.value(), queues.value(), scheduled.value()},
+		params: [][]byte{s.nowParam(), transports.value(), names.value(), ids.value(), prints.value(), lifetimes.value(), queues.value(), scheduled.value(), []byte(k.patienceText())},
 		row: func(v [][]byte) error {
 			k.won[uuidColumn(v[0])] = true
 			return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -47,6 +48,8 @@ type leaseCache struct {
 	leases map[uuid]*lease
 	// finished are leases that were settled by several transactions: their rows are deleted by a later one.
 	finished []uuid
+	// txAcks counts the items that were acked in transactions of handlers'.
+	txAcks atomic.Int64
 }
 
 func (c *leaseCache) init() { c.leases = make(map[uuid]*lease) }
@@ -67,6 +70,14 @@ func (c *leaseCache) get(token uuid) *lease {
 func (c *leaseCache) drop(token uuid) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.remove(token)
+}
+
+// remove forgets a lease. The lock is held.
+func (c *leaseCache) remove(token uuid) {
+	if l := c.leases[token]; l != nil && len(l.inTx) > 0 {
+		c.txAcks.Add(-int64(len(l.inTx)))
+	}
 	delete(c.leases, token)
 }
 
@@ -77,7 +88,7 @@ func (c *leaseCache) forgetBefore(t int64) {
 	defer c.mu.Unlock()
 	for token, l := range c.leases {
 		if l.expires < t {
-			delete(c.leases, token)
+			c.remove(token)
 		}
 	}
 }
@@ -114,7 +125,7 @@ func (c *leaseCache) settle(token uuid, indexes []int, deleted bool) {
 	if l.open > 0 && !deleted {
 		return
 	}
-	delete(c.leases, token)
+	c.remove(token)
 	if !deleted {
 		c.finished = append(c.finished, token)
 	}
@@ -128,7 +139,10 @@ func (c *leaseCache) ackInTx(token uuid, index int) {
 		if l.inTx == nil {
 			l.inTx = make(map[int]bool)
 		}
-		l.inTx[index] = true
+		if !l.inTx[index] {
+			l.inTx[index] = true
+			c.txAcks.Add(1)
+		}
 	}
 }
 
@@ -200,8 +214,15 @@ func readLease(v [][]byte) *leaseRow {
 
 // lockLeases keeps leases as they are until the transaction ends. Whoever ends a delivery locks its lease first, so
 // what the statements after it read of their messages stays true as well. All lock in one order: nobody waits in a circle.
+//
+// Only a transaction of a caller's (Tx.Ack) does not: it may last long, and a lease stands for many messages. It locks its
+// message, and keeps the lease's row from being deleted, which NO KEY UPDATE here lets it do.
 var lockLeases = newQuery("lock_leases", `SELECT coalesce($1::timestamptz, now()), `+leaseColumns+`
-	FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE`)
+	FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR NO KEY UPDATE`)
+
+// lockItems keeps messages from being acked in a transaction of a caller's, and leaves out those that are being acked so.
+// Whoever ends a delivery without deleting its message locks it by this.
+var lockItems = newQuery("lock_items", `SELECT id FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[]) FOR KEY SHARE SKIP LOCKED`)
 
 // findItems tells which of the messages of some leases are not finished.
 var findItems = newQuery("find_items", `SELECT id FROM {schema}.messenger_messages
@@ -212,10 +233,11 @@ type locked struct {
 	now    int64
 	leases map[uuid]*leaseRow
 	exists map[uuid]bool // messages
+	ours   map[uuid]bool // messages that lockItems has locked
 }
 
 func newLocked() *locked {
-	return &locked{leases: make(map[uuid]*leaseRow), exists: make(map[uuid]bool)}
+	return &locked{leases: make(map[uuid]*leaseRow), exists: make(map[uuid]bool), ours: make(map[uuid]bool)}
 }
 
 func (k *locked) addLease(v [][]byte) error {
@@ -224,6 +246,15 @@ func (k *locked) addLease(v [][]byte) error {
 	k.leases[r.token] = r
 	return nil
 }
+
+func (k *locked) addOurs(v [][]byte) error {
+	k.ours[uuidColumn(v[0])] = true
+	return nil
+}
+
+// busy reports whether a message is being acked in a transaction of a caller's that is still open. It was asked for by
+// lockItems, and then by findItems.
+func (k *locked) busy(id uuid) bool { return k.exists[id] && !k.ours[id] }
 
 func (k *locked) addMessage(v [][]byte) error {
 	k.exists[uuidColumn(v[0])] = true
@@ -345,11 +376,16 @@ func tokensOf[T any](list []T, lease func(T) symphony.Lease) []uuid {
 }
 
 // lost notes that the i-th of n leases is gone.
-func lost(errs []error, n, i int) []error {
-	if errs == nil {
+func lost(errs []error, n, i int) []error { return failed(errs, n, i, symphony.ErrLeaseLost) }
+
+// failed notes the error of the i-th of n.
+func failed(errs []error, n, i int, err error) []error {
+	if errs == nil && err != nil {
 		errs = make([]error, n)
 	}
-	errs[i] = symphony.ErrLeaseLost
+	if err != nil {
+		errs[i] = err
+	}
 	return errs
 }
 

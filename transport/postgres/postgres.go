@@ -106,6 +106,8 @@ type store struct {
 	unanswered unanswered
 	waiters    waitlist.List
 	sends      committer[*sendOp]
+	patient    committer[*sendOp] // those that wait for a key
+	heldKeys   heldKeys
 	settles    committer[*settleOp]
 	searches   chan struct{} // slots
 	node       node
@@ -208,7 +210,9 @@ func (s *store) start(ctx context.Context, o Options) error {
 	if err := s.loadHolds(ctx); err != nil {
 		return err
 	}
+	s.sends.next, s.patient.next = &s.patient, &s.patient
 	s.sends.start(s, sendCommitters, s.commitSends)
+	s.patient.start(s, patientCommitters, s.commitPatiently)
 	s.settles.start(s, settleCommitters, s.commitSettles)
 	s.done.Go(s.keepHouse)
 	s.done.Go(s.watch)
@@ -241,6 +245,7 @@ func (s *store) Close() error {
 	s.closed.Do(func() {
 		s.end()
 		s.sends.close()
+		s.patient.close()
 		s.settles.close()
 		s.done.Wait()
 		s.leave()

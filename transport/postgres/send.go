@@ -30,9 +30,10 @@ type sendOp struct {
 	op
 	list     []messageRow
 	receipts []symphony.Receipt
+	bytes    int // of the payloads
 }
 
-func (o *sendOp) rows() int  { return len(o.list) }
+func (o *sendOp) rows() int  { return len(o.list) + o.bytes/rowBytes }
 func (o *sendOp) state() *op { return &o.op }
 
 // messageRow is an envelope ready to be stored.
@@ -51,6 +52,7 @@ func newSendOp(envelopes []*symphony.Envelope, limits *symphony.Limits) (*sendOp
 	for i, e := range envelopes {
 		row := &o.list[i]
 		row.Envelope, row.controlled = e, limits.Covers(e)
+		o.bytes += len(e.Payload)
 		var ok bool
 		if row.uuid, ok = parseUUID(e.ID); !ok {
 			return nil, fmt.Errorf("postgres: send: %q is not a UUID", e.ID)
@@ -81,20 +83,33 @@ func encode(entries int, v any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// commitSends stores the messages of some calls in one transaction.
-func (s *store) commitSends(ops []*sendOp) {
-	controlled := slices.IndexFunc(ops, (*sendOp).controlled) >= 0
-	if controlled && !slices.ContainsFunc(ops, func(o *sendOp) bool { return !o.controlled() }) {
-		s.commitSendsWith(ops, s.storeControlled)
-		return
+// commitSends stores the messages of some calls in one transaction. It returns those that want a key which another
+// transaction holds.
+func (s *store) commitSends(ops []*sendOp) (left []*sendOp) {
+	ops, left = s.withoutHeldKeys(ops)
+	if !slices.ContainsFunc(ops, (*sendOp).controlled) {
+		return append(left, s.commitSendsWith(ops, s.storeGroup)...)
 	}
-	if controlled {
-		plain := slices.DeleteFunc(slices.Clone(ops), (*sendOp).controlled)
-		s.commitSendsWith(plain, s.storeGroup)
-		s.commitSendsWith(slices.DeleteFunc(slices.Clone(ops), func(o *sendOp) bool { return !o.controlled() }), s.storeControlled)
-		return
+	controlled, plain := split(ops, (*sendOp).controlled)
+	left = append(left, s.commitSendsWith(plain, s.storeGroup)...)
+	return append(left, s.commitSendsWith(controlled, s.storeControlled)...)
+}
+
+// split parts a list in those for which is holds, and the others.
+func split[T any](list []T, is func(T) bool) (yes, no []T) {
+	for _, e := range list {
+		if is(e) {
+			yes = append(yes, e)
+		} else {
+			no = append(no, e)
+		}
 	}
-	s.commitSendsWith(ops, s.storeGroup)
+	return yes, no
+}
+
+// keyed reports whether any message of the call has an idempotency key.
+func (o *sendOp) keyed() bool {
+	return slices.ContainsFunc(o.list, func(row messageRow) bool { return row.IdempotencyKey != "" })
 }
 
 // controlled reports whether any message of the call is under flow control.
@@ -102,8 +117,9 @@ func (o *sendOp) controlled() bool {
 	return slices.ContainsFunc(o.list, func(row messageRow) bool { return row.controlled })
 }
 
-// commitSendsWith stores the messages of some calls by store, in one transaction.
-func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link, []*sendOp) ([]*sendOp, []added, error)) {
+// commitSendsWith stores the messages of some calls by store, in one transaction. It returns those that could not be
+// because another transaction holds a key that one of them wants.
+func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link, []*sendOp) ([]*sendOp, []added, error)) (left []*sendOp) {
 	for len(ops) > 0 {
 		var (
 			later []*sendOp
@@ -122,8 +138,13 @@ func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link
 		case isRefusal(err) && len(ops) > 1:
 			// One of them has something that the server does not take. The others must not suffer.
 			for i := range ops {
-				s.commitSendsWith(ops[i:i+1], store)
+				left = append(left, s.commitSendsWith(ops[i:i+1], store)...)
 			}
+		case isLocked(err) && slices.ContainsFunc(ops, (*sendOp).keyed):
+			// Which of them it is that has to wait is found out where nobody else does.
+			var wait []*sendOp
+			wait, later = split(ops, (*sendOp).keyed)
+			left = append(left, wait...)
 		default:
 			err = s.storageError("send", err)
 			for _, o := range ops {
@@ -132,6 +153,7 @@ func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link
 		}
 		ops = later
 	}
+	return left
 }
 
 // retrying runs f, again if it fails for a reason that passes at once.
@@ -146,14 +168,11 @@ func (s *store) retrying(f func(context.Context, *link) error) (err error) {
 
 // storeGroup stores the messages of all calls, apart from those that cannot be decided before these are committed.
 func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later []*sendOp, list []added, err error) {
-	keyed := false
+	keyed := slices.ContainsFunc(ops, (*sendOp).keyed)
 	rows := make([]*messageRow, 0, len(ops))
 	for _, o := range ops {
 		if err := s.findLanes(ctx, l, o); err != nil {
 			return nil, nil, err
-		}
-		for i := range o.list {
-			keyed = keyed || o.list[i].IdempotencyKey != ""
 		}
 	}
 	if !keyed {

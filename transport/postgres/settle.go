@@ -18,15 +18,71 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 			return allFailed(len(settlements), fmt.Errorf("postgres: settle %s: unknown outcome %d", settlements[i].Lease.MessageID, o))
 		}
 	}
-	err := t.usable(ctx)
-	if err == nil {
-		o := &settleOp{list: settlements}
-		if err = t.settles.do(ctx, t.store, o); err == nil {
-			return o.errs
+	if err := t.usable(ctx); err != nil {
+		return allFailed(len(settlements), err)
+	}
+	if t.leases.txAcks.Load() > 0 {
+		return t.settleBesideTx(ctx, settlements)
+	}
+	return t.settleAll(ctx, settlements)
+}
+
+func (t *Transport) settleAll(ctx context.Context, settlements []symphony.Settlement) []error {
+	o := &settleOp{list: settlements}
+	if err := t.settles.do(ctx, t.store, o); err != nil {
+		return allFailed(len(settlements), err)
+	}
+	return o.errs
+}
+
+// settleBesideTx settles where handlers have acked some of the deliveries in transactions of their own. Where such a
+// transaction is still open, which it should not be when its handler has returned, the group commit would wait for it with
+// all who share it. So these deliveries are left out, with an error.
+func (t *Transport) settleBesideTx(ctx context.Context, settlements []symphony.Settlement) []error {
+	var ids []uuid
+	acked := make(map[int]uuid)
+	for i := range settlements {
+		ls := &settlements[i].Lease
+		token, ok := parseUUID(ls.Token)
+		id, ok2 := parseUUID(ls.MessageID)
+		if ok && ok2 && t.leases.ackedInTx(token, ls.Index) {
+			acked[i], ids = id, append(ids, id)
 		}
 	}
-	return allFailed(len(settlements), err)
+	if len(acked) == 0 {
+		return t.settleAll(ctx, settlements)
+	}
+	k := newLocked()
+	if err := t.withAgain(ctx, "settle", func(ctx context.Context, l *link) error {
+		return l.transact(ctx, call{query: lockItems, params: [][]byte{uuidArray(ids)}, row: k.addOurs},
+			call{query: unfinishedItems, params: [][]byte{uuidArray(ids)}, row: k.addMessage})
+	}); err != nil {
+		return allFailed(len(settlements), err)
+	}
+	var (
+		rest   []symphony.Settlement
+		places []int
+		errs   []error
+	)
+	for i := range settlements {
+		if id, ok := acked[i]; ok && k.busy(id) {
+			errs = failed(errs, len(settlements), i, errBeingAcked)
+			continue
+		}
+		rest, places = append(rest, settlements[i]), append(places, i)
+	}
+	if len(rest) > 0 {
+		for i, err := range t.settleAll(ctx, rest) {
+			errs = failed(errs, len(settlements), places[i], err)
+		}
+	}
+	return errs
 }
+
+var unfinishedItems = newQuery("unfinished_items", `SELECT id FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[])`)
+
+// errBeingAcked is what becomes of a delivery while a transaction of its handler's acks it.
+var errBeingAcked = fmt.Errorf("postgres: settle: the transaction in which the message was acked is still open: %w", symphony.ErrUnavailable)
 
 // settleOp is one Settle.
 type settleOp struct {
@@ -39,14 +95,15 @@ func (o *settleOp) rows() int  { return len(o.list) }
 func (o *settleOp) state() *op { return &o.op }
 
 // commitSettles ends the deliveries of some calls in one transaction.
-func (s *store) commitSettles(ops []*settleOp) {
+func (s *store) commitSettles(ops []*settleOp) (left []*settleOp) {
 	controlled, plain, err := s.partition(ops)
 	if err == nil && len(controlled) > 0 && len(plain) > 0 {
 		s.commitSettlesOf(plain, false)
 		s.commitSettlesOf(controlled, true)
-		return
+		return nil
 	}
 	s.commitSettlesOf(ops, err == nil && len(controlled) > 0)
+	return nil
 }
 
 // partition finds the calls with deliveries under flow control, which hold places that they give up. Where it fails, the
@@ -190,8 +247,19 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 	g.locked = true
 	k := newLocked()
 	tokens := uuidArray(g.tokens())
+	// Those that are acked are deleted, which locks them as well. But nobody must be waited for in a flow.
+	var leaving []uuid
+	for _, st := range g.others {
+		leaving = append(leaving, st.id)
+	}
+	if controlled {
+		for _, st := range g.acks {
+			leaving = append(leaving, st.id)
+		}
+	}
 	look := []call{
 		{query: lockLeases, params: [][]byte{g.nowParam(), tokens}, row: k.addLease},
+		{query: lockItems, params: [][]byte{uuidArray(leaving)}, row: k.addOurs},
 		{query: findItems, params: [][]byte{tokens}, row: k.addMessage}}
 	if controlled {
 		g.flow, err = g.beginFlow(ctx, l, look...)
@@ -215,6 +283,10 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 				if !g.leases.ackedInTx(st.token, st.Lease.Index) {
 					st.lost()
 				}
+				return true
+			}
+			if (controlled || st.Outcome != symphony.Ack) && k.busy(st.id) {
+				st.op.errs = failed(st.op.errs, len(st.op.list), st.place, errBeingAcked)
 				return true
 			}
 			ends = append(ends, departure{r.items[st.Lease.Index].passes, st.Outcome, r.items[st.Lease.Index].attempt})
@@ -306,57 +378,6 @@ func (g *settleGroup) ended() {
 	}
 	g.arrived(g.added)
 }
-
-// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted.
-//
-// Locking the lease comes first, so the deliveries cannot be ended by anybody else meanwhile. A message that was ended
-// by a transaction for which this one had to wait is not deleted again: the database looks at its newest version.
-func ackQuery(name string, keep bool) *query {
-	columns, kept := "m.id, m.lane", ""
-	if keep {
-		columns = "m.*"
-		kept = `, past AS (
-			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1)) RETURNING *
-		), history AS (
-			SELECT id, ` + historyColumns + ` AS attempts FROM past GROUP BY id
-		), kept AS (
-			INSERT INTO {schema}.messenger_completed
-				(id, created_at, scheduled_at, started_at, completed_at, lane, priority, attempt, type, worker, idempotency_key, headers, metadata, attempts, payload, extras)
-			SELECT g.id, g.created_at, g.scheduled_at, h.started_at, coalesce($1, now()), g.lane, g.priority, h.attempt, g.type, h.worker,
-				g.idempotency_key, g.headers, g.metadata, p.attempts, g.payload, g.extras
-			FROM gone g JOIN held h ON h.id = g.id LEFT JOIN history p ON p.id = g.id
-		)`
-	} else {
-		kept = `, past AS (
-			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1))
-		)`
-	}
-	return newQuery(name, `WITH locked AS MATERIALIZED (
-			SELECT token, worker, claimed_at, expires_at, item_expires, settled FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) ORDER BY token FOR UPDATE
-		), held AS MATERIALIZED (
-			SELECT r.id, r.token, r.place, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
-			FROM unnest($3::uuid[], $4::uuid[], $5::int4[], $6::int4[], $7::timestamptz[]) AS r(id, token, place, attempt, started_at)
-			JOIN locked l ON l.token = r.token
-			WHERE coalesce(l.item_expires[r.place + 1], l.expires_at) > coalesce($1::timestamptz, now()) AND NOT r.place = ANY (l.settled)
-		), gone AS (
-			DELETE FROM {schema}.messenger_messages m WHERE m.id = ANY (ARRAY(SELECT id FROM held)) RETURNING `+columns+`
-		)`+kept+`, counted AS (
-			INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
-			SELECT $8::int8, lane, 0, -count(*), count(*), 0, 0 FROM gone GROUP BY lane
-			ON CONFLICT (shard, lane) DO UPDATE SET processing = c.processing + excluded.processing, completed = c.completed + excluded.completed
-		)
-		SELECT h.token, h.place FROM gone g JOIN held h ON h.id = g.id`)
-}
-
-// historyColumns makes a JSON array of rows of attempts. Times are in microseconds since 1970.
-const historyColumns = `jsonb_agg(jsonb_build_object('attempt', attempt,
-	'startedAt', (extract(epoch FROM started_at) * 1000000)::int8, 'finishedAt', (extract(epoch FROM finished_at) * 1000000)::int8,
-	'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', (extract(epoch FROM retry_at) * 1000000)::int8) ORDER BY attempt)`
-
-var (
-	ackAndKeep   = ackQuery("ack_and_keep", true)
-	ackAndDelete = ackQuery("ack_and_delete", false)
-)
 
 // endLeases deletes leases of which, as far as this process knows, everything has been settled. It may be wrong about a
 // message that ran out and was not given back yet. But a lease's expires_at is never later than the end of any message that

@@ -300,16 +300,17 @@ func optional(s string) *string {
 
 // Ack acks a delivery of the transport's in the transaction: where that is committed, what the handler did in it took
 // effect exactly once. The handler then returns nil, or the error of its commit. The error is symphony.ErrLeaseLost if the
-// delivery is another worker's by now; the handler must roll back.
+// delivery is another worker's by now; the handler must roll back. It may stand anywhere in the transaction: until that
+// ends it locks this message alone.
 func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	token, ok := parseUUID(d.Lease.Token)
 	id, ok2 := parseUUID(d.Lease.MessageID)
 	if !ok || !ok2 {
 		return symphony.ErrLeaseLost
 	}
-	q := ackAndKeep
+	q := ackAndKeepInTx
 	if x.store.retention == 0 {
-		q = ackAndDelete
+		q = ackAndDeleteInTx
 	}
 	list := func(v any) string { return fmt.Sprintf("{%v}", v) }
 	started := list("NULL")

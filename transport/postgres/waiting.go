@@ -341,8 +341,12 @@ func (s *store) storeControlled(ctx context.Context, l *link, ops []*sendOp) (la
 		}
 	}
 	k := &keys{ops: ops}
-	claim, look := k.calls(s)
-	f, err := s.beginFlow(ctx, l, claim, look)
+	var claims []call
+	if slices.ContainsFunc(ops, (*sendOp).keyed) {
+		claim, look := k.calls(s)
+		claims = append(claims, claim, look)
+	}
+	f, err := s.beginFlow(ctx, l, claims...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,70 @@
+package postgres
+
+// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted.
+//
+// Locking the lease comes first, so the deliveries cannot be ended by anybody else meanwhile. A message that was ended
+// by a transaction for which this one had to wait is not deleted again: the database looks at its newest version.
+//
+// inTx is for a transaction of the caller's, which may last long, while a lease stands for many messages. It locks the
+// message, in place of the lease, whose row it only keeps from being deleted. The message comes first: when it is locked,
+// nobody else can end the delivery, and then the database looks at the newest version of the lease.
+func ackQuery(name string, keep, inTx bool) *query {
+	columns, kept, now := "m.id, m.lane", "", "now()"
+	if inTx {
+		now = "clock_timestamp()" // now() is when the caller's transaction began
+	}
+	if keep {
+		columns = "m.*"
+		kept = `, past AS (
+			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1)) RETURNING *
+		), history AS (
+			SELECT id, ` + historyColumns + ` AS attempts FROM past GROUP BY id
+		), kept AS (
+			INSERT INTO {schema}.messenger_completed
+				(id, created_at, scheduled_at, started_at, completed_at, lane, priority, attempt, type, worker, idempotency_key, headers, metadata, attempts, payload, extras)
+			SELECT g.id, g.created_at, g.scheduled_at, h.started_at, coalesce($1, ` + now + `), g.lane, g.priority, h.attempt, g.type, h.worker,
+				g.idempotency_key, g.headers, g.metadata, p.attempts, g.payload, g.extras
+			FROM gone g JOIN held h ON h.id = g.id LEFT JOIN history p ON p.id = g.id
+		)`
+	} else {
+		kept = `, past AS (
+			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1))
+		)`
+	}
+	held := `locked AS MATERIALIZED (
+			SELECT token, worker, claimed_at, expires_at, item_expires, settled FROM {schema}.messenger_leases
+			WHERE token = ANY ($2::uuid[]) ORDER BY token FOR NO KEY UPDATE
+		), held AS MATERIALIZED (` + heldItems + ` JOIN locked l ON l.token = r.token ` + stillHeld(now) + `)`
+	if inTx {
+		held = `held AS MATERIALIZED (` + heldItems + ` JOIN {schema}.messenger_leases l ON l.token = r.token AND l.token = ANY ($2::uuid[])
+			JOIN {schema}.messenger_messages m ON m.id = r.id ` + stillHeld(now) + ` FOR UPDATE OF m FOR KEY SHARE OF l)`
+	}
+	return newQuery(name, `WITH `+held+`, gone AS (
+			DELETE FROM {schema}.messenger_messages m WHERE m.id = ANY (ARRAY(SELECT id FROM held)) RETURNING `+columns+`
+		)`+kept+`, counted AS (
+			INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+			SELECT $8::int8, lane, 0, -count(*), count(*), 0, 0 FROM gone GROUP BY lane
+			ON CONFLICT (shard, lane) DO UPDATE SET processing = c.processing + excluded.processing, completed = c.completed + excluded.completed
+		)
+		SELECT h.token, h.place FROM gone g JOIN held h ON h.id = g.id`)
+}
+
+const heldItems = `
+			SELECT r.id, r.token, r.place, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
+			FROM unnest($3::uuid[], $4::uuid[], $5::int4[], $6::int4[], $7::timestamptz[]) AS r(id, token, place, attempt, started_at)`
+
+func stillHeld(now string) string {
+	return `WHERE coalesce(l.item_expires[r.place + 1], l.expires_at) > coalesce($1::timestamptz, ` + now + `) AND NOT r.place = ANY (l.settled)`
+}
+
+// historyColumns makes a JSON array of rows of attempts. Times are in microseconds since 1970.
+const historyColumns = `jsonb_agg(jsonb_build_object('attempt', attempt,
+	'startedAt', (extract(epoch FROM started_at) * 1000000)::int8, 'finishedAt', (extract(epoch FROM finished_at) * 1000000)::int8,
+	'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', (extract(epoch FROM retry_at) * 1000000)::int8) ORDER BY attempt)`
+
+var (
+	ackAndKeep       = ackQuery("ack_and_keep", true, false)
+	ackAndDelete     = ackQuery("ack_and_delete", false, false)
+	ackAndKeepInTx   = ackQuery("ack_and_keep_in_tx", true, true)
+	ackAndDeleteInTx = ackQuery("ack_and_delete_in_tx", false, true)
+)
