@@ -129,12 +129,15 @@ func (l *link) send(ctx context.Context, begin, commit bool, calls []call) error
 	var preparing []*query
 	before := 0 // results that come before those of the calls
 	if begin {
-		p.SendQueryParams("BEGIN ISOLATION LEVEL READ COMMITTED", nil, nil, nil, nil)
 		before++
 		if l.state.behindPooler {
 			// Settings of a session do not reach the server through a pooler, so they are made in each transaction.
-			p.SendQueryParams(l.localSettings, nil, nil, nil, nil)
+			d := l.defaults.Load()
+			p.SendQueryParams(d.begin, nil, nil, nil, nil)
+			p.SendQueryParams(d.settings, nil, nil, nil, nil)
 			before++
+		} else {
+			p.SendQueryParams(beginText, nil, nil, nil, nil)
 		}
 	}
 	for i := range calls {

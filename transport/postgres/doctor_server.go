@@ -111,7 +111,7 @@ func (d *doctor) pollPause(pooled bool) time.Duration {
 	return DefaultPollInterval
 }
 
-// setting is a parameter of the server as it is in force for this role.
+// setting is a parameter of the server as it is in force for this role, apart from what our sessions are set to.
 type setting struct {
 	name, value string
 	level       Level
@@ -123,7 +123,7 @@ type setting struct {
 func (d *doctor) wrongSettings(ctx context.Context, list []setting) error {
 	for _, s := range list {
 		var value string
-		if err := d.pool.QueryRow(ctx, "SELECT coalesce(current_setting($1, true), '')", s.name).Scan(&value); err != nil {
+		if err := d.pool.QueryRow(ctx, "SELECT coalesce((SELECT reset_val FROM pg_settings WHERE name = $1), '')", s.name).Scan(&value); err != nil {
 			return err
 		}
 		if value == s.value {
@@ -138,7 +138,8 @@ func (d *doctor) durability(ctx context.Context) (string, error) {
 	return "what is committed is on disk", d.wrongSettings(ctx, []setting{
 		{"fsync", "off", LevelProblem, "when the machine crashes, messages are lost and the database may be damaged", "Set fsync = on in postgresql.conf and reload."},
 		{"full_page_writes", "off", LevelProblem, "when the machine crashes, the database may be damaged", "Set full_page_writes = on in postgresql.conf and reload."},
-		{"synchronous_commit", "off", LevelProblem, "when the server crashes, messages are lost whose dispatch was answered", "Set synchronous_commit = on for this role: ALTER ROLE … SET synchronous_commit = on."},
+		{"synchronous_commit", "off", LevelWarning, "nodes raise it for their own transactions, but what is dispatched or acked in a transaction of your own may be lost when the server crashes",
+			"Set synchronous_commit = on for this role: ALTER ROLE … SET synchronous_commit = on."},
 	})
 }
 

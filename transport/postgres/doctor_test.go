@@ -214,7 +214,7 @@ func TestDiagnoseSettings(t *testing.T) {
 	}{
 		{"durability", LevelProblem, "fsync is off"},
 		{"durability", LevelProblem, "full_page_writes is off"},
-		{"durability", LevelProblem, "synchronous_commit is off"},
+		{"durability", LevelWarning, "synchronous_commit is off"},
 		{"settings", LevelProblem, "autovacuum is off"},
 		{"settings", LevelProblem, "track_counts is off"},
 		{"settings", LevelNote, "shared_buffers is 16 MB"},

@@ -35,7 +35,7 @@ func Grant(ctx context.Context, url string, o Options, role string) error {
 		if err := s.migrate(ctx, false); err != nil {
 			return err
 		}
-		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return s.grant(ctx, tx, role) })
+		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: s.accessMode()}, func(tx pgx.Tx) error { return s.grant(ctx, tx, role) })
 		return s.storageError("grant privileges to "+role, err)
 	})
 }

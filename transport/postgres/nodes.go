@@ -51,7 +51,7 @@ func (s *store) join(ctx context.Context, info NodeInfo) error {
 	return s.beat(ctx)
 }
 
-// beat is the heartbeat. It compares the clocks as well.
+// beat is the heartbeat. It compares the clocks, and looks what new sessions are set to, as well.
 func (s *store) beat(ctx context.Context) error {
 	info := []byte("{}")
 	if s.node.Info != nil {
@@ -61,6 +61,9 @@ func (s *store) beat(ctx context.Context) error {
 	err := s.with(ctx, "heartbeat", func(ctx context.Context, l *link) error {
 		list = nil
 		if err := s.measureOffset(ctx, l); err != nil {
+			return err
+		}
+		if err := s.readDefaults(ctx, l); err != nil {
 			return err
 		}
 		return l.transact(ctx,

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,6 +31,9 @@ func newPool(url string, o Options) (*pgxpool.Pool, error) {
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "symphony"
 	}
+	for name, value := range startSettings {
+		c.ConnConfig.RuntimeParams[name] = value
+	}
 	// What does not run through conn.go must work behind a pooler too.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	timeout := max(o.Timeout, DefaultTimeout)
@@ -40,7 +42,7 @@ func newPool(url string, o Options) (*pgxpool.Pool, error) {
 		if err != nil || pooled {
 			return err
 		}
-		return conn.PgConn().Exec(ctx, sessionSettings(timeout)).Close()
+		return conn.PgConn().Exec(ctx, setConfig(timeout, synchronous, false)).Close()
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
@@ -62,32 +64,6 @@ func isPooled(ctx context.Context, c *pgconn.PgConn) (bool, error) {
 	return string(result.Rows[0][0]) != strconv.FormatUint(uint64(c.PID()), 10), nil
 }
 
-// settings are what every transaction works with, by name.
-func settings(timeout time.Duration) [][2]string {
-	ms := strconv.FormatInt(timeout.Milliseconds(), 10)
-	return [][2]string{
-		{"statement_timeout", ms},
-		{"lock_timeout", ms},
-		{"idle_in_transaction_session_timeout", strconv.FormatInt(2*timeout.Milliseconds(), 10)},
-		{"default_transaction_isolation", "read committed"},
-		{"jit", "off"}, // compiling takes longer than any statement here
-	}
-}
-
-// sessionSettings is the statement that makes them for a session.
-func sessionSettings(timeout time.Duration) string { return setConfig(timeout, false) }
-
-// localSettings is the statement that makes them for a transaction.
-func localSettings(timeout time.Duration) string { return setConfig(timeout, true) }
-
-func setConfig(timeout time.Duration, local bool) string {
-	var calls []string
-	for _, s := range settings(timeout) {
-		calls = append(calls, fmt.Sprintf("set_config('%s', '%s', %t)", s[0], s[1], local))
-	}
-	return "SELECT " + strings.Join(calls, ", ")
-}
-
 // greet connects for the first time: it looks what stands behind the connection.
 func (s *store) greet(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -102,6 +78,9 @@ func (s *store) greet(ctx context.Context) error {
 		l.state.behindPooler = pooled
 		if v := serverVersion(l.pg); v < oldestServer {
 			return fmt.Errorf("the server is PostgreSQL %d; %d or newer is needed", v, oldestServer)
+		}
+		if err := s.readDefaults(ctx, l); err != nil {
+			return err
 		}
 		return s.measureOffset(ctx, l)
 	}))

@@ -95,10 +95,10 @@ type store struct {
 	clock     symphony.Clock // of this process: what timers run on
 	given     bool           // clock is the store's too, in place of the server's
 
-	texts         sync.Map // *query → its text for this schema
-	behindPooler  atomic.Bool
-	localSettings string
-	offset        atomic.Int64 // by how many µs the server's clock is ahead of this process's
+	texts        sync.Map // *query → its text for this schema
+	behindPooler atomic.Bool
+	defaults     atomic.Pointer[defaults]
+	offset       atomic.Int64 // by how many µs the server's clock is ahead of this process's
 
 	lanes      lanes
 	heads      heads
@@ -177,8 +177,9 @@ func newStore(url string, o Options) (*store, Options, error) {
 	}
 	s := &store{
 		schema: o.Schema, retention: o.Retention, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
-		clock: o.Clock, given: o.Clock != nil, localSettings: localSettings(o.Timeout), searches: make(chan struct{}, searchesAtOnce),
+		clock: o.Clock, given: o.Clock != nil, searches: make(chan struct{}, searchesAtOnce),
 	}
+	s.defaults.Store(newDefaults(o.Timeout, synchronous, false))
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing = s.life.Done()
 	if s.clock == nil {

@@ -252,7 +252,7 @@ func (s *store) migrate(ctx context.Context, apply bool) error {
 func (s *store) apply(ctx context.Context, m Migration) error {
 	took := false
 	// What another process has committed must show as soon as the lock is ours, whatever the database's default is.
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: s.accessMode()}, func(tx pgx.Tx) (err error) {
 		if err := s.lockSchema(ctx, tx); err != nil {
 			return err
 		}
