@@ -29,7 +29,7 @@ CHECKS_daily = 10
 CHECKS_ci    = 30
 CHECKS_full  = 300
 TIER        ?= ci
-IN_TIER      = SYMPHONY_TEST_TIER=$(TIER) RAPID_CHECKS=$(CHECKS_$(TIER))
+IN_TIER      = TEST_TIER=$(TIER) RAPID_CHECKS=$(CHECKS_$(TIER))
 
 # The packages that take longest begin first.
 PACKAGES = ./transport/postgres ./cmd/symphony ./transport/sqlite ./internal/pgtest ./operation ./...
@@ -64,11 +64,11 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
-	$(IN_TIER) SYMPHONY_E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
+	$(IN_TIER) E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
 
 .PHONY: soak
 soak: deps build ## Kill workers, API nodes and PostgreSQL under load for DURATION (default 60s)
-	SOAK_DURATION=$(or $(DURATION),60s) SYMPHONY_E2E_PROGRAM=$(CURDIR)/bin/symphony \
+	SOAK_DURATION=$(or $(DURATION),60s) E2E_PROGRAM=$(CURDIR)/bin/symphony \
 	  $(STATIC) $(GO) test -tags e2e -count=1 -timeout 90m -v -run '^TestSoak$$' ./e2e
 
 .PHONY: fuzz

@@ -24,8 +24,8 @@ import (
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
 
-// binary is the program under test: the one that SYMPHONY_E2E_PROGRAM names, or one that is built for this run.
-var binary = os.Getenv("SYMPHONY_E2E_PROGRAM")
+// binary is the program under test: the one that E2E_PROGRAM names, or one that is built for this run.
+var binary = os.Getenv("E2E_PROGRAM")
 
 func TestMain(m *testing.M) {
 	if binary != "" {
@@ -211,8 +211,13 @@ func onEachStorage(t *testing.T, story func(t *testing.T, database string)) {
 func command(folder, database string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = folder
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "SYMPHONY_") { // nothing of who runs the tests gets in
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
 	if database != "" {
-		cmd.Env = append(os.Environ(), "SYMPHONY_DATABASE_URL="+database)
+		cmd.Env = append(cmd.Env, "SYMPHONY_DATABASE_URL="+database)
 	}
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type link struct {
 	end    context.CancelFunc
 	client *net.TCPConn
 	phase  phase
+	port   atomic.Int32 // of the connection to the server, on this side; 0 before there is one
 }
 
 // parcel is what one direction has read at once; at its end, instead, why there is no more.
@@ -56,6 +58,7 @@ func (l *link) run() {
 		return
 	}
 	server := conn.(*net.TCPConn)
+	l.port.Store(int32(server.LocalAddr().(*net.TCPAddr).Port))
 	defer l.hold(server)()
 
 	var directions sync.WaitGroup

@@ -106,6 +106,20 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// Ports returns the local ports of the proxy's connections to the server, by which the server knows them. Those that were
+// cut or have ended are not among them, although the server may still be busy with what it got over them.
+func (p *Proxy) Ports() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var ports []int
+	for l := range p.links {
+		if port := l.port.Load(); port != 0 && l.ctx.Err() == nil {
+			ports = append(ports, int(port))
+		}
+	}
+	return ports
+}
+
 // Reset resets all connections at once, on both sides. What is held up by Cut or Delay is lost. New connections work.
 func (p *Proxy) Reset() {
 	p.mu.Lock()

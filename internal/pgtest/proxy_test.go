@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,6 +97,24 @@ func TestProxy_reset(t *testing.T) {
 	}
 	if err := ping(t.Context(), p.URL(database)); err != nil {
 		t.Errorf("a new connection after a reset: %v", err)
+	}
+}
+
+func TestProxy_ports(t *testing.T) {
+	t.Parallel()
+	database := URL(t)
+	p := NewProxy(t, database)
+	if got := p.Ports(); len(got) != 0 {
+		t.Errorf("ports %v without a connection", got)
+	}
+	conn := connect(t, p.URL(database))
+	port := query[int](t, conn, "SELECT client_port FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+	if got := p.Ports(); !slices.Equal(got, []int{port}) {
+		t.Errorf("ports %v, the server says %d", got, port)
+	}
+	p.Reset()
+	if got := p.Ports(); len(got) != 0 {
+		t.Errorf("ports %v after a reset", got)
 	}
 }
 

@@ -2,7 +2,7 @@
 //
 // There are three tiers, each with all of the one before: Daily is what "make test" runs while somebody works, CI what
 // must pass before a change is taken ("make ci"), Full what takes long and is run before a release ("make ci-full").
-// SYMPHONY_TEST_TIER names the tier: daily, ci or full. Without it a run is CI.
+// TEST_TIER names the tier: daily, ci or full. Without it a run is CI.
 //
 // A test leaves something to a higher tier only because of what it costs, and says so with Needs or Pick.
 package testtier
@@ -24,7 +24,7 @@ const (
 )
 
 // environment names the variable that chooses the tier.
-const environment = "SYMPHONY_TEST_TIER"
+const environment = "TEST_TIER"
 
 var names = [...]string{"daily", "ci", "full"}
 

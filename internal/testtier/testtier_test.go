@@ -11,7 +11,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q is %v, %v; want %v", name, got, err, want)
 		}
 	}
-	if _, err := parse("Full"); err == nil || err.Error() != `SYMPHONY_TEST_TIER is "Full": it must be daily, ci or full` {
+	if _, err := parse("Full"); err == nil || err.Error() != `TEST_TIER is "Full": it must be daily, ci or full` {
 		t.Errorf("got %v", err)
 	}
 }

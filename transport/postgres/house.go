@@ -39,13 +39,16 @@ type house struct {
 	control    sync.Mutex
 	controlAt  atomic.Int64 // when a message may expire or a gate be due, on the clock of this process
 	rearm      chan struct{}
-	rolled     bool
+
+	round  sync.Mutex // held while duties are done
+	duties []*duty
+	rolled bool
 
 	mu      sync.Mutex
 	failing bool
 }
 
-func (h *house) init() { h.rearm = make(chan struct{}, 1) }
+func (h *house) init(duties []*duty) { h.rearm, h.duties = make(chan struct{}, 1), duties }
 
 // expiring says that a lease runs out at a time of this process's clock.
 func (h *house) expiring(at int64) {
@@ -102,10 +105,10 @@ type duty struct {
 	do    func(context.Context) error
 }
 
-// keepHouse does the duties when they are due.
-func (s *store) keepHouse() {
+// duties are what a node begins with.
+func (s *store) duties() []*duty {
 	now := s.now()
-	duties := []*duty{
+	return []*duty{
 		{every: promoteEvery, next: now, do: s.promote},
 		{every: giveBackEvery, next: now, do: s.giveBack},
 		{every: beatEvery, next: now + beatEvery, do: s.beat},
@@ -113,29 +116,42 @@ func (s *store) keepHouse() {
 		{every: purgeEvery, next: now + purgeEvery/2, do: s.purge},
 		{every: rollEvery, next: now, do: s.rollPartitions},
 	}
+}
+
+// keepHouse does the duties when they are due.
+func (s *store) keepHouse() {
 	for {
 		pause := min(housePoll, time.Duration(max(min(s.house.expiryAt.Load(), s.house.controlAt.Load())-s.now(), 0))*time.Microsecond)
 		if !s.pause(pause, s.house.rearm) {
 			return
 		}
-		var errs []error
-		if s.now() >= s.house.expiryAt.Load() {
-			errs = append(errs, s.expireIfDue(s.life))
-		}
-		errs = append(errs, s.controlIfDue(s.life))
-		for _, d := range duties {
-			if now := s.now(); now >= d.next {
-				// Nodes that started together drift apart.
-				d.next = now + d.every + rand.Int64N(d.every/5)
-				errs = append(errs, d.do(s.life))
-			}
-		}
-		err := errors.Join(errs...)
-		s.house.report(s.log, err)
-		if err != nil && !s.pause(backoff(1), nil) { // a database that is gone stays so for a while
+		// A database that is gone stays so for a while.
+		if err := s.doDuties(); err != nil && !s.pause(backoff(1), nil) {
 			return
 		}
 	}
+}
+
+// doDuties does all that is due.
+func (s *store) doDuties() error {
+	h := &s.house
+	h.round.Lock()
+	defer h.round.Unlock()
+	var errs []error
+	if s.now() >= h.expiryAt.Load() {
+		errs = append(errs, s.expireIfDue(s.life))
+	}
+	errs = append(errs, s.controlIfDue(s.life))
+	for _, d := range h.duties {
+		if now := s.now(); now >= d.next {
+			// Nodes that started together drift apart.
+			d.next = now + d.every + rand.Int64N(d.every/5)
+			errs = append(errs, d.do(s.life))
+		}
+	}
+	err := errors.Join(errs...)
+	h.report(s.log, err)
+	return err
 }
 
 // pause waits on the clock of this process, at most until early fires, and reports whether the store is still open.

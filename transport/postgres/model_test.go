@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +54,7 @@ type model struct {
 	keys     map[string]string
 	past     []symphony.Delivery // whose leases have ended
 	unknown  bool                // a send got no answer: there may be messages that the model has not seen
+	cuts     atomic.Int64        // how many connections were cut
 }
 
 func TestModel(t *testing.T) {
@@ -106,9 +108,58 @@ func (m *model) node(t *rapid.T) int { return rapid.IntRange(0, len(m.nodes)-1).
 func (m *model) cut(t *rapid.T) {
 	n := rapid.IntRange(0, 12).Draw(t, "messages")
 	m.proxies[m.node(t)].KillAt(rapid.SampledFrom([]pgtest.Direction{pgtest.ToServer, pgtest.ToClient}).Draw(t, "direction"), func(pgtest.Message) bool {
-		n--
-		return n < 0
+		if n--; n >= 0 {
+			return false
+		}
+		m.cuts.Add(1)
+		return true
 	})
+}
+
+// awaitServer returns when the server has done what it got over connections that were cut. It works on that beside all
+// that comes later, for as long as it wants.
+func (m *model) awaitServer() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		ports := []int32{}
+		for _, p := range m.proxies {
+			for _, port := range p.Ports() {
+				ports = append(ports, int32(port))
+			}
+		}
+		var cut int
+		err := m.sql.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend' AND client_port <> ALL ($1::int[])`, ports).Scan(&cut)
+		if err != nil {
+			m.Fatal(err)
+		}
+		if cut == 0 {
+			return
+		}
+	}
+}
+
+// advance moves the clock on, and has each node do what is due then. In between, what a lease held that has run out is shown
+// as in hand by who finds a node about to give it back.
+func (m *model) advance(d time.Duration) {
+	m.clock.Advance(d)
+	m.keepHouse()
+}
+
+func (m *model) keepHouse() {
+	for range 100 {
+		m.awaitServer()
+		cuts := m.cuts.Load()
+		var errs []error
+		for _, tr := range m.nodes {
+			errs = append(errs, tr.DoDuties())
+		}
+		if errors.Join(errs...) == nil && m.cuts.Load() == cuts {
+			return
+		}
+	}
+	m.Fatal("housekeeping fails, although nothing is cut any more")
 }
 
 // answered reports whether a call got an answer, and fails if its error is none of those it may have.
@@ -117,6 +168,7 @@ func (m *model) answered(err error, allowed ...error) bool {
 		return true
 	}
 	if errors.Is(err, symphony.ErrUnavailable) || unsure(err) {
+		m.awaitServer()
 		return false
 	}
 	for _, a := range allowed {
@@ -167,7 +219,7 @@ func (m *model) send(t *rapid.T) {
 			m.order = append(m.order, r.ID)
 		}
 	}
-	m.clock.Advance(time.Millisecond)
+	m.advance(time.Millisecond)
 }
 
 func (m *model) receive(t *rapid.T) {
@@ -397,7 +449,7 @@ func (m *model) list(t *rapid.T) {
 }
 
 func (m *model) wait(t *rapid.T) {
-	m.clock.Advance(rapid.SampledFrom([]time.Duration{time.Second, symphony.DefaultLease}).Draw(t, "time"))
+	m.advance(rapid.SampledFrom([]time.Duration{time.Second, symphony.DefaultLease}).Draw(t, "time"))
 }
 
 // check compares places and counts by SQL: every message is in one place, and the counts are those of a recount. It is one
@@ -450,7 +502,7 @@ func (m *model) drain() {
 		p.Restore()
 	}
 	for range 100 {
-		m.clock.Advance(3 * symphony.DefaultLease)
+		m.advance(3 * symphony.DefaultLease)
 		got, err := m.nodes[0].Receive(context.Background(), symphony.ReceiveOptions{Max: symphony.MaxReceive, MaxLost: symphony.MaxReceive})
 		if !m.answered(err) {
 			continue // on a connection that was cut before

@@ -204,7 +204,7 @@ func (s *store) start(ctx context.Context, o Options) error {
 	s.heads.init()
 	s.leases.init()
 	s.notify.init()
-	s.house.init()
+	s.house.init(s.duties())
 	if err := s.join(ctx, o.Node); err != nil {
 		return err
 	}

@@ -297,7 +297,7 @@ func TestDutiesNeedNoMoreThanGrantGives(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := onStore(t.Context(), url+"&options=-c%20role%3D"+role, quiet(Options{}), func(s *store) error {
-		s.house.init()
+		s.house.init(s.duties())
 		for name, do := range map[string]func(context.Context) error{
 			"promote": s.promote, "fold": s.fold, "purge": s.purge, "roll": s.rollPartitions, "join": func(ctx context.Context) error { return s.join(ctx, NodeInfo{}) }, "expire": s.expireIfDue,
 		} {
