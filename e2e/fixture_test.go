@@ -253,7 +253,7 @@ func (b *syncBuffer) String() string {
 
 var listening = regexp.MustCompile(`msg=listening url=(\S+)`)
 
-// start starts the server. addr is 127.0.0.1:0 the first time; after that it is the address it had, so that callers need
+// start starts the server, at an address that stays the same when it is started again, so that callers need
 // not be told.
 func (s *server) start(addr string) {
 	s.Helper()
@@ -311,7 +311,7 @@ func newServer(t *testing.T, database, config string, files ...file) *server {
 		t.Fatalf("no key: %v", err)
 	}
 	s.key = made.Secret
-	s.start("127.0.0.1:0")
+	s.start(pgtest.FreeAddress(t))
 	t.Cleanup(func() {
 		s.cmd.Process.Kill()
 		s.cmd.Wait()

@@ -5,7 +5,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,17 +15,6 @@ import (
 	"github.com/symphony-messenger/symphony/handler"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
-
-// freeAddress is an address on the loopback interface that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // arrival is one delivery at an endpoint, which answers when it is told to.
 type arrival struct {

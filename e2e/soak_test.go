@@ -151,7 +151,7 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		address := freeAddress(t)
+		address := pgtest.FreeAddress(t)
 		p.add("serve", "--no-worker", "--addr", address)
 		p.nodes[len(p.nodes)-1].url, p.nodes[len(p.nodes)-1].key = "http://"+address, made.Secret
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+	"testing"
 )
 
 // listenLocal listens on a free port of the loopback interface.
@@ -25,6 +26,17 @@ func listenLocal() (net.Listener, error) {
 		}
 	}
 	return nil, errors.New("no free port on 127.0.0.1")
+}
+
+// FreeAddress is a host:port of the loopback interface on which nobody listens at the moment, and which the system gives to
+// no one: a program can be killed and started again there, whatever else runs.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // freePort is a port of the loopback interface that nobody listens on at the moment.
