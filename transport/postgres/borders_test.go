@@ -291,3 +291,59 @@ func TestFirstRollDeletesNothing(t *testing.T) {
 		t.Errorf("got %s, %v; want the completed message", m.Status, err)
 	}
 }
+
+// TestStaleHoldsDecideNothingThatLasts has a process that has not heard yet that another one has ended a pause.
+func TestStaleHoldsDecideNothingThatLasts(t *testing.T) {
+	target := symphony.HoldTarget{Type: "Order"}
+	open := func(t *testing.T) (b *border, stale func()) {
+		b = openBorder(t, Options{})
+		other := b.open(t, Options{})
+		if err := other.Hold(t.Context(), symphony.Hold{HoldTarget: target, Mode: symphony.Paused}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.loadHolds(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := b.holds.Load()
+		b.dispatch(t, 3, symphony.DispatchOptions{})
+		return b, func() {
+			t.Helper()
+			if err := other.Release(t.Context(), target); err != nil {
+				t.Fatal(err)
+			}
+			b.holds.Store(before)
+		}
+	}
+	want := func(t *testing.T, b *border, n int) {
+		t.Helper()
+		if got := b.receive(t, 10); len(got) != n {
+			t.Errorf("%d messages were handed out, want %d", len(got), n)
+		}
+	}
+	t.Run("a claim parks nothing", func(t *testing.T) {
+		b, stale := open(t)
+		stale()
+		want(t, b, 3)
+	})
+	t.Run("a gate is not kept closed", func(t *testing.T) {
+		b, _ := open(t)
+		want(t, b, 0)
+		// The process that ends the pause goes no further than its commit.
+		execute(t, b.url, "DELETE FROM symphony.messenger_holds", "UPDATE symphony.messenger_gates SET wake_at = '2026-11-23T12:00:00Z'")
+		if err := b.with(t.Context(), "wake gates", func(ctx context.Context, l *link) error {
+			f, err := b.beginFlow(ctx, l)
+			if err == nil {
+				err = f.wakeGates()
+			}
+			if err == nil {
+				err = f.finish()
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if left := ask[int](t, b.url, "SELECT count(*) FROM symphony.messenger_parked"); left != 0 {
+			t.Errorf("%d messages still wait for the end of a pause that is over", left)
+		}
+	})
+}

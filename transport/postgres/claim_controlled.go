@@ -40,6 +40,9 @@ type picked struct {
 // may not pass is parked.
 func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, minAge time.Duration, most int) error {
 	f, err := c.beginFlow(ctx, l)
+	if err == nil && c.lookAtAll {
+		err = f.readHolds()
+	}
 	if err != nil {
 		return err
 	}
@@ -145,7 +148,7 @@ func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) (
 		if ln := c.lanes.numbered(d.item.lane); ln != nil {
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
-		if p.paused = c.pausedType(c.name, d.Type); p.paused != "" {
+		if p.paused = pausedType(f.holds[c.name], d.Type); p.paused != "" {
 			names = append(names, symphony.HoldGate(c.name, p.paused))
 		}
 		p.limits, p.line = c.limits.Gates(&d.Envelope), lineName(d.item.lane, d.item.rank, d.Flow)

@@ -98,6 +98,7 @@ type flow struct {
 	l     *link
 	now   int64 // of the server's clock, since the row is locked; µs
 	gates map[string]*gate
+	holds map[string][]symphony.Hold // what is stopped, by transport, once readHolds has read it
 
 	back   *readyRows // messages that become ready
 	parked *parkedRows
@@ -119,6 +120,17 @@ func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flow, e
 		return nil
 	}}}
 	return f, l.begin(ctx, append(first, calls...)...)
+}
+
+// readHolds reads what is stopped. A pause is begun and ended by others at any time, and a message that is parked because
+// of it stays parked for long: the copy in this process's memory is not good enough to decide that.
+func (f *flow) readHolds() error {
+	holds, read := holdsCall()
+	if err := f.ask(read); err != nil {
+		return err
+	}
+	f.holds = holds
+	return nil
 }
 
 // nowParam is the flow's time, for statements that others call with a time of their own.
@@ -446,6 +458,11 @@ func (f *flow) wakeGates() error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(due, func(name string) bool { _, _, held := symphony.CutHoldGate(name); return held }) {
+		if err := f.readHolds(); err != nil {
+			return err
+		}
+	}
 	var (
 		lines, limits []string
 		wants         []want
@@ -457,7 +474,7 @@ func (f *flow) wakeGates() error {
 		switch {
 		case isLine(name):
 			lines = append(lines, name)
-		case held && f.holding(transport, pattern):
+		case held && holding(f.holds[transport], pattern):
 			g.wake = f.now + gateBackstop
 		case held:
 			wants = append(wants, want{g, claimParks})

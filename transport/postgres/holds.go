@@ -15,15 +15,8 @@ var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, sin
 
 // loadHolds reads what is stopped. Where something has been released, receivers look again.
 func (s *store) loadHolds(ctx context.Context) error {
-	holds := make(map[string][]symphony.Hold)
-	err := s.do(ctx, "read holds", call{query: readHolds, row: func(v [][]byte) error {
-		transport := string(v[0])
-		holds[transport] = append(holds[transport], symphony.Hold{
-			HoldTarget: symphony.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: symphony.HoldMode(v[3]),
-			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
-		})
-		return nil
-	}})
+	holds, read := holdsCall()
+	err := s.do(ctx, "read holds", read)
 	if err != nil {
 		return err
 	}
@@ -32,6 +25,19 @@ func (s *store) loadHolds(ctx context.Context) error {
 		s.wakeDue()
 	}
 	return nil
+}
+
+// holdsCall reads what is stopped into a map by transport.
+func holdsCall() (map[string][]symphony.Hold, call) {
+	holds := make(map[string][]symphony.Hold)
+	return holds, call{query: readHolds, row: func(v [][]byte) error {
+		transport := string(v[0])
+		holds[transport] = append(holds[transport], symphony.Hold{
+			HoldTarget: symphony.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: symphony.HoldMode(v[3]),
+			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
+		})
+		return nil
+	}}
 }
 
 func sameHolds(a, b map[string][]symphony.Hold) bool {
@@ -65,8 +71,8 @@ func (s *store) pausesTypes(transport string) bool {
 }
 
 // pausedType returns the pattern by which a type is paused, or nothing.
-func (s *store) pausedType(transport, typ string) string {
-	for _, h := range s.held(transport) {
+func pausedType(holds []symphony.Hold, typ string) string {
+	for _, h := range holds {
 		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", typ) {
 			return h.Type
 		}
@@ -74,9 +80,9 @@ func (s *store) pausedType(transport, typ string) string {
 	return ""
 }
 
-// holding reports whether the pause that a hold's gate stands for is still on.
-func (s *store) holding(transport, pattern string) bool {
-	return slices.ContainsFunc(s.held(transport), func(h symphony.Hold) bool { return h.Type == pattern })
+// holding reports whether the types of a pattern are paused.
+func holding(holds []symphony.Hold, pattern string) bool {
+	return slices.ContainsFunc(holds, func(h symphony.Hold) bool { return h.Type == pattern })
 }
 
 var (
@@ -107,7 +113,7 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 	}
 	found := false
 	err := t.with(ctx, "release", func(ctx context.Context, l *link) error {
-		// The gate is changed by a flow only.
+		// The gate is changed by a flow only, and no flow takes the pause for lasting that ends here.
 		f, err := t.beginFlow(ctx, l, call{query: endHold, params: [][]byte{[]byte(t.name), []byte(target.Queue), []byte(target.Type)}, row: func([][]byte) error {
 			found = true
 			return nil
