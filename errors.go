@@ -142,6 +142,20 @@ func (e *LostError) Error() string {
 // ErrorClass is "worker_lost".
 func (e *LostError) ErrorClass() string { return "worker_lost" }
 
+// UsedUpError is the failure of a message that has had more attempts than its policy allows by now, none of which lost its
+// worker. A storage that knows the error of the last attempt keeps that.
+type UsedUpError struct {
+	Attempts int // that were made
+	Allowed  int
+}
+
+func (e *UsedUpError) Error() string {
+	return fmt.Sprintf("attempts used up: %d were made, and %d are allowed by now", e.Attempts, e.Allowed)
+}
+
+// ErrorClass is "used_up".
+func (e *UsedUpError) ErrorClass() string { return "used_up" }
+
 // ExpiredError is the failure of a message that no handler had begun when its ExpiresAt came. It is permanent.
 type ExpiredError struct{ At time.Time }
 

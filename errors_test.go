@@ -130,6 +130,7 @@ func TestErrorTexts(t *testing.T) {
 		"decode: unexpected end":  &symphony.DecodeError{Err: errors.New("unexpected end")},
 		"panic: 42":               &symphony.PanicError{Value: 42},
 		"attempts used up: 4 deliveries ended with their worker lost": &symphony.LostError{Deliveries: 4},
+		"attempts used up: 5 were made, and 3 are allowed by now":     &symphony.UsedUpError{Attempts: 5, Allowed: 3},
 	} {
 		if err.Error() != want {
 			t.Errorf("text = %q, want %q", err.Error(), want)

@@ -141,17 +141,31 @@ func (p Policy) Settle(st *Settlement, attempt int, err error, random float64) {
 	st.Outcome, st.Delay = decision.Outcome, decision.Delay
 	if err != nil {
 		st.Error, st.ErrorClass, st.MaxRetries = err.Error(), ErrorClass(err), p.Retries()
+		st.Untried = untried(err)
 	}
 }
 
+// untried reports whether an error is one of Admit, before any handler was begun.
+func untried(err error) bool {
+	switch err.(type) { //nolint:errorlint // a handler may return a copy of one
+	case *LostError, *UsedUpError, *ExpiredError:
+		return true
+	}
+	return false
+}
+
 // Admit decides before an attempt, which would begin now. A delivery beyond the last allowed attempt means that earlier
-// workers died with the message in hand, and it must not run again; a first one may come after the message's ExpiresAt.
-// The error is nil, or a *LostError or *ExpiredError to fail it with.
+// workers died with the message in hand, or that the policy has become tighter, and it must not run again; a first one may
+// come after the message's ExpiresAt. The error is nil, or a *LostError, *UsedUpError or *ExpiredError to fail it with.
 func (p Policy) Admit(d *Delivery, now time.Time) error {
 	if f := d.Flow; f != nil && !f.ExpiresAt.IsZero() && d.Attempt == 1 && !now.Before(f.ExpiresAt) {
 		return &ExpiredError{f.ExpiresAt}
 	}
-	if d.Attempt > p.Retries()+1 {
+	switch allowed := p.Retries() + 1; {
+	case d.Attempt <= allowed:
+	case d.Lost == 0:
+		return &UsedUpError{Attempts: d.Attempt - 1, Allowed: allowed}
+	default:
 		return &LostError{Deliveries: d.Lost}
 	}
 	return nil

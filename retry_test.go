@@ -119,12 +119,13 @@ func TestAdmit(t *testing.T) {
 		attempt, lost int
 		want          error
 	}{
-		"first delivery":               {symphony.Policy{}, 1, 0, nil},
-		"last allowed delivery":        {symphony.Policy{}, 4, 3, nil},
-		"one too many":                 {symphony.Policy{}, 5, 4, &symphony.LostError{Deliveries: 4}},
-		"the only delivery":            {symphony.Policy{MaxRetries: symphony.NoRetries}, 1, 0, nil},
-		"one more than the only":       {symphony.Policy{MaxRetries: symphony.NoRetries}, 2, 1, &symphony.LostError{Deliveries: 1}},
-		"a policy that became tighter": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.LostError{Deliveries: 1}},
+		"first delivery":         {symphony.Policy{}, 1, 0, nil},
+		"last allowed delivery":  {symphony.Policy{}, 4, 3, nil},
+		"one too many":           {symphony.Policy{}, 5, 4, &symphony.LostError{Deliveries: 4}},
+		"the only delivery":      {symphony.Policy{MaxRetries: symphony.NoRetries}, 1, 0, nil},
+		"one more than the only": {symphony.Policy{MaxRetries: symphony.NoRetries}, 2, 1, &symphony.LostError{Deliveries: 1}},
+		"a policy that became tighter, after a lost worker": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.LostError{Deliveries: 1}},
+		"a policy that became tighter":                      {symphony.Policy{MaxRetries: 1}, 4, 0, &symphony.UsedUpError{Attempts: 3, Allowed: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := test.policy.Admit(&symphony.Delivery{Attempt: test.attempt, Lost: test.lost}, time.Time{})
@@ -132,6 +133,37 @@ func TestAdmit(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestSettlement_Reason(t *testing.T) {
+	own := symphony.Settlement{Error: "own", ErrorClass: "own_class"}
+	untried := own
+	untried.Untried = true
+	failed, lost := &symphony.Attempt{Error: "last", ErrorClass: "last_class"}, &symphony.Attempt{Error: symphony.LostText, ErrorClass: symphony.LostClass}
+	for name, test := range map[string]struct {
+		st      symphony.Settlement
+		last    *symphony.Attempt
+		want    string
+		retries int // of the third delivery
+	}{
+		"an attempt":                          {own, failed, "own own_class", 2},
+		"an attempt after none":               {own, nil, "own own_class", 2},
+		"not tried after a failure":           {untried, failed, "last last_class", 1},
+		"not tried after a worker was lost":   {untried, lost, "own own_class", 1},
+		"not tried and never anything before": {untried, nil, "own own_class", 1},
+	} {
+		text, class := test.st.Reason(test.last)
+		if got := text + " " + class; got != test.want || test.st.Retries(3) != test.retries {
+			t.Errorf("%s: got %q and %d retries, want %q and %d", name, got, test.st.Retries(3), test.want, test.retries)
+		}
+	}
+	for _, err := range []error{&symphony.LostError{}, &symphony.UsedUpError{}, &symphony.ExpiredError{}, errors.New("of a handler")} {
+		var st symphony.Settlement
+		symphony.Policy{}.Settle(&st, 1, err, 0)
+		if want := err.Error() != "of a handler"; st.Untried != want {
+			t.Errorf("%v: untried is %v, want %v", err, st.Untried, want)
+		}
 	}
 }
 

@@ -190,6 +190,27 @@ type Settlement struct {
 	Done []string
 	// MaxRetries is what the policy allowed, kept with a Fail.
 	MaxRetries int
+	// Untried says that no handler was begun. A Fail is then no attempt: none is noted, and the message fails for what
+	// Reason tells.
+	Untried bool
+}
+
+// Reason is why a message fails whose last attempt was last, nil if there was none: for what Error says, or where the
+// message was not tried again, for what its last attempt ended with, unless that lost its worker.
+func (s *Settlement) Reason(last *Attempt) (text, class string) {
+	if s.Untried && last != nil && last.ErrorClass != LostClass {
+		return last.Error, last.ErrorClass
+	}
+	return s.Error, s.ErrorClass
+}
+
+// Retries is how many attempts a message has had after its first one, where this settles a delivery that was counted as
+// an attempt.
+func (s *Settlement) Retries(attempt int) int {
+	if s.Untried {
+		attempt--
+	}
+	return max(attempt-1, 0)
 }
 
 // Stats counts a transport's messages, in total and by queue.

@@ -134,7 +134,11 @@ func (s *series) ended(e *symphony.EndedAttempt) {
 
 // handlerRan reports whether an attempt that failed for good had a handler run at all.
 func handlerRan(class string) bool {
-	return class != (*symphony.ExpiredError)(nil).ErrorClass() && class != (*symphony.LostError)(nil).ErrorClass()
+	switch class {
+	case (*symphony.ExpiredError)(nil).ErrorClass(), (*symphony.LostError)(nil).ErrorClass(), (*symphony.UsedUpError)(nil).ErrorClass():
+		return false
+	}
+	return true
 }
 
 func (s *series) failed(class string) {

@@ -110,6 +110,11 @@ func (s *store) settle(m *message, l *lease, st *symphony.Settlement, now time.T
 		s.put(m)
 		return
 	}
+	if st.Outcome == symphony.Fail && st.Untried {
+		m.attempt--
+		s.bury(m, st, now)
+		return
+	}
 	a := symphony.Attempt{Number: m.attempt, StartedAt: st.StartedAt.UTC().Truncate(time.Microsecond),
 		FinishedAt: st.FinishedAt.UTC().Truncate(time.Microsecond), Worker: l.worker, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass}
 	if st.Outcome == symphony.Retry {
@@ -130,8 +135,13 @@ func (s *store) settle(m *message, l *lease, st *symphony.Settlement, now time.T
 // bury moves a message to the dead letter queue.
 func (s *store) bury(m *message, st *symphony.Settlement, now time.Time) {
 	m.lane.counts.Failed++
+	var last *symphony.Attempt
+	if n := len(m.attempts); n > 0 {
+		last = &m.attempts[n-1]
+	}
+	text, class := st.Reason(last)
 	m.failed = &failure{message: m, FailedMessage: symphony.FailedMessage{
-		ID: symphony.NewID(s.failureTime(now)), Envelope: m.Envelope, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass,
+		ID: symphony.NewID(s.failureTime(now)), Envelope: m.Envelope, Error: symphony.ClipError(text), ErrorClass: class,
 		RetryCount: max(m.attempt-1, 0), MaxRetries: st.MaxRetries, FailedAt: now, Attempts: m.attempts, Done: m.done,
 	}}
 	s.failed = append(s.failed, m.failed)

@@ -35,13 +35,20 @@ var moveToFailed = newQuery("move_to_failed", `WITH gone AS (
 	), past AS (
 		DELETE FROM {schema}.messenger_attempts WHERE id = ANY ($2::uuid[]) RETURNING *
 	), history AS (
-		SELECT id, `+historyColumns+` AS attempts FROM past GROUP BY id
+		SELECT id, `+historyColumns+` AS attempts,
+			(array_agg(error ORDER BY attempt DESC))[1] AS error, (array_agg(error_class ORDER BY attempt DESC))[1] AS error_class
+		FROM past GROUP BY id
 	)
 	INSERT INTO {schema}.messenger_failed_messages (id, failed_at, created_at, scheduled_at, lane, transport, queue, message_id, type, priority,
 		idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
 	SELECT r.failed_id, coalesce($1::timestamptz, now()), g.created_at, g.scheduled_at, g.lane, l.transport, l.queue, g.id, g.type, g.priority,
-		g.idempotency_key, g.headers, g.metadata, g.done, r.error, r.error_class, r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload, g.extras
-	FROM unnest($2, $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[]) AS r(id, failed_id, error, error_class, retry_count, max_retries)
+		g.idempotency_key, g.headers, g.metadata, g.done, CASE WHEN r.keeps THEN h.error ELSE r.error END, CASE WHEN r.keeps THEN h.error_class ELSE r.error_class END,
+		r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload, g.extras
+	FROM (
+		SELECT r.*, r.untried AND h.error_class <> '`+symphony.LostClass+`' AS keeps -- symphony.Settlement.Reason
+		FROM unnest($2, $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::bool[]) AS r(id, failed_id, error, error_class, retry_count, max_retries, untried)
+		LEFT JOIN history h ON h.id = r.id
+	) r
 	JOIN gone g ON g.id = r.id JOIN {schema}.messenger_lanes l ON l.lane = g.lane LEFT JOIN history h ON h.id = g.id`)
 
 var markSettled = newQuery("mark_settled", `UPDATE {schema}.messenger_leases l SET settled = l.settled || r.places
@@ -148,6 +155,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 		movedIDs, moved               = uuids(0), times(0)
 		failedIDs, failed, errs       = uuids(0), uuids(0), texts(0)
 		classes, retries, maxRetries  = texts(0), int4s(0), int4s(0)
+		untried                       = bools(0)
 		settledTokens, settledIndexes = uuids(n), int4s(n)
 	)
 	for _, st := range g.others {
@@ -165,7 +173,8 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 		if st.Outcome == symphony.Retry {
 			it.available = now + max(st.Delay, 0).Microseconds()
 		}
-		if st.Outcome != symphony.Release {
+		notTried := st.Outcome == symphony.Fail && st.Untried
+		if st.Outcome != symphony.Release && !notTried {
 			retry := it.available
 			if st.Outcome == symphony.Fail {
 				retry = 0
@@ -179,8 +188,9 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 			failed.uuid(id)
 			errs.text(cleanText(symphony.ClipError(st.Error)))
 			classes.text(cleanText(st.ErrorClass))
-			retries.int4(it.attempt - 1)
+			retries.int4(st.Retries(it.attempt))
 			maxRetries.int4(st.MaxRetries)
+			untried.bool(notTried)
 			counts.of(it.lane).Failed++
 			continue
 		case symphony.Release:
@@ -216,7 +226,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 	add(doneIDs, call{query: keepDone, params: [][]byte{doneIDs.value(), done.value()}})
 	add(movedIDs, call{query: noteReady, params: [][]byte{movedIDs.value(), moved.value()}})
 	add(back.ids, back.call(g.flow != nil))
-	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value()}})
+	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value(), untried.value()}})
 	add(settledTokens, call{query: markSettled, params: [][]byte{settledTokens.value(), settledIndexes.value()}})
 	return calls
 }

@@ -317,7 +317,7 @@ func (f *flow) expireWaiting() error {
 		return err
 	}
 	n := len(list)
-	messages, failed, errs, classes, retries, most := uuids(n), uuids(n), texts(n), texts(n), int4s(n), int4s(n)
+	messages, failed, errs, classes, retries, most, untried := uuids(n), uuids(n), texts(n), texts(n), int4s(n), int4s(n), bools(n)
 	for _, w := range list {
 		cause := &symphony.ExpiredError{At: w.Flow.ExpiresAt}
 		messages.uuid(w.id)
@@ -327,9 +327,10 @@ func (f *flow) expireWaiting() error {
 		classes.text(cause.ErrorClass())
 		retries.int4(0)
 		most.int4(0)
+		untried.bool(false)
 		f.counts.of(w.lane).Failed++
 	}
-	f.calls = append(f.calls, call{query: moveToFailed, params: [][]byte{f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(), retries.value(), most.value()}})
+	f.calls = append(f.calls, call{query: moveToFailed, params: [][]byte{f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(), retries.value(), most.value(), untried.value()}})
 	return nil
 }
 

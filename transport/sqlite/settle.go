@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"zombiezen.com/go/sqlite"
 )
 
 // Settle ends deliveries in one transaction, shared with concurrent calls.
@@ -171,10 +172,25 @@ func (w *writer) noteAttempt(r readyRow, worker string, started, finished int64,
 
 // fail moves a message to the dead letter queue with all its attempts.
 func (w *writer) fail(r readyRow, worker string, st *symphony.Settlement) error {
-	if err := w.noteAttempt(r, worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass, 0); err != nil {
-		return err
+	if !st.Untried {
+		if err := w.noteAttempt(r, worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass, 0); err != nil {
+			return err
+		}
 	}
 	return w.bury(r, st)
+}
+
+// reason is why a message fails.
+func (w *writer) reason(r readyRow, st *symphony.Settlement) (text, class string, err error) {
+	var last *symphony.Attempt
+	if st.Untried {
+		err = w.query("SELECT error, error_class FROM messenger_attempts WHERE seq=? ORDER BY attempt DESC LIMIT 1", func(s *sqlite.Stmt) bool {
+			last = &symphony.Attempt{Error: s.ColumnText(0), ErrorClass: s.ColumnText(1)}
+			return true
+		}, r.seq)
+	}
+	text, class = st.Reason(last)
+	return text, class, err
 }
 
 // bury moves a message to the dead letter queue. The caller has touched the lane.
@@ -187,14 +203,18 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 		}
 		done = raw
 	}
-	err := w.exec(`INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at, scheduled_at,
+	text, class, err := w.reason(r, st)
+	if err != nil {
+		return err
+	}
+	err = w.exec(`INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at, scheduled_at,
 			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
 		SELECT ?1, ?2, ?3, id, type, priority, created_at, scheduled_at, ?4, idempotency_key, headers, metadata, coalesce(?5, done), ?6, ?7, ?8, ?9,
 			(SELECT json_group_array(json_object('attempt', attempt, 'startedAt', started_at, 'finishedAt', finished_at,
 				'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', retry_at) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
 		FROM messenger_messages WHERE seq=?10`,
 		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.now, done,
-		symphony.ClipError(st.Error), st.ErrorClass, max(r.attempt-1, 0), st.MaxRetries, r.seq)
+		symphony.ClipError(text), class, st.Retries(int(r.attempt)), st.MaxRetries, r.seq)
 	if err != nil {
 		return err
 	}

@@ -188,6 +188,39 @@ var borderTests = []test{
 			}
 		}
 	}},
+	{"a message that is not tried again fails for its last attempt, and no attempt is made up", func(s *suite) {
+		if !s.def.Capabilities().Failed {
+			s.Skip("transport keeps no failed messages")
+		}
+		lose := func() { s.one(); s.clock.Advance(symphony.DefaultLease) }
+		try := func() {
+			s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Retry, Error: "no stock", ErrorClass: "stock"})
+		}
+		for name, test := range map[string]struct {
+			before      []func()
+			want, class string
+		}{
+			"after a failure":                     {[]func(){try, try}, "no stock", "stock"},
+			"after a lost worker and a failure":   {[]func(){lose, try}, "no stock", "stock"},
+			"after a failure and a lost worker":   {[]func(){try, lose}, "used up", "own"},
+			"after one failure":                   {[]func(){try}, "no stock", "stock"},
+			"when it expired on its way to a try": {nil, "used up", "own"},
+		} {
+			s.dispatch(symphony.DispatchOptions{})
+			for _, f := range test.before {
+				f()
+			}
+			s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Fail, Untried: true, Error: "used up", ErrorClass: "own", MaxRetries: 1})
+			f := s.list(symphony.FailedQuery{Limit: 1}).Messages[0]
+			if f.Error != test.want || f.ErrorClass != test.class {
+				s.Errorf("%s: the reason is %q of class %q, want %q of %q", name, f.Error, f.ErrorClass, test.want, test.class)
+			}
+			if n := len(test.before); len(f.Attempts) != n || f.RetryCount != max(n-1, 0) || f.MaxRetries != 1 {
+				s.Errorf("%s: %d attempts, %d retries of %d; want %d attempts", name, len(f.Attempts), f.RetryCount, f.MaxRetries, n)
+			}
+			s.clock.Advance(time.Millisecond)
+		}
+	}},
 	{"where nothing is kept, counts stay and everything else goes", func(s *suite) {
 		if s.KeepNothing == nil {
 			s.Skip("transport cannot be told to keep nothing")
