@@ -58,6 +58,9 @@ func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Con
 
 // HandleBatchOf is HandleBatch for payloads as Go values. One that does not decode into T fails alone, as undecodable.
 func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx context.Context, batch []T) []error) {
+	if f == nil {
+		panic("symphony: nil handler for " + pattern)
+	}
 	m.HandleBatch(pattern, o, func(ctx context.Context, batch []*Delivery) []error {
 		errs := make([]error, len(batch))
 		var (

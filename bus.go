@@ -71,7 +71,11 @@ func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 	b := &Bus{transports: make(map[string]Transport, len(transports)), opts: o}
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	for _, t := range transports {
+	for i, t := range transports {
+		if t == nil {
+			bad("transport %d of %d is nil", i+1, len(transports))
+			continue
+		}
 		if err := ValidateName(t.Name()); err != nil {
 			bad("transport %q: name %w", t.Name(), err)
 		}
@@ -81,9 +85,10 @@ func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 		b.transports[t.Name()] = t
 		b.names = append(b.names, t.Name())
 	}
-	if len(transports) == 0 {
+	switch {
+	case len(transports) == 0:
 		bad("a bus needs at least one transport")
-	} else if o.Default == "" {
+	case o.Default == "" && len(b.names) > 0:
 		b.opts.Default = b.names[0]
 	}
 	if o.Default != "" && b.transports[o.Default] == nil {

@@ -281,6 +281,7 @@ func TestNewBus_refuses(t *testing.T) {
 		want       []string
 	}{
 		"no transports":        {nil, symphony.BusOptions{}, []string{"a bus needs at least one transport"}},
+		"no transport":         {append(all[:len(all):len(all)], nil), symphony.BusOptions{}, []string{"transport 4 of 4 is nil"}},
 		"one name twice":       {append(all, main[1]), symphony.BusOptions{}, []string{`transport "email" is given twice`}},
 		"a bad name":           {[]symphony.Transport{main[0], inline.Open(symphony.NewMux(), inline.Options{Name: "a b"})}, symphony.BusOptions{}, []string{`transport "a b": name must consist of letters, digits and . _ - : only`}},
 		"an unknown default":   {all, symphony.BusOptions{Default: "x"}, []string{`default transport: unknown transport "x" (known: default, email, other)`}},

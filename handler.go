@@ -103,6 +103,9 @@ func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 
 // HandleFunc registers a function.
 func (m *Mux) HandleFunc(pattern string, f func(ctx context.Context, d *Delivery) error) {
+	if f == nil { // which HandlerFunc would hide
+		panic("symphony: nil handler for " + pattern)
+	}
 	m.Handle(pattern, HandlerFunc(f), HandlerOptions{})
 }
 
@@ -114,6 +117,9 @@ func Handle[T any](m *Mux, pattern string, f func(ctx context.Context, payload T
 
 // HandleWith is Handle with options.
 func HandleWith[T any](m *Mux, pattern string, o HandlerOptions, f func(ctx context.Context, payload T) error) {
+	if f == nil {
+		panic("symphony: nil handler for " + pattern)
+	}
 	m.Handle(pattern, HandlerFunc(func(ctx context.Context, d *Delivery) error {
 		var payload T
 		if err := json.Unmarshal(d.Payload, &payload); err != nil {
@@ -132,7 +138,12 @@ func DeliveryFrom(ctx context.Context) *Delivery {
 }
 
 // Use adds middleware around every handler, the first added outermost.
-func (m *Mux) Use(mw ...Middleware) { m.middleware = append(m.middleware, mw...) }
+func (m *Mux) Use(mw ...Middleware) {
+	if slices.ContainsFunc(mw, func(w Middleware) bool { return w == nil }) {
+		panic("symphony: nil middleware")
+	}
+	m.middleware = append(m.middleware, mw...)
+}
 
 // Retry sets the policy for the types of a pattern, in place of the worker's. It panics on an invalid pattern or
 // policy.

@@ -60,7 +60,7 @@ func TestMux_runs_the_handlers_of_the_most_specific_pattern(t *testing.T) {
 
 func TestMux_without_a_handler(t *testing.T) {
 	mux := symphony.NewMux()
-	mux.HandleFunc("order.*", nil)
+	mux.HandleFunc("order.*", func(context.Context, *symphony.Delivery) error { return nil })
 	res := mux.Run(t.Context(), handled("user.created", `{}`), 0)
 	want := &symphony.NoHandlerError{Type: "user.created"}
 	if diff := cmp.Diff(symphony.Result{Err: want}, res); diff != "" {
@@ -318,8 +318,12 @@ func TestMux_panics_at_mistakes_of_the_program(t *testing.T) {
 		register func(*symphony.Mux)
 		want     string
 	}{
-		"an invalid pattern": {func(m *symphony.Mux) { m.HandleFunc("a*", nothing) }, `symphony: pattern "a*"`},
-		"a nil handler":      {func(m *symphony.Mux) { m.Handle("a", nil, symphony.HandlerOptions{}) }, "symphony: nil handler for a"},
+		"an invalid pattern":   {func(m *symphony.Mux) { m.HandleFunc("a*", nothing) }, `symphony: pattern "a*"`},
+		"a nil handler":        {func(m *symphony.Mux) { m.Handle("a", nil, symphony.HandlerOptions{}) }, "symphony: nil handler for a"},
+		"a nil function":       {func(m *symphony.Mux) { m.HandleFunc("b", nil) }, "symphony: nil handler for b"},
+		"a nil typed function": {func(m *symphony.Mux) { symphony.Handle[order](m, "b", nil) }, "symphony: nil handler for b"},
+		"a nil batch function": {func(m *symphony.Mux) { symphony.HandleBatchOf[order](m, "b", symphony.BatchOptions{}, nil) }, "symphony: nil handler for b"},
+		"nil middleware":       {func(m *symphony.Mux) { m.Use(nil) }, "symphony: nil middleware"},
 		"a name taken": {func(m *symphony.Mux) {
 			m.Handle("a", symphony.HandlerFunc(nothing), symphony.HandlerOptions{Name: "1"})
 		}, `symphony: pattern a has two handlers named "1"`},

@@ -1,6 +1,7 @@
 package symphony_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestPatternsAreReplaced(t *testing.T) {
 
 func TestPrefixesEndAtADot(t *testing.T) {
 	mux := symphony.NewMux()
-	mux.HandleFunc("order.*", nil)
+	mux.HandleFunc("order.*", func(context.Context, *symphony.Delivery) error { return nil })
 	for typ, want := range map[string]bool{"order.paid": true, "order.": true, "order.a.b": true, "order": false, "orders.paid": false, "Order.paid": false} {
 		if got := mux.Handles(typ); got != want {
 			t.Errorf("order.* handles %q: %v, want %v", typ, got, want)

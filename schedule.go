@@ -42,8 +42,9 @@ type Schedule struct {
 	Missed MissedPolicy
 	// Overlap says what becomes of an occurrence while the messages of the last run are unfinished. Default OverlapAllow.
 	Overlap OverlapPolicy
-	// Enabled is the user's switch. Occurrences that pass while it is off are no missed ones; they never were.
-	Enabled bool
+	// Disabled is the user's switch: while it is set nothing fires, and occurrences that pass are no missed ones; they never
+	// were. A new schedule is enabled unless told otherwise.
+	Disabled bool
 
 	// Message and Options are what is dispatched. ScheduledAt and IdempotencyKey belong to the schedule and are not given;
 	// nor is ExpiresAt, unless the schedule is one with At.
@@ -68,7 +69,7 @@ type Schedule struct {
 	// CompletedAt is when nothing was left to fire. Zero as long as something is.
 	CompletedAt time.Time
 	CreatedAt   time.Time
-	UpdatedAt   time.Time // of the definition or of Enabled, not of state
+	UpdatedAt   time.Time // of the definition or of Disabled, not of state
 	// Version grows by one with every change, and guards against changes by two at once. The first is 1.
 	Version int64
 	// DecodeErr is set when the stored definition could not be decoded. Such a schedule cannot fire, only be replaced or
@@ -146,7 +147,7 @@ func (s *Schedule) State() ScheduleState {
 	switch {
 	case !s.CompletedAt.IsZero():
 		return ScheduleCompleted
-	case !s.Enabled:
+	case s.Disabled:
 		return ScheduleDisabled
 	}
 	return ScheduleActive

@@ -97,9 +97,9 @@ func TestSchedule_defaults(t *testing.T) {
 
 func TestSchedule_state(t *testing.T) {
 	for want, s := range map[symphony.ScheduleState]symphony.Schedule{
-		symphony.ScheduleActive:    {Enabled: true},
-		symphony.ScheduleDisabled:  {},
-		symphony.ScheduleCompleted: {Enabled: true, CompletedAt: noon},
+		symphony.ScheduleActive:    {},
+		symphony.ScheduleDisabled:  {Disabled: true},
+		symphony.ScheduleCompleted: {CompletedAt: noon},
 	} {
 		if got := s.State(); got != want {
 			t.Errorf("state of %+v is %q, want %q", s, got, want)

@@ -45,7 +45,7 @@ func scheduleFields(s *scheduleSection) []*field {
 			doc: "What becomes of occurrences that could not fire in time."},
 		{key: "overlap", value: choice{&s.overlap, []string{string(symphony.OverlapAllow), string(symphony.OverlapSkip)}}, def: string(symphony.OverlapAllow),
 			doc: "`skip`: an occurrence does not happen while the message of the last one is unfinished."},
-		{key: "enabled", value: boolean{&sch.Enabled}, def: "true", doc: "`false` switches it off."},
+		{key: "enabled", value: negation{&sch.Disabled}, def: "true", doc: "`false` switches it off."},
 		{key: "type", value: text{p: &sch.Message.Type, about: "text"}, doc: "The type of its message. Required."},
 		{key: "transport", value: text{p: &sch.Options.Transport, about: "name", check: symphony.ValidateName}, doc: "Where its message goes. If not set: by the route of the type."},
 		{key: "queue", value: text{p: &sch.Options.Queue, about: "name", check: symphony.ValidateName}, doc: "The queue of its message. If not set: the transport's."},

@@ -124,6 +124,21 @@ func (v boolean) show() any        { return *v.p }
 func (v boolean) describe() string { return "true or false" }
 func (v boolean) mayBeEmpty() bool { return false }
 
+// negation is true or false, and kept the other way round.
+type negation struct{ p *bool }
+
+func (v negation) set(in input) error {
+	var b bool
+	if err := (boolean{&b}).set(in); err != nil {
+		return err
+	}
+	*v.p = !b
+	return nil
+}
+func (v negation) show() any        { return !*v.p }
+func (v negation) describe() string { return boolean{}.describe() }
+func (v negation) mayBeEmpty() bool { return false }
+
 // number is a whole number. Zero stands for "none" where min is greater and there is no default.
 type number struct {
 	p        *int

@@ -141,7 +141,7 @@ func (c *call) schedule(req *wire.ScheduleRequest) (symphony.Schedule, []symphon
 		Name: value(req.Name), At: value(req.At), Cron: value(req.Cron), Timezone: value(req.Timezone), Interval: span(req.Interval),
 		StartAt: value(req.StartAt), EndAt: value(req.EndAt), MaxRuns: value(req.MaxRuns), Jitter: span(req.Jitter),
 		Missed: symphony.MissedPolicy(value(req.Missed)), Overlap: symphony.OverlapPolicy(value(req.Overlap)),
-		Enabled: req.Enabled == nil || *req.Enabled, Message: out.Message, Options: out.Options,
+		Disabled: req.Enabled != nil && !*req.Enabled, Message: out.Message, Options: out.Options,
 	}
 	// The body goes back to its pool, and a schedule may be kept.
 	sch.Message.Payload = append([]byte(nil), sch.Message.Payload...)
@@ -345,6 +345,7 @@ func cronScheduler(c *call, s *scheduler.Scheduler) error {
 }
 
 func wireSchedule(s *symphony.Schedule) wire.Schedule {
+	enabled := !s.Disabled
 	out := wire.Schedule{
 		ID: s.ID, Kind: string(s.Kind()), Source: string(s.Source), State: string(s.State()), NextRunAt: optional(s.NextRunAt), LastRunAt: optional(s.LastRunAt),
 		LastMessages: wireScheduled(s.LastMessages), RunCount: s.RunCount, LastError: s.LastError, Failures: s.Failures,
@@ -352,7 +353,7 @@ func wireSchedule(s *symphony.Schedule) wire.Schedule {
 		ScheduleRequest: wire.ScheduleRequest{
 			Name: given(s.Name), At: optional(s.At), Cron: given(s.Cron), Timezone: given(s.Timezone), Interval: given(int(s.Interval.Milliseconds())),
 			StartAt: optional(s.StartAt), EndAt: optional(s.EndAt), MaxRuns: given(s.MaxRuns), Jitter: given(int(s.Jitter.Milliseconds())),
-			Missed: given(string(s.Missed)), Overlap: given(string(s.Overlap)), Enabled: &s.Enabled,
+			Missed: given(string(s.Missed)), Overlap: given(string(s.Overlap)), Enabled: &enabled,
 			Message: &wire.Message{Type: s.Message.Type, Payload: payload(s.Message.Payload), Metadata: metadata(s.Message.Metadata)},
 		},
 	}

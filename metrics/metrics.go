@@ -30,6 +30,7 @@
 package metrics
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -89,6 +90,9 @@ type Options struct {
 
 // New makes a recorder that writes to a store. It writes nothing before Run, and counts at once.
 func New(store symphony.RecordStore, o Options) (*Recorder, error) {
+	if store == nil {
+		return nil, errors.New("metrics: a store is required")
+	}
 	if o.Retention == 0 {
 		o.Retention = DefaultRetention
 	}

@@ -55,6 +55,9 @@ type home struct {
 
 // New makes the operations of a bus.
 func New(bus *symphony.Bus, o Options) (*Operations, error) {
+	if bus == nil {
+		return nil, errors.New("operation: a bus is required")
+	}
 	if o.Lease < 0 || o.Poll < 0 || o.Retention < 0 {
 		return nil, errors.New("operation: times must not be negative")
 	}

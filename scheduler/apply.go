@@ -86,9 +86,9 @@ func (s *Scheduler) applyOne(ctx context.Context, want symphony.Schedule, done *
 			return &symphony.ScheduleNameError{Name: want.Name}
 		}
 		stored, err := s.Update(ctx, have.ID, func(sch *symphony.Schedule) error {
-			enabled := sch.Enabled && want.Enabled
+			disabled := sch.Disabled || want.Disabled
 			*sch = want
-			sch.Enabled = enabled
+			sch.Disabled = disabled
 			return nil
 		})
 		if errors.Is(err, symphony.ErrNotFound) {

@@ -77,15 +77,15 @@ func TestApply_keeps_what_somebody_disabled(t *testing.T) {
 	}
 	a.Interval = time.Hour
 	r.apply(a)
-	if got := r.byName("a"); got.Enabled || got.Interval != time.Hour {
-		t.Errorf("enabled %v, interval %s", got.Enabled, got.Interval)
+	if got := r.byName("a"); !got.Disabled || got.Interval != time.Hour {
+		t.Errorf("disabled %v, interval %s", got.Disabled, got.Interval)
 	}
 	if _, err := r.Enable(t.Context(), r.byName("a").ID); err != nil {
 		t.Fatal(err)
 	}
-	a.Enabled = false
+	a.Disabled = true
 	r.apply(a)
-	if r.byName("a").Enabled {
+	if !r.byName("a").Disabled {
 		t.Error("it is enabled, against the file")
 	}
 }

@@ -63,7 +63,7 @@ func (t *timetable) plan(s *symphony.Schedule, now time.Time) {
 		}
 	default:
 		s.CompletedAt = time.Time{}
-		if s.Enabled {
+		if !s.Disabled {
 			s.NextRunAt, s.DueAt = at, t.due(at)
 		}
 	}
@@ -105,12 +105,12 @@ func (s *Scheduler) Create(ctx context.Context, sch symphony.Schedule) (symphony
 func withState(definition, state symphony.Schedule) symphony.Schedule {
 	state.Name, state.At, state.Cron, state.Timezone, state.Interval = definition.Name, definition.At, definition.Cron, definition.Timezone, definition.Interval
 	state.StartAt, state.EndAt, state.MaxRuns, state.Jitter = definition.StartAt, definition.EndAt, definition.MaxRuns, definition.Jitter
-	state.Missed, state.Overlap, state.Enabled = definition.Missed, definition.Overlap, definition.Enabled
+	state.Missed, state.Overlap, state.Disabled = definition.Missed, definition.Overlap, definition.Disabled
 	state.Message, state.Options, state.DecodeErr = definition.Message, definition.Options, definition.DecodeErr
 	return state
 }
 
-// Update changes the definition of a schedule, or its Enabled. change is called with the schedule as it is, and again
+// Update changes the definition of a schedule, or its Disabled. change is called with the schedule as it is, and again
 // should it be fired or changed meanwhile; its error ends the call. It must not change maps and slices in place, only
 // replace them, and what it changes of the state is ignored. NextRunAt follows from the new definition and the time now,
 // but an occurrence that is due and still is one stays. Errors: ErrNotFound, *symphony.ValidationError,
@@ -169,13 +169,13 @@ func same(a, b *symphony.Schedule) bool {
 	first, err := a.EncodeDefinition()
 	second, err2 := b.EncodeDefinition()
 	return err == nil && err2 == nil && a.DecodeErr == nil && b.DecodeErr == nil && bytes.Equal(first, second) && a.Name == b.Name &&
-		a.Enabled == b.Enabled && a.Message.Type == b.Message.Type && bytes.Equal(a.Message.Payload, b.Message.Payload)
+		a.Disabled == b.Disabled && a.Message.Type == b.Message.Type && bytes.Equal(a.Message.Payload, b.Message.Payload)
 }
 
 // Enable switches a schedule on. Its next occurrence is the first after now.
 func (s *Scheduler) Enable(ctx context.Context, id string) (symphony.Schedule, error) {
 	return s.Update(ctx, id, func(sch *symphony.Schedule) error {
-		sch.Enabled = true
+		sch.Disabled = false
 		return nil
 	})
 }
@@ -183,7 +183,7 @@ func (s *Scheduler) Enable(ctx context.Context, id string) (symphony.Schedule, e
 // Disable switches a schedule off. Occurrences do not happen, until it is enabled again.
 func (s *Scheduler) Disable(ctx context.Context, id string) (symphony.Schedule, error) {
 	return s.Update(ctx, id, func(sch *symphony.Schedule) error {
-		sch.Enabled = false
+		sch.Disabled = true
 		return nil
 	})
 }
@@ -248,7 +248,7 @@ func Preview(sch symphony.Schedule, now time.Time, n int) ([]time.Time, error) {
 		return nil, err
 	}
 	if sch.NextRunAt.IsZero() {
-		sch.Enabled = true
+		sch.Disabled = false
 		t.plan(&sch, now)
 	}
 	if sch.MaxRuns > 0 {

@@ -63,7 +63,7 @@ func TestCreate_gives_identity_and_defaults_and_takes_no_state(t *testing.T) {
 func TestCreate_disabled_or_over(t *testing.T) {
 	r := inMemory(t)
 	sch := every(time.Minute)
-	sch.Enabled = false
+	sch.Disabled = true
 	if got := r.create(sch); got.State() != symphony.ScheduleDisabled || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
 		t.Errorf("disabled: state %s, next %v, due %v", got.State(), got.NextRunAt, got.DueAt)
 	}
@@ -91,7 +91,7 @@ func TestUpdate(t *testing.T) {
 		"an earlier one":                    {cron("30 * * * *"), 5 * m, false, func(s *symphony.Schedule) { s.Cron = "* * * * *" }, 6 * m, symphony.ScheduleActive},
 		"the message, while it is due":      {every(10 * m), 25 * m, false, func(s *symphony.Schedule) { s.Message.Payload = []byte(`{"a":1}`) }, 10 * m, symphony.ScheduleActive},
 		"the times, while it is due":        {every(10 * m), 25 * m, false, func(s *symphony.Schedule) { s.Interval = 20 * m }, 40 * m, symphony.ScheduleActive},
-		"off":                               {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.Enabled = false }, 0, symphony.ScheduleDisabled},
+		"off":                               {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.Disabled = true }, 0, symphony.ScheduleDisabled},
 		"an end that is past":               {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.EndAt = noon.Add(2 * m) }, 0, symphony.ScheduleCompleted},
 		"fewer runs than there have been":   {every(10 * m), 10 * m, true, func(s *symphony.Schedule) { s.MaxRuns = 1 }, 0, symphony.ScheduleCompleted},
 		"another time of one that has been": {once(noon.Add(m)), 5 * m, true, func(s *symphony.Schedule) { s.At = noon.Add(9 * m) }, 9 * m, symphony.ScheduleActive},
@@ -197,7 +197,7 @@ func TestEnable_and_disable(t *testing.T) {
 func TestRunNow(t *testing.T) {
 	onStorages(t, func(r *rig) {
 		sch := every(time.Minute)
-		sch.Enabled, sch.MaxRuns = false, 1
+		sch.Disabled, sch.MaxRuns = true, 1
 		id := r.create(sch).ID
 		r.clock.Advance(time.Second)
 		for range 2 { // at one moment, each has a message of its own
@@ -222,7 +222,7 @@ func TestRunNow(t *testing.T) {
 func TestPreview(t *testing.T) {
 	const m = time.Minute
 	disabled, limited, ended, past := every(10*m), cron("*/10 * * * *"), every(10*m), once(noon.Add(-m))
-	disabled.Enabled, limited.MaxRuns, ended.EndAt = false, 2, noon.Add(25*m)
+	disabled.Disabled, limited.MaxRuns, ended.EndAt = true, 2, noon.Add(25*m)
 	for name, test := range map[string]struct {
 		sch  symphony.Schedule
 		want []time.Duration

@@ -32,7 +32,7 @@ func ExampleScheduler() {
 		log.Fatal(err)
 	}
 	report, err := s.Create(ctx, symphony.Schedule{
-		Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin", Enabled: true,
+		Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
 		Message: symphony.Message{Type: "DailyReport", Payload: json.RawMessage(`{"format":"pdf"}`)},
 	})
 	if err != nil {

@@ -124,7 +124,7 @@ func (r *rig) tell(s symphony.Schedule) {
 
 // every is a schedule of an interval, enabled.
 func every(interval time.Duration) symphony.Schedule {
-	return symphony.Schedule{Interval: interval, Enabled: true, Message: symphony.Message{Type: "Tick", Payload: json.RawMessage(`{}`)}}
+	return symphony.Schedule{Interval: interval, Message: symphony.Message{Type: "Tick", Payload: json.RawMessage(`{}`)}}
 }
 
 func cron(expression string) symphony.Schedule {

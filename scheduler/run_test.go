@@ -211,8 +211,17 @@ func TestRun_catches_up_without_a_pause(t *testing.T) {
 	})
 }
 
-func TestNew_refuses_a_negative_poll(t *testing.T) {
-	if _, err := scheduler.New(nil, nil, scheduler.Options{Poll: -1}); err == nil {
-		t.Error("it was accepted")
+func TestNew_refuses(t *testing.T) {
+	tr := memory.Open(memory.Options{})
+	defer tr.Close()
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := scheduler.New(tr, bus, scheduler.Options{Poll: -1}); err == nil {
+		t.Error("a negative poll was accepted")
+	}
+	if _, err := scheduler.New(nil, nil, scheduler.Options{}); err == nil {
+		t.Error("no store and no bus were accepted")
 	}
 }

@@ -2,7 +2,7 @@
 // or at an interval.
 //
 //	s, err := scheduler.New(store, bus, scheduler.Options{})
-//	_, err = s.Create(ctx, symphony.Schedule{Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin", Enabled: true,
+//	_, err = s.Create(ctx, symphony.Schedule{Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
 //		Message: symphony.Message{Type: "DailyReport", Payload: json.RawMessage(`{}`)}})
 //	err = s.Run(ctx) // until ctx ends
 //
@@ -79,6 +79,9 @@ type Scheduler struct {
 
 // New makes a scheduler over a store, which Bus.Schedules returns, and the bus to which messages are dispatched.
 func New(store symphony.ScheduleStore, bus *symphony.Bus, o Options) (*Scheduler, error) {
+	if store == nil || bus == nil {
+		return nil, errors.New("scheduler: a store and a bus are required")
+	}
 	if o.Poll < 0 {
 		return nil, fmt.Errorf("scheduler: poll %s must not be negative", o.Poll)
 	}

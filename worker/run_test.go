@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,16 @@ func TestNew_refuses_a_transport_without_receive(t *testing.T) {
 	f := newFixture(t)
 	if _, err := worker.New(sendOnly{f.tr}, f.mux, worker.Options{}); !errors.Is(err, symphony.ErrUnsupported) {
 		t.Errorf("got %v, want ErrUnsupported", err)
+	}
+}
+
+func TestNew_refuses_what_is_missing(t *testing.T) {
+	f := newFixture(t)
+	if _, err := worker.New(nil, f.mux, worker.Options{}); err == nil || !strings.Contains(err.Error(), "a transport is required") {
+		t.Errorf("without a transport: %v", err)
+	}
+	if _, err := worker.New(f.tr, nil, worker.Options{}); err == nil || !strings.Contains(err.Error(), "a mux is required") {
+		t.Errorf("without a mux: %v", err)
 	}
 }
 

@@ -38,8 +38,14 @@ type Worker struct {
 // New makes a worker. The error lists every option out of its range.
 func New(t symphony.Transport, mux *symphony.Mux, o Options) (*Worker, error) {
 	err := o.validate()
-	if !t.Capabilities().Receive {
+	switch {
+	case t == nil:
+		err = errors.Join(err, errors.New("a transport is required"))
+	case !t.Capabilities().Receive:
 		err = errors.Join(err, fmt.Errorf("transport %q keeps no messages for workers: %w", t.Name(), symphony.ErrUnsupported))
+	}
+	if mux == nil {
+		err = errors.Join(err, errors.New("a mux is required"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)

@@ -115,7 +115,7 @@ func onFailed(do func(ctx context.Context, dead *symphony.DeadLetters, id string
 func schedule() symphony.Schedule {
 	now := time.Now().UTC()
 	return symphony.Schedule{
-		ID: symphony.NewID(now), Source: symphony.SourceAPI, Enabled: true, Message: symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)},
+		ID: symphony.NewID(now), Source: symphony.SourceAPI, Message: symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)},
 		Interval: time.Hour, CreatedAt: now, UpdatedAt: now, NextRunAt: now.Add(time.Hour), DueAt: now.Add(time.Hour),
 	}
 }

@@ -19,7 +19,7 @@ const scheduleColumns = `id, name, source, type, enabled, definition, payload, n
 func readSchedule(v [][]byte) symphony.Schedule {
 	at := func(b []byte) time.Time { return fromMicros(timeColumn(b)) }
 	s := symphony.Schedule{
-		ID: uuidColumn(v[0]).String(), Name: string(v[1]), Source: symphony.ScheduleSource(v[2]), Enabled: boolColumn(v[4]),
+		ID: uuidColumn(v[0]).String(), Name: string(v[1]), Source: symphony.ScheduleSource(v[2]), Disabled: !boolColumn(v[4]),
 		Message:   symphony.Message{Type: string(v[3]), Payload: bytes.Clone(v[6])},
 		NextRunAt: at(v[7]), DueAt: at(v[8]), LastRunAt: at(v[9]), LastMessages: symphony.DecodeMessages(v[10]),
 		RunCount: int(int8Column(v[11])), LastError: string(v[12]), Failures: int4Column(v[13]),
@@ -139,7 +139,7 @@ func (s *store) changeSchedule(ctx context.Context, doing string, q *query, n *s
 // definitionParams are those of scheduleState with the definition.
 func definitionParams(id uuid, n *symphony.Schedule) ([][]byte, error) {
 	definition, err := n.EncodeDefinition()
-	return append(scheduleState(id, n), optionalText(n.Name), []byte(cleanText(n.Message.Type)), boolParam(n.Enabled), definition, n.Message.Payload, givenTime(n.UpdatedAt)), err
+	return append(scheduleState(id, n), optionalText(n.Name), []byte(cleanText(n.Message.Type)), boolParam(!n.Disabled), definition, n.Message.Payload, givenTime(n.UpdatedAt)), err
 }
 
 // CreateSchedule stores a new schedule.

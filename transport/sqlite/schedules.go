@@ -16,7 +16,7 @@ const scheduleColumns = `id, name, source, type, enabled, definition, payload, n
 
 func readSchedule(s *sqlite.Stmt) symphony.Schedule {
 	sch := symphony.Schedule{
-		ID: s.ColumnText(0), Name: s.ColumnText(1), Source: symphony.ScheduleSource(s.ColumnText(2)), Enabled: s.ColumnBool(4),
+		ID: s.ColumnText(0), Name: s.ColumnText(1), Source: symphony.ScheduleSource(s.ColumnText(2)), Disabled: !s.ColumnBool(4),
 		Message:   symphony.Message{Type: s.ColumnText(3), Payload: columnBytes(s, 6)},
 		NextRunAt: fromMicros(s.ColumnInt64(7)), DueAt: fromMicros(s.ColumnInt64(8)), LastRunAt: fromMicros(s.ColumnInt64(9)),
 		LastMessages: symphony.DecodeMessages(columnBytes(s, 10)), RunCount: s.ColumnInt(11), LastError: s.ColumnText(12), Failures: s.ColumnInt(13),
@@ -132,7 +132,7 @@ func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 		}
 		if err := w.exec(`INSERT INTO messenger_schedules (id, name, source, type, enabled, definition, payload, run_count, last_error, failures, created_at, updated_at, version)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, ?, ?, 1)`,
-			n.ID, textArg(n.Name), string(n.Source), n.Message.Type, boolArg(n.Enabled), definition, []byte(n.Message.Payload), micros(n.CreatedAt), micros(n.UpdatedAt)); err != nil {
+			n.ID, textArg(n.Name), string(n.Source), n.Message.Type, boolArg(!n.Disabled), definition, []byte(n.Message.Payload), micros(n.CreatedAt), micros(n.UpdatedAt)); err != nil {
 			return err
 		}
 		return w.exec("UPDATE messenger_schedules SET "+stateColumns+" WHERE id=?", append(state(&n), n.ID)...)
@@ -155,7 +155,7 @@ func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 			return err
 		}
 		return w.exec("UPDATE messenger_schedules SET "+stateColumns+`, name=?, type=?, enabled=?, definition=?, payload=?, updated_at=?, version=version+1 WHERE id=?`,
-			append(state(&n), textArg(n.Name), n.Message.Type, boolArg(n.Enabled), definition, []byte(n.Message.Payload), micros(n.UpdatedAt), n.ID)...)
+			append(state(&n), textArg(n.Name), n.Message.Type, boolArg(!n.Disabled), definition, []byte(n.Message.Payload), micros(n.UpdatedAt), n.ID)...)
 	}
 	return s.changeSchedule(ctx, o)
 }

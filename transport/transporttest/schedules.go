@@ -22,7 +22,7 @@ func (s *suite) newSchedule(name string) symphony.Schedule {
 	return symphony.Schedule{
 		ID: symphony.NewID(now), Name: name, Source: symphony.SourceAPI, Cron: "*/5 * * * *", Timezone: "Europe/Berlin",
 		StartAt: now.Add(time.Hour), EndAt: now.Add(48 * time.Hour), MaxRuns: 9, Jitter: 1500 * time.Millisecond,
-		Missed: symphony.MissedAll, Overlap: symphony.OverlapSkip, Enabled: true,
+		Missed: symphony.MissedAll, Overlap: symphony.OverlapSkip,
 		Message: symphony.Message{Type: "Report", Payload: json.RawMessage(`{"b": 1,  "a":12345678901234567890.10, "t":"<&>"}`),
 			Metadata: map[string]any{"n": json.Number("1.50")}},
 		Options:   symphony.DispatchOptions{Transport: "email", Queue: "q", Priority: 7, Headers: map[string]any{"h": "v"}, Delay: time.Second},
@@ -133,7 +133,7 @@ var scheduleTests = []test{
 		first := s.create(s.newSchedule("report"))
 		want := s.newSchedule("other")
 		want.ID, want.CreatedAt, want.Version = first.ID, first.CreatedAt, first.Version
-		want.Cron, want.Timezone, want.Interval, want.Enabled = "", "", time.Minute, false
+		want.Cron, want.Timezone, want.Interval, want.Disabled = "", "", time.Minute, true
 		want.NextRunAt, want.DueAt = time.Time{}, time.Time{}
 		got, err := s.scheduleStore().UpdateSchedule(ctx, want)
 		if err != nil {
@@ -179,7 +179,7 @@ var scheduleTests = []test{
 		_, err = s.scheduleStore().UpdateSchedule(ctx, renamed)
 		wantTaken("update", err)
 		s.wantSchedule(second.ID, second)
-		first.Enabled = false
+		first.Disabled = true
 		if _, err := s.scheduleStore().UpdateSchedule(ctx, first); err != nil {
 			s.Errorf("keeping the own name: %v", err)
 		}
@@ -215,7 +215,7 @@ var scheduleTests = []test{
 		named.Source, named.Message.Type = symphony.SourceConfig, "Mail"
 		named = s.create(named)
 		disabled := list[1]
-		disabled.Enabled = false
+		disabled.Disabled = true
 		completed := list[2]
 		completed.CompletedAt = s.clock.Now()
 		for _, sch := range []symphony.Schedule{disabled, completed} {
