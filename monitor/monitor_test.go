@@ -177,7 +177,7 @@ func outage(f *fixture) {
 
 func schedule(late time.Duration) func(*fixture) {
 	return func(f *fixture) {
-		s := symphony.Schedule{ID: symphony.NewID(noon), Name: "s", Enabled: true, At: noon, NextRunAt: noon, DueAt: noon,
+		s := symphony.Schedule{ID: symphony.NewID(noon), Name: "s", At: noon, NextRunAt: noon, DueAt: noon,
 			Message: symphony.Message{Type: "Report", Payload: []byte(`{}`)}, CreatedAt: noon, UpdatedAt: noon, Version: 1}
 		if _, err := f.tr.CreateSchedule(context.Background(), s); err != nil {
 			f.Fatal(err)
