@@ -25,15 +25,15 @@ func (a *app) configCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Look for mistakes without starting anything",
-		Long: `Read the file and the environment as "symphony serve" would, and list every mistake
-with its line or variable. Nothing is opened or started. Exit code 2 means mistakes.`,
+		Long: `Read the file, the environment and the files that they name as "symphony serve" would, and
+list every mistake with its line or variable. Nothing is started, and the database is not
+opened. Exit code 2 means mistakes.`,
 		Example: "  symphony config check\n  symphony config check --config /etc/symphony.yaml --json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)
 			if err == nil {
-				_, merr := a.newMux(c, a.logger(c))
-				err = errors.Join(merr, checkStorage(c, a.logger(c)))
+				err = a.rehearse(cmd.Context(), c)
 			}
 			var mistakes *config.Error
 			if a.json && (err == nil || errors.As(err, &mistakes)) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,10 +63,8 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		if err := refuseExposedFirstStart(c); err != nil {
 			return err
 		}
-		if c.Server.TLS() {
-			if _, err := tls.LoadX509KeyPair(c.Server.TLSCert, c.Server.TLSKey); err != nil {
-				return usageError{fmt.Errorf("server.tls: %w", err)}
-			}
+		if err := checkTLS(c); err != nil {
+			return err
 		}
 		if s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Addr); err != nil {
 			return explainListen(err)
