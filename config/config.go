@@ -75,6 +75,7 @@ type Server struct {
 	MaxBodyBytes int64
 	// MaxBytesInFlight is 0 where it is to follow from the memory; see httpapi.DefaultBytesInFlight.
 	MaxBytesInFlight int64
+	RateLimit        symphony.Rate // of each caller; no Count: none
 	AccessLog        bool
 }
 

@@ -36,6 +36,10 @@ func fields(c *Config, t *tracingSection) []*field {
 			doc: "The largest request body."},
 		{key: "server.max_bytes_in_flight", value: size{&c.Server.MaxBytesInFlight, 1 << 20, math.MaxInt64},
 			doc: "The most bytes that the bodies and large answers of all requests together may have at one time; what goes beyond is answered 503 with `Retry-After`. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group allows, or 256MiB where neither does. It is never less than 64MiB, or four times `server.max_body_bytes` where that is more."},
+		{key: "server.rate_limit", value: rate{&c.Server.RateLimit},
+			doc: "How many requests each API key and each user may make in a time; beyond it they are answered 429 with `Retry-After`. None: no bound."},
+		{key: "server.rate_limit_burst", value: number{&c.Server.RateLimit.Burst, 1, 1_000_000},
+			doc: "How many of them may come at the same moment after a pause. If not set: what the rate allows in a second, at least 1."},
 		{key: "server.access_log", value: boolean{&c.Server.AccessLog}, def: "true",
 			doc: "Log each request."},
 

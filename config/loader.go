@@ -155,6 +155,10 @@ func (l *loader) finish() {
 		}
 		l.problem(l.placeOf(set), set, "needs %s as well", missing)
 	}
+	if c.Server.RateLimit.Count == 0 && c.Server.RateLimit.Burst > 0 {
+		const key = "server.rate_limit_burst"
+		l.problem(l.placeOf(key), key, "needs server.rate_limit")
+	}
 	if c.Health.LagUnhealthy < c.Health.Lag {
 		const key = "health.lag_unhealthy"
 		l.problem(l.placeOf(key), key, "must be at least health.lag, which is %s", formatDuration(c.Health.Lag))

@@ -62,6 +62,9 @@ type Hub struct {
 	changed chan struct{} // closed at the next change of any of these
 }
 
+// MaxReaders is how many may read at one time.
+func (h *Hub) MaxReaders() int { return h.o.MaxReaders }
+
 // Frame is an event as it goes over the wire.
 type Frame struct {
 	Seq  int64

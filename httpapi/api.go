@@ -96,6 +96,9 @@ type Options struct {
 	// MaxBytesInFlight bounds the bodies and large answers of all requests together. Default DefaultBytesInFlight(); never
 	// less than four times MaxBatchBytes.
 	MaxBytesInFlight int64
+	// RateLimit bounds the requests of each API key and each user that Handler serves; beyond it they are answered 429. A
+	// Burst of 0 means what the rate allows in a second. Default: no bound.
+	RateLimit symphony.Rate
 	// CORSOrigins are the origins whose pages may call. Default: none.
 	CORSOrigins []string
 	// Development tells causes of server faults to callers.
@@ -111,9 +114,11 @@ type Options struct {
 type API struct {
 	o         Options
 	ids       requestIDs
-	consumers chan struct{}
+	consumers *places // runs of consume
+	receivers *places // receive calls
+	streams   *places // of events
+	callers   *callers
 	cronBusy  atomic.Bool
-	waiting   atomic.Int32 // receive calls in progress
 	seals     seals
 	flight    inFlight
 	routes    []route
@@ -124,6 +129,9 @@ type API struct {
 func New(o Options) (*API, error) {
 	if o.Bus == nil || o.Mux == nil {
 		return nil, errors.New("httpapi: Bus and Mux are required")
+	}
+	if err := validRate(o.RateLimit); err != nil {
+		return nil, err
 	}
 	if o.MaxBodyBytes == 0 {
 		o.MaxBodyBytes = DefaultMaxBodyBytes
@@ -152,7 +160,13 @@ func New(o Options) (*API, error) {
 	if o.MaxBytesInFlight == 0 {
 		o.MaxBytesInFlight = DefaultBytesInFlight()
 	}
-	a := &API{o: o, ids: newRequestIDs(), consumers: make(chan struct{}, maxConsumers), seals: seals{records: o.Records}}
+	a := &API{o: o, ids: newRequestIDs(),
+		consumers: newPlaces(maxConsumers, "consume runs", "too_many_consumers"),
+		receivers: newPlaces(maxWaiting, "receive calls", "too_many_receivers"), callers: newCallers(o.RateLimit, o.Clock),
+		seals: seals{records: o.Records}}
+	if o.Events != nil {
+		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", "too_many_readers")
+	}
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.routes = a.table()
 	if err := checkAudited(a.routes); err != nil {
@@ -173,6 +187,9 @@ func (a *API) Handler() http.Handler {
 				message: "No authentication is configured, so nobody can be let in.", retryAfter: retrySeconds}
 		}
 		p, err := a.o.Auth.Authenticate(r)
+		if err == nil {
+			err = a.callers.admit(callerOf(p))
+		}
 		if err == nil {
 			err = p.Require(rt.scope)
 		}

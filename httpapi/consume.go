@@ -63,13 +63,11 @@ func consume(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	select {
-	case c.api.consumers <- struct{}{}:
-		defer func() { <-c.api.consumers }()
-	default:
-		return &apiError{status: http.StatusTooManyRequests, code: "too_many_consumers", retryAfter: retrySeconds,
-			message: fmt.Sprintf("%d consume runs are in progress, which is the most at one time.", maxConsumers)}
+	who := callerOf(c.principal)
+	if err := c.api.consumers.take(who); err != nil {
+		return err
 	}
+	defer c.api.consumers.leave(who)
 	stats, health, err := c.work(name, o)
 	if err != nil {
 		return err

@@ -43,6 +43,11 @@ func events(c *call) error {
 		_ = s.open() // fails where the caller is gone
 		return nil
 	}
+	who := callerOf(c.principal)
+	if err := c.api.streams.take(who); err != nil {
+		return err
+	}
+	defer c.api.streams.leave(who)
 	reader, err := hub.Read(c.Context(), after, filter)
 	if errors.Is(err, event.ErrTooManyReaders) {
 		return &apiError{status: http.StatusTooManyRequests, code: "too_many_readers", retryAfter: retrySeconds, cause: err,

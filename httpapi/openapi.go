@@ -106,7 +106,7 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")
-		errorStatuses = append(errorStatuses, everyError...)
+		errorStatuses = append(append(errorStatuses, everyError...), http.StatusTooManyRequests)
 	case cronAccess:
 		op.AddSecurity("cronSecret")
 		errorStatuses = append(errorStatuses, everyError...)

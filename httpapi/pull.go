@@ -53,12 +53,11 @@ func receive(c *call) error {
 	if draining.Err() != nil {
 		return notReady(errDraining)
 	}
-	if c.api.waiting.Add(1) > maxWaiting {
-		c.api.waiting.Add(-1)
-		return &apiError{status: http.StatusTooManyRequests, code: "too_many_receivers", retryAfter: retrySeconds,
-			message: fmt.Sprintf("%d receive calls are in progress, which is the most at one time.", maxWaiting)}
+	who := callerOf(c.principal)
+	if err := c.api.receivers.take(who); err != nil {
+		return err
 	}
-	defer c.api.waiting.Add(-1)
+	defer c.api.receivers.leave(who)
 	// The server's deadlines are for requests that are answered at once.
 	c.deadline(time.Now().Add(o.Wait + answerGrace))
 	ctx, cancel := context.WithCancel(c.Context())
@@ -467,4 +466,4 @@ func (c *call) settled(texts []string, list []undone, err error, done string) er
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // Waiting is how many receive calls are in progress.
-func (a *API) Waiting() int { return int(a.waiting.Load()) }
+func (a *API) Waiting() int { return a.receivers.count() }

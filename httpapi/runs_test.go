@@ -15,6 +15,15 @@ import (
 func TestConsume_refuses_too_many_runs_at_once(t *testing.T) {
 	f := newFixture(t, nil)
 	const most = 16
+	// Each caller gets half of what is free, so that the next one gets in as well.
+	var callers [][]string
+	for _, n := range []int{8, 4, 2, 1, 1} {
+		made := f.call("POST", "/api/symphony/keys", `{"name":"worker","scopes":["consume"]}`)
+		key, _ := made.body["secret"].(string)
+		for range n {
+			callers = append(callers, []string{"Authorization", "Bearer " + key})
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	started := make(chan struct{}, most)
 	f.mux.HandleFunc("Hello", func(context.Context, *symphony.Delivery) error {
@@ -26,15 +35,21 @@ func TestConsume_refuses_too_many_runs_at_once(t *testing.T) {
 		f.call("POST", dispatchPath, hello)
 	}
 	var runs sync.WaitGroup
-	for range most {
+	const one = `{"batchSize":1,"maxConcurrency":1,"messageLimit":1}`
+	for i := range most {
 		runs.Go(func() {
-			if a := f.call("POST", "/api/symphony/consume", `{"batchSize":1,"maxConcurrency":1,"messageLimit":1}`); a.status != 200 {
+			if a := f.call("POST", "/api/symphony/consume", one, callers[i]...); a.status != 200 {
 				t.Errorf("got %d %s", a.status, a.raw)
+				started <- struct{}{}
 			}
 		})
-	}
-	for range most {
 		<-started
+		if i == 7 {
+			a := f.call("POST", "/api/symphony/consume", one, callers[i]...)
+			if a.status != http.StatusTooManyRequests || a.code() != "rate_limited" || a.header.Get("Retry-After") == "" {
+				t.Errorf("more than its share: %d %s", a.status, a.raw)
+			}
+		}
 	}
 	if a := f.call("POST", "/api/symphony/consume", ""); a.status != http.StatusTooManyRequests || a.code() != "too_many_consumers" || a.header.Get("Retry-After") == "" {
 		t.Errorf("one run more: %d %s", a.status, a.raw)
