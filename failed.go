@@ -21,6 +21,8 @@ type FailedMessage struct {
 	Attempts []Attempt
 	// Done names the handlers that had succeeded. A retry does not run them again.
 	Done []string
+	// DecodeErr is set where part of what is stored could not be read, and is left out.
+	DecodeErr error
 }
 
 // Attempt is one try at a message that did not succeed.
@@ -89,7 +91,7 @@ func (f *FailedFilter) validate(p *problems) {
 	for _, text := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
 		p.text(text.path, text.value)
 	}
-	p.between(f.Since, f.Until)
+	p.list = append(p.list, RangeProblems(p.prefix, f.Since, f.Until)...)
 }
 
 // text appends a problem of a text that cannot be kept, and so cannot be looked for.

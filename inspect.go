@@ -42,6 +42,8 @@ type MessageInfo struct {
 	ErrorClass string
 	// Attempts are those that did not succeed, oldest first.
 	Attempts []Attempt
+	// DecodeErr is set where part of what is stored could not be read, and is left out.
+	DecodeErr error
 }
 
 // MessageFilter selects messages of one transport. Zero fields select everything.
@@ -284,7 +286,7 @@ func (q *MessageQuery) validate() error {
 	if q.Priority != 0 && (q.Priority < MinPriority || q.Priority > MaxPriority) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
-	p.between(q.Since, q.Until)
+	p.list = append(p.list, RangeProblems("", q.Since, q.Until)...)
 	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
 		p.text(text.path, text.value)
 	}

@@ -34,10 +34,13 @@ func (p *problems) time(path string, t time.Time) {
 	}
 }
 
-// between appends the problems of a range of times, of which either may be zero.
-func (p *problems) between(since, until time.Time) {
+// RangeProblems returns what is wrong with the times that select something, of which either may be zero: that they cannot
+// be kept. Paths are "since" and "until" with prefix.
+func RangeProblems(prefix string, since, until time.Time) []Problem {
+	p := problems{prefix: prefix}
 	p.time("since", since)
 	p.time("until", until)
+	return p.list
 }
 
 // TooDeep reports whether JSON text has objects and arrays within each other on more than MaxDepth levels; the outermost

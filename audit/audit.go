@@ -80,6 +80,8 @@ type Entry struct {
 	// Count is how often the caller was refused this action within a minute: the entry is of the first time, FinishedAt of
 	// the last. 0 and 1 are once, as all other entries are.
 	Count int64
+	// DecodeErr is set where the entry could not be read. Then only Seq, At and Action are known.
+	DecodeErr error
 }
 
 // Options are the optional settings of a Trail.

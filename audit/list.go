@@ -77,16 +77,12 @@ func (t *Trail) List(ctx context.Context, q Query) (Page, error) {
 		for _, step := range steps {
 			if step.Kind == outcomeKind {
 				var o outcome
-				if err := json.Unmarshal(step.Data, &o); err != nil {
-					return Page{}, fmt.Errorf("audit: entry %d: %w", step.Seq, err)
+				if json.Unmarshal(step.Data, &o) == nil { // else its action stays unfinished, as far as anybody can tell
+					outcomes[o.Of] = step
 				}
-				outcomes[o.Of] = step
 				continue
 			}
-			e, err := read(step)
-			if err != nil {
-				return Page{}, err
-			}
+			e := read(step)
 			if _, ok := wanted.Match(e.Action); !ok || q.Who != "" && q.Who != e.Who.ID && q.Who != e.Who.Name {
 				continue
 			}
@@ -125,6 +121,7 @@ func (q *Query) check() (before int64, err error) {
 			list = append(list, symphony.Problem{Path: "action", Message: err.Error()})
 		}
 	}
+	list = append(list, symphony.RangeProblems("", q.Since, q.Until)...)
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
 		list = append(list, symphony.Problem{Path: "until", Message: "must be after since"})
 	}
@@ -134,17 +131,17 @@ func (q *Query) check() (before int64, err error) {
 	return before, nil
 }
 
-// read makes an entry of its first step.
-func read(step symphony.LogEntry) (Entry, error) {
+// read makes an entry of its first step. One that cannot be read costs nothing but itself.
+func read(step symphony.LogEntry) Entry {
 	var i intent
 	if err := json.Unmarshal(step.Data, &i); err != nil {
-		return Entry{}, fmt.Errorf("audit: entry %d: %w", step.Seq, err)
+		return Entry{Seq: step.Seq, At: step.At, Action: step.Kind, Outcome: Unfinished, DecodeErr: &symphony.DecodeError{Err: err}}
 	}
 	e := Entry{Seq: step.Seq, At: step.At, Action: step.Kind, Who: i.Who, RequestID: i.RequestID, Remote: i.Remote, Target: i.Target, Outcome: Unfinished}
 	if i.Outcome != "" {
 		e.Outcome, e.Code, e.FinishedAt = i.Outcome, i.Code, step.At
 	}
-	return e, nil
+	return e
 }
 
 // complete gives entries their outcomes: those that came by on the way and, unless these are all, those that were recorded
@@ -179,8 +176,8 @@ func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int6
 		}
 		for _, step := range steps {
 			var o outcome
-			if err := json.Unmarshal(step.Data, &o); err != nil {
-				return fmt.Errorf("audit: entry %d: %w", step.Seq, err)
+			if json.Unmarshal(step.Data, &o) != nil {
+				continue
 			}
 			if e := missing[o.Of]; e != nil {
 				if err := e.end(step); err != nil {

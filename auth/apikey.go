@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // An API key is "sym_<id>_<secret>": the id is public and finds the key in the store, the secret
@@ -43,6 +45,16 @@ type Key struct {
 	RevokedAt time.Time
 	// ExpiresAt is when the key stops working. Zero: never.
 	ExpiresAt time.Time
+	// DecodeErr is set in a list for a key whose record cannot be read. Nobody can use it; it can be revoked.
+	DecodeErr error
+}
+
+// storable reports what is wrong with the times of a new key.
+func (k *Key) storable() error {
+	if !k.ExpiresAt.IsZero() && !symphony.StorableTime(k.ExpiresAt) {
+		return &symphony.ValidationError{Problems: []symphony.Problem{{Path: "expiresAt", Message: symphony.TimeProblem}}}
+	}
+	return nil
 }
 
 // Prefix is the beginning of the key, by which its owner recognises it in a list. It is no secret.
@@ -114,7 +126,8 @@ var (
 // what they return apart from what they hold, and keep times to the millisecond. Package
 // keystoretest holds its conformance test. [MemoryKeys] is one that forgets at exit.
 type KeyStore interface {
-	// CreateKey stores a new key. ErrKeyExists if the id is taken.
+	// CreateKey stores a new key. ErrKeyExists if the id is taken; a *symphony.ValidationError where it expires at a time
+	// that cannot be kept.
 	CreateKey(ctx context.Context, key Key) error
 	// Lookup returns the key with this id, revoked and expired ones too. ErrKeyNotFound if there is
 	// none. It is called about once per KeyCacheTTL for each key in use.

@@ -19,6 +19,9 @@ var _ KeyStore = (*MemoryKeys)(nil)
 
 // CreateKey implements KeyStore.
 func (m *MemoryKeys) CreateKey(ctx context.Context, key Key) error {
+	if err := key.storable(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.keys[key.ID]; ok {

@@ -69,6 +69,9 @@ func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKey
 
 // CreateKey implements KeyStore.
 func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
+	if err := key.storable(); err != nil {
+		return err
+	}
 	switch _, err := r.records.GetRecord(ctx, recordKey, key.ID); {
 	case err == nil:
 		return ErrKeyExists
@@ -102,6 +105,14 @@ func (r *RecordKeys) ListKeys(ctx context.Context) ([]Key, error) {
 	keys := make([]Key, 0, len(list))
 	for _, record := range list {
 		key, err := r.Lookup(ctx, record.ID)
+		var damaged *symphony.DecodeError
+		if errors.As(err, &damaged) {
+			key, err = Key{ID: record.ID, DecodeErr: damaged}, nil
+			_ = r.get(ctx, recordRevoked, record.ID, &key.RevokedAt) // as far as it is known
+		}
+		if errors.Is(err, ErrKeyNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +143,8 @@ func (r *RecordKeys) RevokeKey(ctx context.Context, id string, at time.Time) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key, err := r.Lookup(ctx, id)
-	if err != nil || !key.RevokedAt.IsZero() {
+	var damaged *symphony.DecodeError
+	if err != nil && !errors.As(err, &damaged) || !key.RevokedAt.IsZero() {
 		return err
 	}
 	return r.put(ctx, recordRevoked, id, at.UTC().Truncate(time.Millisecond))
@@ -144,7 +156,9 @@ func (r *RecordKeys) get(ctx context.Context, kind, id string, to any) error {
 	case errors.Is(err, symphony.ErrNotFound):
 		return ErrKeyNotFound
 	case err == nil:
-		err = json.Unmarshal(raw, to)
+		if err = json.Unmarshal(raw, to); err != nil {
+			err = &symphony.DecodeError{Err: err}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("auth: read key %s: %w", id, err)

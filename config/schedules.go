@@ -187,6 +187,9 @@ func (v instant) set(in input) error {
 	if err != nil {
 		return fmt.Errorf("must be %s, is %q", v.describe(), in.text)
 	}
+	if !symphony.StorableTime(at) {
+		return fmt.Errorf("%s, is %q", symphony.TimeProblem, in.text)
+	}
 	*v.p = at
 	return nil
 }

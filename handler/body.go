@@ -43,7 +43,8 @@ type Body struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// Encode returns the Body of a delivery as JSON. Times are in UTC.
+// Encode returns the Body of a delivery as JSON. Times are in UTC. The error, of a message that an older release has stored, or
+// whose storage was damaged, is permanent.
 func Encode(d *symphony.Delivery) ([]byte, error) {
 	b := Body{
 		ID: d.ID, Type: d.Type, Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt,
@@ -59,7 +60,8 @@ func Encode(d *symphony.Delivery) ([]byte, error) {
 	}
 	raw, err := json.Marshal(b)
 	if err != nil {
-		return nil, fmt.Errorf("encode message %s: %w", d.ID, err)
+		// No retry mends what is stored.
+		return nil, fmt.Errorf("encode message %s: %w", d.ID, &symphony.DecodeError{Err: err})
 	}
 	// json.Marshal would compact and escape the payload, so it is added by hand, as the last member.
 	const member = `,"payload":`

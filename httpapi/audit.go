@@ -241,7 +241,7 @@ func auditList(c *call) error {
 func auditEntry(e *audit.Entry) wire.AuditEntry {
 	return wire.AuditEntry{
 		ID: e.Seq, At: e.At.UTC(), Action: e.Action, Who: wire.AuditWho(e.Who), RequestID: e.RequestID, Remote: e.Remote,
-		Target: jsontext.Value(e.Target), Outcome: string(e.Outcome), Code: e.Code, Result: jsontext.Value(e.Result), FinishedAt: optional(e.FinishedAt), Count: repeats(e.Count),
+		Target: jsontext.Value(e.Target), Outcome: string(e.Outcome), Code: e.Code, Result: jsontext.Value(e.Result), FinishedAt: optional(e.FinishedAt), Count: repeats(e.Count), Unreadable: e.DecodeErr != nil,
 	}
 }
 

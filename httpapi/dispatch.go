@@ -120,9 +120,9 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 	out := symphony.Outgoing{
 		Message: symphony.Message{Type: req.Message.Type, Payload: []byte(req.Message.Payload), Metadata: object(req.Message.Metadata, prefix+"message.metadata", &list)},
 		Options: symphony.DispatchOptions{
-			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: value(o.ScheduledAt),
+			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: instant(o.ScheduledAt, prefix+"options.scheduledAt", &list),
 			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: freeHeaders(o.Headers),
-			ExpiresAt: value(o.ExpiresAt), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
+			ExpiresAt: instant(o.ExpiresAt, prefix+"options.expiresAt", &list), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
 			DebounceKey: value(o.DebounceKey), ThrottleKey: value(o.ThrottleKey), CorrelationID: value(o.CorrelationID), CausationID: value(o.CausationID),
 		},
 	}

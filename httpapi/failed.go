@@ -64,7 +64,7 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: headers(f.Headers),
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
-		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope),
+		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope), Unreadable: f.DecodeErr != nil,
 	}
 	return out
 }
@@ -161,6 +161,10 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	if req.Rate != nil && !value(req.Background) {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
+	var since, until time.Time
+	if f := req.Filter; f != nil {
+		since, until = instant(f.Since, "filter.since", &list), instant(f.Until, "filter.until", &list)
+	}
 	if len(list) > 0 {
 		return invalid(list...)
 	}
@@ -168,7 +172,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	if value(req.Background) {
 		r := operation.Request{Kind: kind, Transport: name, IDs: distinct(req.IDs), All: value(req.All), Rate: rate(req.Rate)}
 		if f := req.Filter; f != nil {
-			r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
+			r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: since, Until: until, Text: f.Q}
 		}
 		return c.startOperation(r)
 	}
@@ -178,7 +182,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	}
 	s := symphony.FailedSelection{All: value(req.All)}
 	if f := req.Filter; f != nil {
-		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
+		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: since, Until: until, Text: f.Q}
 	} else {
 		s.IDs = distinct(req.IDs)
 	}

@@ -196,6 +196,10 @@ func (im *importing) take(ctx context.Context, e *archive.Entry) error {
 		im.answer.Skipped++
 		return nil
 	}
+	if m.Unreadable {
+		im.refuse(e.Line, []archive.Problem{{Path: "unreadable", Message: "is true: the export could not show all of the message"}})
+		return nil
+	}
 	out, problems := imported(m, im.transport)
 	for _, p := range im.api.o.Bus.Check(out, "") {
 		problems = append(problems, archive.Problem{Path: strings.TrimPrefix(p.Path, "options."), Message: p.Message})
@@ -226,8 +230,8 @@ func imported(m *archive.Message, transport string) (symphony.Outgoing, []archiv
 	out := symphony.Outgoing{
 		Message: symphony.Message{Type: m.Message.Type, Payload: stdjson.RawMessage(m.Message.Payload), Metadata: object(m.Message.Metadata, "message.metadata", &list)},
 		Options: symphony.DispatchOptions{
-			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: value(m.ScheduledAt), IdempotencyKey: m.IdempotencyKey, Headers: freeHeaders(m.Headers),
-			ExpiresAt: value(m.ExpiresAt), ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered,
+			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: instant(m.ScheduledAt, "scheduledAt", &list), IdempotencyKey: m.IdempotencyKey, Headers: freeHeaders(m.Headers),
+			ExpiresAt: instant(m.ExpiresAt, "expiresAt", &list), ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered,
 			CorrelationID: m.CorrelationID, CausationID: m.CausationID,
 		},
 	}

@@ -31,7 +31,7 @@ func keysList(c *call) error {
 // Key is an API key as the API lists it.
 func Key(k *auth.Key) wire.Key {
 	return wire.Key{ID: k.ID, Name: k.Name, Prefix: k.Prefix(), Scopes: strings.Split(k.Scopes.String(), ","), CreatedAt: k.CreatedAt.UTC(),
-		LastUsedAt: optional(k.LastUsedAt), RevokedAt: optional(k.RevokedAt), ExpiresAt: optional(k.ExpiresAt)}
+		LastUsedAt: optional(k.LastUsedAt), RevokedAt: optional(k.RevokedAt), ExpiresAt: optional(k.ExpiresAt), Unreadable: k.DecodeErr != nil}
 }
 
 func keysCreate(c *call) error {
@@ -57,7 +57,7 @@ func keysCreate(c *call) error {
 		list = append(list, symphony.Problem{Path: "scopes", Message: "must name at least one of dispatch, consume, read, admin"})
 	}
 	now := c.api.o.Clock.Now()
-	if req.ExpiresAt != nil && !req.ExpiresAt.After(now) {
+	if expires := instant(req.ExpiresAt, "expiresAt", &list); !expires.IsZero() && !req.ExpiresAt.After(now) {
 		list = append(list, symphony.Problem{Path: "expiresAt", Message: "must be in the future"})
 	}
 	secret, key, err := auth.GenerateKey(req.Name, auth.Scopes(scopes...), now)

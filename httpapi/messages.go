@@ -63,7 +63,7 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: headers(m.Headers),
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
-		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope),
+		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope), Unreadable: m.DecodeErr != nil,
 	}
 	return out
 }

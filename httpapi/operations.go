@@ -48,6 +48,7 @@ func wireOperation(op *operation.Operation) wire.Operation {
 	if out.Error == "" {
 		out.Error = op.Refused
 	}
+	out.Unreadable = op.DecodeErr != nil
 	if f := op.Filter; f != nil {
 		out.Filter = &wire.OperationFilter{Queue: f.Queue, Type: f.Type, Priority: f.Priority, ErrorClass: f.ErrorClass,
 			Since: optional(f.Since), Until: optional(f.Until), Q: f.Text}
@@ -126,7 +127,12 @@ func messagesReplayMany(c *call) error {
 	buf.free() // nothing of req refers to it: it has strings and numbers only
 	r := operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
 	if f := req.Filter; f != nil {
-		r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, Priority: f.Priority, Since: value(f.Since), Until: value(f.Until), Text: f.Q}
+		var list []symphony.Problem
+		r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, Priority: f.Priority,
+			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list), Text: f.Q}
+		if len(list) > 0 {
+			return invalid(list...)
+		}
 	}
 	if !value(req.DryRun) {
 		return c.startOperation(r)

@@ -147,7 +147,8 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 	}
 }
 
-// handOver answers with the messages. If the caller is gone, they go back to their queues at once, as if never claimed.
+// handOver answers with the messages. If the caller is gone, or there is no answer for another reason, they go back to their
+// queues at once, as if never claimed. A message that cannot be written as JSON fails for good, and holds up no other.
 func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []symphony.Delivery) error {
 	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
 	for i := range got {
@@ -157,15 +158,25 @@ func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []s
 	err := c.Context().Err()
 	if err == nil {
 		// Once it is written the caller may have it, also one that closes its connection at once.
-		if err = c.answer(http.StatusOK, answer); err == nil {
+		if err = c.answer(http.StatusOK, answer); err != nil && c.w.status == 0 {
+			got = c.failUnreadable(t, worker, got, &answer)
+			err = c.answer(http.StatusOK, answer)
+		}
+		if err == nil {
 			// Where nothing is buffered, as in the process of a command, there is nothing to flush: it has the answer.
 			if err = http.NewResponseController(c.w).Flush(); errors.Is(err, http.ErrNotSupported) {
 				err = nil
 			}
 		}
 	}
-	if err != nil && len(got) > 0 {
+	if err == nil {
+		return nil
+	}
+	if len(got) > 0 {
 		c.giveBack(t, worker, got)
+	}
+	if c.Context().Err() == nil && c.w.status == 0 {
+		return err // there is still somebody to tell
 	}
 	return nil
 }
@@ -179,7 +190,7 @@ func (c *call) giveBack(t symphony.Transport, worker string, got []symphony.Deli
 		back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}
 	}
 	if err := errors.Join(c.settle(context.WithoutCancel(c.Context()), t, receipts, back)...); err != nil {
-		c.api.o.Logger.Warn("giving back messages of a caller that is gone", "transport", t.Name(), "error", err)
+		c.api.o.Logger.Warn("giving back messages that nobody has taken", "transport", t.Name(), "error", err)
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -28,6 +26,7 @@ type responseWriter struct {
 	bytes     int
 	cause     error
 	flight    *inFlight
+	mended    bool // the answer has records of which a part was left out
 	expected  bool // a status of 500 and more is no failure of the server's
 }
 
@@ -72,6 +71,12 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Len is how many bytes there are.
+func (b *buffer) Len() int { return len(b.b) }
+
+// Truncate keeps the first n bytes.
+func (b *buffer) Truncate(n int) { b.b = b.b[:n] }
+
 const maxPooled = 64 << 10
 
 // reserve makes room for size bytes in all, and counts it.
@@ -111,8 +116,9 @@ func (b *buffer) free() {
 func (w *responseWriter) answer(status int, body any) error {
 	buf := buffers.Get().(*buffer)
 	defer buf.free()
-	if err := json.MarshalWrite(buf, body, json.Deterministic(true), json.FormatNilSliceAsNull(false), wire.AsGiven()); err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+	var err error
+	if w.mended, err = wire.Encode(buf, body); err != nil {
+		return err
 	}
 	if len(buf.b) > maxPooled { // it may take its caller a while to read it
 		buf.flight = w.flight
@@ -182,6 +188,9 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 			slog.Duration("duration", took), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
 		if w.principal != "" {
 			attrs = append(attrs, slog.String("principal", w.principal))
+		}
+		if w.mended {
+			attrs = append(attrs, slog.Bool("unreadable_records", true))
 		}
 		if w.cause != nil {
 			attrs = append(attrs, slog.String("error", w.cause.Error()))

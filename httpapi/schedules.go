@@ -138,8 +138,8 @@ func (c *call) schedule(req *wire.ScheduleRequest) (symphony.Schedule, []symphon
 	out, problems := c.outgoing(&wire.DispatchRequest{Message: value(req.Message), Options: value(req.Options)}, "")
 	list = append(list, problems...)
 	sch := symphony.Schedule{
-		Name: value(req.Name), At: value(req.At), Cron: value(req.Cron), Timezone: value(req.Timezone), Interval: span(req.Interval),
-		StartAt: value(req.StartAt), EndAt: value(req.EndAt), MaxRuns: value(req.MaxRuns), Jitter: span(req.Jitter),
+		Name: value(req.Name), At: instant(req.At, "at", &list), Cron: value(req.Cron), Timezone: value(req.Timezone), Interval: span(req.Interval),
+		StartAt: instant(req.StartAt, "startAt", &list), EndAt: instant(req.EndAt, "endAt", &list), MaxRuns: value(req.MaxRuns), Jitter: span(req.Jitter),
 		Missed: symphony.MissedPolicy(value(req.Missed)), Overlap: symphony.OverlapPolicy(value(req.Overlap)),
 		Disabled: req.Enabled != nil && !*req.Enabled, Message: out.Message, Options: out.Options,
 	}
@@ -358,7 +358,7 @@ func wireSchedule(s *symphony.Schedule) wire.Schedule {
 		},
 	}
 	if s.DecodeErr != nil {
-		out.LastError = "the stored definition cannot be read: " + s.DecodeErr.Error()
+		out.LastError, out.Unreadable = "the stored definition cannot be read: "+s.DecodeErr.Error(), true
 	}
 	o := s.Options
 	options := wire.DispatchOptions{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -59,6 +60,19 @@ func object(raw jsontext.Value, path string, list *[]symphony.Problem) map[strin
 		*list = append(*list, symphony.Problem{Path: path, Message: "must be an object"})
 	}
 	return m
+}
+
+// instant is an optional time of a request. One that cannot be kept is a problem here, since to the domain the year 1 means
+// that none is given.
+func instant(t *time.Time, path string, list *[]symphony.Problem) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	if !symphony.StorableTime(*t) {
+		*list = append(*list, symphony.Problem{Path: path, Message: symphony.TimeProblem})
+		return time.Time{}
+	}
+	return *t
 }
 
 // plain writes a Go value that came from free, or from a storage, as JSON. What cannot be written is null.

@@ -78,6 +78,10 @@ func (r *Recorder) resolve(q Query) (Query, error) {
 		q.From, q.To = q.From.Truncate(time.Hour), ceil(q.To, time.Hour)
 	}
 	switch {
+	case !symphony.StorableTime(q.From):
+		bad("startTime", symphony.TimeProblem)
+	case !symphony.StorableTime(q.To):
+		bad("endTime", symphony.TimeProblem)
 	case q.From.After(now):
 		bad("startTime", "must not be in the future")
 	case !q.From.Before(q.To):

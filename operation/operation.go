@@ -105,6 +105,9 @@ type Operation struct {
 	LeasedUntil time.Time `json:"leasedUntil,omitzero"`
 	// Version counts the changes, so that no two states of the record are alike.
 	Version int64 `json:"version"`
+	// DecodeErr is set in a list for an operation whose record cannot be read, be it damaged or of a release to come. Then
+	// only ID is known.
+	DecodeErr error `json:"-"`
 }
 
 // Filter selects messages, or failed ones. Zero fields select everything.
@@ -169,6 +172,7 @@ func (r *Request) validate() error {
 				bad("filter."+t.path, "must be valid UTF-8 without NUL")
 			}
 		}
+		list = append(list, symphony.RangeProblems("filter.", f.Since, f.Until)...)
 		if f.Priority != 0 && (f.Priority < symphony.MinPriority || f.Priority > symphony.MaxPriority) {
 			bad("filter.priority", "must be %d to %d", symphony.MinPriority, symphony.MaxPriority)
 		}

@@ -203,7 +203,9 @@ func (o *Operations) find(ctx context.Context, id string) (kept, error) {
 		}
 		k := kept{home: h, raw: raw}
 		if err == nil {
-			err = json.Unmarshal(raw, &k.op)
+			if err = json.Unmarshal(raw, &k.op); err != nil {
+				err = &symphony.DecodeError{Err: err}
+			}
 		}
 		if err != nil {
 			return k, fmt.Errorf("operation: %w", err)
@@ -223,9 +225,13 @@ func (h home) all(ctx context.Context) (list []kept, err error) {
 		}
 		for _, r := range records {
 			k := kept{home: h, raw: r.Data}
-			if json.Unmarshal(r.Data, &k.op) == nil && k.op.ID == r.ID { // another is of a release to come, perhaps
-				list = append(list, k)
+			switch err := json.Unmarshal(r.Data, &k.op); {
+			case err != nil:
+				k.op = Operation{ID: r.ID, DecodeErr: &symphony.DecodeError{Err: err}}
+			case k.op.ID != r.ID:
+				k.op = Operation{ID: r.ID, DecodeErr: &symphony.DecodeError{Err: errors.New("it is the record of another")}}
 			}
+			list = append(list, k)
 		}
 		if len(records) < page {
 			return list, nil
@@ -237,6 +243,10 @@ func (h home) all(ctx context.Context) (list []kept, err error) {
 // Get returns one operation, or symphony.ErrNotFound.
 func (o *Operations) Get(ctx context.Context, id string) (Operation, error) {
 	k, err := o.find(ctx, id)
+	var damaged *symphony.DecodeError
+	if errors.As(err, &damaged) {
+		return Operation{ID: id, DecodeErr: damaged}, nil
+	}
 	return k.op, err
 }
 

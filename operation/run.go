@@ -73,6 +73,9 @@ func (o *Operations) round(ctx context.Context, watched map[string]sighting, wor
 		finished := 0
 		for i := len(list) - 1; i >= 0; i-- { // the newest first, so that the oldest are too many
 			k, now := list[i], o.o.Clock.Now()
+			if k.op.DecodeErr != nil {
+				continue // of a release to come, perhaps
+			}
 			if k.op.State != Running {
 				delete(watched, k.op.ID)
 				if finished++; finished > maxFinished || now.Sub(k.op.FinishedAt) > o.o.Retention {

@@ -107,12 +107,22 @@ func parseMoment(flag, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at, nil
+	at, err := time.Parse(time.RFC3339, s)
+	if err == nil {
+		return at, storable(flag, at)
 	}
 	d, err := parseSpan(s)
 	if err != nil || d < 0 {
 		return time.Time{}, usageError{fmt.Errorf("%s must be a time like 2026-12-01T09:00:00Z or a span like 90m or 7d, is %q", flag, s)}
 	}
-	return symphony.SystemClock().Now().Add(-d), nil
+	at = symphony.SystemClock().Now().Add(-d)
+	return at, storable(flag, at)
+}
+
+// storable refuses a time that no message has, such as one that stands for none.
+func storable(flag string, at time.Time) error {
+	if !symphony.StorableTime(at) {
+		return usageError{fmt.Errorf("%s %s, is %s", flag, symphony.TimeProblem, at.UTC().Format(time.RFC3339))}
+	}
+	return nil
 }

@@ -69,13 +69,13 @@ func parseTime(flag, s string) (*time.Time, error) {
 	}
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		t := symphony.SystemClock().Now().Add(-d).UTC()
-		return &t, nil
+		return &t, storable(flag, t)
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("%s must be a time like 2026-12-01T09:00:00Z or a span like 2h, is %q", flag, s)}
 	}
-	return &t, nil
+	return &t, storable(flag, t)
 }
 
 func (a *app) failedListCommand() *cobra.Command {

@@ -66,6 +66,7 @@ type Message struct {
 	ConcurrencyKey string                    `json:"concurrencyKey,omitzero"`
 	GroupKey       string                    `json:"groupKey,omitzero"`
 	Ordered        bool                      `json:"ordered,omitzero"`
+	Unreadable     bool                      `json:"unreadable,omitzero"` // not all of it could be written
 }
 
 // Origin is the id of the message, by which two of its exports are told to be the same. Empty where the file does not say.
@@ -82,7 +83,7 @@ func Stored(m *wire.StoredMessage) Message {
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
 		ErrorClass: m.ErrorClass, CorrelationID: m.CorrelationID, CausationID: m.CausationID, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey,
-		GroupKey: m.GroupKey, Ordered: m.Ordered}
+		GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
 }
 
 // Failed is a failed message as a file has it.
@@ -90,5 +91,5 @@ func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
 		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries, Attempts: attempts, CorrelationID: m.CorrelationID,
-		CausationID: m.CausationID, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered}
+		CausationID: m.CausationID, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
 }

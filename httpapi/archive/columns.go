@@ -54,7 +54,8 @@ func columns() []column {
 		moment("expiresAt", func(m *Message) **time.Time { return &m.ExpiresAt }),
 		text("concurrencyKey", func(m *Message) *string { return &m.ConcurrencyKey }),
 		text("groupKey", func(m *Message) *string { return &m.GroupKey }),
-		{"ordered", orderedCell, setOrdered},
+		flag("ordered", func(m *Message) *bool { return &m.Ordered }),
+		flag("unreadable", func(m *Message) *bool { return &m.Unreadable }), // the last: others set it
 	}
 }
 
@@ -124,7 +125,8 @@ func moment(name string, field func(*Message) **time.Time) column {
 		if t == nil {
 			return "", nil
 		}
-		return t.UTC().Format(time.RFC3339Nano), nil
+		text, err := t.UTC().MarshalText()
+		return string(text), err
 	}, func(m *Message, s string) error {
 		t, err := time.Parse(time.RFC3339, s)
 		if err != nil {
@@ -150,16 +152,16 @@ func setHeaders(m *Message, s string) error {
 	return nil
 }
 
-func orderedCell(m *Message) (string, error) {
-	if m.Ordered {
-		return "true", nil
-	}
-	return "", nil
-}
-
-func setOrdered(m *Message, s string) (err error) {
-	if m.Ordered, err = strconv.ParseBool(s); err != nil {
-		return errors.New("must be true or false")
-	}
-	return nil
+func flag(name string, field func(*Message) *bool) column {
+	return column{name, func(m *Message) (string, error) {
+		if *field(m) {
+			return "true", nil
+		}
+		return "", nil
+	}, func(m *Message, s string) (err error) {
+		if *field(m), err = strconv.ParseBool(s); err != nil {
+			return errors.New("must be true or false")
+		}
+		return nil
+	}}
 }

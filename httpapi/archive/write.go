@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"encoding/csv"
 	"io"
 
@@ -12,6 +13,7 @@ import (
 // Writer writes messages to a file. It writes to w often, in small pieces. For one goroutine.
 type Writer struct {
 	w       io.Writer
+	buf     bytes.Buffer
 	format  Format
 	columns []column
 	csv     *csv.Writer
@@ -61,26 +63,27 @@ func (w *Writer) Failed(m *wire.FailedMessage) error {
 		return w.line(m)
 	}
 	attempts, err := json.Marshal(m.Attempts, wire.AsGiven())
-	if err != nil {
-		return err
-	}
-	return w.message(Failed(m, attempts))
+	row := Failed(m, attempts)
+	row.Unreadable = row.Unreadable || err != nil
+	return w.message(row)
 }
 
 // line writes a value on one line. Its strings and numbers stay as they are.
 func (w *Writer) line(v any) error {
-	err := json.MarshalWrite(w.w, v, json.Deterministic(true), wire.AsGiven())
-	if err == nil {
-		_, err = io.WriteString(w.w, "\n")
+	w.buf.Reset()
+	if _, err := wire.Encode(&w.buf, v); err != nil {
+		return err
 	}
+	w.buf.WriteByte('\n')
+	_, err := w.w.Write(w.buf.Bytes())
 	return err
 }
 
 func (w *Writer) message(m Message) error {
 	for i, c := range w.columns {
 		cell, err := c.get(&m)
-		if err != nil {
-			return err
+		if err != nil { // is left out, as Encode does it
+			cell, m.Unreadable = "", true
 		}
 		w.cells[i] = guard(cell)
 	}

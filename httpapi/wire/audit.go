@@ -37,6 +37,7 @@ type AuditEntry struct {
 	Result     jsontext.Value `json:"result,omitzero" description:"Ids and counts of what was done."`
 	FinishedAt *time.Time     `json:"finishedAt,omitzero"`
 	Count      int64          `json:"count,omitzero" description:"How often the caller was refused this within a minute, where more than once: the entry is of the first time, finishedAt of the last."`
+	Unreadable bool           `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // AuditWho is who did it.

@@ -28,6 +28,7 @@ type StoredMessage struct {
 	Error          string                    `json:"error,omitzero" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Flow
+	Unreadable bool `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // MessagesResponse is a page of messages.

@@ -22,6 +22,7 @@ type Operation struct {
 	UpdatedAt time.Time        `json:"updatedAt" required:"true"`
 	// FinishedAt is of the states stopped, completed and failed.
 	FinishedAt *time.Time `json:"finishedAt,omitzero"`
+	Unreadable bool       `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // OperationFilter is the filter of an operation, on messages or failed messages.

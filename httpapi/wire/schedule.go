@@ -44,6 +44,7 @@ type Schedule struct {
 	CreatedAt    time.Time          `json:"createdAt" required:"true"`
 	UpdatedAt    time.Time          `json:"updatedAt" required:"true"`
 	NextRuns     []time.Time        `json:"nextRuns,omitzero" description:"The next occurrences, where asked for."`
+	Unreadable   bool               `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // ScheduledMessage is a message that a schedule dispatched.
@@ -82,6 +83,7 @@ type ScheduleRun struct {
 	Messages   []ScheduledMessage `json:"messages" audit:"keep" required:"true"`
 	Error      string             `json:"error,omitzero"`
 	Manual     bool               `json:"manual,omitzero" description:"By hand."`
+	Unreadable bool               `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // ScheduleRunsResponse is a page of a history, newest first.

@@ -257,6 +257,7 @@ type FailedMessage struct {
 	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero"`
 	Attempts       []Attempt                 `json:"attempts" required:"true"`
 	Flow
+	Unreadable bool `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // Flow is what few messages have, and what relates them.
@@ -361,6 +362,7 @@ type Key struct {
 	LastUsedAt *time.Time `json:"lastUsedAt,omitzero"`
 	RevokedAt  *time.Time `json:"revokedAt,omitzero"`
 	ExpiresAt  *time.Time `json:"expiresAt,omitzero"`
+	Unreadable bool       `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }
 
 // CreateKeyRequest is the body of POST /api/symphony/keys.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,10 +50,7 @@ func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
 		},
 	}
 	// A message may be here because it could not be decoded: show what can be shown.
-	_ = decode("headers", v[9], &f.Headers)
-	_ = decode("metadata", v[10], &f.Metadata)
-	_ = decode("done", v[11], &f.Done)
-	_ = f.DecodeExtras(v[18])
+	f.DecodeErr = errors.Join(decode("headers", v[9], &f.Headers), decode("metadata", v[10], &f.Metadata), decode("done", v[11], &f.Done), f.DecodeExtras(v[18]))
 	f.Attempts = readHistory(v[16])
 	return f
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,9 +21,7 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 		FinishedAt: fromMicros(timeColumn(v[20])), Error: string(v[22]), ErrorClass: string(v[23]), AvailableAt: fromMicros(timeColumn(v[24])),
 	}
 	// A message that cannot be decoded is shown as far as it can.
-	_ = decode("headers", v[11], &m.Headers)
-	_ = decode("metadata", v[12], &m.Metadata)
-	_ = m.DecodeExtras(v[14])
+	m.DecodeErr = errors.Join(decode("headers", v[11], &m.Headers), decode("metadata", v[12], &m.Metadata), m.DecodeExtras(v[14]))
 	if v[16] != nil {
 		m.Deliveries = int4Column(v[16])
 	} else if n := len(m.Attempts); n > 0 {

@@ -289,7 +289,7 @@ func (x *Tx) now() any {
 	return nil
 }
 
-func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
+func timeText(t time.Time) string { return fromMicros(micros(t)).Format("2006-01-02T15:04:05.999999Z") }
 
 func optional(s string) *string {
 	if s == "" {

@@ -14,7 +14,13 @@ import (
 // epoch is 2000-01-01 UTC in microseconds since 1970: PostgreSQL counts its timestamps from there.
 const epoch = 946_684_800_000_000
 
-func micros(t time.Time) int64 { return t.UnixMicro() }
+// micros is a time as it is kept. 0 stands for none everywhere, so the first microsecond of 1970 is kept as the second.
+func micros(t time.Time) int64 {
+	if us := t.UnixMicro(); us != 0 {
+		return us
+	}
+	return 1
+}
 
 // microsUp is for a bound: what is stored, in whole microseconds, is before the result where it is before t.
 func microsUp(t time.Time) int64 { return micros(t.Add(time.Microsecond - 1)) }

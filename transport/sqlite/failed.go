@@ -26,17 +26,20 @@ func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 		},
 	}
 	// A message may be here because it could not be decoded: show what can be shown.
-	_ = decode("headers", columnBytes(s, 9), &f.Headers)
-	_ = decode("metadata", columnBytes(s, 10), &f.Metadata)
-	_ = decode("done", columnBytes(s, 11), &f.Done)
-	_ = f.DecodeExtras(columnBytes(s, 18))
+	f.DecodeErr = errors.Join(
+		decode("headers", columnBytes(s, 9), &f.Headers),
+		decode("metadata", columnBytes(s, 10), &f.Metadata),
+		decode("done", columnBytes(s, 11), &f.Done),
+		f.DecodeExtras(columnBytes(s, 18)))
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
 		RetryAt                   int64
 		Worker, Error, ErrorClass string
 	}
-	if json.Unmarshal(columnBytes(s, 16), &attempts) == nil {
+	if err := json.Unmarshal(columnBytes(s, 16), &attempts); err != nil {
+		f.DecodeErr = errors.Join(f.DecodeErr, fmt.Errorf("attempts: %w", err))
+	} else {
 		for _, a := range attempts {
 			f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
 				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})

@@ -82,7 +82,7 @@ func (v *view) attempts(seq int64) (list []symphony.Attempt, err error) {
 
 // failedInfo is a message of the dead letter queue.
 func failedInfo(f symphony.FailedMessage) symphony.MessageInfo {
-	m := symphony.MessageInfo{Envelope: f.Envelope, Status: symphony.Failed, FinishedAt: f.FailedAt, FailedID: f.ID, Error: f.Error, ErrorClass: f.ErrorClass, Attempts: f.Attempts}
+	m := symphony.MessageInfo{Envelope: f.Envelope, Status: symphony.Failed, FinishedAt: f.FailedAt, FailedID: f.ID, Error: f.Error, ErrorClass: f.ErrorClass, Attempts: f.Attempts, DecodeErr: f.DecodeErr}
 	if len(f.Attempts) > 0 { // one that expired has none
 		m.Deliveries = f.RetryCount + 1
 	}
@@ -95,7 +95,7 @@ func (v *view) envelope(seq int64) (m symphony.MessageInfo, delay int64, err err
 	if err := v.message(seq, &d); err != nil {
 		return m, 0, err
 	}
-	m.Envelope = d.Envelope
+	m.Envelope, m.DecodeErr = d.Envelope, d.DecodeErr
 	err = v.query("SELECT lane, coalesce(delay, -1) FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 		m.Transport = v.transport
 		if l := v.lanes[s.ColumnInt64(0)]; l != nil {

@@ -335,7 +335,13 @@ func (s *store) do(ctx context.Context, operation operation) error {
 	return o.err
 }
 
-func micros(t time.Time) int64 { return t.UnixMicro() }
+// micros is a time as it is kept. 0 stands for none everywhere, so the first microsecond of 1970 is kept as the second.
+func micros(t time.Time) int64 {
+	if us := t.UnixMicro(); us != 0 {
+		return us
+	}
+	return 1
+}
 
 // microsUp is the first whole microsecond that is not before t: what is kept in microseconds is before t if it is before
 // that.
