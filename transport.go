@@ -97,6 +97,9 @@ type ReceiveOptions struct {
 	MaxLost int
 	// Lease is how long the messages belong to the caller unless extended, MinLease to MaxLease, default DefaultLease.
 	Lease time.Duration
+	// Apart says that the worker is another process, which goes on when this one ends: the leases go on, too, and end when
+	// their time is over. Else a transport on which one process works may give the messages back when that has ended.
+	Apart bool
 	// Wait is how long to wait for a message when there is none. Default: not at all.
 	Wait time.Duration
 	// Worker names the caller in the attempts' history.

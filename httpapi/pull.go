@@ -87,7 +87,7 @@ func (c *call) receiveOptions(req *wire.ReceiveRequest) (t symphony.Transport, o
 		Max:    consumeSetting{"max", req.Max, 1, maxPull, defaultPull}.get(&list),
 		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(maxPullWait.Milliseconds()), 0}.get(&list)),
 		Lease:  millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list)),
-		Worker: value(req.Worker),
+		Worker: value(req.Worker), Apart: true,
 	}
 	for i, q := range req.Queues {
 		if err := symphony.ValidateName(q); err != nil {

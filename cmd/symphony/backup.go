@@ -157,10 +157,10 @@ func (a *app) fileConfig(cmd *cobra.Command, line, file string) (*config.Config,
 	switch {
 	case err != nil:
 		return nil, err
-	case c.Client.Server != "" && !cmd.Flags().Changed("database"):
-		return nil, usageError{fmt.Errorf("this works on the database's file, on the machine of the server %s: name the file with --database", c.Client.Server)}
 	case c.Database.PostgreSQL():
 		return nil, usageError{fmt.Errorf("the database is PostgreSQL, whose own programs do this; nothing was done. Use:\n  "+line, cmp.Or(c.Database.Schema, postgres.DefaultSchema), file)}
+	case c.Client.Server != "" && !cmd.Flags().Changed("database"):
+		return nil, usageError{fmt.Errorf("this works on the database's file, on the machine of the server %s: name the file with --database", c.Client.Server)}
 	}
 	return c, nil
 }

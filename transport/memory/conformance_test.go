@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 			return tr
 		}
 		tr := open(t, 0)
-		return transporttest.Harness{
+		return transporttest.Harness{Steady: true,
 			Default: tr, Email: tr.Named("email"),
 			KeepNothing: func(t *testing.T) symphony.Transport { return open(t, memory.KeepNothing) },
 		}

@@ -134,7 +134,7 @@ func (t *Transport) retryFailed(retries []symphony.FailedRetry) (done []string) 
 		}
 		f := t.remove(i)
 		m := &message{Envelope: f.Envelope, lane: t.lane(t.name, f.Queue), available: now, done: f.Done}
-		m.ID, m.CreatedAt, m.ScheduledAt, m.Flow = r.NewID, now, time.Time{}, f.Flow.Again()
+		m.ID, m.CreatedAt, m.ScheduledAt, m.Flow = r.NewID, t.shown(now), time.Time{}, f.Flow.Again()
 		if r.Payload != nil {
 			m.Payload = slices.Clone(r.Payload)
 		}

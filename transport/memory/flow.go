@@ -88,7 +88,7 @@ func (s *store) park(m *message, g *gate) {
 
 // flow fails what expired, and moves up what gates let pass by now.
 func (s *store) flow(now time.Time) {
-	for len(s.expiring.list) > 0 && !s.expiring.list[0].Flow.ExpiresAt.After(now) {
+	for len(s.expiring.list) > 0 && !s.expiring.list[0].Flow.ExpiresAt.After(s.shown(now)) {
 		m := heap.Pop(&s.expiring).(*message)
 		if m.place < 0 || m.attempt > 0 {
 			continue // it was begun
@@ -144,7 +144,7 @@ func (s *store) nextFlow(now time.Time) time.Duration {
 		}
 	}
 	if len(s.expiring.list) > 0 {
-		at(s.expiring.list[0].Flow.ExpiresAt)
+		at(s.placed(s.expiring.list[0].Flow.ExpiresAt))
 	}
 	for _, g := range s.gates {
 		if len(g.parked.list) > 0 {

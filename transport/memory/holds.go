@@ -17,7 +17,7 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 		return err
 	}
 	defer t.mu.Unlock()
-	h.Since = t.now()
+	h.Since = t.shown(t.now())
 	t.holds[t.name] = append(slices.DeleteFunc(t.holds[t.name], isHoldOf(h.HoldTarget)), h)
 	return nil
 }

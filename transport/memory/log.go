@@ -31,7 +31,7 @@ func (s *store) AppendLog(ctx context.Context, log string, entries []symphony.Lo
 		j = &journal{}
 		s.logs[log] = j
 	}
-	if now := s.now(); now.After(j.endAt) {
+	if now := s.shown(s.now()); now.After(j.endAt) {
 		j.endAt = now
 	}
 	for _, e := range entries {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/steady"
 )
 
 // Options are the optional settings of a storage.
@@ -51,6 +52,7 @@ type store struct {
 	clock     symphony.Clock
 	limits    *symphony.Limits
 	retention time.Duration
+	steady    *steady.Clock
 
 	mu        sync.Mutex
 	closed    bool
@@ -72,6 +74,7 @@ type store struct {
 	waiting   map[uniqueKey]*message
 	// expiring are messages that were sent with an ExpiresAt, also those that have been begun.
 	expiring sorted[*message]
+	looked   time.Time // the last time of a call
 	lastSeq  int64
 	lastID   time.Time
 }
@@ -86,7 +89,7 @@ type lane struct {
 	counts    symphony.QueueStats
 }
 
-// due uncounts the scheduled messages whose time has come.
+// due uncounts the scheduled messages whose time of day has come.
 func (l *lane) due(now time.Time) {
 	for len(l.scheduled.list) > 0 && !l.scheduled.list[0].ScheduledAt.After(now) {
 		heap.Pop(&l.scheduled)
@@ -159,7 +162,7 @@ func Open(o Options) *Transport {
 		o.Retention = 0
 	}
 	s := &store{
-		clock: o.Clock, retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
+		clock: o.Clock, steady: steady.New(o.Clock, 0), retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
 		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
 		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*schedule),
@@ -211,9 +214,6 @@ func (s *store) enter(ctx context.Context) error {
 	}
 	return nil
 }
-
-// now is the time of a call, to the microsecond as durable transports keep it.
-func (s *store) now() time.Time { return s.clock.Now().UTC().Truncate(time.Microsecond) }
 
 // wake lets every waiting receiver look again.
 func (s *store) wake() {
@@ -290,8 +290,8 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 			continue
 		}
 		m := &message{Envelope: clones[i], lane: t.lane(e.Transport, e.Queue), available: now}
-		if e.ScheduledAt.After(now) {
-			m.available = e.ScheduledAt
+		if e.ScheduledAt.After(t.shown(now)) {
+			m.available = t.placed(e.ScheduledAt)
 			heap.Push(&m.lane.scheduled, m)
 			m.lane.counts.Scheduled++
 		}

@@ -137,13 +137,13 @@ func (m *message) status() symphony.Status {
 }
 
 // info tells all about a message. It shares with the store what never changes.
-func (m *message) info() symphony.MessageInfo {
+func (s *store) info(m *message) symphony.MessageInfo {
 	i := symphony.MessageInfo{Envelope: m.Envelope, Status: m.status(), Deliveries: m.attempt, Attempts: m.attempts}
 	switch i.Status {
 	case symphony.Pending:
-		i.AvailableAt = m.available
+		i.AvailableAt = s.shown(m.available)
 	case symphony.Processing:
-		i.Worker, i.StartedAt, i.LeasedUntil = m.item.lease.worker, m.item.lease.claimed, m.item.expires
+		i.Worker, i.StartedAt, i.LeasedUntil = m.item.lease.worker, m.item.lease.claimed, s.shown(m.item.expires)
 	case symphony.Completed:
 		c := &m.completed
 		i.Worker, i.StartedAt, i.FinishedAt = c.worker, time.UnixMicro(c.started).UTC(), time.UnixMicro(c.finished).UTC()
@@ -165,9 +165,9 @@ func (s *store) catchUp() {
 	now := s.now()
 	s.expire(now)
 	s.flow(now)
-	s.purge(now)
+	s.purge(s.shown(now))
 	for _, l := range s.lanes {
-		l.due(now)
+		l.due(s.shown(now))
 	}
 	s.index.sort()
 }
@@ -241,7 +241,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	text := lower(q.Text)
 	var list []symphony.MessageInfo
 	page.Next = t.look(&q, func(m *message) bool {
-		list = append(list, m.info())
+		list = append(list, t.info(m))
 		return text != "" || len(list) < q.Limit
 	})
 	t.mu.Unlock()
@@ -312,7 +312,7 @@ func (t *Transport) GetMessage(ctx context.Context, id string) (symphony.Message
 	if err != nil {
 		return symphony.MessageInfo{}, err
 	}
-	return shown(m.info()), nil
+	return shown(t.info(m)), nil
 }
 
 // CancelMessage deletes a message that is waiting.

@@ -45,6 +45,9 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 	}
 }
 
+// lookEvery is how often a receiver that waits looks at the clock while something is scheduled: the clock may be set.
+const lookEvery = time.Second
+
 // nextEvent is how long until a lease ends or a message becomes ready.
 func (s *store) nextEvent() time.Duration {
 	now := s.now()
@@ -53,6 +56,9 @@ func (s *store) nextEvent() time.Duration {
 		next = min(next, s.ending.list[0].expires.Sub(now))
 	}
 	for _, l := range s.lanes {
+		if len(l.scheduled.list) > 0 {
+			next = min(next, lookEvery)
+		}
 		for p := range l.ready {
 			if list := l.ready[p].list; len(list) > 0 {
 				if d := list[0].available.Sub(now); d > 0 {
@@ -72,7 +78,7 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	var lanes []*lane
 	for k, l := range t.lanes {
 		if k.transport == t.name && !t.paused(l) && (len(o.Queues) == 0 || slices.Contains(o.Queues, k.queue)) {
-			l.due(now)
+			l.due(t.shown(now))
 			lanes = append(lanes, l)
 		}
 	}
@@ -137,7 +143,7 @@ func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time
 	}
 	var random [16]byte
 	rand.Read(random[:]) // never fails
-	l := &lease{token: hex.EncodeToString(random[:]), worker: o.Worker, claimed: now, items: make([]item, len(taken)), open: len(taken)}
+	l := &lease{token: hex.EncodeToString(random[:]), worker: o.Worker, claimed: s.shown(now), items: make([]item, len(taken)), open: len(taken)}
 	s.leases[l.token] = l
 	out := make([]symphony.Delivery, len(taken))
 	for i, m := range taken {
@@ -148,7 +154,7 @@ func (s *store) lease(taken []*message, o symphony.ReceiveOptions, now time.Time
 		heap.Push(&s.ending, &l.items[i])
 		out[i] = symphony.Delivery{
 			Envelope: stored(&m.Envelope), Lease: symphony.Lease{MessageID: m.ID, Token: l.token, Index: i}, Attempt: m.attempt, Lost: m.lost,
-			ClaimedAt: now, LeasedUntil: now.Add(o.Lease), Done: slices.Clone(m.done),
+			ClaimedAt: s.shown(now), LeasedUntil: s.shown(now.Add(o.Lease)), Done: slices.Clone(m.done),
 		}
 	}
 	return out

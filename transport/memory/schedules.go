@@ -200,7 +200,7 @@ func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit
 		return due, err
 	}
 	defer s.mu.Unlock()
-	due.Now = s.now()
+	due.Now = s.shown(s.now())
 	due.Schedules, err = s.sortedSchedules(func(h *schedule) bool {
 		switch {
 		case h.DueAt.IsZero():

@@ -54,8 +54,8 @@ func (s *store) expire(now time.Time) {
 		it := s.ending.list[0]
 		s.close(it)
 		m := it.message
-		m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: it.lease.claimed, FinishedAt: it.expires, Worker: it.lease.worker,
-			Error: symphony.LostText, ErrorClass: symphony.LostClass, RetryAt: it.expires})
+		m.attempts = append(m.attempts, symphony.Attempt{Number: m.attempt, StartedAt: it.lease.claimed, FinishedAt: s.shown(it.expires), Worker: it.lease.worker,
+			Error: symphony.LostText, ErrorClass: symphony.LostClass, RetryAt: s.shown(it.expires)})
 		s.depart(m, symphony.Retry)
 		m.lost++
 		m.available = it.expires
@@ -97,7 +97,7 @@ func (s *store) settle(m *message, l *lease, st *symphony.Settlement, now time.T
 		if !st.StartedAt.IsZero() {
 			started = kept(st.StartedAt)
 		}
-		s.complete(m, l.worker, started, now)
+		s.complete(m, l.worker, started, s.shown(now))
 		return
 	case symphony.Release:
 		m.attempt--
@@ -119,7 +119,7 @@ func (s *store) settle(m *message, l *lease, st *symphony.Settlement, now time.T
 		FinishedAt: st.FinishedAt.UTC().Truncate(time.Microsecond), Worker: l.worker, Error: symphony.ClipError(st.Error), ErrorClass: st.ErrorClass}
 	if st.Outcome == symphony.Retry {
 		m.available = now.Add(max(st.Delay, 0)).Truncate(time.Microsecond)
-		a.RetryAt = m.available
+		a.RetryAt = s.shown(m.available)
 	}
 	m.attempts = append(m.attempts, a)
 	if len(st.Done) > 0 {
@@ -142,7 +142,7 @@ func (s *store) bury(m *message, st *symphony.Settlement, now time.Time) {
 	text, class := st.Reason(last)
 	m.failed = &failure{message: m, FailedMessage: symphony.FailedMessage{
 		ID: symphony.NewID(s.failureTime(now)), Envelope: m.Envelope, Error: symphony.ClipError(text), ErrorClass: class,
-		RetryCount: max(m.attempt-1, 0), MaxRetries: st.MaxRetries, FailedAt: now, Attempts: m.attempts, Done: m.done,
+		RetryCount: max(m.attempt-1, 0), MaxRetries: st.MaxRetries, FailedAt: s.shown(now), Attempts: m.attempts, Done: m.done,
 	}}
 	s.failed = append(s.failed, m.failed)
 }
@@ -215,7 +215,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		if k.transport != t.name {
 			continue
 		}
-		l.due(now)
+		l.due(t.shown(now))
 		q := l.counts
 		for p := range l.ready {
 			if m := l.readySince(now, p); m != nil {

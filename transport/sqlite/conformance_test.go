@@ -25,8 +25,8 @@ func TestConformance(t *testing.T) {
 			}
 		})
 		return transporttest.Harness{
-			Default: current, Email: current.Named("email"),
-			// Closing writes nothing, so what Open finds is what a crash leaves; TestKill shows it with real crashes.
+			Steady: true, Default: current, Email: current.Named("email"),
+			// Closing changes nothing but where things are kept; TestKill has real crashes.
 			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
 				t.Helper()
 				if err := current.Close(); err != nil {

@@ -168,7 +168,7 @@ func (o *retryFailedOp) rows() int { return len(o.retries) }
 func (o *retryFailedOp) apply(w *writer) error {
 	o.done = nil
 	for _, retry := range o.retries {
-		row := messageRow{Envelope: &symphony.Envelope{ID: retry.NewID, Transport: o.transport, CreatedAt: fromMicros(w.now)}}
+		row := messageRow{Envelope: &symphony.Envelope{ID: retry.NewID, Transport: o.transport, CreatedAt: fromMicros(w.wall)}}
 		found := false
 		err := w.query(`SELECT queue, type, priority, idempotency_key, headers, metadata, done, payload, extras
 			FROM messenger_failed_messages WHERE id=? AND transport=?`, func(s *sqlite.Stmt) bool {

@@ -91,6 +91,23 @@ func (s *store) checkPlace() error {
 	return nil
 }
 
+// standing is the error that any write would get now.
+func (s *store) standing() error {
+	if err := s.failed(); err != nil {
+		return err
+	}
+	err := s.checkPlace()
+	select {
+	case <-s.closing: // which takes the log away
+		return fmt.Errorf("sqlite: %w", symphony.ErrClosed)
+	default:
+	}
+	if err != nil {
+		return s.giveUp(err)
+	}
+	return nil
+}
+
 // checkPlaceNow is checkPlace before a commit, so that a group is refused while nothing of it is stored. It is left out
 // where the last one was just made.
 func (w *writer) checkPlaceNow() error {

@@ -35,6 +35,15 @@ type passes struct {
 	order string // the group's line in which it stays until it is finished
 }
 
+// through notes the line that a delivery came through, if it is of a group.
+func (p *passes) through(line string, ordered bool) {
+	if ordered {
+		p.order = line
+	} else {
+		p.turn = line
+	}
+}
+
 const gateColumns = "SELECT gate, name, used, next, parked, coalesce(wake_at, 0) FROM messenger_gates "
 
 func readGate(s *sqlite.Stmt) gate {
@@ -134,15 +143,9 @@ func (o *claimOp) admit(w *writer, r *readyRow) (bool, error) {
 	if e.Flow == nil {
 		return true, nil
 	}
-	switch name := lineName(r, e.Flow); {
-	case name == "":
-	case e.Flow.Ordered:
-		r.passes.order = name
-	default:
-		r.passes.turn = name
-		if r.attempt == 0 {
-			o.turns = append(o.turns, name)
-		}
+	r.passes.through(lineName(r, e.Flow), e.Flow.Ordered)
+	if r.passes.turn != "" && r.attempt == 0 {
+		o.turns = append(o.turns, r.passes.turn)
 	}
 	return true, w.begun(o.transport, e.Flow, r.seq)
 }

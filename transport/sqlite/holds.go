@@ -109,10 +109,10 @@ func (o *holdOp) apply(w *writer) error {
 	}
 	if o.hold != nil {
 		h := *o.hold
-		h.Since = fromMicros(w.now)
+		h.Since = fromMicros(w.wall)
 		holds = append(holds, h)
 		err := w.exec("INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			o.transport, h.Queue, h.Type, string(h.Mode), w.now, h.By, h.Reason)
+			o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason)
 		if err != nil {
 			return err
 		}

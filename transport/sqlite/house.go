@@ -23,11 +23,11 @@ const (
 
 // keepHouse waits for what is due next.
 func (s *store) keepHouse() {
-	purgeAt := s.clock.Now()
+	purgeAt := s.now()
 	failing := false
 	for {
-		next := fromMicros(min(s.nextEvent.Load(), micros(purgeAt)))
-		timer := s.clock.NewTimer(max(next.Sub(s.clock.Now()), 0))
+		next := min(s.nextEvent.Load(), purgeAt)
+		timer := s.clock.NewTimer(time.Duration(max(next-s.now(), 0)) * time.Microsecond)
 		select {
 		case <-s.closing:
 			timer.Stop()
@@ -39,9 +39,9 @@ func (s *store) keepHouse() {
 		}
 		ctx := context.Background()
 		err := s.do(ctx, &houseOp{})
-		if now := s.clock.Now(); !now.Before(purgeAt) {
+		if now := s.now(); now >= purgeAt {
 			err = errors.Join(err, s.purge(ctx))
-			purgeAt = now.Add(purgeEvery)
+			purgeAt = now + purgeEvery.Microseconds()
 		}
 		if err == nil || errors.Is(err, symphony.ErrClosed) {
 			failing = false
@@ -66,6 +66,9 @@ func (w *writer) scheduleEvent() {
 	if len(w.expiry) > 0 {
 		next = min(next, w.expiry[0].next)
 	}
+	if w.apart > 0 {
+		next = min(next, w.beaten+beatEvery)
+	}
 	if before := w.nextEvent.Swap(next); next < before {
 		select {
 		case w.rearm <- struct{}{}:
@@ -80,6 +83,9 @@ type houseOp struct{}
 func (*houseOp) rows() int { return sweepRows }
 
 func (*houseOp) apply(w *writer) error {
+	if err := w.placeScheduled(); err != nil {
+		return err
+	}
 	if err := w.expire(); err != nil {
 		return err
 	}
@@ -116,7 +122,7 @@ func (w *writer) sweep() error {
 	err := w.query("SELECT scheduled_at, seq, lane FROM messenger_scheduled WHERE scheduled_at<=? ORDER BY scheduled_at, seq LIMIT ?", func(s *sqlite.Stmt) bool {
 		due = append(due, row{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)})
 		return true
-	}, w.now, sweepRows)
+	}, w.wall, sweepRows)
 	if err != nil {
 		return err
 	}
@@ -132,7 +138,7 @@ func (w *writer) sweep() error {
 	next := int64(never)
 	// More that are due, or the next one; those of groups are in no lane's index.
 	err = w.query("SELECT scheduled_at FROM messenger_scheduled ORDER BY scheduled_at LIMIT 1", func(s *sqlite.Stmt) bool {
-		next = max(s.ColumnInt64(0), w.now)
+		next = max(s.ColumnInt64(0)+w.steady.Ahead(), w.now)
 		return false
 	})
 	if err != nil {

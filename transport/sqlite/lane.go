@@ -81,11 +81,11 @@ func (w *writer) saveCounts() error {
 		if n == l.counts {
 			continue
 		}
-		s, err := w.stmt("UPDATE messenger_lanes SET pending=?, processing=?, completed=?, failed=?, scheduled=? WHERE lane=?")
+		s, err := w.stmt("UPDATE messenger_lanes SET pending=?, processing=?, completed=?, failed=?, scheduled=?, at=? WHERE lane=?")
 		if err != nil {
 			return err
 		}
-		for i, v := range [...]int64{n.pending, n.processing, n.completed, n.failed, n.scheduled, l.id} {
+		for i, v := range [...]int64{n.pending, n.processing, n.completed, n.failed, n.scheduled, w.now, l.id} {
 			s.BindInt64(i+1, v)
 		}
 		if err := stepOnce(s); err != nil {

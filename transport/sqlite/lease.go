@@ -5,14 +5,15 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"zombiezen.com/go/sqlite"
 )
 
 // lease is one claim: the messages that one Receive returned, leased until the same time unless extended. The lease
-// lives in memory; its row exists so that the next process finds what this one had in hand.
+// lives in memory; its row exists so that the next process finds what this one had in hand, and goes on with what is in
+// the hands of workers elsewhere.
 type lease struct {
 	id      int64
 	token   string
@@ -23,6 +24,10 @@ type lease struct {
 	// next is no later than the earliest end of an open item; extending one leaves it, so that a heartbeat costs nothing.
 	next   int64
 	heapAt int
+	// apart says that the lease outlives the process, for a worker in another one. Its row has the token and the ends, which
+	// are relative to until, as the row has that.
+	apart bool
+	until int64
 }
 
 // leased is one message of a claim.
@@ -55,12 +60,16 @@ func (h *leaseHeap) Pop() any {
 
 // addLease stores a new claim.
 func (w *writer) addLease(l *lease) error {
-	if err := w.exec("INSERT INTO messenger_leases (worker, claimed_at, deliveries, until) VALUES (?, ?, ?, ?)", l.worker, l.claimed, blob(l.encode()), l.next); err != nil {
+	var token any
+	if l.until = l.next; l.apart {
+		token = l.token
+	}
+	if err := w.exec("INSERT INTO messenger_leases (worker, claimed_at, deliveries, until, token) VALUES (?, ?, ?, ?, ?)",
+		l.worker, l.claimed, blob(l.encode()), l.until, token); err != nil {
 		return err
 	}
 	l.id = w.conn.LastInsertRowID()
-	w.leases[l.token] = l
-	heap.Push(&w.expiry, l)
+	w.keep(l)
 	w.undo = append(w.undo, func() { w.forget(l) })
 	return nil
 }
@@ -71,14 +80,22 @@ func (w *writer) removeLease(l *lease) error {
 		return err
 	}
 	w.forget(l)
-	w.undo = append(w.undo, func() {
-		w.leases[l.token] = l
-		heap.Push(&w.expiry, l)
-	})
+	w.undo = append(w.undo, func() { w.keep(l) })
 	return nil
 }
 
+func (w *writer) keep(l *lease) {
+	w.leases[l.token] = l
+	heap.Push(&w.expiry, l)
+	if l.apart {
+		w.apart++
+	}
+}
+
 func (w *writer) forget(l *lease) {
+	if l.apart {
+		w.apart--
+	}
 	delete(w.leases, l.token)
 	heap.Remove(&w.expiry, l.heapAt)
 }
@@ -89,17 +106,57 @@ func (w *writer) saveLease(l *lease) error {
 	return w.exec("UPDATE messenger_leases SET deliveries=? WHERE lease=?", blob(l.encode()), l.id)
 }
 
-// encode lists the open deliveries.
+// encode lists the open deliveries. A lease that outlives the process lists them all, since receipts name their places.
 func (l *lease) encode() []byte {
 	b := make([]byte, 0, 4*len(l.items))
 	for i := range l.items {
-		if it := &l.items[i]; !it.settled {
-			b = binary.AppendVarint(b, it.seq)
-			b = binary.AppendUvarint(b, uint64(it.attempt))
-			b = binary.AppendUvarint(b, uint64(it.lost))
+		it := &l.items[i]
+		if it.settled && !l.apart {
+			continue
+		}
+		seq, end := it.seq, it.expires-l.until
+		if it.settled {
+			seq, end = 0, 0
+		}
+		b = binary.AppendVarint(b, seq)
+		b = binary.AppendUvarint(b, uint64(it.attempt))
+		b = binary.AppendUvarint(b, uint64(it.lost))
+		if l.apart {
+			b = binary.AppendVarint(b, end)
 		}
 	}
 	return b
+}
+
+// listed is a delivery as a lease's row lists it.
+type listed struct{ seq, attempt, lost, end int64 }
+
+// decodeLease reads what encode has written.
+func decodeLease(list []byte, apart bool) ([]listed, error) {
+	var out []listed
+	for len(list) > 0 {
+		var d listed
+		read := func(to *int64, n int64, size int) bool {
+			if size <= 0 {
+				return false
+			}
+			*to, list = n, list[size:]
+			return true
+		}
+		signed := func(to *int64) bool {
+			n, size := binary.Varint(list)
+			return read(to, n, size)
+		}
+		unsigned := func(to *int64) bool {
+			n, size := binary.Uvarint(list)
+			return read(to, int64(n), size) //nolint:gosec // it was not negative when it was written
+		}
+		if !signed(&d.seq) || !unsigned(&d.attempt) || !unsigned(&d.lost) || apart && !signed(&d.end) {
+			return nil, ErrCorrupt
+		}
+		out = append(out, d)
+	}
+	return out, nil
 }
 
 // item returns the open delivery that a lease names, or nil if it is lost.
@@ -175,7 +232,7 @@ func (w *writer) bound(l *lease, next int64) {
 
 // lose returns a message to its lane whose worker said nothing until the end of its lease, and notes the attempt.
 func (w *writer) lose(r readyRow, worker string, claimed, end int64) error {
-	if err := w.noteAttempt(r, worker, claimed, end, symphony.LostText, symphony.LostClass, end); err != nil {
+	if err := w.noteAttempt(r, worker, claimed, end-w.steady.Ahead(), symphony.LostText, symphony.LostClass, end); err != nil {
 		return err
 	}
 	r.available = end
@@ -184,72 +241,7 @@ func (w *writer) lose(r readyRow, worker string, claimed, end int64) error {
 	return w.ready(r)
 }
 
-// recoverOp runs at Open: nobody can hold a lease of a process that is gone.
-type recoverOp struct{}
-
-func (recoverOp) rows() int { return 0 }
-
-func (recoverOp) apply(w *writer) error {
-	type claim struct {
-		worker  string
-		claimed int64
-		list    []byte
-	}
-	var claims []claim
-	err := w.query("SELECT worker, claimed_at, deliveries FROM messenger_leases ORDER BY lease", func(s *sqlite.Stmt) bool {
-		claims = append(claims, claim{s.ColumnText(0), s.ColumnInt64(1), columnBytes(s, 2)})
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	for _, c := range claims {
-		for list := c.list; len(list) > 0; {
-			seq, a := binary.Varint(list)
-			attempt, b := binary.Uvarint(list[max(a, 0):])
-			lost, n := binary.Uvarint(list[max(a, 0)+max(b, 0):])
-			if a <= 0 || b <= 0 || n <= 0 {
-				return fmt.Errorf("lease of worker %s: %w", c.worker, ErrCorrupt)
-			}
-			list = list[a+b+n:]
-			if err := w.recover(readyRow{seq: seq, attempt: int64(attempt), lost: int64(lost)}, c.worker, c.claimed); err != nil {
-				return err
-			}
-		}
-	}
-	if err := w.exec("DELETE FROM messenger_leases"); err != nil {
-		return err
-	}
-	// Processing messages of this file are those just returned; the counts say what the last process had in hand.
-	err = w.query("SELECT coalesce(max(seq), 0) FROM messenger_messages", func(s *sqlite.Stmt) bool {
-		w.nextSeq = s.ColumnInt64(0) + 1
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	if err := w.recoverGates(); err != nil {
-		return err
-	}
-	return w.sweep()
-}
-
-// recover returns one message of a lost claim, unless it was completed or failed.
-func (w *writer) recover(r readyRow, worker string, claimed int64) error {
-	err := w.query(`SELECT lane, priority, length(CAST(payload AS BLOB)) + coalesce(length(metadata), 0) + coalesce(length(headers), 0)
-		FROM messenger_messages m WHERE seq=? AND NOT EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)`,
-		func(s *sqlite.Stmt) bool {
-			r.lane, r.rank, r.size = w.byID[s.ColumnInt64(0)], rankOf(s.ColumnInt(1)), s.ColumnInt64(2)
-			return true
-		}, r.seq)
-	if err != nil || r.lane == nil {
-		return err
-	}
-	w.touch(r.lane).next.processing--
-	return w.lose(r, worker, claimed, w.now)
-}
-
-// Extend sets leases to end d from now. It writes nothing to the disk: leases live as long as the process.
+// Extend sets leases to end d from now. It writes nothing to the disk but for leases that outlive the process.
 func (t *Transport) Extend(ctx context.Context, leases []symphony.Lease, d time.Duration) []error {
 	o := &extendOp{leases: leases, d: d.Microseconds()}
 	if d < symphony.MinLease || d > symphony.MaxLease {
@@ -279,6 +271,7 @@ func (o *extendOp) rows() int { return 1 }
 
 func (o *extendOp) apply(w *writer) error {
 	o.errs = nil
+	var apart []*lease
 	for i, sl := range o.leases {
 		l, it := w.item(sl)
 		if l == nil {
@@ -291,6 +284,17 @@ func (o *extendOp) apply(w *writer) error {
 		if until < l.next {
 			w.bound(l, until)
 		}
+		if l.apart && !slices.Contains(apart, l) {
+			apart = append(apart, l)
+		}
+	}
+	for _, l := range apart {
+		if err := w.saveLease(l); err != nil {
+			return err
+		}
+	}
+	if len(apart) > 0 {
+		return w.saveClock() // the new end is to be told by where time stands
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (o *appendLogOp) rows() int { return len(o.entries) }
 
 func (o *appendLogOp) apply(w *writer) error {
 	o.last = 0
-	log, at := int64(0), w.now
+	log, at := int64(0), w.wall
 	err := w.query("SELECT log, last, last_at FROM messenger_logs WHERE name=?", func(s *sqlite.Stmt) bool {
 		log, o.last, at = s.ColumnInt64(0), s.ColumnInt64(1), max(at, s.ColumnInt64(2))
 		return false

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/symphony-messenger/symphony"
 	"zombiezen.com/go/sqlite"
@@ -36,7 +37,7 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 		}, f.failed)
 		return m, err
 	}
-	var delay int64 // microseconds to where it waits, less than 0: unknown
+	var delay int64 // microseconds to where it waits, or unknownDelay
 	m, delay, err = v.envelope(f.seq)
 	if err != nil {
 		return m, err
@@ -50,7 +51,7 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 	switch m.Status {
 	case symphony.Processing:
 		c := v.claims[f.seq]
-		m.Deliveries, m.Worker, m.StartedAt, m.LeasedUntil = int(c.attempt), c.worker, fromMicros(c.claimed), fromMicros(c.until)
+		m.Deliveries, m.Worker, m.StartedAt, m.LeasedUntil = int(c.attempt), c.worker, fromMicros(c.claimed), v.shown(c.until)
 	case symphony.Completed:
 		err = v.query(`SELECT c.attempt, c.completed_at, c.took, w.name FROM messenger_completed c LEFT JOIN messenger_workers w ON w.worker = c.worker WHERE c.seq=?`, func(s *sqlite.Stmt) bool {
 			m.Deliveries, m.FinishedAt, m.Worker = s.ColumnInt(0), fromMicros(s.ColumnInt64(1)), s.ColumnText(3)
@@ -62,7 +63,7 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 	default:
 		var w *waiting
 		if w, err = v.waiting(&m, f.seq, delay, searchedRows); w != nil {
-			m.Deliveries, m.AvailableAt = int(w.attempt), fromMicros(w.available)
+			m.Deliveries, m.AvailableAt = int(w.attempt), v.shown(w.available)
 		} else if n := len(m.Attempts); n > 0 {
 			m.Deliveries = m.Attempts[n-1].Number
 		}
@@ -74,7 +75,7 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 func (v *view) attempts(seq int64) (list []symphony.Attempt, err error) {
 	err = v.query("SELECT attempt, started_at, finished_at, worker, error, error_class, coalesce(retry_at, 0) FROM messenger_attempts WHERE seq=? ORDER BY attempt", func(s *sqlite.Stmt) bool {
 		list = append(list, symphony.Attempt{Number: s.ColumnInt(0), StartedAt: fromMicros(s.ColumnInt64(1)), FinishedAt: fromMicros(s.ColumnInt64(2)),
-			Worker: s.ColumnText(3), Error: s.ColumnText(4), ErrorClass: s.ColumnText(5), RetryAt: fromMicros(s.ColumnInt64(6))})
+			Worker: s.ColumnText(3), Error: s.ColumnText(4), ErrorClass: s.ColumnText(5), RetryAt: v.shown(s.ColumnInt64(6))})
 		return true
 	}, seq)
 	return list, err
@@ -96,16 +97,20 @@ func (v *view) envelope(seq int64) (m symphony.MessageInfo, delay int64, err err
 		return m, 0, err
 	}
 	m.Envelope, m.DecodeErr = d.Envelope, d.DecodeErr
-	err = v.query("SELECT lane, coalesce(delay, -1) FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
+	err = v.query("SELECT lane, coalesce(delay, ?2) FROM messenger_messages WHERE seq=?1", func(s *sqlite.Stmt) bool {
 		m.Transport = v.transport
 		if l := v.lanes[s.ColumnInt64(0)]; l != nil {
 			m.Queue = l.queue
 		}
 		delay = s.ColumnInt64(1)
 		return false
-	}, seq)
+	}, seq, int64(unknownDelay))
 	return m, delay, err
 }
+
+// unknownDelay is the delay of a message that an older release has stored. Others may be less than 0: steady time is behind
+// the time of day after the machine's clock was set forward.
+const unknownDelay = math.MinInt64
 
 // searchedRows bounds the search for where a message waits that an older release has stored.
 const searchedRows = 5000
@@ -135,10 +140,16 @@ func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w
 	}
 	created := micros(m.CreatedAt)
 	var places []int64
-	if n := len(m.Attempts); n > 0 && !m.Attempts[n-1].RetryAt.IsZero() {
-		places = append(places, micros(m.Attempts[n-1].RetryAt))
+	if n := len(m.Attempts); n > 0 && !m.Attempts[n-1].RetryAt.IsZero() { // there it is a time of day, as it is shown
+		err := v.query("SELECT retry_at FROM messenger_attempts WHERE seq=? ORDER BY attempt DESC LIMIT 1", func(s *sqlite.Stmt) bool {
+			places = append(places, s.ColumnInt64(0))
+			return false
+		}, seq)
+		if err != nil {
+			return nil, err
+		}
 	}
-	if delay >= 0 {
+	if delay != unknownDelay {
 		places = append(places, created+delay)
 	}
 	for _, l := range v.lanes {

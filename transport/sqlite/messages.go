@@ -2,8 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"zombiezen.com/go/sqlite"
@@ -21,6 +21,7 @@ type view struct {
 	claims    map[int64]claim     // by seq; completed and failed messages may be among them
 	buf       []byte
 	carefully int
+	shown     func(int64) time.Time // the time of day of a steady time
 }
 
 // laneView is a lane with its counts.
@@ -41,9 +42,8 @@ type claim struct {
 
 // view runs f in a read transaction of one of the connections.
 func (t *Transport) view(ctx context.Context, readers chan *reader, doing string, f func(*view) error) error {
-	if micros(t.clock.Now()) >= t.nextEvent.Load() {
-		// A lease ran out or a scheduled time came, and housekeeping has not got to it. A disk that is full must not keep
-		// anybody from looking, so all is shown as it stands if that fails.
+	if t.due() {
+		// A disk that is full must not keep anybody from looking, so all is shown as it stands if that fails.
 		_ = t.do(ctx, &houseOp{})
 	}
 	return t.readOn(ctx, readers, doing, func(r *reader) (err error) {
@@ -56,7 +56,7 @@ func (t *Transport) view(ctx context.Context, readers chan *reader, doing string
 				err = end
 			}
 		}()
-		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully}
+		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown}
 		if err := v.load(); err != nil {
 			return err
 		}
@@ -75,24 +75,21 @@ func (v *view) load() error {
 	if err != nil {
 		return err
 	}
-	damaged := false
-	err = v.query("SELECT lease, worker, claimed_at, coalesce(until, 0), deliveries FROM messenger_leases", func(s *sqlite.Stmt) bool {
-		c := claim{lease: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3)}
-		for list := columnBytes(s, 4); len(list) > 0; {
-			seq, a := binary.Varint(list)
-			attempt, b := binary.Uvarint(list[max(a, 0):])
-			_, n := binary.Uvarint(list[max(a, 0)+max(b, 0):])
-			if damaged = a <= 0 || b <= 0 || n <= 0; damaged {
-				return false
+	var damage error
+	err = v.query("SELECT lease, worker, claimed_at, coalesce(until, 0), token IS NOT NULL, deliveries FROM messenger_leases", func(s *sqlite.Stmt) bool {
+		var list []listed
+		if list, damage = decodeLease(columnBytes(s, 5), s.ColumnBool(4)); damage != nil {
+			return false
+		}
+		for _, d := range list {
+			if d.seq != 0 {
+				v.claims[d.seq] = claim{lease: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3) + d.end, attempt: d.attempt}
 			}
-			list = list[a+b+n:]
-			c.attempt = int64(attempt)
-			v.claims[seq] = c
 		}
 		return true
 	})
-	if err == nil && damaged {
-		return fmt.Errorf("lease: %w", ErrCorrupt)
+	if err == nil && damage != nil {
+		return fmt.Errorf("lease: %w", damage)
 	}
 	return err
 }
@@ -196,7 +193,7 @@ func (t *Transport) leaseEnds(ctx context.Context, list []symphony.MessageInfo, 
 	}
 	for _, h := range held {
 		if until := o.want[[2]int64{h.lease, h.seq}]; until != 0 {
-			list[h.place].LeasedUntil = fromMicros(until)
+			list[h.place].LeasedUntil = t.shown(until)
 		}
 	}
 }

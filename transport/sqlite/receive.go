@@ -84,7 +84,7 @@ type claimOp struct {
 func (o *claimOp) rows() int { return o.Max }
 
 func (o *claimOp) apply(w *writer) error {
-	o.items, o.bytes, o.lost, o.ended, o.parked, o.turns, o.now = nil, 0, 0, false, 0, nil, w.now
+	o.items, o.bytes, o.lost, o.ended, o.parked, o.turns, o.now = nil, 0, 0, false, 0, nil, w.wall
 	o.look = w.pausesTypes(o.transport)
 	if err := w.expire(); err != nil {
 		return err
@@ -156,8 +156,8 @@ func (r readyRow) olderThan(o readyRow) bool {
 // lease turns the claimed rows into a lease.
 func (o *claimOp) lease(w *writer) error {
 	l := &lease{
-		token: o.token, worker: o.Worker, claimed: w.now, next: w.now + o.Lease.Microseconds(),
-		items: make([]leased, len(o.items)), open: len(o.items),
+		token: o.token, worker: o.Worker, claimed: w.wall, next: w.now + o.Lease.Microseconds(),
+		items: make([]leased, len(o.items)), open: len(o.items), apart: o.Apart,
 	}
 	more := false
 	for i := range o.items {

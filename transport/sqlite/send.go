@@ -154,7 +154,10 @@ func (w *writer) remember(row *messageRow) error {
 
 // insert stores a message and makes it claimable from its time on.
 func (w *writer) insert(row *messageRow, l *lane) error {
-	seq, available := w.nextSeq, max(w.now, row.scheduledAt)
+	seq, available := w.nextSeq, w.now
+	if row.scheduledAt > w.wall {
+		available = row.scheduledAt + w.steady.Ahead()
+	}
 	s, err := w.stmt(`INSERT INTO messenger_messages
 		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras, delay)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -197,9 +200,9 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 	} else if err := w.ready(r); err != nil {
 		return err
 	}
-	if row.scheduledAt > w.now {
+	if row.scheduledAt > w.wall {
 		l.next.scheduled++
-		w.nextDue = min(w.nextDue, row.scheduledAt)
+		w.nextDue = min(w.nextDue, available)
 		return w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
 	}
 	return nil

@@ -144,9 +144,9 @@ func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 		started = micros(st.StartedAt)
 	}
 	s.BindInt64(1, r.seq)
-	s.BindInt64(2, w.now)
+	s.BindInt64(2, w.wall)
 	s.BindInt64(3, r.attempt)
-	s.BindInt64(4, w.now-started)
+	s.BindInt64(4, w.wall-started)
 	s.BindInt64(5, worker)
 	return stepOnce(s)
 }
@@ -213,7 +213,7 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 			(SELECT json_group_array(json_object('attempt', attempt, 'startedAt', started_at, 'finishedAt', finished_at,
 				'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', retry_at) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
 		FROM messenger_messages WHERE seq=?10`,
-		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.now, done,
+		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.wall, done,
 		symphony.ClipError(text), class, st.Retries(int(r.attempt)), st.MaxRetries, r.seq)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
+	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"zombiezen.com/go/sqlite"
 )
@@ -75,8 +76,9 @@ type store struct {
 	checker   checkpointer
 	carefully int // as the constant; less in tests
 
-	writer  *sqlite.Conn // while the writer runs, its goroutine's
-	placed  [2]placed    // the database and its log, as they were opened
+	writer  *sqlite.Conn  // while the writer runs, its goroutine's
+	steady  *steady.Clock // set before the goroutines run
+	placed  [2]placed     // the database and its log, as they were opened
 	failure atomic.Pointer[failure]
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
@@ -191,6 +193,7 @@ func (s *store) start(ctx context.Context) error {
 	s.checker.request = make(chan struct{}, 1)
 	s.done.Go(w.run)
 	s.done.Go(s.keepHouse)
+	s.done.Go(s.watchClock)
 	s.done.Go(func() { s.checkpoint(checkpoints) })
 	return nil
 }
@@ -242,6 +245,9 @@ func (t *Transport) Storage() any { return t.store }
 // Close closes the database for all its transports, after the calls in progress. It is safe to call again.
 func (s *store) Close() error {
 	s.closed.Do(func() {
+		if err := s.do(context.Background(), saveClockOp{}); err != nil && s.failed() == nil {
+			s.log.Warn("the time could not be written at the end; leases of workers elsewhere may last a little longer", "error", err)
+		}
 		close(s.closing)
 		s.ops.Close()
 		s.done.Wait()

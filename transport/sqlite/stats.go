@@ -15,20 +15,16 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		return symphony.Stats{}, err
 	}
 	// Whoever asks how the storage does, asks by this; an idle one writes nothing in which it would show.
-	if err := t.failed(); err != nil {
+	if err := t.standing(); err != nil {
 		return symphony.Stats{}, err
 	}
-	if err := t.checkPlace(); err != nil {
-		return symphony.Stats{}, t.giveUp(err)
-	}
-	if micros(t.clock.Now()) >= t.nextEvent.Load() {
-		// A lease ran out or a scheduled time came, and housekeeping has not got to it.
+	if t.due() {
 		if err := t.do(ctx, &houseOp{}); err != nil {
 			return symphony.Stats{}, err
 		}
 	}
 	stats, lanes := t.stats(t.name)
-	now := micros(t.clock.Now())
+	now := t.now()
 	err := t.read(ctx, "read", func(r *reader) error {
 		for _, l := range lanes {
 			q := stats.Queues[l.queue]

@@ -169,7 +169,7 @@ func (w *writer) meet(row *messageRow, receipt *symphony.Receipt) (dropped bool,
 // register notes what a new message under flow control is known by while it waits.
 func (w *writer) register(row *messageRow, seq int64) error {
 	if at := row.Flow.ExpiresAt; !at.IsZero() {
-		w.nextControl = min(w.nextControl, micros(at))
+		w.nextControl = min(w.nextControl, micros(at)+w.steady.Ahead())
 		if err := w.exec("INSERT INTO messenger_expiring (expires_at, seq) VALUES (?, ?)", micros(at), seq); err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func (w *writer) expireWaiting() (next int64, err error) {
 	err = w.query("SELECT expires_at, seq FROM messenger_expiring WHERE expires_at<=? ORDER BY expires_at, seq LIMIT ?", func(s *sqlite.Stmt) bool {
 		due = append(due, row{s.ColumnInt64(0), s.ColumnInt64(1)})
 		return true
-	}, w.now, purgeRows)
+	}, w.wall, purgeRows)
 	if err != nil {
 		return 0, err
 	}
@@ -219,7 +219,7 @@ func (w *writer) expireWaiting() (next int64, err error) {
 	}
 	next = never
 	err = w.query("SELECT expires_at FROM messenger_expiring ORDER BY expires_at LIMIT 1", func(s *sqlite.Stmt) bool {
-		next = s.ColumnInt64(0)
+		next = s.ColumnInt64(0) + w.steady.Ahead()
 		return true
 	})
 	return next, err

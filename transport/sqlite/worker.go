@@ -9,7 +9,7 @@ import (
 // worker is a worker's name as a number: it stands in the row of each message that the worker has completed.
 type worker struct {
 	id   int64
-	seen int64 // when one of its messages was completed, no more than seenEvery ago
+	seen int64 // the time of day when one of its messages was completed, no more than seenEvery ago
 }
 
 // seenEvery is how exactly it is kept when a worker was seen last.
@@ -26,17 +26,17 @@ func (w *writer) loadWorkers() error {
 // workerID returns a worker's number, for a message that is being completed.
 func (w *writer) workerID(name string) (int64, error) {
 	known, ok := w.workers[name]
-	if ok && w.now-known.seen < seenEvery {
+	if ok && w.wall-known.seen < seenEvery {
 		return known.id, nil
 	}
 	now := known
-	now.seen = w.now
+	now.seen = w.wall
 	if ok {
-		if err := w.exec("UPDATE messenger_workers SET seen=? WHERE worker=?", w.now, now.id); err != nil {
+		if err := w.exec("UPDATE messenger_workers SET seen=? WHERE worker=?", w.wall, now.id); err != nil {
 			return 0, err
 		}
 	} else {
-		if err := w.exec("INSERT INTO messenger_workers (name, seen) VALUES (?, ?)", name, w.now); err != nil {
+		if err := w.exec("INSERT INTO messenger_workers (name, seen) VALUES (?, ?)", name, w.wall); err != nil {
 			return 0, err
 		}
 		now.id = w.conn.LastInsertRowID()

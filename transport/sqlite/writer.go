@@ -20,7 +20,8 @@ type writer struct {
 	*store
 	conn  *sqlite.Conn
 	stmts map[string]*sqlite.Stmt
-	now   int64 // of this transaction, µs
+	now   int64 // of this transaction: steady time, µs
+	wall  int64 // and time of day
 
 	byName map[laneKey]*lane
 	byID   map[int64]*lane
@@ -37,7 +38,13 @@ type writer struct {
 	// nextControl is no later than when a message expires or a gate is due. 0, at first, is at once.
 	nextControl int64
 	lastFailure time.Time
-	placedAt    int64 // when the files' places were looked at before a commit
+	// stood is where steady time stood when the last process was last heard of; placedAhead is how far it was ahead of the
+	// machine's clock when scheduled messages were placed, placing how far that has come since it was set.
+	stood, placedAhead int64
+	placing            *place
+	apart              int   // leases that outlive the process
+	beaten             int64 // when steady time was written last
+	placedAt           int64 // when the files' places were looked at before a commit
 
 	touched []*lane
 	settled []settledItem
@@ -105,9 +112,11 @@ func (w *writer) transact(ops []*op) (err error) {
 	if err := w.failed(); err != nil {
 		return err
 	}
-	w.now = micros(w.clock.Now())
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return w.storageError("begin in", err)
+	}
+	if err := w.readClock(); err != nil {
+		return w.rollback(w.storageError("write to", err))
 	}
 	for _, o := range ops {
 		if o.left() {
@@ -119,6 +128,9 @@ func (w *writer) transact(ops []*op) (err error) {
 	}
 	if err == nil {
 		err = w.saveCounts()
+	}
+	if err == nil {
+		err = w.beat()
 	}
 	if err != nil {
 		return w.rollback(w.storageError("write to", err))
@@ -295,7 +307,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := errors.Join(w.loadLanes(), w.loadHolds(), w.loadWorkers()); err != nil {
+	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadWorkers()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

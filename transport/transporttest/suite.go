@@ -23,6 +23,9 @@ type Harness struct {
 	Default, Email symphony.Transport
 	// Reopen ends the storage as a crash would and opens it again, on the same clock. Nil where nothing survives.
 	Reopen func(t *testing.T) (def, email symphony.Transport)
+	// Steady says that the storage goes by the clock that it was opened with, of this process: setting it must not matter to
+	// what lasts a while. False where the time is that of a database server.
+	Steady bool
 	// Corrupt makes the stored metadata of a message undecodable. Nil where that cannot happen.
 	Corrupt func(t *testing.T, messageID string)
 	// CorruptSchedule does so with a schedule's definition.
@@ -50,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"Receive", receiveTests, receives},
 		{"Lease", leaseTests, receives},
 		{"Settle", settleTests, receives},
+		{"Clock", clockTests, receives},
 		{"Borders", slices.Concat(borderTests, rivalTests), receives},
 		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Failed, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
