@@ -9,23 +9,26 @@ package steady
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/symphony-messenger/symphony"
 )
 
 // Step is from which difference on the machine's clock counts as set. Below it, times of day are that inexact.
 const Step = 250 * time.Millisecond
 
+// Machine is the machine's clock, as symphony.Clock reads it.
+type Machine interface {
+	Read() (now time.Time, elapsed time.Duration)
+}
+
 // Clock is a steady clock. Its times are microseconds since 1970. Safe for concurrent use, but for Notice.
 type Clock struct {
-	clock symphony.Clock
+	clock Machine
 	start int64 // nanoseconds of steady time when from had elapsed
 	from  time.Duration
 	ahead atomic.Int64 // microseconds
 }
 
 // New makes a clock that begins at the time of day, but not before atLeast, in microseconds.
-func New(clock symphony.Clock, atLeast int64) *Clock {
+func New(clock Machine, atLeast int64) *Clock {
 	now, elapsed := clock.Read()
 	c := &Clock{clock: clock, start: now.UnixNano(), from: elapsed}
 	if now.UnixMicro() < atLeast {
@@ -45,7 +48,10 @@ func (c *Clock) measure(now time.Time, elapsed time.Duration) int64 {
 }
 
 // Now is the steady time.
-func (c *Clock) Now() int64 { return c.at(symphony.Elapsed(c.clock)) }
+func (c *Clock) Now() int64 {
+	_, elapsed := c.clock.Read()
+	return c.at(elapsed)
+}
 
 // Ahead is by how much steady time is ahead of the time of day, as Notice has found it. A time of day plus that is the
 // steady time at which it comes.
