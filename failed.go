@@ -65,6 +65,9 @@ type FailedQuery struct {
 	After string
 	// NoTotal leaves out the page's Total, whose counting may take longer than the page.
 	NoTotal bool
+	// Scan bounds how many messages a search for a text looks at where NoTotal is set, matching or not, so that a page costs
+	// the same however few match. 0: as many as it takes.
+	Scan int
 }
 
 // FailedPage is one page of failed messages.
@@ -72,6 +75,9 @@ type FailedPage struct {
 	Messages []FailedMessage
 	Total    int64 // that match the filter; 0 with FailedQuery.NoTotal
 	HasMore  bool
+	// Next is the After of the next page where HasMore. With FailedQuery.Scan a page may have fewer messages than its
+	// limit, or none, and a Next: then nothing more was found in as many messages as may be looked at.
+	Next string
 }
 
 // FailedSelection names failed messages in bulk: by id, or by filter if IDs is nil.

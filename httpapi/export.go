@@ -170,8 +170,8 @@ func failedExport(c *call) error {
 			if err := e.Failed(&m); err != nil {
 				return 0, false, err
 			}
-			q.After = m.ID
 		}
+		q.After = page.Next
 		return len(page.Messages), page.HasMore, nil
 	})
 }

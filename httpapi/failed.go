@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	stdjson "encoding/json"
@@ -27,6 +29,15 @@ func failedList(c *call) error {
 		FailedFilter: c.failedFilter(&list),
 		Limit:        c.queryInt("limit", symphony.DefaultFailedPage, &list), Offset: c.queryInt("offset", 0, &list), After: c.query["cursor"],
 	}
+	counted := int64(-1)
+	if id, total, ok := strings.Cut(q.After, "."); ok && q.Text != "" {
+		n, err := strconv.ParseInt(total, 10, 64)
+		if err != nil || n < 0 {
+			list = append(list, symphony.Problem{Path: "cursor", Message: "must be one that this route has made"})
+		}
+		// What was counted for the first page is not counted again, which would mean to look at every message.
+		q.After, q.NoTotal, q.Scan, counted = id, true, symphony.MaxMessageScan, n
+	}
 	if q.Limit == 0 {
 		q.Limit = -1 // to the domain 0 means the default; here it was asked for, and is out of range
 	}
@@ -41,7 +52,14 @@ func failedList(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, FailedPage(page, q))
+	if counted >= 0 {
+		page.Total = counted
+	}
+	out := FailedPage(page, q)
+	if q.Text != "" && page.HasMore {
+		out.Pagination.NextCursor += "." + strconv.FormatInt(page.Total, 10)
+	}
+	return c.answer(http.StatusOK, out)
 }
 
 // FailedPage is a page of failed messages as the API tells it.
@@ -52,7 +70,7 @@ func FailedPage(page symphony.FailedPage, q symphony.FailedQuery) wire.FailedLis
 		out.Messages[i] = Failed(&page.Messages[i])
 	}
 	if page.HasMore {
-		out.Pagination.NextCursor = page.Messages[len(page.Messages)-1].ID
+		out.Pagination.NextCursor = page.Next
 	}
 	return out
 }

@@ -65,6 +65,9 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 	if q.NoTotal {
 		page.Total = 0
 	}
+	if page.HasMore {
+		page.Next = page.Messages[len(page.Messages)-1].ID
+	}
 	return page, nil
 }
 

@@ -115,7 +115,14 @@ var countFailed = newQuery("count_failed", `SELECT coalesce(sum(c.failed), 0)::i
 
 // ListFailed returns a page of failed messages, newest failure first.
 func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (symphony.FailedPage, error) {
+	if q.Text != "" {
+		return t.searchFailed(ctx, q)
+	}
 	var page symphony.FailedPage
+	do := t.doSearch
+	if q.FailedFilter == (symphony.FailedFilter{}) {
+		do = t.do // it looks at no more than it returns
+	}
 	where := t.where(q.FailedFilter)
 	total := func(v [][]byte) error {
 		page.Total = int8Column(v[0])
@@ -132,18 +139,21 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 	if q.After != "" {
 		after, ok := parseUUID(q.After)
 		if !ok {
-			return page, t.do(ctx, "list failed messages", count...)
+			return page, do(ctx, "list failed messages", count...)
 		}
 		listed.add("id < ?::uuid", after[:])
 		offset = 0
 	}
 	list := fmt.Sprintf("SELECT %s FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", failedColumns, listed, q.Limit+1, offset)
-	err := t.do(ctx, "list failed messages", append(count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
+	err := do(ctx, "list failed messages", append(count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
 			page.Messages = append(page.Messages, failedMessage(v, t.name))
 		}
 		return nil
 	}})...)
+	if page.HasMore {
+		page.Next = page.Messages[len(page.Messages)-1].ID
+	}
 	return page, err
 }
 
@@ -165,9 +175,16 @@ func (t *Transport) GetFailed(ctx context.Context, id string) (f symphony.Failed
 
 // SelectFailed returns ids of failed messages, oldest failure first.
 func (t *Transport) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
+	if f.Text != "" {
+		_, err = t.walkFailed(ctx, failedWalk{FailedFilter: f, oldest: true}, func(id uuid) bool {
+			ids = append(ids, id.String())
+			return len(ids) < limit
+		})
+		return ids, err
+	}
 	where := t.where(f)
 	sql := fmt.Sprintf("SELECT id FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id LIMIT %d", where, limit)
-	err = t.do(ctx, "select failed messages", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
+	err = t.doSearch(ctx, "select failed messages", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
 		ids = append(ids, uuidColumn(v[0]).String())
 		return nil
 	}})

@@ -136,6 +136,20 @@ var inOrder = newQuery("in_order", `SELECT set_config('enable_sort', 'off', true
 
 // inspect runs a statement about many messages.
 func (t *Transport) inspect(ctx context.Context, doing string, c call) error {
+	return t.searching(ctx, doing, func() error {
+		return t.with(ctx, doing, func(ctx context.Context, l *link) error {
+			return l.send(ctx, true, true, []call{{query: inOrder}, c})
+		})
+	})
+}
+
+// doSearch is do for calls that may take long: it uses no more connections than searches may have.
+func (t *Transport) doSearch(ctx context.Context, doing string, calls ...call) error {
+	return t.searching(ctx, doing, func() error { return t.do(ctx, doing, calls...) })
+}
+
+// searching runs f when a search may have a connection.
+func (t *Transport) searching(ctx context.Context, doing string, f func() error) error {
 	patience := t.clock.NewTimer(t.timeout)
 	defer patience.Stop()
 	select {
@@ -148,9 +162,7 @@ func (t *Transport) inspect(ctx context.Context, doing string, c call) error {
 	case <-patience.C():
 		return t.storageError(doing, errSlow)
 	}
-	return t.with(ctx, doing, func(ctx context.Context, l *link) error {
-		return l.send(ctx, true, true, []call{{query: inOrder}, c})
-	})
+	return f()
 }
 
 // getMessage is a list of one.

@@ -89,10 +89,16 @@ func lowerASCII(s string) string {
 }
 
 // ListFailed returns a page of failed messages, newest failure first.
-func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (symphony.FailedPage, error) {
-	var page symphony.FailedPage
+func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (page symphony.FailedPage, err error) {
+	if q.Text != "" {
+		return t.searchFailed(ctx, q)
+	}
+	readers := t.searchers
+	if q.FailedFilter == (symphony.FailedFilter{}) {
+		readers = t.readers // it looks at no more than it returns
+	}
 	where, args := t.where(q.FailedFilter)
-	err := t.read(ctx, "list failed messages in", func(r *reader) error {
+	err = t.readOn(ctx, readers, "list failed messages in", func(r *reader) error {
 		switch {
 		case q.NoTotal:
 		case q.FailedFilter == (symphony.FailedFilter{}):
@@ -118,6 +124,9 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 			return true
 		}, append(args, q.Limit+1, offset)...)
 	})
+	if page.HasMore {
+		page.Next = page.Messages[len(page.Messages)-1].ID
+	}
 	return page, err
 }
 
@@ -138,8 +147,15 @@ func (t *Transport) GetFailed(ctx context.Context, id string) (f symphony.Failed
 
 // SelectFailed returns ids of failed messages, oldest failure first.
 func (t *Transport) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
+	if f.Text != "" {
+		_, err = t.walkFailed(ctx, failedWalk{FailedFilter: f, oldest: true}, func(id string) bool {
+			ids = append(ids, id)
+			return len(ids) < limit
+		})
+		return ids, err
+	}
 	where, args := t.where(f)
-	err = t.read(ctx, "select failed messages in", func(r *reader) error {
+	err = t.readOn(ctx, t.searchers, "select failed messages in", func(r *reader) error {
 		return r.query("SELECT id FROM messenger_failed_messages WHERE "+where+" ORDER BY id LIMIT ?", func(s *sqlite.Stmt) bool {
 			ids = append(ids, s.ColumnText(0))
 			return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -221,11 +222,28 @@ func TestSearches_leave_readers_to_others(t *testing.T) {
 		defer func() { tr.searchers <- busy }()
 	}
 	waiting, cancel := context.WithCancel(ctx)
+	searches := []func() error{
+		func() error { _, err := tr.ListMessages(waiting, symphony.MessageQuery{}); return err },
+		func() error {
+			_, err := tr.ListFailed(waiting, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Text: "x"}, Limit: 1})
+			return err
+		},
+		func() error {
+			_, err := tr.ListFailed(waiting, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Type: "x"}, Limit: 1})
+			return err
+		},
+		func() error { _, err := tr.SelectFailed(waiting, symphony.FailedFilter{Text: "x"}, 1); return err },
+	}
 	done := make(chan error)
-	go func() {
-		_, err := tr.ListMessages(waiting, symphony.MessageQuery{})
-		done <- err
-	}()
+	for _, search := range searches {
+		go func() { done <- search() }()
+	}
+	if _, err := tr.ListFailed(ctx, symphony.FailedQuery{Limit: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, err := tr.ListRecords(ctx, "key"); err != nil {
+		t.Error(err)
+	}
 	if got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1}); err != nil || len(got) != 1 {
 		t.Errorf("received %v, %v", got, err)
 	}
@@ -233,8 +251,53 @@ func TestSearches_leave_readers_to_others(t *testing.T) {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("a search that waits and is called off: %v", err)
+	for range searches {
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("a search that waits and is called off: %v", err)
+		}
+	}
+}
+
+func TestSearchOfFailed_goes_through_all_in_parts(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	ctx := context.Background()
+	if _, err := bus.Dispatch(ctx, "Job", struct{}{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1})
+	if err != nil || len(got) != 1 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if errs := tr.Settle(ctx, []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "hay"}}); errs != nil {
+		t.Fatal(errs)
+	}
+	const n = 2*failedPartRows + 10
+	if err := tr.do(ctx, sqlOp{"CREATE TABLE copies AS SELECT * FROM messenger_failed_messages"}); err != nil {
+		t.Fatal(err)
+	}
+	var columns string
+	err = tr.read(ctx, "columns", func(r *reader) error {
+		return r.query("SELECT group_concat(name) FROM pragma_table_info('messenger_failed_messages') WHERE name NOT IN ('id', 'error')", func(s *sqlite.Stmt) bool {
+			columns = s.ColumnText(0)
+			return false
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = tr.do(ctx, sqlOp{fmt.Sprintf(`WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i < %d)
+		INSERT INTO messenger_failed_messages (id, error, %s)
+		SELECT printf('01a20846-fe00-7000-8000-%%012d', i), CASE WHEN i %% 1000 = 0 THEN 'a needle' ELSE 'hay' END, %s FROM copies, c`, n, columns, columns)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := symphony.FailedFilter{Text: "NEEDLE"}
+	page, err := tr.ListFailed(ctx, symphony.FailedQuery{FailedFilter: filter, Limit: 4, Offset: 3})
+	if err != nil || page.Total != n/1000 || len(page.Messages) != 4 || !page.HasMore {
+		t.Errorf("got %d of %d, more: %v, %v; want 4 of %d and more", len(page.Messages), page.Total, page.HasMore, err, n/1000)
+	}
+	if ids, err := tr.SelectFailed(ctx, filter, 100); err != nil || len(ids) != n/1000 {
+		t.Errorf("selected %d, %v; want %d", len(ids), err, n/1000)
 	}
 }
 

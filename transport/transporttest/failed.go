@@ -43,6 +43,51 @@ func failedIDs(page symphony.FailedPage) []string {
 }
 
 var failedTests = []test{
+	{"a search for a text finds all that match, page by page, however few are looked at for one", func(s *suite) {
+		var want []string
+		for i := range 12 {
+			s.dispatch(symphony.DispatchOptions{})
+			text := "boom"
+			if i%4 == 1 {
+				text = "the Needle"
+			}
+			if f := s.fail(s.one(), text); i%4 == 1 {
+				want = append([]string{f.ID}, want...)
+			}
+		}
+		filter := symphony.FailedFilter{Text: "needle"}
+		for _, scan := range []int{0, 1, 2, 5, 100} {
+			for limit := 1; limit <= 4; limit++ {
+				var got []string
+				q := symphony.FailedQuery{FailedFilter: filter, Limit: limit, NoTotal: true, Scan: scan}
+				for pages := 0; ; pages++ {
+					page := s.list(q)
+					got = append(got, failedIDs(page)...)
+					if len(page.Messages) > limit || page.HasMore != (page.Next != "") || pages > 20 {
+						s.Fatalf("page %d with a limit of %d and a scan of %d: %d messages, more: %v, next %q", pages, limit, scan, len(page.Messages), page.HasMore, page.Next)
+					}
+					if q.After = page.Next; !page.HasMore {
+						break
+					}
+				}
+				s.wantSame(fmt.Sprintf("pages of %d with a scan of %d", limit, scan), got, want)
+			}
+		}
+		for offset := range 4 {
+			page := s.list(symphony.FailedQuery{FailedFilter: filter, Limit: 1, Offset: offset})
+			if rest := want[offset:]; page.Total != 3 || page.HasMore != (len(rest) > 1) || len(page.Messages) != min(len(rest), 1) {
+				s.Errorf("offset %d: %d messages of %d, more: %v", offset, len(page.Messages), page.Total, page.HasMore)
+			}
+		}
+		page := s.list(symphony.FailedQuery{FailedFilter: filter, Limit: 1, After: want[0]})
+		if page.Total != 3 || !slices.Equal(failedIDs(page), want[1:2]) || !page.HasMore {
+			s.Errorf("behind the first: %v of %d, more: %v", failedIDs(page), page.Total, page.HasMore)
+		}
+		got, err := s.failures().SelectFailed(ctx, filter, 2)
+		if oldest := []string{want[2], want[1]}; err != nil || !slices.Equal(got, oldest) {
+			s.Errorf("selected %v, %v; want %v", got, err, oldest)
+		}
+	}},
 	{"the list has the newest failure first, in pages", func(s *suite) {
 		list := s.failMany(7)
 		slices.Reverse(list)
