@@ -82,7 +82,8 @@ type Operation struct {
 	Filter   *Filter `json:"filter,omitempty"`
 	Selected int     `json:"selected,omitempty"`
 	Rate     int     `json:"rate,omitempty"`
-	// Total is how many messages there were at the beginning, nil while they are counted.
+	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and Skipped
+	// together.
 	Total *int64 `json:"total,omitempty"`
 	// Done counts the messages moved, Skipped those that were not there any more, not completed, or refused.
 	Done    int64 `json:"done"`

@@ -368,6 +368,14 @@ func (op *Operation) end(state State, now time.Time) {
 	}
 }
 
+// fit has the total be no less than what was dealt with: messages can come to those that an operation is about between
+// their counting and its end.
+func (op *Operation) fit() {
+	if dealt := op.Done + op.Skipped; op.Total != nil && *op.Total < dealt {
+		op.Total = &dealt
+	}
+}
+
 func (op *Operation) free() { op.Owner, op.Node, op.LeasedUntil = "", "", time.Time{} }
 
 // look has Run look for what there is to do.

@@ -60,6 +60,7 @@ func (w *work) next(now time.Time, f func(*Operation)) (Operation, []byte) {
 	op.Version++
 	op.UpdatedAt, op.LeasedUntil = now, now.Add(w.o.Lease)
 	f(&op)
+	op.fit()
 	return op, encode(&op)
 }
 

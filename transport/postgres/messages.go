@@ -168,7 +168,7 @@ func (t *Transport) searching(ctx context.Context, doing string, f func() error)
 // getMessage is a list of one.
 var getMessage = func() *query {
 	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1}, bounds: []string{"id = $2::uuid"},
-		filter: "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
+		filter: "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))", kept: "$3::timestamptz"}
 	return newQuery("get_message", b.listText())
 }()
 
@@ -179,7 +179,7 @@ func (t *Transport) GetMessage(ctx context.Context, id string) (m symphony.Messa
 		if err := t.catchUp(ctx); err != nil {
 			return m, err
 		}
-		err = t.do(ctx, "read message", call{query: getMessage, params: [][]byte{[]byte(t.name), key[:]}, row: func(v [][]byte) error {
+		err = t.do(ctx, "read message", call{query: getMessage, params: [][]byte{[]byte(t.name), key[:], t.keptSince()}, row: func(v [][]byte) error {
 			m = t.messageInfo(v)
 			return nil
 		}})

@@ -29,6 +29,7 @@ type search struct {
 	params [][]byte
 	bounds []string // terms about id
 	filter string
+	kept   string // completed messages count that were completed after this time
 }
 
 func (b *search) param(value []byte, kind string) string {
@@ -74,7 +75,15 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
 	}
 	b.filter = strings.Join(terms, " AND ")
+	if b.Status == "" || b.Status == symphony.Completed {
+		b.kept = b.param(t.keptSince(), "timestamptz")
+	}
 	return b, nil
+}
+
+// keptSince is the time until which completed messages are not kept any more, though their partition may still be there.
+func (s *store) keptSince() []byte {
+	return int8Param(s.storeNow() - s.retention.Microseconds() - epoch)
 }
 
 // messageID is the id of a message as it is written everywhere; anything else is none.
@@ -160,7 +169,7 @@ func (b *search) sourcesText() string {
 		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter, inMessages))
 	}
 	if b.Status == "" || b.Status == symphony.Completed {
-		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter, inCompleted))
+		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter+" AND completed_at > "+b.kept, inCompleted))
 	}
 	if b.Status == "" || b.Status == symphony.Failed {
 		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", b.filter, inFailed))

@@ -323,7 +323,7 @@ var borderTests = []test{
 			s.Errorf("the key answers with a message that was never stored: %+v", r)
 		}
 	}},
-	{"housekeeping forgets neither a key nor a message before its time", func(s *suite) {
+	{"neither a key nor a message is forgotten before its time, and no message is shown after it", func(s *suite) {
 		if s.Tidy == nil {
 			s.Skip("transport forgets without housekeeping")
 		}
@@ -334,8 +334,21 @@ var borderTests = []test{
 		if r := s.dispatchKey("k"); r.ID != key.ID || !r.Duplicate {
 			s.Errorf("within its window the key makes another message: %+v", r)
 		}
-		if s.def.Capabilities().Messages {
-			s.show(key.ID)
+		if !s.def.Capabilities().Messages {
+			return
+		}
+		completed := symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Completed}}
+		s.show(key.ID)
+		if n := s.count(completed); n != 1 {
+			s.Errorf("%d completed messages are counted, want 1", n)
+		}
+		s.clock.Advance(10 * time.Millisecond)
+		s.Tidy(s.T)
+		if _, err := s.messages().GetMessage(ctx, key.ID); !errors.Is(err, symphony.ErrNotFound) {
+			s.Errorf("a completed message whose time is over: %v", err)
+		}
+		if list, n := s.search(completed), s.count(completed); len(list)+int(n) != 0 {
+			s.Errorf("%d completed messages are listed and %d counted whose time is over", len(list), n)
 		}
 	}},
 }
