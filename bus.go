@@ -31,7 +31,8 @@ type BusOptions struct {
 	// Observer is told of each message sent, but not of those sent in a transaction of the caller's (see In), which may
 	// still be undone. Default: nobody.
 	Observer Observer
-	// Clock is the time of creation. Default SystemClock.
+	// Clock is the time of creation, and what delays count from, for storages that have no clock of their own; see
+	// Timekeeper. Default SystemClock.
 	Clock Clock
 }
 
@@ -52,7 +53,8 @@ type TransportDefaults struct {
 // for concurrent use.
 type Bus struct {
 	transports map[string]Transport
-	names      []string // in the order given
+	names      []string         // in the order given
+	clocks     map[string]Clock // by transport
 	routes     Patterns[[]string]
 	opts       BusOptions
 	sender     Sender // nil: each message's own transport
@@ -131,6 +133,10 @@ func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 	if o.Clock == nil {
 		b.opts.Clock = SystemClock()
 	}
+	b.clocks = make(map[string]Clock, len(transports))
+	for name, t := range b.transports {
+		b.clocks[name] = StoreClock(t, b.opts.Clock)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -184,7 +190,7 @@ func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	if !ok || !t.Capabilities().Failed {
 		return nil, fmt.Errorf("transport %q keeps no failed messages: %w", transport, ErrUnsupported)
 	}
-	d := &DeadLetters{store: store, clock: b.opts.Clock, maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}
+	d := &DeadLetters{store: store, clock: b.clocks[transport], maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}
 	if t.Capabilities().Messages {
 		d.messages, _ = t.(MessageStore)
 	}
@@ -245,7 +251,8 @@ func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions)
 func (b *Bus) dispatchOne(ctx context.Context, out *Outgoing) (Receipt, error) {
 	var p problems
 	out.Options.Headers = TraceFrom(ctx).traced(out.Options.Headers)
-	envelopes := b.envelopes(&p, nil, out, DeliveryFrom(ctx), b.opts.Clock.Now())
+	var now time.Time
+	envelopes := b.envelopes(&p, nil, out, DeliveryFrom(ctx), &now)
 	if len(p.list) > 0 {
 		return Receipt{}, &ValidationError{p.list}
 	}
@@ -273,8 +280,9 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 	if len(batch) == 0 || len(batch) > MaxBatch {
 		return nil, &ValidationError{[]Problem{{"messages", fmt.Sprintf("must have 1 to %d entries, has %d", MaxBatch, len(batch))}}}
 	}
-	now, cause, trace := b.opts.Clock.Now(), DeliveryFrom(ctx), TraceFrom(ctx)
+	cause, trace := DeliveryFrom(ctx), TraceFrom(ctx)
 	var (
+		now       time.Time
 		p         problems
 		envelopes = make([]*Envelope, 0, len(batch))
 		ends      = make([]int, len(batch)) // where the envelopes of each message end
@@ -283,7 +291,7 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 		p.prefix = fmt.Sprintf("messages[%d].", i)
 		known, out := len(envelopes), batch[i]
 		out.Options.Headers = trace.traced(out.Options.Headers)
-		envelopes = b.envelopes(&p, envelopes, &out, cause, now)
+		envelopes = b.envelopes(&p, envelopes, &out, cause, &now)
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
 			first, this := envelopes[0].Transport, envelopes[known].Transport
@@ -325,7 +333,8 @@ func (b *Bus) FlowControl(transport string) (FlowControl, error) {
 // Check returns the problems that a dispatch of the message would have, without dispatching it. Paths begin with prefix.
 func (b *Bus) Check(out Outgoing, prefix string) []Problem {
 	p := problems{prefix: prefix}
-	b.envelopes(&p, nil, &out, nil, b.opts.Clock.Now())
+	var now time.Time
+	b.envelopes(&p, nil, &out, nil, &now)
 	return p.list
 }
 
@@ -339,8 +348,8 @@ func withOthers(receipts []Receipt) Receipt {
 }
 
 // envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it. cause
-// is the message that is being handled, if any.
-func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Delivery, now time.Time) []*Envelope {
+// is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
+func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
 	known := len(p.list)
 	p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
@@ -374,6 +383,10 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 			return to
 		}
 	}
+	if at.IsZero() {
+		*at = b.clocks[names[0]].Now()
+	}
+	now := *at
 	flow, scheduledAt := o.flow(), o.ScheduledAt
 	if o.Delay > 0 {
 		if scheduledAt = now.Add(o.Delay); !StorableTime(scheduledAt) {

@@ -29,6 +29,32 @@ func Elapsed(c Clock) time.Duration {
 	return elapsed
 }
 
+// Timekeeper is what a storage implements that has a clock of its own, such as that of its server, which may differ from
+// the machine's. It is optional.
+type Timekeeper interface {
+	// StoreTime is what the storage's clock shows, as far as this process knows. It costs no more than reading a clock.
+	// Setting the machine's clock does not move it. Safe for concurrent use.
+	StoreTime() time.Time
+}
+
+// StoreClock is the clock on which whatever is kept in a storage is made and judged: Now is the storage's where it is a
+// Timekeeper, else that of base. What has elapsed, and timers, are those of base.
+func StoreClock(storage any, base Clock) Clock {
+	if k, ok := storage.(Timekeeper); ok {
+		return storeClock{base, k}
+	}
+	return base
+}
+
+type storeClock struct {
+	Clock
+	keeper Timekeeper
+}
+
+func (c storeClock) Now() time.Time { return c.keeper.StoreTime() }
+
+func (c storeClock) Read() (time.Time, time.Duration) { return c.keeper.StoreTime(), Elapsed(c.Clock) }
+
 // SystemClock is the machine's clock, the default everywhere. What it says has elapsed is counted from this call.
 func SystemClock() Clock { return systemClock{time.Now()} }
 

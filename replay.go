@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"time"
 )
 
 // A replay dispatches what was completed once more: a new message with a fresh id, the type, payload, metadata, headers,
@@ -49,7 +50,7 @@ type Refused struct {
 // that the operation has made itself, which a clock that is behind may have put among the messages to replay, and those
 // that would be refused, such as by a schema that is newer than they.
 func (m *Messages) Again(list []MessageInfo, operation string) (envelopes []*Envelope, refused []Refused) {
-	now := m.bus.opts.Clock.Now()
+	var now time.Time
 	for i := range list {
 		if list[i].Header(HeaderOperation) == operation {
 			continue
@@ -62,7 +63,7 @@ func (m *Messages) Again(list []MessageInfo, operation string) (envelopes []*Env
 		}
 		out.Options.Headers = headers
 		var p problems
-		if envelopes = m.bus.envelopes(&p, envelopes, &out, nil, now); len(p.list) > 0 {
+		if envelopes = m.bus.envelopes(&p, envelopes, &out, nil, &now); len(p.list) > 0 {
 			refused = append(refused, Refused{list[i].ID, &ValidationError{p.list}})
 		}
 	}

@@ -126,6 +126,7 @@ func New(o Options) (*Engine, error) {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	o.Clock = symphony.StoreClock(o.Records, o.Clock)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -113,6 +113,7 @@ func New(store symphony.LogStore, o Options) *Trail {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	o.Clock = symphony.StoreClock(store, o.Clock)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -84,6 +84,7 @@ func NewHub(store symphony.LogStore, o HubOptions) *Hub {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	o.Clock = symphony.StoreClock(store, o.Clock)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

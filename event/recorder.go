@@ -256,7 +256,7 @@ func (r *Recorder) summarize() {
 }
 
 func (r *Recorder) trim(ctx context.Context, store symphony.LogStore) {
-	if _, err := store.TrimLog(ctx, LogName, r.o.Clock.Now().Add(-KeepFor), Keep); err != nil && ctx.Err() == nil {
+	if _, err := store.TrimLog(ctx, LogName, symphony.StoreClock(store, r.o.Clock).Now().Add(-KeepFor), Keep); err != nil && ctx.Err() == nil {
 		r.o.Logger.Warn("old events were not deleted", "error", err)
 	}
 }

@@ -82,7 +82,8 @@ type Options struct {
 	Retention time.Duration
 	// Node tells people which process counted. Default: nothing.
 	Node string
-	// Clock decides in which minute something counts. Default symphony.SystemClock.
+	// Clock decides in which minute something counts. Where the store has a clock of its own
+	// that one does, so that all nodes count in the same one. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports that figures cannot be stored. Default slog.Default.
 	Logger *slog.Logger
@@ -102,6 +103,7 @@ func New(store symphony.RecordStore, o Options) (*Recorder, error) {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	o.Clock = symphony.StoreClock(store, o.Clock)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -27,7 +27,8 @@ type Options struct {
 	Schedules symphony.ScheduleStore
 	// Thresholds say from when on something is a problem.
 	Thresholds Thresholds
-	// Clock is that of the signals. Default symphony.SystemClock.
+	// Clock is that of the signals. Where the storage of the default transport has
+	// a clock of its own it is that one, as for metrics. Default symphony.SystemClock.
 	Clock symphony.Clock
 }
 
@@ -123,6 +124,11 @@ func New(o Options) (*Monitor, error) {
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
 	}
+	stored, err := o.Bus.Transport(o.Bus.DefaultTransport())
+	if err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	o.Clock = symphony.StoreClock(stored, o.Clock)
 	t := o.Thresholds.WithDefaults()
 	if err := t.Validate(); err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)

@@ -29,7 +29,8 @@ type Options struct {
 	// Changed is called with an operation that this process begins, works on (once in TellInterval), ends, stops or resumes.
 	// It is called concurrently and must return at once. Default: nobody is told.
 	Changed func(Operation)
-	// Clock is the time of everything. Default symphony.SystemClock.
+	// Clock makes the timers, and paces work. It tells the time of operations where the storage has no clock of its own.
+	// Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what operations come to. Default slog.Default.
 	Logger *slog.Logger
@@ -51,6 +52,7 @@ type Operations struct {
 type home struct {
 	storage any
 	records symphony.RecordStore
+	clock   symphony.Clock // of the times of its operations
 }
 
 // New makes the operations of a bus.
@@ -88,7 +90,7 @@ func New(bus *symphony.Bus, o Options) (*Operations, error) {
 		records, ok := t.(symphony.RecordStore)
 		has := t.Capabilities()
 		if ok && has.Records && has.Steps && !slices.ContainsFunc(ops.homes, func(h home) bool { return h.storage == t.Storage() }) {
-			ops.homes = append(ops.homes, home{t.Storage(), records})
+			ops.homes = append(ops.homes, home{t.Storage(), records, symphony.StoreClock(t, o.Clock)})
 		}
 	}
 	return ops, nil
@@ -118,7 +120,7 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	if err != nil {
 		return Operation{}, err
 	}
-	now := o.o.Clock.Now().UTC()
+	now := at.clock.Now().UTC()
 	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs), Rate: r.Rate, By: r.By,
 		CreatedAt: now, UpdatedAt: now, Version: 1}
 	if r.Filter != nil {
@@ -315,7 +317,7 @@ func (o *Operations) change(ctx context.Context, id string, f func(*Operation) (
 			return k.op, err
 		}
 		next.Version++
-		next.UpdatedAt = o.o.Clock.Now().UTC()
+		next.UpdatedAt = k.clock.Now().UTC()
 		err = k.records.SwapRecord(ctx, recordKind, id, k.raw, encode(&next))
 		if err == nil {
 			o.look()
@@ -335,7 +337,11 @@ func (o *Operations) Stop(ctx context.Context, id string) (Operation, error) {
 	return o.change(ctx, id, func(op *Operation) (bool, error) {
 		switch op.State {
 		case Running:
-			op.end(Stopped, o.o.Clock.Now())
+			at, err := o.home(op.Transport)
+			if err != nil {
+				return false, err
+			}
+			op.end(Stopped, at.clock.Now())
 			return true, nil
 		case Stopped:
 			return false, nil

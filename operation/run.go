@@ -60,7 +60,7 @@ func (o *Operations) pause(ctx context.Context, d time.Duration, wake <-chan str
 // sighting is which state of an operation was seen first, and when.
 type sighting struct {
 	version int64
-	at      time.Time
+	at      time.Duration // by what has elapsed
 }
 
 // round takes on what nobody works on, and forgets what ended long ago. busy says that something runs, here or elsewhere.
@@ -72,7 +72,7 @@ func (o *Operations) round(ctx context.Context, watched map[string]sighting, wor
 		}
 		finished := 0
 		for i := len(list) - 1; i >= 0; i-- { // the newest first, so that the oldest are too many
-			k, now := list[i], o.o.Clock.Now()
+			k, now, passed := list[i], h.clock.Now(), symphony.Elapsed(o.o.Clock)
 			if k.op.DecodeErr != nil {
 				continue // of a release to come, perhaps
 			}
@@ -89,10 +89,10 @@ func (o *Operations) round(ctx context.Context, watched map[string]sighting, wor
 			busy = true
 			seen := watched[k.op.ID]
 			if seen.version != k.op.Version {
-				seen = sighting{k.op.Version, now}
+				seen = sighting{k.op.Version, passed}
 				watched[k.op.ID] = seen
 			}
-			if k.op.Owner == "" || k.op.LeasedUntil.Before(now) || now.Sub(seen.at) > o.o.Lease {
+			if k.op.Owner == "" || k.op.LeasedUntil.Before(now) || passed-seen.at > o.o.Lease {
 				if err := o.take(ctx, k, working); err != nil {
 					return busy, err
 				}
@@ -118,7 +118,7 @@ func (o *Operations) take(ctx context.Context, k kept, working *sync.WaitGroup) 
 	err := w.change(ctx, func(op *Operation) {
 		op.Owner, op.Node = o.id, o.o.Node
 		if op.StartedAt.IsZero() {
-			op.StartedAt = o.o.Clock.Now().UTC()
+			op.StartedAt = w.clock.Now().UTC()
 		}
 	})
 	if err != nil {
@@ -158,8 +158,8 @@ func (o *Operations) forget(ctx context.Context, k kept) {
 
 // sweep deletes ids whose operation is not there, because the process that asked for it died in between.
 func (o *Operations) sweep(ctx context.Context) {
-	old := symphony.NewID(o.o.Clock.Now().Add(-time.Hour)) // those of younger ones may be about to get theirs
 	for _, h := range o.homes {
+		old := symphony.NewID(h.clock.Now().Add(-time.Hour)) // those of younger ones may be about to get theirs
 		for from := ""; ctx.Err() == nil; {
 			list, err := h.records.RangeRecords(ctx, idsKind, from, old, 1)
 			if err != nil || len(list) == 0 {

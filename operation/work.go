@@ -68,7 +68,7 @@ func (w *work) next(now time.Time, f func(*Operation)) (Operation, []byte) {
 func (w *work) change(ctx context.Context, f func(*Operation)) error {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
-	op, raw := w.next(w.o.Clock.Now().UTC(), f)
+	op, raw := w.next(w.clock.Now().UTC(), f)
 	err := w.records.SwapRecord(ctx, recordKind, w.op.ID, w.raw, raw)
 	if err == nil {
 		w.set(op, raw)
@@ -81,7 +81,7 @@ func (w *work) change(ctx context.Context, f func(*Operation)) error {
 func (w *work) step(ctx context.Context, s symphony.Step, f func(op *Operation, done int64)) (int, error) {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
-	now := w.o.Clock.Now().UTC()
+	now := w.clock.Now().UTC()
 	change := func(done int) (Operation, []byte) {
 		return w.next(now, func(op *Operation) {
 			op.Error = ""
@@ -210,7 +210,7 @@ func (w *work) renew(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if op := w.now(); op.State != Running || w.o.Clock.Now().Sub(op.UpdatedAt) < w.o.Lease/3 {
+		if op := w.now(); op.State != Running || w.clock.Now().Sub(op.UpdatedAt) < w.o.Lease/3 {
 			continue
 		}
 		if err := w.change(ctx, func(*Operation) {}); errors.Is(err, errLost) {
@@ -275,7 +275,7 @@ func (w *work) moveFailed(ctx context.Context, op Operation) error {
 	s := symphony.Step{Delete: ids}
 	if op.Kind == FailedRetry {
 		s = symphony.Step{}
-		now := w.o.Clock.Now()
+		now := w.clock.Now()
 		for _, id := range ids {
 			s.Retry = append(s.Retry, symphony.FailedRetry{ID: id, NewID: symphony.NewID(now)})
 		}

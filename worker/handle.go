@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -15,6 +16,8 @@ type slot struct {
 	item *item // at work; nil while idle
 	// began is when the handler of the item began, in Unix nanoseconds; 0 at first. It is set without the run's lock.
 	began atomic.Int64
+	// start is when that was by what has elapsed, for the handler's goroutine.
+	start time.Duration
 	// ctx is that of the handlers, which get a child each. It is used again until it was cancelled.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -38,7 +41,8 @@ func (r *run) handle(s *slot) {
 		}
 	}()
 	for r.next(s, &st) {
-		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: r.o.Clock.Now()}
+		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: r.store.Now()}
+		s.start = symphony.Elapsed(r.o.Clock)
 		s.began.Store(st.StartedAt.UnixNano())
 		r.attempt(s, &st)
 	}
@@ -76,7 +80,8 @@ func (r *run) attempt(s *slot, st *symphony.Settlement) {
 
 // decide completes the settlement of an attempt.
 func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
-	st.FinishedAt = r.o.Clock.Now()
+	// An attempt takes as long as it takes, whatever becomes of any clock meanwhile.
+	st.FinishedAt = st.StartedAt.Add(symphony.Elapsed(r.o.Clock) - s.start)
 	if res.Err == nil {
 		st.Outcome = symphony.Ack
 		return

@@ -73,7 +73,8 @@ type Options struct {
 	Name string
 	// Logger reports what an operator must know. Default slog.Default().
 	Logger *slog.Logger
-	// Clock is the worker's clock; the timeouts of handlers are on the system's. Default symphony.SystemClock.
+	// Clock is the worker's clock; the timeouts of handlers are on the system's, and when attempts began, and whether messages
+	// have expired, is told by the clock of the storage where it has one. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Random spreads delays; it returns numbers in [0, 1) and is safe for concurrent use. Default rand.Float64.
 	Random func() float64

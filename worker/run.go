@@ -23,6 +23,7 @@ type run struct {
 	transport symphony.Transport
 	mux       *symphony.Mux
 	o         Options
+	store     symphony.Clock // on which attempts are told, and messages expire
 	log       *slog.Logger
 	started   time.Time
 	base      context.Context // of all handlers: the caller's values, without its end
@@ -68,7 +69,7 @@ type run struct {
 
 func newRun(ctx context.Context, w *Worker) *run {
 	r := &run{
-		transport: w.transport, mux: w.mux, o: w.o, log: w.o.Logger.With("worker", w.o.Name, "transport", w.transport.Name()),
+		transport: w.transport, mux: w.mux, o: w.o, store: symphony.StoreClock(w.transport, w.o.Clock), log: w.o.Logger.With("worker", w.o.Name, "transport", w.transport.Name()),
 		started: w.o.Clock.Now(), base: context.WithoutCancel(ctx), stopped: make(chan struct{}),
 		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
@@ -225,7 +226,7 @@ func (r *run) atWorkLocked() []AtWork {
 		if s.item == nil {
 			continue
 		}
-		since := r.o.Clock.Now()
+		since := r.store.Now()
 		if began := s.began.Load(); began != 0 {
 			since = time.Unix(0, began)
 		}

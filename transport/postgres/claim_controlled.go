@@ -108,7 +108,7 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 	c.size, c.lost, c.ended = size, lost, c.ended || ended
 	if ls != nil {
 		c.leases.add(ls)
-		c.house.expiring(ls.expires - c.offset.Load())
+		c.house.expiring(ls.expires - c.ahead())
 	}
 	for _, p := range got {
 		c.got = append(c.got, p.claimed)

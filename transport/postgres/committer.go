@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
 )
 
@@ -26,7 +27,7 @@ const rowBytes = 8 << 10
 
 // op is one call that takes part in a group commit.
 type op struct {
-	queued time.Time // on the clock of this process
+	queued time.Duration // by what has elapsed
 	err    error
 	ended  chan struct{}
 	fate   atomic.Int32 // which of the below
@@ -60,7 +61,7 @@ type committer[T interface {
 // there is one, its outcome is waited for, so that what it did is told.
 func (c *committer[T]) do(ctx context.Context, s *store, call T) error {
 	o := call.state()
-	o.queued, o.ended = s.clock.Now(), make(chan struct{})
+	o.queued, o.ended = symphony.Elapsed(s.clock), make(chan struct{})
 	if !c.queue.Put(call) {
 		return errClosed
 	}
@@ -105,12 +106,12 @@ func (c *committer[T]) start(s *store, n int, commit func([]T) []T) {
 
 // run commits a group. Calls that have waited too long already are not begun: their callers hear that nothing was done.
 func (c *committer[T]) run(s *store, calls []T, commit func([]T) []T) {
-	late := s.clock.Now().Add(-s.timeout)
+	late := symphony.Elapsed(s.clock) - s.timeout
 	var due []T
 	for _, call := range calls {
 		if o := call.state(); !o.take() {
 			continue
-		} else if o.queued.Before(late) {
+		} else if o.queued < late {
 			if o.err = o.why; o.err == nil {
 				o.err = s.storageError("wait", errSlow)
 			}

@@ -247,7 +247,7 @@ func (s *store) expireIfDue(ctx context.Context) error {
 		return err
 	}
 	if next != never {
-		next -= s.offset.Load()
+		next -= s.ahead()
 	}
 	s.house.expiryAt.Store(min(next, before+expiryEvery))
 	return nil

@@ -220,7 +220,7 @@ func (f *flow) finish() error {
 		return err
 	}
 	if soonest != never {
-		f.house.controlling(soonest - f.offset.Load())
+		f.house.controlling(soonest - f.ahead())
 	}
 	f.arrived(f.back.added)
 	return nil
@@ -381,7 +381,7 @@ func (s *store) control(ctx context.Context) error {
 		}
 		if !more {
 			if next != never {
-				next -= s.offset.Load()
+				next -= s.ahead()
 			}
 			s.house.controlAt.Store(min(next, s.now()+controlEvery))
 			return nil

@@ -41,6 +41,7 @@ type house struct {
 	rearm      chan struct{}
 
 	round  sync.Mutex // held while duties are done
+	opened int64      // openedAt of the clock when it was last looked at; guarded by round
 	duties []*duty
 	rolled bool
 
@@ -107,6 +108,7 @@ type duty struct {
 
 // duties are what a node begins with.
 func (s *store) duties() []*duty {
+	s.house.opened = openedAt(s.clock)
 	now := s.now()
 	return []*duty{
 		{every: promoteEvery, next: now, do: s.promote},
@@ -138,6 +140,12 @@ func (s *store) doDuties() error {
 	h.round.Lock()
 	defer h.round.Unlock()
 	var errs []error
+	// Where the time of day has moved on without what has elapsed here, the machine slept, and the server did not. Where it
+	// was set, comparing the clocks does no harm.
+	if opened := openedAt(s.clock); max(opened-h.opened, h.opened-opened) > clockSlack {
+		h.opened = opened
+		errs = append(errs, s.compareClocks(s.life))
+	}
 	if s.now() >= h.expiryAt.Load() {
 		errs = append(errs, s.expireIfDue(s.life))
 	}

@@ -353,7 +353,7 @@ func (s *store) extend(ctx context.Context, l *link, leases []symphony.Lease, le
 		return nil, err
 	}
 	if len(ends) > 0 {
-		s.house.expiring(until - s.offset.Load())
+		s.house.expiring(until - s.ahead())
 	}
 	return errs, nil
 }

@@ -122,3 +122,8 @@ func (s *store) measureOffset(ctx context.Context, l *link) error {
 	}
 	return nil
 }
+
+// compareClocks is measureOffset on a connection of its own.
+func (s *store) compareClocks(ctx context.Context) error {
+	return s.with(ctx, "compare the clocks", s.measureOffset)
+}

@@ -81,6 +81,7 @@ var (
 	_ symphony.FlowControl   = (*Transport)(nil)
 
 	_ symphony.NodeRegistry = (*Transport)(nil)
+	_ symphony.Timekeeper   = (*Transport)(nil)
 )
 
 // store is what the transports of one database share.
@@ -94,6 +95,7 @@ type store struct {
 	log       *slog.Logger
 	clock     symphony.Clock // of this process: what timers run on
 	given     bool           // clock is the store's too, in place of the server's
+	opened    int64          // what clock showed when nothing had elapsed, µs since 1970
 
 	texts        sync.Map // *query → its text for this schema
 	behindPooler atomic.Bool
@@ -185,6 +187,7 @@ func newStore(url string, o Options) (*store, Options, error) {
 	if s.clock == nil {
 		s.clock = symphony.SystemClock()
 	}
+	s.opened = openedAt(s.clock)
 	pool, err := newPool(url, o)
 	if err != nil {
 		return nil, o, err
@@ -255,20 +258,39 @@ func (s *store) Close() error {
 	return nil
 }
 
-// now is the time of this process in microseconds since 1970. The server's clock decides about messages; this one runs
+// now is the time of this process in microseconds since 1970: the machine's clock when the store was opened, and what has
+// elapsed since, whatever that clock has been set to meanwhile. The server's clock decides about messages; this one runs
 // the timers.
-func (s *store) now() int64 { return micros(s.clock.Now()) }
+func (s *store) now() int64 { return s.opened + symphony.Elapsed(s.clock).Microseconds() }
 
 // nowParam is the time that a statement works with: NULL stands for the server's own.
 func (s *store) nowParam() []byte {
 	if s.given {
-		return timeParam(s.now())
+		return timeParam(micros(s.clock.Now()))
 	}
 	return nil
 }
 
 // storeNow is what the server's clock shows, as far as this process knows, in microseconds since 1970.
-func (s *store) storeNow() int64 { return s.now() + s.offset.Load() }
+func (s *store) storeNow() int64 { return s.now() + s.ahead() }
+
+// ahead is by how many microseconds the store's clock is ahead of this process's.
+func (s *store) ahead() int64 {
+	if s.given {
+		return micros(s.clock.Now()) - s.now()
+	}
+	return s.offset.Load()
+}
+
+// StoreTime is what the server's clock shows, as far as this process knows: it is compared every ten seconds, and at once
+// where the machine slept.
+func (s *store) StoreTime() time.Time { return fromMicros(s.storeNow()) }
+
+// openedAt is what a clock would have shown when nothing had elapsed, had it not been set since, in µs since 1970.
+func openedAt(c symphony.Clock) int64 {
+	now, elapsed := c.Read()
+	return micros(now.Add(-elapsed))
+}
 
 // nextOrd is the first of n places among messages that become available at the same time.
 func (s *store) nextOrd(n int) int {

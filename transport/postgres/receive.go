@@ -389,7 +389,7 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 	}
 	ls.expires = ls.claimed + c.Lease.Microseconds()
 	c.leases.add(ls)
-	c.house.expiring(ls.expires - c.offset.Load())
+	c.house.expiring(ls.expires - c.ahead())
 	for i := first; i < len(c.got); i++ {
 		d := &c.got[i]
 		if ln := c.lanes.numbered(d.item.lane); ln != nil {

@@ -107,7 +107,7 @@ func (s *store) watch() {
 		next := s.heads.watched(waiting)
 		if waiting {
 			if _, at := s.heads.due(s.storeNow()); at != never {
-				next = min(next, at-s.offset.Load())
+				next = min(next, at-s.ahead())
 			}
 		}
 		var due <-chan time.Time

@@ -60,7 +60,7 @@ func (u *unanswered) forget(found map[uuid]bool, looked int64) {
 }
 
 // answerBy is the time until which the caller waits for what it does with the connection, on the store's clock.
-func (l *link) answerBy() int64 { return l.began + l.offset.Load() + l.timeout.Microseconds() }
+func (l *link) answerBy() int64 { return l.began + l.ahead() + l.timeout.Microseconds() }
 
 // answerByParam is answerBy as a parameter for the server's clock, NULL where that does not decide.
 func (s *store) answerByParam(by int64) []byte {

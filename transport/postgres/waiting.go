@@ -264,7 +264,7 @@ func (f *flow) register(rows []*messageRow) error {
 	}
 	if expiring.n > 0 {
 		f.calls = append(f.calls, call{query: insertExpiring, params: [][]byte{expires.value(), expiring.value()}})
-		f.house.controlling(soonest - f.offset.Load())
+		f.house.controlling(soonest - f.ahead())
 	}
 	if keys.n > 0 {
 		f.calls = append(f.calls, call{query: insertUnique, params: [][]byte{transports.value(), kinds.value(), keys.value(), ids.value()}})
