@@ -113,6 +113,7 @@ type Options struct {
 // API is the HTTP API. Safe for concurrent use.
 type API struct {
 	o         Options
+	stored    symphony.Clock // of what is kept beside the messages, such as keys and metrics
 	ids       requestIDs
 	consumers *places // runs of consume
 	receivers *places // receive calls
@@ -163,7 +164,7 @@ func New(o Options) (*API, error) {
 	a := &API{o: o, ids: newRequestIDs(),
 		consumers: newPlaces(maxConsumers, "consume runs", "too_many_consumers"),
 		receivers: newPlaces(maxWaiting, "receive calls", "too_many_receivers"), callers: newCallers(o.RateLimit, o.Clock),
-		seals: seals{records: o.Records}}
+		seals: seals{records: o.Records}, stored: symphony.StoreClock(o.Records, o.Clock)}
 	if o.Events != nil {
 		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", "too_many_readers")
 	}

@@ -135,7 +135,7 @@ func stopWorkers(c *call) error {
 	if c.api.o.Records == nil {
 		return fmt.Errorf("no transport keeps records: %w", symphony.ErrUnsupported)
 	}
-	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.o.Clock.Now()); err != nil {
+	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.stored.Now()); err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "All workers that run now were asked to stop. They do not come back by themselves: start them again, or restart their processes."})

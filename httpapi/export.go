@@ -127,8 +127,12 @@ func messagesExport(c *call) error {
 	if err != nil {
 		return err
 	}
+	t, err := c.api.o.Bus.Transport(c.transport())
+	if err != nil {
+		return err
+	}
 	// What comes while the export runs is left to the next one, which would otherwise never end on a busy server.
-	if now := c.api.o.Clock.Now().Add(time.Microsecond); q.Until.IsZero() || q.Until.After(now) {
+	if now := c.storeClock(t).Now().Add(time.Microsecond); q.Until.IsZero() || q.Until.After(now) {
 		q.Until = now
 	}
 	return c.export(format, "messages", false, func(e *export) (int, bool, error) {

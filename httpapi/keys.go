@@ -56,7 +56,7 @@ func keysCreate(c *call) error {
 	if len(req.Scopes) == 0 {
 		list = append(list, symphony.Problem{Path: "scopes", Message: "must name at least one of dispatch, consume, read, admin"})
 	}
-	now := c.api.o.Clock.Now()
+	now := c.api.stored.Now()
 	if expires := instant(req.ExpiresAt, "expiresAt", &list); !expires.IsZero() && !req.ExpiresAt.After(now) {
 		list = append(list, symphony.Problem{Path: "expiresAt", Message: "must be in the future"})
 	}
@@ -87,7 +87,7 @@ func keysRevoke(c *call) error {
 	if c.api.o.Auth != nil {
 		err = c.api.o.Auth.RevokeKey(c.Context(), id) // forgets the key at once
 	} else {
-		err = c.api.o.Keys.RevokeKey(c.Context(), id, c.api.o.Clock.Now())
+		err = c.api.o.Keys.RevokeKey(c.Context(), id, c.api.stored.Now())
 	}
 	if err != nil {
 		return err

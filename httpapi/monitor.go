@@ -57,7 +57,7 @@ func metricsOver(c *call) error {
 	}
 	var list []symphony.Problem
 	bad := func(path, message string) { list = append(list, symphony.Problem{Path: path, Message: message}) }
-	now := c.api.o.Clock.Now().UTC()
+	now := c.api.stored.Now().UTC()
 	from, to := c.queryTime("startTime", &list), c.queryTime("endTime", &list)
 	minutes := c.queryInt("minutes", defaultMetricsMinutes, &list)
 	step := c.queryInt("step", 0, &list)
@@ -192,7 +192,7 @@ func workersShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.WorkersResponse{Success: true, Nodes: make([]wire.Node, len(nodes)), Others: make([]wire.OtherLease, len(others)), More: more, Timestamp: c.api.o.Clock.Now().UTC()}
+	answer := wire.WorkersResponse{Success: true, Nodes: make([]wire.Node, len(nodes)), Others: make([]wire.OtherLease, len(others)), More: more, Timestamp: c.api.stored.Now().UTC()}
 	for i, n := range nodes {
 		answer.Nodes[i] = wireNode(n.Node)
 	}

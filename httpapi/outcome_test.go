@@ -3,7 +3,9 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
@@ -84,4 +86,31 @@ func TestUnknownOutcomeIsNotCalledUnavailable(t *testing.T) {
 	}
 	storage.settle = away
 	want("ack of which one is stored", f.call("POST", "/api/symphony/ack", fmt.Sprintf(`{"receipts":[%q,%q]}`, got[0]["receipt"], got[1]["receipt"])), "outcome_unknown")
+}
+
+// ahead is a storage whose clock is another one than the machine's.
+type ahead struct {
+	*memory.Transport
+	by time.Duration
+}
+
+func (a *ahead) StoreTime() time.Time { return time.Now().Add(a.by) }
+
+func TestPullJudgesExpiryOnTheStoresClock(t *testing.T) {
+	f := newFixture(t, func(o *httpapi.Options) {
+		storage := &ahead{o.Records.(*memory.Transport), 2 * time.Hour}
+		bus, err := symphony.NewBus([]symphony.Transport{storage}, symphony.BusOptions{Clock: o.Clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Bus = bus
+	})
+	expires := time.Now().Add(time.Hour).UTC().Format(time.RFC3339) // to come by the machine's clock, past by the store's
+	f.send("T", `{}`, fmt.Sprintf(`{"expiresAt":%q}`, expires))
+	if got := f.receive(`{"max":10}`); len(got) > 0 {
+		t.Errorf("received %v, want nothing: it has expired", got)
+	}
+	if a := f.call("GET", "/api/symphony/failed", ""); !strings.Contains(a.raw, `"errorClass":"expired"`) {
+		t.Errorf("got %s, want the message as expired", a.raw)
+	}
 }

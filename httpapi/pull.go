@@ -109,7 +109,7 @@ func (c *call) receiveOptions(req *wire.ReceiveRequest) (t symphony.Transport, o
 
 // pull claims messages that may be handed out. What may not is settled.
 func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
-	clock := c.api.o.Clock
+	clock, store := c.api.o.Clock, c.storeClock(t)
 	for until := clock.Now().Add(o.Wait); ; o.Wait = max(until.Sub(clock.Now()), 0) {
 		got, err := t.Receive(ctx, o)
 		if err != nil || len(got) == 0 {
@@ -123,7 +123,7 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 		for i := range got {
 			d := &got[i]
 			policy := c.policy(t.Name(), d.Type)
-			err := policy.Admit(d, c.api.o.Clock.Now())
+			err := policy.Admit(d, store.Now())
 			if err == nil && d.DecodeErr != nil {
 				err = &symphony.DecodeError{Err: d.DecodeErr}
 			}
@@ -131,7 +131,7 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 				fit = append(fit, *d)
 				continue
 			}
-			st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: c.api.o.Clock.Now()}
+			st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: store.Now()}
 			policy.Settle(&st, d.Attempt, err, rand.Float64())
 			refused, receipts = append(refused, st), append(receipts, receiptOf(t.Name(), o.Worker, d))
 		}
@@ -209,6 +209,11 @@ func (c *call) policy(transport, typ string) symphony.Policy {
 	return c.api.o.Mux.Policy(typ, c.api.o.ConsumeWorker(transport).Policy)
 }
 
+// storeClock is the clock of a transport's storage.
+func (c *call) storeClock(t symphony.Transport) symphony.Clock {
+	return symphony.StoreClock(t, c.api.o.Clock)
+}
+
 // ack settles messages that were handled.
 func ack(c *call) error {
 	var (
@@ -226,9 +231,8 @@ func ack(c *call) error {
 	if err != nil {
 		return err
 	}
-	now := c.api.o.Clock.Now()
 	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
-		settlements := make([]symphony.Settlement, len(list))
+		settlements, now := make([]symphony.Settlement, len(list)), c.storeClock(t).Now()
 		for i, r := range list {
 			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now}
 		}
@@ -285,7 +289,7 @@ func nack(c *call) error {
 	if err != nil {
 		return err
 	}
-	st := symphony.Settlement{Lease: r.lease, Outcome: symphony.Release, StartedAt: r.claimed, FinishedAt: c.api.o.Clock.Now()}
+	st := symphony.Settlement{Lease: r.lease, Outcome: symphony.Release, StartedAt: r.claimed}
 	if !value(req.Release) {
 		var cause error = &pullError{text: cmp.Or(value(req.Error), "the worker refused the message"), class: cmp.Or(value(req.ErrorClass), pulledClass)}
 		if value(req.Permanent) {
@@ -297,6 +301,7 @@ func nack(c *call) error {
 		c.policy(r.transport, r.typ).Settle(&st, r.attempt, cause, rand.Float64())
 	}
 	undone, err := c.byTransport([]receipt{r}, func(t symphony.Transport, list []receipt) []error {
+		st.FinishedAt = c.storeClock(t).Now()
 		return c.settle(c.Context(), t, list, []symphony.Settlement{st})
 	})
 	if err != nil || len(undone) > 0 {

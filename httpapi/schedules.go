@@ -105,7 +105,7 @@ func schedulesCreate(c *call, s *scheduler.Scheduler) error {
 // scheduleProblems are all of a definition that fits its shape, each place once.
 func (c *call) scheduleProblems(s *scheduler.Scheduler, req *wire.ScheduleRequest) []symphony.Problem {
 	sch, list := c.schedule(req)
-	sch.CreatedAt = c.api.o.Clock.Now()
+	sch.CreatedAt = c.api.stored.Now()
 	own := len(list)
 	for _, p := range s.Problems(sch, "") {
 		if !slices.ContainsFunc(list[:own], func(q symphony.Problem) bool { return q.Path == p.Path }) {
@@ -166,7 +166,7 @@ func schedulesShow(c *call, s *scheduler.Scheduler) error {
 	}
 	answer := wire.ScheduleResponse{Success: true, Schedule: wireSchedule(&sch)}
 	if n > 0 && sch.DecodeErr == nil {
-		if answer.Schedule.NextRuns, err = scheduler.Preview(sch, c.api.o.Clock.Now(), n); err != nil {
+		if answer.Schedule.NextRuns, err = scheduler.Preview(sch, c.api.stored.Now(), n); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func schedulesPreview(c *call, _ *scheduler.Scheduler) error {
 	if list = append(list, more...); len(list) > 0 {
 		return invalid(list...)
 	}
-	times, err := scheduler.Preview(sch, c.api.o.Clock.Now(), n)
+	times, err := scheduler.Preview(sch, c.api.stored.Now(), n)
 	if err != nil {
 		return err
 	}

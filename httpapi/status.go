@@ -21,7 +21,7 @@ func status(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer := statusOf(t.Name(), s, c.api.o.Clock.Now())
+	answer := statusOf(t.Name(), s, c.storeClock(t).Now())
 	answer.Transports = c.api.o.Bus.Names()
 	if c.api.o.Breakers != nil {
 		answer.Breakers = c.api.o.Breakers()

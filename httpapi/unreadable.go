@@ -25,7 +25,7 @@ func (c *call) failUnreadable(t symphony.Transport, worker string, got []symphon
 			fit, messages = append(fit, *d), append(messages, answer.Messages[i])
 			continue
 		}
-		st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: c.api.o.Clock.Now()}
+		st := symphony.Settlement{Lease: d.Lease, StartedAt: d.ClaimedAt, FinishedAt: c.storeClock(t).Now()}
 		policy := c.policy(t.Name(), d.Type)
 		policy.Settle(&st, d.Attempt, &symphony.DecodeError{Err: err}, rand.Float64())
 		refused, settlements = append(refused, receiptOf(t.Name(), worker, d)), append(settlements, st)
