@@ -36,6 +36,7 @@ const (
 	CheckStuck       = "stuck"        // no handler runs for too long
 	CheckScheduler   = "scheduler"    // schedules fire in time
 	CheckCircuits    = "circuits"     // no circuit breaker is open
+	CheckClock       = "clock"        // the machine's clock was not set within the last hour
 	CheckDeadLetters = "dead_letters" // how many there are; never a problem by itself
 )
 
@@ -63,7 +64,7 @@ func round(d time.Duration) time.Duration {
 // Judge decides on signals by the monitor's thresholds. Equal signals are judged equally.
 func (m *Monitor) Judge(s Signals) Health {
 	h := Health{Status: Healthy, Checks: []Check{
-		m.storage(s), m.lag(s), m.errorRate(s), m.workers(s), m.stuck(s), m.scheduler(s), circuits(s), deadLetters(s),
+		m.storage(s), m.lag(s), m.errorRate(s), m.workers(s), m.stuck(s), m.scheduler(s), circuits(s), clock(s), deadLetters(s),
 	}}
 	for _, c := range h.Checks {
 		if c.Status.worse(h.Status) {

@@ -112,8 +112,9 @@ func (t Thresholds) Validate() error {
 
 // Monitor collects signals and judges them. Safe for concurrent use.
 type Monitor struct {
-	o Options
-	t Thresholds
+	o     Options
+	t     Thresholds
+	clock *clockWatch
 }
 
 // New makes a monitor. The error lists every threshold out of its range.
@@ -133,7 +134,9 @@ func New(o Options) (*Monitor, error) {
 	if err := t.Validate(); err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	return &Monitor{o, t}, nil
+	m := &Monitor{o, t, &clockWatch{}}
+	m.clock.look(o.Clock)
+	return m, nil
 }
 
 // Thresholds returns those in force.

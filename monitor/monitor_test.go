@@ -119,7 +119,7 @@ func TestHealth(t *testing.T) {
 			f := newFixture(t)
 			test.happens(f)
 			got := f.Judge(f.Collect(t.Context()))
-			if got.Status != test.want || len(got.Checks) != 8 {
+			if got.Status != test.want || len(got.Checks) != 9 {
 				t.Errorf("%s, want %s: %+v", got.Status, test.want, got.Checks)
 			}
 			for _, c := range got.Checks {
@@ -206,8 +206,39 @@ func TestHealth_counts_dead_letters(t *testing.T) {
 	f := newFixture(t)
 	deadLetter(f)
 	h := f.Judge(f.Collect(t.Context()))
-	if c := h.Checks[7]; c.Name != monitor.CheckDeadLetters || c.Value != 1 || c.Status != monitor.Healthy {
+	if c := h.Checks[8]; c.Name != monitor.CheckDeadLetters || c.Value != 1 || c.Status != monitor.Healthy {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestHealth_names_a_clock_that_was_set(t *testing.T) {
+	f := newFixture(t)
+	look := func() monitor.Check {
+		t.Helper()
+		for _, c := range f.Judge(f.Collect(t.Context())).Checks {
+			if c.Name == monitor.CheckClock {
+				return c
+			}
+		}
+		t.Fatal("there is no check of the clock")
+		return monitor.Check{}
+	}
+	f.clock.Advance(24 * time.Hour)
+	if c := look(); c.Status != monitor.Healthy {
+		t.Errorf("when time has passed: %+v", c)
+	}
+	for by, says := range map[time.Duration]string{-time.Hour: "set back by 1h0m0s", 2 * time.Hour: "set forward, or the machine slept, by 2h0m0s"} {
+		f.clock.Step(by)
+		f.clock.Advance(time.Minute)
+		look()
+		f.clock.Advance(time.Minute)
+		if c := look(); c.Status != monitor.Degraded || !strings.Contains(c.Message, says) || !strings.Contains(c.Message, "noticed 1m0s ago") {
+			t.Errorf("set by %s: %+v", by, c)
+		}
+		f.clock.Advance(time.Hour)
+		if c := look(); c.Status != monitor.Healthy {
+			t.Errorf("an hour later: %+v", c)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Signals struct {
 	// NodesErr says why nothing is known of the nodes; nil where it is.
 	NodesErr  error
 	Schedules Schedules
+	// Clock is the machine's of the process that collects.
+	Clock ClockChange
 }
 
 // Transport is what a transport's storage says.
@@ -93,7 +95,7 @@ const dueLimit = 100
 // Collect asks storage. It takes as long as storage does, within ctx; what does not answer has its error in the signals.
 // It may be called at any time: it costs a few small reads.
 func (m *Monitor) Collect(ctx context.Context) Signals {
-	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow}
+	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow, Clock: m.clock.look(m.o.Clock)}
 	names := m.o.Bus.Names()
 	s.Transports = make([]Transport, len(names))
 	var all sync.WaitGroup

@@ -28,6 +28,7 @@ func (a *app) healthCommand() *cobra.Command {
   stuck         no handler runs for too long
   scheduler     schedules fire in time
   circuits      no circuit breaker is open
+  clock         the machine's clock was not set within the last hour
   dead_letters  how many there are
 
 Where no server is named and no other process has the database open, it is unhealthy
