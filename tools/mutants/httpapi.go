@@ -2,10 +2,10 @@ package main
 
 // httpapiMutants are mistakes of the HTTP API.
 var httpapiMutants = []mutant{
-	{file: "request.go", what: "the body limit holds for a declared length only",
+	{file: "body.go", what: "the body limit holds for a declared length only",
 		old: "\t\tcase int64(len(buf.b)) > limit:\n", new: "\t\tcase int64(len(buf.b)) > limit<<20:\n"},
 	{file: "request.go", what: "unknown members are ignored",
-		old: "json.RejectUnknownMembers(true)", new: "json.RejectUnknownMembers(false)"},
+		old: "\t\tif err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err == nil {", new: "\t\tif err := json.Unmarshal(body, v, json.RejectUnknownMembers(false)); err == nil {"},
 	{file: "receipt.go", what: "forged receipts are taken",
 		old: "\tif !s.holds(b[:end], b[end:]) {\n", new: "\tif end < 0 {\n"},
 	{file: "receipt.go", what: "receipts of another installation are called forged",

@@ -34,7 +34,7 @@ import (
 const wanted = 95
 
 // patience bounds one run of tests; a mistake may make them hang, which notices it.
-const patience = 10 * time.Minute
+const patience = 5 * time.Minute
 
 // mutant is one mistake.
 type mutant struct {
@@ -112,11 +112,7 @@ func fail(format string, args ...any) {
 // judge returns a verdict for each mistake of a package.
 func judge(dir, pkg string, list []mutant, jobs int, check bool) []verdict {
 	verdicts := make([]verdict, len(list))
-	if !check {
-		if out, ok := test("", pkg, ""); !ok {
-			fail("the tests of %s fail without any mistake:\n%s", pkg, out)
-		}
-	}
+	sound := &soundness{pkg: pkg, tested: make(map[string]func())}
 	var all sync.WaitGroup
 	free := make(chan struct{}, jobs)
 	for i := range list {
@@ -124,7 +120,7 @@ func judge(dir, pkg string, list []mutant, jobs int, check bool) []verdict {
 		all.Go(func() {
 			defer func() { <-free }()
 			began := time.Now()
-			verdicts[i] = list[i].try(filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(pkg, "/", "-"), i)), pkg, check)
+			verdicts[i] = list[i].try(filepath.Join(dir, fmt.Sprintf("%s-%d", strings.ReplaceAll(pkg, "/", "-"), i)), sound, check)
 			if verdicts[i] != noticed || !check {
 				fmt.Printf("%-60s %s (%s)\n", pkg+"/"+list[i].file+": "+list[i].what, words[verdicts[i]], time.Since(began).Round(time.Second))
 			}
@@ -134,8 +130,31 @@ func judge(dir, pkg string, list []mutant, jobs int, check bool) []verdict {
 	return verdicts
 }
 
+// soundness makes sure that tests pass without any mistake, each selection of a package's once.
+type soundness struct {
+	pkg    string
+	mu     sync.Mutex
+	tested map[string]func() // by selection
+}
+
+// of ends the program if the selected tests fail.
+func (s *soundness) of(run string) {
+	s.mu.Lock()
+	if s.tested[run] == nil {
+		s.tested[run] = sync.OnceFunc(func() {
+			if out, ok := test("", s.pkg, run); !ok {
+				fail("the tests %q of %s fail without any mistake:\n%s", run, s.pkg, out)
+			}
+		})
+	}
+	once := s.tested[run]
+	s.mu.Unlock()
+	once()
+}
+
 // try makes one mistake, with files named after base.
-func (m *mutant) try(base, pkg string, check bool) verdict {
+func (m *mutant) try(base string, sound *soundness, check bool) verdict {
+	pkg := sound.pkg
 	file, err := filepath.Abs(filepath.Join(pkg, m.file))
 	if err != nil {
 		fail("%v", err)
@@ -163,6 +182,7 @@ func (m *mutant) try(base, pkg string, check bool) verdict {
 		runs = runs[1:]
 	}
 	for i, run := range runs {
+		sound.of(run)
 		switch out, ok := test(base+".json", pkg, run); {
 		case ok:
 		case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
