@@ -60,6 +60,7 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 	$(STATIC) $(GO) vet -tags e2e ./e2e
 	cd bench && $(STATIC) $(GO) vet ./...
 	cd monitoring && $(STATIC) $(GO) vet ./...
+	cd tools && $(STATIC) $(GO) vet ./mutants && $(STATIC) $(GO) run ./mutants -C .. -check
 
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
@@ -78,6 +79,11 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
 
+.PHONY: mutants
+mutants: deps ## Make mistakes in the code, one at a time, and tell which the tests notice (about half an hour)
+	cd tools && $(GO) build -o ../bin/mutants ./mutants
+	bin/mutants $(MUTANTS)
+
 .PHONY: bench
 bench: ## Measure against the peers on this machine (needs gcc and wrk; see bench/README.md)
 	cd bench && $(GO) run . $(BENCHFLAGS)
@@ -94,3 +100,4 @@ ci-full: ## That and all that takes long, before a release
 	$(MAKE) TIER=full lint race e2e
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
+	$(MAKE) mutants

@@ -52,6 +52,7 @@ type faulty struct {
 	*sqlite.Transport
 	mu      sync.Mutex
 	receive func(symphony.ReceiveOptions) error
+	claimed func() // delays the answer of a claim that was made
 	settle  func(symphony.Settlement) error
 	extend  func(symphony.Lease) error
 	claims  []symphony.ReceiveOptions // of all calls
@@ -67,14 +68,18 @@ func (f *faulty) set(change func()) {
 func (f *faulty) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
 	f.mu.Lock()
 	f.claims = append(f.claims, o)
-	fault := f.receive
+	fault, claimed := f.receive, f.claimed
 	f.mu.Unlock()
 	if fault != nil {
 		if err := fault(o); err != nil {
 			return nil, err
 		}
 	}
-	return f.Transport.Receive(ctx, o)
+	got, err := f.Transport.Receive(ctx, o)
+	if claimed != nil && len(got) > 0 {
+		claimed()
+	}
+	return got, err
 }
 
 // Settle fails for all if it fails for one.

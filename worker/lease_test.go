@@ -164,6 +164,34 @@ func TestLease_lost_before_the_message_started(t *testing.T) {
 	})
 }
 
+func TestLease_lasts_from_when_it_was_asked_for_however_late_the_answer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		held := make(chan time.Duration, 1)
+		f.handle(func(ctx context.Context, _ *symphony.Delivery) error {
+			began := time.Now()
+			<-ctx.Done()
+			held <- time.Since(began)
+			return context.Cause(ctx)
+		})
+		f.dispatch("Order", 1)
+		var calls atomic.Int64
+		f.tr.extend = func(symphony.Lease) error {
+			if calls.Add(1) > 1 {
+				return errStorage
+			}
+			wait(lease / 2)
+			return nil
+		}
+		w := f.start(worker.Options{Lease: lease, HandlerTimeout: worker.NoTimeout})
+		if got, most := <-held, lease/3+lease; got > most {
+			t.Errorf("the handler was told after %s, when its lease might have ended after %s", got, most)
+		}
+		f.tr.set(func() { f.tr.extend = nil })
+		w.stop(t)
+	})
+}
+
 func TestLease_survives_a_failure_to_extend_it(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

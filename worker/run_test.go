@@ -285,6 +285,31 @@ func TestRun_gives_back_at_once_what_it_has_not_started(t *testing.T) {
 	})
 }
 
+func TestRun_gives_back_what_is_claimed_while_it_stops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.handle(func(context.Context, *symphony.Delivery) error { return nil })
+		f.dispatch("Order", 3)
+		claimed, answer := make(chan struct{}), make(chan struct{})
+		f.tr.claimed = func() {
+			close(claimed)
+			<-answer
+		}
+		w := f.start(worker.Options{})
+		<-claimed
+		w.cancel()
+		synctest.Wait()
+		f.tr.set(func() { f.tr.claimed = nil })
+		close(answer)
+		if report := w.stop(t); report.Released != 3 || report.Processed != 0 {
+			t.Errorf("reported %+v, want 3 released", report.Counts)
+		}
+		if back := f.receive(); len(back) != 3 || back[0].Attempt != 1 || back[0].Lost != 0 {
+			t.Errorf("got %+v, want 3 messages as if never claimed", back)
+		}
+	})
+}
+
 func TestRun_is_refused_while_it_is_running_and_allowed_after(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

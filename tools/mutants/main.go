@@ -8,9 +8,9 @@
 // not there once only, where a mistake does not compile, and where the tests fail without any mistake. Who changes a line that
 // a table names changes the table.
 //
-//	mutants [-jobs N] [-only REGEXP] [-check] [PACKAGE…]
+//	mutants [-C ROOT] [-jobs N] [-only REGEXP] [-check] [PACKAGE…]
 //
-// runs from the root of the tree. Packages are folders, such as worker; without any it is all of them.
+// Packages are folders, such as worker; without any it is all of them.
 package main
 
 import (
@@ -70,7 +70,11 @@ func main() {
 	jobs := flag.Int("jobs", max(runtime.NumCPU()/2, 1), "mistakes at a time")
 	only := flag.String("only", "", "of the mistakes, those that a regular expression matches")
 	check := flag.Bool("check", false, "only look whether the tables fit the files")
+	root := flag.String("C", ".", "the root of the tree")
 	flag.Parse()
+	if err := os.Chdir(*root); err != nil {
+		fail("%v", err)
+	}
 	filter, err := regexp.Compile(*only)
 	if err != nil {
 		fail("-only: %v", err)

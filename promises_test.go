@@ -1,0 +1,125 @@
+package symphony_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/memory"
+)
+
+// What is easily wrong by one: last moments, last places, and what must be left out.
+
+func TestRate_of_a_third_of_a_second_is_not_exceeded_by_rounding(t *testing.T) {
+	g := symphony.Gate{Limit: symphony.Limit{Rate: symphony.Rate{Count: 3, Per: time.Second, Burst: 1}}}
+	first := time.Unix(1000, 0)
+	var s symphony.GateState
+	now := first
+	for range 3 {
+		s = g.Pass(s, now)
+		now = g.OpensAt(s)
+	}
+	if took := now.Sub(first); took < time.Second {
+		t.Errorf("the fourth start is due after %s, want at least a second", took)
+	}
+}
+
+func TestRate_saves_nothing_up_in_a_pause(t *testing.T) {
+	g := symphony.Gate{Limit: symphony.Limit{Rate: symphony.Rate{Count: 10, Per: time.Second, Burst: 2}}}
+	s := g.Pass(symphony.GateState{}, time.Unix(1000, 0))
+	now := time.Unix(5000, 0)
+	for want := 2; want >= 0; want-- {
+		if got := g.Room(s, now); got != want {
+			t.Errorf("room for %d after a pause, want %d", got, want)
+		}
+		s = g.Pass(s, now)
+	}
+}
+
+func TestGate_that_is_empty_cannot_be_left(t *testing.T) {
+	if s := (symphony.Gate{}).Leave(symphony.GateState{}); s.Used != 0 {
+		t.Errorf("%d places are used, want 0", s.Used)
+	}
+}
+
+func TestFlow_of_a_message_dispatched_again(t *testing.T) {
+	for name, test := range map[string]struct{ flow, want *symphony.Flow }{
+		"none":        {nil, nil},
+		"expiry only": {&symphony.Flow{ExpiresAt: time.Unix(1, 0), ThrottleKey: "t"}, nil},
+		"groups and keys stay": {
+			&symphony.Flow{ExpiresAt: time.Unix(1, 0), ConcurrencyKey: "c", GroupKey: "g", Ordered: true, DebounceKey: "d"},
+			&symphony.Flow{ConcurrencyKey: "c", GroupKey: "g", Ordered: true},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.flow.Again()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDraining_a_transport_drains_each_of_its_queues(t *testing.T) {
+	holds := []symphony.Hold{{Mode: symphony.Draining}}
+	if err := symphony.Drained(holds, "default", "mails"); !errors.Is(err, symphony.ErrHeld) {
+		t.Errorf("got %v, want it refused", err)
+	}
+	holds[0].Queue = "others"
+	if err := symphony.Drained(holds, "default", "mails"); err != nil {
+		t.Errorf("got %v, want it taken", err)
+	}
+}
+
+func TestStorableTime_up_to_the_last_second(t *testing.T) {
+	for seconds, want := range map[int64]bool{-1: false, 0: true, symphony.MaxTime: true, symphony.MaxTime + 1: false} {
+		if got := symphony.StorableTime(time.Unix(seconds, 0)); got != want {
+			t.Errorf("%d s after 1970: %t, want %t", seconds, got, want)
+		}
+	}
+}
+
+func TestReplay_takes_completed_messages_only(t *testing.T) {
+	tr := memory.Open(memory.Options{})
+	defer tr.Close()
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := bus.Dispatch(t.Context(), "Order", json.RawMessage(`{}`), symphony.DispatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := bus.Messages("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status *symphony.MessageStatusError
+	if _, err := messages.Replay(t.Context(), r.ID, symphony.ReplayOptions{}); !errors.As(err, &status) || status.Status != symphony.Pending {
+		t.Errorf("got %v, want a refusal: it is pending", err)
+	}
+}
+
+func TestAgain_leaves_out_what_the_operation_has_made(t *testing.T) {
+	tr := memory.Open(memory.Options{})
+	defer tr.Close()
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := bus.Messages("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]symphony.MessageInfo, 2)
+	for i, operation := range []string{"this", "another"} {
+		list[i].Envelope = symphony.Envelope{ID: symphony.NewID(time.Now()), Type: "Order", Payload: json.RawMessage(`{}`), Transport: "default",
+			Queue: "default", Priority: 5, Headers: map[string]any{symphony.HeaderOperation: operation}}
+	}
+	envelopes, refused := messages.Again(list, "this")
+	if len(envelopes) != 1 || len(refused) != 0 || envelopes[0].CausationID != list[1].ID {
+		t.Errorf("%d envelopes, refused %v; want that of the other operation's message alone", len(envelopes), refused)
+	}
+}
