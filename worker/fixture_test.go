@@ -52,7 +52,7 @@ type faulty struct {
 	*sqlite.Transport
 	mu      sync.Mutex
 	receive func(symphony.ReceiveOptions) error
-	claimed func() // delays the answer of a claim that was made
+	claimed func(messages int) // is called before a claim that was made is answered
 	settle  func(symphony.Settlement) error
 	extend  func(symphony.Lease) error
 	claims  []symphony.ReceiveOptions // of all calls
@@ -77,7 +77,7 @@ func (f *faulty) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symp
 	}
 	got, err := f.Transport.Receive(ctx, o)
 	if claimed != nil && len(got) > 0 {
-		claimed()
+		claimed(len(got))
 	}
 	return got, err
 }

@@ -121,6 +121,23 @@ func TestRun_stops_at_its_message_limit_exactly(t *testing.T) {
 	}
 }
 
+func TestRun_claims_no_more_than_its_message_limit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.handle(func(context.Context, *symphony.Delivery) error {
+			wait(time.Millisecond)
+			return nil
+		})
+		f.dispatch("Order", 300)
+		var claimed atomic.Int64
+		f.tr.claimed = func(n int) { claimed.Add(int64(n)) }
+		f.runDry(worker.Options{MessageLimit: 100, Concurrency: 7})
+		if got := claimed.Load(); got != 100 {
+			t.Errorf("%d messages were claimed, want 100", got)
+		}
+	})
+}
+
 func TestRun_stops_at_its_failure_limit(t *testing.T) {
 	f := newFixture(t)
 	f.handle(func(context.Context, *symphony.Delivery) error { return errors.New("no") })
@@ -291,7 +308,7 @@ func TestRun_gives_back_what_is_claimed_while_it_stops(t *testing.T) {
 		f.handle(func(context.Context, *symphony.Delivery) error { return nil })
 		f.dispatch("Order", 3)
 		claimed, answer := make(chan struct{}), make(chan struct{})
-		f.tr.claimed = func() {
+		f.tr.claimed = func(int) {
 			close(claimed)
 			<-answer
 		}
