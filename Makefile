@@ -60,7 +60,6 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 	$(STATIC) $(GO) vet -tags e2e ./e2e
 	cd bench && $(STATIC) $(GO) vet ./...
 	cd monitoring && $(STATIC) $(GO) vet ./...
-	cd tools && $(STATIC) $(GO) vet ./mutants && $(STATIC) $(GO) run ./mutants -C .. -check
 
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
