@@ -80,7 +80,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
 
 .PHONY: mutants
 mutants: deps ## Make mistakes in the code, one at a time, and tell which the tests notice (about half an hour)
-	cd tools && $(GO) build -o ../bin/mutants ./mutants
+	cd tools && $(GO) build -o ../bin/mutants github.com/symphony-messenger/symphony/tools/mutants
 	bin/mutants $(MUTANTS)
 
 .PHONY: bench

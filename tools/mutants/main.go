@@ -34,7 +34,7 @@ import (
 const wanted = 95
 
 // patience bounds one run of tests; a mistake may make them hang, which notices it.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // mutant is one mistake.
 type mutant struct {
