@@ -67,7 +67,7 @@ e2e: deps build ## End-to-end tests on the built binary with real webhooks (need
 	$(IN_TIER) E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
 
 .PHONY: soak
-soak: deps build ## Kill workers, API nodes and PostgreSQL under load for DURATION (default 60s)
+soak: deps build ## Kill processes and PostgreSQL, set clocks, cut connections, under load for DURATION (default 60s)
 	SOAK_DURATION=$(or $(DURATION),60s) E2E_PROGRAM=$(CURDIR)/bin/symphony \
 	  $(STATIC) $(GO) test -tags e2e -count=1 -timeout 90m -v -run '^TestSoak$$' ./e2e
 

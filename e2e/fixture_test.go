@@ -227,6 +227,7 @@ type server struct {
 	*testing.T
 	database string   // URL, "" for a file in the folder
 	args     []string // of launch
+	program  string   // launched, if not the one under test
 	folder   string
 	url      string
 	key      string

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -20,10 +21,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony/handler"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 )
-
-// soakTime is how long TestSoak kills; SOAK_DURATION sets another time, such as "10m".
-const soakTime = 15 * time.Second
 
 // endpoint is a webhook's receiver in this process: it notes which messages were handled, and refuses the first attempt
 // of those of type "flaky".
@@ -57,6 +56,7 @@ func startEndpoint(t *testing.T) *endpoint {
 type pack struct {
 	*testing.T
 	database, folder string
+	program          string    // empty: the one under test
 	nodes            []*server // those that serve the API come first
 }
 
@@ -93,7 +93,7 @@ func (p *pack) add(args ...string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	s.args = args
+	s.args, s.program = args, p.program
 	p.nodes = append(p.nodes, s)
 	s.launch()
 }
@@ -105,6 +105,10 @@ func (s *server) launch() {
 		s.log = new(syncBuffer)
 	}
 	s.cmd = command(s.folder, s.database, s.args...)
+	if s.program != "" {
+		s.cmd.Path = s.program
+		s.cmd.Env = append(s.cmd.Env, clockFile+"="+filepath.Join(s.folder, "clock"))
+	}
 	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.Fatal(err)
@@ -128,10 +132,11 @@ func newPack(t *testing.T, database, config string) *pack {
 	return p
 }
 
-// TestSoak runs two API nodes and four workers on one PostgreSQL under load, kills one of them every second and PostgreSQL
-// several times, and counts afterwards.
+// TestSoak runs two API nodes and four workers on one PostgreSQL under load and counts afterwards. Every second it kills one
+// of them and sets the clock of one, several times it kills PostgreSQL, and all the time connections are cut at the answer of
+// COMMIT and strangers have transactions open. SOAK_DURATION says for how long, such as "10m".
 func TestSoak(t *testing.T) {
-	length := soakTime
+	length := testtier.Pick(t, 15*time.Second, time.Minute, time.Minute)
 	if text := os.Getenv("SOAK_DURATION"); text != "" {
 		var err error
 		if length, err = time.ParseDuration(text); err != nil || length < time.Second || length > time.Hour {
@@ -143,23 +148,29 @@ func TestSoak(t *testing.T) {
 	t.Logf("seed %d", seed)
 	database := pgtest.Start(t, pgtest.Options{Fsync: true})
 	e := startEndpoint(t)
-	p := newPack(t, database.URL("postgres"), fmt.Sprintf(soakConfig, e.URL, newSecret))
+	direct := database.URL("postgres")
+	proxies := []*pgtest.Proxy{pgtest.NewProxy(t, direct), pgtest.NewProxy(t, direct)} // of the API nodes, of the workers
+	p := newPack(t, direct, fmt.Sprintf(soakConfig, e.URL, newSecret))
 	first := &server{T: t, database: p.database, folder: p.folder}
 	var made struct{ Secret string }
 	first.run("migrate")
 	if err := json.Unmarshal([]byte(first.run("keys", "create", "soak", "--scopes", "dispatch,read", "--json")), &made); err != nil {
 		t.Fatal(err)
 	}
+	p.program = settableClock(t)
+	p.database = proxies[0].URL(direct)
 	for range 2 {
 		address := pgtest.FreeAddress(t)
 		p.add("serve", "--no-worker", "--addr", address)
 		p.nodes[len(p.nodes)-1].url, p.nodes[len(p.nodes)-1].key = "http://"+address, made.Secret
 	}
+	p.database = proxies[1].URL(direct)
 	for range 4 {
 		p.add("worker")
 	}
 
 	load := startLoad(p.nodes[:2])
+	strange := startTrouble(t, proxies, direct)
 	watch := startLeaseWatch(database.URL("postgres"))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -174,12 +185,18 @@ func TestSoak(t *testing.T) {
 			restarts++
 			nextRestart = time.Now().Add(pause)
 		}
+		p.nodes[rnd.IntN(len(p.nodes))].setClock(time.Duration(rnd.IntN(10_000)-5000) * time.Millisecond)
 		victim := rnd.IntN(len(p.nodes))
 		p.nodes[victim].kill()
 		p.nodes[victim].launch()
 		kills[victim]++
 	}
+	strange.stop()
+	for _, proxy := range proxies {
+		proxy.Restore()
+	}
 	accepted := load.stop()
+	maps.Copy(accepted, strange.committed)
 	for _, problem := range append(load.problems, watch.stop()...) {
 		t.Error(problem)
 	}
@@ -209,14 +226,14 @@ func TestSoak(t *testing.T) {
 		if n > 1 {
 			more++
 		}
-		if accepted[id] == "" && !load.unanswered.Load() {
+		if accepted[id] == "" && !load.unanswered.Load() && !strange.unsure {
 			t.Errorf("message %s was handled and never sent", id)
 		}
 	}
 	checkTables(t, database.URL("postgres"), c)
-	t.Logf("%d messages accepted, %d handled more than once; kills of the API nodes %v, of the workers %v, of PostgreSQL %d",
-		len(accepted), more, kills[:2], kills[2:], restarts)
-	if len(accepted) == 0 || restarts == 0 {
+	t.Logf("%d messages accepted, %d of them in strangers' transactions, %d handled more than once; kills of the API nodes %v, of the workers %v, of PostgreSQL %d; %d connections cut at a commit, %d transactions held open",
+		len(accepted), len(strange.committed), more, kills[:2], kills[2:], restarts, strange.cuts, strange.opened)
+	if len(accepted) == 0 || restarts == 0 || strange.cuts == 0 || strange.opened == 0 {
 		t.Error("nothing was tested")
 	}
 }
