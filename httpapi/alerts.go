@@ -6,7 +6,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-var errNoAlerts = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps the state of alerts."}
+var errNoAlerts = unsupported("judges no alerts: no transport keeps their state, or the API was made without Options.Alerts")
 
 func alertsList(c *call) error {
 	engine := c.api.o.Alerts

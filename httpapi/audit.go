@@ -215,7 +215,7 @@ func keepMembers(v reflect.Value, kept map[string]any) {
 	}
 }
 
-var errNoAudit = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps an audit trail."}
+var errNoAudit = unsupported("keeps no audit trail: no transport can, or the API was made without Options.Audit")
 
 func auditList(c *call) error {
 	if c.api.o.Audit == nil {

@@ -133,7 +133,7 @@ func purge(c *call) error {
 
 func stopWorkers(c *call) error {
 	if c.api.o.Records == nil {
-		return fmt.Errorf("no transport keeps records: %w", symphony.ErrUnsupported)
+		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
 	}
 	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.stored.Now()); err != nil {
 		return err
@@ -143,7 +143,7 @@ func stopWorkers(c *call) error {
 
 func startWorkers(c *call) error {
 	if c.api.o.Records == nil {
-		return fmt.Errorf("no transport keeps records: %w", symphony.ErrUnsupported)
+		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
 	}
 	stopped, err := worker.StartAll(c.Context(), c.api.o.Records)
 	if err != nil {

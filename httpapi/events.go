@@ -22,7 +22,7 @@ const (
 	reconnectDelay = 2 * time.Second
 )
 
-var errNoEvents = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "No transport of this server keeps events."}
+var errNoEvents = unsupported("keeps no events: no transport can, or the API was made without Options.Events")
 
 // events streams events until the caller is gone or no longer let in, the connection takes nothing, or the server shuts down.
 // In the latter two the caller connects again, with the number of the last event it has, and goes on.

@@ -11,7 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-var errNoKeys = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "This server keeps no API keys."}
+var errNoKeys = unsupported("keeps no API keys: the API was made without Options.Keys")
 
 func keysList(c *call) error {
 	if c.api.o.Keys == nil {

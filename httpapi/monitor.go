@@ -47,13 +47,13 @@ func (a *API) monitorRoutes() []route {
 }
 
 // unsupported says that the server was made without what a route needs.
-func unsupported(what string) error {
+func unsupported(what string) *apiError {
 	return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "This server " + what + "."}
 }
 
 func metricsOver(c *call) error {
 	if c.api.o.Metrics == nil {
-		return unsupported("keeps no metrics: metrics.enabled is false")
+		return unsupported("keeps no metrics: metrics.enabled is false, or the API was made without Options.Metrics")
 	}
 	var list []symphony.Problem
 	bad := func(path, message string) { list = append(list, symphony.Problem{Path: path, Message: message}) }
@@ -154,7 +154,7 @@ func figures(m map[string]metrics.Summary, seconds float64) map[string]wire.Figu
 func health(c *call) error {
 	m := c.api.o.Monitor
 	if m == nil {
-		return unsupported("does not look after its health")
+		return unsupported("does not look after its health: the API was made without Options.Monitor")
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
 	defer cancel()
@@ -180,7 +180,7 @@ func health(c *call) error {
 func workersShow(c *call) error {
 	m := c.api.o.Monitor
 	if m == nil {
-		return unsupported("does not look after its workers")
+		return unsupported("does not look after its workers: the API was made without Options.Monitor")
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
 	defer cancel()

@@ -23,7 +23,7 @@ func operations(serve func(*call, *operation.Operations) error) func(*call) erro
 	}
 }
 
-var errNoOperations = &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "This server does no work in the background."}
+var errNoOperations = unsupported("does no work in the background: the API was made without Options.Operations")
 
 // startOperation starts an operation and answers it.
 func (c *call) startOperation(r operation.Request) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
-var errNoSchedules = fmt.Errorf("the storage keeps no schedules: %w", symphony.ErrUnsupported)
+var errNoSchedules = unsupported("keeps no schedules: the default transport cannot, or the API was made without Options.Scheduler")
 
 // scheduled is for routes that need the scheduler.
 func scheduled(serve func(*call, *scheduler.Scheduler) error) func(*call) error {

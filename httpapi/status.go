@@ -38,7 +38,9 @@ func status(c *call) error {
 		if err != nil {
 			return err
 		}
-		answer.Workers = workersOn(t.Name(), nodes)
+		if len(nodes) > 0 { // else nothing is known of workers
+			answer.Workers = workersOn(t.Name(), nodes)
+		}
 	}
 	if registry, ok := t.(symphony.NodeRegistry); ok {
 		nodes, err := registry.Nodes(c.Context())

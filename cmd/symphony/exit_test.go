@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"syscall"
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
@@ -34,6 +36,8 @@ func TestExitCodeFollowsTheError(t *testing.T) {
 		{&client.Error{Status: 409}, exitConflict},
 		{symphony.ErrUnavailable, exitUnavailable},
 		{symphony.ErrOutcomeUnknown, exitUnavailable},
+		{fmt.Errorf("sqlite: %w", &fs.PathError{Op: "open", Err: syscall.EROFS}), exitUnavailable},
+		{&fs.PathError{Op: "write", Err: syscall.ENOSPC}, exitUnavailable},
 		{&client.Error{Status: 503}, exitUnavailable},
 		{&client.Error{Status: 429}, exitUnavailable},
 		{&url.Error{Op: "Get", Err: errors.New("refused")}, exitUnavailable},

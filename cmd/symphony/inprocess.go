@@ -4,8 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
 	"sync"
+
+	"github.com/symphony-messenger/symphony/local"
 )
 
 // inProcess is an http.RoundTripper that has a handler answer, in this process. An answer is handed over when it is complete
@@ -13,7 +14,7 @@ import (
 type inProcess struct{ http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), peerKey{}, userName(os.Getuid())))
+	ctx, cancel := context.WithCancel(local.AsThisUser(r.Context()))
 	served := r.Clone(ctx)
 	if served.Body == nil {
 		served.Body = http.NoBody

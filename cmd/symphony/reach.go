@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/local"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -218,17 +219,17 @@ func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, erro
 	}
 	a.note("Working on the database %s.", n.storage.address)
 	if what == longRunning && n.file() != nil {
-		local, err := n.listenLocally(ctx, api.LocalHandler())
+		server, err := local.Listen(ctx, n.file(), api.LocalHandler(), n.log)
 		if err != nil {
 			shut()
 			return nil, err
 		}
 		served := make(chan error, 1)
-		go func() { served <- local.serve() }()
+		go func() { served <- server.Serve() }()
 		r.close = func() {
 			ctx, cancel := context.WithTimeout(context.Background(), requestGrace)
 			defer cancel()
-			if err := errors.Join(local.close(ctx), <-served); err != nil {
+			if err := errors.Join(server.Close(ctx), <-served); err != nil {
 				fmt.Fprintf(a.err, "closing: %v\n", err)
 			}
 			shut()

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"symphony": main})
+	testscript.Main(m, map[string]func(){"symphony": main, "shop": shop})
 }
 
 // TestScripts runs the stories in testdata/script. Beside testscript's own commands they have, for programs that go on

@@ -16,6 +16,7 @@ import (
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/local"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
@@ -37,7 +38,7 @@ type service struct {
 	tcp      net.Listener // nil without HTTP
 	http     *httpapi.Server
 	scraped  *scrapeServer // nil without metrics.addr
-	local    *localServer  // nil without a SQLite file
+	local    *local.Server // nil without a SQLite file
 	workers  *worker.Group
 	worked   []symphony.Transport
 	draining context.Context
@@ -236,7 +237,7 @@ func (s *service) prepare(ctx context.Context, api *httpapi.API, parts servicePa
 		return nil
 	}
 	var err error
-	s.local, err = s.listenLocally(ctx, s.traces.handler(api.LocalHandler()))
+	s.local, err = local.Listen(ctx, s.file(), s.traces.handler(api.LocalHandler()), s.log)
 	return err
 }
 
@@ -261,7 +262,7 @@ func (s *service) start() {
 		run(&s.serving, func() error { return s.scraped.server.Serve(s.scraped.listener) })
 	}
 	if s.local != nil {
-		run(&s.serving, s.local.serve)
+		run(&s.serving, s.local.Serve)
 	}
 	if s.workers != nil {
 		run(&s.working, s.work)
@@ -337,7 +338,7 @@ func (s *service) stop(ctx context.Context) error {
 	// The workers end within their grace; they are never left behind, as storage closes next.
 	s.working.Wait()
 	if s.local != nil {
-		errs = append(errs, s.local.close(ctx))
+		errs = append(errs, s.local.Close(ctx))
 	}
 	s.serving.Wait()
 	return errors.Join(errs...)

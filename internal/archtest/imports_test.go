@@ -40,6 +40,7 @@ func importRules() []rule {
 		{pkg: "metrics/exposition", may: []string{".", "metrics", "worker"}},
 		{pkg: "monitor", may: []string{".", "metrics", "httpapi/wire"}},
 		{pkg: "httpapi", may: []string{".", "alert", "audit", "auth", "event", "worker", "scheduler", "operation", "metrics", "monitor", "tracing", "httpapi/*"}},
+		{pkg: "local", may: []string{".", "audit", "auth", "httpapi", "httpapi/wire", "metrics", "monitor", "operation", "scheduler", "transport/sqlite", "worker"}},
 		{pkg: "tracing", may: []string{"."}},
 		{pkg: "tracing/*", may: []string{"."}},
 		{pkg: "client", may: []string{".", "httpapi/wire"}},

@@ -1,9 +1,10 @@
-package main
+package local
 
 import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"os/user"
 	"strconv"
 )
@@ -27,10 +28,15 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, userName(uid))
 }
 
-// localUser is the user behind a local request, "" if the system does not tell.
-func localUser(r *http.Request) string {
+// User is the user of the operating system behind a request to a Server, "" if the system does not tell.
+func User(r *http.Request) string {
 	name, _ := r.Context().Value(peerKey{}).(string)
 	return name
+}
+
+// AsThisUser makes requests with ctx, which are answered in this process, those of the user who runs it.
+func AsThisUser(ctx context.Context) context.Context {
+	return context.WithValue(ctx, peerKey{}, userName(os.Getuid()))
 }
 
 // userName is the name of a user, or the number where there is none.
