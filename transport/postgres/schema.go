@@ -29,11 +29,11 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// How long a migration waits: for another process that migrates, and for a lock on a table. The latter is short because
-// whatever uses the table meanwhile waits as well.
+// How long a migration waits: in all, for another process that migrates and for tables that are in use, and at a time for
+// locks on tables. The latter is short, because whatever uses the tables meanwhile waits as well; see migrate_live.go.
 const (
 	migratorPatience = time.Minute
-	tablePatience    = 10 * time.Second
+	tablePatience    = 500 * time.Millisecond
 )
 
 // Migration is one step of the schema.
@@ -46,6 +46,8 @@ type Migration struct {
 	AppliedAt time.Time
 
 	compatible int
+	tables     []string // tables of earlier migrations that it changes, in the order in which they are locked
+	indexes    []liveIndex
 }
 
 // VersionError says that a newer release changed the schema beyond what this one can use.
@@ -159,7 +161,7 @@ func parseMigration(file, sql string) (Migration, error) {
 	if err != nil || name == "" {
 		return Migration{}, fmt.Errorf("%s: must be called NUMBER_NAME.sql", file)
 	}
-	m := Migration{Version: version, Name: name, SQL: sql, compatible: version}
+	m := Migration{Version: version, Name: name, SQL: sql, compatible: version, tables: changedTables(sql), indexes: liveIndexes(sql)}
 	if line, ok := strings.CutPrefix(sql, "-- compatible: "); ok {
 		line, _, _ = strings.Cut(line, "\n")
 		if m.compatible, err = strconv.Atoi(line); err != nil || m.compatible < 1 || m.compatible > version {
@@ -251,25 +253,10 @@ func (s *store) migrate(ctx context.Context, apply bool) error {
 // apply takes one step, unless another process has done so meanwhile.
 func (s *store) apply(ctx context.Context, m Migration) error {
 	took := false
-	// What another process has committed must show as soon as the lock is ours, whatever the database's default is.
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: s.accessMode()}, func(tx pgx.Tx) (err error) {
-		if err := s.lockSchema(ctx, tx); err != nil {
-			return err
+	err := s.againWhileBusy(ctx, func() (err error) {
+		if err = s.buildIndexes(ctx, m); err == nil {
+			took, err = s.applyOnce(ctx, m)
 		}
-		applied, err := s.applied(ctx, tx)
-		if err != nil {
-			return err
-		}
-		list, err := s.compare(applied)
-		if err != nil || !list[m.Version-1].AppliedAt.IsZero() {
-			return err
-		}
-		if _, err := tx.Exec(ctx, m.SQL); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, s.qualify("INSERT INTO {schema}.messenger_migrations (version, name, compatible) VALUES ($1, $2, $3)"),
-			m.Version, m.Name, m.compatible)
-		took = err == nil
 		return err
 	})
 	var newer *VersionError
@@ -282,6 +269,35 @@ func (s *store) apply(ctx context.Context, m Migration) error {
 		s.log.Info("the database's schema was migrated", "schema", s.schema, "version", m.Version, "name", m.Name)
 	}
 	return nil
+}
+
+// applyOnce tries to take one step, in one transaction.
+func (s *store) applyOnce(ctx context.Context, m Migration) (took bool, err error) {
+	// What another process has committed must show as soon as the lock is ours, whatever the database's default is.
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: s.accessMode()}, func(tx pgx.Tx) (err error) {
+		if err := s.lockSchema(ctx, tx); err != nil {
+			return err
+		}
+		applied, err := s.applied(ctx, tx)
+		if err != nil {
+			return err
+		}
+		list, err := s.compare(applied)
+		if err != nil || !list[m.Version-1].AppliedAt.IsZero() {
+			return err
+		}
+		if err := s.lockTables(ctx, tx, m.tables); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, m.SQL); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, s.qualify("INSERT INTO {schema}.messenger_migrations (version, name, compatible) VALUES ($1, $2, $3)"),
+			m.Version, m.Name, m.compatible)
+		took = err == nil
+		return err
+	})
+	return took && err == nil, err
 }
 
 // lockSchema keeps other processes from migrating until the end of the transaction, and makes the schema with its table

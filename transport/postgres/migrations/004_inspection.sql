@@ -18,10 +18,10 @@ CREATE TABLE {schema}.messenger_log_ends (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 
 -- Ranges of records go by the bytes of their ids, whatever the database's collation is.
-CREATE INDEX messenger_records_order ON {schema}.messenger_records (kind, id COLLATE "C");
+CREATE INDEX IF NOT EXISTS messenger_records_order ON {schema}.messenger_records (kind, id COLLATE "C");
 
 -- Messages are looked up, and listed, by their own ids wherever they are.
-CREATE INDEX messenger_failed_messages_message ON {schema}.messenger_failed_messages (message_id);
+CREATE INDEX IF NOT EXISTS messenger_failed_messages_message ON {schema}.messenger_failed_messages (message_id);
 
 -- When the message was to be tried again, NULL where it was not.
 ALTER TABLE {schema}.messenger_attempts ADD COLUMN retry_at timestamptz;
