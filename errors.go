@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Sentinel errors. Callers branch on them with errors.Is.
@@ -269,7 +268,7 @@ func ErrorClass(err error) string {
 	case err == nil:
 		return ""
 	case errors.As(err, &classed):
-		return classed.ErrorClass()
+		return CleanClass(classed.ErrorClass())
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):
@@ -293,18 +292,4 @@ func inner(err error) error {
 		return one
 	}
 	return several.Unwrap()[0]
-}
-
-// ClipError cuts an error's text to what is stored, MaxErrorLength bytes, between two characters. Bytes that are not
-// UTF-8 are replaced.
-func ClipError(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= MaxErrorLength {
-		return text
-	}
-	cut := MaxErrorLength
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
 }

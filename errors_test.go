@@ -146,6 +146,9 @@ func TestClipError(t *testing.T) {
 		"too long":           {strings.Repeat("x", limit+1), strings.Repeat("x", limit)},
 		"within a character": {strings.Repeat("x", limit-1) + "é", strings.Repeat("x", limit-1)},
 		"bytes of no text":   {"a\xffb", "a\uFFFDb"},
+		"half a character":   {strings.Repeat("x", limit-1) + "\xc3", strings.Repeat("x", limit-1)},
+		"megabytes of it":    {strings.Repeat("é", limit*200), strings.Repeat("é", limit/2)},
+		"control characters": {"a\x00b\x1b[2J\r\n\tc\u0085", "a b [2J \n\tc "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := symphony.ClipError(test.text)
@@ -155,3 +158,25 @@ func TestClipError(t *testing.T) {
 		})
 	}
 }
+
+func TestCleanClass(t *testing.T) {
+	const limit = symphony.MaxErrorClass
+	for class, want := range map[string]string{
+		"": "", "timeout": "timeout", `App\Exception\Foo`: `App\Exception\Foo`, "java.lang.IllegalStateException": "java.lang.IllegalStateException",
+		"requests.exceptions.HTTPError": "requests.exceptions.HTTPError", "Out of memory": "Out of memory", "Fehler/größer": "Fehler/größer",
+		" a ": "a", "a\nb\x00": "a_b_", "a\xffb": "a\uFFFDb", "\x00": "_", "   ": "", "Foo<Bar>$1@anonymous": "Foo<Bar>$1@anonymous",
+		strings.Repeat("é", limit+1): strings.Repeat("é", limit), strings.Repeat("x", 2<<20): strings.Repeat("x", limit),
+	} {
+		if got := symphony.CleanClass(class); got != want {
+			t.Errorf("CleanClass(%.40q) = %q, want %q", class, got, want)
+		}
+	}
+	if got := symphony.ErrorClass(spoken("App\\Foo\n")); got != "App\\Foo" {
+		t.Errorf("the class of an error of Go: got %q", got)
+	}
+}
+
+type spoken string
+
+func (spoken) Error() string        { return "failed" }
+func (c spoken) ErrorClass() string { return string(c) }

@@ -77,6 +77,8 @@ func headerProblem(value any) string {
 		switch {
 		case err != nil:
 			return fmt.Sprintf("must be representable as JSON: %v", err)
+		case !utf8.Valid(raw):
+			return "must be valid UTF-8"
 		case TooDeep(raw):
 			return fmt.Sprintf("must have at most %d levels", MaxDepth)
 		}

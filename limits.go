@@ -66,6 +66,9 @@ const (
 	// MaxRetryDelay bounds what a handler may ask for with RetryAfter.
 	MaxRetryDelay = 24 * time.Hour
 
+	// MaxErrorClass is how many characters of the class of an error are kept.
+	MaxErrorClass = 100
+
 	// MaxErrorLength is how many bytes of an error's text are stored with an attempt.
 	MaxErrorLength = 8 << 10
 

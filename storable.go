@@ -104,6 +104,8 @@ func (p *problems) free(path string, data map[string]any) int {
 	switch {
 	case err != nil:
 		p.add(path, "must be representable as JSON: %v", err)
+	case !utf8.Valid(raw):
+		p.add(path, "must be valid UTF-8")
 	case TooDeep(raw):
 		p.add(path, "must have at most %d levels", MaxDepth)
 	}

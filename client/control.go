@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -62,8 +63,16 @@ func (c *Client) Ack(ctx context.Context, r wire.AckRequest) (out wire.ReceiptsR
 	return out, err
 }
 
-// Nack reports that a message was not handled.
+// Nack reports that a message was not handled. Error and ErrorClass may be any texts: they are cleaned and cut.
 func (c *Client) Nack(ctx context.Context, r wire.NackRequest) (out wire.NackResponse, err error) {
+	if r.Error != nil {
+		text := symphony.ClipError(*r.Error)
+		r.Error = &text
+	}
+	if r.ErrorClass != nil {
+		class := symphony.CleanClass(*r.ErrorClass)
+		r.ErrorClass = &class
+	}
 	err = c.do(ctx, http.MethodPost, "/api/symphony/nack", nil, r, &out)
 	return out, err
 }

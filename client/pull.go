@@ -195,9 +195,7 @@ func (p *puller) run(m *wire.Pulled) {
 	} else {
 		text, class := symphony.ClipError(err.Error()), symphony.ErrorClass(err)
 		req.Error = &text
-		if symphony.ValidateName(class) == nil {
-			req.ErrorClass = &class
-		}
+		req.ErrorClass = &class
 		if after, ok := symphony.RetryDelay(err); ok {
 			ms := int(after.Milliseconds())
 			req.RetryAfter = &ms

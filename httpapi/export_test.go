@@ -152,14 +152,14 @@ func TestExportFiltersAndOrders(t *testing.T) {
 	}
 }
 
-// broken is a storage whose second page cannot be read.
+// broken is a storage of which an export can read the newest message and one page.
 type broken struct {
 	*memory.Transport
 	pages atomic.Int32
 }
 
 func (b *broken) ListMessages(ctx context.Context, q symphony.MessageQuery) (symphony.MessagePage, error) {
-	if b.pages.Add(1) > 1 {
+	if b.pages.Add(1) > 2 {
 		return symphony.MessagePage{}, symphony.ErrUnavailable
 	}
 	return b.Transport.ListMessages(ctx, q)
@@ -321,5 +321,27 @@ func TestImportTakesBodiesOfAnyLength(t *testing.T) {
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || out.Imported != 5000 || out.Invalid != 1 || out.Problems[0].Line != 5001 {
 		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+// A clock that was set back leaves messages of times to come, and one that was wrong ids that do not tell their messages' time.
+func TestExport_is_complete_whatever_clocks_did(t *testing.T) {
+	f := newFixture(t, nil)
+	now := time.Now()
+	want := map[string]bool{}
+	for _, at := range []struct{ id, created time.Duration }{{0, 0}, {time.Hour, time.Hour}, {0, 2 * time.Hour}, {3 * time.Hour, 0}, {-time.Hour, 0}, {0, -time.Hour}} {
+		e := &symphony.Envelope{ID: symphony.NewID(now.Add(at.id)), Type: "T", Payload: []byte(`{}`), Transport: f.tr.Name(), Queue: "q", Priority: 5, CreatedAt: now.Add(at.created)}
+		if _, err := f.tr.Send(t.Context(), []*symphony.Envelope{e}); err != nil {
+			t.Fatal(err)
+		}
+		want[e.ID] = true
+	}
+	for _, query := range []string{"", "?sort=-createdAt", "?format=csv"} {
+		a := f.call("GET", exportPath+query, "")
+		for id := range want {
+			if a.status != 200 || !strings.Contains(a.raw, id) {
+				t.Errorf("%q: %d without %s", query, a.status, id)
+			}
+		}
 	}
 }

@@ -282,7 +282,7 @@ func nack(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.accept(&req, false, func() (list []symphony.Problem) {
+	err = c.acceptDiagnostic(&req, func() (list []symphony.Problem) {
 		r, retryAfter, list = c.nacked(seal, &req)
 		return list
 	})
@@ -291,7 +291,7 @@ func nack(c *call) error {
 	}
 	st := symphony.Settlement{Lease: r.lease, Outcome: symphony.Release, StartedAt: r.claimed}
 	if !value(req.Release) {
-		var cause error = &pullError{text: cmp.Or(value(req.Error), "the worker refused the message"), class: cmp.Or(value(req.ErrorClass), pulledClass)}
+		var cause error = &pullError{text: cmp.Or(value(req.Error), "the worker refused the message"), class: cmp.Or(symphony.CleanClass(value(req.ErrorClass)), pulledClass)}
 		if value(req.Permanent) {
 			cause = symphony.Permanent(cause)
 		}
@@ -342,11 +342,6 @@ func (c *call) nacked(seal *seal, req *wire.NackRequest) (r receipt, retryAfter 
 	retryAfter = -1
 	if req.RetryAfter != nil {
 		retryAfter = millis(consumeSetting{"retryAfter", req.RetryAfter, 0, int(symphony.MaxRetryDelay.Milliseconds()), 0}.get(&list))
-	}
-	if class := value(req.ErrorClass); class != "" {
-		if err := symphony.ValidateName(class); err != nil {
-			list = append(list, symphony.Problem{Path: "errorClass", Message: err.Error()})
-		}
 	}
 	if value(req.Permanent) && req.RetryAfter != nil {
 		list = append(list, symphony.Problem{Path: "retryAfter", Message: "cannot be combined with permanent"})

@@ -39,13 +39,29 @@ func (c *call) decode(v any, limit int64, optional bool) (*buffer, error) {
 // accept decodes a body into v, which must keep nothing of it, and checks v. What does not fit v's shape and what check
 // finds are told together.
 func (c *call) accept(v any, optional bool, check func() []symphony.Problem) error {
-	buf, err := c.body(c.api.o.MaxBodyBytes)
+	return c.acceptUpTo(c.api.o.MaxBodyBytes, v, optional, func(body []byte) []byte { return body }, check)
+}
+
+// acceptDiagnostic is accept for a body that tells of a failure, which is not to be lost because of how it is told: it may
+// be as long as a batch, and half a surrogate pair, or bytes that are not UTF-8, are replaced in its texts.
+func (c *call) acceptDiagnostic(v any, check func() []symphony.Problem) error {
+	return c.acceptUpTo(max(c.api.o.MaxBodyBytes, c.api.o.MaxBatchBytes), v, false, func(body []byte) []byte {
+		clean := jsontext.Value(body).Clone()
+		if clean.Format(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
+			return body // what else is wrong with it is told as with every body
+		}
+		return clean
+	}, check)
+}
+
+func (c *call) acceptUpTo(limit int64, v any, optional bool, clean func([]byte) []byte, check func() []symphony.Problem) error {
+	buf, err := c.body(limit)
 	if err != nil {
 		return err
 	}
 	defer buf.free()
 	if !optional || len(bytes.TrimSpace(buf.b)) > 0 {
-		if err := c.decodeBody(buf.b, v); err != nil {
+		if err := c.decodeBody(clean(buf.b), v); err != nil {
 			return c.explain(err, v, check)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -66,17 +65,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is the text, fit for an error: what is not UTF-8 is replaced, and control characters other than the end of a
-// line and tab, which could rewrite a terminal, become spaces.
-func (t *tail) String() string {
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(t.kept), "\uFFFD"))
-	return strings.TrimSpace(text)
-}
+// String is the text, fit for an error.
+func (t *tail) String() string { return strings.TrimSpace(symphony.ClipError(string(t.kept))) }
 
 // suffix is the text as the end of an error.
 func (t *tail) suffix() string {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -42,7 +41,7 @@ func (h *Handler) failure(resp *http.Response) error {
 	// What cannot be read of a refusal changes nothing about it.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxErrorBody))
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
-	err := &StatusError{Endpoint: h.endpoint, Status: resp.StatusCode, Body: legible(body)}
+	err := &StatusError{Endpoint: h.endpoint, Status: resp.StatusCode, Body: strings.TrimSpace(symphony.ClipError(string(body)))}
 	switch s := resp.StatusCode; {
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests, s >= 500:
 	default:
@@ -52,18 +51,6 @@ func (h *Handler) failure(resp *http.Response) error {
 		return symphony.RetryAfter(err, wait)
 	}
 	return err
-}
-
-// legible makes bytes from elsewhere fit for an error's text: what is not UTF-8 is replaced, control characters, which
-// could rewrite a terminal, become spaces.
-func legible(b []byte) string {
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(b), "\uFFFD"))
-	return strings.TrimSpace(text)
 }
 
 // retryAfter reads a Retry-After header, which is whole seconds or an HTTP date. A date that is over means now.

@@ -111,7 +111,7 @@ func TestHandle_keeps_the_beginning_of_a_refusal(t *testing.T) {
 		"short":               {"no such order\n", "no such order"},
 		"empty":               {"", ""},
 		"long":                {strings.Repeat("x", 300_000), strings.Repeat("x", httppush.MaxErrorBody)},
-		"control characters":  {"a\x1b[2Jb\r\nc", "a [2Jb  c"},
+		"control characters":  {"a\x1b[2Jb\r\nc", "a [2Jb \nc"},
 		"bytes that are none": {"a\xff", "a\uFFFD"},
 	} {
 		t.Run(name, func(t *testing.T) {

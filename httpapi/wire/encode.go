@@ -96,6 +96,16 @@ func mend(v reflect.Value, within bool) (mended bool) {
 	return true
 }
 
+// levels is more than there are around a value in any answer.
+const levels = 16
+
+// writable reports whether a value can be written where it stands: within others, of which JSON takes so many only.
 func writable(v reflect.Value) bool {
-	return write(io.Discard, v.Interface()) == nil
+	enc := jsontext.NewEncoder(io.Discard, asGiven)
+	for range levels {
+		if enc.WriteToken(jsontext.BeginArray) != nil {
+			return false
+		}
+	}
+	return json.MarshalEncode(enc, v.Interface(), json.Deterministic(true), json.FormatNilSliceAsNull(false)) == nil
 }

@@ -179,8 +179,8 @@ type LostReceipt struct {
 // NackRequest is the body of POST /api/symphony/nack.
 type NackRequest struct {
 	Receipt    string  `json:"receipt" required:"true"`
-	Error      *string `json:"error,omitzero" description:"What went wrong, for the history. Its first 8 KiB are kept."`
-	ErrorClass *string `json:"errorClass,omitzero" minLength:"1" maxLength:"100" description:"A short stable word for the kind of error, by which failed messages are filtered. Default: nack."`
+	Error      *string `json:"error,omitzero" description:"What went wrong, for the history. Its first 8 KiB are kept; what cannot be kept in a text is replaced."`
+	ErrorClass *string `json:"errorClass,omitzero" description:"A short stable word for the kind of error, by which failed messages are filtered, such as the name of its class. Its first 100 characters are kept. Default: nack."`
 	RetryAfter *int    `json:"retryAfter,omitzero" minimum:"0" maximum:"86400000" description:"Milliseconds until the next attempt, in place of the policy's backoff, if it allows another attempt at all."`
 	Permanent  *bool   `json:"permanent,omitzero" description:"Fails the message without further attempts."`
 	Release    *bool   `json:"release,omitzero" description:"Gives the message back as if it had not been received; no attempt is counted."`
