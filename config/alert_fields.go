@@ -94,7 +94,7 @@ type webhookSection struct {
 
 func webhookFields(h *HTTPHandler) []*field {
 	table := []*field{
-		{key: "url", value: text{p: &h.URL, about: "URL", check: checkEndpoint, hide: hidePassword}, doc: "POST each notification to this URL, as a Standard Webhook. Required."},
+		{key: "url", value: text{p: &h.URL, about: "URL", check: checkEndpoint, hide: hideEndpoint}, doc: "POST each notification to this URL, as a Standard Webhook. Required."},
 	}
 	table = append(table, withFile(&field{key: "secrets", value: secrets{p: &h.Secrets, check: checkWebhookSecret},
 		doc: "Sign with these secrets (whsec_…); several while one is rotated."})...)

@@ -11,6 +11,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -77,6 +78,7 @@ type Server struct {
 	MaxBytesInFlight int64
 	RateLimit        symphony.Rate // of each caller; no Count: none
 	AccessLog        bool
+	TrustedProxies   []netip.Prefix
 }
 
 // TLS reports whether the server speaks HTTPS.

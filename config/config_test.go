@@ -380,9 +380,9 @@ func TestShownConfigurationIsAConfiguration(t *testing.T) {
 }
 
 func TestShownSecretsAreMasked(t *testing.T) {
-	write(t, "handlers: [{type: X, http: {url: 'http://u:hunter2@x.test', headers: {Authorization: hunter2}, secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==]}}, {type: Y, command: {run: [x], env: {TOKEN: hunter2}}}]\ncron: {secret: hunter2-hunter2-hunter2}\n")
+	write(t, "handlers: [{type: X, http: {url: 'http://u:hunter2@x.test/hunter2?token=hunter2', headers: {Authorization: hunter2}, secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==]}}, {type: Y, command: {run: [x, --token, !secret hunter2, hunter], env: {TOKEN: hunter2}}}]\nalerts: {webhooks: [{url: 'https://hooks.test/services/hunter2'}]}\ncron: {secret: hunter2-hunter2-hunter2}\n")
 	c := load(t, Sources{Environ: []string{"SYMPHONY_API_KEY=hunter2"}})
-	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "aHVud") || strings.Count(shown, mask) != 5 {
+	if shown := c.YAML(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "aHVud") || strings.Count(shown, mask) != 8 || !strings.Contains(shown, "http://x.test/"+mask) || !strings.Contains(shown, `["x","--token","`+mask+`","hunter"]`) {
 		t.Errorf("got:\n%s", shown)
 	}
 }

@@ -42,6 +42,8 @@ func fields(c *Config, t *tracingSection) []*field {
 			doc: "How many of them may come at the same moment after a pause. If not set: what the rate allows in a second, at least 1."},
 		{key: "server.access_log", value: boolean{&c.Server.AccessLog}, def: "true",
 			doc: "Log each request."},
+		{key: "server.trusted_proxies", value: prefixes{&c.Server.TrustedProxies},
+			doc: "Proxies, by address or CIDR, whose `X-Forwarded-For` the access log and the audit trail believe: they then have the nearest address that is none of them. None: they have who connected."},
 
 		{key: "database.path", value: text{p: &c.Database.Path, about: "path", check: checkPath, hide: hideDatabasePassword}, def: "symphony.db", env: "SYMPHONY_DATABASE",
 			doc: "The SQLite file of all transports of kind `database`, and of the API keys. It is created if there is none. A postgres:// URL means `database.url`."},

@@ -249,6 +249,9 @@ func (d *document) valueAt(e entry) place {
 	return d.at(e.value)
 }
 
+// secretTag marks an entry of a list that must not be shown.
+const secretTag = "!secret"
+
 // input turns a value into what a field takes. It reports what can't be turned.
 func (d *document) input(e entry) (input, bool) {
 	switch t := d.resolve(e.value).(type) {
@@ -259,6 +262,9 @@ func (d *document) input(e entry) (input, bool) {
 			if !ok {
 				d.problem(d.at(item), e.key, "entries must be single values")
 				return input{}, false
+			}
+			if tag, ok := item.(*ast.TagNode); ok && tag.Start.Value == secretTag {
+				in.secret = append(in.secret, i)
 			}
 			in.list[i] = s
 		}

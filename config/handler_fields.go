@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony/handler/breaker"
@@ -41,6 +42,7 @@ type HTTPHandler struct {
 // CommandHandler configures handler/command.
 type CommandHandler struct {
 	Run           []string // the program and its arguments
+	SecretArgs    []int    // the places in Run that must not be shown
 	Dir           string
 	Env           map[string]string // may hold secrets
 	FailExitCodes []int
@@ -49,7 +51,7 @@ type CommandHandler struct {
 
 func httpFields(h *HTTPHandler) []*field {
 	table := []*field{
-		{key: "http.url", value: text{p: &h.URL, about: "URL", check: checkEndpoint, hide: hidePassword},
+		{key: "http.url", value: text{p: &h.URL, about: "URL", check: checkEndpoint, hide: hideEndpoint},
 			doc: "POST each message to this URL, as a Standard Webhook."},
 	}
 	table = append(table, withFile(&field{key: "http.secrets", value: secrets{p: &h.Secrets, check: checkWebhookSecret},
@@ -78,6 +80,18 @@ func checkHeaders(m map[string]string) error {
 // masked stands for a password in a longer text.
 const masked = "xxxxx"
 
+// hideEndpoint masks all of a URL but scheme and host: webhooks often have a secret in their path or query.
+func hideEndpoint(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return mask
+	case strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil:
+		return s
+	}
+	return u.Scheme + "://" + u.Host + "/" + mask
+}
+
 // hidePassword masks the password in a URL.
 func hidePassword(s string) string {
 	u, err := url.Parse(s)
@@ -92,8 +106,8 @@ func hidePassword(s string) string {
 
 func commandFields(c *CommandHandler) []*field {
 	return []*field{
-		{key: "command.run", value: words{&c.Run},
-			doc: "Run this program for each message, with the message on its standard input. No shell is involved."},
+		{key: "command.run", value: words{&c.Run, &c.SecretArgs},
+			doc: "Run this program for each message, with the message on its standard input. No shell is involved. An argument marked `!secret` is not shown; other users of the machine see it all the same while the program runs."},
 		{key: "command.dir", value: text{p: &c.Dir, about: "path"},
 			doc: "Its working directory. If not set: the server's."},
 		{key: "command.env", value: dictionary{p: &c.Env, about: "a mapping", secret: true},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,9 @@ type input struct {
 	text  string
 	list  []string
 	pairs []pair
-	shape shape
+	// secret are the places in list that were marked with secretTag.
+	secret []int
+	shape  shape
 	// fromFile: text is one value, however many commas it has.
 	fromFile bool
 }
@@ -315,7 +318,10 @@ func (v list) describe() string { return v.about }
 func (v list) mayBeEmpty() bool { return true }
 
 // words is a list of texts taken as they are: empty ones, doubles and blanks matter. It is for files only.
-type words struct{ p *[]string }
+type words struct {
+	p      *[]string
+	secret *[]int // the places of those that are masked
+}
 
 func (v words) set(in input) error {
 	if err := only(sequence, in); err != nil {
@@ -324,10 +330,17 @@ func (v words) set(in input) error {
 	if len(in.list) == 0 || in.list[0] == "" {
 		return errors.New("must begin with a program")
 	}
-	*v.p = in.list
+	*v.p, *v.secret = in.list, in.secret
 	return nil
 }
-func (v words) show() any        { return *v.p }
+
+func (v words) show() any {
+	shown := slices.Clone(*v.p)
+	for _, i := range *v.secret {
+		shown[i] = mask
+	}
+	return shown
+}
 func (v words) describe() string { return "a list: the program and its arguments" }
 func (v words) mayBeEmpty() bool { return false }
 
@@ -484,3 +497,39 @@ func (v clients) describe() string {
 	return "a mapping of client ids to scopes, in a variable like `id=dispatch,read; id2=read`"
 }
 func (v clients) mayBeEmpty() bool { return true }
+
+// prefixes is a list of addresses and CIDR prefixes.
+type prefixes struct{ p *[]netip.Prefix }
+
+func (v prefixes) set(in input) error {
+	var texts []string
+	if err := (list{p: &texts}).set(in); err != nil {
+		return err
+	}
+	all := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			var addr netip.Addr
+			if addr, err = netip.ParseAddr(text); err == nil {
+				prefix, err = addr.Unmap().Prefix(addr.Unmap().BitLen())
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("must be addresses like 10.0.0.7 or prefixes like 10.0.0.0/8, one is %q", text)
+		}
+		all[i] = prefix.Masked()
+	}
+	*v.p = all
+	return nil
+}
+
+func (v prefixes) show() any {
+	texts := make([]string, len(*v.p))
+	for i, p := range *v.p {
+		texts[i] = p.String()
+	}
+	return texts
+}
+func (v prefixes) describe() string { return "a list of addresses and prefixes like 10.0.0.0/8" }
+func (v prefixes) mayBeEmpty() bool { return true }

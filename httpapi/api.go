@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +104,8 @@ type Options struct {
 	CORSOrigins []string
 	// Development tells causes of server faults to callers.
 	Development bool
+	// TrustedProxies are those whose X-Forwarded-For the log and the audit trail believe. Default: none.
+	TrustedProxies []netip.Prefix
 	// AccessLog logs each request. Nil: none. Failures of the server go to Logger in any case.
 	AccessLog *slog.Logger
 	Logger    *slog.Logger
@@ -228,6 +231,12 @@ func (a *API) handler(who authenticate) http.Handler {
 	mux := http.NewServeMux()
 	for i := range a.routes {
 		rt := &a.routes[i]
+		if rt.access == cronAccess {
+			// To the mux HEAD is a GET, and to those who send it something that changes nothing.
+			mux.HandleFunc("HEAD "+rt.path, func(w http.ResponseWriter, r *http.Request) {
+				a.fail(w.(*responseWriter), notAllowed(r.Method, rt.methods))
+			})
+		}
 		for _, method := range rt.methods {
 			mux.HandleFunc(method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { a.serve(w.(*responseWriter), r, rt, who) })
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -57,17 +56,8 @@ func (c *call) begin(rt *route) {
 	}
 	p := c.principal
 	c.record = &recording{trail: c.api.o.Audit, entry: audit.Entry{
-		Action: rt.audit, Who: audit.Who{Kind: string(p.Kind), ID: p.ID, Name: p.Name}, RequestID: c.w.id, Remote: remoteAddress(c.RemoteAddr),
+		Action: rt.audit, Who: audit.Who{Kind: string(p.Kind), ID: p.ID, Name: p.Name}, RequestID: c.w.id, Remote: remoteAddress(c.Request, c.api.o.TrustedProxies),
 	}}
-}
-
-// remoteAddress is the host of an address, "" where it is none of the network.
-func remoteAddress(s string) string {
-	a, err := netip.ParseAddrPort(s)
-	if err != nil {
-		return ""
-	}
-	return a.Addr().Unmap().String()
 }
 
 // noteRequest records the intent. body is what was decoded, nil for a route without a body.

@@ -312,6 +312,16 @@ func TestCron(t *testing.T) {
 			}
 		}
 	}
+	f.call("POST", dispatchPath, hello)
+	for _, path := range []string{"/api/cron/symphony-worker", "/api/cron/symphony-scheduler"} {
+		a := f.call("HEAD", path, "", "Authorization", "Bearer "+cronSecret)
+		if a.status != 405 || a.header.Get("Allow") != "GET, POST" {
+			t.Errorf("HEAD %s: got %d, Allow %q", path, a.status, a.header.Get("Allow"))
+		}
+	}
+	if s, _ := f.tr.Stats(t.Context()); s.Pending != 1 {
+		t.Errorf("HEAD ran the worker: %+v", s.QueueStats)
+	}
 	closed := newFixture(t, func(o *httpapi.Options) { o.Cron = nil })
 	if a := closed.call("POST", "/api/cron/symphony-worker", ""); a.status != 503 || a.code() != "cron_secret_not_configured" || a.header.Get("Retry-After") == "" {
 		t.Errorf("without a secret: %d %s", a.status, a.raw)

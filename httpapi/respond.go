@@ -183,9 +183,12 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 		log, level = a.o.Logger, slog.LevelError
 	}
 	if log != nil && log.Enabled(r.Context(), level) {
-		attrs := make([]slog.Attr, 0, 8)
+		attrs := make([]slog.Attr, 0, 9)
 		attrs = append(attrs, slog.String("method", r.Method), slog.String("route", w.route), slog.Int("status", w.status),
 			slog.Duration("duration", took), slog.Int("bytes", w.bytes), slog.String("request_id", w.id))
+		if remote := remoteAddress(r, a.o.TrustedProxies); remote != "" {
+			attrs = append(attrs, slog.String("remote", remote))
+		}
 		if w.principal != "" {
 			attrs = append(attrs, slog.String("principal", w.principal))
 		}
@@ -205,7 +208,12 @@ func methodNotAllowed(method string, allowed []string) error {
 	if slices.Contains(allowed, http.MethodGet) {
 		allowed = append(allowed, http.MethodHead)
 	}
-	slices.Sort(allowed)
+	return notAllowed(method, allowed)
+}
+
+// notAllowed refuses a method of a route that takes exactly those allowed.
+func notAllowed(method string, allowed []string) error {
+	allowed = slices.Sorted(slices.Values(allowed))
 	allow := strings.Join(slices.Compact(allowed), ", ")
 	return &apiError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "The method " + method + " is not allowed here; " + allow + " are.", allow: allow}
 }

@@ -101,7 +101,7 @@ func (a *app) complainJSON(err error) {
 		f.Details = nil
 		raw, _ = json.Marshal(f, json.Deterministic(true))
 	}
-	fmt.Fprintf(a.err, "%s\n", raw)
+	fmt.Fprintf(plain(a.err), "%s\n", raw)
 }
 
 func (a *app) root() *cobra.Command {

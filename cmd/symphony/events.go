@@ -110,7 +110,7 @@ func (a *app) showEvent(e wire.Event) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.out, "%s\n", line)
+		_, err = fmt.Fprintf(plain(a.out), "%s\n", line)
 		return err
 	}
 	s := a.style(a.out)

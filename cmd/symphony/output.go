@@ -100,10 +100,11 @@ func (a *app) detail(name, value string) {
 
 // printJSON prints a value for programs.
 func (a *app) printJSON(v any) error {
-	if err := json.MarshalWrite(a.out, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
+	w := plain(a.out)
+	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintln(w)
 	return nil
 }
 

@@ -80,6 +80,9 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if f := s.file(); f != nil {
+		warnExposedFile(f.Path(), log)
+	}
 
 	if parts.http {
 		if err := s.refuseExposed(ctx); err != nil {

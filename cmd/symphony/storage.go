@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
@@ -40,6 +41,20 @@ func openStorage(ctx context.Context, c *config.Config, log *slog.Logger, info f
 		return nil, err
 	}
 	return &storage{address: db.Address(), named: func(name string) symphony.Transport { return db.Named(name) }}, nil
+}
+
+// warnExposedFile says that others than its owner have access to a database, which an earlier version, a restored copy or a
+// person may have left so. Windows has no such modes.
+func warnExposedFile(path string, log *slog.Logger) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for _, name := range []string{path, path + "-wal"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+			log.Warn("other users of this machine have access to the database, with payloads and hashes of keys: chmod 600",
+				"path", name, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+		}
+	}
 }
 
 func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {

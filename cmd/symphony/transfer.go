@@ -46,7 +46,7 @@ func (a *app) export(f *exportFlags, do func(format string, w io.Writer) error) 
 		return err
 	}
 	if f.file == "-" {
-		out := bufio.NewWriterSize(a.out, 64<<10)
+		out := bufio.NewWriterSize(plain(a.out), 64<<10)
 		return errors.Join(do(format, out), out.Flush())
 	}
 	part, err := os.OpenFile(f.file+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

@@ -14,7 +14,7 @@ import (
 
 // StatusError says that the endpoint did not accept the message.
 type StatusError struct {
-	Endpoint string // scheme, host and path
+	Endpoint string // scheme and host
 	Status   int
 	Body     string // what the endpoint answered, its first MaxErrorBody bytes
 }

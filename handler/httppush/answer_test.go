@@ -119,8 +119,8 @@ func TestHandle_keeps_the_beginning_of_a_refusal(t *testing.T) {
 				w.WriteHeader(http.StatusUnprocessableEntity)
 				io.WriteString(w, test.answer)
 			})
-			err := open(t, url+"/hooks", httppush.Options{}).Handle(t.Context(), delivery())
-			want := "httppush: POST " + url + "/hooks: 422 Unprocessable Entity"
+			err := open(t, url+"/hooks?token=x", httppush.Options{}).Handle(t.Context(), delivery())
+			want := "httppush: POST " + url + "/…: 422 Unprocessable Entity"
 			if test.want != "" {
 				want += ": " + test.want
 			}

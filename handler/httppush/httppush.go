@@ -99,8 +99,8 @@ type Handler struct {
 }
 
 // New makes a handler that posts to an absolute http or https URL. A user and password in the URL are sent as basic
-// authentication. Errors name the endpoint by scheme, host and path, so the path should hold no secret. New reports
-// every mistake at once, without repeating a secret.
+// authentication. Errors name the endpoint by scheme and host alone, as the path of many webhooks is a secret. New
+// reports every mistake at once, without repeating a secret.
 func New(endpoint string, o Options) (*Handler, error) {
 	h := &Handler{headers: make(http.Header), timeout: max(cmp.Or(o.Timeout, DefaultTimeout), 0), clock: o.Clock}
 	var errs []error
@@ -108,7 +108,10 @@ func New(endpoint string, o Options) (*Handler, error) {
 	if err != nil {
 		errs = append(errs, err)
 	} else {
-		h.url, h.endpoint = u.String(), (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+		h.url, h.endpoint = u.String(), u.Scheme+"://"+u.Host
+		if strings.Trim(u.Path, "/") != "" {
+			h.endpoint += "/…"
+		}
 	}
 	for i, secret := range o.Secrets {
 		signer, err := newSigner(secret)
@@ -160,7 +163,7 @@ func (h *Handler) Post(ctx context.Context, id string, body []byte) error {
 	return h.post(ctx, id, body, nil, symphony.TraceContext{})
 }
 
-// Endpoint is the URL for people: scheme, host and path.
+// Endpoint is the URL for people: scheme and host, with an ellipsis for a path.
 func (h *Handler) Endpoint() string { return h.endpoint }
 
 // URL is the whole URL, in which there may be secrets.
