@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,8 +58,8 @@ terminal to ask on, --yes is needed.`,
 	return cmd
 }
 
-// confirmWhole asks before a whole transport is stopped, and warns of a queue that nothing is known of, which is probably
-// misspelt. question takes the transport's name and how many messages wait there.
+// confirmWhole asks before a whole transport is stopped, and warns of a queue or type that nothing is known of, which is
+// probably misspelt. question takes the transport's name and how many messages wait there.
 func (a *app) confirmWhole(ctx context.Context, c *client.Client, f *targetFlags, question string, yes bool) error {
 	status, err := c.Status(ctx, f.transport)
 	if err != nil {
@@ -66,6 +67,13 @@ func (a *app) confirmWhole(ctx context.Context, c *client.Client, f *targetFlags
 	}
 	if _, known := status.Queues[f.queue]; f.queue != "" && !known {
 		fmt.Fprintf(a.err, "Transport %s has no queue %s yet: is this the name you mean?\n", status.Transport, printable(f.queue))
+	}
+	if f.typ != "" && !strings.Contains(f.typ, "*") {
+		// Of a type there is no register; what is still kept has to do.
+		page, err := c.Messages(ctx, client.MessageQuery{Transport: f.transport, MessageFilter: wire.MessageFilter{Type: f.typ}, Limit: 1})
+		if err == nil && len(page.Messages) == 0 {
+			fmt.Fprintf(a.err, "Transport %s has kept no message of type %s: is this the name you mean?\n", status.Transport, printable(f.typ))
+		}
 	}
 	if f.queue != "" || f.typ != "" {
 		return nil
