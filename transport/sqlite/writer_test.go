@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // sqlOp runs a statement inside the writer's transaction.
@@ -207,6 +209,45 @@ func TestDo_a_caller_who_leaves_before_the_writer_comes_has_done_nothing(t *test
 	if stats, err := tr.Stats(t.Context()); err != nil || stats.Pending != 0 {
 		t.Errorf("%d messages are stored, %v", stats.Pending, err)
 	}
+}
+
+// What is answered as stored is on the disk: every connection that writes waits for it, and the log is what is written.
+func TestConnections_wait_for_the_disk(t *testing.T) {
+	tr, _ := openTest(t, Options{})
+	want := map[string]string{"PRAGMA synchronous": "2", "PRAGMA journal_mode": "wal", "PRAGMA wal_autocheckpoint": "0"}
+	ask := pragmasOp{}
+	if err := tr.do(context.Background(), ask); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, map[string]string(ask)); diff != "" {
+		t.Errorf("the writer's connection (-want +got):\n%s", diff)
+	}
+	conn, err := tr.connect(sqlite.OpenReadWrite|sqlite.OpenWAL, readerCacheKiB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for query, value := range want {
+		if got, err := pragma(conn, query, sqlitex.ResultText); err != nil || got != value {
+			t.Errorf("%s of the others is %q, %v; want %q", query, got, err, value)
+		}
+	}
+}
+
+// pragmasOp reads settings of the writer's connection.
+type pragmasOp map[string]string
+
+func (pragmasOp) rows() int { return 0 }
+
+func (o pragmasOp) apply(w *writer) error {
+	for _, query := range []string{"PRAGMA synchronous", "PRAGMA journal_mode", "PRAGMA wal_autocheckpoint"} {
+		value, err := pragma(w.conn, query, sqlitex.ResultText)
+		if err != nil {
+			return err
+		}
+		o[query] = value
+	}
+	return nil
 }
 
 // A rollback must leave leases as they were: those messages are still in their worker's hands.
