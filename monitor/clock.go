@@ -23,6 +23,8 @@ type ClockChange struct {
 
 // clockWatch compares the time of day with what elapses, at each look.
 type clockWatch struct {
+	machine symphony.Clock
+
 	mu      sync.Mutex
 	began   bool
 	offset  time.Duration // of the time of day to what has elapsed, at the last change
@@ -31,8 +33,8 @@ type clockWatch struct {
 }
 
 // look reads the clock.
-func (c *clockWatch) look(clock symphony.Clock) ClockChange {
-	now, elapsed := clock.Read()
+func (c *clockWatch) look() ClockChange {
+	now, elapsed := c.machine.Read()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	offset := time.Duration(now.UnixNano()) - elapsed

@@ -129,13 +129,14 @@ func New(o Options) (*Monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
+	machine := o.Clock
 	o.Clock = symphony.StoreClock(stored, o.Clock)
 	t := o.Thresholds.WithDefaults()
 	if err := t.Validate(); err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	m := &Monitor{o, t, &clockWatch{}}
-	m.clock.look(o.Clock)
+	m := &Monitor{o, t, &clockWatch{machine: machine}}
+	m.clock.look()
 	return m, nil
 }
 

@@ -95,7 +95,7 @@ const dueLimit = 100
 // Collect asks storage. It takes as long as storage does, within ctx; what does not answer has its error in the signals.
 // It may be called at any time: it costs a few small reads.
 func (m *Monitor) Collect(ctx context.Context) Signals {
-	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow, Clock: m.clock.look(m.o.Clock)}
+	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow, Clock: m.clock.look()}
 	names := m.o.Bus.Names()
 	s.Transports = make([]Transport, len(names))
 	var all sync.WaitGroup

@@ -11,10 +11,11 @@ import (
 // all that were claimed with it.
 type item struct {
 	symphony.Delivery
-	size    int
-	arrived time.Time
-	until   time.Time // when the lease ends unless extended, on the worker's clock
-	slot    *slot     // where it is at work; nil before
+	size int
+	// By what has elapsed on the worker's clock, which setting the machine's does not move:
+	arrived time.Duration
+	until   time.Duration // when the lease ends unless extended
+	slot    *slot         // where it is at work; nil before
 	// bulkhead has the places of its handlers; nil where they may have all.
 	bulkhead *bulkhead
 	gone     bool // out of hand: it has a result, or has lost its lease

@@ -120,9 +120,9 @@ func (r *run) backLocked(it *item) {
 // backStaleLocked gives back the messages whose handlers have freed no place for so long that they must be slower than they
 // were when these were claimed.
 func (r *run) backStaleLocked() {
-	now := r.o.Clock.Now()
+	now := symphony.Elapsed(r.o.Clock)
 	for _, b := range r.bulkheads {
-		for b.waiting.len() > 0 && now.Sub(b.waiting.all()[0].arrived) >= slowHandler {
+		for b.waiting.len() > 0 && now-b.waiting.all()[0].arrived >= slowHandler {
 			r.backLocked(b.waiting.pop())
 		}
 	}

@@ -138,10 +138,10 @@ func wake(c chan<- struct{}) {
 
 // deliver puts a claim into the buffer and wakes as many handlers as it needs.
 func (r *run) deliver(got []symphony.Delivery) {
-	now := r.o.Clock.Now()
+	now := symphony.Elapsed(r.o.Clock)
 	items := make([]*item, len(got))
 	for i := range got {
-		items[i] = &item{Delivery: got[i], size: got[i].Size(), arrived: now, until: now.Add(r.o.Lease)}
+		items[i] = &item{Delivery: got[i], size: got[i].Size(), arrived: now, until: now + r.o.Lease}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,7 +179,7 @@ func (r *run) admitLocked(items []*item) []*item {
 // releaseStaleLocked gives all buffered messages back when the first of them has waited for so long that the handlers
 // must be slower than they were when it was claimed. Workers that are free can have them.
 func (r *run) releaseStaleLocked() {
-	if r.buffer.len() == 0 || r.o.Clock.Now().Sub(r.buffer.all()[0].arrived) < slowHandler {
+	if r.buffer.len() == 0 || symphony.Elapsed(r.o.Clock)-r.buffer.all()[0].arrived < slowHandler {
 		return
 	}
 	r.pace.slow()

@@ -14,7 +14,8 @@ import (
 // slot is the place of one handler: a goroutine that runs messages one after the other.
 type slot struct {
 	item *item // at work; nil while idle
-	// began is when the handler of the item began, in Unix nanoseconds; 0 at first. It is set without the run's lock.
+	// began is one more than what had elapsed when the handler of the item began, in nanoseconds; 0 at first. It is set
+	// without the run's lock.
 	began atomic.Int64
 	// start is when that was by what has elapsed, for the handler's goroutine.
 	start time.Duration
@@ -41,9 +42,10 @@ func (r *run) handle(s *slot) {
 		}
 	}()
 	for r.next(s, &st) {
-		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: r.store.Now()}
-		s.start = symphony.Elapsed(r.o.Clock)
-		s.began.Store(st.StartedAt.UnixNano())
+		now, elapsed := r.store.Read()
+		st = symphony.Settlement{Lease: s.item.Lease, StartedAt: now}
+		s.start = elapsed
+		s.began.Store(int64(elapsed) + 1)
 		r.attempt(s, &st)
 	}
 }

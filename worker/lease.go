@@ -20,15 +20,15 @@ type heartbeat struct {
 	*run
 	out     outage
 	answers chan extension
-	asking  bool      // a call is in progress
-	retryAt time.Time // after a call that failed, the earliest time of the next
+	asking  bool          // a call is in progress
+	retryAt time.Duration // by what has elapsed: after a call that failed, the earliest time of the next
 }
 
 // extension is a call for some leases and its answer.
 type extension struct {
 	items []*item
-	began time.Time
-	errs  []error // one for each item
+	began time.Duration // by what had elapsed
+	errs  []error       // one for each item
 }
 
 // keepLeases runs the heartbeat until handled is closed.
@@ -54,13 +54,13 @@ func (r *run) keepLeases(handled <-chan struct{}) {
 
 // beat drops what ran out, calls for what is due, and returns how long there is nothing else to do.
 func (h *heartbeat) beat() time.Duration {
-	now, third := h.o.Clock.Now(), h.o.Lease/3
+	now, third := symphony.Elapsed(h.o.Clock), h.o.Lease/3
 	wait := third // nothing that arrives from now on is due earlier
 	var due, ended []*item
 	first := third // when the first of them is due
 	h.mu.Lock()
 	for _, it := range h.heldLocked() {
-		left := it.until.Sub(now)
+		left := it.until - now
 		if left <= 0 {
 			ended = append(ended, it)
 			continue
@@ -78,7 +78,7 @@ func (h *heartbeat) beat() time.Duration {
 	if h.asking {
 		return wait
 	}
-	if first = max(first, h.retryAt.Sub(now)); first > 0 {
+	if first = max(first, h.retryAt-now); first > 0 {
 		return min(wait, first)
 	}
 	h.asking = true
@@ -101,7 +101,7 @@ func (r *run) heldLocked() []*item {
 }
 
 // extend makes the calls, which may take long.
-func (h *heartbeat) extend(items []*item, now time.Time) extension {
+func (h *heartbeat) extend(items []*item, now time.Duration) extension {
 	e := extension{items: items, began: now, errs: make([]error, 0, len(items))}
 	for part := range slices.Chunk(items, maxExtend) {
 		leases := make([]symphony.Lease, len(part))
@@ -128,7 +128,7 @@ func (h *heartbeat) answered(e extension) {
 		switch err := e.errs[i]; {
 		case it.gone: // while the call was in progress; its settlement has the last word
 		case err == nil:
-			it.until = e.began.Add(h.o.Lease)
+			it.until = e.began + h.o.Lease
 		case errors.Is(err, symphony.ErrLeaseLost):
 			lost = append(lost, it)
 		default:
@@ -142,9 +142,9 @@ func (h *heartbeat) answered(e extension) {
 	case failure == nil:
 		h.out.over()
 	case errors.Is(failure, symphony.ErrClosed):
-		h.retryAt = h.o.Clock.Now().Add(h.o.Lease) // the run ends
+		h.retryAt = symphony.Elapsed(h.o.Clock) + h.o.Lease // the run ends
 	default:
-		h.retryAt = h.o.Clock.Now().Add(h.out.failed(failure))
+		h.retryAt = symphony.Elapsed(h.o.Clock) + h.out.failed(failure)
 	}
 }
 

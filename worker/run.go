@@ -226,9 +226,9 @@ func (r *run) atWorkLocked() []AtWork {
 		if s.item == nil {
 			continue
 		}
-		since := r.store.Now()
+		since, elapsed := r.store.Read()
 		if began := s.began.Load(); began != 0 {
-			since = time.Unix(0, began)
+			since = since.Add(time.Duration(began - 1 - int64(elapsed)))
 		}
 		if len(list) == maxAtWork && !since.Before(list[maxAtWork-1].Since) {
 			continue

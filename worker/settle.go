@@ -25,7 +25,7 @@ const (
 // result is how a message in hand ended.
 type result struct {
 	symphony.Settlement
-	until time.Time // when its lease ends, on the worker's clock
+	until time.Duration // when its lease ends, by what has elapsed on the worker's clock
 	about about
 }
 
@@ -125,7 +125,7 @@ func (s *settler) store() time.Duration {
 				s.tell(p)
 			case errors.Is(err, symphony.ErrLeaseLost):
 				did.refused = append(did.refused, *p)
-			case errors.Is(err, symphony.ErrClosed), !s.o.Clock.Now().Before(p.until):
+			case errors.Is(err, symphony.ErrClosed), symphony.Elapsed(s.o.Clock) >= p.until:
 				did.dropped, did.err = append(did.dropped, *p), err
 			default:
 				failure = err
