@@ -5,9 +5,10 @@ package postgres
 // Locking the lease comes first, so the deliveries cannot be ended by anybody else meanwhile. A message that was ended
 // by a transaction for which this one had to wait is not deleted again: the database looks at its newest version.
 //
-// inTx is for a transaction of the caller's, which may last long, while a lease stands for many messages. It locks the
-// message, in place of the lease, whose row it only keeps from being deleted. The message comes first: when it is locked,
-// nobody else can end the delivery, and then the database looks at the newest version of the lease.
+// inTx is for a transaction of the caller's, which may last long, while a lease stands for many messages. The message is
+// locked in place of the lease, whose row is only kept from being deleted. It must have been locked by txLockItem before:
+// then nobody else can end the delivery any more, and this statement sees what others did until then. In a transaction
+// that sees only what was there when it began, txStillHeld has looked.
 func ackQuery(name string, keep, inTx bool) *query {
 	columns, kept, now := "m.id, m.lane", "", "now()"
 	if inTx {
@@ -37,7 +38,9 @@ func ackQuery(name string, keep, inTx bool) *query {
 		), held AS MATERIALIZED (` + heldItems + ` JOIN locked l ON l.token = r.token ` + stillHeld(now) + `)`
 	if inTx {
 		held = `held AS MATERIALIZED (` + heldItems + ` JOIN {schema}.messenger_leases l ON l.token = r.token AND l.token = ANY ($2::uuid[])
-			JOIN {schema}.messenger_messages m ON m.id = r.id ` + stillHeld(now) + ` FOR UPDATE OF m FOR KEY SHARE OF l)`
+			WHERE NOT r.place = ANY (l.settled) AND (coalesce(l.item_expires[r.place + 1], l.expires_at) > coalesce($1::timestamptz, clock_timestamp())
+				OR current_setting('transaction_isolation') <> 'read committed')
+			FOR KEY SHARE OF l)`
 	}
 	return newQuery(name, `WITH `+held+`, gone AS (
 			DELETE FROM {schema}.messenger_messages m WHERE m.id = ANY (ARRAY(SELECT id FROM held)) RETURNING `+columns+`
@@ -68,3 +71,12 @@ var (
 	ackAndKeepInTx   = ackQuery("ack_and_keep_in_tx", true, true)
 	ackAndDeleteInTx = ackQuery("ack_and_delete_in_tx", false, true)
 )
+
+// txLockItem locks the message of a delivery that is held, as far as the transaction sees, and tells what it sees.
+const txLockItem = `SELECT current_setting('transaction_isolation') FROM {schema}.messenger_messages m WHERE m.id = $1::uuid
+	AND EXISTS (SELECT FROM {schema}.messenger_leases l WHERE l.token = $2::uuid AND l.ids[$3::int4 + 1] = m.id AND NOT $3::int4 = ANY (l.settled))
+	FOR UPDATE OF m`
+
+// txStillHeld is asked beside a transaction that has locked the message and does not see the present.
+var txStillHeld = newQuery("still_held", `SELECT 1 FROM {schema}.messenger_leases l WHERE l.token = $2::uuid AND l.ids[$3::int4 + 1] = $4::uuid
+	AND NOT $3::int4 = ANY (l.settled) AND coalesce(l.item_expires[$3 + 1], l.expires_at) > coalesce($1::timestamptz, now())`)

@@ -317,6 +317,9 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	if !d.ClaimedAt.IsZero() {
 		started = list(timeText(d.ClaimedAt))
 	}
+	if err := x.lock(ctx, token, id, d.Lease.Index); err != nil {
+		return err
+	}
 	acked := false
 	err := x.run(ctx, "ack", q.sql, []any{x.now(), list(token), list(id), list(token), list(d.Lease.Index), list(d.Attempt), started, 1 + rand.Int64N(1<<62)},
 		func(func(...any) error) error {
@@ -328,6 +331,29 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	}
 	if err == nil {
 		x.store.leases.ackInTx(token, d.Lease.Index)
+	}
+	return err
+}
+
+// lock locks the message of a delivery, so that nobody else can end it, and makes sure that nobody has.
+func (x *Tx) lock(ctx context.Context, token, id uuid, place int) error {
+	level := ""
+	err := x.run(ctx, "ack", txLockItem, []any{id.String(), token.String(), place}, func(scan func(...any) error) error { return scan(&level) })
+	switch {
+	case err != nil:
+		return err
+	case level == "":
+		return symphony.ErrLeaseLost
+	case level == "read committed":
+		return nil // the statement after this one sees for itself
+	}
+	held := false
+	err = x.store.do(ctx, "ack", call{query: txStillHeld, params: [][]byte{x.store.nowParam(), token[:], int4Param(place), id[:]}, row: func([][]byte) error {
+		held = true
+		return nil
+	}})
+	if err == nil && !held {
+		err = symphony.ErrLeaseLost
 	}
 	return err
 }
