@@ -23,6 +23,8 @@ type FailedMessage struct {
 	Done []string
 	// DecodeErr is set where part of what is stored could not be read, and is left out.
 	DecodeErr error
+	// Omitted is nil unless a page has left out payload, metadata, headers and attempts.
+	Omitted *Omitted
 }
 
 // Attempt is one try at a message that did not succeed.
@@ -63,6 +65,9 @@ type FailedQuery struct {
 	Offset int
 	// After continues behind the failed message with this id. It wins over Offset.
 	After string
+	// Bytes is what the bodies of the page may have before further messages come without; see FailedMessage.Omitted.
+	// Default MaxPageBytes.
+	Bytes int
 	// NoTotal leaves out the page's Total, whose counting may take longer than the page.
 	NoTotal bool
 	// Scan bounds how many messages a search for a text looks at where NoTotal is set, matching or not, so that a page costs
@@ -95,9 +100,18 @@ const NeedsAll = "must be true to delete every failed message: the filter is emp
 // validate appends every problem of a filter.
 func (f *FailedFilter) validate(p *problems) {
 	for _, text := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
-		p.text(text.path, text.value)
+		p.filter(text.path, text.value)
 	}
 	p.list = append(p.list, RangeProblems(p.prefix, f.Since, f.Until)...)
+}
+
+// filter appends a problem of a text that selects.
+func (p *problems) filter(path, s string) {
+	if len(s) > MaxFilterLength {
+		p.add(path, "must have at most %d bytes, has %d", MaxFilterLength, len(s))
+		return
+	}
+	p.text(path, s)
 }
 
 // text appends a problem of a text that cannot be kept, and so cannot be looked for.
@@ -155,6 +169,9 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	}
 	if q.Limit < 1 || q.Limit > MaxFailedPage {
 		p.add("limit", "must be 1 to %d", MaxFailedPage)
+	}
+	if q.Bytes < 0 {
+		p.add("bytes", "must be at least 1")
 	}
 	if q.Offset < 0 {
 		p.add("offset", "must be at least 0")

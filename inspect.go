@@ -44,6 +44,8 @@ type MessageInfo struct {
 	Attempts []Attempt
 	// DecodeErr is set where part of what is stored could not be read, and is left out.
 	DecodeErr error
+	// Omitted is nil unless a page has left out payload, metadata, headers and attempts.
+	Omitted *Omitted
 }
 
 // MessageFilter selects messages of one transport. Zero fields select everything.
@@ -73,6 +75,9 @@ type MessageQuery struct {
 	// Scan bounds how many messages are looked at, so that a page costs the same however many messages there are and
 	// however few match. 1 to MaxMessageScan, default that.
 	Scan int
+	// Bytes is what the bodies of the page may have before further messages come without; see MessageInfo.Omitted.
+	// Default MaxPageBytes.
+	Bytes int
 }
 
 // MessagePage is one page of messages.
@@ -143,6 +148,9 @@ func (q MessageQuery) WithDefaults() MessageQuery {
 	}
 	if q.Scan == 0 {
 		q.Scan = MaxMessageScan
+	}
+	if q.Bytes == 0 {
+		q.Bytes = MaxPageBytes
 	}
 	return q
 }
@@ -278,6 +286,9 @@ func (q *MessageQuery) validate() error {
 	if q.Scan < 1 || q.Scan > MaxMessageScan {
 		p.add("scan", "must be 1 to %d", MaxMessageScan)
 	}
+	if q.Bytes < 1 {
+		p.add("bytes", "must be at least 1")
+	}
 	switch q.Status {
 	case "", Pending, Processing, Completed, Failed:
 	default:
@@ -288,7 +299,7 @@ func (q *MessageQuery) validate() error {
 	}
 	p.list = append(p.list, RangeProblems("", q.Since, q.Until)...)
 	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
-		p.text(text.path, text.value)
+		p.filter(text.path, text.value)
 	}
 	if q.After != "" && !ValidID(q.After) {
 		p.add("cursor", "must be the id of a message")

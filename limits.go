@@ -80,6 +80,12 @@ const (
 	MaxMessagePage     = 200
 	DefaultMessagePage = 50
 
+	// MaxFilterLength bounds, in bytes, each text of a filter.
+	MaxFilterLength = 4096
+
+	// MaxPageBytes is what the bodies of one page may have before its further rows come without theirs.
+	MaxPageBytes = 4 << 20
+
 	// MaxMessageScan is how many messages one page of a search looks at, matching or not.
 	MaxMessageScan = 50_000
 

@@ -75,6 +75,8 @@ type Schedule struct {
 	// DecodeErr is set when the stored definition could not be decoded. Such a schedule cannot fire, only be replaced or
 	// deleted. It is not stored.
 	DecodeErr error
+	// Omitted is nil unless a page has left out payload, metadata and headers. Such a schedule is to look at only.
+	Omitted *Omitted
 }
 
 // ScheduleSource is where a schedule comes from.

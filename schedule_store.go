@@ -3,6 +3,7 @@ package symphony
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -60,6 +61,17 @@ type ScheduleQuery struct {
 	Limit int
 	// After continues behind the schedule with this id.
 	After string
+	// Bytes is what the payloads, metadata and headers of the page may have before further schedules come without; see
+	// Schedule.Omitted. 0: any number.
+	Bytes int
+}
+
+// PageBytes begins a page of q.
+func (q *ScheduleQuery) PageBytes() *PageBytes {
+	if q.Bytes == 0 {
+		return NewPageBytes(math.MaxInt)
+	}
+	return NewPageBytes(q.Bytes)
 }
 
 // SchedulePage is one page of schedules.

@@ -144,6 +144,7 @@ func messagesExport(c *call) error {
 		if err != nil {
 			return 0, false, err
 		}
+		page.Whole()
 		if last != "" && page.Next > last {
 			page.Next = ""
 		}
@@ -179,6 +180,7 @@ func failedExport(c *call) error {
 		if err != nil {
 			return 0, false, err
 		}
+		page.Whole()
 		for i := range page.Messages {
 			m := Failed(&page.Messages[i])
 			if err := e.Failed(&m); err != nil {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"github.com/go-json-experiment/json/jsontext"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,7 +85,16 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
 		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope), Unreadable: f.DecodeErr != nil,
 	}
+	if f.Omitted != nil {
+		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(f.Omitted)
+	}
 	return out
+}
+
+// omitted is what a page has left out of a row.
+func omitted(o *symphony.Omitted) *wire.Omitted {
+	out := wire.Omitted(*o)
+	return &out
 }
 
 // flow is what few messages have, and what relates them.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"github.com/go-json-experiment/json/jsontext"
 	"net/http"
 
 	stdjson "encoding/json"
@@ -64,6 +65,9 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
 		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope), Unreadable: m.DecodeErr != nil,
+	}
+	if m.Omitted != nil {
+		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(m.Omitted)
 	}
 	return out
 }

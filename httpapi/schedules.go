@@ -46,6 +46,7 @@ func schedulesList(c *call, s *scheduler.Scheduler) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
+	q.Bytes = symphony.MaxPageBytes
 	page, err := s.List(c.Context(), q.WithDefaults())
 	if err != nil {
 		return err
@@ -373,6 +374,9 @@ func wireSchedule(s *symphony.Schedule) wire.Schedule {
 		options.Headers = headers(o.Headers)
 	}
 	out.Options = &options
+	if s.Omitted != nil {
+		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(s.Omitted)
+	}
 	return out
 }
 

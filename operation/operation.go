@@ -172,6 +172,9 @@ func (r *Request) validate() error {
 			if !symphony.ValidText(t.value) {
 				bad("filter."+t.path, "must be valid UTF-8 without NUL")
 			}
+			if len(t.value) > symphony.MaxFilterLength {
+				bad("filter."+t.path, "must have at most %d bytes, has %d", symphony.MaxFilterLength, len(t.value))
+			}
 		}
 		list = append(list, symphony.RangeProblems("filter.", f.Since, f.Until)...)
 		if f.Priority != 0 && (f.Priority < symphony.MinPriority || f.Priority > symphony.MaxPriority) {

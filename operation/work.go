@@ -322,6 +322,7 @@ func (w *work) replayPage(ctx context.Context, op Operation) error {
 	if err != nil {
 		return err
 	}
+	page.Whole()
 	w.limit = page.NextLimit(symphony.MaxMessagePage)
 	if len(page.Messages) == 0 && page.Next == "" {
 		return w.complete(ctx)

@@ -279,7 +279,11 @@ func (m *top) failure() *wire.FailedMessage {
 
 func (m *top) inspect() {
 	if f := m.failure(); f != nil {
-		shown := *f
+		shown, err := m.whole(*f)
+		if err != nil {
+			m.note = "Error: " + err.Error()
+			return
+		}
 		m.detailOf = &shown
 		m.detail.SetContent(describe(&shown, m.width))
 		m.detail.GotoTop()
@@ -348,7 +352,10 @@ func (m *top) edit() tea.Cmd {
 		m.note = "Choose a failed message first: Tab leads to the failures."
 		return nil
 	}
-	of := *f
+	of, err := m.whole(*f)
+	if err != nil {
+		return func() tea.Msg { return actionMsg{err: err} }
+	}
 	path, err := payloadFile(of.Message.Payload)
 	if err != nil {
 		return func() tea.Msg { return actionMsg{err: err} }
@@ -363,6 +370,15 @@ func (m *top) edit() tea.Cmd {
 		payload, err := os.ReadFile(path)
 		return editedMsg{of, payload, err}
 	})
+}
+
+// whole is a failed message with what the list may have left out of it.
+func (m *top) whole(f wire.FailedMessage) (wire.FailedMessage, error) {
+	if f.Omitted == nil {
+		return f, nil
+	}
+	all, err := m.r.Failed(m.ctx, f.Transport, f.ID)
+	return all.FailedMessage, err
 }
 
 // payloadFile makes a file that only its owner can read, with a payload in it, indented for a person.

@@ -28,7 +28,16 @@ type StoredMessage struct {
 	Error          string                    `json:"error,omitzero" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Flow
-	Unreadable bool `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Omitted    *Omitted `json:"omitted,omitzero" description:"Only in lists: what is left out of this row, because those before it have used up the bytes of the page. The route of the one message has all."`
+}
+
+// Omitted says what a list has left out of a row.
+type Omitted struct {
+	Payload  int `json:"payload,omitzero" description:"Bytes of the payload, which is shown as an empty object."`
+	Metadata int `json:"metadata,omitzero" description:"Bytes of the metadata, likewise."`
+	Headers  int `json:"headers,omitzero" description:"Bytes of the headers, likewise."`
+	Attempts int `json:"attempts,omitzero" description:"How many attempts, which are shown as an empty list where they are shown."`
 }
 
 // MessagesResponse is a page of messages.

@@ -45,6 +45,7 @@ type Schedule struct {
 	UpdatedAt    time.Time          `json:"updatedAt" required:"true"`
 	NextRuns     []time.Time        `json:"nextRuns,omitzero" description:"The next occurrences, where asked for."`
 	Unreadable   bool               `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Omitted      *Omitted           `json:"omitted,omitzero" description:"Only in lists: what is left out of this row, because those before it have used up the bytes of the page. The route of the one schedule has all."`
 }
 
 // ScheduledMessage is a message that a schedule dispatched.

@@ -257,7 +257,8 @@ type FailedMessage struct {
 	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero"`
 	Attempts       []Attempt                 `json:"attempts" required:"true"`
 	Flow
-	Unreadable bool `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Omitted    *Omitted `json:"omitted,omitzero" description:"Only in lists: what is left out of this row, because those before it have used up the bytes of the page. The route of the one message has all."`
 }
 
 // Flow is what few messages have, and what relates them.

@@ -40,6 +40,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		return page, err
 	}
 	defer t.mu.Unlock()
+	bytes := symphony.NewPageBytes(q.Bytes)
 	skip := q.Offset
 	if q.After != "" {
 		skip = 0
@@ -59,7 +60,13 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		case len(page.Messages) == q.Limit:
 			page.HasMore = true
 		default:
-			page.Messages = append(page.Messages, copyFailed(f))
+			m := *f
+			if bytes.Left() == 0 {
+				m.Omitted = m.Bare(&m.Attempts)
+			} else {
+				bytes.Message(&m.Envelope, m.Attempts)
+			}
+			page.Messages = append(page.Messages, copyFailed(&m))
 		}
 	}
 	if q.NoTotal {

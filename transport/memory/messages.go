@@ -245,6 +245,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		return text != "" || len(list) < q.Limit
 	})
 	t.mu.Unlock()
+	bytes := symphony.NewPageBytes(q.Bytes)
 	for i := range list {
 		if text != "" && !contains(&list[i].Envelope, text) {
 			continue
@@ -253,7 +254,13 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			page.Next = page.Messages[q.Limit-1].ID
 			break
 		}
-		page.Messages = append(page.Messages, shown(list[i]))
+		m := list[i]
+		if bytes.Left() == 0 {
+			m.Omitted = m.Bare(&m.Attempts)
+		} else {
+			bytes.Message(&m.Envelope, m.Attempts)
+		}
+		page.Messages = append(page.Messages, shown(m))
 	}
 	return page, ctx.Err()
 }

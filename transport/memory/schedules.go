@@ -116,6 +116,10 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 	if page.HasMore = len(page.Schedules) > q.Limit; page.HasMore {
 		page.Schedules = page.Schedules[:q.Limit]
 	}
+	bytes := q.PageBytes()
+	for i := range page.Schedules {
+		bytes.Schedule(&page.Schedules[i])
+	}
 	return page, err
 }
 

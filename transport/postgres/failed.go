@@ -55,6 +55,27 @@ func failedMessage(v [][]byte, transport string) symphony.FailedMessage {
 	return f
 }
 
+// failedRow reads a row of pageOfFailed.
+func failedRow(v [][]byte, transport string) symphony.FailedMessage {
+	f := failedMessage(v, transport)
+	if boolColumn(v[20]) {
+		f.Omitted = &symphony.Omitted{Payload: int4Column(v[21]), Metadata: int4Column(v[22]), Headers: int4Column(v[23]), Attempts: int4Column(v[24])}
+	}
+	return f
+}
+
+// pageOfFailed reads failedColumns of a page, which a query selects with all its columns, without the bodies and attempts
+// behind those that have used up its bytes; see detailsText. Five columns more say which these are, and what they have.
+func pageOfFailed(page string, bytes int) string {
+	return `SELECT id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
+		CASE WHEN whole THEN headers END, CASE WHEN whole THEN metadata END, done, error, error_class, retry_count, max_retries,
+		CASE WHEN whole THEN attempts::text END, CASE WHEN whole THEN payload END, extras, lane,
+		NOT whole, octet_length(payload), coalesce(octet_length(metadata), 0), coalesce(octet_length(headers), 0), jsonb_array_length(attempts)
+	FROM (SELECT *, coalesce(sum(size) OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ` + strconv.Itoa(bytes) + ` AS whole
+		FROM (SELECT *, ` + bodySize + ` AS size FROM (` + page + `) r) sized) shown
+	ORDER BY id DESC`
+}
+
 // readHistory reads a JSON array of historyColumns.
 func readHistory(raw []byte) (list []symphony.Attempt) {
 	var attempts []struct {
@@ -144,10 +165,10 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 		listed.add("id < ?::uuid", after[:])
 		offset = 0
 	}
-	list := fmt.Sprintf("SELECT %s FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", failedColumns, listed, q.Limit+1, offset)
+	list := pageOfFailed(fmt.Sprintf("SELECT * FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", listed, q.Limit+1, offset), symphony.NewPageBytes(q.Bytes).Left())
 	err := do(ctx, "list failed messages", append(count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
-			page.Messages = append(page.Messages, failedMessage(v, t.name))
+			page.Messages = append(page.Messages, failedRow(v, t.name))
 		}
 		return nil
 	}})...)

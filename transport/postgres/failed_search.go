@@ -113,12 +113,12 @@ func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (p
 		return page, nil
 	}
 	// One that is gone by now is left out.
-	err = t.doSearch(ctx, "list failed messages", call{query: listedFailed, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
-		page.Messages = append(page.Messages, failedMessage(v, t.name))
+	list := pageOfFailed(listedFailed, symphony.NewPageBytes(q.Bytes).Left())
+	err = t.doSearch(ctx, "list failed messages", call{query: &query{sql: list}, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
+		page.Messages = append(page.Messages, failedRow(v, t.name))
 		return nil
 	}})
 	return page, err
 }
 
-var listedFailed = newQuery("listed_failed", `SELECT `+failedColumns+` FROM {schema}.messenger_failed_messages
-	WHERE id = ANY ($1::uuid[]) AND transport = $2::text ORDER BY id DESC`)
+const listedFailed = `SELECT * FROM {schema}.messenger_failed_messages WHERE id = ANY ($1::uuid[]) AND transport = $2::text`

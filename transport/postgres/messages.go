@@ -22,6 +22,9 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 	}
 	// A message that cannot be decoded is shown as far as it can.
 	m.DecodeErr = errors.Join(decode("headers", v[11], &m.Headers), decode("metadata", v[12], &m.Metadata), m.DecodeExtras(v[14]))
+	if boolColumn(v[25]) {
+		m.Omitted = &symphony.Omitted{Payload: int4Column(v[26]), Metadata: int4Column(v[27]), Headers: int4Column(v[28]), Attempts: int4Column(v[29])}
+	}
 	if v[16] != nil {
 		m.Deliveries = int4Column(v[16])
 	} else if n := len(m.Attempts); n > 0 {
@@ -43,9 +46,9 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 // ListMessages returns a page of messages.
 func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	q = q.WithDefaults()
-	limit := q.Limit
+	limit, bytes := q.Limit, symphony.NewPageBytes(q.Bytes)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
-		q.Limit = limit - len(page.Messages)
+		q.Limit, q.Bytes = limit-len(page.Messages), bytes.Left()
 		b, err := t.newSearch(q)
 		if err != nil {
 			return "", false, err
@@ -57,7 +60,11 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			case len(page.Messages) == limit:
 				full = true
 			default:
-				page.Messages = append(page.Messages, t.messageInfo(v))
+				m := t.messageInfo(v)
+				if m.Omitted == nil {
+					bytes.Message(&m.Envelope, m.Attempts)
+				}
+				page.Messages = append(page.Messages, m)
 			}
 			return nil
 		}})
@@ -167,7 +174,7 @@ func (t *Transport) searching(ctx context.Context, doing string, f func() error)
 
 // getMessage is a list of one.
 var getMessage = func() *query {
-	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1}, bounds: []string{"id = $2::uuid"},
+	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes}, bounds: []string{"id = $2::uuid"},
 		filter: "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))", kept: "$3::timestamptz"}
 	return newQuery("get_message", b.listText())
 }()

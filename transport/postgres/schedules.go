@@ -234,9 +234,12 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 		where.terms = append(where.terms, "completed_at IS NOT NULL")
 	}
 	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY id DESC LIMIT %d", scheduleColumns, where, q.Limit+1)
+	bytes := q.PageBytes()
 	err = s.do(ctx, "list schedules", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Schedules) == q.Limit; !page.HasMore {
-			page.Schedules = append(page.Schedules, readSchedule(v))
+			sch := readSchedule(v)
+			bytes.Schedule(&sch)
+			page.Schedules = append(page.Schedules, sch)
 		}
 		return nil
 	}})

@@ -196,7 +196,7 @@ func (b *search) listText() string {
 	return fmt.Sprintf(`WITH %[1]s, page AS MATERIALIZED (
 		SELECT id, place, lane, at, key, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
 		WHERE (hit AND n <= %[2]d) OR n > %[2]d ORDER BY id %[4]s LIMIT %[5]d
-	), %[6]s`, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1, b.heldText()) + detailsText
+	), %[6]s`, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1, b.heldText()) + detailsText(b.Bytes)
 }
 
 func (b *search) countText() string {
@@ -229,11 +229,11 @@ func (b *search) heldText() string {
 // uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line. Where
 // the last two disagree, the one counts by which the message waits. An attempt that a node of an older release noted does
 // not tell; then some ready rows after its end are looked at.
-const detailsText = `
-	SELECT p.hit, p.id, p.place, held.id IS NOT NULL, p.before, q.queue,
+const rowsText = `
+	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
-		coalesce(d.attempts, a.attempts)::text, coalesce(d.attempt, held.attempt), coalesce(d.worker, held.worker), coalesce(d.started_at, held.claimed_at),
-		held.until, d.finished_at, p.key, d.error, d.error_class,
+		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
+		coalesce(d.started_at, held.claimed_at) AS started_at, held.until, d.finished_at, p.key, d.error, d.error_class,
 		CASE
 			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
@@ -246,7 +246,7 @@ const detailsText = `
 					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
 					ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
 				WHERE w.id = p.id LIMIT 1), a.finished_at)
-		END
+		END AS available_at
 	FROM page p
 	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
 	LEFT JOIN held ON held.id = p.id
@@ -266,8 +266,24 @@ const detailsText = `
 		LIMIT 1) d ON p.hit
 	LEFT JOIN LATERAL (
 		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at
-		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true
-	ORDER BY p.n`
+		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true`
+
+// detailsText is what there is to know about a page of messages, whose bodies have so many bytes: what comes behind those that
+// have used them up comes without. Only sizes are read of what is left out.
+func detailsText(bytes int) string {
+	return `
+	SELECT hit, id, place, held, before, queue, created_at, scheduled_at, priority, type, idempotency_key,
+		CASE WHEN whole THEN headers END, CASE WHEN whole THEN metadata END, CASE WHEN whole THEN payload END, extras,
+		CASE WHEN whole THEN attempts::text END, coalesce(attempt, (attempts->-1->>'attempt')::int4), worker, started_at, until, finished_at, key, error, error_class, available_at,
+		NOT whole, octet_length(payload), coalesce(octet_length(metadata), 0), coalesce(octet_length(headers), 0), coalesce(jsonb_array_length(attempts), 0)
+	FROM (SELECT *, coalesce(sum(size) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ` + strconv.Itoa(bytes) + ` AS whole
+		FROM (SELECT *, coalesce(` + bodySize + `, 0) AS size FROM (` + rowsText + `) r) sized) shown
+	ORDER BY n`
+}
+
+// bodySize is what a row counts for against the bytes of a page. The length of what is stored aside of its row is known
+// without reading it.
+const bodySize = `octet_length(payload) + coalesce(octet_length(metadata), 0) + coalesce(octet_length(headers), 0) + coalesce(octet_length(attempts::text), 0)`
 
 // waitingAt is the time of the row by which a message waits that can be found by its id.
 const waitingAt = `(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),

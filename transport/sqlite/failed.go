@@ -13,24 +13,26 @@ import (
 
 // failedColumns are what failedMessage reads, in its order.
 const failedColumns = `id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
-	headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras`
+	headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras,
+	CASE WHEN json_valid(attempts) THEN json_array_length(attempts) ELSE 0 END`
+
+// failedRow reads a row of a page, without its body where nothing is left of the page's bytes.
+func failedRow(s *sqlite.Stmt, transport string, bytes *symphony.PageBytes) symphony.FailedMessage {
+	if bytes.Left() > 0 {
+		f := failedMessage(s, transport)
+		bytes.Message(&f.Envelope, f.Attempts)
+		return f
+	}
+	f := bareFailed(s, transport)
+	f.Omitted = &symphony.Omitted{Payload: s.ColumnLen(17), Metadata: s.ColumnLen(10), Headers: s.ColumnLen(9), Attempts: s.ColumnInt(19)}
+	return f
+}
 
 func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
-	f := symphony.FailedMessage{
-		ID: s.ColumnText(0), Error: s.ColumnText(12), ErrorClass: s.ColumnText(13),
-		RetryCount: s.ColumnInt(14), MaxRetries: s.ColumnInt(15), FailedAt: fromMicros(s.ColumnInt64(7)),
-		Envelope: symphony.Envelope{
-			Transport: transport, Queue: s.ColumnText(1), ID: s.ColumnText(2), Type: s.ColumnText(3), Priority: s.ColumnInt(4),
-			CreatedAt: fromMicros(s.ColumnInt64(5)), ScheduledAt: fromMicros(s.ColumnInt64(6)), IdempotencyKey: s.ColumnText(8),
-			Payload: columnBytes(s, 17),
-		},
-	}
+	f := bareFailed(s, transport)
+	f.Payload = columnBytes(s, 17)
 	// A message may be here because it could not be decoded: show what can be shown.
-	f.DecodeErr = errors.Join(
-		decode("headers", columnBytes(s, 9), &f.Headers),
-		decode("metadata", columnBytes(s, 10), &f.Metadata),
-		decode("done", columnBytes(s, 11), &f.Done),
-		f.DecodeExtras(columnBytes(s, 18)))
+	f.DecodeErr = errors.Join(f.DecodeErr, decode("headers", columnBytes(s, 9), &f.Headers), decode("metadata", columnBytes(s, 10), &f.Metadata))
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
@@ -45,6 +47,20 @@ func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
 				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})
 		}
 	}
+	return f
+}
+
+// bareFailed reads all but the body and the attempts.
+func bareFailed(s *sqlite.Stmt, transport string) symphony.FailedMessage {
+	f := symphony.FailedMessage{
+		ID: s.ColumnText(0), Error: s.ColumnText(12), ErrorClass: s.ColumnText(13),
+		RetryCount: s.ColumnInt(14), MaxRetries: s.ColumnInt(15), FailedAt: fromMicros(s.ColumnInt64(7)),
+		Envelope: symphony.Envelope{
+			Transport: transport, Queue: s.ColumnText(1), ID: s.ColumnText(2), Type: s.ColumnText(3), Priority: s.ColumnInt(4),
+			CreatedAt: fromMicros(s.ColumnInt64(5)), ScheduledAt: fromMicros(s.ColumnInt64(6)), IdempotencyKey: s.ColumnText(8),
+		},
+	}
+	f.DecodeErr = errors.Join(decode("done", columnBytes(s, 11), &f.Done), f.DecodeExtras(columnBytes(s, 18)))
 	return f
 }
 
@@ -98,6 +114,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		readers = t.readers // it looks at no more than it returns
 	}
 	where, args := t.where(q.FailedFilter)
+	bytes := symphony.NewPageBytes(q.Bytes)
 	err = t.readOn(ctx, readers, "list failed messages in", func(r *reader) error {
 		switch {
 		case q.NoTotal:
@@ -119,7 +136,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		}
 		return r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE "+where+" ORDER BY id DESC LIMIT ? OFFSET ?", func(s *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
-				page.Messages = append(page.Messages, failedMessage(s, t.name))
+				page.Messages = append(page.Messages, failedRow(s, t.name, bytes))
 			}
 			return true
 		}, append(args, q.Limit+1, offset)...)

@@ -101,10 +101,11 @@ func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (p
 	if !q.NoTotal {
 		page.Total = found
 	}
+	bytes := symphony.NewPageBytes(q.Bytes)
 	err = t.readOn(ctx, t.searchers, "list failed messages in", func(r *reader) error {
 		for _, id := range ids {
 			err := r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
-				page.Messages = append(page.Messages, failedMessage(s, t.name))
+				page.Messages = append(page.Messages, failedRow(s, t.name, bytes))
 				return false
 			}, id, t.name) // one that is gone by now is left out
 			if err != nil {

@@ -28,6 +28,24 @@ func (v *view) find(id string) (f found, err error) {
 	return f, err
 }
 
+// row tells all about a message of a page, or where nothing is left of the page's bytes all but its body.
+func (v *view) row(f found, bytes *symphony.PageBytes) (m symphony.MessageInfo, err error) {
+	if f.failed != "" {
+		err = v.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
+			m = failedInfo(failedRow(s, v.transport, bytes))
+			return false
+		}, f.failed)
+		return m, err
+	}
+	if bytes.Left() == 0 {
+		return v.bare(f.seq)
+	}
+	if m, err = v.info(f); err == nil {
+		bytes.Message(&m.Envelope, m.Attempts)
+	}
+	return m, err
+}
+
 // info tells all about a message that was found.
 func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 	if f.failed != "" {
@@ -42,15 +60,53 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 	if err != nil {
 		return m, err
 	}
-	if m.Status, err = v.status(f.seq); err != nil {
-		return m, err
-	}
 	if m.Attempts, err = v.attempts(f.seq); err != nil {
 		return m, err
 	}
+	return m, v.state(&m, f.seq, delay)
+}
+
+// bare tells all about a message but its body and attempts, which it does not read.
+func (v *view) bare(seq int64) (m symphony.MessageInfo, err error) {
+	var delay, lane int64
+	m.Omitted = &symphony.Omitted{}
+	err = v.query(`SELECT id, type, priority, created_at, scheduled_at, idempotency_key, extras, lane, coalesce(delay, ?2),
+			octet_length(payload), octet_length(metadata), octet_length(headers), (SELECT count(*) FROM messenger_attempts a WHERE a.seq = m.seq)
+		FROM messenger_messages m WHERE seq=?1`, func(s *sqlite.Stmt) bool {
+		m.ID, m.Type, m.Priority, m.CreatedAt, m.ScheduledAt = s.ColumnText(0), s.ColumnText(1), s.ColumnInt(2), fromMicros(s.ColumnInt64(3)), fromMicros(s.ColumnInt64(4))
+		m.IdempotencyKey = s.ColumnText(5)
+		m.DecodeErr = m.DecodeExtras(columnBytes(s, 6)) // a message is shown as far as it can be
+		lane, delay = s.ColumnInt64(7), s.ColumnInt64(8)
+		*m.Omitted = symphony.Omitted{Payload: s.ColumnInt(9), Metadata: s.ColumnInt(10), Headers: s.ColumnInt(11), Attempts: s.ColumnInt(12)}
+		return false
+	}, seq, int64(unknownDelay))
+	if err != nil {
+		return m, err
+	}
+	m.Transport = v.transport
+	if l := v.lanes[lane]; l != nil {
+		m.Queue = l.queue
+	}
+	// What the last attempt was tells where a message waits.
+	err = v.query("SELECT attempt, finished_at, coalesce(retry_at, 0) FROM messenger_attempts WHERE seq=? ORDER BY attempt DESC LIMIT 1", func(s *sqlite.Stmt) bool {
+		m.Attempts = []symphony.Attempt{{Number: s.ColumnInt(0), FinishedAt: fromMicros(s.ColumnInt64(1)), RetryAt: v.shown(s.ColumnInt64(2))}}
+		return false
+	}, seq)
+	if err == nil {
+		err = v.state(&m, seq, delay)
+	}
+	m.Attempts = nil
+	return m, err
+}
+
+// state tells where a message is, whose envelope and attempts are read.
+func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
+	if m.Status, err = v.status(seq); err != nil {
+		return err
+	}
 	switch m.Status {
 	case symphony.Processing:
-		c := v.claims[f.seq]
+		c := v.claims[seq]
 		m.Deliveries, m.Worker, m.StartedAt, m.LeasedUntil = int(c.attempt), c.worker, fromMicros(c.claimed), v.shown(c.until)
 	case symphony.Completed:
 		err = v.query(`SELECT c.attempt, c.completed_at, c.took, w.name FROM messenger_completed c LEFT JOIN messenger_workers w ON w.worker = c.worker WHERE c.seq=?`, func(s *sqlite.Stmt) bool {
@@ -59,16 +115,16 @@ func (v *view) info(f found) (m symphony.MessageInfo, err error) {
 				m.StartedAt = fromMicros(s.ColumnInt64(1) - s.ColumnInt64(2))
 			}
 			return false
-		}, f.seq)
+		}, seq)
 	default:
 		var w *waiting
-		if w, err = v.waiting(&m, f.seq, delay, searchedRows); w != nil {
+		if w, err = v.waiting(m, seq, delay, searchedRows); w != nil {
 			m.Deliveries, m.AvailableAt = int(w.attempt), v.shown(w.available)
 		} else if n := len(m.Attempts); n > 0 {
 			m.Deliveries = m.Attempts[n-1].Number
 		}
 	}
-	return m, err
+	return err
 }
 
 // attempts are the tries at a message that did not succeed.
@@ -83,8 +139,8 @@ func (v *view) attempts(seq int64) (list []symphony.Attempt, err error) {
 
 // failedInfo is a message of the dead letter queue.
 func failedInfo(f symphony.FailedMessage) symphony.MessageInfo {
-	m := symphony.MessageInfo{Envelope: f.Envelope, Status: symphony.Failed, FinishedAt: f.FailedAt, FailedID: f.ID, Error: f.Error, ErrorClass: f.ErrorClass, Attempts: f.Attempts, DecodeErr: f.DecodeErr}
-	if len(f.Attempts) > 0 { // one that expired has none
+	m := symphony.MessageInfo{Envelope: f.Envelope, Status: symphony.Failed, FinishedAt: f.FailedAt, FailedID: f.ID, Error: f.Error, ErrorClass: f.ErrorClass, Attempts: f.Attempts, Omitted: f.Omitted, DecodeErr: f.DecodeErr}
+	if len(f.Attempts) > 0 || f.Omitted != nil && f.Omitted.Attempts > 0 { // one that expired has none
 		m.Deliveries = f.RetryCount + 1
 	}
 	return m

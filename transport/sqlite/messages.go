@@ -121,8 +121,9 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			return err
 		}
 		page.Next = next
+		bytes := symphony.NewPageBytes(q.Bytes)
 		for _, f := range found {
-			m, err := v.info(f)
+			m, err := v.row(f, bytes)
 			if err != nil {
 				return err
 			}

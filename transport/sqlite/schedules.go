@@ -224,10 +224,13 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 		conditions = append(conditions, "completed_at IS NOT NULL")
 	}
 	query := "SELECT " + scheduleColumns + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id DESC LIMIT ?"
+	bytes := q.PageBytes()
 	err = s.read(ctx, "list schedules in", func(r *reader) error {
 		return r.query(query, func(s *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Schedules) == q.Limit; !page.HasMore {
-				page.Schedules = append(page.Schedules, readSchedule(s))
+				sch := readSchedule(s)
+				bytes.Schedule(&sch)
+				page.Schedules = append(page.Schedules, sch)
 			}
 			return true
 		}, append(args, q.Limit+1)...)

@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open) {
 		{"Search", searchTests, showsMessages},
 		{"Steer", steerTests(), showsMessages},
 		{"Text", textTests, receives},
+		{"Pages", pageTests, showsMessages},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
