@@ -41,7 +41,7 @@ var sqliteMutants = []mutant{
 		old: "WHERE expires_at<=? ORDER BY", new: "WHERE expires_at<=?+9e15 ORDER BY"},
 	{file: "house.go", what: "the purge of completed messages ignores the retention", run: "TestConformance/Borders|TestPurge",
 		old: "if q.ColumnInt64(1) < cutoff {", new: "if q.ColumnInt64(1) < cutoff || n > 0 {"},
-	{file: "sqlite.go", what: "a commit is not synced", run: "TestFailedSync",
+	{file: "sqlite.go", what: "a commit is not synced", run: "TestCommits_are_synced",
 		old: "\"PRAGMA synchronous=FULL\",", new: "\"PRAGMA synchronous=NORMAL\","},
 	{file: "writer.go", what: "the answer comes before the commit", run: "TestFailedSync|TestKill",
 		old: "\tw.commit = func() error { return w.exec(\"COMMIT\") }\n", new: "\tw.commit = func() error { return nil }\n"},

@@ -49,6 +49,12 @@ func (b *border) open(t *testing.T, o Options) *Transport {
 	return tr
 }
 
+// restHouse keeps housekeeping from doing by itself, until the test ends, what the test has it do.
+func (b *border) restHouse(t *testing.T) {
+	b.house.round.Lock()
+	t.Cleanup(b.house.round.Unlock)
+}
+
 func (b *border) dispatch(t *testing.T, n int, o symphony.DispatchOptions) (ids []string) {
 	t.Helper()
 	for range n {
@@ -185,6 +191,7 @@ func TestRowsThatOthersHold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := openBorder(t, Options{Timeout: 20 * time.Second})
+			b.restHouse(t)
 			test.prepare(t, b)
 			b.stranger(t, "SELECT 1 FROM symphony."+test.lock+" LIMIT 1 FOR UPDATE")
 			if err := test.do(t, b); err != nil {

@@ -291,6 +291,27 @@ func (o *bothOp) apply(w *writer) error {
 	return o.second.apply(w)
 }
 
+// An answer is given when its transaction is on the disk: each commit is synced, whatever SQLite's default is.
+func TestCommits_are_synced(t *testing.T) {
+	tr, _ := openTest(t, Options{})
+	got := make(map[string]string)
+	var failure error
+	err := tr.do(t.Context(), writerOp(func(w *writer) {
+		for _, name := range []string{"synchronous", "journal_mode"} {
+			failure = errors.Join(failure, w.query("PRAGMA "+name, func(s *sqlite.Stmt) bool {
+				got[name] = s.ColumnText(0)
+				return true
+			}))
+		}
+	}))
+	if err = errors.Join(err, failure); err != nil {
+		t.Fatal(err)
+	}
+	if got["synchronous"] != "2" || got["journal_mode"] != "wal" { // 2 is FULL
+		t.Errorf("the writer has %v, want a sync at each commit to the log", got)
+	}
+}
+
 func TestPurge(t *testing.T) {
 	ctx := context.Background()
 	count := func(t *testing.T, tr *Transport, table string) (n int) {
