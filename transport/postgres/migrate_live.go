@@ -23,9 +23,10 @@ import (
 //   - then lets live transactions pass, and tries again, for migratorPatience in all;
 //   - has indexes of large tables built beforehand, while they are written.
 
-// lockOrder is the order in which claims and then settlements come to the tables. Others follow by their names.
-var lockOrder = []string{"messenger_lanes", "messenger_ready", "messenger_leases", "messenger_messages", "messenger_attempts",
-	"messenger_completed", "messenger_failed_messages"}
+// lockOrder is the order in which dispatches and settlements come to the tables, each in several statements. Others follow
+// by their names. A claim begins with the ready table, and is one statement, which has all its tables within a moment.
+var lockOrder = []string{"messenger_lanes", "messenger_leases", "messenger_messages", "messenger_attempts", "messenger_completed",
+	"messenger_ready", "messenger_failed_messages"}
 
 var (
 	createdTable = regexp.MustCompile(`(?m)^CREATE TABLE (?:IF NOT EXISTS )?\{schema\}\.(messenger_\w+)`)
