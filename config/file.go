@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,7 @@ func (l *loader) file(s Sources) {
 func (l *loader) parse(path string, raw []byte) {
 	d := &document{loader: l, path: path, anchors: map[string]ast.Node{}}
 	// Doubled keys are reported here together with everything else, not by the parser.
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // as editors on Windows put it in front
 	tree, err := parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := place{level: byFile, source: path}, err.Error()

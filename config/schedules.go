@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 	"github.com/symphony-messenger/symphony"
 )
 
@@ -100,7 +101,8 @@ func (d *document) payload(e entry, to *json.RawMessage) {
 	*to = raw
 }
 
-// jsonOf turns YAML into JSON. Numbers are written as they are in the file, so that they keep every digit.
+// jsonOf turns YAML into JSON. Numbers are written as they are in the file, so that they keep every digit; 010 is ten, as YAML
+// 1.2 has it.
 func jsonOf(d *document, n ast.Node) (json.RawMessage, error) {
 	switch t := d.resolve(n).(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -127,9 +129,12 @@ func jsonOf(d *document, n ast.Node) (json.RawMessage, error) {
 			parts[i] = string(value)
 		}
 		return json.RawMessage("[" + strings.Join(parts, ",") + "]"), nil
-	case *ast.IntegerNode, *ast.FloatNode:
-		if number := t.GetToken().Value; jsonNumber.MatchString(number) {
-			return json.RawMessage(number), nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
+		// The parser takes long numbers, and 1e3, for texts, and 010 for an octal number.
+		if quoted := t.GetToken().Type; quoted != token.SingleQuoteType && quoted != token.DoubleQuoteType {
+			if number, ok := jsonNumber(t.GetToken().Value); ok {
+				return json.RawMessage(number), nil
+			}
 		}
 	}
 	var v any
@@ -139,7 +144,24 @@ func jsonOf(d *document, n ast.Node) (json.RawMessage, error) {
 	return json.Marshal(v)
 }
 
-var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+// yamlNumber is a decimal number by the core schema of YAML 1.2: its sign, digits before and behind the point, and exponent.
+var yamlNumber = regexp.MustCompile(`^([-+]?)([0-9]*)(?:\.([0-9]*))?([eE][-+]?[0-9]+)?$`)
+
+// jsonNumber writes a number of YAML as one of JSON, with every digit but zeros in front, which JSON does not know.
+func jsonNumber(text string) (string, bool) {
+	m := yamlNumber.FindStringSubmatch(text)
+	if m == nil || m[2] == "" && m[3] == "" {
+		return "", false
+	}
+	number := strings.TrimLeft(m[2], "0")
+	if number == "" {
+		number = "0"
+	}
+	if m[3] != "" {
+		number += "." + m[3]
+	}
+	return strings.TrimPrefix(m[1], "+") + number + m[4], true
+}
 
 // finishSchedules hands over the schedules. Whether a cron expression can be read, and a message dispatched, is for package
 // scheduler to say; see ScheduleError.
