@@ -175,7 +175,7 @@ func TestDispatch_once_for_a_key(t *testing.T) {
 	if diff := cmp.Diff(want, conflict); diff != "" {
 		t.Errorf("conflict (-want +got):\n%s", diff)
 	}
-	c.now = c.now.Add(time.Hour)
+	c.pass(time.Hour)
 	if late, err := send(`{"a": 2}`, ""); err != nil || late.Duplicate {
 		t.Errorf("after the window: %+v, %v", late, err)
 	}

@@ -150,6 +150,10 @@ type FailedStore interface {
 // that dispatches and workers are not held up.
 const bulkChunk = 500
 
+// maxAhead bounds how many failures of times to come a bulk call moves. There are some only where a clock was set back; the
+// next call moves the rest.
+const maxAhead = 100_000
+
 // DeadLetters is the dead letter queue of one transport: failed messages to list, inspect, correct, retry and delete.
 // Safe for concurrent use.
 type DeadLetters struct {
@@ -319,27 +323,52 @@ func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func
 		return n, err
 	}
 	if s.IDs != nil {
-		for ids := s.IDs; len(ids) > 0; {
-			n := min(bulkChunk, len(ids))
-			if _, err := step(ids[:n]); err != nil {
-				return total, err
-			}
-			ids = ids[n:]
-		}
-		return total, nil
+		err := inChunks(s.IDs, step)
+		return total, err
 	}
-	// What fails from now on is left alone: else messages that fail again at once would be retried for ever.
+	// What fails from now on is left alone: else messages that fail again at once would be retried for ever. A clock that was
+	// set back leaves failures of times to come, which are listed before anything is moved, and moved once.
+	var ahead []string
 	if now := d.clock.Now(); s.Filter.Until.IsZero() || s.Filter.Until.After(now) {
+		later := s.Filter
+		if later.Since.Before(now) {
+			later.Since = now
+		}
+		var err error
+		if ahead, err = d.store.SelectFailed(ctx, later, maxAhead); err != nil {
+			return 0, err
+		}
 		s.Filter.Until = now
 	}
 	for {
 		ids, err := d.store.SelectFailed(ctx, s.Filter, bulkChunk)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return total, err
+		}
+		if len(ids) == 0 {
+			break
 		}
 		// A chunk of which nothing was left was moved by somebody else; were it selected again, this would never end.
-		if n, err := step(ids); err != nil || n == 0 {
+		n, err := step(ids)
+		if err != nil {
 			return total, err
 		}
+		if n == 0 {
+			break
+		}
 	}
+	err := inChunks(ahead, step)
+	return total, err
+}
+
+// inChunks calls step with some ids after the other.
+func inChunks(ids []string, step func([]string) (int, error)) error {
+	for len(ids) > 0 {
+		n := min(bulkChunk, len(ids))
+		if _, err := step(ids[:n]); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
 }

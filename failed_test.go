@@ -309,3 +309,23 @@ func TestDeadLetters_in_bulk_says_how_far_it_got(t *testing.T) {
 		}
 	}
 }
+
+// Failures that a clock dated ahead, before it was set back, are moved like all others, and once.
+func TestDeadLetters_bulk_takes_failures_of_times_to_come(t *testing.T) {
+	for _, call := range []string{"RetryAll", "DeleteAll"} {
+		c := newClock(0)
+		tr := open(t, c, "default")[0]
+		bus := newBus(t, symphony.BusOptions{Clock: c}, tr)
+		failMore(t, bus, tr, "order.paid", 3)
+		c.mu.Lock()
+		c.now = c.now.Add(-time.Hour)
+		c.mu.Unlock()
+		failed, err := bus.Failed("default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := bulks(failed)[call](t.Context(), symphony.FailedSelection{All: true}, nil); n != 3 || err != nil {
+			t.Errorf("%s: got %d, %v, want 3", call, n, err)
+		}
+	}
+}

@@ -20,8 +20,9 @@ type clock struct {
 	symphony.Clock
 	step time.Duration
 
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	passed time.Duration
 }
 
 func newClock(step time.Duration) *clock {
@@ -32,8 +33,23 @@ func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now
-	c.now = now.Add(c.step)
+	c.now, c.passed = now.Add(c.step), c.passed+c.step
 	return now
+}
+
+// pass lets time go by.
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.passed = c.now.Add(d), c.passed+d
+}
+
+// Read tells the same times, also to those who go by what has passed.
+func (c *clock) Read() (time.Time, time.Duration) {
+	now := c.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now, c.passed
 }
 
 // open returns transports of one storage in memory.
