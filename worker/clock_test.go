@@ -63,10 +63,12 @@ func TestLeases_are_kept_while_the_clock_is_set(t *testing.T) {
 			}
 			done := make(chan ended, 1)
 			go func() {
-				report, err := w.Run(t.Context())
+				report, err := w.Run(t.Context()) // which ends with the test, whatever becomes of it
 				done <- ended{report, err}
 			}()
 			<-begun
+			patience, cancel := context.WithTimeout(t.Context(), time.Minute) // far more than it takes
+			defer cancel()
 			clock.Step(by)
 			for range 5 { // longer than the lease
 				clock.Advance(12 * time.Second)
@@ -74,6 +76,8 @@ func TestLeases_are_kept_while_the_clock_is_set(t *testing.T) {
 				case <-watched.extended:
 				case err := <-lost:
 					t.Fatalf("the handler was stopped: %v", err)
+				case <-patience.Done():
+					t.Fatal("the lease was not extended")
 				}
 				if got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{}); err != nil || len(got) != 0 {
 					t.Fatalf("somebody else got %d messages, %v", len(got), err)

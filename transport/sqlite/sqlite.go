@@ -3,8 +3,9 @@
 // A dispatch is durable when it is answered (WAL, synchronous=FULL). One writer goroutine owns the writing connection
 // and takes whatever calls have queued up into one transaction (group commit), so that concurrent dispatches share the
 // cost of reaching the disk; readers have connections of their own and never block it. One process may have the file
-// open; a second one gets a [LockedError]. A process that dies loses nothing: what it had claimed is returned to its
-// queue at the next Open, as lost deliveries.
+// open; a second one gets a [LockedError]. A process that dies loses nothing: what its workers had claimed is
+// returned to its queue at the next Open, as lost deliveries, and what was claimed for workers elsewhere stays theirs for the
+// time that remains of their leases.
 package sqlite
 
 import (
