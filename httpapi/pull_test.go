@@ -103,7 +103,7 @@ func TestPullRequestsAreChecked(t *testing.T) {
 		{"no body", ackPath, ``, nil},
 		{"one is none", ackPath, `{"receipts":["` + good + `","nope"]}`, []string{"receipts[1]"}},
 		{"extend", extendPath, `{"receipts":["nope"],"lease":1}`, []string{"lease", "receipts[0]"}},
-		{"nack", nackPath, `{"receipt":"nope","retryAfter":86400001,"errorClass":"a b"}`, []string{"retryAfter", "errorClass", "receipt"}},
+		{"nack", nackPath, `{"receipt":"nope","retryAfter":86400001,"errorClass":"a b"}`, []string{"retryAfter", "receipt"}},
 		{"permanent and later", nackPath, `{"receipt":"` + good + `","retryAfter":1,"permanent":true}`, []string{"retryAfter"}},
 		{"release and an error", nackPath, `{"receipt":"` + good + `","error":"e","release":true}`, []string{"release"}},
 	}

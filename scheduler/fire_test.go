@@ -399,3 +399,30 @@ func TestFireDue_many_at_once(t *testing.T) {
 		}
 	})
 }
+
+// A schedule ends with the times that can be kept, whatever it would do next.
+func TestCreate_ends_with_the_year_9999(t *testing.T) {
+	end := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	for name, test := range map[string]struct {
+		symphony.Schedule
+		times int
+	}{
+		"a cron expression": {symphony.Schedule{Cron: "0 0 1 1 *", StartAt: time.Date(9999, 6, 1, 0, 0, 0, 0, time.UTC)}, 0},
+		"an interval":       {symphony.Schedule{Interval: symphony.MaxScheduleInterval, StartAt: end, Jitter: symphony.MaxScheduleJitter}, 1},
+	} {
+		sch := test.Schedule
+		sch.Message = symphony.Message{Type: "Report", Payload: []byte(`{}`)}
+		times, err := scheduler.Preview(sch, noon, 5)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, at := range times {
+			if !symphony.StorableTime(at) {
+				t.Errorf("%s: fires at %s", name, at)
+			}
+		}
+		if len(times) != test.times {
+			t.Errorf("%s: fires at %v, want %d times", name, times, test.times)
+		}
+	}
+}
