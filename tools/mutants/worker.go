@@ -5,7 +5,7 @@ var workerMutants = []mutant{
 	{file: "lease.go", what: "a message whose lease ran out stays in hand",
 		old: "\t\tif left <= 0 {\n", new: "\t\tif left < -time.Hour {\n"},
 	{file: "lease.go", what: "the new end of a lease counts from the answer",
-		old: "it.until = e.began.Add(h.o.Lease)", new: "it.until = h.o.Clock.Now().Add(h.o.Lease)"},
+		old: "it.until = e.began + h.o.Lease", new: "it.until = symphony.Elapsed(h.o.Clock) + h.o.Lease"},
 	{file: "lease.go", what: "the handler of a lost message is not told",
 		old: "\t\t\tit.slot.cancel(symphony.ErrLeaseLost)\n", new: ""},
 	{file: "lease.go", what: "leases are extended when they have run out only",
