@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -347,8 +348,19 @@ func membersOf(t reflect.Type) map[string]member {
 	return members
 }
 
-// selective reports whether a member somewhere in a type must not be null, and does not see to that itself.
+// selective reports whether a member somewhere in a type must not be null, and does not see to that itself. It is asked on
+// the way of every request, so what was found once is kept.
 func selective(t reflect.Type) bool {
+	known, ok := selectives.Load(t)
+	if !ok {
+		known, _ = selectives.LoadOrStore(t, hasAbsent(t))
+	}
+	return known.(bool)
+}
+
+var selectives sync.Map // what selective found, by reflect.Type
+
+func hasAbsent(t reflect.Type) bool {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -356,7 +368,7 @@ func selective(t reflect.Type) bool {
 		return false
 	}
 	for _, m := range membersOf(t) {
-		if m.absent != "" && !reflect.PointerTo(m.typ).Implements(unmarshaler) || selective(m.typ) {
+		if m.absent != "" && !reflect.PointerTo(m.typ).Implements(unmarshaler) || hasAbsent(m.typ) {
 			return true
 		}
 	}
