@@ -106,7 +106,7 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 func TestHealthReport(t *testing.T) {
 	info := &wire.NodeInfo{}
 	f := monitoredFixture(t, info, nil)
-	if a := f.call("GET", "/api/symphony/health", "", "Authorization", "Bearer "+f.keys["read"]); a.status != 200 || a.body["status"] != "healthy" || a.body["success"] != true || len(a.body["checks"].([]any)) != 8 {
+	if a := f.call("GET", "/api/symphony/health", "", "Authorization", "Bearer "+f.keys["read"]); a.status != 200 || a.body["status"] != "healthy" || a.body["success"] != true || len(a.body["checks"].([]any)) != 9 {
 		t.Errorf("idle: %d %s", a.status, a.raw)
 	}
 	info.Workers = []wire.NodeWorker{{Name: "w", Transport: "default", Running: true, AtWork: []wire.AtWork{{MessageID: "m", Type: "T", Since: time.Now().Add(-time.Hour)}}}}
