@@ -416,8 +416,8 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 			// Those of one batch are in its order, as far as ids tell times apart.
 			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
 			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
-			CorrelationID: correlation, CausationID: causation, Flow: flow,
-			IdempotencyKey: o.IdempotencyKey, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
+			CorrelationID: correlation, CausationID: causation, DispatchedBy: o.DispatchedBy, Flow: flow,
+			IdempotencyKey: o.IdempotencyKey, KeysOf: o.KeysOf, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
 		}
 		if e.Queue == "" {
 			e.Queue = cmp.Or(defaults.Queue, DefaultQueue)

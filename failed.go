@@ -54,6 +54,8 @@ type FailedFilter struct {
 	Until      time.Time // failed before
 	// Text is searched for, ignoring ASCII case, in type, payload and error. Every character is literal.
 	Text string
+	// DispatchedBy is who had the message dispatched, exact. Storages have an index of it: only his are looked at.
+	DispatchedBy string
 }
 
 // FailedQuery asks for a page of failed messages, newest failure first.
@@ -99,7 +101,7 @@ const NeedsAll = "must be true to delete every failed message: the filter is emp
 
 // validate appends every problem of a filter.
 func (f *FailedFilter) validate(p *problems) {
-	for _, text := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
+	for _, text := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}, {"dispatchedBy", f.DispatchedBy}} {
 		p.filter(text.path, text.value)
 	}
 	p.list = append(p.list, RangeProblems(p.prefix, f.Since, f.Until)...)
@@ -162,6 +164,34 @@ type DeadLetters struct {
 	clock    Clock
 	maxBytes int
 	schemas  PayloadChecker
+	owner    string // whose messages these are; empty: all
+}
+
+// Of returns the failed messages that carry a DispatchedBy, which must not be empty, as if there were no others: those are
+// not listed or found, retried or deleted.
+func (d *DeadLetters) Of(dispatchedBy string) *DeadLetters {
+	of := *d
+	of.owner = dispatchedBy
+	return &of
+}
+
+// own narrows a filter to the messages that these are.
+func (d *DeadLetters) own(f FailedFilter) (own FailedFilter, none bool) {
+	if d.owner == "" {
+		return f, false
+	}
+	none = f.DispatchedBy != "" && f.DispatchedBy != d.owner
+	f.DispatchedBy = d.owner
+	return f, none
+}
+
+// check is ErrNotFound for the id of a message that is not one of these. Whose a message is never changes.
+func (d *DeadLetters) check(ctx context.Context, id string) error {
+	if d.owner == "" {
+		return nil
+	}
+	_, err := d.Get(ctx, id)
+	return err
 }
 
 // List returns a page, newest failure first. What is out of range is a *ValidationError; the path of After is "cursor", of
@@ -187,12 +217,25 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	if len(p.list) > 0 {
 		return FailedPage{}, &ValidationError{p.list}
 	}
+	var none bool
+	if q.FailedFilter, none = d.own(q.FailedFilter); none {
+		return FailedPage{}, nil
+	}
 	return d.store.ListFailed(ctx, q)
 }
 
 // Get returns one failed message, or ErrNotFound. The id is the failed message's own or that of the message which failed,
 // as logs and dispatches tell it; the same goes for Retry and Delete.
 func (d *DeadLetters) Get(ctx context.Context, id string) (FailedMessage, error) {
+	f, err := d.find(ctx, id)
+	if err == nil && d.owner != "" && f.DispatchedBy != d.owner {
+		return FailedMessage{}, fmt.Errorf("failed message %s: %w", id, ErrNotFound)
+	}
+	return f, err
+}
+
+// find is Get for whosever message it is.
+func (d *DeadLetters) find(ctx context.Context, id string) (FailedMessage, error) {
 	f, err := d.store.GetFailed(ctx, id)
 	if !errors.Is(err, ErrNotFound) {
 		return f, err
@@ -225,6 +268,10 @@ func (d *DeadLetters) Select(ctx context.Context, f FailedFilter, limit int) ([]
 	if f.validate(&p); len(p.list) > 0 {
 		return nil, &ValidationError{p.list}
 	}
+	f, none := d.own(f)
+	if none {
+		return nil, nil
+	}
 	return d.store.SelectFailed(ctx, f, limit)
 }
 
@@ -249,6 +296,9 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 		if len(p.list) > 0 {
 			return "", &ValidationError{p.list}
 		}
+	}
+	if err := d.check(ctx, id); err != nil {
+		return "", err
 	}
 	newID := NewID(d.clock.Now())
 	err := d.change(ctx, id, func(id string) (int, error) {
@@ -281,6 +331,9 @@ func (d *DeadLetters) change(ctx context.Context, id string, do func(id string) 
 
 // Delete removes one failed message for good. An unknown id is ErrNotFound.
 func (d *DeadLetters) Delete(ctx context.Context, id string) error {
+	if err := d.check(ctx, id); err != nil {
+		return err
+	}
 	return d.change(ctx, id, func(id string) (int, error) { return d.store.DeleteFailed(ctx, []string{id}) })
 }
 
@@ -308,6 +361,22 @@ func (d *DeadLetters) DeleteAll(ctx context.Context, s FailedSelection, progress
 	return d.bulk(ctx, s, progress, func(ids []string) (int, error) { return d.store.DeleteFailed(ctx, ids) })
 }
 
+// among returns those of some ids that are among these messages.
+func (d *DeadLetters) among(ctx context.Context, ids []string) (mine []string, err error) {
+	if d.owner == "" {
+		return ids, nil
+	}
+	for _, id := range ids {
+		switch err := d.check(ctx, id); {
+		case err == nil:
+			mine = append(mine, id)
+		case !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	return mine, nil
+}
+
 func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func(int), move func([]string) (int, error)) (int, error) {
 	var p problems
 	if s.Filter.validate(&p); len(p.list) > 0 {
@@ -323,7 +392,10 @@ func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func
 		return n, err
 	}
 	if s.IDs != nil {
-		err := inChunks(s.IDs, step)
+		mine, err := d.among(ctx, s.IDs)
+		if err == nil {
+			err = inChunks(mine, step)
+		}
 		return total, err
 	}
 	// What fails from now on is left alone: else messages that fail again at once would be retried for ever. A clock that was
@@ -335,13 +407,13 @@ func (d *DeadLetters) bulk(ctx context.Context, s FailedSelection, progress func
 			later.Since = now
 		}
 		var err error
-		if ahead, err = d.store.SelectFailed(ctx, later, maxAhead); err != nil {
+		if ahead, err = d.Select(ctx, later, maxAhead); err != nil {
 			return 0, err
 		}
 		s.Filter.Until = now
 	}
 	for {
-		ids, err := d.store.SelectFailed(ctx, s.Filter, bulkChunk)
+		ids, err := d.Select(ctx, s.Filter, bulkChunk)
 		if err != nil {
 			return total, err
 		}

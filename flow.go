@@ -22,26 +22,53 @@ type Flow struct {
 	DebounceKey string `json:"debounceKey,omitempty"`
 	// ThrottleKey has the message dropped while one with the same key waits that was never begun.
 	ThrottleKey string `json:"throttleKey,omitempty"`
+	// KeysOf is whose these two keys are; see DispatchOptions.
+	KeysOf string `json:"keysOf,omitempty"`
+}
+
+// The kinds of keys by which a message is the one that waits.
+const (
+	UniqueDebounce = "debounce"
+	UniqueThrottle = "throttle"
+)
+
+// Unique returns the debounce or throttle key as storages keep it: its kind, and its name, which is another one for each
+// owner. Both are empty without a key, and for no flow.
+func (f *Flow) Unique() (kind, name string) {
+	switch {
+	case f == nil:
+	case f.DebounceKey != "":
+		return UniqueDebounce, keyName(f.KeysOf, f.DebounceKey)
+	case f.ThrottleKey != "":
+		return UniqueThrottle, keyName(f.KeysOf, f.ThrottleKey)
+	}
+	return "", ""
 }
 
 // GroupTurn is how many messages of one group may stand in line at a time. When one of them is claimed, the group's
 // next goes to the end of the line, behind the other groups'.
 const GroupTurn = 16
 
-// extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages.
+// extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages. DispatchedBy is
+// the first, so that storages tell by how the text begins, which is ExtrasDispatchedBy, whether it is there.
 type extras struct {
+	DispatchedBy  string `json:"dispatchedBy,omitempty"`
 	CorrelationID string `json:"correlationId,omitempty"`
 	CausationID   string `json:"causationId,omitempty"`
 	*Flow
 }
 
-// EncodeExtras returns the fields of e that few messages have (correlation, causation, Flow) as a JSON object for a
-// storage to keep, nil if it has none.
+// ExtrasDispatchedBy is how the text of EncodeExtras begins where the message has a DispatchedBy, which is this JSON
+// object's member dispatchedBy. Storages index messages by it; the index has these messages only.
+const ExtrasDispatchedBy = `{"dispatchedBy":`
+
+// EncodeExtras returns the fields of e that few messages have (who dispatched it, correlation, causation, Flow) as a JSON
+// object for a storage to keep, nil if it has none.
 func (e *Envelope) EncodeExtras() ([]byte, error) {
-	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil {
+	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil && e.DispatchedBy == "" {
 		return nil, nil
 	}
-	return json.Marshal(extras{e.CorrelationID, e.CausationID, e.Flow})
+	return json.Marshal(extras{e.DispatchedBy, e.CorrelationID, e.CausationID, e.Flow})
 }
 
 // DecodeExtras sets the fields that EncodeExtras kept. Nothing in raw leaves e as it is.
@@ -53,7 +80,7 @@ func (e *Envelope) DecodeExtras(raw []byte) error {
 	if err := json.Unmarshal(raw, &x); err != nil {
 		return err
 	}
-	e.CorrelationID, e.CausationID = x.CorrelationID, x.CausationID
+	e.DispatchedBy, e.CorrelationID, e.CausationID = x.DispatchedBy, x.CorrelationID, x.CausationID
 	if *x.Flow != (Flow{}) {
 		e.Flow = x.Flow
 	}
@@ -87,6 +114,9 @@ func (o *DispatchOptions) flow() *Flow {
 		DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey}
 	if f == (Flow{}) {
 		return nil
+	}
+	if f.DebounceKey != "" || f.ThrottleKey != "" {
+		f.KeysOf = o.KeysOf
 	}
 	return &f
 }

@@ -61,6 +61,10 @@ type MessageFilter struct {
 	// Text is searched for, ignoring ASCII case, in type, payload, metadata and headers, each as it is stored. Every
 	// character is literal.
 	Text string
+	// DispatchedBy is who had the message dispatched, exact. Storages have an index of it: only his are looked at.
+	DispatchedBy string
+	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
+	ScheduledAfter time.Time
 }
 
 // MessageQuery asks for a page of messages, in the order of their ids, which is that of their dispatch.
@@ -216,6 +220,32 @@ func (m *MessageInfo) Timeline() []TimelineEntry {
 type Messages struct {
 	bus   *Bus
 	store MessageStore
+	owner string // whose messages these are; empty: all
+}
+
+// Of returns the messages that carry a DispatchedBy, which must not be empty, as if there were no others: those are not
+// listed, counted or found.
+func (m *Messages) Of(dispatchedBy string) *Messages {
+	return &Messages{bus: m.bus, store: m.store, owner: dispatchedBy}
+}
+
+// own narrows a filter to the messages that these are.
+func (m *Messages) own(f MessageFilter) (own MessageFilter, none bool) {
+	if m.owner == "" {
+		return f, false
+	}
+	none = f.DispatchedBy != "" && f.DispatchedBy != m.owner
+	f.DispatchedBy = m.owner
+	return f, none
+}
+
+// check is ErrNotFound for the id of a message that is not one of these. Whose a message is never changes.
+func (m *Messages) check(ctx context.Context, id string) error {
+	if m.owner == "" {
+		return nil
+	}
+	_, err := m.Get(ctx, id)
+	return err
 }
 
 // Messages returns the messages of a transport, an *UnknownTransportError, or ErrUnsupported where the transport does not
@@ -238,6 +268,10 @@ func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error
 	if err := q.validate(); err != nil {
 		return MessagePage{}, err
 	}
+	var none bool
+	if q.MessageFilter, none = m.own(q.MessageFilter); none {
+		return MessagePage{}, nil
+	}
 	return m.store.ListMessages(ctx, q)
 }
 
@@ -247,6 +281,10 @@ func (m *Messages) Count(ctx context.Context, f MessageFilter) (int64, error) {
 	q := MessageQuery{MessageFilter: f}.WithDefaults()
 	if err := q.validate(); err != nil {
 		return 0, err
+	}
+	var none bool
+	if q.MessageFilter, none = m.own(q.MessageFilter); none {
+		return 0, nil
 	}
 	var total int64
 	for {
@@ -264,16 +302,26 @@ func (m *Messages) Count(ctx context.Context, f MessageFilter) (int64, error) {
 
 // Get returns one message, or ErrNotFound.
 func (m *Messages) Get(ctx context.Context, id string) (MessageInfo, error) {
-	return m.store.GetMessage(ctx, id)
+	info, err := m.store.GetMessage(ctx, id)
+	if err == nil && m.owner != "" && info.DispatchedBy != m.owner {
+		return MessageInfo{}, fmt.Errorf("message %s: %w", id, ErrNotFound)
+	}
+	return info, err
 }
 
 // Cancel deletes a pending message. Errors: ErrNotFound, *MessageStatusError.
 func (m *Messages) Cancel(ctx context.Context, id string) error {
+	if err := m.check(ctx, id); err != nil {
+		return err
+	}
 	return m.store.CancelMessage(ctx, id)
 }
 
 // RunNow drops the delay of a pending message. Errors: ErrNotFound, *MessageStatusError.
 func (m *Messages) RunNow(ctx context.Context, id string) error {
+	if err := m.check(ctx, id); err != nil {
+		return err
+	}
 	return m.store.RunMessageNow(ctx, id)
 }
 
@@ -298,7 +346,7 @@ func (q *MessageQuery) validate() error {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
 	p.list = append(p.list, RangeProblems("", q.Since, q.Until)...)
-	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}} {
+	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}, {"dispatchedBy", q.DispatchedBy}} {
 		p.filter(text.path, text.value)
 	}
 	if q.After != "" && !ValidID(q.After) {

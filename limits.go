@@ -20,6 +20,9 @@ const (
 	MaxKeyLength  = 255
 	MaxNameLength = 100
 
+	// MaxCallerLength bounds, in characters, the name of who dispatches a message: a kind, a colon and an id.
+	MaxCallerLength = 300
+
 	// MaxDepth is how many levels of objects and arrays a payload, metadata or the value of a header may have. It is far
 	// below what readers of JSON take (the strictest common ones take 1,000 and more), with what answers put around it.
 	MaxDepth = 1000

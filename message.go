@@ -63,6 +63,12 @@ type DispatchOptions struct {
 	// the dispatch is made with its handler's context.
 	CorrelationID string
 	CausationID   string
+	// DispatchedBy names who has the message dispatched, such as "user:" and an id: what Messages.Of and DeadLetters.Of
+	// show of all messages. At most MaxCallerLength characters. Empty: nobody in particular.
+	DispatchedBy string
+	// KeysOf names whose IdempotencyKey, DebounceKey and ThrottleKey are: equal keys of two owners have nothing to do with
+	// each other. Empty: those that all share.
+	KeysOf string
 }
 
 // Outgoing is one message of a batch with its options.
@@ -89,14 +95,30 @@ type Envelope struct {
 	// is the id of the message whose handling dispatched this one.
 	CorrelationID string
 	CausationID   string
+	// DispatchedBy is who had the message dispatched, empty for nobody in particular.
+	DispatchedBy string
 	// Flow is nil where nothing of it was asked for.
 	Flow *Flow
 
-	// IdempotencyKey is the caller's key, Fingerprint what its dispatches must agree on, and IdempotencyWindow how
-	// long the key is remembered. The last two matter to Send only and are not set on received envelopes.
+	// IdempotencyKey is the caller's key, KeysOf whose it is, Fingerprint what its dispatches must agree on, and
+	// IdempotencyWindow how long the key is remembered. The last three matter to Send only and are not set on received
+	// envelopes.
 	IdempotencyKey    string
+	KeysOf            string
 	Fingerprint       Fingerprint
 	IdempotencyWindow time.Duration
+}
+
+// IdempotencyName is the name under which storages remember the idempotency key: keys of different owners have different
+// ones. Empty without a key.
+func (e *Envelope) IdempotencyName() string { return keyName(e.KeysOf, e.IdempotencyKey) }
+
+// keyName joins a key with its owner. Neither has a line break in it.
+func keyName(owner, key string) string {
+	if owner == "" || key == "" {
+		return key
+	}
+	return owner + "\n" + key
 }
 
 // Size is what the message counts for against byte limits: payload, metadata and headers as they are stored.
@@ -166,6 +188,8 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 		p.add("options.priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
 	p.time("options.scheduledAt", o.ScheduledAt)
+	p.caller("options.dispatchedBy", o.DispatchedBy)
+	p.caller("options.keysOf", o.KeysOf)
 	p.key("options.idempotencyKey", o.IdempotencyKey)
 	p.flow(o)
 	p.headers(o.Headers)
@@ -179,6 +203,18 @@ func (p *problems) key(path, k string) {
 	if n := utf8.RuneCountInString(k); n > MaxKeyLength {
 		p.add(path, "must have at most %d characters, has %d", MaxKeyLength, n)
 	} else if !printable(k) {
+		p.add(path, "must consist of printable characters")
+	}
+}
+
+// caller checks the name of who calls. None is fine.
+func (p *problems) caller(path, name string) {
+	if name == "" {
+		return
+	}
+	if n := utf8.RuneCountInString(name); n > MaxCallerLength {
+		p.add(path, "must have at most %d characters, has %d", MaxCallerLength, n)
+	} else if !printable(name) {
 		p.add(path, "must consist of printable characters")
 	}
 }

@@ -22,6 +22,7 @@ type EndedAttempt struct {
 	// CreatedAt and ScheduledAt are those of the envelope.
 	CreatedAt, ScheduledAt time.Time
 	Worker                 string
+	DispatchedBy           string
 	Settlement             Settlement
 }
 

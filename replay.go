@@ -8,7 +8,7 @@ import (
 )
 
 // A replay dispatches what was completed once more: a new message with a fresh id, the type, payload, metadata, headers,
-// transport, queue, priority, groups and correlation of the first, whose id is its CausationID. Its time to expire, and its
+// transport, queue, priority, groups, correlation and DispatchedBy of the first, whose id is its CausationID. Its time to expire, and its
 // idempotency key, are over: it is to be handled again, and its handlers must be able to tell that from a second delivery.
 
 // HeaderOperation is a header of messages that were replayed in bulk: the id of the operation.
@@ -25,7 +25,7 @@ type ReplayOptions struct {
 // Replay dispatches a completed message again. Errors: ErrNotFound, also for a message that is no longer kept, a
 // *MessageStatusError where it is not completed, and those of Bus.Dispatch.
 func (m *Messages) Replay(ctx context.Context, id string, o ReplayOptions) (Receipt, error) {
-	info, err := m.store.GetMessage(ctx, id)
+	info, err := m.Get(ctx, id)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -75,7 +75,7 @@ func again(m *MessageInfo) Outgoing {
 	out := Outgoing{
 		Message: Message{Type: m.Type, Payload: m.Payload, Metadata: m.Metadata},
 		Options: DispatchOptions{Transport: m.Transport, Queue: m.Queue, Priority: m.Priority, Headers: m.Headers,
-			CorrelationID: m.Correlation(), CausationID: m.ID},
+			CorrelationID: m.Correlation(), CausationID: m.ID, DispatchedBy: m.DispatchedBy},
 	}
 	if f := m.Flow.Again(); f != nil {
 		out.Options.ConcurrencyKey, out.Options.GroupKey, out.Options.Ordered = f.ConcurrencyKey, f.GroupKey, f.Ordered

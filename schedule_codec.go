@@ -39,6 +39,8 @@ type options struct {
 	ThrottleKey    string         `json:"throttleKey,omitempty"`
 	CorrelationID  string         `json:"correlationId,omitempty"`
 	CausationID    string         `json:"causationId,omitempty"`
+	DispatchedBy   string         `json:"dispatchedBy,omitempty"`
+	KeysOf         string         `json:"keysOf,omitempty"`
 }
 
 // EncodeDefinition returns, as a JSON object for a storage to keep, the definition without what storages keep by itself:
@@ -52,7 +54,7 @@ func (s *Schedule) EncodeDefinition() ([]byte, error) {
 			Transport: o.Transport, Queue: o.Queue, Priority: o.Priority, Metadata: o.Metadata, Headers: o.Headers,
 			Delay: o.Delay.Milliseconds(), ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
 			Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey,
-			CorrelationID: o.CorrelationID, CausationID: o.CausationID,
+			CorrelationID: o.CorrelationID, CausationID: o.CausationID, DispatchedBy: o.DispatchedBy, KeysOf: o.KeysOf,
 		},
 	})
 }
@@ -75,7 +77,7 @@ func (s *Schedule) DecodeDefinition(raw []byte) {
 		Transport: o.Transport, Queue: o.Queue, Priority: o.Priority, Metadata: o.Metadata, Headers: o.Headers,
 		Delay: time.Duration(o.Delay) * ms, ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
 		Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey,
-		CorrelationID: o.CorrelationID, CausationID: o.CausationID,
+		CorrelationID: o.CorrelationID, CausationID: o.CausationID, DispatchedBy: o.DispatchedBy, KeysOf: o.KeysOf,
 	}
 }
 

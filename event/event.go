@@ -65,7 +65,19 @@ type Event struct {
 }
 
 // Filter selects types. The zero value selects all.
-type Filter struct{ patterns []string }
+type Filter struct {
+	patterns []string
+	of       string
+}
+
+// Of selects, of the events of f, those of messages that carry a DispatchedBy, and no others.
+func (f Filter) Of(dispatchedBy string) Filter {
+	f.of = dispatchedBy
+	return f
+}
+
+// selects reports whether an event, encoded, is wanted.
+func (f Filter) selects(e *Frame) bool { return f.Selects(e.Type) && (f.of == "" || f.of == e.By) }
 
 // ParseFilter reads types, or patterns of them such as message.*, separated by commas. The error of one that selects
 // nothing names the types there are.
@@ -76,7 +88,7 @@ func ParseFilter(s string) (Filter, error) {
 	}
 	for p := range strings.SplitSeq(s, ",") {
 		p = strings.TrimSpace(p)
-		one := Filter{[]string{p}}
+		one := Filter{patterns: []string{p}}
 		if symphony.ValidatePattern(p) != nil || !slices.ContainsFunc(Types(), one.Selects) {
 			return Filter{}, fmt.Errorf("%q is no type of event, nor a pattern of some; there are %s", p, strings.Join(Types(), ", "))
 		}

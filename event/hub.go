@@ -69,6 +69,8 @@ func (h *Hub) MaxReaders() int { return h.o.MaxReaders }
 type Frame struct {
 	Seq  int64
 	Type string
+	// By is who had the message dispatched that it is about, empty where it is about none or that is not known.
+	By string
 	// Bytes are the event in the format of server-sent events, shared by all readers.
 	Bytes []byte
 }
@@ -226,5 +228,17 @@ func frame(e Event) (Frame, error) {
 	b.WriteString("event: " + e.Type + "\ndata: ")
 	b.Write(data) // JSON of one line
 	b.WriteString("\n\n")
-	return Frame{e.Seq, e.Type, b.Bytes()}, nil
+	return Frame{e.Seq, e.Type, dispatchedBy(e), b.Bytes()}, nil
+}
+
+// dispatchedBy is who had the message dispatched that an event is about.
+func dispatchedBy(e Event) string {
+	if e.Type != MessageFailed && e.Type != MessageRetrying || !bytes.Contains(e.Data, []byte(`"dispatchedBy"`)) {
+		return ""
+	}
+	var about attempt
+	if json.Unmarshal(e.Data, &about) != nil {
+		return ""
+	}
+	return about.DispatchedBy
 }

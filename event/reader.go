@@ -136,7 +136,7 @@ func (r *Reader) look(ctx context.Context) (list []Frame, changed <-chan struct{
 	h.mu.Unlock()
 	switch oldest := end - int64(len(ring)) + 1; {
 	case ring == nil, r.after >= end:
-		if ring != nil && stats != nil && told != r.told && r.filter.Selects(Stats) {
+		if ring != nil && stats != nil && told != r.told && r.filter.of == "" && r.filter.Selects(Stats) {
 			r.told = told
 			return []Frame{{Type: Stats, Bytes: stats}}, nil, nil
 		}
@@ -146,7 +146,7 @@ func (r *Reader) look(ctx context.Context) (list []Frame, changed <-chan struct{
 		ring = ring[:min(len(ring), pageSize)]
 		r.after, r.oldest = ring[len(ring)-1].Seq, false
 		for _, f := range ring {
-			if r.filter.Selects(f.Type) {
+			if r.filter.selects(&f) {
 				list = append(list, f)
 			}
 		}
@@ -182,7 +182,9 @@ func (r *Reader) catchUp(ctx context.Context, end int64) (list []Frame, err erro
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, f)
+		if r.filter.selects(&f) {
+			list = append(list, f)
+		}
 	}
 	return list, nil
 }

@@ -114,6 +114,8 @@ type attempt struct {
 	ErrorClass string `json:"errorClass"`
 	Worker     string `json:"worker,omitempty"`
 	RetryIn    *int64 `json:"retryIn,omitempty"` // milliseconds
+	// DispatchedBy is who had the message dispatched; see Filter.Of.
+	DispatchedBy string `json:"dispatchedBy,omitempty"`
 }
 
 // AttemptsEnded makes events of attempts that failed.
@@ -145,7 +147,7 @@ func (r *Recorder) attempt(typ string, most int, e *symphony.EndedAttempt) {
 		r.drop(typ)
 		return
 	}
-	data := attempt{MessageID: e.MessageID, Transport: e.Transport, Queue: e.Queue, Type: e.Type, Attempts: e.Attempt, ErrorClass: e.Settlement.ErrorClass, Worker: e.Worker}
+	data := attempt{MessageID: e.MessageID, Transport: e.Transport, Queue: e.Queue, Type: e.Type, Attempts: e.Attempt, ErrorClass: e.Settlement.ErrorClass, Worker: e.Worker, DispatchedBy: e.DispatchedBy}
 	if typ == MessageRetrying {
 		wait := e.Settlement.Delay.Milliseconds()
 		data.RetryIn = &wait

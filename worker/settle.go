@@ -35,12 +35,13 @@ type about struct {
 	queue, typ             string
 	attempt                int
 	createdAt, scheduledAt time.Time
+	by                     string
 }
 
 // addResultLocked hands the result of a message, which is out of hand with it, to the settler.
 func (r *run) addResultLocked(it *item, st symphony.Settlement) {
 	it.gone = true
-	r.results = append(r.results, result{st, it.until, about{it.Queue, it.Type, it.Attempt, it.CreatedAt, it.ScheduledAt}})
+	r.results = append(r.results, result{st, it.until, about{it.Queue, it.Type, it.Attempt, it.CreatedAt, it.ScheduledAt, it.DispatchedBy}})
 	r.unsettled++
 	if r.settlerWaits {
 		r.settlerWaits = false
@@ -174,7 +175,7 @@ func (s *settler) tell(p *result) {
 	if s.o.Observer != nil {
 		s.ended = append(s.ended, symphony.EndedAttempt{
 			MessageID: p.Lease.MessageID, Transport: s.transport.Name(), Queue: p.about.queue, Type: p.about.typ, Attempt: p.about.attempt,
-			CreatedAt: p.about.createdAt, ScheduledAt: p.about.scheduledAt, Worker: s.o.Name, Settlement: p.Settlement,
+			CreatedAt: p.about.createdAt, ScheduledAt: p.about.scheduledAt, DispatchedBy: p.about.by, Worker: s.o.Name, Settlement: p.Settlement,
 		})
 	}
 }

@@ -123,7 +123,7 @@ func (t *Transport) tell(e *symphony.Envelope, began time.Time, err error) {
 	}
 	t.o.Observer.AttemptsEnded([]symphony.EndedAttempt{{
 		MessageID: e.ID, Transport: e.Transport, Queue: e.Queue, Type: e.Type, Attempt: 1,
-		CreatedAt: e.CreatedAt, ScheduledAt: e.ScheduledAt, Settlement: st,
+		CreatedAt: e.CreatedAt, ScheduledAt: e.ScheduledAt, DispatchedBy: e.DispatchedBy, Settlement: st,
 	}})
 }
 

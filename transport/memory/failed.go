@@ -13,7 +13,7 @@ import (
 func (t *Transport) matches(f *failure, q symphony.FailedFilter) bool {
 	text := lower(q.Text)
 	return f.Transport == t.name && (q.Queue == "" || f.Queue == q.Queue) && (q.Type == "" || f.Type == q.Type) &&
-		(q.ErrorClass == "" || f.ErrorClass == q.ErrorClass) && !f.FailedAt.Before(q.Since) && (q.Until.IsZero() || f.FailedAt.Before(q.Until)) &&
+		(q.ErrorClass == "" || f.ErrorClass == q.ErrorClass) && (q.DispatchedBy == "" || f.DispatchedBy == q.DispatchedBy) && !f.FailedAt.Before(q.Since) && (q.Until.IsZero() || f.FailedAt.Before(q.Until)) &&
 		(text == "" || strings.Contains(lower(f.Type), text) || strings.Contains(lower(f.Error), text) || strings.Contains(lower(string(f.Payload)), text))
 }
 

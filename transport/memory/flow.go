@@ -230,14 +230,8 @@ type uniqueKey struct{ transport, kind, key string }
 
 // unique returns the key by which a message is one of its kind, if it has one.
 func unique(e *symphony.Envelope) (k uniqueKey, ok bool) {
-	switch f := e.Flow; {
-	case f == nil:
-	case f.DebounceKey != "":
-		return uniqueKey{e.Transport, "debounce", f.DebounceKey}, true
-	case f.ThrottleKey != "":
-		return uniqueKey{e.Transport, "throttle", f.ThrottleKey}, true
-	}
-	return k, false
+	kind, name := e.Flow.Unique()
+	return uniqueKey{e.Transport, kind, name}, kind != ""
 }
 
 // begun frees the debounce or throttle key of a message that does not wait any more.

@@ -263,7 +263,7 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 			}
 			continue
 		}
-		k := key{e.Transport, e.IdempotencyKey}
+		k := key{e.Transport, e.IdempotencyName()}
 		known, ok := t.keys[k]
 		if !ok {
 			known, ok = fresh[k]
@@ -286,7 +286,7 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 			continue
 		}
 		if t.meet(&clones[i], &receipts[i]) {
-			delete(fresh, key{e.Transport, e.IdempotencyKey}) // it is not stored, so its key stays free
+			delete(fresh, key{e.Transport, e.IdempotencyName()}) // it is not stored, so its key stays free
 			continue
 		}
 		m := &message{Envelope: clones[i], lane: t.lane(e.Transport, e.Queue), available: now}

@@ -214,6 +214,7 @@ func (t *Transport) look(q *symphony.MessageQuery, visit func(*message) bool) (n
 func (t *Transport) selects(f *symphony.MessageFilter, m *message) bool {
 	return m.Transport == t.name && (f.Status == "" || m.status() == f.Status) && (f.Queue == "" || m.Queue == f.Queue) &&
 		(f.Type == "" || m.Type == f.Type) && (f.Priority == 0 || m.Priority == f.Priority) &&
+		(f.DispatchedBy == "" || m.DispatchedBy == f.DispatchedBy) && (f.ScheduledAfter.IsZero() || m.ScheduledAt.After(f.ScheduledAfter)) &&
 		!m.CreatedAt.Before(f.Since) && (f.Until.IsZero() || m.CreatedAt.Before(f.Until))
 }
 

@@ -119,6 +119,9 @@ func (t *Transport) where(f symphony.FailedFilter) *condition {
 	if f.ErrorClass != "" {
 		c.add("error_class = ?::text", []byte(cleanText(f.ErrorClass)))
 	}
+	if f.DispatchedBy != "" {
+		c.add(ofCaller+"?::text", []byte(cleanText(f.DispatchedBy)))
+	}
 	if !f.Since.IsZero() {
 		c.add("failed_at >= ?::timestamptz", timeParam(micros(f.Since)))
 	}

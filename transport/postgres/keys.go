@@ -61,7 +61,7 @@ func forget(rows []*messageRow) call {
 	transports, names, ids := texts(n), texts(n), uuids(n)
 	for _, row := range rows {
 		transports.text(row.Transport)
-		names.text(row.IdempotencyKey)
+		names.text(row.IdempotencyName())
 		ids.uuid(row.uuid)
 	}
 	return call{query: forgetKeys, params: [][]byte{transports.value(), names.value(), ids.value()}}
@@ -75,7 +75,7 @@ func (k *keys) firsts() []*messageRow {
 	for _, o := range k.ops {
 		for i := range o.list {
 			row := &o.list[i]
-			name := keyName{row.Transport, row.IdempotencyKey}
+			name := keyName{row.Transport, row.IdempotencyName()}
 			if row.IdempotencyKey != "" && !seen[name] {
 				seen[name] = true
 				firsts = append(firsts, row)
@@ -83,7 +83,7 @@ func (k *keys) firsts() []*messageRow {
 		}
 	}
 	slices.SortFunc(firsts, func(a, b *messageRow) int {
-		return cmp.Or(cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
+		return cmp.Or(cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.IdempotencyName(), b.IdempotencyName()))
 	})
 	return firsts
 }
@@ -96,7 +96,7 @@ func (k *keys) calls(s *store) (claim, read call) {
 	lifetimes, queues, scheduled := int8s(n), texts(n), times(n)
 	for _, row := range firsts {
 		transports.text(row.Transport)
-		names.text(row.IdempotencyKey)
+		names.text(row.IdempotencyName())
 		ids.uuid(row.uuid)
 		prints.bytes(row.Fingerprint[:])
 		lifetimes.int8(row.IdempotencyWindow.Microseconds())
@@ -170,7 +170,7 @@ func (k *keys) settle(s *store, o *sendOp, givenBack map[string]bool) decision {
 			}
 			continue
 		}
-		first := k.taken[keyName{row.Transport, row.IdempotencyKey}]
+		first := k.taken[keyName{row.Transport, row.IdempotencyName()}]
 		switch {
 		case first == nil || givenBack[first.id]:
 			result = undecided

@@ -28,9 +28,14 @@ type search struct {
 	symphony.MessageQuery
 	params [][]byte
 	bounds []string // terms about id
+	caller string   // term about DispatchedBy, empty for none
 	filter string
 	kept   string // completed messages count that were completed after this time
 }
+
+// ofCaller, with a parameter behind it, selects the rows of one caller. Messages that carry a DispatchedBy are in indexes of
+// their own, whose condition it repeats: only his rows are looked at, however many others there are.
+const ofCaller = `starts_with(extras, '` + symphony.ExtrasDispatchedBy + `') AND extras::json ->> 'dispatchedBy' = `
 
 func (b *search) param(value []byte, kind string) string {
 	b.params = append(b.params, value)
@@ -70,6 +75,12 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		id := idAt(q.Until.Add(symphony.MaxIDSkew))
 		b.bounds = append(b.bounds, "id < "+b.param(id[:], "uuid"))
 		terms = append(terms, "created_at < "+b.param(timestamp(q.Until), "timestamptz"))
+	}
+	if !q.ScheduledAfter.IsZero() {
+		terms = append(terms, "scheduled_at > "+b.param(timestamp(q.ScheduledAfter), "timestamptz"))
+	}
+	if q.DispatchedBy != "" {
+		b.caller = ofCaller + b.param([]byte(cleanText(q.DispatchedBy)), "text")
 	}
 	if q.Text != "" {
 		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
@@ -153,8 +164,12 @@ const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand
 func (b *search) sourcesText() string {
 	source := func(table, id, at, key, hit string, place int) string {
 		// Each source in its own order: else the planner does not think of merging them.
+		where := b.within(id)
+		if b.caller != "" {
+			where += " AND " + b.caller
+		}
 		return fmt.Sprintf("(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)",
-			id, place, at, key, hit, table, b.within(id), b.direction(), b.Scan+1)
+			id, place, at, key, hit, table, where, b.direction(), b.Scan+1)
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
 	var list []string

@@ -245,7 +245,8 @@ func (x *Tx) ask(ctx context.Context, sql string, list []*messageRow, row func(f
 			rows[i].ScheduledAt = optional(timeText(m.ScheduledAt))
 		}
 		if m.IdempotencyKey != "" {
-			rows[i].Key, rows[i].Fingerprint, rows[i].Lifetime = &m.IdempotencyKey, hex.EncodeToString(m.Fingerprint[:]), m.IdempotencyWindow.Microseconds()
+			name := m.IdempotencyName()
+			rows[i].Key, rows[i].Fingerprint, rows[i].Lifetime = &name, hex.EncodeToString(m.Fingerprint[:]), m.IdempotencyWindow.Microseconds()
 		}
 	}
 	raw, err := json.Marshal(rows)

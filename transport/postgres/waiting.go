@@ -122,23 +122,12 @@ func (f *flow) withdraw(list []*waiting) error {
 	return f.advance(unique(lines))
 }
 
-const (
-	debounce = "debounce"
-	throttle = "throttle"
-)
-
 // uniqueKey is the key by which a message is one of its kind.
 type uniqueKey struct{ transport, kind, key string }
 
 func uniqueOf(transport string, f *symphony.Flow) (k uniqueKey, ok bool) {
-	switch {
-	case f == nil:
-	case f.DebounceKey != "":
-		return uniqueKey{transport, debounce, f.DebounceKey}, true
-	case f.ThrottleKey != "":
-		return uniqueKey{transport, throttle, f.ThrottleKey}, true
-	}
-	return k, false
+	kind, name := f.Unique()
+	return uniqueKey{transport, kind, name}, kind != ""
 }
 
 var freeUnique = newQuery("free_unique", `DELETE FROM {schema}.messenger_unique WHERE transport = $1::text AND kind = $2::text AND key = $3::text AND message_id = $4::uuid`)
@@ -190,7 +179,7 @@ func (f *flow) meet(rows []*messageRow, receipt func(*messageRow) *symphony.Rece
 		k, ok := uniqueOf(row.Transport, row.Flow)
 		k.key = cleanText(k.key)
 		before := known[k]
-		if ok && before != nil && k.kind == throttle {
+		if ok && before != nil && k.kind == symphony.UniqueThrottle {
 			*receipt(row) = before.Receipt
 			dropped = append(dropped, row)
 			continue

@@ -80,6 +80,9 @@ func (t *Transport) where(f symphony.FailedFilter) (string, []any) {
 	if f.ErrorClass != "" {
 		add("error_class=?", f.ErrorClass)
 	}
+	if f.DispatchedBy != "" {
+		add(ofCaller, f.DispatchedBy)
+	}
 	if !f.Since.IsZero() {
 		add("failed_at>=?", micros(f.Since))
 	}

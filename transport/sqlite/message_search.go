@@ -43,6 +43,9 @@ func idRange(q *symphony.MessageQuery) (from, to string) {
 // search returns up to limit messages, and where it goes on.
 func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, error) {
 	f := v.filter(q)
+	if f.by != "" {
+		return v.walkOwn(q, f, limit)
+	}
 	if few, err := v.few(q, f); err != nil || few != nil {
 		slices.SortFunc(few, func(a, b found) int {
 			if q.Oldest {
@@ -69,14 +72,19 @@ type filter struct {
 	priority     int
 	since, until int64
 	text         []byte // in lower case
+	by           string // who had it dispatched; then only his are walked through
+	after        int64  // of scheduled_at
 }
 
 func (v *view) filter(q *symphony.MessageQuery) *filter {
-	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never, text: []byte(lowerASCII(q.Text))}
+	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never, text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy}
 	for _, l := range v.lanes {
 		if q.Queue == "" || q.Queue == l.queue {
 			f.lanes[l.id] = true
 		}
+	}
+	if !q.ScheduledAfter.IsZero() {
+		f.after = micros(q.ScheduledAfter)
 	}
 	if !q.Since.IsZero() {
 		f.since = microsUp(q.Since)
@@ -89,7 +97,7 @@ func (v *view) filter(q *symphony.MessageQuery) *filter {
 
 // searchColumns are what matches reads, from its second column on: from the third on if there is a text.
 const (
-	searchColumns = "priority, created_at, type"
+	searchColumns = "priority, created_at, scheduled_at, type"
 	textColumns   = ", payload, metadata, headers"
 )
 
@@ -108,13 +116,16 @@ func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
 	if at := s.ColumnInt64(col + 1); at < f.since || at >= f.until {
 		return false
 	}
-	if len(f.typ) > 0 && (s.ColumnLen(col+2) != len(f.typ) || !bytes.Equal(v.bytes(s, col+2), f.typ)) {
+	if f.after != 0 && s.ColumnInt64(col+2) <= f.after {
+		return false
+	}
+	if len(f.typ) > 0 && (s.ColumnLen(col+3) != len(f.typ) || !bytes.Equal(v.bytes(s, col+3), f.typ)) {
 		return false
 	}
 	if len(f.text) == 0 {
 		return true
 	}
-	for c := col + 2; c < col+6; c++ {
+	for c := col + 3; c < col+7; c++ {
 		if s.ColumnLen(c) >= len(f.text) && bytes.Contains(foldASCII(v.bytes(s, c)), f.text) {
 			return true
 		}

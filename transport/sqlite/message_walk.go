@@ -35,23 +35,33 @@ func (v *view) merge(q *symphony.MessageQuery, f *filter, limit, most int) (list
 			err = errors.Join(err, s.stmt.Reset())
 		}
 	}()
-	add := func(failed bool, query string, args ...any) error {
-		stmt, err := v.conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind(stmt, args)
-		s := &source{stmt: stmt, failed: failed}
-		sources = append(sources, s)
-		return s.step()
-	}
 	if q.Status != symphony.Failed {
-		err = add(false, f.walkQuery(q), from, to)
+		err = v.source(&sources, false, f.walkQuery(q), from, to)
 	}
 	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
-		err = add(true, f.walkFailedQuery(q), v.transport, from, to)
+		err = v.source(&sources, true, f.walkFailedQuery(q), v.transport, from, to)
 	}
-	for looked := 0; err == nil; looked++ {
+	if err != nil {
+		return nil, "", err
+	}
+	return v.mergeSources(sources, q, f, limit, most)
+}
+
+// source adds a table that is read by a query.
+func (v *view) source(to *[]*source, failed bool, query string, args ...any) error {
+	stmt, err := v.conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	bind(stmt, args)
+	s := &source{stmt: stmt, failed: failed}
+	*to = append(*to, s)
+	return s.step()
+}
+
+// mergeSources looks at so many messages of tables, in the order of their ids, until limit match.
+func (v *view) mergeSources(sources []*source, q *symphony.MessageQuery, f *filter, limit, most int) (list []found, next string, err error) {
+	for looked := 0; ; looked++ {
 		s := head(sources, q.Oldest)
 		if s == nil {
 			return list, "", nil
@@ -60,24 +70,36 @@ func (v *view) merge(q *symphony.MessageQuery, f *filter, limit, most int) (list
 			return list, next, nil
 		}
 		next = s.id
-		if v.selects(f, s) {
+		ok, err := v.selects(q, f, s)
+		if err != nil {
+			return nil, "", err
+		}
+		if ok {
 			m := found{id: s.id, seq: s.stmt.ColumnInt64(0)}
 			if s.failed {
 				m.seq, m.failed = 0, s.stmt.ColumnText(0)
 			}
 			list = append(list, m)
 		}
-		err = s.step()
+		if err := s.step(); err != nil {
+			return nil, "", err
+		}
 	}
-	return nil, "", err
 }
 
 // selects reports whether the message at which a source stands matches.
-func (v *view) selects(f *filter, s *source) bool {
+func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (bool, error) {
 	if s.failed {
-		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3)
+		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3), nil
 	}
-	return f.lanes[s.stmt.ColumnInt64(2)] && v.matches(f, s.stmt, 3)
+	if !f.lanes[s.stmt.ColumnInt64(2)] || !v.matches(f, s.stmt, 3) {
+		return false, nil
+	}
+	if f.by == "" || q.Status == "" {
+		return true, nil // a walk for a status other than failed is another one
+	}
+	status, err := v.status(s.stmt.ColumnInt64(0))
+	return status == q.Status, err
 }
 
 // source is a table that is read in the order of the messages' ids, which are in its second column.

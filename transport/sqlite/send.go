@@ -133,7 +133,7 @@ func (o *sendOp) known(w *writer, i int) error {
 	}
 	for j := range i {
 		first := &o.rowsIn[j]
-		if first.IdempotencyKey == row.IdempotencyKey && first.Transport == row.Transport && !o.receipts[j].Duplicate {
+		if first.IdempotencyName() == row.IdempotencyName() && first.Transport == row.Transport && !o.receipts[j].Duplicate {
 			settle(first.ID, first.Queue, first.scheduledAt, first.Fingerprint[:])
 			return nil
 		}
@@ -142,14 +142,14 @@ func (o *sendOp) known(w *writer, i int) error {
 		func(s *sqlite.Stmt) bool {
 			settle(s.ColumnText(0), s.ColumnText(1), s.ColumnInt64(2), columnBytes(s, 3))
 			return false
-		}, row.Transport, row.IdempotencyKey, w.now)
+		}, row.Transport, row.IdempotencyName(), w.now)
 }
 
 // remember stores an idempotency key. It replaces one whose window is over.
 func (w *writer) remember(row *messageRow) error {
 	return w.exec(`INSERT OR REPLACE INTO messenger_idempotency (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		row.Transport, row.IdempotencyKey, row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
+		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
 }
 
 // insert stores a message and makes it claimable from its time on.

@@ -102,25 +102,9 @@ func (w *writer) unschedule(m *waiting) error {
 	return err
 }
 
-const (
-	debounce = "debounce"
-	throttle = "throttle"
-)
-
-// uniqueKey returns the key by which a message is one of its kind, if it has one.
-func uniqueKey(f *symphony.Flow) (kind, key string) {
-	switch {
-	case f.DebounceKey != "":
-		return debounce, f.DebounceKey
-	case f.ThrottleKey != "":
-		return throttle, f.ThrottleKey
-	}
-	return "", ""
-}
-
 // begun frees the debounce or throttle key of a message that does not wait any more.
 func (w *writer) begun(transport string, f *symphony.Flow, seq int64) error {
-	kind, key := uniqueKey(f)
+	kind, key := f.Unique()
 	if kind == "" {
 		return nil
 	}
@@ -130,7 +114,7 @@ func (w *writer) begun(transport string, f *symphony.Flow, seq int64) error {
 // meet looks whether a message with the same debounce or throttle key waits. If so, it sets the receipt of the new one,
 // and reports whether that is dropped, or takes the waiting one away.
 func (w *writer) meet(row *messageRow, receipt *symphony.Receipt) (dropped bool, err error) {
-	kind, key := uniqueKey(row.Flow)
+	kind, key := row.Flow.Unique()
 	if kind == "" {
 		return false, nil
 	}
@@ -150,7 +134,7 @@ func (w *writer) meet(row *messageRow, receipt *symphony.Receipt) (dropped bool,
 	if err != nil {
 		return false, err
 	}
-	if kind == throttle {
+	if kind == symphony.UniqueThrottle {
 		*receipt = first
 		return true, nil
 	}
@@ -174,7 +158,7 @@ func (w *writer) register(row *messageRow, seq int64) error {
 			return err
 		}
 	}
-	if kind, key := uniqueKey(row.Flow); kind != "" {
+	if kind, key := row.Flow.Unique(); kind != "" {
 		return w.exec("INSERT OR REPLACE INTO messenger_unique (transport, kind, key, seq) VALUES (?, ?, ?, ?)", row.Transport, kind, key, seq)
 	}
 	return nil

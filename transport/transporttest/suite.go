@@ -73,6 +73,7 @@ func Run(t *testing.T, open Open) {
 		{"Steer", steerTests(), showsMessages},
 		{"Text", textTests, receives},
 		{"Pages", pageTests, showsMessages},
+		{"Callers", callerTests, showsMessages},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
