@@ -23,7 +23,7 @@ var scopes = [...]struct{ name, opens string }{
 	{"dispatch", "dispatch messages, one or a batch"},
 	{"consume", "work: consume, receive, ack, nack, extend; retry and delete one failed message"},
 	{"read", "look: every GET but keys and audit"},
-	{"operate", "steer: pause, drain, resume, stop workers; delete, run now, replay and import messages; " +
+	{"operate", "steer: pause, drain, resume, stop and start workers; delete, run now, replay and import messages; " +
 		"retry and delete failed ones in bulk; operations; schedules"},
 	{"admin", "all of these, and alone: keys, purge, audit, test of alerts"},
 }

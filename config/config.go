@@ -230,6 +230,7 @@ type Auth struct {
 	AllowAnonymous   bool
 	AllowServiceRole bool
 	DefaultScopes    auth.ScopeSet
+	Visibility       string                   // VisibleAll or VisibleOwn
 	OAuthClients     map[string]auth.ScopeSet // by client id
 	CookieName       string                   // "": sb-<ref>-auth-token
 	AllowedOrigins   []string
@@ -246,6 +247,18 @@ type Supabase struct {
 	JWTSecrets []Secret
 	JWTIssuer  *string // nil: that of URL; "": not checked
 	AnonKey    string
+}
+
+// What users see: every message, or those that they have dispatched.
+const (
+	VisibleAll = "all"
+	VisibleOwn = "own"
+)
+
+// ShowsAll reports whether every user of the Supabase project who signs in sees and steers the messages of all, because
+// nobody has said otherwise.
+func (c *Config) ShowsAll() bool {
+	return c.Supabase.Configured() && c.Auth.Visibility == VisibleAll && c.Auth.DefaultScopes == auth.DefaultScopes
 }
 
 // Configured reports whether a project is named.

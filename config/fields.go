@@ -62,6 +62,8 @@ func fields(c *Config, t *tracingSection) []*field {
 			doc: "Admit the project's service_role key, as an administrator."},
 		{key: "auth.default_scopes", value: scopes{&c.Auth.DefaultScopes}, def: auth.DefaultScopes.String(),
 			doc: "What Supabase users may do unless their app_metadata.symphony_role says otherwise."},
+		{key: "auth.visibility", value: choice{&c.Auth.Visibility, []string{VisibleAll, VisibleOwn}}, def: VisibleAll,
+			doc: "What Supabase users see and steer: `all` messages, as far as their scopes go, or their `own`, which they have dispatched, unless they have the scope operate. API keys see all. See docs/api.md."},
 		{key: "auth.oauth_clients", value: clients{&c.Auth.OAuthClients},
 			doc: "Third-party applications, by the client id that the project's OAuth server gave them, each with the scopes that it may have at most; nobody gets more than the user has. Tokens of others are refused."},
 		{key: "auth.cookie_name", value: text{p: &c.Auth.CookieName, about: "a cookie's name", optional: true, check: checkCookieName},

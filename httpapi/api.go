@@ -47,6 +47,9 @@ type Options struct {
 	Mux *symphony.Mux
 	// Auth authenticates callers of Handler. Nil refuses everybody.
 	Auth *auth.Authenticator
+	// OwnMessages has users without the scope operate see and steer only the messages that they have dispatched; see
+	// visibility.go. Default: whoever has the scope for it sees and steers all.
+	OwnMessages bool
 	// Cron guards the cron routes. Nil closes them.
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
@@ -195,7 +198,7 @@ func (a *API) Handler() http.Handler {
 			err = a.callers.admit(callerOf(p))
 		}
 		if err == nil {
-			err = p.Require(rt.scope)
+			err = a.authorize(p, rt)
 		}
 		return p, err
 	})
@@ -219,6 +222,7 @@ type call struct {
 	api       *API
 	w         *responseWriter
 	principal auth.Principal
+	by        string // see dispatcher
 	route     *route
 	who       authenticate // judges the caller once more, see lasting.go
 	query     map[string]string

@@ -124,6 +124,7 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: freeHeaders(o.Headers),
 			ExpiresAt: instant(o.ExpiresAt, prefix+"options.expiresAt", &list), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
 			DebounceKey: value(o.DebounceKey), ThrottleKey: value(o.ThrottleKey), CorrelationID: value(o.CorrelationID), CausationID: value(o.CausationID),
+			DispatchedBy: c.dispatcher(), KeysOf: c.owner(),
 		},
 	}
 	for _, given := range [...]struct {

@@ -104,6 +104,9 @@ func (c *call) eventQuery() (after int64, f event.Filter, err error) {
 	if len(list) > 0 {
 		return 0, f, invalid(list...)
 	}
+	if owner := c.owner(); owner != "" {
+		f = f.Of(owner)
+	}
 	return after, f, nil
 }
 

@@ -122,7 +122,7 @@ func messagesExport(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func failedExport(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	dead, err := c.api.o.Bus.Failed(c.transport())
+	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
 	}

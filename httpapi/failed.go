@@ -45,7 +45,7 @@ func failedList(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	dead, err := c.api.o.Bus.Failed(c.transport())
+	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func omitted(o *symphony.Omitted) *wire.Omitted {
 
 // flow is what few messages have, and what relates them.
 func flow(e *symphony.Envelope) wire.Flow {
-	out := wire.Flow{CorrelationID: e.Correlation(), CausationID: e.CausationID}
+	out := wire.Flow{CorrelationID: e.Correlation(), CausationID: e.CausationID, DispatchedBy: e.DispatchedBy}
 	if f := e.Flow; f != nil {
 		out.ExpiresAt, out.ConcurrencyKey, out.GroupKey, out.Ordered = optional(f.ExpiresAt), f.ConcurrencyKey, f.GroupKey, f.Ordered
 	}
@@ -107,7 +107,7 @@ func flow(e *symphony.Envelope) wire.Flow {
 }
 
 func failedShow(c *call) error {
-	dead, err := c.api.o.Bus.Failed(c.transport())
+	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func failedRetry(c *call) error {
 		return err
 	}
 	defer buf.free()
-	dead, err := c.api.o.Bus.Failed(c.transport())
+	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func failedRetry(c *call) error {
 }
 
 func failedDelete(c *call) error {
-	dead, err := c.api.o.Bus.Failed(c.transport())
+	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 		}
 		return c.startOperation(r)
 	}
-	dead, err := c.api.o.Bus.Failed(name)
+	dead, err := c.deadLetters(name)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -201,6 +202,7 @@ func (im *importing) take(ctx context.Context, e *archive.Entry) error {
 		return nil
 	}
 	out, problems := imported(m, im.transport)
+	out.Options.DispatchedBy = cmp.Or(out.Options.DispatchedBy, im.dispatcher())
 	for _, p := range im.api.o.Bus.Check(out, "") {
 		problems = append(problems, archive.Problem{Path: strings.TrimPrefix(p.Path, "options."), Message: p.Message})
 	}
@@ -232,7 +234,7 @@ func imported(m *archive.Message, transport string) (symphony.Outgoing, []archiv
 		Options: symphony.DispatchOptions{
 			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: instant(m.ScheduledAt, "scheduledAt", &list), IdempotencyKey: m.IdempotencyKey, Headers: freeHeaders(m.Headers),
 			ExpiresAt: instant(m.ExpiresAt, "expiresAt", &list), ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered,
-			CorrelationID: m.CorrelationID, CausationID: m.CausationID,
+			CorrelationID: m.CorrelationID, CausationID: m.CausationID, DispatchedBy: m.DispatchedBy,
 		},
 	}
 	if transport == "" {

@@ -33,7 +33,10 @@ func (c *call) stillAllowed(r *http.Request) error {
 		return expired(c.principal)
 	}
 	_, err := c.who(r, c.route)
-	if err == nil || errors.Is(err, auth.ErrUnavailable) || r.Context().Err() != nil {
+	switch {
+	case err == nil, errors.Is(err, auth.ErrUnavailable), r.Context().Err() != nil:
+		return nil
+	case describe(err).status == http.StatusTooManyRequests: // the look itself is one request more; the call goes on
 		return nil
 	}
 	return &refusal{err}

@@ -41,7 +41,7 @@ func messagesList(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func wireAttempts(list []symphony.Attempt) []wire.Attempt {
 }
 
 func messagesShow(c *call) error {
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func messagesShow(c *call) error {
 }
 
 func messagesCancel(c *call) error {
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func messagesCancel(c *call) error {
 }
 
 func messagesRunNow(c *call) error {
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func messagesReplay(c *call) error {
 	if req.IdempotencyKey != nil && *req.IdempotencyKey == "" {
 		return invalid(symphony.Problem{Path: "idempotencyKey", Message: "must not be empty"})
 	}
-	messages, err := c.api.o.Bus.Messages(c.transport())
+	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	errorStatuses := slices.Clone(rt.errors)
 	switch rt.access {
 	case userAccess:
-		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + ".")
+		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." + rt.own.doc())
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")

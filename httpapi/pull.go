@@ -327,7 +327,7 @@ func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []rece
 		if errs == nil || errs[i] == nil {
 			ended = append(ended, symphony.EndedAttempt{
 				MessageID: r.lease.MessageID, Transport: r.transport, Queue: r.queue, Type: r.typ, Attempt: r.attempt,
-				CreatedAt: r.created, ScheduledAt: r.scheduled, Worker: r.worker, Settlement: list[i],
+				CreatedAt: r.created, ScheduledAt: r.scheduled, Worker: r.worker, DispatchedBy: r.by, Settlement: list[i],
 			})
 		}
 	}

@@ -31,12 +31,15 @@ type receipt struct {
 	// The rest is for the observer.
 	queue, worker      string
 	created, scheduled time.Time
+	by                 string // DispatchedBy, an extra
 }
 
 const (
 	receiptVersion = 3
 	// lastVersion bounds what is taken for the version of another release: what begins with anything else is no receipt.
 	lastVersion = 15
+	// extraBy is the number of DispatchedBy among the extras.
+	extraBy = 1
 	// maxReceipt bounds the bytes of a receipt: its texts are of bounded length.
 	maxReceipt = 4096
 )
@@ -46,12 +49,12 @@ const (
 func receiptOf(transport, worker string, d *symphony.Delivery) receipt {
 	r := receipt{
 		transport: transport, lease: d.Lease, typ: d.Type, attempt: d.Attempt, lost: d.Lost, claimed: d.ClaimedAt,
-		queue: d.Queue, worker: worker, created: d.CreatedAt, scheduled: d.ScheduledAt,
+		queue: d.Queue, worker: worker, created: d.CreatedAt, scheduled: d.ScheduledAt, by: d.DispatchedBy,
 	}
-	if !showable(r.created) {
+	if !symphony.StorableTime(r.created) {
 		r.created = r.claimed
 	}
-	if !showable(r.scheduled) {
+	if !symphony.StorableTime(r.scheduled) {
 		r.scheduled = time.Time{}
 	}
 	return r
@@ -84,6 +87,11 @@ func (r *receipt) text(s *seal) string {
 		scheduled = r.scheduled.UnixMicro()
 	}
 	b = binary.AppendVarint(b, scheduled)
+	if r.by != "" {
+		b = binary.AppendUvarint(b, extraBy)
+		b = binary.AppendUvarint(b, uint64(len(r.by)))
+		b = append(b, r.by...)
+	}
 	return base64.RawURLEncoding.EncodeToString(s.appendSum(b, b))
 }
 
@@ -118,8 +126,9 @@ func parseReceipt(text string, s *seal) (receipt, error) {
 		r.scheduled = in.time(scheduled)
 	}
 	for !in.bad && len(in.rest) > 0 {
-		in.number() // no extra is known
-		in.text()
+		if extra, text := in.number(), in.text(); extra == extraBy {
+			r.by = text
+		}
 	}
 	if in.bad {
 		return receipt{}, errReceipt
@@ -167,8 +176,6 @@ func (in *receiptReader) micros() int64 {
 // time is a time that can be stored and shown.
 func (in *receiptReader) time(micros int64) time.Time {
 	t := time.UnixMicro(micros).UTC()
-	in.bad = in.bad || !showable(t)
+	in.bad = in.bad || !symphony.StorableTime(t)
 	return t
 }
-
-func showable(t time.Time) bool { y := t.UTC().Year(); return y >= 1970 && y <= 9999 }

@@ -36,6 +36,7 @@ type route struct {
 	tag     string
 	access  access
 	scope   auth.Scope
+	own     ownRule // see visibility.go
 	query   []parameter
 	request any // nil: no body
 	// optionalBody says that a request without a body is fine.
@@ -62,10 +63,10 @@ var (
 func (a *API) table() []route {
 	transport := parameter{name: "transport", kind: "string", doc: "Default: the default transport."}
 	return slices.Concat(messageRoutes(transport), a.monitorRoutes(), []route{
-		{methods: post, path: "/api/symphony/dispatch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch a message",
+		{methods: post, path: "/api/symphony/dispatch", tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, summary: "Dispatch a message",
 			doc:     "The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409.",
 			request: wire.DispatchRequest{}, answers: map[int]any{201: wire.DispatchResponse{}, 200: wire.DispatchResponse{}}, errors: []int{400, 409, 413, 415}, audit: traffic, serve: dispatch},
-		{methods: post, path: "/api/symphony/dispatch/batch", tag: "Dispatch", scope: auth.ScopeDispatch, summary: "Dispatch up to 1000 messages, all or nothing",
+		{methods: post, path: "/api/symphony/dispatch/batch", tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, summary: "Dispatch up to 1000 messages, all or nothing",
 			doc:     "Results stand in the order given. A problem names its message in its path, as in messages[1].message.type.",
 			request: wire.BatchRequest{}, answers: map[int]any{201: wire.BatchResponse{}}, errors: []int{400, 409, 413, 415}, audit: traffic, serve: dispatchBatch},
 		{methods: post, path: "/api/symphony/consume", tag: "Workers", scope: auth.ScopeConsume, summary: "Run a worker for this request",
@@ -102,10 +103,10 @@ func (a *API) table() []route {
 		{methods: post, path: "/api/symphony/workers/start", tag: "Workers", scope: auth.ScopeOperate, summary: "Start workers that were stopped by request",
 			doc:     "Servers whose workers were stopped by workers/stop start new ones within about a second. Processes that ended with their workers are for their supervisors to start.",
 			answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{501}, audit: "workers.start", serve: startWorkers},
-		{methods: get, path: "/api/symphony/status", tag: "Status", scope: auth.ScopeRead, summary: "Count messages", query: []parameter{transport},
+		{methods: get, path: "/api/symphony/status", tag: "Status", scope: auth.ScopeRead, own: ownOpen, summary: "Count messages", query: []parameter{transport},
 			doc: "Its cost does not depend on how many messages there are.", answers: map[int]any{200: wire.StatusResponse{}}, errors: []int{400}, serve: status},
 
-		{methods: get, path: "/api/symphony/failed", tag: "Dead letters", scope: auth.ScopeRead, summary: "List failed messages, newest failure first",
+		{methods: get, path: "/api/symphony/failed", tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen, summary: "List failed messages, newest failure first",
 			query: []parameter{transport,
 				{name: "limit", kind: "integer", doc: "1 to 200, default 50."}, {name: "offset", kind: "integer", doc: "Default 0."},
 				{name: "cursor", kind: "string", doc: "nextCursor of the page before; faster than offset in deep lists."},
@@ -113,12 +114,12 @@ func (a *API) table() []route {
 				{name: "since", kind: "string", format: "date-time", doc: "Failed at or after."}, {name: "until", kind: "string", format: "date-time", doc: "Failed before."},
 				{name: "q", kind: "string", doc: "Text in type, payload or error; every character is literal."}},
 			answers: map[int]any{200: wire.FailedListResponse{}}, errors: []int{400, 501}, serve: failedList},
-		{methods: get, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeRead, summary: "Show a failed message", query: []parameter{transport},
+		{methods: get, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen, summary: "Show a failed message", query: []parameter{transport},
 			answers: map[int]any{200: wire.FailedResponse{}}, errors: []int{400, 404, 501}, serve: failedShow},
-		{methods: post, path: "/api/symphony/failed/{id}/retry", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Dispatch a failed message again",
+		{methods: post, path: "/api/symphony/failed/{id}/retry", tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, summary: "Dispatch a failed message again",
 			doc: "In one transaction the failed message leaves the queue and a new one takes its place, with a fresh retry budget.", query: []parameter{transport},
 			request: wire.RetryRequest{}, optionalBody: true, answers: map[int]any{200: wire.RetryResponse{}}, errors: []int{400, 404, 413, 415, 501}, audit: "failed.retry", serve: failedRetry},
-		{methods: []string{http.MethodDelete}, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeConsume, summary: "Delete a failed message",
+		{methods: []string{http.MethodDelete}, path: "/api/symphony/failed/{id}", tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, summary: "Delete a failed message",
 			query: []parameter{transport}, answers: map[int]any{200: wire.DoneResponse{}}, errors: []int{400, 404, 501}, audit: "failed.delete", serve: failedDelete},
 		{methods: post, path: "/api/symphony/failed/retry", tag: "Dead letters", scope: auth.ScopeOperate, summary: "Dispatch many failed messages again",
 			doc:     "By ids or by filter. Messages that fail while the call runs are left alone. With background the answer is 202 and an operation.",
@@ -172,7 +173,7 @@ func (a *API) table() []route {
 				{name: "cursor", kind: "string", doc: "nextCursor of the page before."}},
 			answers: map[int]any{200: wire.AuditResponse{}}, errors: []int{400, 501}, serve: auditList},
 
-		{methods: get, path: "/api/symphony/events", tag: "Events", scope: auth.ScopeRead, summary: "Watch what happens, as server-sent events",
+		{methods: get, path: "/api/symphony/events", tag: "Events", scope: auth.ScopeRead, own: ownOpen, summary: "Watch what happens, as server-sent events",
 			doc: "For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. Events are kept for a day, the newest 10,000: who comes later gets the event reset. " +
 				"The data of each is an object of id, type, at and data. The answer ends when the server shuts down, when the caller's token or key expires, and within 15 seconds of the key's being revoked.",
 			query: []parameter{{name: "types", kind: "string", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},

@@ -238,7 +238,7 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 		if len(list) > 0 {
 			return invalid(c.scheduleProblems(s, &req)...)
 		}
-		want.Source = sch.Source
+		want.Source, want.Options.DispatchedBy = sch.Source, sch.Options.DispatchedBy
 		*sch = want
 		return nil
 	})

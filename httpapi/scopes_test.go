@@ -91,18 +91,26 @@ func routesReference() string {
 		scope, _ := auth.ParseScope(name)
 		fmt.Fprintf(&b, "| `%s` | %s |\n", name, scope.Opens())
 	}
-	b.WriteString("\n| route | scope |\n| --- | --- |\n")
+	b.WriteString("\n| route | scope | under `auth.visibility: own`, for a user without `operate` |\n| --- | --- | --- |\n")
 	routes := (&API{}).table()
 	for i := range routes {
 		rt := &routes[i]
-		needs := "`" + rt.scope.String() + "`"
+		needs, own := "`"+rt.scope.String()+"`", "refused"
+		switch {
+		case rt.own.scope != 0:
+			own = "his own, with `" + rt.own.scope.String() + "`"
+		case rt.own.open && rt.scope == auth.ScopeRead:
+			own = "his own"
+		case rt.own.open:
+			own = "as others"
+		}
 		switch rt.access {
 		case cronAccess:
-			needs = "the cron secret"
+			needs, own = "the cron secret", "–"
 		case openAccess:
-			needs = "open"
+			needs, own = "open", "as others"
 		}
-		fmt.Fprintf(&b, "| `%s %s` | %s |\n", strings.Join(rt.methods, ", "), rt.path, needs)
+		fmt.Fprintf(&b, "| `%s %s` | %s | %s |\n", strings.Join(rt.methods, ", "), rt.path, needs, own)
 	}
 	return b.String()
 }

@@ -21,6 +21,9 @@ func status(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.owner() != "" {
+		return c.ownStatus(t, s)
+	}
 	answer := statusOf(t.Name(), s, c.storeClock(t).Now())
 	answer.Transports = c.api.o.Bus.Names()
 	if c.api.o.Breakers != nil {

@@ -189,6 +189,7 @@ func (a *app) showFailed(m wire.FailedMessage) {
 	}
 	line("failed", shortTime(m.FailedAt))
 	line("key", printable(m.IdempotencyKey))
+	line("by", printable(m.DispatchedBy))
 	line("error", s.red(printable(m.Error)))
 	line("class", printable(m.ErrorClass))
 	for _, part := range []struct {

@@ -225,6 +225,7 @@ func (a *app) showMessage(m wire.MessageResponse) {
 	line("status", m.Status)
 	line("where", fmt.Sprintf("%s/%s, priority %d", m.Transport, m.Queue, m.Priority))
 	line("key", printable(m.IdempotencyKey))
+	line("by", printable(m.DispatchedBy))
 	if m.CorrelationID != m.ID {
 		line("story", printable(m.CorrelationID))
 	}

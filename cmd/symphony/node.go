@@ -325,7 +325,7 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		return o
 	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Audit: n.audit, LocalUser: local.User, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,
 		MaxBodyBytes: c.Server.MaxBodyBytes, MaxBytesInFlight: c.Server.MaxBytesInFlight, RateLimit: c.Server.RateLimit, TrustedProxies: c.Server.TrustedProxies, CORSOrigins: c.Server.CORSOrigins,

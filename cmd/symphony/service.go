@@ -123,6 +123,10 @@ func (a *app) service(ctx context.Context, c *config.Config, parts serviceParts)
 	if key != "" {
 		a.welcome(c, s.url(), key, len(c.Handlers) == 0)
 	}
+	if parts.http && c.ShowsAll() {
+		log.Warn("every user who signs in to the Supabase project sees all messages, works on them, and retries and deletes failed ones: " +
+			"auth.visibility: own shows users their own alone, auth.default_scopes gives them less")
+	}
 	s.start()
 	s.working.Go(func() {
 		// Nothing ends because of it: the server may be away for a moment.

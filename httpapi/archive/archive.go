@@ -62,6 +62,7 @@ type Message struct {
 	Timeline       jsontext.Value            `json:"timeline,omitzero"`
 	CorrelationID  string                    `json:"correlationId,omitzero"`
 	CausationID    string                    `json:"causationId,omitzero"`
+	DispatchedBy   string                    `json:"dispatchedBy,omitzero"`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitzero"`
 	ConcurrencyKey string                    `json:"concurrencyKey,omitzero"`
 	GroupKey       string                    `json:"groupKey,omitzero"`
@@ -82,7 +83,7 @@ func Stored(m *wire.StoredMessage) Message {
 	return Message{ID: m.ID, Status: m.Status, Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers, Priority: m.Priority,
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
-		ErrorClass: m.ErrorClass, CorrelationID: m.CorrelationID, CausationID: m.CausationID, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey,
+		ErrorClass: m.ErrorClass, CorrelationID: m.CorrelationID, CausationID: m.CausationID, DispatchedBy: m.DispatchedBy, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey,
 		GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
 }
 
@@ -91,5 +92,5 @@ func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
 		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries, Attempts: attempts, CorrelationID: m.CorrelationID,
-		CausationID: m.CausationID, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
+		CausationID: m.CausationID, DispatchedBy: m.DispatchedBy, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
 }

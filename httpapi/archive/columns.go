@@ -55,6 +55,7 @@ func columns() []column {
 		text("concurrencyKey", func(m *Message) *string { return &m.ConcurrencyKey }),
 		text("groupKey", func(m *Message) *string { return &m.GroupKey }),
 		flag("ordered", func(m *Message) *bool { return &m.Ordered }),
+		text("dispatchedBy", func(m *Message) *string { return &m.DispatchedBy }),
 		flag("unreadable", func(m *Message) *bool { return &m.Unreadable }), // the last: others set it
 	}
 }

@@ -265,6 +265,7 @@ type FailedMessage struct {
 type Flow struct {
 	CorrelationID  string     `json:"correlationId" required:"true" description:"Shared by the messages of one story: the id of the first."`
 	CausationID    string     `json:"causationId,omitzero" description:"The id of the message whose handling dispatched this one."`
+	DispatchedBy   string     `json:"dispatchedBy,omitzero" description:"Who had it dispatched: user: and the subject of a Supabase user, or api_key: and the id of an API key where auth.visibility is own."`
 	ExpiresAt      *time.Time `json:"expiresAt,omitzero"`
 	ConcurrencyKey string     `json:"concurrencyKey,omitzero"`
 	GroupKey       string     `json:"groupKey,omitzero"`
