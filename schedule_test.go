@@ -115,6 +115,7 @@ func TestSchedule_definition_is_kept_in_full(t *testing.T) {
 	want.Options = symphony.DispatchOptions{
 		Transport: "email", Queue: "q", Priority: 3, Metadata: map[string]any{"a": true}, Headers: map[string]any{"h": "v"}, Delay: time.Second,
 		ExpiresAt: noon, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, DebounceKey: "d", ThrottleKey: "t", CorrelationID: "x", CausationID: "y",
+		DispatchedBy: "user:a", KeysOf: "user:a",
 	}
 	for options, i := reflect.ValueOf(want.Options), 0; i < options.NumField(); i++ {
 		switch name := options.Type().Field(i).Name; name {
