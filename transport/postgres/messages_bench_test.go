@@ -99,6 +99,7 @@ var benchSearches = []struct {
 	{"failed", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Failed}}, 0},
 	{"frequent type", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "SendMail"}}, 0},
 	{"rare type", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "Rare"}}, 0},
+	{"a caller", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{DispatchedBy: "user:ada"}}, 0},
 	{"frequent text", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "ORDER"}}, 0},
 	{"text that is nowhere", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "100% of_it"}}, 0},
 	{"an hour, pending, queue", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Pending, Queue: "mail"}}, -1},
@@ -228,7 +229,7 @@ func BenchmarkMessages(b *testing.B) {
 var wholeTable = regexp.MustCompile(`Seq Scan on messenger_(messages|completed|failed|ready)`)
 
 // TestListPlans keeps lists from reading more than they must: the tables are read by their indexes in the order of the list,
-// and nothing of them is sorted.
+// and nothing of them is sorted. Of a caller's, only his messages are read.
 func TestListPlans(t *testing.T) {
 	t.Parallel()
 	for _, version := range pgtest.Versions(t) {
@@ -247,6 +248,9 @@ func TestListPlans(t *testing.T) {
 				page, _, ok := strings.Cut(page, "CTE held")
 				if !ok || wholeTable.MatchString(page) {
 					t.Errorf("%s: a table is read as a whole\n%s", s.name, plan)
+				}
+				if n := strings.Count(page, "Index Cond: (((extras)::json ->> 'dispatchedBy'::text)"); q.DispatchedBy != "" && n < 3 {
+					t.Errorf("%s: messages of others are looked at\n%s", s.name, plan)
 				}
 				if q.Status != symphony.Processing && strings.Contains(page, "Sort (") {
 					t.Errorf("%s: messages are sorted\n%s", s.name, plan)
