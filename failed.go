@@ -213,7 +213,7 @@ func (d *DeadLetters) List(ctx context.Context, q FailedQuery) (FailedPage, erro
 	if q.After != "" && !ValidID(q.After) {
 		p.add("cursor", "must be the id of a failed message")
 	}
-	q.FailedFilter.validate(&p)
+	q.validate(&p)
 	if len(p.list) > 0 {
 		return FailedPage{}, &ValidationError{p.list}
 	}

@@ -203,9 +203,14 @@ func (t *Trail) Run(ctx context.Context) error {
 		var err error
 		if round%int(trimInterval/foldTime) == 0 {
 			_, err = t.Trim(ctx)
-			t.warn(ctx, "old entries of the audit trail were not deleted", err)
+			if level, failed := levelOf(ctx, err); failed {
+				t.o.Logger.Log(ctx, level, "old entries of the audit trail were not deleted", "error", err)
+			}
 		}
-		t.warn(ctx, "how often callers were refused is missing in the audit trail; it is tried again", t.settle(ctx, false))
+		err = t.settle(ctx, false)
+		if level, failed := levelOf(ctx, err); failed {
+			t.o.Logger.Log(ctx, level, "how often callers were refused is missing in the audit trail; it is tried again", "error", err)
+		}
 		pause := t.o.Clock.NewTimer(foldTime)
 		select {
 		case <-ctx.Done():
@@ -216,13 +221,13 @@ func (t *Trail) Run(ctx context.Context) error {
 	}
 }
 
-func (t *Trail) warn(ctx context.Context, message string, err error) {
-	if err == nil || ctx.Err() != nil {
-		return
+// levelOf is how a failure is logged; failed is false where there is none, or the run ends.
+func levelOf(ctx context.Context, err error) (level slog.Level, failed bool) {
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return 0, false
+	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrOutcomeUnknown):
+		return slog.LevelWarn, true // it comes back, and so does this
 	}
-	level := slog.LevelError
-	if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
-		level = slog.LevelWarn // it comes back, and so does this
-	}
-	t.o.Logger.Log(ctx, level, message, "error", err)
+	return slog.LevelError, true
 }

@@ -315,7 +315,7 @@ func TestCron(t *testing.T) {
 	}
 	f.call("POST", dispatchPath, hello)
 	for _, path := range []string{"/api/cron/symphony-worker", "/api/cron/symphony-scheduler"} {
-		r := httptest.NewRequest("HEAD", path, nil)
+		r := httptest.NewRequest(http.MethodHead, path, nil)
 		r.Header.Set("Authorization", "Bearer "+cronSecret)
 		w := httptest.NewRecorder()
 		f.api.Handler().ServeHTTP(w, r)

@@ -243,7 +243,7 @@ func TestLongCallsEndWhenTheirKeyIsRevoked(t *testing.T) {
 			}
 		})
 		began := time.Now()
-		req, err := http.NewRequest("POST", "http://pipe/api/symphony/messages/import", body)
+		req, err := http.NewRequest(http.MethodPost, "http://pipe/api/symphony/messages/import", body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestLongCallsEndWhenTheirKeyIsRevoked(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		defer body.Close()
-		if raw, err := io.ReadAll(resp.Body); resp.StatusCode != 401 || time.Since(began) > 31*time.Second {
+		if raw, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusUnauthorized || time.Since(began) > 31*time.Second {
 			t.Errorf("an import got %d %s, %v after %v", resp.StatusCode, raw, err, time.Since(began))
 		}
 	})

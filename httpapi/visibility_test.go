@@ -312,7 +312,7 @@ func TestVisibility_own_streams_a_users_own_events(t *testing.T) {
 	w.settleCanary("failed")
 	w.sendAs(eve, "Eve2", `{"queue":"canary"}`)
 	w.settleCanary("failed")
-	req, err := http.NewRequest("GET", w.server.URL+eventsPath+"?after=0", nil)
+	req, err := http.NewRequest(http.MethodGet, w.server.URL+eventsPath+"?after=0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,9 +193,7 @@ func (s *settler) observed() {
 // abandon drops the open results: the worker has stopped and storage does not take them.
 func (s *settler) abandon() {
 	did := tally{err: s.out.err}
-	for i := range s.open {
-		did.dropped = append(did.dropped, s.open[i])
-	}
+	did.dropped = append(did.dropped, s.open...)
 	s.note(&did)
 }
 

@@ -25,7 +25,7 @@ func (p *placed) note() (found bool, err error) {
 		}
 		return false, fmt.Errorf("%s: %w", p.path, err)
 	}
-	p.dev, p.ino = uint64(st.Dev), st.Ino //nolint:gosec // a device's number is not counted with
+	p.dev, p.ino = uint64(st.Dev), st.Ino //nolint:unconvert // on some systems a device has another type
 	return true, nil
 }
 
@@ -35,7 +35,7 @@ func (p *placed) look() (found, same bool) {
 	for {
 		switch err := syscall.Stat(p.path, &st); {
 		case err == nil:
-			return true, st.Ino == p.ino && uint64(st.Dev) == p.dev //nolint:gosec // as above
+			return true, st.Ino == p.ino && uint64(st.Dev) == p.dev //nolint:unconvert // as above
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 			return false, false
