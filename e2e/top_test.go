@@ -92,6 +92,7 @@ func TestTop_mends_a_failure_on_a_terminal(t *testing.T) {
 	if err := os.WriteFile(editor, []byte("#!/bin/sh\nsed -i 's/true/false/' \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	run("migrate")
 	run("dispatch", "demo.hello", `{"name":"Ada","fail":true}`)
 	run("consume")
 
