@@ -94,7 +94,7 @@ func start(t *testing.T, config string, env ...string) *server {
 	}
 	var made struct{ Secret string }
 	s.run("migrate")
-	if err := json.Unmarshal([]byte(s.run("keys", "create", "test", "--scopes", "dispatch,consume,read", "--json")), &made); err != nil {
+	if err := json.Unmarshal([]byte(s.run("keys", "create", "test", "--scopes", "dispatch,consume,operate,read", "--json")), &made); err != nil {
 		t.Fatal(err)
 	}
 	s.key = made.Secret
