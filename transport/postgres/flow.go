@@ -348,7 +348,8 @@ func (s *store) control(ctx context.Context) error {
 		return err
 	}
 	for {
-		next, now := int64(never), int64(0)
+		// What others store meanwhile may not be seen, so the next look is reckoned from before this one.
+		before, next, now := s.now(), int64(never), int64(0)
 		more := false
 		err := s.withAgain(ctx, "control flow", func(ctx context.Context, l *link) error {
 			next, more = never, false
@@ -383,7 +384,7 @@ func (s *store) control(ctx context.Context) error {
 			if next != never {
 				next -= s.ahead()
 			}
-			s.house.controlAt.Store(min(next, s.now()+controlEvery))
+			s.house.controlAt.Store(min(next, before+controlEvery))
 			return nil
 		}
 	}
