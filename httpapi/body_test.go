@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,10 +185,13 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	})
 	path := dispatchPath + "/batch"
 	body := `{"messages":[{"message":{"type":"a","payload":{"x":"` + strings.Repeat("x", 1000_000) + `"}}}]}`
-	rest, results := make(chan struct{}), make(chan int)
+	const idle, full = 8, 4
+	rest, results := make(chan struct{}), make(chan int, idle+full)
 	halfway := make(chan struct{})
 	slow := func(sent string) {
-		req, err := http.NewRequest(http.MethodPost, f.server.URL+path, stalled{&telling{strings.NewReader(sent), halfway}, rest})
+		reader := &telling{Reader: strings.NewReader(sent), done: halfway}
+		defer reader.tell() // one that is refused is not read to its end
+		req, err := http.NewRequest(http.MethodPost, f.server.URL+path, stalled{reader, rest})
 		if err != nil {
 			t.Error(err)
 			return
@@ -203,7 +207,6 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		results <- resp.StatusCode
 	}
 	// Nothing has come of these, whatever they claim.
-	const idle = 8
 	for range idle {
 		go slow("{")
 		<-halfway
@@ -212,7 +215,6 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		t.Fatalf("beside %d bodies that only claim to be long: got %d %.200s", idle, a.status, a.raw)
 	}
 	// These fill what there is: the bound is four of the largest bodies.
-	const full = 4
 	for range full {
 		go slow(body[:len(body)-10])
 		<-halfway
@@ -238,17 +240,19 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// telling tells when all of it was read.
+// telling tells once, when all of it was read or it is told to.
 type telling struct {
 	io.Reader
 	done chan<- struct{}
+	once sync.Once
 }
+
+func (r *telling) tell() { r.once.Do(func() { r.done <- struct{}{} }) }
 
 func (r *telling) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
-	if err == io.EOF && r.done != nil {
-		r.done <- struct{}{}
-		r.done = nil
+	if err == io.EOF {
+		r.tell()
 	}
 	return n, err
 }
