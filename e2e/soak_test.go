@@ -60,7 +60,8 @@ type pack struct {
 	nodes            []*server // those that serve the API come first
 }
 
-// soakConfig has short leases, so that what a dead worker held comes back soon, and more attempts than there are kills.
+// soakConfig has short leases, so that what a dead worker held comes back soon, more attempts than there are kills, and short
+// pauses of the circuit breaker: first attempts that are refused open it, and each failed probe doubles what messages wait.
 const soakConfig = `
 worker:
   lease: 2s
@@ -77,6 +78,7 @@ handlers:
     http:
       url: %s
       secrets: [%s]
+    breaker: {pause: 100ms, max_pause: 1s}
 `
 
 // add starts a process; args are those of a command of the program.

@@ -66,8 +66,8 @@ type Breaker struct {
 	state    State
 	failures int // in a row
 	pause    time.Duration
-	probeAt  time.Time
-	openedAt time.Time
+	probe    time.Duration // when the next message probes, in what has elapsed on the clock, as opened is
+	opened   time.Duration
 }
 
 // New wraps a handler. It reports every option out of its range.
@@ -142,7 +142,7 @@ func (b *Breaker) back(err error) error {
 }
 
 func (b *Breaker) backLocked(err error) error {
-	wait := b.probeAt.Sub(b.o.Clock.Now())
+	wait := b.probe - symphony.Elapsed(b.o.Clock)
 	if b.state == HalfOpen { // beside a probe, messages wait as long as the next pause would be
 		wait = b.pause
 	}
@@ -156,8 +156,7 @@ func (b *Breaker) enter() (probe bool, err error) {
 	if b.state == Closed {
 		return false, nil
 	}
-	now := b.o.Clock.Now()
-	if b.state == Open && !now.Before(b.probeAt) {
+	if b.state == Open && symphony.Elapsed(b.o.Clock) >= b.probe {
 		b.state = HalfOpen
 		return true, nil
 	}
@@ -176,7 +175,7 @@ const (
 func (b *Breaker) leave(probe bool, what outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.o.Clock.Now()
+	now := symphony.Elapsed(b.o.Clock)
 	switch {
 	case probe && what == outcomeUnknown:
 		b.state = Open // the next message probes
@@ -184,7 +183,7 @@ func (b *Breaker) leave(probe bool, what outcome) {
 		// What began before the circuit opened decides nothing about it.
 	case what == outcomeWorked:
 		if probe {
-			b.o.Logger.Info("circuit closed: the handler works again", "handler", b.o.Name, "duration", now.Sub(b.openedAt))
+			b.o.Logger.Info("circuit closed: the handler works again", "handler", b.o.Name, "duration", now-b.opened)
 		}
 		b.state, b.failures = Closed, 0
 	default:
@@ -194,10 +193,10 @@ func (b *Breaker) leave(probe bool, what outcome) {
 		if probe {
 			b.pause = min(2*b.pause, b.o.MaxPause)
 		} else {
-			b.pause, b.openedAt = b.o.Pause, now
+			b.pause, b.opened = b.o.Pause, now
 			b.o.Logger.Warn("circuit opened: the handler keeps failing, its messages wait", "handler", b.o.Name, "failures", b.failures, "delay", b.pause)
 		}
-		b.state, b.probeAt = Open, now.Add(b.pause)
+		b.state, b.probe = Open, now+b.pause
 	}
 }
 
@@ -217,7 +216,8 @@ func (b *Breaker) Snapshot() Snapshot {
 	defer b.mu.Unlock()
 	s := Snapshot{Name: b.o.Name, State: b.state, Failures: b.failures}
 	if b.state != Closed {
-		s.OpenedAt, s.ProbeAt = b.openedAt, b.probeAt
+		now, elapsed := b.o.Clock.Read()
+		s.OpenedAt, s.ProbeAt = now.Add(b.opened-elapsed), now.Add(b.probe-elapsed)
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -225,4 +226,30 @@ func TestNoAttemptIsWastedWhileTheEndpointIsDown(t *testing.T) {
 			t.Errorf("stats %+v, %v: want all completed", stats, err)
 		}
 	})
+}
+
+// A circuit is open for as long as it was said to be, whatever the machine's clock is set to meanwhile.
+func TestPausesGoByWhatHasElapsed(t *testing.T) {
+	for name, step := range map[string]time.Duration{"set back": -time.Hour, "set ahead": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			clock := transporttest.NewClock(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
+			e := &endpoint{err: errDown}
+			b, err := breaker.New(e, breaker.Options{Failures: 1, Pause: 10 * time.Second, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			call := func() error { return b.Handle(t.Context(), &symphony.Delivery{}) }
+			_ = call()
+			e.err = nil
+			clock.Step(step)
+			clock.Advance(9 * time.Second)
+			if err := call(); !errors.Is(err, breaker.ErrOpen) {
+				t.Errorf("after 9 s of 10: %v, want ErrOpen", err)
+			}
+			clock.Advance(time.Second)
+			if err := call(); err != nil {
+				t.Errorf("after 10 s: %v, want a probe", err)
+			}
+		})
+	}
 }
