@@ -37,6 +37,7 @@ type heads struct {
 
 	sweeping  sync.Mutex
 	nextSweep int64 // of this process's clock
+	asked     int   // counts calls of sweepSoon
 	wanted    bool  // a claim would have the watch sweep
 	wholeAt   int64 // when a sweep from the beginning ended, 0 for none yet
 	wholeCost int64 // how long it took
@@ -96,10 +97,12 @@ func (h *heads) poke() {
 	}
 }
 
-// sweepSoon makes the next sweep due at once, from the beginning.
+// sweepSoon makes the next sweep due at once, from the beginning. A sweep that is under way does not count: it may have
+// looked already where there is something to be found now.
 func (h *heads) sweepSoon() {
 	h.mu.Lock()
 	h.nextSweep, h.wholeAt, h.wholeCost = 0, 0, 0
+	h.asked++
 	h.mu.Unlock()
 	h.poke()
 }
@@ -125,10 +128,20 @@ func (h *heads) watched(waiting bool) int64 {
 	return h.nextSweep
 }
 
-// swept notes the end of a sweep.
-func (h *heads) swept(began, ended int64, whole bool, interval int64) {
+// sweepAsked is to be asked for before a sweep.
+func (h *heads) sweepAsked() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.asked
+}
+
+// swept notes the end of a sweep, before which sweepAsked was asked.
+func (h *heads) swept(asked int, began, ended int64, whole bool, interval int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if asked != h.asked {
+		return
+	}
 	h.wanted = false
 	h.nextSweep = ended + interval
 	if whole {

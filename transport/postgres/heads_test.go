@@ -127,7 +127,7 @@ func TestHeads_sweep_from_the_beginning_as_its_cost_allows(t *testing.T) {
 		t.Error("the first sweep is not one from the beginning")
 	}
 	const cost = 100_000
-	h.swept(0, cost, true, 1000)
+	h.swept(0, 0, cost, true, 1000)
 	for name, test := range map[string]struct {
 		now  int64
 		idle bool
@@ -170,5 +170,19 @@ func TestHeads_want_a_sweep_when_it_is_due(t *testing.T) {
 	h.sweepSoon()
 	if at := h.watched(true); at != 0 {
 		t.Errorf("the watch sweeps at %d, want at once", at)
+	}
+}
+
+func TestHeads_sweep_that_is_wanted_during_another_is_due_after_it(t *testing.T) {
+	h := newHeads(nil)
+	asked := h.sweepAsked()
+	h.sweepSoon()
+	h.swept(asked, 10, 20, true, 1000)
+	if at := h.watched(true); at > 20 || !h.wholeDue(20, false) {
+		t.Errorf("the next sweep is due at %d, from the beginning: %t", at, h.wholeDue(20, false))
+	}
+	h.swept(h.sweepAsked(), 20, 30, true, 1000)
+	if at := h.watched(true); at != 1030 {
+		t.Errorf("the one after it is due at %d", at)
 	}
 }

@@ -35,6 +35,7 @@ type notifier struct {
 
 	mu      sync.Mutex
 	pending map[stream]added
+	look    bool // the next announcement says to look at everything
 }
 
 func (n *notifier) init() {
@@ -52,6 +53,18 @@ func (n *notifier) add(list []added) {
 		n.pending[a.stream] = a
 	}
 	n.mu.Unlock()
+	n.poke()
+}
+
+// lookAtAll has the next announcement tell others to look at everything.
+func (n *notifier) lookAtAll() {
+	n.mu.Lock()
+	n.look = true
+	n.mu.Unlock()
+	n.poke()
+}
+
+func (n *notifier) poke() {
 	select {
 	case n.wake <- struct{}{}:
 	default:
@@ -62,12 +75,12 @@ func (n *notifier) add(list []added) {
 func (n *notifier) text(sender string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.pending) == 0 {
+	if len(n.pending) == 0 && !n.look {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString(sender)
-	if len(n.pending) > announceMax {
+	if n.look || len(n.pending) > announceMax {
 		b.WriteString(" *")
 	} else {
 		for _, a := range n.pending {
@@ -81,6 +94,7 @@ func (n *notifier) text(sender string) string {
 		}
 	}
 	clear(n.pending)
+	n.look = false
 	return b.String()
 }
 

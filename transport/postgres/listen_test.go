@@ -38,6 +38,13 @@ func TestAnnouncement_of_too_much_says_to_look(t *testing.T) {
 	if _, list, look := parseAnnouncement(text); !look || len(list) != 0 {
 		t.Errorf("got %d streams, look %v", len(list), look)
 	}
+	n.lookAtAll()
+	if _, list, look := parseAnnouncement(n.text("me")); !look || len(list) != 0 {
+		t.Errorf("got %d streams, look %v", len(list), look)
+	}
+	if text := n.text("me"); text != "" {
+		t.Errorf("announced again: %q", text)
+	}
 	for lane := range announceMax {
 		n.add([]added{{stream{2_000_000_000 + lane%1000, 9}, 1 << 60, 1_000_000_000}})
 	}

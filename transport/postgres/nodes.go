@@ -75,8 +75,14 @@ func (s *store) beat(ctx context.Context) error {
 		return err
 	}
 	s.node.mu.Lock()
-	defer s.node.mu.Unlock()
+	was := s.node.alive
 	s.node.alive = len(list)
+	s.node.mu.Unlock()
+	if was == 1 && len(list) > 1 {
+		// What this process made available while it thought it was alone was not announced, and the others may have
+		// looked before.
+		s.notify.lookAtAll()
+	}
 	return nil
 }
 

@@ -50,13 +50,14 @@ func (s *store) sweepIfDue(ctx context.Context, idle bool) error {
 	if began < s.heads.watched(true) {
 		return nil
 	}
+	asked := s.heads.sweepAsked()
 	whole := s.heads.wholeDue(began, idle)
 	sweep := s.sweepRecent
 	if whole {
 		sweep = s.sweepWhole
 	}
 	err := sweep(ctx)
-	s.heads.swept(began, s.now(), whole && err == nil, s.pollInterval().Microseconds())
+	s.heads.swept(asked, began, s.now(), whole && err == nil, s.pollInterval().Microseconds())
 	return err
 }
 
