@@ -18,24 +18,23 @@ type placed struct {
 
 // note notes which file the path names.
 func (p *placed) note() (found bool, err error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(p.path, &st); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
-		}
+	dev, ino, err := fileAt(p.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
 		return false, fmt.Errorf("%s: %w", p.path, err)
 	}
-	p.dev, p.ino = uint64(st.Dev), st.Ino //nolint:unconvert // on some systems a device has another type
+	p.dev, p.ino = dev, ino
 	return true, nil
 }
 
 // look reports whether the path names a file, and whether it is the same one. One system call: it is made for each commit.
 func (p *placed) look() (found, same bool) {
-	var st syscall.Stat_t
 	for {
-		switch err := syscall.Stat(p.path, &st); {
+		switch dev, ino, err := fileAt(p.path); {
 		case err == nil:
-			return true, st.Ino == p.ino && uint64(st.Dev) == p.dev //nolint:unconvert // as above
+			return true, ino == p.ino && dev == p.dev
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 			return false, false
