@@ -34,7 +34,7 @@ var sqliteMutants = []mutant{
 	{file: "send.go", what: "a key works in the moment in which its window ends", run: "TestConformance/(Borders|Idempotency)",
 		old: "AND key=? AND expires_at>?\",", new: "AND key=? AND expires_at>=?\","},
 	{file: "send.go", what: "two messages of one batch share a key", run: "TestConformance/Idempotency",
-		old: "if first.IdempotencyKey == row.IdempotencyKey && first.Transport == row.Transport && !o.receipts[j].Duplicate {", new: "if first.IdempotencyKey == row.IdempotencyKey && j > i {"},
+		old: "if first.IdempotencyName() == row.IdempotencyName() && first.Transport == row.Transport && !o.receipts[j].Duplicate {", new: "if first.IdempotencyName() == row.IdempotencyName() && j > i {"},
 	{file: "send.go", what: "scheduled messages are not counted", run: "TestConformance/(Stats|Send)",
 		old: "\t\tl.next.scheduled++\n", new: ""},
 	{file: "house.go", what: "the purge of keys ignores their window", run: "TestConformance/Borders",
