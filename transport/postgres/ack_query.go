@@ -49,11 +49,11 @@ func ackQuery(name string, keep, inTx bool) *query {
 			SELECT $8::int8, lane, 0, -count(*), count(*), 0, 0 FROM gone GROUP BY lane
 			ON CONFLICT (shard, lane) DO UPDATE SET processing = c.processing + excluded.processing, completed = c.completed + excluded.completed
 		)
-		SELECT h.token, h.place FROM gone g JOIN held h ON h.id = g.id`)
+		SELECT id FROM gone`)
 }
 
 const heldItems = `
-			SELECT r.id, r.token, r.place, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
+			SELECT r.id, r.attempt, coalesce(r.started_at, l.claimed_at) AS started_at, l.worker
 			FROM unnest($3::uuid[], $4::uuid[], $5::int4[], $6::int4[], $7::timestamptz[]) AS r(id, token, place, attempt, started_at)`
 
 func stillHeld(now string) string {

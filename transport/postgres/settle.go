@@ -202,7 +202,8 @@ type settleGroup struct {
 	acks   []*settling
 	others []*settling
 	worker map[uuid]string // by lease
-	acked  map[delivery]bool
+	acked  map[uuid]bool   // messages
+	twice  bool            // a message is settled by two deliveries, of which one at most holds it
 	added  []added
 
 	flow     *flow         // of deliveries under flow control; nil for others
@@ -212,8 +213,9 @@ type settleGroup struct {
 }
 
 func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
-	g := &settleGroup{store: s, finished: s.leases.takeFinished(), worker: make(map[uuid]string), acked: make(map[delivery]bool), closing: make(map[uuid]bool)}
-	seen := make(map[delivery]bool) // a lease can be spelled in several ways
+	g := &settleGroup{store: s, finished: s.leases.takeFinished(), worker: make(map[uuid]string), acked: make(map[uuid]bool), closing: make(map[uuid]bool)}
+	seen := make(map[uuid]delivery) // of each message, the first; a lease can be spelled in several ways
+	more := make(map[delivery]bool) // the others
 	for _, o := range ops {
 		o.errs, o.err = nil, nil
 		for i := range o.list {
@@ -221,8 +223,9 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 			var ok, ok2 bool
 			st.token, ok = parseUUID(st.Lease.Token)
 			st.id, ok2 = parseUUID(st.Lease.MessageID)
+			first, known := seen[st.id]
 			switch {
-			case !ok || !ok2 || seen[st.delivery()]:
+			case !ok || !ok2 || known && first == st.delivery() || more[st.delivery()]:
 				st.lost()
 				continue
 			case st.Outcome == symphony.Ack:
@@ -230,14 +233,19 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 			default:
 				g.others = append(g.others, st)
 			}
-			seen[st.delivery()] = true
+			if known {
+				g.twice, more[st.delivery()] = true, true
+			} else {
+				seen[st.id] = st.delivery()
+			}
 		}
 	}
 	return g
 }
 
-// run does what the settlements say. Where there is nothing but acks of leases that this process made, one round trip
-// is enough: the statement looks itself which of them are held. Else the leases are locked and read first.
+// run does what the settlements say. Where there is nothing but acks of leases that this process made, of different
+// messages, one round trip is enough: the statement looks itself which of them are held, and tells the messages. Else the
+// leases are locked and read first.
 //
 // Deliveries under flow control are settled in a flow, in which they give up their places.
 func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err error) {
@@ -333,7 +341,7 @@ func (r *leaseRow) allBut(indexes map[int]bool, exists map[uuid]bool) bool {
 
 // fromMemory takes what there is to know about the deliveries from this process's memory, and reports whether it could.
 func (g *settleGroup) fromMemory() bool {
-	if len(g.others) > 0 {
+	if len(g.others) > 0 || g.twice {
 		return false
 	}
 	ending := make(map[*lease]map[int]bool)
@@ -365,7 +373,7 @@ func (g *settleGroup) ended() {
 	settled := make(map[uuid][]int)
 	for _, st := range g.acks {
 		// A transaction of the handler's may have acked before.
-		if !g.acked[st.delivery()] && !g.leases.ackedInTx(st.token, st.Lease.Index) {
+		if !g.acked[st.id] && !g.leases.ackedInTx(st.token, st.Lease.Index) {
 			st.lost()
 		}
 		settled[st.token] = append(settled[st.token], st.Lease.Index)
@@ -404,7 +412,7 @@ func (g *settleGroup) ackCall(l *link) call {
 		query:  q,
 		params: [][]byte{g.nowParam(), uuidArray(leases), ids.value(), tokens.value(), places.value(), attempts.value(), started.value(), l.nextShard()},
 		row: func(v [][]byte) error {
-			g.acked[delivery{uuidColumn(v[0]), int4Column(v[1])}] = true
+			g.acked[uuidColumn(v[0])] = true
 			return nil
 		},
 	}
