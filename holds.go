@@ -80,22 +80,6 @@ func (h Hold) Validate() error {
 	return p.err()
 }
 
-// PurgeFilter says which waiting messages to delete: all of the transport where its fields are empty.
-type PurgeFilter struct {
-	Queue string
-	Type  string // exact
-}
-
-// Validate reports every problem of a filter. Storages call it first.
-func (f PurgeFilter) Validate() error {
-	var p problems
-	if f.Queue != "" {
-		p.name("queue", f.Queue)
-	}
-	p.text("type", f.Type)
-	return p.err()
-}
-
 // FlowControl is the part of a transport that steers the flow of its messages. It is optional; see Capabilities.Flow.
 // Methods are safe for concurrent use. A change is seen by this process at once, by others within moments.
 type FlowControl interface {
