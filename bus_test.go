@@ -365,3 +365,36 @@ func TestDispatchBatch_ids_are_in_order(t *testing.T) {
 		t.Error("they are not")
 	}
 }
+
+// positive is a schema: the member n of a payload is above 0.
+type positive struct{}
+
+func (positive) CheckPayload(_ string, payload json.RawMessage) []symphony.Problem {
+	var p struct{ N int }
+	if json.Unmarshal(payload, &p) != nil || p.N <= 0 {
+		return []symphony.Problem{{Path: "n", Message: "must be above 0"}}
+	}
+	return nil
+}
+
+func TestDispatch_checks_payloads_by_their_schemas(t *testing.T) {
+	transports := open(t, newClock(0), "default")
+	bus := newBus(t, symphony.BusOptions{Schemas: positive{}}, transports...)
+	for payload, want := range map[string][]string{`{"N": 1}`: nil, `{"N": 0}`: {"message.payload.n"}} {
+		_, err := bus.DispatchMessage(t.Context(), symphony.Message{Type: "t", Payload: json.RawMessage(payload)}, symphony.DispatchOptions{})
+		var got []string
+		if invalid := new(symphony.ValidationError); errors.As(err, &invalid) {
+			for _, p := range invalid.Problems {
+				got = append(got, p.Path)
+			}
+		} else if err != nil {
+			t.Errorf("%s: %v", payload, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: problems (-want +got):\n%s", payload, diff)
+		}
+	}
+	if got := receive(t, transports[0]); len(got) != 1 || string(got[0].Payload) != `{"N": 1}` {
+		t.Errorf("stored are %v", got)
+	}
+}

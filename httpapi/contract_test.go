@@ -95,7 +95,7 @@ func TestCommon(t *testing.T) {
 			if sentence, _ := a.body["error"].(string); sentence == "" || a.body["success"] != nil {
 				t.Errorf("error body %s", a.raw)
 			}
-			if a.header.Get("X-Request-Id") == "" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+			if h := a.header; h.Get("X-Request-Id") == "" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" {
 				t.Errorf("headers %v", a.header)
 			}
 			if a.status == 405 && a.header.Get("Allow") != "POST" {

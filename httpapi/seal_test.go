@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/memory"
+)
+
+// betweenRecords does something after the first look for a record that finds none.
+type betweenRecords struct {
+	symphony.RecordStore
+	then func()
+}
+
+func (b *betweenRecords) GetRecord(ctx context.Context, kind, id string) ([]byte, error) {
+	raw, err := b.RecordStore.GetRecord(ctx, kind, id)
+	if then := b.then; then != nil && errors.Is(err, symphony.ErrNotFound) {
+		b.then = nil
+		then()
+	}
+	return raw, err
+}
+
+func TestSeals_of_nodes_that_begin_together_are_one(t *testing.T) {
+	store := memory.Open(memory.Options{})
+	defer store.Close()
+	get := func(s *seals) *seal {
+		t.Helper()
+		got, err := s.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := &seals{records: store}
+	second := &seals{records: &betweenRecords{store, func() { get(first) }}}
+	late := get(second)
+	text := []byte("a receipt")
+	if early := get(first); late.id != early.id || !bytes.Equal(late.appendSum(nil, text), early.appendSum(nil, text)) {
+		t.Error("two nodes that made a key at the same time do not take each other's receipts")
+	}
+	if later := get(&seals{records: store}); later.id != late.id {
+		t.Error("a node that begins later has another key")
+	}
+}
