@@ -12,7 +12,7 @@ import (
 func fileAt(path string) (dev, ino uint64, err error) {
 	var st unix.Statx_t
 	err = unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st)
-	switch err { //nolint:errorlint // system calls return plain numbers
+	switch err { // system calls return plain numbers
 	case nil:
 		return unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino, nil
 	case unix.ENOSYS, unix.EPERM: // older kernels do not know the call, older sandboxes forbid it
