@@ -47,6 +47,9 @@ const (
 	// DefaultRetention is how long completed messages are kept for inspection.
 	DefaultRetention = 24 * time.Hour
 
+	// KeepNothing as a transport's Options.Retention deletes completed messages at once.
+	KeepNothing = time.Duration(-1)
+
 	// DefaultLease is how long a claimed message belongs to its worker without a heartbeat.
 	DefaultLease = 30 * time.Second
 	MinLease     = time.Second

@@ -50,9 +50,9 @@ const (
 	DefaultFor         = time.Minute
 	DefaultDeadLetters = 10
 	DefaultOldest      = 10 * time.Minute
-	DefaultErrorRate   = 0.25
-	DefaultErrorSample = 20
-	DefaultNoWorkers   = 2 * time.Minute
+	DefaultErrorRate   = monitor.DefaultErrorRate
+	DefaultErrorSample = monitor.DefaultErrorSample
+	DefaultNoWorkers   = monitor.DefaultNoWorkers
 	DefaultClearRatio  = 0.5
 	// Off switches a rule off.
 	Off = -1

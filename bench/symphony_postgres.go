@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
 
@@ -23,7 +24,7 @@ func symphonyPostgresPeer() Peer {
 
 // symphonyPostgresNonePeer deletes completed messages at once, as Graphile Worker does.
 func symphonyPostgresNonePeer() Peer {
-	cases := slices.DeleteFunc(queueCases(openPostgresQueue(postgres.KeepNothing), nil), func(c Case) bool {
+	cases := slices.DeleteFunc(queueCases(openPostgresQueue(symphony.KeepNothing), nil), func(c Case) bool {
 		return !strings.HasPrefix(c.Name, "drain-") && c.Name != "both"
 	})
 	return Peer{

@@ -60,7 +60,7 @@ func warnExposedFile(path string, log *slog.Logger) {
 func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
 	retention := c.Database.Retention
 	if retention == 0 {
-		retention = sqlite.KeepNothing
+		retention = symphony.KeepNothing
 	}
 	return sqlite.Options{Retention: retention, Limits: c.FlowLimits(), Logger: log}
 }
@@ -69,7 +69,7 @@ func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {
 	d := c.Database
 	retention := d.Retention
 	if retention == 0 {
-		retention = postgres.KeepNothing
+		retention = symphony.KeepNothing
 	}
 	return postgres.Options{
 		Schema: d.Schema, Retention: retention, Limits: c.FlowLimits(), MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),

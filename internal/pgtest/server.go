@@ -105,9 +105,6 @@ func (s *Server) Continue() {
 // Version returns the major version, such as 15.
 func (s *Server) Version() int { return s.c.major }
 
-// Log returns what the server has logged since it was made, across restarts.
-func (s *Server) Log() string { return s.c.log() }
-
 func (s *Server) check(err error) {
 	s.t.Helper()
 	if err != nil {

@@ -124,7 +124,7 @@ func TestStore_keeps_the_newest_completed_messages(t *testing.T) {
 		if st, err := tr.Stats(ctx); err != nil || st.Completed != MaxKept+3070 {
 			t.Errorf("%d are counted, %v", st.Completed, err)
 		}
-		none := Open(Options{Retention: KeepNothing})
+		none := Open(Options{Retention: symphony.KeepNothing})
 		defer none.Close()
 		tr = none
 		ids = work(3, 1)

@@ -45,6 +45,7 @@ var (
 	_ symphony.FlowControl   = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.MessageStore  = (*Transport)(nil)
+	_ symphony.StepStore     = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.

@@ -12,9 +12,6 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// KeepNothing as Options.Retention forgets completed messages at once.
-const KeepNothing = time.Duration(-1)
-
 // Completed messages are kept for inspection as long as Options.Retention says, the newest MaxKept of them at most, and no
 // more than MaxKeptBytes of payloads. The garbage collector looks at them in each of its cycles: a thousand would cost a
 // quarter of the speed of a program that does nothing else.

@@ -91,7 +91,7 @@ func conformance(t *testing.T, url string) {
 			Second: func(t *testing.T) symphony.Transport { return extra(t, url, o) },
 			KeepNothing: func(t *testing.T) symphony.Transport {
 				forgetful := o
-				forgetful.Schema, forgetful.Retention = schemas.take(), postgres.KeepNothing
+				forgetful.Schema, forgetful.Retention = schemas.take(), symphony.KeepNothing
 				t.Cleanup(func() { schemas.giveBack(t, url, forgetful.Schema) })
 				return extra(t, url, forgetful)
 			},

@@ -20,9 +20,6 @@ import (
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 )
 
-// KeepNothing as Options.Retention deletes completed messages at once.
-const KeepNothing = time.Duration(-1)
-
 // Defaults of Options.
 const (
 	DefaultSchema   = "symphony"
@@ -39,7 +36,7 @@ type Options struct {
 	Name string
 	// Schema holds all tables. Default DefaultSchema. It is created where it does not exist.
 	Schema string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for not at all.
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must have
 	// the same. Default: none but one message at a time for each concurrency key.
@@ -77,6 +74,7 @@ var (
 	_ symphony.ScheduleStore = (*Transport)(nil)
 	_ symphony.RecordStore   = (*Transport)(nil)
 	_ symphony.MessageStore  = (*Transport)(nil)
+	_ symphony.StepStore     = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.FlowControl   = (*Transport)(nil)
 

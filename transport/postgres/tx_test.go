@@ -227,7 +227,7 @@ func TestTx_refuses_messages_for_another_storage(t *testing.T) {
 }
 
 func TestTx_Ack(t *testing.T) {
-	for _, retention := range []time.Duration{postgres.KeepNothing, time.Hour} {
+	for _, retention := range []time.Duration{symphony.KeepNothing, time.Hour} {
 		eachTx(t, func(t *testing.T, c txCase) {
 			url, tr, bus := openForTx(t, postgres.Options{Retention: retention})
 			exec(t, url, "CREATE TABLE effects (id uuid)")

@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 			},
 			KeepNothing: func(t *testing.T) symphony.Transport {
 				t.Helper()
-				o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Retention: sqlite.KeepNothing}
+				o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Retention: symphony.KeepNothing}
 				tr, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "queue.db"), o)
 				if err != nil {
 					t.Fatal(err)

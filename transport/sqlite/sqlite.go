@@ -26,14 +26,11 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// KeepNothing as Options.Retention deletes completed messages at once.
-const KeepNothing = time.Duration(-1)
-
 // Options are the optional settings of a database.
 type Options struct {
 	// Name is the transport's name. Default symphony.DefaultTransport. Named gives further ones on the same file.
 	Name string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; KeepNothing for not at all.
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for not at all.
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
@@ -58,6 +55,7 @@ var (
 	_ symphony.FlowControl   = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.MessageStore  = (*Transport)(nil)
+	_ symphony.StepStore     = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.

@@ -368,7 +368,7 @@ func TestPurge(t *testing.T) {
 	})
 
 	t.Run("nothing is kept where nothing shall be", func(t *testing.T) {
-		tr, bus := openTest(t, Options{Retention: KeepNothing})
+		tr, bus := openTest(t, Options{Retention: symphony.KeepNothing})
 		if _, err := bus.Dispatch(ctx, "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
