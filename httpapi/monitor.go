@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
@@ -21,30 +20,6 @@ const (
 	// healthTimeout bounds what health and workers wait for storage.
 	healthTimeout = 5 * time.Second
 )
-
-// monitorRoutes are those that tell how work flows.
-func (a *API) monitorRoutes() []route {
-	exposed := route{methods: get, path: "/metrics", scope: auth.ScopeRead, hidden: true, serve: scrape}
-	if a.o.MetricsOpen {
-		exposed.access = openAccess
-	}
-	return []route{
-		{methods: get, path: "/api/symphony/metrics", tag: "Monitoring", scope: auth.ScopeRead, summary: "Count messages and attempts over time, and how long they took",
-			doc: "Of all nodes, and across restarts. Figures of other nodes are up to ten seconds old.",
-			query: []parameter{
-				{name: "minutes", kind: "integer", doc: fmt.Sprintf("The last so many, the current one included. Default %d. Not with startTime or endTime.", defaultMetricsMinutes)},
-				{name: "startTime", kind: "string", format: "date-time"}, {name: "endTime", kind: "string", format: "date-time", doc: "Default: now."},
-				{name: "step", kind: "integer", doc: fmt.Sprintf("Minutes between two entries of the series, which has at most %d. Default: 1 for a day, else what makes a readable number. Whole hours where the time begins more than 48 hours ago.", metrics.MaxPoints)},
-				{name: "transport", kind: "string", doc: "Default: all."}, {name: "type", kind: "string", doc: "Default: all."}},
-			answers: map[int]any{200: wire.MetricsResponse{}}, errors: []int{400, 501}, serve: metricsOver},
-		{methods: get, path: "/api/symphony/health", tag: "Monitoring", scope: auth.ScopeRead, summary: "Tell whether work flows",
-			doc:     "200 where it is healthy or degraded, 503 with code unhealthy and the same report as details where it is not. Being idle is healthy.",
-			answers: map[int]any{200: wire.HealthReport{}}, errors: []int{501}, serve: health},
-		{methods: get, path: "/api/symphony/workers", tag: "Monitoring", scope: auth.ScopeRead, summary: "Show the workers and what they have in hand",
-			answers: map[int]any{200: wire.WorkersResponse{}}, errors: []int{501}, serve: workersShow},
-		exposed,
-	}
-}
 
 // unsupported says that the server was made without what a route needs.
 func unsupported(what string) *apiError {

@@ -29,7 +29,7 @@ func TestRoutes_are_audited(t *testing.T) {
 			t.Errorf("%s: action %q", rt.path, rt.audit)
 		}
 	}
-	bad := []route{{methods: post, path: "/x"}}
+	bad := []route{{methods: []string{http.MethodPost}, path: "/x"}}
 	if checkAudited(bad) == nil {
 		t.Error("a route that says nothing is accepted")
 	}

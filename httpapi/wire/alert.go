@@ -14,7 +14,7 @@ type Alert struct {
 	Rule        string     `json:"rule" required:"true" description:"dead_letters_growing, oldest_message_too_old, error_rate or no_workers."`
 	Transport   string     `json:"transport" required:"true"`
 	Queue       string     `json:"queue,omitzero" description:"Where the oldest message is."`
-	State       string     `json:"state" required:"true" description:"ok. pending: it holds, not for long enough. firing. resolving: it fires and does not hold any more, not for long enough. unknown: its value cannot be had now."`
+	State       string     `json:"state" enum:"ok,pending,firing,resolving,unknown" required:"true" description:"ok. pending: it holds, not for long enough. firing. resolving: it fires and does not hold any more, not for long enough. unknown: its value cannot be had now."`
 	Firing      bool       `json:"firing" required:"true"`
 	Since       *time.Time `json:"since,omitzero" description:"When it began to fire, or was resolved; left out if it never fired."`
 	ID          string     `json:"id,omitzero" description:"Of the last alert, the same from firing to resolution."`

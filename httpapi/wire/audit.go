@@ -32,7 +32,7 @@ type AuditEntry struct {
 	RequestID  string         `json:"requestId,omitzero" description:"X-Request-Id, under which the server's log tells more."`
 	Remote     string         `json:"remote,omitzero" description:"The address that the request came from: the proxy's behind one. Left out for a command on the server's own machine."`
 	Target     jsontext.Value `json:"target,omitzero" description:"What it was done to: transport, queue, id, ids, filter and the like, as they were asked for. Never a payload."`
-	Outcome    string         `json:"outcome" required:"true" description:"ok. refused: nothing was done. failed: the server failed, and a part may have been done. unfinished: it goes on, or the server ended before it could say."`
+	Outcome    string         `json:"outcome" enum:"ok,refused,failed,unfinished" required:"true" description:"ok. refused: nothing was done. failed: the server failed, and a part may have been done. unfinished: it goes on, or the server ended before it could say."`
 	Code       string         `json:"code,omitzero" description:"Of the error, where it was refused or failed."`
 	Result     jsontext.Value `json:"result,omitzero" description:"Ids and counts of what was done."`
 	FinishedAt *time.Time     `json:"finishedAt,omitzero"`
@@ -42,7 +42,7 @@ type AuditEntry struct {
 
 // AuditWho is who did it.
 type AuditWho struct {
-	Kind string `json:"kind" required:"true" description:"user (of Supabase), api_key, service (the service_role key or the cron secret) or local (a command on the server's own machine)."`
+	Kind string `json:"kind" enum:"user,api_key,service,local" required:"true" description:"user (of Supabase), api_key, service (the service_role key or the cron secret) or local (a command on the server's own machine)."`
 	ID   string `json:"id" required:"true" description:"A user's subject, a key's id, service_role, cron or local."`
 	Name string `json:"name,omitzero" description:"A user's e-mail address, a key's name, the user of the operating system."`
 }

@@ -9,7 +9,7 @@ import (
 // StoredMessage is everything that is known about one message.
 type StoredMessage struct {
 	ID             string                    `json:"id" required:"true"`
-	Status         string                    `json:"status" required:"true" description:"pending, processing, completed or failed."`
+	Status         string                    `json:"status" enum:"pending,processing,completed,failed" required:"true" description:"pending, processing, completed or failed."`
 	Transport      string                    `json:"transport" required:"true"`
 	Queue          string                    `json:"queue" required:"true"`
 	Message        Message                   `json:"message" required:"true"`
@@ -65,7 +65,7 @@ type MessageResponse struct {
 // TimelineEntry is one thing that happened, or will, to a message.
 type TimelineEntry struct {
 	At         time.Time `json:"at" required:"true"`
-	Kind       string    `json:"kind" required:"true" description:"dispatched, scheduled, started, failed, retry, completed or dead."`
+	Kind       string    `json:"kind" enum:"dispatched,scheduled,started,failed,retry,completed,dead" required:"true" description:"dispatched, scheduled, started, failed, retry, completed or dead."`
 	Attempt    int       `json:"attempt,omitzero" description:"Of which attempt this is."`
 	Worker     string    `json:"worker,omitzero"`
 	Error      string    `json:"error,omitzero"`

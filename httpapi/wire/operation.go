@@ -5,8 +5,8 @@ import "time"
 // Operation is work in bulk that is done in the background.
 type Operation struct {
 	ID        string           `json:"id" audit:"keep" required:"true"`
-	Kind      string           `json:"kind" audit:"keep" required:"true" description:"failed.retry, failed.delete or messages.replay."`
-	State     string           `json:"state" required:"true" description:"running, stopped, completed or failed."`
+	Kind      string           `json:"kind" enum:"failed.retry,failed.delete,messages.replay" audit:"keep" required:"true" description:"failed.retry, failed.delete or messages.replay."`
+	State     string           `json:"state" enum:"running,stopped,completed,failed" required:"true" description:"running, stopped, completed or failed."`
 	Transport string           `json:"transport" required:"true"`
 	Selected  int              `json:"selected,omitzero" description:"How many ids it was asked for, unless by filter."`
 	Filter    *OperationFilter `json:"filter,omitzero" description:"What it was asked for, unless by ids. Its until was set to the beginning where it was not before: what comes later is left alone."`

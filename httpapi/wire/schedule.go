@@ -2,8 +2,8 @@ package wire
 
 import "time"
 
-// ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules, and with PATCH the parts of it
-// to change. Exactly one of at, cron and interval says when.
+// ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules. Exactly one of at, cron and
+// interval says when.
 type ScheduleRequest struct {
 	Name     *string          `json:"name,omitzero" audit:"keep" minLength:"1" maxLength:"100" description:"For people. Unique."`
 	At       *time.Time       `json:"at,omitzero" audit:"keep" description:"Once, at this time. In the past means now."`
@@ -14,12 +14,16 @@ type ScheduleRequest struct {
 	EndAt    *time.Time       `json:"endAt,omitzero" audit:"keep" description:"No occurrence is after."`
 	MaxRuns  *int             `json:"maxRuns,omitzero" audit:"keep" minimum:"1" description:"Completes the schedule after so many."`
 	Jitter   *int             `json:"jitter,omitzero" audit:"keep" minimum:"0" description:"Delays each occurrence's message by up to so many milliseconds, the same on all nodes."`
-	Missed   *string          `json:"missed,omitzero" audit:"keep" description:"What becomes of occurrences that could not fire in time: all, last or skip. Default: last."`
-	Overlap  *string          `json:"overlap,omitzero" audit:"keep" description:"allow, or skip an occurrence while the message of the last one is unfinished. Default: allow."`
+	Missed   *string          `json:"missed,omitzero" enum:"all,last,skip" audit:"keep" description:"What becomes of occurrences that could not fire in time: all, last or skip. Default: last."`
+	Overlap  *string          `json:"overlap,omitzero" enum:"allow,skip" audit:"keep" description:"allow, or skip an occurrence while the message of the last one is unfinished. Default: allow."`
 	Enabled  *bool            `json:"enabled,omitzero" audit:"keep" default:"true"`
 	Message  *Message         `json:"message,omitzero" audit:"within" description:"What is dispatched. Required, except for a preview."`
 	Options  *DispatchOptions `json:"options,omitzero" audit:"within" description:"How it is dispatched; without scheduledAt and idempotencyKey, which belong to the schedule."`
 }
+
+// ScheduleChange is the body of PATCH /api/symphony/schedules/{id}, a JSON merge patch (RFC 7396): what is given replaces
+// what is there, null takes it away, and message and options are merged member by member.
+type ScheduleChange ScheduleRequest
 
 // PreviewRequest is the body of POST /api/symphony/schedules/preview.
 type PreviewRequest struct {
@@ -31,9 +35,9 @@ type PreviewRequest struct {
 type Schedule struct {
 	ID string `json:"id" audit:"keep" required:"true"`
 	ScheduleRequest
-	Kind         string             `json:"kind" required:"true" description:"once, cron or interval."`
-	Source       string             `json:"source" required:"true" description:"api, or config for those of the configuration file."`
-	State        string             `json:"state" required:"true" description:"active, disabled or completed."`
+	Kind         string             `json:"kind" enum:"once,cron,interval" required:"true" description:"once, cron or interval."`
+	Source       string             `json:"source" enum:"api,config" required:"true" description:"api, or config for those of the configuration file."`
+	State        string             `json:"state" enum:"active,disabled,completed" required:"true" description:"active, disabled or completed."`
 	NextRunAt    *time.Time         `json:"nextRunAt,omitzero" description:"The next occurrence."`
 	LastRunAt    *time.Time         `json:"lastRunAt,omitzero"`
 	LastMessages []ScheduledMessage `json:"lastMessages" required:"true" description:"What the last run dispatched."`
@@ -80,7 +84,7 @@ type ScheduleRun struct {
 	Occurrence time.Time          `json:"occurrence" required:"true" description:"When it was meant to be."`
 	Through    time.Time          `json:"through" required:"true" description:"The newest occurrence that the entry stands for, where several were skipped together."`
 	FiredAt    time.Time          `json:"firedAt" required:"true"`
-	Outcome    string             `json:"outcome" audit:"keep" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
+	Outcome    string             `json:"outcome" enum:"fired,skipped_overlap,skipped_missed,failed" audit:"keep" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
 	Messages   []ScheduledMessage `json:"messages" audit:"keep" required:"true"`
 	Error      string             `json:"error,omitzero"`
 	Manual     bool               `json:"manual,omitzero" description:"By hand."`

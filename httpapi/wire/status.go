@@ -48,7 +48,7 @@ type NodeInfo struct {
 // Breaker is a circuit breaker that is not closed.
 type Breaker struct {
 	Handler  string    `json:"handler" required:"true"`
-	State    string    `json:"state" required:"true" description:"open: its messages wait. half_open: one of them probes."`
+	State    string    `json:"state" enum:"open,half_open" required:"true" description:"open: its messages wait. half_open: one of them probes."`
 	Failures int       `json:"failures" required:"true" description:"In a row."`
 	OpenedAt time.Time `json:"openedAt" required:"true"`
 	ProbeAt  time.Time `json:"probeAt" required:"true" description:"When the next message probes."`
@@ -88,7 +88,7 @@ type AtWork struct {
 
 // WorkerOutage is a kind of call to the storage that fails.
 type WorkerOutage struct {
-	Call  string    `json:"call" required:"true" description:"receive, settle or extend."`
+	Call  string    `json:"call" enum:"receive,settle,extend" required:"true" description:"receive, settle or extend."`
 	Since time.Time `json:"since" required:"true"`
 	Error string    `json:"error" required:"true"`
 }

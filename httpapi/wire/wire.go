@@ -189,7 +189,7 @@ type NackRequest struct {
 // NackResponse says what became of the message.
 type NackResponse struct {
 	Success bool   `json:"success" required:"true"`
-	Outcome string `json:"outcome" required:"true" description:"retry, fail (it is in the dead letter queue) or release."`
+	Outcome string `json:"outcome" enum:"retry,fail,release" required:"true" description:"retry, fail (it is in the dead letter queue) or release."`
 	RetryIn *int64 `json:"retryIn,omitzero" description:"With outcome retry: milliseconds until it is ready again."`
 }
 
@@ -208,7 +208,7 @@ type HoldTarget struct {
 
 // Hold is a part of a transport that was stopped.
 type Hold struct {
-	Mode   string    `json:"mode" required:"true" description:"paused: messages are accepted and none is handed out. draining: messages are handed out and none is accepted."`
+	Mode   string    `json:"mode" enum:"paused,draining" required:"true" description:"paused: messages are accepted and none is handed out. draining: messages are handed out and none is accepted."`
 	Queue  string    `json:"queue,omitzero"`
 	Type   string    `json:"type,omitzero"`
 	Since  time.Time `json:"since" required:"true"`

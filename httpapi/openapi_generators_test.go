@@ -1,0 +1,217 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/worker"
+)
+
+// operations calls see with each operation of the document.
+func operations(doc map[string]any, see func(method, path string, op map[string]any)) {
+	for path, item := range doc["paths"].(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			see(strings.ToUpper(method), path, op.(map[string]any))
+		}
+	}
+}
+
+// What generators of clients need: names for all methods, answers and members, and nothing that can be null and is not.
+func TestOpenAPI_suits_generators(t *testing.T) {
+	doc, _ := document(t, newFixture(t, nil))
+	var tags []string
+	for _, tag := range doc["tags"].([]any) {
+		if tag.(map[string]any)["description"] == "" {
+			t.Errorf("%v has no description", tag)
+		}
+		tags = append(tags, tag.(map[string]any)["name"].(string))
+	}
+	if len(tags) < 5 || !slices.Equal(tags[:3], []string{"Dispatch", "Messages", "Dead letters"}) {
+		t.Errorf("tags %v", tags)
+	}
+	if servers := doc["servers"].([]any); len(servers) != 1 {
+		t.Errorf("servers %v", servers)
+	}
+	ids, camel := make(map[string]string), regexp.MustCompile(`^[a-z]+([A-Z][a-z]+)+$`)
+	operations(doc, func(method, path string, op map[string]any) {
+		id, _ := op["operationId"].(string)
+		if other := ids[id]; other != "" || !camel.MatchString(id) {
+			t.Errorf("%s %s: operationId %q, %s", method, path, id, other)
+		}
+		ids[id] = method + " " + path
+		if tag := op["tags"].([]any)[0].(string); !slices.Contains(tags, tag) {
+			t.Errorf("%s: tag %q", id, tag)
+		}
+		security, given := op["security"].([]any)
+		if open := !strings.HasPrefix(path, "/api/"); !given || open != (len(security) == 0) {
+			t.Errorf("%s: security %v", id, op["security"])
+		}
+		responses := op["responses"].(map[string]any)
+		for status, response := range responses {
+			if _, shared := response.(map[string]any)["$ref"]; shared != (status >= "400") {
+				t.Errorf("%s: %s shared %v", id, status, shared)
+			}
+		}
+		if responses["400"] == nil || responses["500"] == nil {
+			t.Errorf("%s: answers %v", id, responses)
+		}
+		parameters, _ := op["parameters"].([]any)
+		for _, p := range parameters {
+			schema := p.(map[string]any)["schema"].(map[string]any)
+			bound := map[any]string{"integer": "minimum", "string": "minLength"}[schema["type"]]
+			if bound != "" && schema[bound] == nil {
+				t.Errorf("%s: %v has no bounds", id, p)
+			}
+			if p.(map[string]any)["in"] == "path" && p.(map[string]any)["description"] == nil {
+				t.Errorf("%s: %v is not described", id, p)
+			}
+		}
+	})
+	components := doc["components"].(map[string]any)
+	for _, name := range []string{"TooManyRequests", "Unavailable"} {
+		headers, _ := components["responses"].(map[string]any)[name].(map[string]any)["headers"].(map[string]any)
+		if headers["Retry-After"] == nil {
+			t.Errorf("%s does not tell of Retry-After", name)
+		}
+	}
+	for name, schema := range components["schemas"].(map[string]any) {
+		if !strings.HasSuffix(name, "Change") { // merge patches, in which null takes away
+			checkSchema(t, name, schema)
+		}
+	}
+}
+
+// checkSchema looks for what makes generators make something useless.
+func checkSchema(t *testing.T, path string, v any) {
+	schema, ok := v.(map[string]any)
+	if !ok {
+		return
+	}
+	if _, list := schema["type"].([]any); list {
+		t.Errorf("%s can be null: %v", path, schema)
+	}
+	if schema["type"] == "object" && schema["properties"] == nil && schema["additionalProperties"] == nil {
+		t.Errorf("%s is an object of nothing", path)
+	}
+	if schema["default"] != nil {
+		t.Errorf("%s has a default, so that generators have it given always", path)
+	}
+	members, _ := schema["properties"].(map[string]any)
+	for name, member := range members {
+		if name == "success" && member.(map[string]any)["const"] != true {
+			t.Errorf("%s: success is %v", path, member)
+		}
+		checkSchema(t, path+"."+name, member)
+	}
+	checkSchema(t, path+"[]", schema["items"])
+	checkSchema(t, path+".*", schema["additionalProperties"])
+}
+
+// The bounds that the document tells are those that the code holds.
+func TestOpenAPI_tells_the_limits_of_the_code(t *testing.T) {
+	doc, _ := document(t, newFixture(t, nil))
+	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	limit := func(of, member, keyword string) string {
+		property := schemas[of].(map[string]any)["properties"].(map[string]any)[member].(map[string]any)
+		return words(property[keyword])
+	}
+	for _, c := range []struct {
+		of, member, keyword string
+		want                int
+	}{
+		{"Message", "type", "maxLength", symphony.MaxTypeLength},
+		{"DispatchOptions", "priority", "minimum", symphony.MinPriority},
+		{"DispatchOptions", "priority", "maximum", symphony.MaxPriority},
+		{"DispatchOptions", "idempotencyKey", "maxLength", symphony.MaxKeyLength},
+		{"DispatchOptions", "concurrencyKey", "maxLength", symphony.MaxKeyLength},
+		{"DispatchOptions", "groupKey", "maxLength", symphony.MaxKeyLength},
+		{"DispatchOptions", "correlationId", "maxLength", symphony.MaxKeyLength},
+		{"BatchRequest", "messages", "maxItems", symphony.MaxBatch},
+		{"BulkRequest", "ids", "maxItems", operation.MaxIDs},
+		{"BulkRequest", "rate", "maximum", operation.MaxRate},
+		{"ReplayManyRequest", "ids", "maxItems", operation.MaxIDs},
+		{"ReplayManyRequest", "rate", "maximum", operation.MaxRate},
+		{"ConsumeRequest", "batchSize", "maximum", worker.MaxRequestBatchSize},
+		{"ConsumeRequest", "maxConcurrency", "maximum", worker.MaxRequestConcurrency},
+		{"ConsumeRequest", "timeLimit", "minimum", int(worker.MinRequestTime.Milliseconds())},
+		{"ConsumeRequest", "timeLimit", "maximum", int(worker.MaxRequestTime.Milliseconds())},
+		{"ReceiveRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
+		{"ExtendRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
+		{"NackRequest", "retryAfter", "maximum", int(symphony.MaxRetryDelay.Milliseconds())},
+		{"HoldRequest", "reason", "maxLength", symphony.MaxHoldText},
+		{"HoldRequest", "queue", "maxLength", symphony.MaxNameLength},
+		{"HoldRequest", "type", "maxLength", symphony.MaxTypeLength},
+		{"PreviewRequest", "next", "maximum", scheduler.MaxPreview},
+	} {
+		if got := limit(c.of, c.member, c.keyword); got != words(c.want) {
+			t.Errorf("%s.%s: %s is %s, and %d in the code", c.of, c.member, c.keyword, got, c.want)
+		}
+	}
+	for id, want := range map[string]int{
+		"listMessages": symphony.MaxMessagePage, "listFailedMessages": symphony.MaxFailedPage,
+		"listSchedules": symphony.MaxSchedulePage, "listOperations": operation.MaxPage, "listAuditEntries": audit.MaxPage,
+	} {
+		operations(doc, func(_, _ string, op map[string]any) {
+			if op["operationId"] != id {
+				return
+			}
+			for _, p := range op["parameters"].([]any) {
+				if p := p.(map[string]any); p["name"] == "limit" && words(p["schema"].(map[string]any)["maximum"]) != words(want) {
+					t.Errorf("%s: %v, want %d", id, p, want)
+				}
+			}
+		})
+	}
+}
+
+// Every example can be posted as it stands, where the path names something that is there.
+func TestOpenAPI_examples_work(t *testing.T) {
+	doc, _ := document(t, newFixture(t, nil))
+	seen := 0
+	operations(doc, func(method, path string, op map[string]any) {
+		body, _ := op["requestBody"].(map[string]any)
+		content, _ := body["content"].(map[string]any)
+		media, _ := content["application/json"].(map[string]any)
+		if media == nil {
+			return
+		}
+		example := media["example"]
+		if example == nil {
+			if slices.Contains([]string{"ackMessages", "nackMessage", "extendLeases"}, op["operationId"].(string)) {
+				return // take a receipt, which nobody can make up
+			}
+			t.Errorf("%s %s has no example", method, path)
+			return
+		}
+		seen++
+		f := newFixture(t, nil)
+		switch {
+		case strings.HasPrefix(path, "/api/symphony/failed/{id}"):
+			path = strings.ReplaceAll(path, "{id}", f.fail("EmailMessage", `{}`))
+		case strings.HasPrefix(path, "/api/symphony/messages/{id}"):
+			path = strings.ReplaceAll(path, "{id}", f.complete("EmailMessage", `{}`, `{}`))
+		case strings.HasPrefix(path, "/api/symphony/schedules/{id}"):
+			made := f.call("POST", "/api/symphony/schedules", `{"interval":60000,"message":{"type":"Report","payload":{}}}`)
+			path = strings.ReplaceAll(path, "{id}", made.body["schedule"].(map[string]any)["id"].(string))
+		case path == "/api/symphony/resume":
+			f.call("POST", "/api/symphony/pause", `{"queue":"mail"}`)
+		}
+		raw, err := json.Marshal(example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := f.call(method, path, string(raw)); a.status >= 300 {
+			t.Errorf("%s %s %s: %d %s", method, path, raw, a.status, a.raw)
+		}
+	})
+	if seen < 10 {
+		t.Errorf("%d examples", seen)
+	}
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
+)
+
+func statusRoutes() []route {
+	return []route{
+		on(wire.GetStatus, route{
+			tag: "Status", scope: auth.ScopeRead, own: ownOpen,
+			summary: "Count messages",
+			doc:     "Its cost does not depend on how many messages there are.",
+			query:   []parameter{ofTransport},
+			serve:   status,
+		}),
+	}
+}
+
+func monitoringRoutes() []route {
+	return []route{
+		on(wire.GetMetrics, route{
+			tag: "Monitoring", scope: auth.ScopeRead,
+			summary: "Count messages and attempts over time, and how long they took",
+			doc:     "Of all nodes, and across restarts. Figures of other nodes are up to ten seconds old.",
+			query: []parameter{
+				{name: "minutes", kind: "integer", low: 1, high: int(metrics.MaxRetention / time.Minute),
+					doc: fmt.Sprintf("The last so many, the current one included. Default %d. Not with startTime or endTime.",
+						defaultMetricsMinutes)},
+				{name: "startTime", format: "date-time"}, {name: "endTime", format: "date-time", doc: "Default: now."},
+				{name: "step", kind: "integer", low: 1, high: int(metrics.MaxRetention / time.Minute),
+					doc: fmt.Sprintf("Minutes between two entries of the series, which has at most %d. Default: 1 for a day, "+
+						"else what makes a readable number. Whole hours where the time begins more than 48 hours ago.",
+						metrics.MaxPoints)},
+				{name: "transport", doc: "Default: all."}, {name: "type", doc: "Default: all."}},
+			errors: []int{501},
+			serve:  metricsOver,
+		}),
+		on(wire.GetHealth, route{
+			tag: "Monitoring", scope: auth.ScopeRead,
+			summary: "Tell whether work flows",
+			doc: "200 where it is healthy or degraded, 503 with code unhealthy and the same report as details " +
+				"where it is not. Being idle is healthy.",
+			errors: []int{501},
+			serve:  health,
+		}),
+		on(wire.ListWorkers, route{
+			tag: "Monitoring", scope: auth.ScopeRead,
+			summary: "Show the workers and what they have in hand",
+			errors:  []int{501},
+			serve:   workersShow,
+		}),
+	}
+}
+
+func eventsRoutes() []route {
+	return []route{
+		on(wire.StreamEvents, route{
+			tag: "Events", scope: auth.ScopeRead, own: ownOpen,
+			summary: "Watch what happens, as server-sent events",
+			doc: "For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; " +
+				"who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. " +
+				"Events are kept for a day, the newest 10,000: who comes later gets the event reset. " +
+				"The data of each is an object of id, type, at and data. The answer ends when the server shuts " +
+				"down, when the caller's token or key expires, and within 15 seconds of the key's being " +
+				"revoked.",
+			query: []parameter{
+				{name: "types", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
+				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is " +
+					"kept. Default: with what happens from now on. A Last-Event-ID counts instead."}},
+			streams: []string{"text/event-stream"}, errors: []int{429, 501},
+			serve: events,
+		}),
+	}
+}
+
+func alertsRoutes() []route {
+	return []route{
+		on(wire.ListAlerts, route{
+			tag: "Alerts", scope: auth.ScopeRead,
+			summary: "Show how every rule stands",
+			doc:     "Each rule for each transport, with its value now.",
+			errors:  []int{501},
+			serve:   alertsList,
+		}),
+		on(wire.TestAlerts, route{
+			tag: "Alerts", scope: auth.ScopeAdmin, audit: "alert.test",
+			summary: "Send a test notification to every webhook",
+			doc:     "Once, and the answer tells what came of it.",
+			errors:  []int{501},
+			serve:   alertsTest,
+		}),
+	}
+}
+
+func apiKeysRoutes() []route {
+	return []route{
+		on(wire.ListKeys, route{
+			tag: "API keys", scope: auth.ScopeAdmin,
+			summary: "List API keys",
+			errors:  []int{501},
+			serve:   keysList,
+		}),
+		on(wire.CreateKey, route{
+			tag: "API keys", scope: auth.ScopeAdmin, audit: "key.create", status: http.StatusCreated,
+			summary: "Make an API key",
+			doc:     "The answer holds the key itself, which is not stored and cannot be had again.",
+			example: `{"name":"shop","scopes":["dispatch"]}`,
+			errors:  []int{501},
+			serve:   keysCreate,
+		}),
+		on(wire.RevokeKey, route{
+			tag: "API keys", scope: auth.ScopeAdmin, audit: "key.revoke",
+			summary: "Revoke an API key",
+			errors:  []int{404, 501},
+			serve:   keysRevoke,
+		}),
+	}
+}
+
+func auditRoutes() []route {
+	return []route{
+		on(wire.ListAuditEntries, route{
+			tag: "Audit", scope: auth.ScopeAdmin,
+			summary: "Who did what, newest first",
+			doc: "What people did: retried, deleted, purged, paused, made keys and schedules, and the like. " +
+				"Dispatching and working on messages is not among it. Nothing is done that could not be " +
+				"recorded before.",
+			query: []parameter{
+				{name: "action", doc: "An action such as failed.retry, or those of a pattern such as failed.*."},
+				{name: "who", doc: "The id or name of who did it."},
+				{name: "since", format: "date-time", doc: "Began at or after."},
+				{name: "until", format: "date-time", doc: "Began before."},
+				limited(audit.MaxPage, audit.DefaultPage), nextPage},
+			errors: []int{501},
+			serve:  auditList,
+		}),
+	}
+}
+
+func healthRoutes() []route {
+	return []route{
+		on(wire.GetLiveness, route{
+			tag: "Health", access: openAccess,
+			summary: "Is the process alive",
+			doc:     "200 while it serves at all, whatever storage does.",
+			serve:   healthz,
+		}),
+		on(wire.GetReadiness, route{
+			tag: "Health", access: openAccess,
+			summary: "Should the process get requests",
+			doc:     "503 while storage does not answer, and while the server shuts down.",
+			serve:   readyz,
+		}),
+	}
+}

@@ -1,0 +1,133 @@
+package wire
+
+// Endpoint is one route of the API: what the server registers, the client calls and the OpenAPI document describes.
+// Req is the shape of its body and Res that of its usual answer; None stands for none, and for what is not JSON.
+type Endpoint[Req, Res any] struct {
+	Method string
+	Path   string // {id} stands for an id
+	// ID is the operationId of the document: a verb and a noun, as generated clients name their methods.
+	ID string
+}
+
+// None is no body.
+type None struct{}
+
+const api = "/api/symphony"
+
+// Dispatch.
+var (
+	DispatchMessage  = Endpoint[DispatchRequest, DispatchResponse]{"POST", api + "/dispatch", "dispatchMessage"}
+	DispatchMessages = Endpoint[BatchRequest, BatchResponse]{"POST", api + "/dispatch/batch", "dispatchMessages"}
+)
+
+// Messages.
+var (
+	ListMessages   = Endpoint[None, MessagesResponse]{"GET", api + "/messages", "listMessages"}
+	ExportMessages = Endpoint[None, None]{"GET", api + "/messages/export", "exportMessages"}
+	ImportMessages = Endpoint[None, ImportResponse]{"POST", api + "/messages/import", "importMessages"}
+	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
+	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}
+	RunMessageNow  = Endpoint[None, DoneResponse]{"POST", api + "/messages/{id}/run-now", "runMessageNow"}
+	ReplayMessage  = Endpoint[ReplayRequest, ReplayResponse]{"POST", api + "/messages/{id}/replay", "replayMessage"}
+	ReplayMessages = Endpoint[ReplayManyRequest, PreviewCountResponse]{"POST", api + "/messages/replay", "replayMessages"}
+)
+
+// Dead letters.
+var (
+	ListFailedMessages   = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
+	GetFailedMessage     = Endpoint[None, FailedResponse]{"GET", api + "/failed/{id}", "getFailedMessage"}
+	RetryFailedMessage   = Endpoint[RetryRequest, RetryResponse]{"POST", api + "/failed/{id}/retry", "retryFailedMessage"}
+	DeleteFailedMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/failed/{id}", "deleteFailedMessage"}
+	RetryFailedMessages  = Endpoint[BulkRequest, BulkResponse]{"POST", api + "/failed/retry", "retryFailedMessages"}
+	DeleteFailedMessages = Endpoint[BulkRequest, BulkResponse]{"POST", api + "/failed/delete", "deleteFailedMessages"}
+	ExportFailedMessages = Endpoint[None, None]{"GET", api + "/failed/export", "exportFailedMessages"}
+)
+
+// Workers.
+var (
+	ConsumeMessages = Endpoint[ConsumeRequest, ConsumeResponse]{"POST", api + "/consume", "consumeMessages"}
+	StopWorkers     = Endpoint[None, DoneResponse]{"POST", api + "/workers/stop", "stopWorkers"}
+	StartWorkers    = Endpoint[None, DoneResponse]{"POST", api + "/workers/start", "startWorkers"}
+	RunCronWorker   = Endpoint[None, CronResponse]{"POST", "/api/cron/symphony-worker", "runCronWorker"}
+)
+
+// Pull workers.
+var (
+	ReceiveMessages = Endpoint[ReceiveRequest, ReceiveResponse]{"POST", api + "/receive", "receiveMessages"}
+	AckMessages     = Endpoint[AckRequest, ReceiptsResponse]{"POST", api + "/ack", "ackMessages"}
+	NackMessage     = Endpoint[NackRequest, NackResponse]{"POST", api + "/nack", "nackMessage"}
+	ExtendLeases    = Endpoint[ExtendRequest, ReceiptsResponse]{"POST", api + "/extend", "extendLeases"}
+)
+
+// Flow control.
+var (
+	PauseQueue  = Endpoint[HoldRequest, HoldsResponse]{"POST", api + "/pause", "pauseQueue"}
+	DrainQueue  = Endpoint[HoldRequest, HoldsResponse]{"POST", api + "/drain", "drainQueue"}
+	ResumeQueue = Endpoint[HoldTarget, HoldsResponse]{"POST", api + "/resume", "resumeQueue"}
+	ListHolds   = Endpoint[None, HoldsResponse]{"GET", api + "/holds", "listHolds"}
+	PurgeQueue  = Endpoint[PurgeRequest, PurgeResponse]{"POST", api + "/purge", "purgeQueue"}
+)
+
+// Schedules.
+var (
+	ListSchedules    = Endpoint[None, SchedulesResponse]{"GET", api + "/schedules", "listSchedules"}
+	CreateSchedule   = Endpoint[ScheduleRequest, ScheduleResponse]{"POST", api + "/schedules", "createSchedule"}
+	PreviewSchedule  = Endpoint[PreviewRequest, PreviewResponse]{"POST", api + "/schedules/preview", "previewSchedule"}
+	GetSchedule      = Endpoint[None, ScheduleResponse]{"GET", api + "/schedules/{id}", "getSchedule"}
+	UpdateSchedule   = Endpoint[ScheduleChange, ScheduleResponse]{"PATCH", api + "/schedules/{id}", "updateSchedule"}
+	DeleteSchedule   = Endpoint[None, DoneResponse]{"DELETE", api + "/schedules/{id}", "deleteSchedule"}
+	EnableSchedule   = Endpoint[None, ScheduleResponse]{"POST", api + "/schedules/{id}/enable", "enableSchedule"}
+	DisableSchedule  = Endpoint[None, ScheduleResponse]{"POST", api + "/schedules/{id}/disable", "disableSchedule"}
+	RunSchedule      = Endpoint[None, ScheduleRunResponse]{"POST", api + "/schedules/{id}/run", "runSchedule"}
+	ListScheduleRuns = Endpoint[None, ScheduleRunsResponse]{"GET", api + "/schedules/{id}/runs", "listScheduleRuns"}
+	RunCronScheduler = Endpoint[None, SchedulerResponse]{"POST", "/api/cron/symphony-scheduler", "runCronScheduler"}
+)
+
+// Operations.
+var (
+	ListOperations  = Endpoint[None, OperationsResponse]{"GET", api + "/operations", "listOperations"}
+	GetOperation    = Endpoint[None, OperationResponse]{"GET", api + "/operations/{id}", "getOperation"}
+	StopOperation   = Endpoint[None, OperationResponse]{"POST", api + "/operations/{id}/stop", "stopOperation"}
+	ResumeOperation = Endpoint[None, OperationResponse]{"POST", api + "/operations/{id}/resume", "resumeOperation"}
+)
+
+// Status.
+var (
+	GetStatus = Endpoint[None, StatusResponse]{"GET", api + "/status", "getStatus"}
+)
+
+// Monitoring.
+var (
+	GetMetrics  = Endpoint[None, MetricsResponse]{"GET", api + "/metrics", "getMetrics"}
+	GetHealth   = Endpoint[None, HealthReport]{"GET", api + "/health", "getHealth"}
+	ListWorkers = Endpoint[None, WorkersResponse]{"GET", api + "/workers", "listWorkers"}
+)
+
+// Events.
+var (
+	StreamEvents = Endpoint[None, None]{"GET", api + "/events", "streamEvents"}
+)
+
+// Alerts.
+var (
+	ListAlerts = Endpoint[None, AlertsResponse]{"GET", api + "/alerts", "listAlerts"}
+	TestAlerts = Endpoint[None, AlertTestResponse]{"POST", api + "/alerts/test", "testAlerts"}
+)
+
+// API keys.
+var (
+	ListKeys  = Endpoint[None, KeysResponse]{"GET", api + "/keys", "listKeys"}
+	CreateKey = Endpoint[CreateKeyRequest, CreateKeyResponse]{"POST", api + "/keys", "createKey"}
+	RevokeKey = Endpoint[None, DoneResponse]{"DELETE", api + "/keys/{id}", "revokeKey"}
+)
+
+// Audit.
+var (
+	ListAuditEntries = Endpoint[None, AuditResponse]{"GET", api + "/audit", "listAuditEntries"}
+)
+
+// Health.
+var (
+	GetLiveness  = Endpoint[None, HealthResponse]{"GET", "/healthz", "getLiveness"}
+	GetReadiness = Endpoint[None, HealthResponse]{"GET", "/readyz", "getReadiness"}
+)
