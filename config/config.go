@@ -11,6 +11,8 @@ package config
 import (
 	"cmp"
 	"errors"
+	"io"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -286,6 +288,18 @@ type Limits struct {
 type Log struct {
 	Level  string
 	Format string
+}
+
+// Logger makes a logger that writes to w as configured.
+func (l Log) Logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	// The configuration admits only names that slog knows.
+	_ = level.UnmarshalText([]byte(l.Level))
+	o := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // Client configures commands that work on a server.

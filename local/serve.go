@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -114,12 +113,8 @@ func (o Options) node() func() symphony.Node {
 	if len(o.Workers) == 0 {
 		return nil
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
 	now := symphony.SystemClock().Now()
-	self := symphony.Node{ID: symphony.NewID(now), Name: fmt.Sprintf("%s:%d", host, os.Getpid()), Version: o.Version, StartedAt: now}
+	self := symphony.Node{ID: symphony.NewID(now), Name: monitor.NodeName(), Version: o.Version, StartedAt: now}
 	return func() symphony.Node {
 		var info wire.NodeInfo
 		for _, w := range o.Workers {

@@ -223,18 +223,7 @@ func (a *app) config(cmd *cobra.Command) (*config.Config, error) {
 }
 
 // logger writes to standard error in the configured form.
-func (a *app) logger(c *config.Config) *slog.Logger { return a.loggerTo(a.err, c) }
-
-func (a *app) loggerTo(w io.Writer, c *config.Config) *slog.Logger {
-	var level slog.Level
-	// The configuration admits only names that slog knows.
-	_ = level.UnmarshalText([]byte(c.Log.Level))
-	o := &slog.HandlerOptions{Level: level}
-	if c.Log.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
+func (a *app) logger(c *config.Config) *slog.Logger { return c.Log.Logger(a.err) }
 
 // environment returns a variable's value, "" if it is not set.
 func (a *app) environment(name string) string {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/server"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -33,7 +34,7 @@ opened. Exit code 2 means mistakes.`,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)
 			if err == nil {
-				err = a.rehearse(cmd.Context(), c)
+				err = server.Check(cmd.Context(), c)
 			}
 			var mistakes *config.Error
 			if a.json && (err == nil || errors.As(err, &mistakes)) {

@@ -7,10 +7,20 @@ import (
 	"log/slog"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/config"
 )
 
 // demoPattern are the types that serve handles itself while no handlers are configured.
 const demoPattern = "demo.*"
+
+// demo registers the handler of the demo messages where no handlers are configured.
+func demo(c *config.Config, log *slog.Logger) func(*symphony.Mux) {
+	return func(mux *symphony.Mux) {
+		if len(c.Handlers) == 0 {
+			mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
+		}
+	}
+}
 
 // errDemo is how a demo message fails that asks for it.
 var errDemo = errors.New(`the payload says "fail": true`)

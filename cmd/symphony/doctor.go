@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/server"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
 
@@ -48,7 +49,7 @@ Exit code 1 means that there are problems.`,
 
 func (a *app) diagnose(ctx context.Context, c *config.Config) []finding {
 	if c.Database.PostgreSQL() {
-		return postgres.Diagnose(ctx, string(c.Database.URL), postgresOptions(c, a.quietLogger(c)))
+		return postgres.Diagnose(ctx, string(c.Database.URL), server.PostgresOptions(c, a.quietLogger(c), build().Version))
 	}
 	return diagnoseFile(ctx, c.Database.Path)
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,71 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 )
-
-// firstKeyName names the key that the first start makes. It lets a newcomer begin on their own machine, and does not
-// count as authentication that somebody has set up.
-const firstKeyName = "first start"
-
-// firstKey makes an API key if there has never been one and nobody else could call. It returns the key, or "".
-func firstKey(ctx context.Context, c *config.Config, keys auth.KeyStore) (string, error) {
-	if c.Supabase.Configured() {
-		return "", nil
-	}
-	known, err := keys.ListKeys(ctx)
-	if err != nil || len(known) > 0 {
-		return "", err
-	}
-	plain, key, err := auth.GenerateKey(firstKeyName, auth.Scopes(auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin), symphony.SystemClock().Now())
-	if err != nil {
-		return "", err
-	}
-	return plain, keys.CreateKey(ctx, key)
-}
-
-// exposed reports whether other machines can reach an address. A name counts as exposed unless it is localhost.
-func exposed(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return host != "localhost" && (ip == nil || !ip.IsLoopback())
-}
-
-// errExposed refuses an address that other machines can reach while nobody has decided who may call.
-func errExposed(addr string) error {
-	return usageError{fmt.Errorf(`other machines can reach %s, but no authentication is configured
-
-The API key of a first start is not enough for that: it may do everything and was printed to a log or terminal.
-Do one of these and start again:
-  - make a key for those who shall call:   symphony migrate && symphony keys create NAME --scopes dispatch,read
-  - name your Supabase project:            SUPABASE_URL=https://<ref>.supabase.co
-  - listen on this machine only:           --addr 127.0.0.1:8080`, addr)}
-}
-
-// mayBeExposed reports whether somebody has set up who may call: a Supabase project, or an API key in force that is not
-// the first start's.
-func mayBeExposed(ctx context.Context, c *config.Config, keys auth.KeyStore) (bool, error) {
-	if c.Supabase.Configured() {
-		return true, nil
-	}
-	known, err := keys.ListKeys(ctx)
-	if err != nil {
-		return false, err
-	}
-	now := symphony.SystemClock().Now()
-	for _, k := range known {
-		expired := !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
-		if k.Name != firstKeyName && k.RevokedAt.IsZero() && !expired {
-			return true, nil
-		}
-	}
-	return false, nil
-}
 
 // welcome prints the key of a first start and what to do with it, in commands that work when pasted.
 func (a *app) welcome(c *config.Config, url, key string, demo bool) {

@@ -96,7 +96,7 @@ func deserted(ctx context.Context, r *reached, report *wire.HealthReport) error 
 			return err
 		}
 		for _, n := range known.Nodes {
-			if n.Name != nodeName() {
+			if n.Name != monitor.NodeName() {
 				others++
 			}
 		}

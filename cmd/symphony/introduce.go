@@ -7,39 +7,37 @@ import (
 	"strings"
 
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/server"
 )
 
 // introduce says what runs, where, and on what: in lines for a person at a terminal, else in the log.
-func (a *app) introduce(s *service) {
-	c := s.config
+func (a *app) introduce(s *server.Server, c *config.Config, started server.Started, noWorker bool) {
 	names := make([]string, len(c.Transports))
 	for i, t := range c.Transports {
 		names[i] = t.Name
 	}
-	database := "none: messages are lost at exit"
-	if s.storage != nil {
-		database = s.storage.address
-	}
+	database := cmp.Or(s.Database(), "none: messages are lost at exit")
 	if !isTerminal(a.err) {
-		s.log.Info("starting", "version", build().Version, "database", database, "transports", strings.Join(names, ","),
-			"workers", len(s.worked), "handlers", strings.Join(handlerNames(c), ","), "env", c.Env, "config", cmp.Or(c.File, "none"))
-		if s.tcp != nil {
-			s.log.Info("listening", "url", s.url(), "addr", s.tcp.Addr().String())
+		log := a.logger(c)
+		log.Info("starting", "version", build().Version, "database", database, "transports", strings.Join(names, ","),
+			"workers", len(started.Workers), "handlers", strings.Join(handlerNames(c), ","), "env", c.Env, "config", cmp.Or(c.File, "none"))
+		if started.Addr != nil {
+			log.Info("listening", "url", s.URL(), "addr", started.Addr.String())
 		}
 		return
 	}
 	st := a.style(a.err)
 	line := func(name, value string) { fmt.Fprintf(a.err, "  %s %s\n", st.dim(fmt.Sprintf("%-11s", name)), value) }
 	fmt.Fprintf(a.err, "%s %s\n", st.bold("Symphony Messenger"), build().Version)
-	if s.tcp != nil {
-		line("API", s.url()+"  "+st.dim("(described at "+s.url()+"/docs)"))
+	if started.Addr != nil {
+		line("API", s.URL()+"  "+st.dim("(described at "+s.URL()+"/docs)"))
 	}
 	line("database", database)
 	line("transports", strings.Join(names, ", "))
-	if s.workers == nil {
+	if noWorker {
 		line("worker", "none (--no-worker)")
 	} else {
-		line("worker", fmt.Sprintf("up to %s at a time on %s", plural(c.Worker.Continuous.Concurrency, "handler"), plural(len(s.worked), "transport")))
+		line("worker", fmt.Sprintf("up to %s at a time on %s", plural(c.Worker.Continuous.Concurrency, "handler"), plural(len(started.Workers), "transport")))
 	}
 	line("handlers", strings.Join(handlerNames(c), ", "))
 	fmt.Fprintf(a.err, "  %s\n", st.dim("Ctrl-C stops it, finishing what is in hand; twice stops it at once."))

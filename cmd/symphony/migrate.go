@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/server"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -154,7 +155,7 @@ func (a *app) migrations(cmd *cobra.Command) (*schema, error) {
 }
 
 func (a *app) postgresMigrations(ctx context.Context, c *config.Config) (*schema, error) {
-	o := postgresOptions(c, a.quietLogger(c))
+	o := server.PostgresOptions(c, a.quietLogger(c), build().Version)
 	address, err := postgres.Check(string(c.Database.URL), o)
 	if err != nil {
 		return nil, usageError{err}
@@ -207,11 +208,11 @@ func (a *app) migrateUp(cmd *cobra.Command, role string) error {
 	switch {
 	case due == 0:
 	case c.Database.PostgreSQL():
-		if _, err := postgres.Migrate(ctx, string(c.Database.URL), postgresOptions(c, a.quietLogger(c))); err != nil {
+		if _, err := postgres.Migrate(ctx, string(c.Database.URL), server.PostgresOptions(c, a.quietLogger(c), build().Version)); err != nil {
 			return err
 		}
 	default:
-		opened, err := sqlite.Open(ctx, c.Database.Path, sqliteOptions(c, a.quietLogger(c)))
+		opened, err := sqlite.Open(ctx, c.Database.Path, server.SQLiteOptions(c, a.quietLogger(c)))
 		if err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (a *app) migrateUp(cmd *cobra.Command, role string) error {
 		}
 	}
 	if role != "" {
-		if err := postgres.Grant(ctx, string(c.Database.URL), postgresOptions(c, a.quietLogger(c)), role); err != nil {
+		if err := postgres.Grant(ctx, string(c.Database.URL), server.PostgresOptions(c, a.quietLogger(c), build().Version), role); err != nil {
 			return err
 		}
 	}

@@ -80,7 +80,7 @@ func (a *app) interrupted(ctx context.Context, r *reached, op wire.Operation) er
 		fmt.Fprintf(a.err, "\nThe operation goes on by itself: symphony operations watch %s, or stop %s\n", op.ID, op.ID)
 		return errInterrupted
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
 	defer cancel()
 	if stopped, err := r.StopOperation(ctx, op.ID); err == nil {
 		fmt.Fprintf(a.err, "\nStopped after %d; go on with: symphony operations resume %s --wait\n", stopped.Operation.Done, op.ID)

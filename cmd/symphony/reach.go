@@ -17,8 +17,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/config"
-	"github.com/symphony-messenger/symphony/local"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/server"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -70,19 +70,19 @@ func (a *app) reach(cmd *cobra.Command, what need) (*reached, error) {
 	if err := errors.Join(refuseMemory(c), a.refuseMissing(c)); err != nil {
 		return nil, err
 	}
-	log := a.quietLogger(c)
-	made := handlers{mux: symphony.NewMux()}
+	o := server.Options{
+		Mode: server.Command, NoHandlers: what == storageOnly, Patience: server.NoPatience, Programs: &a.programs,
+		Logger: a.quietLogger(c), Version: build().Version, Commit: build().Commit,
+	}
 	if what != storageOnly {
-		if made, err = a.newMux(c, log); err != nil {
-			return nil, err
-		}
+		o.Handlers = demo(c, o.Logger)
 	}
 	ctx := cmd.Context()
 	var r *reached
 	err = a.patiently(ctx, func() error {
-		n, err := openNode(ctx, c, made, log)
+		s, err := server.New(ctx, c, o)
 		if err == nil {
-			r, err = a.reachNode(ctx, n, what)
+			r, err = a.reachStorage(ctx, s, c, what)
 			return err
 		}
 		var locked *sqlite.LockedError
@@ -144,7 +144,7 @@ func (a *app) patiently(ctx context.Context, open func() error) error {
 		if !errors.As(err, &locked) || clock.Now().After(deadline) {
 			return err
 		}
-		a.note("Waiting: %v.", locked)
+		a.waiting(locked)
 		pause := clock.NewTimer(lockInterval)
 		select {
 		case <-pause.C():
@@ -194,42 +194,43 @@ func (a *app) reachSocket(ctx context.Context, c *config.Config, locked *sqlite.
 	return &reached{Client: cl, config: c, local: true, close: func() {}}, nil
 }
 
+// closeGrace is how long requests in progress may take at the end.
+const closeGrace = 5 * time.Second
+
 // localURL stands for this process: no network is involved.
 const localURL = "http://local"
 
-func (a *app) reachNode(ctx context.Context, n *node, what need) (*reached, error) {
+func (a *app) reachStorage(ctx context.Context, s *server.Server, c *config.Config, what need) (*reached, error) {
 	shut := func() {
-		if err := n.close(); err != nil {
+		if err := s.Close(); err != nil {
 			fmt.Fprintf(a.err, "closing: %v\n", err)
 		}
 	}
-	api, err := n.api(context.Background(), nil, nil)
+	cl, err := client.New(localURL, "", client.Options{UserAgent: userAgent(), HTTPClient: &http.Client{Transport: inProcess{s.LocalHandler()}}})
 	if err != nil {
 		shut()
 		return nil, err
 	}
-	cl, err := client.New(localURL, "", client.Options{UserAgent: userAgent(), HTTPClient: &http.Client{Transport: inProcess{api.LocalHandler()}}})
-	if err != nil {
-		shut()
-		return nil, err
-	}
-	r := &reached{Client: cl, config: n.config, local: true, alone: true, close: shut, operations: n.operations}
-	if n.storage == nil {
+	r := &reached{Client: cl, config: c, local: true, alone: true, close: shut, operations: s.Operations()}
+	if s.Database() == "" {
 		return r, nil
 	}
-	a.note("Working on the database %s.", n.storage.address)
-	if what == longRunning && n.file() != nil {
-		server, err := local.Listen(ctx, n.file(), api.LocalHandler(), n.log)
-		if err != nil {
-			shut()
-			return nil, err
-		}
+	a.note("Working on the database %s.", s.Database())
+	if what != longRunning {
+		return r, nil
+	}
+	socket, err := s.ListenLocal(ctx)
+	if err != nil {
+		shut()
+		return nil, err
+	}
+	if socket != nil {
 		served := make(chan error, 1)
-		go func() { served <- server.Serve() }()
+		go func() { served <- socket.Serve() }()
 		r.close = func() {
-			ctx, cancel := context.WithTimeout(context.Background(), requestGrace)
+			ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 			defer cancel()
-			if err := errors.Join(server.Close(ctx), <-served); err != nil {
+			if err := errors.Join(socket.Close(ctx), <-served); err != nil {
 				fmt.Fprintf(a.err, "closing: %v\n", err)
 			}
 			shut()

@@ -1,7 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
 	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/server"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -32,7 +40,7 @@ While it runs, the other commands work beside it in the same folder.`,
 			if err != nil {
 				return err
 			}
-			return a.service(cmd.Context(), c, serviceParts{http: true, worker: !noWorker})
+			return a.serve(cmd.Context(), c, server.Options{NoWorker: noWorker, FirstKey: true})
 		}),
 	}
 	setting(cmd, "addr", "server.addr", "listen on `HOST:PORT`; port 0 takes a free one (default 127.0.0.1:8080)")
@@ -57,7 +65,7 @@ reach it through its private socket: "symphony dispatch" works beside it.`,
 			if err != nil {
 				return err
 			}
-			return a.service(cmd.Context(), c, serviceParts{worker: true})
+			return a.serve(cmd.Context(), c, server.Options{Mode: server.WorkOnly})
 		}),
 	}
 	setting(cmd, "transports", "worker.continuous.transports", "only these `NAMES`, separated by commas (default: all)")
@@ -66,4 +74,64 @@ reach it through its private socket: "symphony dispatch" works beside it.`,
 	a.databaseFlag(cmd)
 	a.logFlags(cmd)
 	return cmd
+}
+
+// serve runs a server until ctx ends or a part fails.
+func (a *app) serve(ctx context.Context, c *config.Config, o server.Options) error {
+	o.Programs, o.Logger, o.AccessLog = &a.programs, a.logger(c), a.err
+	o.Handlers = demo(c, o.Logger)
+	o.Version, o.Commit = build().Version, build().Commit
+	o.Waiting = a.waiting
+	var s *server.Server
+	o.Started = func(started server.Started) {
+		a.introduce(s, c, started, o.NoWorker)
+		if started.FirstKey != "" {
+			a.welcome(c, s.URL(), started.FirstKey, len(c.Handlers) == 0)
+		}
+	}
+	s, err := server.New(ctx, c, o)
+	if err == nil {
+		err = s.Run(ctx)
+	}
+	return explain(ctx, err)
+}
+
+// waiting says that another process has the database open for a moment.
+func (a *app) waiting(locked *sqlite.LockedError) { a.note("Waiting: %v.", locked) }
+
+// explain says what to do with this program about a server that did not start.
+func explain(ctx context.Context, err error) error {
+	var (
+		locked  *sqlite.LockedError
+		exposed *server.ExposedError
+	)
+	switch {
+	case errors.As(err, &locked) && locked.Socket != "":
+		return servedError{locked}
+	case errors.As(err, &locked) && ctx.Err() != nil:
+		return errInterrupted
+	case errors.As(err, &exposed):
+		return errExposed(exposed.Addr)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w\nAnother program listens there; --addr 127.0.0.1:0 takes a free port", err)
+	}
+	return err
+}
+
+// servedError says that another process has the database open and serves it, so waiting would be in vain.
+type servedError struct{ locked *sqlite.LockedError }
+
+func (e servedError) Error() string {
+	return e.locked.Error() + "\nIt serves that database: stop it first. Other commands work beside it"
+}
+
+// errExposed refuses an address that other machines can reach while nobody has decided who may call.
+func errExposed(addr string) error {
+	return usageError{fmt.Errorf(`other machines can reach %s, but no authentication is configured
+
+The API key of a first start is not enough for that: it may do everything and was printed to a log or terminal.
+Do one of these and start again:
+  - make a key for those who shall call:   symphony migrate && symphony keys create NAME --scopes dispatch,read
+  - name your Supabase project:            SUPABASE_URL=https://<ref>.supabase.co
+  - listen on this machine only:           --addr 127.0.0.1:8080`, addr)}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/server"
 )
 
 // screen is a terminal view at work on an installation of its own.
@@ -35,24 +36,20 @@ func newScreen(t *testing.T) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openNode(ctx, c, handlers{mux: symphony.NewMux()}, slog.New(slog.DiscardHandler))
+	opened, err := server.New(ctx, c, server.Options{Mode: server.Command, NoHandlers: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.close(); err != nil {
+		if err := opened.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	api, err := n.api(ctx, nil, nil)
+	cl, err := client.New(localURL, "", client.Options{HTTPClient: &http.Client{Transport: inProcess{opened.LocalHandler()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cl, err := client.New(localURL, "", client.Options{HTTPClient: &http.Client{Transport: inProcess{api.LocalHandler()}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &screen{T: t, bus: n.bus, m: newTop(ctx, &reached{Client: cl, config: c, local: true}, time.Second, "true")}
+	s := &screen{T: t, bus: opened.Bus(), m: newTop(ctx, &reached{Client: cl, config: c, local: true}, time.Second, "true")}
 	s.m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	return s
 }

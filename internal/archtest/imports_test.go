@@ -45,6 +45,7 @@ func importRules() []rule {
 		{pkg: "tracing/*", may: []string{"."}},
 		{pkg: "client", may: []string{".", "httpapi/wire"}},
 		{pkg: "config", may: []string{".", "alert", "audit", "auth", "metrics", "monitor", "worker", "handler/*"}},
+		{pkg: "server", may: []string{".", "*", "*/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
 		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},
 		{pkg: "internal/*", standardOnly: true},
@@ -210,7 +211,7 @@ func TestImportRules(t *testing.T) {
 		{"worker", "transport/memory"}, {"worker", "httpapi"}, {"worker", "config"},
 		{"handler/httppush", "worker"}, {"handler/command", "handler/httppush"}, {"handler", "handler/command"},
 		{"client", "httpapi"}, {"client", "auth"}, {"client", "worker"}, {"client", "config"}, {"client", "transport/sqlite"},
-		{"httpapi", "config"}, {"httpapi", "transport/sqlite"}, {"httpapi/wire", "httpapi"}, {"httpapi/wire", "auth"},
+		{"httpapi", "server"}, {"local", "server"}, {"httpapi", "config"}, {"httpapi", "transport/sqlite"}, {"httpapi/wire", "httpapi"}, {"httpapi/wire", "auth"},
 		{"auth", "httpapi"}, {"auth", "worker"}, {"config", "httpapi"}, {"config", "transport/sqlite"},
 	} {
 		at := slices.IndexFunc(rules, func(r rule) bool { return matches([]string{r.pkg}, forbidden[0]) })

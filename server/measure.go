@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (n *node) measure() error {
 		store = memory.Open(memory.Options{})
 	}
 	var err error
-	n.metrics, err = metrics.New(store, metrics.Options{Retention: n.config.Metrics.Retention, Node: nodeName(), Logger: n.log})
+	n.metrics, err = metrics.New(store, metrics.Options{Retention: n.config.Metrics.Retention, Node: monitor.NodeName(), Logger: n.log})
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (n *node) measure() error {
 
 // self describes this process, where its storage lists no processes.
 func (n *node) self() symphony.Node {
-	return symphony.Node{ID: n.id, Name: nodeName(), Version: build().Version, StartedAt: n.started, SeenAt: symphony.SystemClock().Now(), Info: n.info()}
+	return symphony.Node{ID: n.id, Name: monitor.NodeName(), Version: n.o.Version, StartedAt: n.started, SeenAt: symphony.SystemClock().Now(), Info: n.info()}
 }
 
 // look makes what tells how work flows.
@@ -57,7 +57,7 @@ func (n *node) look(schedules symphony.ScheduleStore) error {
 		return err
 	}
 	n.exposition, err = exposition.New(exposition.Options{
-		Bus: n.bus, Recorder: n.metrics, Workers: n.snapshots, Schedules: schedules, Version: build().Version, Revision: build().Commit, Logger: n.log,
+		Bus: n.bus, Recorder: n.metrics, Workers: n.snapshots, Schedules: schedules, Version: n.o.Version, Revision: n.o.Commit, Logger: n.log,
 	})
 	return err
 }
@@ -84,7 +84,7 @@ func (n *node) expose(ctx context.Context) (*scrapeServer, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, explainListen(err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", n.exposition)

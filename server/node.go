@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -35,8 +35,9 @@ import (
 // node is an installation opened in this process: its storage, handlers, and who may call.
 type node struct {
 	config     *config.Config
-	log        *slog.Logger
-	storage    *storage // nil without a transport of kind database
+	o          Options
+	log        *slog.Logger // that of o
+	storage    *storage     // nil without a transport of kind database
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
@@ -57,6 +58,7 @@ type node struct {
 	alerts     *alert.Engine                // nil where no state can be kept
 	working    atomic.Pointer[worker.Group] // nil before workers
 	traces     traces
+	kill       func() // ends programs that were left behind; nil where that is for others
 }
 
 // info is what this process tells others that use the same database.
@@ -82,9 +84,12 @@ func (n *node) openBreakers() []wire.Breaker {
 
 // openNode opens what the configuration names. The error is a *sqlite.LockedError if another process has the database
 // file.
-func openNode(ctx context.Context, c *config.Config, h handlers, log *slog.Logger) (*node, error) {
+func openNode(ctx context.Context, c *config.Config, h handlers, o Options) (*node, error) {
 	now := symphony.SystemClock().Now()
-	n := &node{config: c, log: log, mux: h.mux, breakers: h.breakers, watch: newWatch(c), id: symphony.NewID(now), started: now}
+	n := &node{
+		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers,
+		watch: newWatch(c), id: symphony.NewID(now), started: now,
+	}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -138,7 +143,7 @@ func (n *node) open(ctx context.Context) error {
 	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
 		return err
 	}
-	if n.operations, err = operation.New(n.bus, operation.Options{Node: nodeName(), Changed: n.watch.worked, Logger: n.log}); err != nil {
+	if n.operations, err = operation.New(n.bus, operation.Options{Node: monitor.NodeName(), Changed: n.watch.worked, Logger: n.log}); err != nil {
 		return err
 	}
 	store, err := n.bus.Schedules()
@@ -165,7 +170,7 @@ func (n *node) openStorages(ctx context.Context) error {
 		switch t.Kind {
 		case config.Stored:
 			if n.storage == nil {
-				s, err := openStorage(ctx, n.config, n.log, n.info)
+				s, err := openStorage(ctx, n.config, n.o, n.info)
 				if err != nil {
 					return err
 				}
@@ -253,6 +258,9 @@ func (n *node) close() error {
 			errs = append(errs, t.Close())
 		}
 	}
+	if n.kill != nil {
+		n.kill()
+	}
 	return errors.Join(errs...)
 }
 
@@ -264,8 +272,8 @@ func (n *node) file() *sqlite.Transport {
 	return n.storage.file
 }
 
-// workers makes a continuous worker for each configured transport that keeps messages.
-func (n *node) workers() (*worker.Group, []symphony.Transport, error) {
+// makeWorkers makes a continuous worker for each configured transport that keeps messages.
+func (n *node) makeWorkers() (*worker.Group, []symphony.Transport, error) {
 	var (
 		workers []*worker.Worker
 		on      []symphony.Transport
@@ -301,9 +309,9 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 	return o
 }
 
-// api makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the local
+// newAPI makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the local
 // socket is served.
-func (n *node) api(draining context.Context, authenticator *auth.Authenticator, access *slog.Logger) (*httpapi.API, error) {
+func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticator, access *slog.Logger) (*httpapi.API, error) {
 	c := n.config
 	cron, err := auth.NewCron(config.Reveal(c.Cron.Secrets)...)
 	if err != nil {
@@ -329,6 +337,6 @@ func (n *node) api(draining context.Context, authenticator *auth.Authenticator, 
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Audit: n.audit, LocalUser: local.User, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,
 		MaxBodyBytes: c.Server.MaxBodyBytes, MaxBytesInFlight: c.Server.MaxBytesInFlight, RateLimit: c.Server.RateLimit, TrustedProxies: c.Server.TrustedProxies, CORSOrigins: c.Server.CORSOrigins,
-		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: build().Version,
+		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: n.o.Version,
 	})
 }

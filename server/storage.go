@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -23,20 +24,20 @@ type storage struct {
 
 // openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
 // has open. info is what this process tells others that use the database, with each heartbeat.
-func openStorage(ctx context.Context, c *config.Config, log *slog.Logger, info func() json.RawMessage) (*storage, error) {
+func openStorage(ctx context.Context, c *config.Config, o Options, info func() json.RawMessage) (*storage, error) {
 	if !c.Database.PostgreSQL() {
-		db, err := sqlite.Open(ctx, c.Database.Path, sqliteOptions(c, log))
+		db, err := sqlite.Open(ctx, c.Database.Path, SQLiteOptions(c, o.Logger))
 		if err != nil {
 			return nil, err
 		}
 		return &storage{db.Path(), db, func(name string) symphony.Transport { return db.Named(name) }}, nil
 	}
-	if err := checkStorage(c, log); err != nil {
+	if err := checkStorage(c, o); err != nil {
 		return nil, err
 	}
-	o := postgresOptions(c, log)
-	o.Node.Info = info
-	db, err := postgres.Open(ctx, string(c.Database.URL), o)
+	settings := PostgresOptions(c, o.Logger, o.Version)
+	settings.Node.Info = info
+	db, err := postgres.Open(ctx, string(c.Database.URL), settings)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func warnExposedFile(path string, log *slog.Logger) {
 	}
 }
 
-func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
+// SQLiteOptions are the configured settings of a SQLite file, for programs that open it without a Server.
+func SQLiteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
 	retention := c.Database.Retention
 	if retention == 0 {
 		retention = symphony.KeepNothing
@@ -65,7 +67,9 @@ func sqliteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
 	return sqlite.Options{Retention: retention, Limits: c.FlowLimits(), Logger: log}
 }
 
-func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {
+// PostgresOptions are the configured settings of a PostgreSQL database, for programs that work on it without a Server.
+// version is the program's.
+func PostgresOptions(c *config.Config, log *slog.Logger, version string) postgres.Options {
 	d := c.Database
 	retention := d.Retention
 	if retention == 0 {
@@ -74,26 +78,17 @@ func postgresOptions(c *config.Config, log *slog.Logger) postgres.Options {
 	return postgres.Options{
 		Schema: d.Schema, Retention: retention, Limits: c.FlowLimits(), MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),
 		PollInterval: d.PollInterval, Timeout: d.Timeout, KeepSchema: d.Migrate == config.MigrateManually,
-		Node: postgres.NodeInfo{Name: nodeName(), Version: build().Version}, Logger: log,
+		Node: postgres.NodeInfo{Name: monitor.NodeName(), Version: version}, Logger: log,
 	}
-}
-
-// nodeName tells this process from others on the same database, for people.
-func nodeName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s:%d", host, os.Getpid())
 }
 
 // checkStorage looks for mistakes in the settings of the database, without opening it.
-func checkStorage(c *config.Config, log *slog.Logger) error {
+func checkStorage(c *config.Config, o Options) error {
 	if !c.Database.PostgreSQL() {
 		return nil
 	}
-	if _, err := postgres.Check(string(c.Database.URL), postgresOptions(c, log)); err != nil {
-		return usageError{fmt.Errorf("database: %w", err)}
+	if _, err := postgres.Check(string(c.Database.URL), PostgresOptions(c, o.Logger, o.Version)); err != nil {
+		return mistake(c, "database", err)
 	}
 	return nil
 }

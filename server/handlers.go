@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"cmp"
@@ -20,14 +20,11 @@ type handlers struct {
 	breakers []*breaker.Breaker
 }
 
-// newMux makes the configured handlers with their circuit breakers, or the demo handler if none are configured. Mistakes that only a handler itself
-// can see are a *config.Error, with their lines.
-func (a *app) newMux(c *config.Config, log *slog.Logger) (made handlers, err error) {
+// newMux makes the configured handlers with their circuit breakers. Mistakes that only a handler itself can see are a
+// *config.Error, with their lines. programs are those that handlers of kind command run.
+func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (made handlers, err error) {
 	mux := symphony.NewMux()
 	var breakers []*breaker.Breaker
-	if len(c.Handlers) == 0 {
-		mux.Handle(demoPattern, demoHandler(log), symphony.HandlerOptions{Name: "demo"})
-	}
 	for _, t := range c.Types {
 		if t.Retry != nil {
 			mux.Retry(t.Pattern, t.Retry.Policy())
@@ -36,7 +33,7 @@ func (a *app) newMux(c *config.Config, log *slog.Logger) (made handlers, err err
 	var problems []config.Problem
 	for i := range c.Handlers {
 		h := &c.Handlers[i]
-		one, err := a.newHandler(h)
+		one, err := newHandler(h, programs)
 		if err != nil {
 			for text := range strings.SplitSeq(err.Error(), "\n") {
 				problems = append(problems, config.Problem{Source: h.Source, Key: fmt.Sprintf("handlers[%d]", i), Message: text})
@@ -69,7 +66,7 @@ func handlerName(h *config.Handler) string {
 	return h.Pattern + " " + h.Name
 }
 
-func (a *app) newHandler(h *config.Handler) (symphony.Handler, error) {
+func newHandler(h *config.Handler, programs *command.Programs) (symphony.Handler, error) {
 	switch {
 	case h.HTTP != nil:
 		return httppush.New(h.HTTP.URL, httppush.Options{
@@ -77,7 +74,7 @@ func (a *app) newHandler(h *config.Handler) (symphony.Handler, error) {
 		})
 	case h.Command != nil:
 		return command.New(h.Command.Run, command.Options{
-			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace, Programs: &a.programs,
+			Dir: h.Command.Dir, Env: h.Command.Env, FailCodes: h.Command.FailExitCodes, Grace: h.Command.Grace, Programs: programs,
 		})
 	}
 	return nil, errors.New("needs either http or command")

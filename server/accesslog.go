@@ -1,12 +1,9 @@
-package main
+package server
 
 import (
 	"io"
-	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/symphony-messenger/symphony/config"
 )
 
 // accessLogDelay is how long lines of the access log may wait for others; accessLogBytes is how much of them may wait. A
@@ -16,15 +13,6 @@ const (
 	accessLogDelay = 100 * time.Millisecond
 	accessLogBytes = 64 << 10
 )
-
-// accessLog returns the logger of requests, nil if they are not to be logged, and what writes the lines that wait.
-func (a *app) accessLog(c *config.Config) (*slog.Logger, func()) {
-	if !c.Server.AccessLog {
-		return nil, func() {}
-	}
-	w := &delayedWriter{to: a.err}
-	return a.loggerTo(w, c), w.flush
-}
 
 // delayedWriter writes what has gathered once in a while. Safe for concurrent use.
 type delayedWriter struct {

@@ -1,24 +1,24 @@
-package main
+package server
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/handler/command"
 )
 
-// rehearse finds whatever "symphony serve" would refuse in a configuration, by making the same parts in the same way, but
-// with messages in memory instead of the database, and by starting none of them. The error is a *config.Error that lists
-// every mistake.
-func (a *app) rehearse(ctx context.Context, c *config.Config) error {
-	log := slog.New(slog.DiscardHandler)
-	made, handlersErr := a.newMux(c, log)
+// Check finds whatever New and Run would refuse in a configuration, by making the same parts in the same way, but with
+// messages in memory instead of the database, and by starting none of them: nothing is opened, listened at or changed. The
+// error is a *config.Error that lists every mistake.
+func Check(ctx context.Context, c *config.Config) error {
+	o := Options{Logger: slog.New(slog.DiscardHandler)}
+	made, handlersErr := newMux(c, o.Logger, new(command.Programs))
 	_, schemasErr := loadSchemas(c)
-	errs := []error{handlersErr, schemasErr, checkTLS(c), checkStorage(c, log)}
+	errs := []error{handlersErr, schemasErr, checkTLS(c), checkStorage(c, o)}
 	if handlersErr == nil {
 		rest := inMemory(c)
 		if schemasErr != nil { // what else is wrong shows without them
@@ -27,24 +27,23 @@ func (a *app) rehearse(ctx context.Context, c *config.Config) error {
 				rest.Types[i].Schema = ""
 			}
 		}
-		errs = append(errs, a.rehearseNode(ctx, rest, made, log))
+		errs = append(errs, rehearse(ctx, rest, made, o))
 	}
 	return listMistakes(c, errors.Join(errs...))
 }
 
-func (a *app) rehearseNode(ctx context.Context, c *config.Config, made handlers, log *slog.Logger) (err error) {
-	n, err := openNode(ctx, c, made, log)
+func rehearse(ctx context.Context, c *config.Config, made handlers, o Options) (err error) {
+	n, err := openNode(ctx, c, made, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	s := &service{node: n}
-	authenticator, err := s.authenticator()
+	authenticator, err := n.newAuthenticator()
 	if err != nil {
-		return errors.Join(err, s.applySchedules(ctx))
+		return errors.Join(err, n.applySchedules(ctx))
 	}
-	_, apiErr := s.api(ctx, authenticator, nil)
-	return errors.Join(apiErr, s.applySchedules(ctx), authenticator.Close(ctx))
+	_, apiErr := n.newAPI(ctx, authenticator, nil)
+	return errors.Join(apiErr, n.applySchedules(ctx), authenticator.Close(ctx))
 }
 
 // inMemory is a configuration that keeps nothing.
@@ -65,9 +64,22 @@ func checkTLS(c *config.Config) error {
 		return nil
 	}
 	if _, err := tls.LoadX509KeyPair(c.Server.TLSCert, c.Server.TLSKey); err != nil {
-		return usageError{fmt.Errorf("server.tls: %w", err)}
+		return mistake(c, "server.tls", err)
 	}
 	return nil
+}
+
+// mistake is an error about a key of the configuration.
+func mistake(c *config.Config, key string, err error) error {
+	return &config.Error{Problems: []config.Problem{{Source: source(c), Key: key, Message: err.Error()}}}
+}
+
+// source names where a configuration comes from as a whole.
+func source(c *config.Config) string {
+	if c.File == "" {
+		return "configuration"
+	}
+	return c.File
 }
 
 // listMistakes gathers all that errors say about a configuration.
@@ -88,11 +100,7 @@ func listMistakes(c *config.Config, err error) error {
 		case errors.As(err, &mistakes):
 			problems = append(problems, mistakes.Problems...)
 		default:
-			source := c.File
-			if source == "" {
-				source = "configuration"
-			}
-			problems = append(problems, config.Problem{Source: source, Message: err.Error()})
+			problems = append(problems, config.Problem{Source: source(c), Message: err.Error()})
 		}
 	}
 	gather(err)
