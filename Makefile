@@ -64,6 +64,7 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
+	cd e2e/clients && npm ci --no-audit --no-fund --silent --ignore-scripts
 	$(IN_TIER) E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
 
 .PHONY: soak

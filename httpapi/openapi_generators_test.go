@@ -39,6 +39,7 @@ func TestOpenAPI_suits_generators(t *testing.T) {
 	if servers := doc["servers"].([]any); len(servers) != 1 {
 		t.Errorf("servers %v", servers)
 	}
+	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
 	ids, camel := make(map[string]string), regexp.MustCompile(`^[a-z]+([A-Z][a-z]+)+$`)
 	operations(doc, func(method, path string, op map[string]any) {
 		id, _ := op["operationId"].(string)
@@ -46,6 +47,10 @@ func TestOpenAPI_suits_generators(t *testing.T) {
 			t.Errorf("%s %s: operationId %q, %s", method, path, id, other)
 		}
 		ids[id] = method + " " + path
+		// What a Go client calls the answer of an operation must not be the name of a shape.
+		if answer := strings.ToUpper(id[:1]) + id[1:] + "Response"; schemas[answer] != nil {
+			t.Errorf("%s: there is a shape named %s", id, answer)
+		}
 		if tag := op["tags"].([]any)[0].(string); !slices.Contains(tags, tag) {
 			t.Errorf("%s: tag %q", id, tag)
 		}

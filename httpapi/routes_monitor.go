@@ -101,13 +101,13 @@ func alertsRoutes() []route {
 
 func apiKeysRoutes() []route {
 	return []route{
-		on(wire.ListKeys, route{
+		on(wire.ListAPIKeys, route{
 			tag: "API keys", scope: auth.ScopeAdmin,
 			summary: "List API keys",
 			errors:  []int{501},
 			serve:   keysList,
 		}),
-		on(wire.CreateKey, route{
+		on(wire.CreateAPIKey, route{
 			tag: "API keys", scope: auth.ScopeAdmin, audit: "key.create", status: http.StatusCreated,
 			summary: "Make an API key",
 			doc:     "The answer holds the key itself, which is not stored and cannot be had again.",
@@ -115,7 +115,7 @@ func apiKeysRoutes() []route {
 			errors:  []int{501},
 			serve:   keysCreate,
 		}),
-		on(wire.RevokeKey, route{
+		on(wire.RevokeAPIKey, route{
 			tag: "API keys", scope: auth.ScopeAdmin, audit: "key.revoke",
 			summary: "Revoke an API key",
 			errors:  []int{404, 501},

@@ -116,9 +116,9 @@ var (
 
 // API keys.
 var (
-	ListKeys  = Endpoint[None, KeysResponse]{"GET", api + "/keys", "listKeys"}
-	CreateKey = Endpoint[CreateKeyRequest, CreateKeyResponse]{"POST", api + "/keys", "createKey"}
-	RevokeKey = Endpoint[None, DoneResponse]{"DELETE", api + "/keys/{id}", "revokeKey"}
+	ListAPIKeys  = Endpoint[None, KeysResponse]{"GET", api + "/keys", "listApiKeys"}
+	CreateAPIKey = Endpoint[CreateKeyRequest, CreateKeyResponse]{"POST", api + "/keys", "createApiKey"}
+	RevokeAPIKey = Endpoint[None, DoneResponse]{"DELETE", api + "/keys/{id}", "revokeApiKey"}
 )
 
 // Audit.
