@@ -187,5 +187,13 @@ func (e *Engine) Judge(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// JudgeOnce looks at the signals once and returns when the notifications that were due are delivered or have failed, for a
+// process that does not go on between calls and has no Run. Those that failed are tried again by the next call. Errors are
+// the storage's.
+func (e *Engine) JudgeOnce(ctx context.Context) error {
+	defer e.delivery.Wait()
+	return e.Judge(ctx)
+}
+
 // storageTime bounds one look at storage.
 const storageTime = 10 * time.Second

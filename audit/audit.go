@@ -196,6 +196,9 @@ func (t *Trail) Trim(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// Flush records how often callers were refused so far, for a process that does not go on between calls and has no Run.
+func (t *Trail) Flush(ctx context.Context) error { return t.settle(ctx, true) }
+
 // Run deletes old entries once an hour, and each minute records how often callers were refused, until ctx ends. Any number
 // of processes may run it.
 func (t *Trail) Run(ctx context.Context) error {

@@ -197,6 +197,15 @@ func (r *Recorder) Run(ctx context.Context, store symphony.LogStore) error {
 	}
 }
 
+// Flush writes what waits, for a process that does not go on between calls and has no Run.
+func (r *Recorder) Flush(ctx context.Context, store symphony.LogStore) error {
+	_, err := r.write(ctx, store)
+	return err
+}
+
+// Trim deletes old events, which Run does by itself every now and then.
+func (r *Recorder) Trim(ctx context.Context, store symphony.LogStore) { r.trim(ctx, store) }
+
 // last writes what waits when the process ends.
 func (r *Recorder) last(ctx context.Context, store symphony.LogStore) error {
 	r.mu.Lock()

@@ -77,6 +77,9 @@ type Options struct {
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options
 	ConsumeWorker func(transport string) worker.Options
+	// CronDuties is called by each request to a cron route before its own work, where no process does in the background what
+	// they would otherwise do. It returns when that is done or the context ends. Default: there are none.
+	CronDuties func(context.Context)
 	// Observer is told of each attempt of a pull worker that was settled; runs of workers have their own, in their
 	// options. Default: nobody.
 	Observer symphony.Observer

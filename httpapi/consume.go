@@ -131,11 +131,20 @@ func (c *call) deadline(t time.Time) {
 	}
 }
 
+// cronDuties does what nothing does in the background.
+func (c *call) cronDuties() {
+	if duties := c.api.o.CronDuties; duties != nil {
+		c.deadline(time.Time{}) // they take their time
+		duties(c.Context())
+	}
+}
+
 func cronWorker(c *call) error {
 	if !c.api.cronBusy.CompareAndSwap(false, true) {
 		return c.answer(http.StatusOK, wire.CronResponse{Success: true, Health: wire.Health{Running: true, Processing: true, MemoryUsage: worker.ProcessMemory()}})
 	}
 	defer c.api.cronBusy.Store(false)
+	c.cronDuties()
 	// One run after the other for the transports that workers can work on, within the one time limit.
 	var all wire.CronResponse
 	begin := time.Now()

@@ -337,6 +337,7 @@ func schedulesRuns(c *call, s *scheduler.Scheduler) error {
 }
 
 func cronScheduler(c *call, s *scheduler.Scheduler) error {
+	c.cronDuties()
 	report, err := s.FireDue(c.Context())
 	if err != nil {
 		return err

@@ -105,6 +105,14 @@ func (r *Recorder) Run(ctx context.Context) error {
 // Flush writes what has changed since the last time.
 func (r *Recorder) Flush(ctx context.Context) error { return r.flush(ctx, false) }
 
+// Housekeep writes what has changed and deletes what is older than the retention, at most once in trimEvery, for a process
+// that does not go on between calls and has no Run. What fails is logged, and done the next time.
+func (r *Recorder) Housekeep(ctx context.Context) {
+	if err := r.Flush(ctx); err == nil {
+		r.trim(ctx)
+	}
+}
+
 // flush is Flush. The last one writes the hour, too, without waiting for the minute's end.
 func (r *Recorder) flush(ctx context.Context, last bool) error {
 	r.writing.Lock()

@@ -46,6 +46,7 @@ type Operations struct {
 
 	mu   sync.Mutex
 	mine map[string]bool // operations that this process works on
+	took int             // how often it took one on
 }
 
 // home is a storage that keeps operations.

@@ -46,6 +46,30 @@ func (o *Operations) Run(ctx context.Context) error {
 	return nil
 }
 
+// RunWaiting works on the operations that nobody else works on until they have ended or ctx ends; then it lets go of those in
+// hand and returns. It is for a process that does not go on between calls and has no Run, and it may be called beside one.
+// Errors are the storage's.
+func (o *Operations) RunWaiting(ctx context.Context) error {
+	o.sweep(ctx)
+	watched := make(map[string]sighting)
+	for ctx.Err() == nil {
+		var working sync.WaitGroup
+		before := o.taken()
+		_, err := o.round(ctx, watched, &working)
+		working.Wait()
+		if ctx.Err() == nil && (err != nil || o.taken() == before) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Operations) taken() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.took
+}
+
 // pause waits for a time, the end of ctx, or a wake-up.
 func (o *Operations) pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	timer := o.o.Clock.NewTimer(d)
@@ -131,6 +155,9 @@ func (o *Operations) take(ctx context.Context, k kept, working *sync.WaitGroup) 
 	if k.op.Owner != "" {
 		o.o.Logger.Warn("an operation is carried on whose process is gone", "operation", k.op.ID, "kind", string(k.op.Kind), "node", before)
 	}
+	o.mu.Lock()
+	o.took++
+	o.mu.Unlock()
 	working.Go(func() {
 		w.run(ctx)
 		o.drop(k.op.ID)

@@ -30,6 +30,16 @@ func (n *node) measure() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	if n.o.Mode == HandlerOnly {
+		cancel() // figures are written after each request; what is run at the end writes the last ones
+		n.endMeasure = func() {
+			if err := n.metrics.Run(ctx); err != nil {
+				n.log.Warn("the last metrics are not stored", "error", err)
+			}
+			n.endMeasure = nil
+		}
+		return nil
+	}
 	written := make(chan error, 1)
 	go func() { written <- n.metrics.Run(ctx) }()
 	n.endMeasure = func() {

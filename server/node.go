@@ -45,6 +45,7 @@ type node struct {
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	operations *operation.Operations
 	records    symphony.RecordStore // nil where nothing can be kept
+	logs       symphony.LogStore    // nil as well
 	keys       auth.KeyStore
 	observer   symphony.Observer // of all messages of this process; nil for nobody
 	audit      *audit.Trail      // nil where no log can be kept
@@ -123,6 +124,7 @@ func (n *node) open(ctx context.Context) error {
 		}
 	}
 	if logs := logKeeper(n.transports); logs != nil {
+		n.logs = logs
 		n.watch.open(n, logs)
 		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Recorded: n.watch.audited, Logger: n.log})
 	}
@@ -332,8 +334,13 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 		o.TimeLimit, o.MemoryLimit = c.Worker.TimeLimit, uint64(c.Worker.MemoryLimit)
 		return o
 	}
+	var duties func(context.Context)
+	if n.o.Mode == HandlerOnly {
+		duties = n.cronDuties
+	}
 	return httpapi.New(httpapi.Options{
-		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
+		CronDuties: duties,
+		Bus:        n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Audit: n.audit, LocalUser: local.User, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,
 		MaxBodyBytes: c.Server.MaxBodyBytes, MaxBytesInFlight: c.Server.MaxBytesInFlight, RateLimit: c.Server.RateLimit, TrustedProxies: c.Server.TrustedProxies, CORSOrigins: c.Server.CORSOrigins,

@@ -26,8 +26,8 @@ const requestGrace = 5 * time.Second
 // Errors: a *config.Error where the configured schedules are wrong, otherwise those of the part that failed.
 func (s *Server) Run(ctx context.Context) (err error) {
 	switch {
-	case s.o.Mode == Command:
-		return errors.New("server: there is no Run in the mode Command")
+	case s.o.Mode == Command || s.o.Mode == HandlerOnly:
+		return errors.New("server: there is no Run in the modes Command and HandlerOnly")
 	case !s.ran.CompareAndSwap(false, true):
 		return errors.New("server: Run is called once")
 	}

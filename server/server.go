@@ -51,6 +51,14 @@ const (
 	// WorkOnly does all the work without an API for the network, as "symphony worker". Run also returns when a request has
 	// stopped the workers, so that a supervisor can start the process anew.
 	WorkOnly
+	// HandlerOnly serves Handler and does nothing else: each request leaves nothing to do behind it, and requests to the cron
+	// routes do all the work, housekeeping included. It is for serverless functions, which make a server at the cold start and
+	// stand still between requests. There is no Run.
+	//
+	// What cannot be avoided: a storage has goroutines of its own, which go on for as long as the platform lets them and are
+	// needed by no request but those that they serve; GET /api/symphony/events is answered 501; and where the platform ends
+	// an instance without Close, its latest spans, and the last minute in the hourly metrics, may be missing.
+	HandlerOnly
 	// Command opens the storage for a while, for a program that looks at it and changes it by LocalHandler. Nothing of the
 	// configuration is applied to the storage, and there is no Run.
 	Command
@@ -145,8 +153,8 @@ type Server struct {
 // New checks a configuration, listens where the mode says so, and opens the storage; nothing is served, handled or fired
 // before Run. Call Run, which closes the server, or Close. ctx bounds New alone.
 //
-// Errors, after which nothing is left open: a *config.Error with mistakes of the configuration (that of its schedules comes
-// from Run, Check finds all of them); an *ExposedError; a *sqlite.LockedError where another process has the file; otherwise
+// Errors, after which nothing is left open: a *config.Error with mistakes of the configuration (those of its schedules come
+// from Run unless the mode is HandlerOnly; Check finds all of them); an *ExposedError; a *sqlite.LockedError where another process has the file; otherwise
 // those of listening and of opening the storage.
 func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	if o.Logger == nil {
@@ -215,8 +223,13 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 		lines := &delayedWriter{to: o.AccessLog}
 		access, s.flush = c.Log.Logger(lines), lines.flush
 	}
-	s.api, err = s.newAPI(s.draining, s.authenticator, access)
-	return err
+	if s.api, err = s.newAPI(s.draining, s.authenticator, access); err != nil {
+		return err
+	}
+	if o.Mode == HandlerOnly {
+		return s.applySchedules(ctx)
+	}
+	return nil
 }
 
 // listen takes the address before anything is created: one that can't be had leaves nothing behind.
@@ -271,8 +284,11 @@ func patiently(ctx context.Context, o Options, open func() error) error {
 // it stops, for as long as handlers may take; later ones are answered 503.
 func (s *Server) Handler() http.Handler {
 	h := s.traces.handler(s.api.Handler())
-	if s.o.Mode == Mounted {
+	switch s.o.Mode {
+	case Mounted:
 		return s.requests.count(h)
+	case HandlerOnly:
+		return s.settled(h)
 	}
 	return h
 }

@@ -30,7 +30,10 @@ func configured(t *testing.T, yaml string, settings ...config.Flag) *config.Conf
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []config.Flag{{Name: "database", Key: "database.path", Value: filepath.Join(dir, "queue.db")}, {Name: "addr", Key: "server.addr", Value: "127.0.0.1:0"}}
+	flags := []config.Flag{addr("127.0.0.1:0")}
+	if !slices.ContainsFunc(settings, func(f config.Flag) bool { return strings.HasPrefix(f.Key, "database.") }) {
+		flags = append(flags, config.Flag{Name: "database", Key: "database.path", Value: filepath.Join(dir, "queue.db")})
+	}
 	c, err := config.Load(config.Sources{File: file, Flags: append(flags, settings...)})
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,11 @@ type watch struct {
 func newWatch(c *config.Config) *watch {
 	w := &watch{config: c, stop: func() {}}
 	if slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind != config.Sync }) {
-		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() { w.hub.Nudge() }})
+		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() {
+			if w.hub != nil {
+				w.hub.Nudge()
+			}
+		}})
 	}
 	return w
 }
@@ -36,6 +40,9 @@ func newWatch(c *config.Config) *watch {
 func (w *watch) open(n *node, logs symphony.LogStore) {
 	if w.recorder == nil || logs == nil {
 		return
+	}
+	if n.o.Mode == HandlerOnly {
+		return // events are written after each request, and nobody follows them here
 	}
 	w.hub = event.NewHub(logs, event.HubOptions{Transports: n.transports, Logger: n.log})
 	ctx, stop := context.WithCancel(context.Background())

@@ -162,6 +162,30 @@ func (s *store) doDuties() error {
 	return err
 }
 
+// Housekeep does at once, for all transports of the database, what otherwise each process does in the background every now
+// and then: it ends leases and messages that ran out, wakes what has become due, folds counts, deletes what was kept long
+// enough, and makes and drops partitions. It is for processes that do not go on between calls, such as serverless functions;
+// elsewhere it does no harm. Errors are the storage's; what was left is done by the next call.
+func (s *store) Housekeep(ctx context.Context) error {
+	h := &s.house
+	h.round.Lock()
+	defer h.round.Unlock()
+	errs := []error{s.compareClocks(ctx)}
+	h.expiryAt.Store(0)
+	errs = append(errs, s.expireIfDue(ctx))
+	h.controlAt.Store(0)
+	errs = append(errs, s.controlIfDue(ctx))
+	h.rolled = true // whoever asks for this means its own retention
+	for _, d := range h.duties {
+		err := d.do(ctx)
+		if err == nil {
+			d.next = s.now() + d.every
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // pause waits on the clock of this process, at most until early fires, and reports whether the store is still open.
 func (s *store) pause(d time.Duration, early <-chan struct{}) bool {
 	timer := s.clock.NewTimer(d)

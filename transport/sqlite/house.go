@@ -60,6 +60,21 @@ func (s *store) keepHouse() {
 	}
 }
 
+// Housekeep does at once, for all transports of the file, what otherwise happens in the background when it is due: it ends
+// leases and messages that ran out, wakes what has become due, and deletes what was kept long enough. It is for processes
+// that do not go on between calls, such as serverless functions; elsewhere it does no harm. Errors are the storage's; what
+// was left is done by the next call.
+func (s *store) Housekeep(ctx context.Context) error {
+	for {
+		if err := s.do(ctx, &houseOp{}); err != nil {
+			return err
+		}
+		if s.nextEvent.Load() > s.now() { // one transaction does not do all where there is much
+			return s.purge(ctx)
+		}
+	}
+}
+
 // scheduleEvent tells housekeeping when something is due next.
 func (w *writer) scheduleEvent() {
 	next := min(w.nextDue, w.nextControl)
