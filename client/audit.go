@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -35,6 +34,5 @@ func (c *Client) Audit(ctx context.Context, q AuditQuery) (out wire.AuditRespons
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
 	}
-	err = c.do(ctx, http.MethodGet, "/api/symphony/audit", values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.ListAuditEntries, "", values)
 }

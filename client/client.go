@@ -148,11 +148,27 @@ func (e *Error) Problems() []Problem {
 	return list
 }
 
-// do sends a request and reads the answer into out.
-func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+// ask calls an endpoint that takes no body. id stands in its path, where that has one.
+func ask[Res any](
+	ctx context.Context, c *Client, e wire.Endpoint[wire.None, Res], id string, query url.Values,
+) (out Res, err error) {
+	err = c.do(ctx, e.Method, e.Path, id, query, nil, &out)
+	return out, err
+}
+
+// send calls an endpoint with a body. id stands in its path, where that has one.
+func send[Req, Res any](
+	ctx context.Context, c *Client, e wire.Endpoint[Req, Res], id string, query url.Values, body Req,
+) (out Res, err error) {
+	err = c.do(ctx, e.Method, e.Path, id, query, body, &out)
+	return out, err
+}
+
+// do sends a request, with id in its path, and reads the answer into out.
+func (c *Client) do(ctx context.Context, method, path, id string, query url.Values, in, out any) error {
 	u := *c.base
-	u.Path += path
-	u.RawPath = ""
+	u.RawPath = u.EscapedPath() + strings.Replace(path, "{id}", url.PathEscape(id), 1)
+	u.Path += strings.Replace(path, "{id}", id, 1)
 	u.RawQuery = query.Encode()
 	var body io.Reader
 	if in != nil {

@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -151,5 +153,25 @@ func TestDispatch_refuses_what_is_not_JSON(t *testing.T) {
 	}
 	if s, err := tr.Stats(t.Context()); err != nil || s.Depth() != 0 {
 		t.Errorf("%d messages were stored, %v", s.Depth(), err)
+	}
+}
+
+// An id stands in the path as one part of it, whatever characters it has.
+func TestIDsOfAnyCharacters(t *testing.T) {
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.URL.EscapedPath()
+		io.WriteString(w, `{"success":true}`)
+	}))
+	defer server.Close()
+	c, err := client.New(server.URL+"/behind", "", client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.RevokeKey(t.Context(), "a/b %41?"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "/behind/api/symphony/keys/a%2Fb%20%2541%3F"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -95,7 +95,7 @@ func (s *eventStream) follow(ctx context.Context) (alive bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	u := *s.base
-	u.Path += "/api/symphony/events"
+	u.Path += wire.StreamEvents.Path
 	values := url.Values{}
 	if len(s.query.Types) > 0 {
 		values.Set("types", strings.Join(s.query.Types, ","))

@@ -2,15 +2,12 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
-
-const messagesPath = "/api/symphony/messages"
 
 // MessageQuery asks for messages. Zero fields select everything.
 type MessageQuery struct {
@@ -44,46 +41,40 @@ func (q *MessageQuery) values() url.Values {
 
 // Messages returns a page of messages. It may have fewer than the limit, or none, and a next page: then nothing more
 // matched among as many messages as one search looks at.
-func (c *Client) Messages(ctx context.Context, q MessageQuery) (out wire.MessagesResponse, err error) {
-	err = c.do(ctx, http.MethodGet, messagesPath, q.values(), nil, &out)
-	return out, err
+func (c *Client) Messages(ctx context.Context, q MessageQuery) (wire.MessagesResponse, error) {
+	return ask(ctx, c, wire.ListMessages, "", q.values())
 }
 
 // Message returns one message with its attempts and timeline.
-func (c *Client) Message(ctx context.Context, transport, id string) (out wire.MessageResponse, err error) {
-	err = c.do(ctx, http.MethodGet, messagesPath+"/"+url.PathEscape(id), inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) Message(ctx context.Context, transport, id string) (wire.MessageResponse, error) {
+	return ask(ctx, c, wire.GetMessage, id, inTransport(transport))
 }
 
 // CancelMessage deletes a pending message.
-func (c *Client) CancelMessage(ctx context.Context, transport, id string) (out wire.DoneResponse, err error) {
-	err = c.do(ctx, http.MethodDelete, messagesPath+"/"+url.PathEscape(id), inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) CancelMessage(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
+	return ask(ctx, c, wire.DeleteMessage, id, inTransport(transport))
 }
 
 // RunMessageNow drops the delay of a pending message.
-func (c *Client) RunMessageNow(ctx context.Context, transport, id string) (out wire.DoneResponse, err error) {
-	err = c.do(ctx, http.MethodPost, messagesPath+"/"+url.PathEscape(id)+"/run-now", inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) RunMessageNow(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
+	return ask(ctx, c, wire.RunMessageNow, id, inTransport(transport))
 }
 
 // ReplayMessage dispatches a completed message again.
-func (c *Client) ReplayMessage(ctx context.Context, transport, id string, r wire.ReplayRequest) (out wire.ReplayResponse, err error) {
-	err = c.do(ctx, http.MethodPost, messagesPath+"/"+url.PathEscape(id)+"/replay", inTransport(transport), r, &out)
-	return out, err
+func (c *Client) ReplayMessage(ctx context.Context, transport, id string, r wire.ReplayRequest) (wire.ReplayResponse, error) {
+	return send(ctx, c, wire.ReplayMessage, id, inTransport(transport), r)
 }
 
 // PreviewReplay counts the messages that a replay selects.
 func (c *Client) PreviewReplay(ctx context.Context, r wire.ReplayManyRequest) (out wire.PreviewCountResponse, err error) {
 	yes := true
 	r.DryRun = &yes
-	err = c.do(ctx, http.MethodPost, messagesPath+"/replay", nil, r, &out)
-	return out, err
+	return send(ctx, c, wire.ReplayMessages, "", nil, r)
 }
 
 // ReplayMessages dispatches many completed messages again, in the background.
 func (c *Client) ReplayMessages(ctx context.Context, r wire.ReplayManyRequest) (out wire.OperationResponse, err error) {
 	r.DryRun = nil
-	err = c.do(ctx, http.MethodPost, messagesPath+"/replay", nil, r, &out)
+	err = c.do(ctx, wire.ReplayMessages.Method, wire.ReplayMessages.Path, "", nil, r, &out)
 	return out, err
 }

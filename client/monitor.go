@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -35,13 +34,12 @@ func (c *Client) Metrics(ctx context.Context, q MetricsQuery) (out wire.MetricsR
 	if q.Type != "" {
 		values.Set("type", q.Type)
 	}
-	err = c.do(ctx, http.MethodGet, "/api/symphony/metrics", values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.GetMetrics, "", values)
 }
 
 // Health tells whether work flows. An unhealthy installation is a report, not an error.
 func (c *Client) Health(ctx context.Context) (out wire.HealthReport, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/health", nil, nil, &out)
+	err = c.do(ctx, wire.GetHealth.Method, wire.GetHealth.Path, "", nil, nil, &out)
 	var e *Error
 	if errors.As(err, &e) && e.Code == "unhealthy" {
 		if uerr := json.Unmarshal(e.Details, &out); uerr == nil {
@@ -52,7 +50,6 @@ func (c *Client) Health(ctx context.Context) (out wire.HealthReport, err error) 
 }
 
 // Workers shows the workers of all nodes, and who else has messages in hand.
-func (c *Client) Workers(ctx context.Context) (out wire.WorkersResponse, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/workers", nil, nil, &out)
-	return out, err
+func (c *Client) Workers(ctx context.Context) (wire.WorkersResponse, error) {
+	return ask(ctx, c, wire.ListWorkers, "", nil)
 }

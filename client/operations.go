@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
-
-const operationsPath = "/api/symphony/operations"
 
 // OperationQuery asks for a page of operations. Zero fields select everything.
 type OperationQuery struct {
@@ -29,41 +26,39 @@ func (c *Client) Operations(ctx context.Context, q OperationQuery) (out wire.Ope
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
 	}
-	err = c.do(ctx, http.MethodGet, operationsPath, values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.ListOperations, "", values)
 }
 
 // Operation returns one operation with its progress.
-func (c *Client) Operation(ctx context.Context, id string) (out wire.OperationResponse, err error) {
-	err = c.do(ctx, http.MethodGet, operationsPath+"/"+url.PathEscape(id), nil, nil, &out)
-	return out, err
+func (c *Client) Operation(ctx context.Context, id string) (wire.OperationResponse, error) {
+	return ask(ctx, c, wire.GetOperation, id, nil)
 }
 
 // StopOperation stops an operation. When it returns, nothing more is done.
-func (c *Client) StopOperation(ctx context.Context, id string) (out wire.OperationResponse, err error) {
-	err = c.do(ctx, http.MethodPost, operationsPath+"/"+url.PathEscape(id)+"/stop", nil, nil, &out)
-	return out, err
+func (c *Client) StopOperation(ctx context.Context, id string) (wire.OperationResponse, error) {
+	return ask(ctx, c, wire.StopOperation, id, nil)
 }
 
 // ResumeOperation goes on with an operation that was stopped or has failed.
-func (c *Client) ResumeOperation(ctx context.Context, id string) (out wire.OperationResponse, err error) {
-	err = c.do(ctx, http.MethodPost, operationsPath+"/"+url.PathEscape(id)+"/resume", nil, nil, &out)
-	return out, err
+func (c *Client) ResumeOperation(ctx context.Context, id string) (wire.OperationResponse, error) {
+	return ask(ctx, c, wire.ResumeOperation, id, nil)
 }
 
 // RetryFailedInBackground dispatches many failed messages again, as an operation.
 func (c *Client) RetryFailedInBackground(ctx context.Context, r wire.BulkRequest) (out wire.OperationResponse, err error) {
-	return c.inBackground(ctx, "retry", r)
+	return c.inBackground(ctx, wire.RetryFailedMessages, r)
 }
 
 // DeleteFailedInBackground deletes many failed messages, as an operation.
 func (c *Client) DeleteFailedInBackground(ctx context.Context, r wire.BulkRequest) (out wire.OperationResponse, err error) {
-	return c.inBackground(ctx, "delete", r)
+	return c.inBackground(ctx, wire.DeleteFailedMessages, r)
 }
 
-func (c *Client) inBackground(ctx context.Context, do string, r wire.BulkRequest) (out wire.OperationResponse, err error) {
+func (c *Client) inBackground(
+	ctx context.Context, e wire.Endpoint[wire.BulkRequest, wire.BulkResponse], r wire.BulkRequest,
+) (out wire.OperationResponse, err error) {
 	yes := true
 	r.Background = &yes
-	err = c.do(ctx, http.MethodPost, "/api/symphony/failed/"+do, nil, r, &out)
+	err = c.do(ctx, e.Method, e.Path, "", nil, r, &out)
 	return out, err
 }

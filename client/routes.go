@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -13,27 +12,23 @@ import (
 )
 
 // Dispatch dispatches one message.
-func (c *Client) Dispatch(ctx context.Context, r wire.DispatchRequest) (out wire.DispatchResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/dispatch", nil, r, &out)
-	return out, err
+func (c *Client) Dispatch(ctx context.Context, r wire.DispatchRequest) (wire.DispatchResponse, error) {
+	return send(ctx, c, wire.DispatchMessage, "", nil, r)
 }
 
 // DispatchBatch dispatches up to 1000 messages, all or nothing.
-func (c *Client) DispatchBatch(ctx context.Context, r wire.BatchRequest) (out wire.BatchResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/dispatch/batch", nil, r, &out)
-	return out, err
+func (c *Client) DispatchBatch(ctx context.Context, r wire.BatchRequest) (wire.BatchResponse, error) {
+	return send(ctx, c, wire.DispatchMessages, "", nil, r)
 }
 
 // Consume runs a worker on the server until its queue is empty or a limit is hit.
-func (c *Client) Consume(ctx context.Context, r wire.ConsumeRequest) (out wire.ConsumeResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/consume", nil, r, &out)
-	return out, err
+func (c *Client) Consume(ctx context.Context, r wire.ConsumeRequest) (wire.ConsumeResponse, error) {
+	return send(ctx, c, wire.ConsumeMessages, "", nil, r)
 }
 
 // Status counts the messages of a transport, "" for the default one.
-func (c *Client) Status(ctx context.Context, transport string) (out wire.StatusResponse, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/status", inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) Status(ctx context.Context, transport string) (wire.StatusResponse, error) {
+	return ask(ctx, c, wire.GetStatus, "", inTransport(transport))
 }
 
 // FailedQuery asks for a page of failed messages.
@@ -74,57 +69,48 @@ func (q *FailedQuery) values() url.Values {
 }
 
 // FailedList returns a page of failed messages, newest failure first.
-func (c *Client) FailedList(ctx context.Context, q FailedQuery) (out wire.FailedListResponse, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/failed", q.values(), nil, &out)
-	return out, err
+func (c *Client) FailedList(ctx context.Context, q FailedQuery) (wire.FailedListResponse, error) {
+	return ask(ctx, c, wire.ListFailedMessages, "", q.values())
 }
 
 // Failed returns one failed message.
-func (c *Client) Failed(ctx context.Context, transport, id string) (out wire.FailedResponse, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/failed/"+url.PathEscape(id), inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) Failed(ctx context.Context, transport, id string) (wire.FailedResponse, error) {
+	return ask(ctx, c, wire.GetFailedMessage, id, inTransport(transport))
 }
 
 // RetryFailed dispatches one failed message again, with a corrected payload unless nil.
-func (c *Client) RetryFailed(ctx context.Context, transport, id string, payload jsontext.Value) (out wire.RetryResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/failed/"+url.PathEscape(id)+"/retry", inTransport(transport), wire.RetryRequest{Payload: payload}, &out)
-	return out, err
+func (c *Client) RetryFailed(ctx context.Context, transport, id string, payload jsontext.Value) (wire.RetryResponse, error) {
+	return send(ctx, c, wire.RetryFailedMessage, id, inTransport(transport), wire.RetryRequest{Payload: payload})
 }
 
 // DeleteFailed deletes one failed message.
-func (c *Client) DeleteFailed(ctx context.Context, transport, id string) (out wire.DoneResponse, err error) {
-	err = c.do(ctx, http.MethodDelete, "/api/symphony/failed/"+url.PathEscape(id), inTransport(transport), nil, &out)
-	return out, err
+func (c *Client) DeleteFailed(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
+	return ask(ctx, c, wire.DeleteFailedMessage, id, inTransport(transport))
 }
 
 // RetryFailedBulk dispatches many failed messages again.
-func (c *Client) RetryFailedBulk(ctx context.Context, r wire.BulkRequest) (out wire.BulkResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/failed/retry", nil, r, &out)
-	return out, err
+func (c *Client) RetryFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	return send(ctx, c, wire.RetryFailedMessages, "", nil, r)
 }
 
 // DeleteFailedBulk deletes many failed messages.
-func (c *Client) DeleteFailedBulk(ctx context.Context, r wire.BulkRequest) (out wire.BulkResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/failed/delete", nil, r, &out)
-	return out, err
+func (c *Client) DeleteFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	return send(ctx, c, wire.DeleteFailedMessages, "", nil, r)
 }
 
 // Keys lists the API keys.
-func (c *Client) Keys(ctx context.Context) (out wire.KeysResponse, err error) {
-	err = c.do(ctx, http.MethodGet, "/api/symphony/keys", nil, nil, &out)
-	return out, err
+func (c *Client) Keys(ctx context.Context) (wire.KeysResponse, error) {
+	return ask(ctx, c, wire.ListAPIKeys, "", nil)
 }
 
 // CreateKey makes an API key.
-func (c *Client) CreateKey(ctx context.Context, r wire.CreateKeyRequest) (out wire.CreateKeyResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/symphony/keys", nil, r, &out)
-	return out, err
+func (c *Client) CreateKey(ctx context.Context, r wire.CreateKeyRequest) (wire.CreateKeyResponse, error) {
+	return send(ctx, c, wire.CreateAPIKey, "", nil, r)
 }
 
 // RevokeKey revokes an API key.
-func (c *Client) RevokeKey(ctx context.Context, id string) (out wire.DoneResponse, err error) {
-	err = c.do(ctx, http.MethodDelete, "/api/symphony/keys/"+url.PathEscape(id), nil, nil, &out)
-	return out, err
+func (c *Client) RevokeKey(ctx context.Context, id string) (wire.DoneResponse, error) {
+	return ask(ctx, c, wire.RevokeAPIKey, id, nil)
 }
 
 func inTransport(name string) url.Values {

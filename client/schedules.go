@@ -2,18 +2,11 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
-
-const schedulesPath = "/api/symphony/schedules"
-
-func schedulePath(id string, more string) string {
-	return schedulesPath + "/" + url.PathEscape(id) + more
-}
 
 // ScheduleQuery asks for a page of schedules. Zero fields select everything.
 type ScheduleQuery struct {
@@ -33,14 +26,12 @@ func (c *Client) Schedules(ctx context.Context, q ScheduleQuery) (out wire.Sched
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
 	}
-	err = c.do(ctx, http.MethodGet, schedulesPath, values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.ListSchedules, "", values)
 }
 
 // CreateSchedule makes a schedule.
-func (c *Client) CreateSchedule(ctx context.Context, r wire.ScheduleRequest) (out wire.ScheduleResponse, err error) {
-	err = c.do(ctx, http.MethodPost, schedulesPath, nil, r, &out)
-	return out, err
+func (c *Client) CreateSchedule(ctx context.Context, r wire.ScheduleRequest) (wire.ScheduleResponse, error) {
+	return send(ctx, c, wire.CreateSchedule, "", nil, r)
 }
 
 // Schedule returns one schedule with its next occurrences, as many as next says, up to 100.
@@ -49,45 +40,39 @@ func (c *Client) Schedule(ctx context.Context, id string, next int) (out wire.Sc
 	if next != 0 {
 		values.Set("next", strconv.Itoa(next))
 	}
-	err = c.do(ctx, http.MethodGet, schedulePath(id, ""), values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.GetSchedule, id, values)
 }
 
 // PreviewSchedule tells when a schedule would fire.
-func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (out wire.PreviewResponse, err error) {
-	err = c.do(ctx, http.MethodPost, schedulesPath+"/preview", nil, r, &out)
-	return out, err
+func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (wire.PreviewResponse, error) {
+	return send(ctx, c, wire.PreviewSchedule, "", nil, r)
 }
 
 // ChangeSchedule merges a JSON object into the definition of a schedule; null takes away what is there. The object is a
 // map, or whatever else is encoded as one. What is a jsontext.Value in it, such as a payload, goes byte for byte.
 func (c *Client) ChangeSchedule(ctx context.Context, id string, patch any) (out wire.ScheduleResponse, err error) {
-	err = c.do(ctx, http.MethodPatch, schedulePath(id, ""), nil, patch, &out)
+	err = c.do(ctx, wire.UpdateSchedule.Method, wire.UpdateSchedule.Path, id, nil, patch, &out)
 	return out, err
 }
 
 // DeleteSchedule deletes a schedule.
-func (c *Client) DeleteSchedule(ctx context.Context, id string) (out wire.DoneResponse, err error) {
-	err = c.do(ctx, http.MethodDelete, schedulePath(id, ""), nil, nil, &out)
-	return out, err
+func (c *Client) DeleteSchedule(ctx context.Context, id string) (wire.DoneResponse, error) {
+	return ask(ctx, c, wire.DeleteSchedule, id, nil)
 }
 
 // EnableSchedule switches a schedule on.
-func (c *Client) EnableSchedule(ctx context.Context, id string) (out wire.ScheduleResponse, err error) {
-	err = c.do(ctx, http.MethodPost, schedulePath(id, "/enable"), nil, nil, &out)
-	return out, err
+func (c *Client) EnableSchedule(ctx context.Context, id string) (wire.ScheduleResponse, error) {
+	return ask(ctx, c, wire.EnableSchedule, id, nil)
 }
 
 // DisableSchedule switches a schedule off.
-func (c *Client) DisableSchedule(ctx context.Context, id string) (out wire.ScheduleResponse, err error) {
-	err = c.do(ctx, http.MethodPost, schedulePath(id, "/disable"), nil, nil, &out)
-	return out, err
+func (c *Client) DisableSchedule(ctx context.Context, id string) (wire.ScheduleResponse, error) {
+	return ask(ctx, c, wire.DisableSchedule, id, nil)
 }
 
 // RunSchedule dispatches the message of a schedule at once.
-func (c *Client) RunSchedule(ctx context.Context, id string) (out wire.ScheduleRunResponse, err error) {
-	err = c.do(ctx, http.MethodPost, schedulePath(id, "/run"), nil, nil, &out)
-	return out, err
+func (c *Client) RunSchedule(ctx context.Context, id string) (wire.ScheduleRunResponse, error) {
+	return ask(ctx, c, wire.RunSchedule, id, nil)
 }
 
 // ScheduleRuns returns a page of the history of a schedule, newest first. limit 0 is the server's default.
@@ -99,12 +84,10 @@ func (c *Client) ScheduleRuns(ctx context.Context, id string, limit int, cursor 
 	if cursor != "" {
 		values.Set("cursor", cursor)
 	}
-	err = c.do(ctx, http.MethodGet, schedulePath(id, "/runs"), values, nil, &out)
-	return out, err
+	return ask(ctx, c, wire.ListScheduleRuns, id, values)
 }
 
 // FireSchedules fires what is due, once. A server takes the cron secret for it, in place of an API key.
-func (c *Client) FireSchedules(ctx context.Context) (out wire.SchedulerResponse, err error) {
-	err = c.do(ctx, http.MethodPost, "/api/cron/symphony-scheduler", nil, nil, &out)
-	return out, err
+func (c *Client) FireSchedules(ctx context.Context) (wire.SchedulerResponse, error) {
+	return ask(ctx, c, wire.RunCronScheduler, "", nil)
 }

@@ -66,13 +66,13 @@ func (c *Client) export(ctx context.Context, path string, query url.Values, form
 // is not all. Limit and Cursor do not matter.
 func (c *Client) ExportMessages(ctx context.Context, q MessageQuery, format string, w io.Writer) error {
 	q.Limit, q.Cursor = 0, ""
-	return c.export(ctx, messagesPath+"/export", q.values(), format, w)
+	return c.export(ctx, wire.ExportMessages.Path, q.values(), format, w)
 }
 
 // ExportFailed writes all failed messages that match to w, as ExportMessages does it.
 func (c *Client) ExportFailed(ctx context.Context, q FailedQuery, format string, w io.Writer) error {
 	q.Limit, q.Offset, q.Cursor = 0, 0, ""
-	return c.export(ctx, "/api/symphony/failed/export", q.values(), format, w)
+	return c.export(ctx, wire.ExportFailedMessages.Path, q.values(), format, w)
 }
 
 // ImportOptions are the optional settings of an import.
@@ -96,7 +96,7 @@ func (c *Client) ImportMessages(ctx context.Context, file io.Reader, format stri
 	if format == "csv" {
 		media = "text/csv"
 	}
-	resp, err := c.send(ctx, http.MethodPost, messagesPath+"/import", query, media, file)
+	resp, err := c.send(ctx, http.MethodPost, wire.ImportMessages.Path, query, media, file)
 	if err != nil {
 		return out, err
 	}
