@@ -182,7 +182,8 @@ func (b *batcher) beginLocked(bt *batch) {
 // run handles a batch and tells the results.
 func (b *batcher) run(members []*member) {
 	// Its values are those of one of the messages; it is none of them, and ends when all of them have.
-	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(members[0].ctx), deliveryKey{}, (*Delivery)(nil)))
+	pattern, name, _ := HandlerFrom(members[0].ctx)
+	ctx, cancel := context.WithCancelCause(&handling{context.WithoutCancel(members[0].ctx), nil, pattern, name})
 	defer cancel(nil)
 	var left sync.WaitGroup
 	done := make(chan struct{})

@@ -24,6 +24,9 @@ type BusOptions struct {
 	MaxMessageBytes int
 	// IdempotencyWindow is how long keys are remembered. Default DefaultIdempotencyWindow.
 	IdempotencyWindow time.Duration
+	// Types are all types that may be dispatched, by patterns (exact, "Prefix.*", "*"). A message of another type is refused with
+	// a *ValidationError. Default: any type.
+	Types []string
 	// Schemas checks payloads by their type. Default: any JSON object is fine.
 	Schemas PayloadChecker
 	// Tracer follows dispatches. Default: nobody; messages still get the trace of their context, see ContextWithTrace.
@@ -56,6 +59,7 @@ type Bus struct {
 	names      []string         // in the order given
 	clocks     map[string]Clock // by transport
 	routes     Patterns[[]string]
+	types      Patterns[struct{}] // of BusOptions.Types
 	opts       BusOptions
 	sender     Sender // nil: each message's own transport
 }
@@ -106,6 +110,11 @@ func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 			bad("route %s: %w", pattern, err)
 		}
 		b.routes.set(pattern, slices.Clone(names))
+	}
+	for _, pattern := range o.Types {
+		if err := b.types.Set(pattern, struct{}{}); err != nil {
+			bad("type: %w", err)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Defaults)) {
 		d := o.Defaults[name]
@@ -362,6 +371,9 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 		names = []string{o.Transport}
 	case !routed:
 		names = []string{b.opts.Default}
+	}
+	if _, declared := b.types.Match(m.Type); !declared && len(b.opts.Types) > 0 && len(p.list) == known {
+		p.add("message.type", "%q is not among the types of this bus", m.Type)
 	}
 	if len(p.list) > known {
 		return to

@@ -129,12 +129,39 @@ func HandleWith[T any](m *Mux, pattern string, o HandlerOptions, f func(ctx cont
 	}), o)
 }
 
-type deliveryKey struct{}
+// handling is the context of a handler that runs. It is a type of its own to say all of it at the cost of one value.
+type handling struct {
+	context.Context
+	delivery *Delivery // nil for a batch
+	pattern  string
+	name     string
+}
 
-// DeliveryFrom returns the delivery that a handler is working on, nil outside of one.
+type handlingKey struct{}
+
+func (h *handling) Value(key any) any {
+	if key == (handlingKey{}) {
+		return h
+	}
+	return h.Context.Value(key)
+}
+
+// DeliveryFrom returns the delivery that a handler is working on, nil outside of one and in a handler of batches.
 func DeliveryFrom(ctx context.Context) *Delivery {
-	d, _ := ctx.Value(deliveryKey{}).(*Delivery)
-	return d
+	if h, _ := ctx.Value(handlingKey{}).(*handling); h != nil {
+		return h.delivery
+	}
+	return nil
+}
+
+// HandlerFrom returns the pattern and the name under which the handler that runs was registered, so that middleware can
+// tell which handler it wraps. ok is false outside of a handler.
+func HandlerFrom(ctx context.Context) (pattern, name string, ok bool) {
+	h, _ := ctx.Value(handlingKey{}).(*handling)
+	if h == nil {
+		return "", "", false
+	}
+	return h.pattern, h.name, true
 }
 
 // Use adds middleware around every handler, the first added outermost.
@@ -209,7 +236,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 		return Result{Err: &NoHandlerError{d.Type}, Done: d.Done}
 	}
 	if len(entries) == 1 && len(d.Done) == 0 {
-		return Result{Err: m.runOne(ctx, entries[0], d, timeout)}
+		return Result{Err: m.runOne(ctx, rt.pattern, entries[0], d, timeout)}
 	}
 	done := slices.Clone(d.Done)
 	var errs handlerErrors
@@ -221,7 +248,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 			errs = append(errs, &handlerError{e.name, context.Cause(ctx)})
 			continue
 		}
-		if err := m.runOne(ctx, e, d, timeout); err != nil {
+		if err := m.runOne(ctx, rt.pattern, e, d, timeout); err != nil {
 			errs = append(errs, &handlerError{e.name, err})
 			continue
 		}
@@ -236,7 +263,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	return Result{Err: errs, Done: done}
 }
 
-func (m *Mux) runOne(ctx context.Context, e entry, d *Delivery, timeout time.Duration) (err error) {
+func (m *Mux) runOne(ctx context.Context, pattern string, e entry, d *Delivery, timeout time.Duration) (err error) {
 	if e.timeout > 0 {
 		timeout = e.timeout
 	}
@@ -254,7 +281,7 @@ func (m *Mux) runOne(ctx context.Context, e entry, d *Delivery, timeout time.Dur
 	for _, mw := range slices.Backward(m.middleware) {
 		h = mw(h)
 	}
-	return h.Handle(context.WithValue(ctx, deliveryKey{}, d), d)
+	return h.Handle(&handling{ctx, d, pattern, e.name}, d)
 }
 
 // handlerError tells which of several handlers failed.
