@@ -11,10 +11,10 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -90,7 +90,7 @@ func query(t *testing.T, r *metrics.Recorder, clock symphony.Clock, minutes int)
 	return got
 }
 
-func newClock() *transporttest.Clock { return transporttest.NewClock(noon) }
+func newClock() *symphonytest.Clock { return symphonytest.NewClock(noon) }
 
 var errAway = errors.New("storage is away")
 

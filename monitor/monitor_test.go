@@ -14,8 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -24,7 +24,7 @@ var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 type fixture struct {
 	*testing.T
 	*monitor.Monitor
-	clock   *transporttest.Clock
+	clock   *symphonytest.Clock
 	tr      *memory.Transport
 	bus     *symphony.Bus
 	metrics *metrics.Recorder
@@ -33,7 +33,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{T: t, clock: transporttest.NewClock(noon)}
+	f := &fixture{T: t, clock: symphonytest.NewClock(noon)}
 	f.tr = memory.Open(memory.Options{Clock: f.clock})
 	t.Cleanup(func() { f.tr.Close() })
 	var err error

@@ -9,14 +9,14 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // A report at nine on working days, in Berlin.
 func ExampleScheduler() {
 	ctx := context.Background()
-	clock := transporttest.NewClock(time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)) // a program has the system's
+	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)) // a program has the system's
 	transport := memory.Open(memory.Options{Clock: clock})
 	defer transport.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{transport}, symphony.BusOptions{Clock: clock})

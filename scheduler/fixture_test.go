@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // noon is when the tests' clocks begin: a Monday.
@@ -33,7 +33,7 @@ type storage interface {
 type rig struct {
 	*testing.T
 	*scheduler.Scheduler
-	clock *transporttest.Clock
+	clock *symphonytest.Clock
 	tr    storage
 	bus   *symphony.Bus
 	log   *logBuffer
@@ -67,7 +67,7 @@ func onStorages(t *testing.T, test func(r *rig)) {
 		"sqlite": openSQLite,
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := transporttest.NewClock(noon)
+			clock := symphonytest.NewClock(noon)
 			tr := open(t, clock)
 			t.Cleanup(func() {
 				if err := tr.Close(); err != nil {
@@ -91,11 +91,11 @@ func openSQLite(t *testing.T, clock symphony.Clock) storage {
 // inMemory is a rig on memory.
 func inMemory(t *testing.T) *rig {
 	t.Helper()
-	clock := transporttest.NewClock(noon)
+	clock := symphonytest.NewClock(noon)
 	return newRig(t, clock, memory.Open(memory.Options{Clock: clock}))
 }
 
-func newRig(t *testing.T, clock *transporttest.Clock, tr storage) *rig {
+func newRig(t *testing.T, clock *symphonytest.Clock, tr storage) *rig {
 	t.Helper()
 	r := &rig{T: t, clock: clock, tr: tr, log: &logBuffer{}}
 	var err error

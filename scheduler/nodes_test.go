@@ -15,10 +15,10 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // errDead is what a node that has died gets from its storage.
@@ -301,7 +301,7 @@ func TestNodes_race(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := transporttest.NewClock(noon)
+			clock := symphonytest.NewClock(noon)
 			node := prepare(t, clock)
 			fresh := func(t *testing.T) storage {
 				tr := node(t)

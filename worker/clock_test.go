@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -31,7 +31,7 @@ func (e extending) Extend(ctx context.Context, leases []symphony.Lease, d time.D
 func TestLeases_are_kept_while_the_clock_is_set(t *testing.T) {
 	for name, by := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+			clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 			tr := memory.Open(memory.Options{Clock: clock})
 			watched := extending{tr, make(chan struct{}, 10)}
 			bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})

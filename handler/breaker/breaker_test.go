@@ -13,8 +13,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler/breaker"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -232,7 +232,7 @@ func TestNoAttemptIsWastedWhileTheEndpointIsDown(t *testing.T) {
 func TestPausesGoByWhatHasElapsed(t *testing.T) {
 	for name, step := range map[string]time.Duration{"set back": -time.Hour, "set ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			clock := transporttest.NewClock(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
+			clock := symphonytest.NewClock(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
 			e := &endpoint{err: errDown}
 			b, err := breaker.New(e, breaker.Options{Failures: 1, Pause: 10 * time.Second, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/metrics/exposition"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -26,12 +26,12 @@ type fixture struct {
 	tr       *memory.Transport
 	bus      *symphony.Bus
 	recorder *metrics.Recorder
-	clock    *transporttest.Clock
+	clock    *symphonytest.Clock
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{clock: transporttest.NewClock(noon)}
+	f := &fixture{clock: symphonytest.NewClock(noon)}
 	f.tr = memory.Open(memory.Options{Clock: f.clock})
 	t.Cleanup(func() { f.tr.Close() })
 	quiet := slog.New(slog.DiscardHandler)

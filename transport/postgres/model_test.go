@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"pgregory.net/rapid"
 )
 
@@ -45,7 +45,7 @@ type model struct {
 	*rapid.T
 	sql      *pgx.Conn
 	schema   string
-	clock    *transporttest.Clock
+	clock    *symphonytest.Clock
 	nodes    []*postgres.Transport
 	buses    []*symphony.Bus
 	proxies  []*pgtest.Proxy
@@ -70,7 +70,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		schemas++
 		m := &model{
-			T: rt, sql: sql, schema: fmt.Sprintf("model_%d", schemas), clock: transporttest.NewClock(time.Now().Truncate(time.Millisecond)),
+			T: rt, sql: sql, schema: fmt.Sprintf("model_%d", schemas), clock: symphonytest.NewClock(time.Now().Truncate(time.Millisecond)),
 			proxies: proxies, messages: make(map[string]*modelMessage), keys: make(map[string]string),
 		}
 		for _, p := range proxies {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // crashed is a copy of a database's files as a crash would leave them.
@@ -41,7 +41,7 @@ func TestLeases_outlive_a_crash(t *testing.T) {
 		"back with a clock that was set back": {time.Minute, -24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := transporttest.NewClock(start)
+			clock := symphonytest.NewClock(start)
 			o := sqlite.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler)}
 			path := filepath.Join(t.TempDir(), "queue.db")
 			tr := open(t, path, o)
@@ -76,7 +76,7 @@ func TestLeases_outlive_a_crash(t *testing.T) {
 // While a worker elsewhere holds a lease, where time stands is written now and then, although nothing else is.
 func TestTime_is_written_while_a_lease_is_held(t *testing.T) {
 	ctx := context.Background()
-	clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	o := sqlite.Options{Clock: clock}
 	path := filepath.Join(t.TempDir(), "queue.db")
 	tr := open(t, path, o)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -344,7 +344,7 @@ func TestPurge(t *testing.T) {
 	}
 
 	t.Run("completed messages and keys go when their time is over", func(t *testing.T) {
-		clock := transporttest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+		clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 		tr, _ := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 2 * time.Hour})
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/testtier"
+	"github.com/symphony-messenger/symphony/symphonytest"
 )
 
 // Harness is one fresh storage under test.
@@ -106,7 +107,7 @@ type test struct {
 type suite struct {
 	*testing.T
 	Harness
-	clock *Clock
+	clock *symphonytest.Clock
 	def   symphony.Transport
 	bus   *symphony.Bus
 	sent  int
@@ -119,7 +120,7 @@ var ctx = context.Background()
 
 func newSuite(t *testing.T, open Open) *suite {
 	t.Helper()
-	s := &suite{T: t, clock: NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	s := &suite{T: t, clock: symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	s.Harness = open(t, s.clock)
 	s.use(s.Default, s.Email)
 	return s

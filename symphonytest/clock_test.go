@@ -1,16 +1,16 @@
-package transporttest_test
+package symphonytest_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
+	"github.com/symphony-messenger/symphony/symphonytest"
 )
 
 func TestClock(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	c := transporttest.NewClock(start)
+	c := symphonytest.NewClock(start)
 	timer := c.NewTimer(time.Minute)
 	fired := func() bool {
 		select {
