@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"time"
 
@@ -93,6 +94,22 @@ var receiveTests = []test{
 		if got := s.receive(all); len(got) != 0 {
 			s.Errorf("got %d messages of an empty transport", len(got))
 		}
+	}},
+	{"a message that does not fit into a claim is not overtaken by what comes after it", func(s *suite) {
+		send := func(priority, size int) string {
+			s.Helper()
+			r, err := s.bus.Dispatch(ctx, "Order", map[string]string{"text": strings.Repeat("x", size)}, symphony.DispatchOptions{Priority: priority})
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.clock.Advance(time.Millisecond)
+			return r.ID
+		}
+		first, large, low := send(9, 10), send(9, 10_000), send(1, 10)
+		some := symphony.ReceiveOptions{Max: 10, MaxBytes: 2_000, Worker: "w1"}
+		s.wantIDs(s.receive(some), first)
+		s.wantIDs(s.receive(some), large)
+		s.wantIDs(s.receive(some), low)
 	}},
 	{"a transport sees its own messages only", func(s *suite) {
 		s.dispatch(symphony.DispatchOptions{Transport: s.Email.Name()})
