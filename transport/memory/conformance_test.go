@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 		tr := open(t, 0)
 		return transporttest.Harness{Steady: true,
 			Default: tr, Email: tr.Named("email"),
+			Keeps:       memory.MaxKept,
 			KeepNothing: func(t *testing.T) symphony.Transport { return open(t, symphony.KeepNothing) },
 		}
 	})

@@ -335,7 +335,12 @@ func (s *suite) limitModel() {
 		}
 		return list
 	}
+	// What was in hand for longer than its lease is nobody's any more, and comes again.
+	expire := func() {
+		hand = slices.DeleteFunc(hand, func(d symphony.Delivery) bool { return !s.clock.Now().Before(d.LeasedUntil) })
+	}
 	claim := func(o symphony.ReceiveOptions) {
+		expire()
 		for _, d := range s.receive(o) {
 			hand = append(hand, d)
 			if d.Type == "Slow" {
@@ -394,7 +399,7 @@ func (s *suite) limitModel() {
 		case 2, 3:
 			claim(symphony.ReceiveOptions{Max: 1 + rnd.IntN(10), Worker: "w1"})
 		case 4:
-			if len(hand) > 0 {
+			if expire(); len(hand) > 0 {
 				settle(rnd.IntN(len(hand)), symphony.Outcome(1+rnd.IntN(4)))
 			}
 		case 5:
@@ -402,7 +407,7 @@ func (s *suite) limitModel() {
 		}
 	}
 	for quiet := 0; quiet < 50; quiet++ {
-		for len(hand) > 0 {
+		for expire(); len(hand) > 0; {
 			settle(0, symphony.Ack)
 			quiet = 0
 		}

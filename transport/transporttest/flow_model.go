@@ -222,6 +222,7 @@ func (m *flowModel) finish() {
 	for quiet := 0; quiet < 400 && len(m.waits) > 0; quiet++ {
 		for _, d := range m.held {
 			m.end(d, symphony.Ack)
+			quiet = 0
 		}
 		m.clock.Advance(100 * time.Millisecond)
 		m.claim(symphony.MaxReceive)

@@ -33,6 +33,8 @@ type Harness struct {
 	CorruptSchedule func(t *testing.T, id string)
 	// Second opens the default transport of another process on the same storage. Nil where only one process can use it.
 	Second func(t *testing.T) symphony.Transport
+	// Keeps is how many completed messages are kept at most, the newest. 0: as many as there are.
+	Keeps int
 	// KeepNothing opens a fresh storage that keeps no completed messages. Nil where that cannot be said.
 	KeepNothing func(t *testing.T) symphony.Transport
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
