@@ -22,7 +22,9 @@ type rule struct {
 func importRules() []rule {
 	return []rule{
 		{pkg: ".", standardOnly: true},
+		{pkg: "transport/transporttest", may: []string{".", "internal/*", "symphonytest"}},
 		{pkg: "transport/*", may: []string{".", "internal/*"}},
+		{pkg: "symphonytest", may: []string{".", "transport/memory", "worker"}},
 		{pkg: "worker", may: []string{".", "internal/*"}},
 		{pkg: "scheduler", may: []string{"."}},
 		{pkg: "operation", may: []string{"."}},
