@@ -51,7 +51,7 @@ var sqliteMutants = []mutant{
 		old: "\t\tl.next = l.counts\n", new: ""},
 	{file: "receive.go", what: "later messages overtake one that does not fit", run: "TestConformance/(Receive|Order)",
 		old: "\t\t\to.ended = true // later messages must not overtake the one that does not fit\n", new: ""},
-	{file: "receive.go", what: "the oldest of several queues is not first", run: "TestConformance/(Borders|Order)",
+	{file: "receive.go", what: "the oldest of several queues is not first", run: "TestReceive_takes_first",
 		old: "return r.available < o.available || r.available == o.available && r.seq < o.seq", new: "return r.available < o.available"},
 	{file: "receive.go", what: "no share for what waits long", run: "TestConformance/Order",
 		old: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 1 {", new: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 100 {"},

@@ -280,6 +280,48 @@ func TestRollback_keeps_leases(t *testing.T) {
 	}
 }
 
+func TestRollback_keeps_the_ends_of_leases(t *testing.T) {
+	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	tr, bus := openTest(t, Options{Clock: clock})
+	if _, err := bus.Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{Max: 1})
+	if err != nil || len(got) != 1 {
+		t.Fatalf("got %d messages, %v", len(got), err)
+	}
+	boom := errors.New("boom")
+	extend := &extendOp{leases: []symphony.Lease{got[0].Lease}, d: time.Hour.Microseconds()}
+	if err := tr.do(t.Context(), &bothOp{extend, failingOp{boom}}); !errors.Is(err, boom) {
+		t.Fatalf("got %v, want boom", err)
+	}
+	clock.Advance(symphony.DefaultLease)
+	errs := tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}})
+	if errs == nil || !errors.Is(errs[0], symphony.ErrLeaseLost) {
+		t.Errorf("settling after the end of the lease, whose extension was undone: %v, want ErrLeaseLost", errs)
+	}
+}
+
+// The messages of one batch became ready at the same moment.
+func TestReceive_takes_first_what_came_first_of_several_queues(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	var batch []symphony.Outgoing
+	for i := range 6 {
+		m := symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)}
+		batch = append(batch, symphony.Outgoing{Message: m, Options: symphony.DispatchOptions{Queue: string("ab"[i%2])}})
+	}
+	receipts, err := bus.DispatchBatch(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range receipts {
+		got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{Max: 1})
+		if err != nil || len(got) != 1 || got[0].ID != r.ID {
+			t.Fatalf("message %d: got %v, %v", i, got, err)
+		}
+	}
+}
+
 // bothOp runs two operations as one call.
 type bothOp struct{ first, second operation }
 
