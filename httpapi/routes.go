@@ -36,7 +36,7 @@ var (
 )
 
 // limited is how many entries a page may have.
-func limited(most, def int) parameter {
+func limited(most, def int) parameter { //nolint:unparam // each list has a constant of its own
 	return parameter{name: "limit", kind: "integer", low: 1, high: most, def: def, doc: "The most entries of the page."}
 }
 

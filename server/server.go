@@ -199,7 +199,7 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 		return err
 	}
 	if o.Programs == nil {
-		s.node.kill = programs.Kill
+		s.kill = programs.Kill
 	}
 	if o.Mode == Command {
 		s.api, err = s.newAPI(s.draining, nil, nil)
