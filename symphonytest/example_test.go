@@ -25,32 +25,29 @@ func pay(ctx context.Context, bus *symphony.Bus, order int, mail string) error {
 	return err
 }
 
-// Example is the body of a test. It has an order paid, looks at what was dispatched, and then runs the handler through an outage of
-// the mail server, retries included, without waiting.
-func Example() {
-	TestPay := func(t *testing.T) {
-		q := symphonytest.New(t, symphonytest.Options{Policy: symphony.Policy{MaxRetries: 5, InitialDelay: 10 * time.Minute}})
-		outage, mails := 2, 0
-		Receipt.Handle(q.Mux, func(context.Context, Paid) error {
-			if outage--; outage >= 0 {
-				return errors.New("the mail server is away")
-			}
-			mails++
-			return nil
-		})
+// TestPay is what a program's own test looks like: it has an order paid, looks at what was dispatched, and then runs the handler
+// through an outage of the mail server, retries included, without waiting.
+func TestPay(t *testing.T) {
+	q := symphonytest.New(t, symphonytest.Options{Policy: symphony.Policy{MaxRetries: 5, InitialDelay: 10 * time.Minute}})
+	outage, mails := 2, 0
+	Receipt.Handle(q.Mux, func(context.Context, Paid) error {
+		if outage--; outage >= 0 {
+			return errors.New("the mail server is away")
+		}
+		mails++
+		return nil
+	})
 
-		if err := pay(t.Context(), q.Bus, 7, "ada@example.com"); err != nil {
-			t.Fatal(err)
-		}
-		if got := symphonytest.RequireDispatched(q, Receipt); got.Order != 7 {
-			t.Errorf("the receipt is of order %d", got.Order)
-		}
-
-		q.Drain()
-		q.RequireNoFailed()
-		if mails != 1 {
-			t.Errorf("%d mails were sent", mails)
-		}
+	if err := pay(t.Context(), q.Bus, 7, "ada@example.com"); err != nil {
+		t.Fatal(err)
 	}
-	_ = TestPay
+	if got := symphonytest.RequireDispatched(q, Receipt); got.Order != 7 {
+		t.Errorf("the receipt is of order %d", got.Order)
+	}
+
+	q.Drain()
+	q.RequireNoFailed()
+	if mails != 1 {
+		t.Errorf("%d mails were sent", mails)
+	}
 }

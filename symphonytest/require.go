@@ -17,8 +17,7 @@ func (q *Queue) Dispatched(typ string) []symphony.Envelope { return q.dispatched
 // more than one, and says what there is.
 func RequireDispatched[T any](q *Queue, typ symphony.Type[T]) T {
 	q.t.Helper()
-	list := RequireAllDispatched(q, typ, 1)
-	return list[0]
+	return RequireAllDispatched(q, typ, 1)[0]
 }
 
 // RequireAllDispatched returns the payloads of the messages of a type that were dispatched, in that order. It fails the test if
