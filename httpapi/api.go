@@ -36,8 +36,6 @@ const (
 	minBatches = 4
 	// maxConsumers bounds the consume runs at one time; each has up to 20 handlers.
 	maxConsumers = 16
-	// maxBulkIDs bounds the ids of one bulk call.
-	maxBulkIDs = 10_000
 )
 
 // Options are what an API serves. Bus and Mux are required, the others optional.

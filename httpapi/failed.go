@@ -180,8 +180,8 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 		list = append(list, symphony.Problem{Path: "filter", Message: "must not be given with ids"})
 	case req.IDs == nil && req.Filter == nil:
 		list = append(list, symphony.Problem{Path: "ids", Message: "ids or filter is required; an empty filter selects everything"})
-	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > maxBulkIDs):
-		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", maxBulkIDs)})
+	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > operation.MaxIDs):
+		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", operation.MaxIDs)})
 	}
 	if value(req.All) && (req.Filter == nil || *req.Filter != (wire.FailedFilter{})) {
 		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
