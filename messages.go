@@ -122,9 +122,9 @@ type MessageStore interface {
 	CountMessages(ctx context.Context, q MessageQuery) (MessageCount, error)
 	// GetMessage returns ErrNotFound for an unknown id, also that of a message that is no longer kept.
 	GetMessage(ctx context.Context, id string) (MessageInfo, error)
-	// CancelMessage deletes a pending message. Errors: ErrNotFound, *MessageStatusError where it is not pending. Its
+	// DeleteMessage deletes a pending message. Errors: ErrNotFound, *MessageStatusError where it is not pending. Its
 	// idempotency key stays known.
-	CancelMessage(ctx context.Context, id string) error
+	DeleteMessage(ctx context.Context, id string) error
 	// RunMessageNow makes a pending message that waits for its time ready, be it scheduled or to be retried. One that is
 	// ready, or waits before a gate or in its group's line, is left as it is. Errors: ErrNotFound, *MessageStatusError
 	// where it is not pending.
@@ -309,12 +309,12 @@ func (m *Messages) Get(ctx context.Context, id string) (MessageInfo, error) {
 	return info, err
 }
 
-// Cancel deletes a pending message. Errors: ErrNotFound, *MessageStatusError.
-func (m *Messages) Cancel(ctx context.Context, id string) error {
+// Delete deletes a pending message. Errors: ErrNotFound, *MessageStatusError.
+func (m *Messages) Delete(ctx context.Context, id string) error {
 	if err := m.check(ctx, id); err != nil {
 		return err
 	}
-	return m.store.CancelMessage(ctx, id)
+	return m.store.DeleteMessage(ctx, id)
 }
 
 // RunNow drops the delay of a pending message. Errors: ErrNotFound, *MessageStatusError.

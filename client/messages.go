@@ -50,8 +50,8 @@ func (c *Client) Message(ctx context.Context, transport, id string) (wire.Messag
 	return ask(ctx, c, wire.GetMessage, id, inTransport(transport))
 }
 
-// CancelMessage deletes a pending message.
-func (c *Client) CancelMessage(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
+// DeleteMessage deletes a pending message.
+func (c *Client) DeleteMessage(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
 	return ask(ctx, c, wire.DeleteMessage, id, inTransport(transport))
 }
 

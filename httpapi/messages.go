@@ -99,12 +99,12 @@ func messagesShow(c *call) error {
 	return c.answer(http.StatusOK, answer)
 }
 
-func messagesCancel(c *call) error {
+func messagesDelete(c *call) error {
 	messages, err := c.messages(c.transport())
 	if err != nil {
 		return err
 	}
-	if err := messages.Cancel(c.Context(), c.PathValue("id")); err != nil {
+	if err := messages.Delete(c.Context(), c.PathValue("id")); err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The message was deleted."})

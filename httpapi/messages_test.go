@@ -140,7 +140,7 @@ func TestMessageIsShownWithItsTimeline(t *testing.T) {
 	}
 }
 
-func TestMessageIsCancelledOrRunNowWhilePending(t *testing.T) {
+func TestMessageIsDeletedOrRunNowWhilePending(t *testing.T) {
 	f := newFixture(t, nil)
 	later := `{"scheduledAt":"2100-01-01T00:00:00Z"}`
 	first, second, done := f.send("A", `{}`, later), f.send("B", `{}`, later), f.complete("C", `{}`, `{}`)
@@ -152,7 +152,7 @@ func TestMessageIsCancelledOrRunNowWhilePending(t *testing.T) {
 		t.Errorf("received %v, %v", got, err)
 	}
 	if a := f.call("DELETE", messagesPath+"/"+second, ""); a.status != 200 {
-		t.Errorf("cancel: %d %s", a.status, a.raw)
+		t.Errorf("delete: %d %s", a.status, a.raw)
 	}
 	for _, call := range []struct {
 		method, path, code string

@@ -114,13 +114,13 @@ func messagesRoutes() []route {
 			serve:   messagesShow,
 		}),
 		on(wire.DeleteMessage, route{
-			tag: "Messages", scope: auth.ScopeOperate, own: ownDispatch, audit: "message.cancel",
+			tag: "Messages", scope: auth.ScopeOperate, own: ownDispatch, audit: "message.delete",
 			summary: "Delete a pending message",
 			doc: "One that is not pending answers 409 with code message_not_pending. Its idempotency key stays " +
 				"known.",
 			query:  []parameter{ofTransport},
 			errors: []int{404, 409, 501},
-			serve:  messagesCancel,
+			serve:  messagesDelete,
 		}),
 		on(wire.RunMessageNow, route{
 			tag: "Messages", scope: auth.ScopeOperate, audit: "message.run_now",

@@ -24,7 +24,7 @@ What failed can be retried with "symphony failed"; what was completed can be rep
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.messagesListCommand(), a.messagesShowCommand(), a.messagesCancelCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
+	cmd.AddCommand(a.messagesListCommand(), a.messagesShowCommand(), a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
 		a.messagesExportCommand(), a.messagesImportCommand())
 	return cmd
 }

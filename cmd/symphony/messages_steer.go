@@ -9,7 +9,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// steered is what cancel and run-now print for programs.
+// steered is what delete and run-now print for programs.
 type steered struct {
 	Success bool `json:"success"`
 	Count   int  `json:"count"`
@@ -47,15 +47,15 @@ func (a *app) steerCommand(cmd *cobra.Command, done string, do func(ctx context.
 	return cmd
 }
 
-func (a *app) messagesCancelCommand() *cobra.Command {
+func (a *app) messagesDeleteCommand() *cobra.Command {
 	return a.steerCommand(&cobra.Command{
-		Use:   "cancel ID…",
+		Use:   "delete ID…",
 		Short: "Delete messages that wait",
 		Long: `Delete pending messages: ready, scheduled, or waiting for a retry. One that a worker has in
 hand, or that is finished, is left alone, and the command fails.`,
-		Example: "  symphony messages cancel 019a0f6e-…",
-	}, "Cancelled", func(ctx context.Context, r *reached, transport, id string) error {
-		_, err := r.CancelMessage(ctx, transport, id)
+		Example: "  symphony messages delete 019a0f6e-…",
+	}, "Deleted", func(ctx context.Context, r *reached, transport, id string) error {
+		_, err := r.DeleteMessage(ctx, transport, id)
 		return err
 	})
 }

@@ -320,8 +320,8 @@ func (t *Transport) GetMessage(ctx context.Context, id string) (symphony.Message
 	return shown(t.info(m)), nil
 }
 
-// CancelMessage deletes a message that is waiting.
-func (t *Transport) CancelMessage(ctx context.Context, id string) error {
+// DeleteMessage deletes a message that is waiting.
+func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
 	if err := t.enter(ctx); err != nil {
 		return err
 	}

@@ -152,14 +152,14 @@ var everyCut = map[string]struct {
 			done: func(*testing.T) bool { return true },
 		}
 	}},
-	"cancel": {"drop_messages", func(t *testing.T, cut, others *postgres.Transport) changing {
+	"delete": {"drop_messages", func(t *testing.T, cut, others *postgres.Transport) changing {
 		oneMessage(t, others, symphony.DispatchOptions{ScheduledAt: time.Now().Add(time.Hour)})
 		page, err := others.ListMessages(t.Context(), symphony.MessageQuery{Limit: 10})
 		if err != nil || len(page.Messages) != 1 {
 			t.Fatalf("got %+v, %v", page, err)
 		}
 		return changing{
-			do:   func(ctx context.Context) error { return cut.CancelMessage(ctx, page.Messages[0].ID) },
+			do:   func(ctx context.Context) error { return cut.DeleteMessage(ctx, page.Messages[0].ID) },
 			done: func(t *testing.T) bool { return counts(t, others).Pending == 0 },
 		}
 	}},

@@ -215,12 +215,12 @@ func BenchmarkMessages(b *testing.B) {
 			measure(b, func(i int) error { return tr.RunMessageNow(context.Background(), ids[i%half]) })
 		})
 		used := 0
-		b.Run("cancel/"+kind.name, func(b *testing.B) {
+		b.Run("delete/"+kind.name, func(b *testing.B) {
 			measure(b, func(i int) error {
 				if used++; half+used > len(ids) {
 					return fmt.Errorf("more than %d", half)
 				}
-				return tr.CancelMessage(context.Background(), ids[half+used-1])
+				return tr.DeleteMessage(context.Background(), ids[half+used-1])
 			})
 		})
 	}

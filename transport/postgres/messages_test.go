@@ -39,8 +39,8 @@ func sendJobs(t *testing.T, tr *postgres.Transport, n int, o symphony.DispatchOp
 	return ids
 }
 
-// TestSteer_races_with_claims cancels messages, and has others run now, while workers of several nodes claim them: each
-// message is handled or cancelled, and never both.
+// TestSteer_races_with_claims deletes messages, and has others run now, while workers of several nodes claim them: each
+// message is handled or deleted, and never both.
 func TestSteer_races_with_claims(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]symphony.DispatchOptions{"plain": {}, "scheduled": {Delay: 300 * time.Millisecond}, "under flow control": {GroupKey: "g"}} {
@@ -54,7 +54,7 @@ func TestSteer_races_with_claims(t *testing.T) {
 			var (
 				mu                 sync.Mutex
 				handled            = make(map[string]int)
-				cancelled          = make(map[string]bool)
+				deleted            = make(map[string]bool)
 				steering, claiming sync.WaitGroup
 				over               atomic.Bool
 			)
@@ -92,9 +92,9 @@ func TestSteer_races_with_claims(t *testing.T) {
 						id := ids[n-1-i] // claims begin at the other end
 						err := nodes[2].RunMessageNow(ctx, id)
 						if err == nil && i%3 > 0 {
-							if err = nodes[1+part].CancelMessage(ctx, id); err == nil {
+							if err = nodes[1+part].DeleteMessage(ctx, id); err == nil {
 								mu.Lock()
-								cancelled[id] = true
+								deleted[id] = true
 								mu.Unlock()
 							}
 						}
@@ -109,8 +109,8 @@ func TestSteer_races_with_claims(t *testing.T) {
 			over.Store(true)
 			claiming.Wait()
 			for _, id := range ids {
-				if times := handled[id]; times > 1 || (times == 1) == cancelled[id] {
-					t.Errorf("message %s was handled %d times, cancelled: %t", id, times, cancelled[id])
+				if times := handled[id]; times > 1 || (times == 1) == deleted[id] {
+					t.Errorf("message %s was handled %d times, deleted: %t", id, times, deleted[id])
 				}
 			}
 			// Housekeeping takes those whose time has come off the count of scheduled ones.
@@ -122,7 +122,7 @@ func TestSteer_races_with_claims(t *testing.T) {
 				}
 				return nil
 			})
-			t.Logf("%d handled, %d cancelled", len(handled), len(cancelled))
+			t.Logf("%d handled, %d deleted", len(handled), len(deleted))
 		})
 	}
 }
@@ -171,7 +171,7 @@ func TestSteer_finds_what_stands_where_nobody_would_look(t *testing.T) {
 			if err := tr.RunMessageNow(t.Context(), id); err != nil {
 				t.Error(err)
 			}
-			if err := tr.CancelMessage(t.Context(), id); err != nil {
+			if err := tr.DeleteMessage(t.Context(), id); err != nil {
 				t.Error(err)
 			}
 			if _, err := tr.GetMessage(t.Context(), id); !errors.Is(err, symphony.ErrNotFound) {
@@ -220,7 +220,7 @@ func TestMessages_while_the_database_is_away(t *testing.T) {
 	_, list := tr.ListMessages(ctx, symphony.MessageQuery{})
 	_, counted := tr.CountMessages(ctx, symphony.MessageQuery{})
 	_, got := tr.GetMessage(ctx, id)
-	for doing, err := range map[string]error{"list": list, "count": counted, "get": got, "cancel": tr.CancelMessage(ctx, id), "run": tr.RunMessageNow(ctx, id)} {
+	for doing, err := range map[string]error{"list": list, "count": counted, "get": got, "delete": tr.DeleteMessage(ctx, id), "run": tr.RunMessageNow(ctx, id)} {
 		if !errors.Is(err, symphony.ErrUnavailable) {
 			t.Errorf("%s: %v", doing, err)
 		}
@@ -233,7 +233,7 @@ func TestMessages_while_the_database_is_away(t *testing.T) {
 		}
 		return err
 	})
-	if err := tr.CancelMessage(ctx, id); err != nil {
+	if err := tr.DeleteMessage(ctx, id); err != nil {
 		t.Error(err)
 	}
 }

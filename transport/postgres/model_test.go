@@ -27,7 +27,7 @@ const (
 	held
 	completed
 	failed
-	cancelled
+	deleted
 )
 
 // modelMessage is what the model knows of a message.
@@ -38,7 +38,7 @@ type modelMessage struct {
 	until     time.Time // end of the lease
 	attempt   int       // of the last delivery
 	released  bool      // that delivery was, or may have been, given back uncounted
-	gone      bool      // it was, or may have been, cancelled
+	gone      bool      // it was, or may have been, deleted
 }
 
 type model struct {
@@ -96,7 +96,7 @@ func TestModel(t *testing.T) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"send": m.send, "receive": m.receive, "settle": m.settle, "settle again": m.settleAgain, "extend": m.extend,
-			"cancel": m.cancel, "run": m.run, "list": m.list, "wait": m.wait, "cut": m.cut, "": m.check,
+			"delete": m.delete, "run": m.run, "list": m.list, "wait": m.wait, "cut": m.cut, "": m.check,
 		})
 		m.drain()
 	})
@@ -190,7 +190,7 @@ func (m *model) receive(t *rapid.T) {
 		case msg.uncertain:
 		case msg.state == held && !m.expired(msg):
 			t.Fatalf("message %s is delivered while it is leased", d.ID)
-		case msg.state == completed || msg.state == failed || msg.state == cancelled:
+		case msg.state == completed || msg.state == failed || msg.state == deleted:
 			t.Fatalf("message %s is delivered after it has ended", d.ID)
 		}
 		if d.Attempt < msg.attempt || d.Attempt == msg.attempt && !msg.released && msg.attempt > 0 {
@@ -303,7 +303,7 @@ func (m *model) any(t *rapid.T) string {
 // status is what a message must be shown as, "" where that is uncertain or it is gone.
 func (m *model) status(msg *modelMessage) symphony.Status {
 	switch {
-	case msg.uncertain || msg.state == cancelled:
+	case msg.uncertain || msg.state == deleted:
 		return ""
 	case msg.state == held && !m.expired(msg):
 		return symphony.Processing
@@ -315,13 +315,13 @@ func (m *model) status(msg *modelMessage) symphony.Status {
 	return symphony.Pending
 }
 
-func (m *model) cancel(t *rapid.T) {
+func (m *model) delete(t *rapid.T) {
 	id := m.any(t)
 	if id == "" {
 		return
 	}
 	msg := m.messages[id]
-	err := m.nodes[m.node(t)].CancelMessage(context.Background(), id)
+	err := m.nodes[m.node(t)].DeleteMessage(context.Background(), id)
 	want := m.status(msg)
 	switch {
 	case !m.answered(err, symphony.ErrNotFound, symphony.ErrConflict):
@@ -330,13 +330,13 @@ func (m *model) cancel(t *rapid.T) {
 		}
 	case err == nil:
 		if want != symphony.Pending && !msg.uncertain {
-			t.Fatalf("message %s was cancelled, and is %q", id, want)
+			t.Fatalf("message %s was deleted, and is %q", id, want)
 		}
-		msg.state, msg.uncertain, msg.gone = cancelled, false, true
-	case !msg.uncertain && errors.Is(err, symphony.ErrNotFound) != (msg.state == cancelled):
-		t.Fatalf("cancel message %s: %v, and it is %q", id, err, want)
+		msg.state, msg.uncertain, msg.gone = deleted, false, true
+	case !msg.uncertain && errors.Is(err, symphony.ErrNotFound) != (msg.state == deleted):
+		t.Fatalf("delete message %s: %v, and it is %q", id, err, want)
 	case !msg.uncertain && want == symphony.Pending:
-		t.Fatalf("cancel message %s: %v", id, err)
+		t.Fatalf("delete message %s: %v", id, err)
 	}
 }
 
@@ -384,7 +384,7 @@ func (m *model) list(t *rapid.T) {
 		}
 	}
 	for id, msg := range m.messages {
-		if !msg.uncertain && msg.state != cancelled && !seen[id] {
+		if !msg.uncertain && msg.state != deleted && !seen[id] {
 			t.Fatalf("message %s is not listed", id)
 		}
 	}
@@ -451,7 +451,7 @@ func (m *model) drain() {
 		}
 		var acks []symphony.Settlement
 		for _, d := range got {
-			if msg := m.messages[d.ID]; msg != nil && !msg.uncertain && (msg.state == completed || msg.state == failed || msg.state == cancelled) {
+			if msg := m.messages[d.ID]; msg != nil && !msg.uncertain && (msg.state == completed || msg.state == failed || msg.state == deleted) {
 				m.Fatalf("message %s is delivered after it has ended", d.ID)
 			}
 			acks = append(acks, symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack})
@@ -475,7 +475,7 @@ func (m *model) drain() {
 		var ended int
 		m.query(m.T, "SELECT (SELECT count(*) FROM messenger_completed WHERE id = '"+id+"') + (SELECT count(*) FROM messenger_failed_messages WHERE message_id = '"+id+"')", &ended)
 		msg := m.messages[id]
-		if msg.state == cancelled {
+		if msg.state == deleted {
 			ended++
 		}
 		if ended != 1 && (ended != 0 || !msg.gone) {

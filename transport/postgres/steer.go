@@ -148,9 +148,9 @@ func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flow, *wa
 	return done, t.storageError(doing, err)
 }
 
-// CancelMessage deletes a message that waits.
-func (t *Transport) CancelMessage(ctx context.Context, id string) error {
-	return t.steer(ctx, "cancel message", id, func(f *flow, w *waiting) error {
+// DeleteMessage deletes a message that waits.
+func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
+	return t.steer(ctx, "delete message", id, func(f *flow, w *waiting) error {
 		if err := f.withdraw([]*waiting{w}); err != nil {
 			return err
 		}

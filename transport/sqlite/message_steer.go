@@ -6,8 +6,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// CancelMessage deletes a pending message.
-func (t *Transport) CancelMessage(ctx context.Context, id string) error {
+// DeleteMessage deletes a pending message.
+func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
 	return t.steer(ctx, id, func(w *writer, m *waiting) (bool, error) {
 		if gone, err := w.withdraw(m); err != nil || !gone {
 			return false, err

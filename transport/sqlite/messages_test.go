@@ -113,7 +113,7 @@ func TestMessages_of_older_releases(t *testing.T) {
 		}
 	}
 	for _, id := range []string{retried, scheduled, ready} {
-		if err := tr.CancelMessage(ctx, id); err != nil {
+		if err := tr.DeleteMessage(ctx, id); err != nil {
 			t.Fatal(err)
 		}
 	}

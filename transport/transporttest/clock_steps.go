@@ -166,8 +166,8 @@ var clockTests = []test{
 			if m, err := store.GetMessage(ctx, later.ID); err != nil || !m.AvailableAt.Equal(later.ScheduledAt) {
 				s.Errorf("set by %s: a scheduled message is available at %s, %v; want %s", by, m.AvailableAt, err, later.ScheduledAt)
 			}
-			if err := store.CancelMessage(ctx, ready.ID); err != nil {
-				s.Errorf("set by %s: cancel: %v", by, err)
+			if err := store.DeleteMessage(ctx, ready.ID); err != nil {
+				s.Errorf("set by %s: delete: %v", by, err)
 			}
 			if err := store.RunMessageNow(ctx, later.ID); err != nil {
 				s.Errorf("set by %s: run now: %v", by, err)

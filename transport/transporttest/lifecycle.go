@@ -211,7 +211,7 @@ var lifecycleTests = []test{
 				return err
 			}
 			calls["GetMessage"] = func() error { _, err := s.messages().GetMessage(ctx, id); return err }
-			calls["CancelMessage"] = func() error { return s.messages().CancelMessage(ctx, id) }
+			calls["DeleteMessage"] = func() error { return s.messages().DeleteMessage(ctx, id) }
 			calls["RunMessageNow"] = func() error { return s.messages().RunMessageNow(ctx, id) }
 		}
 		for name, call := range calls {

@@ -117,7 +117,7 @@ func (s *suite) messageModel() {
 			}
 		case n < 94:
 			if m := some(symphony.Pending); m != nil {
-				if err := s.messages().CancelMessage(ctx, m.ID); err != nil {
+				if err := s.messages().DeleteMessage(ctx, m.ID); err != nil {
 					s.Fatalf("step %d: %v", step, err)
 				}
 				delete(known, m.ID)
@@ -205,8 +205,8 @@ func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.
 		s.Fatalf("%s: got %+v, %v; want %+v", when, got, err, m)
 	}
 	if m.Status != symphony.Pending {
-		if err := s.messages().CancelMessage(ctx, m.ID); !errors.Is(err, symphony.ErrConflict) {
-			s.Fatalf("%s: cancelling a %s message: %v", when, m.Status, err)
+		if err := s.messages().DeleteMessage(ctx, m.ID); !errors.Is(err, symphony.ErrConflict) {
+			s.Fatalf("%s: deleting a %s message: %v", when, m.Status, err)
 		}
 	}
 }

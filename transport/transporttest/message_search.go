@@ -203,7 +203,7 @@ var searchTests = []test{
 	}},
 	{"After need not be there any more", func(s *suite) {
 		list := s.dispatchMany(5, symphony.DispatchOptions{})
-		if err := s.messages().CancelMessage(ctx, list[2]); err != nil {
+		if err := s.messages().DeleteMessage(ctx, list[2]); err != nil {
 			s.Fatal(err)
 		}
 		if got := messageIDs(s.page(symphony.MessageQuery{After: list[2]}).Messages); !slices.Equal(got, []string{list[1], list[0]}) {
@@ -407,7 +407,7 @@ var searchTests = []test{
 	}},
 }
 
-// churn pages through messages while they are dispatched, settled, cancelled and deleted.
+// churn pages through messages while they are dispatched, settled, deleted one by one and in bulk.
 func (s *suite) churn(oldest bool, f symphony.MessageFilter) {
 	s.Helper()
 	var stay, move []string
@@ -437,7 +437,7 @@ func (s *suite) churn(oldest bool, f symphony.MessageFilter) {
 				continue
 			}
 			if step%4 == 0 {
-				if err := s.messages().CancelMessage(ctx, id); err != nil {
+				if err := s.messages().DeleteMessage(ctx, id); err != nil {
 					s.Fatal(err)
 				}
 				continue

@@ -141,10 +141,10 @@ func steerTests() []test {
 	var tests []test
 	for _, kind := range waitingKinds {
 		tests = append(tests,
-			test{"cancel/" + kind.name, func(s *suite) {
+			test{"delete/" + kind.name, func(s *suite) {
 				id, hand, others := kind.make(s)
 				before := s.stats().QueueStats
-				if err := s.messages().CancelMessage(ctx, id); err != nil {
+				if err := s.messages().DeleteMessage(ctx, id); err != nil {
 					s.Fatal(err)
 				}
 				scheduled := before.Scheduled
@@ -152,7 +152,7 @@ func steerTests() []test {
 					scheduled--
 				}
 				s.wantCounts(before.Pending-1, before.Processing, before.Completed, before.Failed, scheduled)
-				for _, err := range []error{s.messages().CancelMessage(ctx, id), s.messages().RunMessageNow(ctx, id)} {
+				for _, err := range []error{s.messages().DeleteMessage(ctx, id), s.messages().RunMessageNow(ctx, id)} {
 					if !errors.Is(err, symphony.ErrNotFound) {
 						s.Errorf("again: %v, want ErrNotFound", err)
 					}
@@ -215,13 +215,13 @@ func steerTests() []test {
 			}})
 	}
 	return append(tests,
-		test{"what is not pending can neither be cancelled nor run", func(s *suite) {
+		test{"what is not pending can neither be deleted nor run", func(s *suite) {
 			list := s.dispatchMany(3, symphony.DispatchOptions{})
 			got := s.receive(all)
 			s.ack(got[0])
 			s.fail(got[1], "e")
 			for i, want := range []symphony.Status{symphony.Completed, symphony.Failed, symphony.Processing} {
-				for _, err := range []error{s.messages().CancelMessage(ctx, list[i]), s.messages().RunMessageNow(ctx, list[i])} {
+				for _, err := range []error{s.messages().DeleteMessage(ctx, list[i]), s.messages().RunMessageNow(ctx, list[i])} {
 					var status *symphony.MessageStatusError
 					if !errors.As(err, &status) || !errors.Is(err, symphony.ErrConflict) || status.Status != want || status.ID != list[i] {
 						s.Errorf("%s: %v", want, err)
@@ -234,13 +234,13 @@ func steerTests() []test {
 			s.wantCounts(0, 1, 1, 1, 0)
 			s.ack(got[2])
 		}},
-		test{"a cancelled message's idempotency key stays known", func(s *suite) {
+		test{"a deleted message's idempotency key stays known", func(s *suite) {
 			o := symphony.DispatchOptions{IdempotencyKey: "k"}
 			r, err := s.bus.Dispatch(ctx, "Job", struct{}{}, o)
 			if err != nil {
 				s.Fatal(err)
 			}
-			if err := s.messages().CancelMessage(ctx, r.ID); err != nil {
+			if err := s.messages().DeleteMessage(ctx, r.ID); err != nil {
 				s.Fatal(err)
 			}
 			if again, err := s.bus.Dispatch(ctx, "Job", struct{}{}, o); err != nil || !again.Duplicate || again.ID != r.ID {
@@ -267,25 +267,25 @@ func steerTests() []test {
 			}
 			s.wantIDs(s.receive(all), high, ready, later)
 		}},
-		test{"of many who cancel or run one message, all see one outcome", func(s *suite) {
+		test{"of many who delete or run one message, all see one outcome", func(s *suite) {
 			for range 5 {
 				id := s.dispatch(symphony.DispatchOptions{Delay: time.Hour}).ID
 				const n = 6
 				errs := make(chan error, n)
 				for range n {
-					go func() { errs <- s.messages().CancelMessage(ctx, id) }()
+					go func() { errs <- s.messages().DeleteMessage(ctx, id) }()
 				}
-				cancelled := 0
+				deleted := 0
 				for range n {
 					switch err := <-errs; {
 					case err == nil:
-						cancelled++
+						deleted++
 					case !errors.Is(err, symphony.ErrNotFound):
 						s.Error(err)
 					}
 				}
-				if cancelled != 1 {
-					s.Errorf("cancelled %d times", cancelled)
+				if deleted != 1 {
+					s.Errorf("deleted %d times", deleted)
 				}
 			}
 			s.wantCounts(0, 0, 0, 0, 0)

@@ -289,8 +289,8 @@ var messageTests = []test{
 			if m, err := s.messages().GetMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
 				s.Errorf("show %q: %v, %v; want ErrNotFound", id, m, err)
 			}
-			if err := s.messages().CancelMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
-				s.Errorf("cancel %q: %v, want ErrNotFound", id, err)
+			if err := s.messages().DeleteMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
+				s.Errorf("delete %q: %v, want ErrNotFound", id, err)
 			}
 			if err := s.messages().RunMessageNow(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
 				s.Errorf("run %q: %v, want ErrNotFound", id, err)

@@ -27,20 +27,20 @@ var rivalTests = []test{
 			})
 		}
 	}},
-	{"cancels and claims at the same time share the messages", func(s *suite) {
+	{"deletes and claims at the same time share the messages", func(s *suite) {
 		if !s.def.Capabilities().Messages {
 			s.Skip("transport shows no messages")
 		}
 		for _, o := range s.kinds() {
 			s.contend(60, o, func(_ func() bool, list []string) (gone int) {
 				for _, id := range list {
-					err := s.messages().CancelMessage(ctx, id)
+					err := s.messages().DeleteMessage(ctx, id)
 					switch {
 					case err == nil:
 						gone++
 					case errors.Is(err, symphony.ErrUnavailable): // it was given back and taken again all the time
 					case !errors.Is(err, symphony.ErrConflict) && !errors.Is(err, symphony.ErrNotFound):
-						s.Errorf("cancel: %v", err)
+						s.Errorf("delete: %v", err)
 					}
 				}
 				return gone

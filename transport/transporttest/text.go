@@ -28,7 +28,7 @@ var textTests = []test{
 			}
 			_, err = messages.GetMessage(ctx, id)
 			s.notFound("GetMessage", id, err)
-			s.notFound("CancelMessage", id, messages.CancelMessage(ctx, id))
+			s.notFound("DeleteMessage", id, messages.DeleteMessage(ctx, id))
 			s.notFound("RunMessageNow", id, messages.RunMessageNow(ctx, id))
 		}
 	}},
