@@ -227,7 +227,7 @@ func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error
 }
 
 // Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
-// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, *HeldError, ErrUnavailable, ErrClosed, or the
+// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, *flow.HeldError, ErrUnavailable, ErrClosed, or the
 // context's: after any of these nothing was stored. After ErrOutcomeUnknown it may have been; with an idempotency key the
 // same dispatch may be repeated.
 //
@@ -323,20 +323,6 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 		from = to
 	}
 	return results, nil
-}
-
-// FlowControl returns the flow control of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
-// has none.
-func (b *Bus) FlowControl(transport string) (FlowControl, error) {
-	t, err := b.Transport(transport)
-	if err != nil {
-		return nil, err
-	}
-	control, ok := t.(FlowControl)
-	if !ok || !t.Capabilities().Flow {
-		return nil, fmt.Errorf("transport %q has no flow control: %w", transport, ErrUnsupported)
-	}
-	return control, nil
 }
 
 // Check returns the problems that a dispatch of the message would have, without dispatching it. Paths begin with prefix.

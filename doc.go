@@ -25,7 +25,7 @@
 // made, so that a message that kills its worker also runs out of attempts.
 //
 // Order: higher priority first, then the message that has been ready longer; strict with one worker, best effort among
-// several. Low priorities are not starved for ever; see [StarvationAge].
+// several. Low priorities are not starved for ever; see flow.StarvationAge.
 //
 // Once where it can be: an idempotency key makes one message of any number of dispatches within its window. Handlers
 // must still bear to see a message again.

@@ -38,8 +38,6 @@ var (
 	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
 	// handler failed. The message was not stored.
 	ErrHandlerFailed = errors.New("handler failed")
-	// ErrHeld is matched by every *HeldError.
-	ErrHeld = errors.New("held")
 	// ErrInterrupted is the cause of a handler's context when its worker stops and the grace period is over.
 	ErrInterrupted = errors.New("worker is stopping")
 )

@@ -45,10 +45,6 @@ func (f *Flow) Unique() (kind, name string) {
 	return "", ""
 }
 
-// GroupTurn is how many messages of one group may stand in line at a time. When one of them is claimed, the group's
-// next goes to the end of the line, behind the other groups'.
-const GroupTurn = 16
-
 // extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages. DispatchedBy is
 // the first, so that storages tell by how the text begins, which is ExtrasDispatchedBy, whether it is there.
 type extras struct {

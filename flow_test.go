@@ -62,12 +62,6 @@ func TestFlowOptionsAreValidated(t *testing.T) {
 			}
 		})
 	}
-	if _, err := bus.FlowControl("sync"); !errors.Is(err, symphony.ErrUnsupported) {
-		t.Errorf("flow control of sync: %v, want ErrUnsupported", err)
-	}
-	if _, err := bus.FlowControl("nope"); !errors.Is(err, symphony.ErrUnknownTransport) {
-		t.Errorf("flow control of nope: %v, want ErrUnknownTransport", err)
-	}
 }
 
 // What handlers dispatch carries the story on, over several levels, in batches too, unless they say otherwise.
@@ -176,42 +170,6 @@ func TestDeferredMessagesAreReleased(t *testing.T) {
 	both = mux.Run(t.Context(), &symphony.Delivery{Envelope: symphony.Envelope{Type: "Both"}}, 0).Err
 	if d := (symphony.Policy{}).Decide(1, both, 0); d.Outcome != symphony.Release || d.Delay != time.Hour {
 		t.Errorf("both deferred: %+v, want a release for the longer time", d)
-	}
-}
-
-func TestHolds(t *testing.T) {
-	for name, test := range map[string]struct {
-		hold symphony.Hold
-		want int // problems
-	}{
-		"all":                 {symphony.Hold{Mode: symphony.Paused}, 0},
-		"a queue":             {symphony.Hold{Mode: symphony.Draining, HoldTarget: symphony.HoldTarget{Queue: "a"}}, 0},
-		"a type":              {symphony.Hold{Mode: symphony.Paused, HoldTarget: symphony.HoldTarget{Type: "A.*"}}, 0},
-		"no mode":             {symphony.Hold{}, 1},
-		"everything is wrong": {symphony.Hold{Mode: symphony.Draining, HoldTarget: symphony.HoldTarget{Queue: "a b", Type: "a*b"}, Reason: strings.Repeat("x", symphony.MaxHoldText+1)}, 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var invalid *symphony.ValidationError
-			err := test.hold.Validate()
-			if errors.As(err, &invalid); invalid == nil && test.want > 0 || invalid != nil && len(invalid.Problems) != test.want {
-				t.Errorf("got %v, want %d problems", err, test.want)
-			}
-		})
-	}
-	holds := []symphony.Hold{
-		{Mode: symphony.Paused, HoldTarget: symphony.HoldTarget{Queue: "a"}}, {Mode: symphony.Paused, HoldTarget: symphony.HoldTarget{Type: "Mail.*"}},
-		{Mode: symphony.Draining, HoldTarget: symphony.HoldTarget{Queue: "b"}},
-	}
-	for _, test := range []struct {
-		queue, typ    string
-		held, drained bool
-	}{{"a", "Order", true, false}, {"b", "Order", false, true}, {"b", "Mail.New", true, true}, {"c", "Mail", false, false}} {
-		if got := symphony.Held(holds, test.queue, test.typ); got != test.held {
-			t.Errorf("%s in %s held: %v", test.typ, test.queue, got)
-		}
-		if got := symphony.Drained(holds, "default", test.queue); errors.Is(got, symphony.ErrHeld) != test.drained {
-			t.Errorf("%s drained: %v", test.queue, got)
-		}
 	}
 }
 

@@ -66,9 +66,6 @@ const (
 	// MaxDelay bounds the delay of a dispatch. Later times can be given as such.
 	MaxDelay = 10 * 365 * 24 * time.Hour
 
-	// MaxHoldText bounds, in bytes, what a Hold says about itself.
-	MaxHoldText = 500
-
 	// MaxRetryDelay bounds what a handler may ask for with RetryAfter.
 	MaxRetryDelay = 24 * time.Hour
 
@@ -126,10 +123,4 @@ const (
 	// what it holds unasked.
 	MaxSchedulePage     = 200
 	DefaultSchedulePage = 50
-
-	// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming,
-	// one claimed message in StarvationShare goes to the message that has been ready longest, whatever its
-	// priority, once that has waited for StarvationAge. Younger messages keep the strict order.
-	StarvationAge   = time.Minute
-	StarvationShare = 10
 )

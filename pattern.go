@@ -38,8 +38,8 @@ func ValidatePattern(s string) error {
 	return nil
 }
 
-// matches reports whether a pattern covers a type.
-func matches(pattern, typ string) bool {
+// PatternMatches reports whether a pattern covers a type.
+func PatternMatches(pattern, typ string) bool {
 	prefix, isPrefix := strings.CutSuffix(pattern, "*")
 	return pattern == typ || isPrefix && strings.HasPrefix(typ, prefix)
 }

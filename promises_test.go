@@ -13,38 +13,6 @@ import (
 
 // What is easily wrong by one: last moments, last places, and what must be left out.
 
-func TestRate_of_a_third_of_a_second_is_not_exceeded_by_rounding(t *testing.T) {
-	g := symphony.Gate{Limit: symphony.Limit{Rate: symphony.Rate{Count: 3, Per: time.Second, Burst: 1}}}
-	first := time.Unix(1000, 0)
-	var s symphony.GateState
-	now := first
-	for range 3 {
-		s = g.Pass(s, now)
-		now = g.OpensAt(s)
-	}
-	if took := now.Sub(first); took < time.Second {
-		t.Errorf("the fourth start is due after %s, want at least a second", took)
-	}
-}
-
-func TestRate_saves_nothing_up_in_a_pause(t *testing.T) {
-	g := symphony.Gate{Limit: symphony.Limit{Rate: symphony.Rate{Count: 10, Per: time.Second, Burst: 2}}}
-	s := g.Pass(symphony.GateState{}, time.Unix(1000, 0))
-	now := time.Unix(5000, 0)
-	for want := 2; want >= 0; want-- {
-		if got := g.Room(s, now); got != want {
-			t.Errorf("room for %d after a pause, want %d", got, want)
-		}
-		s = g.Pass(s, now)
-	}
-}
-
-func TestGate_that_is_empty_cannot_be_left(t *testing.T) {
-	if s := (symphony.Gate{}).Leave(symphony.GateState{}); s.Used != 0 {
-		t.Errorf("%d places are used, want 0", s.Used)
-	}
-}
-
 func TestFlow_of_a_message_dispatched_again(t *testing.T) {
 	for name, test := range map[string]struct{ flow, want *symphony.Flow }{
 		"none":        {nil, nil},
@@ -59,17 +27,6 @@ func TestFlow_of_a_message_dispatched_again(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestDraining_a_transport_drains_each_of_its_queues(t *testing.T) {
-	holds := []symphony.Hold{{Mode: symphony.Draining}}
-	if err := symphony.Drained(holds, "default", "mails"); !errors.Is(err, symphony.ErrHeld) {
-		t.Errorf("got %v, want it refused", err)
-	}
-	holds[0].Queue = "others"
-	if err := symphony.Drained(holds, "default", "mails"); err != nil {
-		t.Errorf("got %v, want it taken", err)
 	}
 }
 

@@ -59,7 +59,7 @@ type Capabilities struct {
 	Idempotency bool // keys are remembered
 	Failed      bool // implements FailedStore
 	Records     bool // implements RecordStore
-	Flow        bool // heeds Envelope.Flow and limits, and implements FlowControl
+	Flow        bool // heeds Envelope.Flow and limits, and implements flow.Control
 	Schedules   bool // implements ScheduleStore
 	Messages    bool // implements MessageStore
 	Log         bool // implements LogStore

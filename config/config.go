@@ -19,6 +19,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/monitor"
 )
 
@@ -78,7 +79,7 @@ type Server struct {
 	MaxBodyBytes int64
 	// MaxBytesInFlight is 0 where it is to follow from the memory; see httpapi.DefaultBytesInFlight.
 	MaxBytesInFlight int64
-	RateLimit        symphony.Rate // of each caller; no Count: none
+	RateLimit        flow.Rate // of each caller; no Count: none
 	AccessLog        bool
 	TrustedProxies   []netip.Prefix
 }
@@ -134,29 +135,29 @@ type Type struct {
 	Pattern string
 	Retry   *Retry // nil: the transport's
 	Schema  string // file, "" for none
-	Limit   symphony.TypeLimit
+	Limit   flow.TypeLimit
 }
 
 // Queue configures one queue of a transport.
 type Queue struct {
 	Name  string // transport/queue
-	Limit symphony.Limit
+	Limit flow.Limit
 }
 
 // FlowLimits returns the limits of types and queues, nil without any.
-func (c *Config) FlowLimits() *symphony.Limits {
+func (c *Config) FlowLimits() *flow.Limits {
 	if len(c.Types) == 0 && len(c.Queues) == 0 {
 		return nil
 	}
-	limits, err := symphony.NewLimits(c.limitOptions())
+	limits, err := flow.NewLimits(c.limitOptions())
 	if err != nil {
 		panic("config: " + err.Error()) // Load has checked it
 	}
 	return limits
 }
 
-func (c *Config) limitOptions() symphony.LimitOptions {
-	o := symphony.LimitOptions{Types: make(map[string]symphony.TypeLimit, len(c.Types)), Queues: make(map[string]symphony.Limit, len(c.Queues))}
+func (c *Config) limitOptions() flow.LimitOptions {
+	o := flow.LimitOptions{Types: make(map[string]flow.TypeLimit, len(c.Types)), Queues: make(map[string]flow.Limit, len(c.Queues))}
 	for _, t := range c.Types {
 		o.Types[t.Pattern] = t.Limit
 	}

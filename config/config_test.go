@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // write puts text into symphony.yaml of a folder of its own, which becomes the working directory.
@@ -456,9 +457,9 @@ queues:
 `)
 	c := load(t, Sources{})
 	want := []Type{
-		{Pattern: "Mail.*", Limit: symphony.TypeLimit{
-			Limit:  symphony.Limit{Concurrency: 5, Rate: symphony.Rate{Count: 100, Per: time.Second, Burst: 10}},
-			PerKey: symphony.Limit{Concurrency: symphony.NoLimit, Rate: symphony.Rate{Count: 5, Per: 10 * time.Second}}},
+		{Pattern: "Mail.*", Limit: flow.TypeLimit{
+			Limit:  flow.Limit{Concurrency: 5, Rate: flow.Rate{Count: 100, Per: time.Second, Burst: 10}},
+			PerKey: flow.Limit{Concurrency: flow.NoLimit, Rate: flow.Rate{Count: 5, Per: 10 * time.Second}}},
 			Retry: &Retry{MaxRetries: 3, Backoff: "linear", InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second}},
 		{Pattern: "Report", Schema: "report.json",
 			Retry: &Retry{MaxRetries: 3, Backoff: "exponential", Delays: []time.Duration{time.Second, time.Minute, time.Hour}, InitialDelay: 2 * time.Second, Multiplier: 2, MaxDelay: 30 * time.Second}},
@@ -467,7 +468,7 @@ queues:
 	if diff := cmp.Diff(want, c.Types); diff != "" {
 		t.Errorf("types (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]Queue{{Name: "email/bulk", Limit: symphony.Limit{Concurrency: 3, Rate: symphony.Rate{Count: 30, Per: time.Minute}}}}, c.Queues); diff != "" {
+	if diff := cmp.Diff([]Queue{{Name: "email/bulk", Limit: flow.Limit{Concurrency: 3, Rate: flow.Rate{Count: 30, Per: time.Minute}}}}, c.Queues); diff != "" {
 		t.Errorf("queues (-want +got)\n%s", diff)
 	}
 	gates := c.FlowLimits().Gates(&symphony.Envelope{Type: "Mail.New", Transport: "email", Queue: "bulk", Flow: &symphony.Flow{ConcurrencyKey: "k"}})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // typeSection is one entry of the section types while it is read.
@@ -80,7 +81,7 @@ func (d *document) queues(e entry) {
 // finishTypes checks what no single setting of types and queues can tell.
 func (l *loader) finishTypes() {
 	c := l.config
-	needsRate := func(at place, fields []*field, prefix string, r symphony.Rate) {
+	needsRate := func(at place, fields []*field, prefix string, r flow.Rate) {
 		if r.Count == 0 && r.Burst > 0 {
 			l.problem(at, dotted(slices.Concat(fields[0].prefix, []string{prefix + "burst"})), "needs a rate")
 		}
@@ -114,7 +115,7 @@ func (l *loader) finishTypes() {
 		return
 	}
 	// What is left is what a rate and its burst ask of each other.
-	if _, err := symphony.NewLimits(c.limitOptions()); err != nil {
+	if _, err := flow.NewLimits(c.limitOptions()); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			l.problem(place{level: byFile, source: c.File}, "", "%s", line)
 		}
@@ -122,7 +123,7 @@ func (l *loader) finishTypes() {
 }
 
 // rate is a number of starts in a time: "100/s", "10/m", "5/10s".
-type rate struct{ p *symphony.Rate }
+type rate struct{ p *flow.Rate }
 
 var errRate = errors.New(`must be a rate like "100/s", "30/m" or "5/10s"`)
 
@@ -169,14 +170,14 @@ const unlimited = "unlimited"
 
 func (v concurrency) set(in input) error {
 	if in.shape == scalar && in.text == unlimited {
-		*v.p = symphony.NoLimit
+		*v.p = flow.NoLimit
 		return nil
 	}
 	return number{v.p, 1, 1_000_000}.set(in)
 }
 
 func (v concurrency) show() any {
-	if *v.p == symphony.NoLimit {
+	if *v.p == flow.NoLimit {
 		return unlimited
 	}
 	return *v.p

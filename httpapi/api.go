@@ -19,6 +19,7 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
@@ -103,7 +104,7 @@ type Options struct {
 	MaxBytesInFlight int64
 	// RateLimit bounds the requests of each API key and each user that Handler serves; beyond it they are answered 429. A
 	// Burst of 0 means what the rate allows in a second. Default: no bound.
-	RateLimit symphony.Rate
+	RateLimit flow.Rate
 	// CORSOrigins are the origins whose pages may call. Default: none.
 	CORSOrigins []string
 	// Development tells causes of server faults to callers.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // caller tells callers apart where each has a share of something.
@@ -89,7 +90,7 @@ type callers struct {
 }
 
 // newCallers returns nil where r is no rate. Without a burst it is what the rate allows in a second, at least 1.
-func newCallers(r symphony.Rate, clock symphony.Clock) *callers {
+func newCallers(r flow.Rate, clock symphony.Clock) *callers {
 	if r.Count == 0 {
 		return nil
 	}
@@ -135,7 +136,7 @@ func (l *callers) limiter(c caller) *limits.Limiter {
 }
 
 // validRate refuses what is no rate of requests.
-func validRate(r symphony.Rate) error {
+func validRate(r flow.Rate) error {
 	if r.Count == 0 && r.Per == 0 && r.Burst == 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 func codeOf(err error) string {
@@ -65,7 +66,7 @@ func TestPlaces_forget_who_has_none(t *testing.T) {
 }
 
 func TestCallers_remember_a_bounded_number(t *testing.T) {
-	l := newCallers(symphony.Rate{Count: 1, Per: 24 * time.Hour}, symphony.SystemClock())
+	l := newCallers(flow.Rate{Count: 1, Per: 24 * time.Hour}, symphony.SystemClock())
 	busy := caller{auth.KindAPIKey, "busy"}
 	if err := l.admit(busy); err != nil {
 		t.Fatal(err)
@@ -87,12 +88,12 @@ func TestCallers_remember_a_bounded_number(t *testing.T) {
 
 func TestCallers_burst(t *testing.T) {
 	for _, tc := range []struct {
-		rate symphony.Rate
+		rate flow.Rate
 		want int
 	}{
-		{symphony.Rate{Count: 100, Per: time.Second}, 100},
-		{symphony.Rate{Count: 30, Per: time.Minute}, 1},
-		{symphony.Rate{Count: 30, Per: time.Minute, Burst: 7}, 7},
+		{flow.Rate{Count: 100, Per: time.Second}, 100},
+		{flow.Rate{Count: 30, Per: time.Minute}, 1},
+		{flow.Rate{Count: 30, Per: time.Minute, Burst: 7}, 7},
 	} {
 		if got := newCallers(tc.rate, symphony.SystemClock()).burst; got != tc.want {
 			t.Errorf("%+v: burst %d, want %d", tc.rate, got, tc.want)
@@ -101,7 +102,7 @@ func TestCallers_burst(t *testing.T) {
 }
 
 func TestNew_refuses_what_is_no_rate(t *testing.T) {
-	for _, r := range []symphony.Rate{{Count: -1, Per: time.Second}, {Count: 1}, {Burst: 3}, {Count: 1, Per: time.Second, Burst: -1}} {
+	for _, r := range []flow.Rate{{Count: -1, Per: time.Second}, {Count: 1}, {Burst: 3}, {Count: 1, Per: time.Second, Burst: -1}} {
 		if err := validRate(r); err == nil {
 			t.Errorf("%+v is accepted", r)
 		}

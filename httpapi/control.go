@@ -7,24 +7,25 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-func pause(c *call) error { return c.hold(symphony.Paused) }
-func drain(c *call) error { return c.hold(symphony.Draining) }
+func pause(c *call) error { return c.hold(flow.Paused) }
+func drain(c *call) error { return c.hold(flow.Draining) }
 
-func (c *call) hold(mode symphony.HoldMode) error {
+func (c *call) hold(mode flow.HoldMode) error {
 	var req wire.HoldRequest
 	if err := c.accept(&req, true, func() []symphony.Problem { return holdProblems(req.HoldTarget) }); err != nil {
 		return err
 	}
 	name, target := c.holdTarget(req.HoldTarget)
-	control, err := c.api.o.Bus.FlowControl(name)
+	control, err := flow.ControlOf(c.api.o.Bus, name)
 	if err != nil {
 		return err
 	}
-	h := symphony.Hold{HoldTarget: target, Mode: mode, By: c.principal.ID, Reason: value(req.Reason)}
+	h := flow.Hold{HoldTarget: target, Mode: mode, By: c.principal.ID, Reason: value(req.Reason)}
 	if err := control.Hold(c.Context(), h); err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func resume(c *call) error {
 		return err
 	}
 	name, target := c.holdTarget(req)
-	control, err := c.api.o.Bus.FlowControl(name)
+	control, err := flow.ControlOf(c.api.o.Bus, name)
 	if err != nil {
 		return err
 	}
@@ -51,8 +52,8 @@ func resume(c *call) error {
 	return c.answerHolds(name, control)
 }
 
-func (c *call) holdTarget(t wire.HoldTarget) (transport string, target symphony.HoldTarget) {
-	return c.transportOr(value(t.Transport)), symphony.HoldTarget{Queue: value(t.Queue), Type: value(t.Type)}
+func (c *call) holdTarget(t wire.HoldTarget) (transport string, target flow.HoldTarget) {
+	return c.transportOr(value(t.Transport)), flow.HoldTarget{Queue: value(t.Queue), Type: value(t.Type)}
 }
 
 // holdProblems are what the domain cannot see: that something was given, and empty.
@@ -69,14 +70,14 @@ func holdProblems(t wire.HoldTarget) (list []symphony.Problem) {
 }
 
 func holds(c *call) error {
-	control, err := c.api.o.Bus.FlowControl(c.transport())
+	control, err := flow.ControlOf(c.api.o.Bus, c.transport())
 	if err != nil {
 		return err
 	}
 	return c.answerHolds(c.transport(), control)
 }
 
-func (c *call) answerHolds(transport string, control symphony.FlowControl) error {
+func (c *call) answerHolds(transport string, control flow.Control) error {
 	list, err := control.Holds(c.Context())
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (c *call) answerHolds(transport string, control symphony.FlowControl) error
 	return c.answer(http.StatusOK, wire.HoldsResponse{Success: true, Transport: transport, Holds: wireHolds(list)})
 }
 
-func wireHolds(list []symphony.Hold) []wire.Hold {
+func wireHolds(list []flow.Hold) []wire.Hold {
 	out := make([]wire.Hold, len(list))
 	for i, h := range list {
 		out[i] = wire.Hold{Mode: string(h.Mode), Queue: h.Queue, Type: h.Type, Since: h.Since.UTC(), By: h.By, Reason: h.Reason}
@@ -101,7 +102,7 @@ func purge(c *call) error {
 		return err
 	}
 	name, target := c.holdTarget(wanted())
-	control, err := c.api.o.Bus.FlowControl(name)
+	control, err := flow.ControlOf(c.api.o.Bus, name)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func purge(c *call) error {
 		return invalid(symphony.Problem{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)})
 	}
 	c.deadline(time.Time{}) // millions of messages take their time
-	n, err := control.Purge(c.Context(), symphony.PurgeFilter(target), nil)
+	n, err := control.Purge(c.Context(), flow.PurgeFilter(target), nil)
 	if err != nil && n > 0 {
 		return partly(err)
 	}

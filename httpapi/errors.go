@@ -15,6 +15,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/operation"
 )
@@ -97,7 +98,7 @@ func describe(err error) *apiError {
 		validation *symphony.ValidationError
 		conflict   *symphony.IdempotencyConflictError
 		unknown    *symphony.UnknownTransportError
-		held       *symphony.HeldError
+		held       *flow.HeldError
 		name       *symphony.ScheduleNameError
 		status     *symphony.MessageStatusError
 		state      *operation.StateError

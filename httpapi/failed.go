@@ -3,11 +3,12 @@ package httpapi
 import (
 	"errors"
 	"fmt"
-	"github.com/go-json-experiment/json/jsontext"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	stdjson "encoding/json"
 
@@ -83,7 +84,7 @@ func Failed(f *symphony.FailedMessage) wire.FailedMessage {
 		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: headers(f.Headers),
 		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
 		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
-		Attempts: wireAttempts(f.Attempts), Flow: flow(&f.Envelope), Unreadable: f.DecodeErr != nil,
+		Attempts: wireAttempts(f.Attempts), Flow: flowOf(&f.Envelope), Unreadable: f.DecodeErr != nil,
 	}
 	if f.Omitted != nil {
 		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(f.Omitted)
@@ -98,7 +99,7 @@ func omitted(o *symphony.Omitted) *wire.Omitted {
 }
 
 // flow is what few messages have, and what relates them.
-func flow(e *symphony.Envelope) wire.Flow {
+func flowOf(e *symphony.Envelope) wire.Flow {
 	out := wire.Flow{CorrelationID: e.Correlation(), CausationID: e.CausationID, DispatchedBy: e.DispatchedBy}
 	if f := e.Flow; f != nil {
 		out.ExpiresAt, out.ConcurrencyKey, out.GroupKey, out.Ordered = optional(f.ExpiresAt), f.ConcurrencyKey, f.GroupKey, f.Ordered

@@ -1,8 +1,9 @@
 package httpapi
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
 	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	stdjson "encoding/json"
 
@@ -64,7 +65,7 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: headers(m.Headers),
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
-		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flow(&m.Envelope), Unreadable: m.DecodeErr != nil,
+		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flowOf(&m.Envelope), Unreadable: m.DecodeErr != nil,
 	}
 	if m.Omitted != nil {
 		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(m.Omitted)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
@@ -150,7 +151,7 @@ func TestOpenAPI_tells_the_limits_of_the_code(t *testing.T) {
 		{"ReceiveRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
 		{"ExtendRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
 		{"NackRequest", "retryAfter", "maximum", int(symphony.MaxRetryDelay.Milliseconds())},
-		{"HoldRequest", "reason", "maxLength", symphony.MaxHoldText},
+		{"HoldRequest", "reason", "maxLength", flow.MaxHoldText},
 		{"HoldRequest", "queue", "maxLength", symphony.MaxNameLength},
 		{"HoldRequest", "type", "maxLength", symphony.MaxTypeLength},
 		{"PreviewRequest", "next", "maximum", scheduler.MaxPreview},

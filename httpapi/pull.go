@@ -199,7 +199,7 @@ func pulled(receipt string, d *symphony.Delivery) wire.Pulled {
 		Receipt: receipt, ID: d.ID, Type: d.Type, Payload: payload(d.Payload), Metadata: metadata(d.Metadata), Headers: headers(d.Headers),
 		Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt, IdempotencyKey: d.IdempotencyKey,
 		CreatedAt: d.CreatedAt.UTC(), ScheduledAt: optional(d.ScheduledAt), LeasedUntil: d.LeasedUntil.UTC(),
-		Flow: flow(&d.Envelope),
+		Flow: flowOf(&d.Envelope),
 	}
 	return p
 }

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi"
 )
 
 func TestRateLimit_bounds_each_caller_alone(t *testing.T) {
-	f := newFixture(t, func(o *httpapi.Options) { o.RateLimit = symphony.Rate{Count: 1, Per: time.Hour, Burst: 2} })
+	f := newFixture(t, func(o *httpapi.Options) { o.RateLimit = flow.Rate{Count: 1, Per: time.Hour, Burst: 2} })
 	reader, admin := []string{"Authorization", "Bearer " + f.keys["read"]}, []string{"Authorization", "Bearer " + f.keys["admin"]}
 	const path = "/api/symphony/status"
 	for range 2 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/monitor"
 )
@@ -29,7 +30,7 @@ func status(c *call) error {
 	if c.api.o.Breakers != nil {
 		answer.Breakers = c.api.o.Breakers()
 	}
-	if control, ok := t.(symphony.FlowControl); ok && t.Capabilities().Flow {
+	if control := flow.Of(t); control != nil {
 		holds, err := control.Holds(c.Context())
 		if err != nil {
 			return err

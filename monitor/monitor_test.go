@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
@@ -147,7 +148,7 @@ func paused(queue string) func(*fixture) {
 	return func(f *fixture) {
 		f.works("default")
 		f.dispatch("default", "slow")
-		h := symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: queue}, Mode: symphony.Paused}
+		h := flow.Hold{HoldTarget: flow.HoldTarget{Queue: queue}, Mode: flow.Paused}
 		if err := f.tr.Hold(context.Background(), h); err != nil {
 			f.Fatal(err)
 		}

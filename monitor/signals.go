@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 )
@@ -42,7 +43,7 @@ type Transport struct {
 	// Stats count its messages. Failed among them are those in the dead letter queue.
 	Stats symphony.Stats
 	// Holds is what is paused or draining.
-	Holds []symphony.Hold
+	Holds []flow.Hold
 	// OldestAge is how long the oldest message has been ready that nothing holds up: paused queues are left out.
 	OldestAge time.Duration
 	// OldestQueue is where that one is.
@@ -141,7 +142,7 @@ func (m *Monitor) transport(ctx context.Context, name string) Transport {
 	out.Keeps = t.Capabilities().Receive
 	began := m.o.Clock.Now()
 	if out.Stats, err = t.Stats(ctx); err == nil {
-		if control, ok := t.(symphony.FlowControl); ok && t.Capabilities().Flow {
+		if control := flow.Of(t); control != nil {
 			out.Holds, err = control.Holds(ctx)
 		}
 	}
@@ -151,7 +152,7 @@ func (m *Monitor) transport(ctx context.Context, name string) Transport {
 		return out
 	}
 	for queue, q := range out.Stats.Queues {
-		if q.OldestPendingAge > out.OldestAge && !symphony.Held(out.Holds, queue, "") {
+		if q.OldestPendingAge > out.OldestAge && !flow.Held(out.Holds, queue, "") {
 			out.OldestAge, out.OldestQueue = q.OldestPendingAge, queue
 		}
 	}

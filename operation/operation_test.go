@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
@@ -212,8 +213,8 @@ func TestOperation_keeps_its_rate(t *testing.T) {
 func TestOperation_waits_while_a_queue_drains(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		f.complete(5, "Order")
-		control := f.tr.(symphony.FlowControl)
-		if err := control.Hold(f.Context(), symphony.Hold{Mode: symphony.Draining}); err != nil {
+		control := f.tr.(flow.Control)
+		if err := control.Hold(f.Context(), flow.Hold{Mode: flow.Draining}); err != nil {
 			f.Fatal(err)
 		}
 		op := f.start(operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{}})
@@ -221,7 +222,7 @@ func TestOperation_waits_while_a_queue_drains(t *testing.T) {
 		if got := f.get(op.ID); got.State != operation.Running || !strings.Contains(got.Error, "drain") {
 			f.Errorf("while it drains: %+v", got)
 		}
-		if err := control.Release(f.Context(), symphony.HoldTarget{}); err != nil {
+		if err := control.Release(f.Context(), flow.HoldTarget{}); err != nil {
 			f.Fatal(err)
 		}
 		wait(time.Minute)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // errLost says that the operation is another process's, or nobody's, by now.
@@ -199,7 +200,7 @@ func (w *work) steps(ctx context.Context) error {
 
 // passes reports whether an error may go away however long it lasts: storage that is away, a queue that drains.
 func passes(err error) bool {
-	var held *symphony.HeldError
+	var held *flow.HeldError
 	return errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) || errors.As(err, &held)
 }
 

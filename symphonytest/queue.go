@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -41,7 +42,7 @@ type Options struct {
 	// Mux has the program's handlers. Default: an empty one, for the test to register some.
 	Mux *symphony.Mux
 	// Limits bound how many messages are handled at once, or started in a time. Default: none.
-	Limits *symphony.Limits
+	Limits *flow.Limits
 	// Policy is the retry policy of types for which Mux has none. Delays are spread as if chance always took their middle.
 	Policy symphony.Policy
 	// MaxAttempts is how many attempts one Drain may make before it fails the test, because handlers that dispatch themselves

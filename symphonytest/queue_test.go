@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/symphonytest"
 )
 
@@ -89,7 +90,7 @@ func TestDrain_takes_no_time_for_delays_and_retries(t *testing.T) {
 }
 
 func TestDrain_leaves_what_is_paused_and_waits_for_rates(t *testing.T) {
-	limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{"mail.*": {Limit: symphony.Limit{Rate: symphony.Rate{Count: 1, Per: time.Minute}}}}})
+	limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{"mail.*": {Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Minute}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,11 +106,11 @@ func TestDrain_leaves_what_is_paused_and_waits_for_rates(t *testing.T) {
 	if _, err := welcome.Dispatch(t.Context(), q.Bus, mail{}, symphony.DispatchOptions{Queue: "paused"}); err != nil {
 		t.Fatal(err)
 	}
-	control, err := q.Bus.FlowControl(symphony.DefaultTransport)
+	control, err := flow.ControlOf(q.Bus, symphony.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := control.Hold(t.Context(), symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "paused"}, Mode: symphony.Paused}); err != nil {
+	if err := control.Hold(t.Context(), flow.Hold{HoldTarget: flow.HoldTarget{Queue: "paused"}, Mode: flow.Paused}); err != nil {
 		t.Fatal(err)
 	}
 	q.Drain()

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -143,7 +144,7 @@ func (a *app) showHolds(transport string, holds []wire.Hold) {
 	}
 	rows := make([][]string, len(holds))
 	for i, h := range holds {
-		what := symphony.HoldTarget{Queue: h.Queue, Type: h.Type}.String()
+		what := flow.HoldTarget{Queue: h.Queue, Type: h.Type}.String()
 		rows[i] = []string{h.Mode, printable(what), shortTime(h.Since), oneLine(h.By, 30), oneLine(h.Reason, 60)}
 	}
 	a.table([]string{"MODE", "OF " + transport, "SINCE", "BY", "REASON"}, rows, nil)

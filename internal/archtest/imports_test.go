@@ -22,12 +22,13 @@ type rule struct {
 func importRules() []rule {
 	return []rule{
 		{pkg: ".", standardOnly: true},
-		{pkg: "transport/transporttest", may: []string{".", "internal/*", "symphonytest"}},
-		{pkg: "transport/*", may: []string{".", "internal/*"}},
-		{pkg: "symphonytest", may: []string{".", "transport/memory", "worker"}},
+		{pkg: "flow", may: []string{"."}, standardOnly: true},
+		{pkg: "transport/transporttest", may: []string{".", "flow", "internal/*", "symphonytest"}},
+		{pkg: "transport/*", may: []string{".", "flow", "internal/*"}},
+		{pkg: "symphonytest", may: []string{".", "flow", "transport/memory", "worker"}},
 		{pkg: "worker", may: []string{".", "internal/*"}},
 		{pkg: "scheduler", may: []string{"."}},
-		{pkg: "operation", may: []string{"."}},
+		{pkg: "operation", may: []string{".", "flow"}},
 		{pkg: "schema", may: []string{"."}},
 		{pkg: "handler", may: []string{"."}},
 		{pkg: "handler/*", may: []string{".", "handler"}},
@@ -40,13 +41,13 @@ func importRules() []rule {
 		{pkg: "httpapi/archive", may: []string{"httpapi/wire"}},
 		{pkg: "metrics", may: []string{"."}},
 		{pkg: "metrics/exposition", may: []string{".", "metrics", "worker"}},
-		{pkg: "monitor", may: []string{".", "metrics", "httpapi/wire"}},
-		{pkg: "httpapi", may: []string{".", "alert", "audit", "auth", "event", "worker", "scheduler", "operation", "metrics", "monitor", "tracing", "httpapi/*"}},
+		{pkg: "monitor", may: []string{".", "flow", "metrics", "httpapi/wire"}},
+		{pkg: "httpapi", may: []string{".", "alert", "audit", "auth", "event", "flow", "worker", "scheduler", "operation", "metrics", "monitor", "tracing", "httpapi/*"}},
 		{pkg: "local", may: []string{".", "audit", "auth", "httpapi", "httpapi/wire", "metrics", "monitor", "operation", "scheduler", "transport/sqlite", "worker"}},
 		{pkg: "tracing", may: []string{"."}},
 		{pkg: "tracing/*", may: []string{"."}},
 		{pkg: "client", may: []string{".", "httpapi/wire"}},
-		{pkg: "config", may: []string{".", "alert", "audit", "auth", "metrics", "monitor", "worker", "handler/*"}},
+		{pkg: "config", may: []string{".", "alert", "audit", "auth", "flow", "metrics", "monitor", "worker", "handler/*"}},
 		{pkg: "server", may: []string{".", "*", "*/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
 		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},
@@ -208,7 +209,7 @@ func TestCheckImports(t *testing.T) {
 func TestImportRules(t *testing.T) {
 	rules := importRules()
 	for _, forbidden := range [][2]string{
-		{".", "worker"}, {".", "internal/groupcommit"},
+		{".", "worker"}, {".", "flow"}, {".", "internal/groupcommit"}, {"flow", "transport/sqlite"}, {"flow", "worker"},
 		{"transport/sqlite", "worker"}, {"transport/sqlite", "httpapi"}, {"transport/memory", "auth"}, {"transport/inline", "client"},
 		{"worker", "transport/memory"}, {"worker", "httpapi"}, {"worker", "config"},
 		{"handler/httppush", "worker"}, {"handler/command", "handler/httppush"}, {"handler", "handler/command"},

@@ -48,7 +48,7 @@ type mutant struct {
 // tables are the mistakes by package.
 func tables() map[string][]mutant {
 	return map[string][]mutant{
-		".": rootMutants, "worker": workerMutants, "auth": authMutants, "httpapi": httpapiMutants,
+		".": rootMutants, "flow": flowMutants, "worker": workerMutants, "auth": authMutants, "httpapi": httpapiMutants,
 		"transport/sqlite": sqliteMutants, "transport/postgres": postgresMutants,
 	}
 }

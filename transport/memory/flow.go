@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // gate is a limit, a group's line, or a paused type: what holds places behind it, and what waits before it. used of a
@@ -25,7 +26,7 @@ type gateKind int
 const (
 	limitGate gateKind = iota
 	holdGate           // messages of a paused type wait before it
-	turnLine           // up to symphony.GroupTurn messages of a group are in their lane
+	turnLine           // up to flow.GroupTurn messages of a group are in their lane
 	orderLine          // one message of an ordered group is in its lane, or in hand
 )
 
@@ -34,14 +35,14 @@ func (g *gate) length() int {
 	if g.kind == orderLine {
 		return 1
 	}
-	return symphony.GroupTurn
+	return flow.GroupTurn
 }
 
 func (g *gate) isLine() bool { return g.kind == turnLine || g.kind == orderLine }
 
-func (g *gate) state() symphony.GateState { return symphony.GateState{Used: g.used, Next: g.next} }
+func (g *gate) state() flow.GateState { return flow.GateState{Used: g.used, Next: g.next} }
 
-func (g *gate) set(s symphony.GateState) { g.used, g.next = s.Used, s.Next }
+func (g *gate) set(s flow.GateState) { g.used, g.next = s.Used, s.Next }
 
 // gate returns the gate of a name, made if there is none.
 func (s *store) gate(kind gateKind, name string) *gate {
@@ -130,7 +131,7 @@ func (s *store) room(g *gate, now time.Time) int {
 	return s.limit(g).Room(g.state(), now)
 }
 
-func (s *store) limit(g *gate) symphony.Gate {
+func (s *store) limit(g *gate) flow.Gate {
 	_, name, _ := strings.Cut(g.name, ":")
 	return s.limits.Gate(name)
 }
@@ -160,7 +161,7 @@ func (s *store) nextFlow(now time.Time) time.Duration {
 // admit decides whether a message that is next in line may be handed out. If not, it parks it.
 func (s *store) admit(m *message, now time.Time) bool {
 	if pattern := s.pausedBy(m); pattern != "" {
-		s.park(m, s.gate(holdGate, symphony.HoldGate(m.lane.transport, pattern)))
+		s.park(m, s.gate(holdGate, flow.HoldGate(m.lane.transport, pattern)))
 		return false
 	}
 	limits := s.limits.Gates(&m.Envelope)

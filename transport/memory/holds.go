@@ -6,10 +6,11 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Hold stops a part of the transport.
-func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
+func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
 	if err := h.Validate(); err != nil {
 		return err
 	}
@@ -23,7 +24,7 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 }
 
 // Release ends a hold.
-func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+func (t *Transport) Release(ctx context.Context, target flow.HoldTarget) error {
 	if err := target.Validate(); err != nil {
 		return err
 	}
@@ -39,12 +40,12 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 	return nil
 }
 
-func isHoldOf(target symphony.HoldTarget) func(symphony.Hold) bool {
-	return func(h symphony.Hold) bool { return h.HoldTarget == target }
+func isHoldOf(target flow.HoldTarget) func(flow.Hold) bool {
+	return func(h flow.Hold) bool { return h.HoldTarget == target }
 }
 
 // Holds lists what is stopped.
-func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
+func (t *Transport) Holds(ctx context.Context) ([]flow.Hold, error) {
 	if err := t.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -54,15 +55,15 @@ func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
 
 // paused reports whether nothing of a lane may be handed out.
 func (s *store) paused(l *lane) bool {
-	return slices.ContainsFunc(s.holds[l.transport], func(h symphony.Hold) bool {
-		return h.Mode == symphony.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
+	return slices.ContainsFunc(s.holds[l.transport], func(h flow.Hold) bool {
+		return h.Mode == flow.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
 	})
 }
 
 // pausedBy returns the pattern by which the type of a message is paused, or nothing.
 func (s *store) pausedBy(m *message) string {
 	for _, h := range s.holds[m.lane.transport] {
-		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", m.Type) {
+		if h.Type != "" && flow.Held([]flow.Hold{h}, "", m.Type) {
 			return h.Type
 		}
 	}
@@ -70,7 +71,7 @@ func (s *store) pausedBy(m *message) string {
 }
 
 // Purge deletes waiting messages.
-func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+func (t *Transport) Purge(ctx context.Context, f flow.PurgeFilter, progress func(deleted int)) (int, error) {
 	if err := f.Validate(); err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/steady"
 )
 
@@ -26,7 +27,7 @@ type Options struct {
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
-	Limits *symphony.Limits
+	Limits *flow.Limits
 	// Clock is the storage's clock. Default symphony.SystemClock.
 	Clock symphony.Clock
 }
@@ -42,7 +43,7 @@ var (
 	_ symphony.FailedStore   = (*Transport)(nil)
 	_ symphony.RecordStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
-	_ symphony.FlowControl   = (*Transport)(nil)
+	_ flow.Control           = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.MessageStore  = (*Transport)(nil)
 	_ symphony.StepStore     = (*Transport)(nil)
@@ -51,7 +52,7 @@ var (
 // store is what transports made with Named share. mu guards all of it.
 type store struct {
 	clock     symphony.Clock
-	limits    *symphony.Limits
+	limits    *flow.Limits
 	retention time.Duration
 	steady    *steady.Clock
 
@@ -59,7 +60,7 @@ type store struct {
 	closed    bool
 	changed   chan struct{} // closed and replaced whenever something may have become ready
 	lanes     map[laneKey]*lane
-	fair      map[string]*symphony.FairShare
+	fair      map[string]*flow.FairShare
 	leases    map[string]*lease
 	ending    sorted[*item] // open deliveries, by the end of their lease
 	keys      map[key]remembered
@@ -71,7 +72,7 @@ type store struct {
 	logs      map[string]*journal
 	schedules map[string]*schedule
 	gates     map[string]*gate
-	holds     map[string][]symphony.Hold // by transport, oldest first
+	holds     map[string][]flow.Hold // by transport, oldest first
 	waiting   map[uniqueKey]*message
 	// expiring are messages that were sent with an ExpiresAt, also those that have been begun.
 	expiring sorted[*message]
@@ -163,9 +164,9 @@ func Open(o Options) *Transport {
 		o.Retention = 0
 	}
 	s := &store{
-		clock: o.Clock, steady: steady.New(o.Clock, 0), retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]symphony.Hold), waiting: make(map[uniqueKey]*message),
+		clock: o.Clock, steady: steady.New(o.Clock, 0), retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]flow.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
-		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*symphony.FairShare),
+		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*flow.FairShare),
 		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*schedule),
 		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
 		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
@@ -259,7 +260,7 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 		}
 		receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue, ScheduledAt: e.ScheduledAt, IdempotencyKey: e.IdempotencyKey}
 		if e.IdempotencyKey == "" {
-			if err := symphony.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
+			if err := flow.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
 				return nil, err
 			}
 			continue
@@ -271,7 +272,7 @@ func (t *Transport) send(envelopes []*symphony.Envelope) ([]symphony.Receipt, er
 		}
 		switch {
 		case !ok:
-			if err := symphony.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
+			if err := flow.Drained(t.holds[e.Transport], e.Transport, e.Queue); err != nil {
 				return nil, err
 			}
 			fresh[k] = remembered{receipts[i], e.Fingerprint, now.Add(e.IdempotencyWindow)}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Receive claims messages, waiting for one if there is none.
@@ -84,7 +85,7 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 	}
 	fair := t.fair[t.name]
 	if fair == nil {
-		fair = &symphony.FairShare{}
+		fair = &flow.FairShare{}
 		t.fair[t.name] = fair
 	}
 	var taken []*message
@@ -118,7 +119,7 @@ func (t *Transport) claim(o symphony.ReceiveOptions) []symphony.Delivery {
 			}
 		}
 	}
-	take(fair.Reserve(o.Max), now.Add(-symphony.StarvationAge), symphony.MinPriority, symphony.MaxPriority)
+	take(fair.Reserve(o.Max), now.Add(-flow.StarvationAge), symphony.MinPriority, symphony.MaxPriority)
 	starved := len(taken)
 	for p := symphony.MaxPriority; p >= symphony.MinPriority; p-- {
 		take(o.Max, now, p, p)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/symphonytest"
 )
@@ -140,7 +141,7 @@ func TestRowsThatOthersHold(t *testing.T) {
 		}, "messenger_ready ORDER BY rank, ord", func(t *testing.T, b *border) error { return claimed(t, b, 5) }},
 		"a claim that looks at each message": {dispatch(3, symphony.DispatchOptions{}), "messenger_ready ORDER BY ord",
 			func(t *testing.T, b *border) error {
-				if err := b.Hold(t.Context(), symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused}); err != nil {
+				if err := b.Hold(t.Context(), flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused}); err != nil {
 					return err
 				}
 				return claimed(t, b, 2)
@@ -175,7 +176,7 @@ func TestRowsThatOthersHold(t *testing.T) {
 			return errors.Join(b.purge(t.Context()), left(t, b, "messenger_idempotency", 1))
 		}},
 		"a purge of messages": {dispatch(3, symphony.DispatchOptions{}), "messenger_ready ORDER BY ord", func(t *testing.T, b *border) error {
-			n, err := b.Purge(t.Context(), symphony.PurgeFilter{}, nil)
+			n, err := b.Purge(t.Context(), flow.PurgeFilter{}, nil)
 			if err == nil && n != 2 {
 				err = fmt.Errorf("%d messages were purged, want 2", n)
 			}
@@ -301,11 +302,11 @@ func TestFirstRollDeletesNothing(t *testing.T) {
 
 // TestStaleHoldsDecideNothingThatLasts has a process that has not heard yet that another one has ended a pause.
 func TestStaleHoldsDecideNothingThatLasts(t *testing.T) {
-	target := symphony.HoldTarget{Type: "Order"}
+	target := flow.HoldTarget{Type: "Order"}
 	open := func(t *testing.T) (b *border, stale func()) {
 		b = openBorder(t, Options{})
 		other := b.open(t, Options{})
-		if err := other.Hold(t.Context(), symphony.Hold{HoldTarget: target, Mode: symphony.Paused}); err != nil {
+		if err := other.Hold(t.Context(), flow.Hold{HoldTarget: target, Mode: flow.Paused}); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.loadHolds(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // pickQuery reads ready messages in the order of the streams, with what decides about their way.
@@ -31,7 +32,7 @@ var insertLease = newQuery("insert_lease", `INSERT INTO {schema}.messenger_lease
 type picked struct {
 	tid     string
 	claimed claimed
-	limits  []symphony.Gate
+	limits  []flow.Gate
 	line    string
 	paused  string // the pattern by which its type is
 }
@@ -132,7 +133,7 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 }
 
 // pick reads the next messages and the gates that they must pass.
-func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) ([]*picked, error) {
+func (c *claim) pick(f *flowTx, probes []probe, minAge time.Duration, limit int) ([]*picked, error) {
 	var (
 		list  []*picked
 		names []string
@@ -149,7 +150,7 @@ func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) (
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
 		if p.paused = pausedType(f.holds[c.name], d.Type); p.paused != "" {
-			names = append(names, symphony.HoldGate(c.name, p.paused))
+			names = append(names, flow.HoldGate(c.name, p.paused))
 		}
 		p.limits, p.line = c.limits.Gates(&d.Envelope), lineName(d.item.lane, d.item.rank, d.Flow)
 		for _, limit := range p.limits {
@@ -169,10 +170,10 @@ func (c *claim) pick(f *flow, probes []probe, minAge time.Duration, limit int) (
 
 // admit decides whether a message that is next in line may be handed out. If so, it passes all its gates; if not, it
 // waits before the first that is closed.
-func (f *flow) admit(p *picked) bool {
+func (f *flowTx) admit(p *picked) bool {
 	it := p.claimed.item
 	if p.paused != "" {
-		f.park(it, symphony.HoldGate(p.claimed.Transport, p.paused), symphony.Gate{})
+		f.park(it, flow.HoldGate(p.claimed.Transport, p.paused), flow.Gate{})
 		return false
 	}
 	now := time.UnixMicro(f.now)
@@ -202,7 +203,7 @@ func (f *flow) admit(p *picked) bool {
 }
 
 // leaseOf makes a lease of what was picked, nil of nothing.
-func (c *claim) leaseOf(f *flow, got []*picked) *lease {
+func (c *claim) leaseOf(f *flowTx, got []*picked) *lease {
 	if len(got) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
@@ -219,7 +220,7 @@ var everyCut = map[string]struct {
 	"hold": {"set_hold", func(t *testing.T, cut, others *postgres.Transport) changing {
 		return changing{
 			do: func(ctx context.Context) error {
-				return cut.Hold(ctx, symphony.Hold{Mode: symphony.Paused, HoldTarget: symphony.HoldTarget{Queue: "q"}})
+				return cut.Hold(ctx, flow.Hold{Mode: flow.Paused, HoldTarget: flow.HoldTarget{Queue: "q"}})
 			},
 			done: func(t *testing.T) bool { list, err := others.Holds(t.Context()); return err == nil && len(list) == 1 },
 		}

@@ -88,7 +88,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 					}
 					return nil
 				}}}
-			var f *flow
+			var f *flowTx
 			var err error
 			if controlled {
 				f, err = s.beginFlow(ctx, l, look...)

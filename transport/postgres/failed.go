@@ -344,7 +344,7 @@ func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, contro
 		return err
 	}}
 	var (
-		f           *flow
+		f           *flowTx
 		begin, last = []call{take}, []call(nil)
 	)
 	if step != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Messages under flow control are in lanes of their own. Whatever changes their state does so in a flow: a transaction
@@ -38,15 +39,15 @@ const (
 	gatesAtOnce = 500
 )
 
-func (g *gate) state() symphony.GateState {
-	s := symphony.GateState{Used: g.used}
+func (g *gate) state() flow.GateState {
+	s := flow.GateState{Used: g.used}
 	if g.next != 0 {
 		s.Next = time.Unix(0, g.next)
 	}
 	return s
 }
 
-func (g *gate) set(s symphony.GateState) {
+func (g *gate) set(s flow.GateState) {
 	g.used, g.next, g.dirty = s.Used, 0, true
 	if !s.Next.IsZero() {
 		g.next = s.Next.UnixNano()
@@ -54,7 +55,7 @@ func (g *gate) set(s symphony.GateState) {
 }
 
 // arm says when to look at a limit's gate again.
-func (g *gate) arm(now int64, limit symphony.Gate) {
+func (g *gate) arm(now int64, limit flow.Gate) {
 	g.dirty = true
 	switch at := limit.OpensAt(g.state()); {
 	case g.parked == 0:
@@ -91,14 +92,14 @@ func (p *passes) encode() string {
 	return string(raw)
 }
 
-// flow is one such transaction. What it decides is gathered, and written by finish.
-type flow struct {
+// flowTx is one such transaction. What it decides is gathered, and written by finish.
+type flowTx struct {
 	*store
 	ctx   context.Context
 	l     *link
 	now   int64 // of the server's clock, since the row is locked; µs
 	gates map[string]*gate
-	holds map[string][]symphony.Hold // what is stopped, by transport, once readHolds has read it
+	holds map[string][]flow.Hold // what is stopped, by transport, once readHolds has read it
 
 	back   *readyRows // messages that become ready
 	parked *parkedRows
@@ -113,8 +114,8 @@ var (
 )
 
 // begin starts a flow, together with further calls.
-func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flow, error) {
-	f := &flow{store: s, ctx: ctx, l: l, gates: make(map[string]*gate), back: newReadyRows(0), parked: newParkedRows(), counts: make(deltas)}
+func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flowTx, error) {
+	f := &flowTx{store: s, ctx: ctx, l: l, gates: make(map[string]*gate), back: newReadyRows(0), parked: newParkedRows(), counts: make(deltas)}
 	first := []call{{query: lockFlow, row: func([][]byte) error { return nil }}, {query: flowClock, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 		f.now = timeColumn(v[0])
 		return nil
@@ -124,7 +125,7 @@ func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flow, e
 
 // readHolds reads what is stopped. A pause is begun and ended by others at any time, and a message that is parked because
 // of it stays parked for long: the copy in this process's memory is not good enough to decide that.
-func (f *flow) readHolds() error {
+func (f *flowTx) readHolds() error {
 	holds, read := holdsCall()
 	if err := f.ask(read); err != nil {
 		return err
@@ -134,9 +135,9 @@ func (f *flow) readHolds() error {
 }
 
 // nowParam is the flow's time, for statements that others call with a time of their own.
-func (f *flow) nowParam() []byte { return timeParam(f.now) }
+func (f *flowTx) nowParam() []byte { return timeParam(f.now) }
 
-func (f *flow) ask(calls ...call) error {
+func (f *flowTx) ask(calls ...call) error {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -146,7 +147,7 @@ func (f *flow) ask(calls ...call) error {
 var readGates = newQuery("read_gates", `SELECT name, used, next, parked, wake_at FROM {schema}.messenger_gates WHERE name = ANY ($1::text[])`)
 
 // load reads gates, so that gate has them.
-func (f *flow) load(names []string) error {
+func (f *flowTx) load(names []string) error {
 	var missing []string
 	for _, name := range names {
 		if f.gates[name] == nil {
@@ -160,7 +161,7 @@ func (f *flow) load(names []string) error {
 	return f.ask(call{query: readGates, params: [][]byte{textArray(missing)}, row: f.addGate})
 }
 
-func (f *flow) addGate(v [][]byte) error {
+func (f *flowTx) addGate(v [][]byte) error {
 	f.gates[string(v[0])] = &gate{name: string(v[0]), used: int4Column(v[1]), next: int8Column(v[2]), parked: int4Column(v[3]), wake: timeColumn(v[4]), stored: true}
 	return nil
 }
@@ -173,7 +174,7 @@ var (
 )
 
 // finish writes what was decided and commits. Then it tells receivers.
-func (f *flow) finish() error {
+func (f *flowTx) finish() error {
 	calls := f.calls
 	if len(f.counts) > 0 {
 		calls = append(calls, f.counts.call(f.l))
@@ -238,7 +239,7 @@ var unparkQuery = newQuery("unpark", `DELETE FROM {schema}.messenger_parked WHER
 	RETURNING place, lane, rank, ord, available_at, id, attempt, lost, size`)
 
 // unpark takes messages that are available now from before gates, and makes them ready, each after see has seen it.
-func (f *flow) unpark(wants []want, see func(*gate, *item)) error {
+func (f *flowTx) unpark(wants []want, see func(*gate, *item)) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
@@ -294,7 +295,7 @@ type departure struct {
 }
 
 // depart gives up the places that deliveries held, and lets in as many others.
-func (f *flow) depart(list []departure) error {
+func (f *flowTx) depart(list []departure) error {
 	var names []string
 	for _, d := range list {
 		names = append(names, d.passes.names()...)
@@ -398,7 +399,7 @@ var dueGates = newQuery("due_gates", `SELECT name, used, next, parked, wake_at F
 	WHERE wake_at <= $1::timestamptz ORDER BY wake_at LIMIT $2::int4`)
 
 // wakeGates looks at the gates whose time has come.
-func (f *flow) wakeGates() error {
+func (f *flowTx) wakeGates() error {
 	var due []string
 	err := f.ask(call{query: dueGates, params: [][]byte{f.nowParam(), int4Param(gatesAtOnce)}, row: func(v [][]byte) error {
 		name := string(v[0])
@@ -411,7 +412,7 @@ func (f *flow) wakeGates() error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(due, func(name string) bool { _, _, held := symphony.CutHoldGate(name); return held }) {
+	if slices.ContainsFunc(due, func(name string) bool { _, _, held := flow.CutHoldGate(name); return held }) {
 		if err := f.readHolds(); err != nil {
 			return err
 		}
@@ -423,7 +424,7 @@ func (f *flow) wakeGates() error {
 	for _, name := range due {
 		g := f.gates[name]
 		g.dirty = true
-		transport, pattern, held := symphony.CutHoldGate(name)
+		transport, pattern, held := flow.CutHoldGate(name)
 		switch {
 		case isLine(name):
 			lines = append(lines, name)

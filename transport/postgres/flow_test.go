@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
@@ -79,9 +80,9 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
 			proxy := pgtest.NewProxy(t, url)
-			limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{
-				"Three": {Limit: symphony.Limit{Concurrency: 3}},
-				"Paced": {Limit: symphony.Limit{Rate: symphony.Rate{Count: 50, Per: time.Second, Burst: 1}}},
+			limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{
+				"Three": {Limit: flow.Limit{Concurrency: 3}},
+				"Paced": {Limit: flow.Limit{Rate: flow.Rate{Count: 50, Per: time.Second, Burst: 1}}},
 			}})
 			if err != nil {
 				t.Fatal(err)

@@ -6,12 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // TestGateNamesOfOlderReleases brings a database up to date in which two limits share a gate.
 func TestGateNamesOfOlderReleases(t *testing.T) {
-	limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{
-		"X": {PerKey: symphony.Limit{Concurrency: 1, Rate: symphony.Rate{Count: 1, Per: time.Hour, Burst: 1}}}, "X:a": {}, "Y": {},
+	limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{
+		"X": {PerKey: flow.Limit{Concurrency: 1, Rate: flow.Rate{Count: 1, Per: time.Hour, Burst: 1}}}, "X:a": {}, "Y": {},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +25,7 @@ func TestGateNamesOfOlderReleases(t *testing.T) {
 		}
 		return r.ID
 	}
-	if err := b.Hold(t.Context(), symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Paused.*"}, Mode: symphony.Paused}); err != nil {
+	if err := b.Hold(t.Context(), flow.Hold{HoldTarget: flow.HoldTarget{Type: "Paused.*"}, Mode: flow.Paused}); err != nil {
 		t.Fatal(err)
 	}
 	ids := []string{send("X", "a:b"), send("X:a", "b"), send("X", "a:b"), send("X:a", "b"), send("Paused.One", ""), send("Y", "alone")}
@@ -70,7 +71,7 @@ func TestGateNamesOfOlderReleases(t *testing.T) {
 		t.Errorf("after one of X:a was acked, got %v, want the other alone", got)
 	}
 	b.clock.Advance(symphony.DefaultLease) // the backstop of the hold's gate
-	if err := b.Release(t.Context(), symphony.HoldTarget{Type: "Paused.*"}); err != nil {
+	if err := b.Release(t.Context(), flow.HoldTarget{Type: "Paused.*"}); err != nil {
 		t.Fatal(err)
 	}
 	got := make(map[string]bool)

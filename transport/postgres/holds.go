@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // What is stopped stands in messenger_holds, and in the memory of each process. A change is announced to the others; who
@@ -28,19 +29,19 @@ func (s *store) loadHolds(ctx context.Context) error {
 }
 
 // holdsCall reads what is stopped into a map by transport.
-func holdsCall() (map[string][]symphony.Hold, call) {
-	holds := make(map[string][]symphony.Hold)
+func holdsCall() (map[string][]flow.Hold, call) {
+	holds := make(map[string][]flow.Hold)
 	return holds, call{query: readHolds, row: func(v [][]byte) error {
 		transport := string(v[0])
-		holds[transport] = append(holds[transport], symphony.Hold{
-			HoldTarget: symphony.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: symphony.HoldMode(v[3]),
+		holds[transport] = append(holds[transport], flow.Hold{
+			HoldTarget: flow.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: flow.HoldMode(v[3]),
 			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
 		})
 		return nil
 	}}
 }
 
-func sameHolds(a, b map[string][]symphony.Hold) bool {
+func sameHolds(a, b map[string][]flow.Hold) bool {
 	for transport, list := range a {
 		if !slices.Equal(list, b[transport]) {
 			return false
@@ -50,7 +51,7 @@ func sameHolds(a, b map[string][]symphony.Hold) bool {
 }
 
 // held returns the holds of a transport. They are not to be changed.
-func (s *store) held(transport string) []symphony.Hold {
+func (s *store) held(transport string) []flow.Hold {
 	holds := s.holds.Load()
 	if holds == nil {
 		return nil
@@ -60,20 +61,20 @@ func (s *store) held(transport string) []symphony.Hold {
 
 // pausedLane reports whether nothing of a lane may be handed out.
 func (s *store) pausedLane(l *lane) bool {
-	return slices.ContainsFunc(s.held(l.transport), func(h symphony.Hold) bool {
-		return h.Mode == symphony.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
+	return slices.ContainsFunc(s.held(l.transport), func(h flow.Hold) bool {
+		return h.Mode == flow.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
 	})
 }
 
 // pausesTypes reports whether any type of a transport is paused.
 func (s *store) pausesTypes(transport string) bool {
-	return slices.ContainsFunc(s.held(transport), func(h symphony.Hold) bool { return h.Type != "" })
+	return slices.ContainsFunc(s.held(transport), func(h flow.Hold) bool { return h.Type != "" })
 }
 
 // pausedType returns the pattern by which a type is paused, or nothing.
-func pausedType(holds []symphony.Hold, typ string) string {
+func pausedType(holds []flow.Hold, typ string) string {
 	for _, h := range holds {
-		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", typ) {
+		if h.Type != "" && flow.Held([]flow.Hold{h}, "", typ) {
 			return h.Type
 		}
 	}
@@ -81,8 +82,8 @@ func pausedType(holds []symphony.Hold, typ string) string {
 }
 
 // holding reports whether the types of a pattern are paused.
-func holding(holds []symphony.Hold, pattern string) bool {
-	return slices.ContainsFunc(holds, func(h symphony.Hold) bool { return h.Type == pattern })
+func holding(holds []flow.Hold, pattern string) bool {
+	return slices.ContainsFunc(holds, func(h flow.Hold) bool { return h.Type == pattern })
 }
 
 var (
@@ -94,7 +95,7 @@ var (
 )
 
 // Hold stops a part of the transport.
-func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
+func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
 	if err := h.Validate(); err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 }
 
 // Release ends a hold.
-func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+func (t *Transport) Release(ctx context.Context, target flow.HoldTarget) error {
 	if err := target.Validate(); err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 			return err
 		}
 		if found && target.Type != "" {
-			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(symphony.HoldGate(t.name, target.Type))}})
+			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(flow.HoldGate(t.name, target.Type))}})
 		}
 		return f.finish()
 	})
@@ -152,7 +153,7 @@ func (s *store) holdsChanged(ctx context.Context) error {
 }
 
 // Holds lists what is stopped.
-func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
+func (t *Transport) Holds(ctx context.Context) ([]flow.Hold, error) {
 	if err := t.loadHolds(ctx); err != nil {
 		return nil, err
 	}

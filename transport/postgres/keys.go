@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // keys decides the idempotency keys of a group of sends. First every key is claimed; who loses reads the row that won.
@@ -165,7 +166,7 @@ func (k *keys) settle(s *store, o *sendOp, givenBack map[string]bool) decision {
 		r := &o.receipts[i]
 		*r = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue, ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey}
 		if row.IdempotencyKey == "" || k.won[row.uuid] {
-			if err := symphony.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil && result == decided {
+			if err := flow.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil && result == decided {
 				result, o.err = conflicting, err
 			}
 			continue

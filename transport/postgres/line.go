@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
-// A line is the part of a group that is in its lane: up to symphony.GroupTurn messages that take turns with other
+// A line is the part of a group that is in its lane: up to flow.GroupTurn messages that take turns with other
 // groups, or the one message of an ordered group whose turn it is. The others wait before the line, in the order of their
 // time, however many they are. A line is kept as a gate; used is its length.
 const (
@@ -34,11 +35,11 @@ func lineLength(name string) int {
 	if strings.HasPrefix(name, orderLine) {
 		return 1
 	}
-	return symphony.GroupTurn
+	return flow.GroupTurn
 }
 
 // step changes the length of a line, which is loaded, by one that leaves or comes back. advance must follow.
-func (f *flow) step(name string, by int) {
+func (f *flowTx) step(name string, by int) {
 	g := f.gates[name]
 	g.used, g.dirty = max(g.used+by, 0), true
 }
@@ -46,7 +47,7 @@ func (f *flow) step(name string, by int) {
 var nextParked = newQuery("next_parked", `SELECT available_at FROM {schema}.messenger_parked WHERE gate = $1::text AND place = 0 ORDER BY available_at LIMIT 1`)
 
 // advance moves up messages that wait before lines, which are loaded, as far as there is room.
-func (f *flow) advance(names []string) error {
+func (f *flowTx) advance(names []string) error {
 	var wants []want
 	for _, name := range names {
 		g := f.gates[name]

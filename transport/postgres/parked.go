@@ -1,6 +1,6 @@
 package postgres
 
-import "github.com/symphony-messenger/symphony"
+import "github.com/symphony-messenger/symphony/flow"
 
 // parkedRows are rows for messenger_parked.
 type parkedRows struct {
@@ -33,7 +33,7 @@ func (r *parkedRows) call() call {
 }
 
 // flush writes the messages that were parked so far, so that unpark sees them.
-func (f *flow) flush() error {
+func (f *flowTx) flush() error {
 	if f.parked.ids.n == 0 {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (f *flow) flush() error {
 }
 
 // park lets a message wait before a gate, which is loaded.
-func (f *flow) park(it item, name string, limit symphony.Gate) {
+func (f *flowTx) park(it item, name string, limit flow.Gate) {
 	g := f.gates[name]
 	g.parked++
 	g.arm(f.now, limit)

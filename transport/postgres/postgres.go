@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 )
 
@@ -40,7 +41,7 @@ type Options struct {
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must have
 	// the same. Default: none but one message at a time for each concurrency key.
-	Limits *symphony.Limits
+	Limits *flow.Limits
 	// MaxConns bounds the connections of this process, besides one that listens. Default DefaultMaxConns, at least 4.
 	MaxConns int
 	// ListenURL is a connection that reaches the server itself where the main URL goes through a pooler in transaction
@@ -76,7 +77,7 @@ var (
 	_ symphony.MessageStore  = (*Transport)(nil)
 	_ symphony.StepStore     = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
-	_ symphony.FlowControl   = (*Transport)(nil)
+	_ flow.Control           = (*Transport)(nil)
 
 	_ symphony.NodeRegistry = (*Transport)(nil)
 	_ symphony.Timekeeper   = (*Transport)(nil)
@@ -87,7 +88,7 @@ type store struct {
 	pool      *pgxpool.Pool
 	schema    string
 	retention time.Duration
-	limits    *symphony.Limits
+	limits    *flow.Limits
 	timeout   time.Duration
 	poll      time.Duration // 0: the default for the way in which messages are announced
 	log       *slog.Logger
@@ -117,7 +118,7 @@ type store struct {
 	failures failureTimes
 	types    interner
 	fair     fairShares
-	holds    atomic.Pointer[map[string][]symphony.Hold] // by transport, oldest first
+	holds    atomic.Pointer[map[string][]flow.Hold] // by transport, oldest first
 	ord      atomic.Uint32
 
 	life    context.Context // ends with Close

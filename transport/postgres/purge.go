@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // purgeWaitingRows bounds the waiting messages that one transaction deletes, or fails because they expired.
@@ -24,7 +24,7 @@ var (
 )
 
 // Purge deletes waiting messages.
-func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+func (t *Transport) Purge(ctx context.Context, f flow.PurgeFilter, progress func(deleted int)) (int, error) {
 	if err := f.Validate(); err != nil {
 		return 0, err
 	}

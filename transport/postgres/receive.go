@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Receive claims what is ready, priority by priority.
@@ -164,15 +165,15 @@ func (c *claim) full() bool { return c.ended || len(c.got) >= c.Max }
 // starved gives the longest waiting messages of all ranks their share.
 func (c *claim) starved(ctx context.Context, l *link, probes []probe) error {
 	n := 0
-	c.fair.with(c.name, func(f *symphony.FairShare) { n = f.Reserve(c.Max) })
-	old := slices.DeleteFunc(slices.Clone(probes), func(p probe) bool { return p.low > c.storeNow()-symphony.StarvationAge.Microseconds() })
+	c.fair.with(c.name, func(f *flow.FairShare) { n = f.Reserve(c.Max) })
+	old := slices.DeleteFunc(slices.Clone(probes), func(p probe) bool { return p.low > c.storeNow()-flow.StarvationAge.Microseconds() })
 	if n > 0 && len(old) > 0 {
-		if err := c.merge(ctx, l, old, symphony.StarvationAge, n); err != nil {
+		if err := c.merge(ctx, l, old, flow.StarvationAge, n); err != nil {
 			return err
 		}
 	}
 	starved := len(c.got)
-	c.fair.with(c.name, func(f *symphony.FairShare) { f.Spend(c.Max, starved) })
+	c.fair.with(c.name, func(f *flow.FairShare) { f.Spend(c.Max, starved) })
 	return nil
 }
 
@@ -458,18 +459,18 @@ func decode(column string, raw []byte, v any) error {
 // fairShares are the fair shares of the transports, by name. Safe for concurrent use.
 type fairShares struct {
 	mu     sync.Mutex
-	byName map[string]*symphony.FairShare
+	byName map[string]*flow.FairShare
 }
 
 // with calls f with the share of a transport.
-func (f *fairShares) with(transport string, do func(*symphony.FairShare)) {
+func (f *fairShares) with(transport string, do func(*flow.FairShare)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.byName == nil {
-		f.byName = make(map[string]*symphony.FairShare)
+		f.byName = make(map[string]*flow.FairShare)
 	}
 	if f.byName[transport] == nil {
-		f.byName[transport] = new(symphony.FairShare)
+		f.byName[transport] = new(flow.FairShare)
 	}
 	do(f.byName[transport])
 }

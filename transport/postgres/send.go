@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Send stores the envelopes in one transaction, shared with concurrent calls.
@@ -47,7 +48,7 @@ type messageRow struct {
 	line                            string // of its group
 }
 
-func newSendOp(envelopes []*symphony.Envelope, limits *symphony.Limits) (*sendOp, error) {
+func newSendOp(envelopes []*symphony.Envelope, limits *flow.Limits) (*sendOp, error) {
 	o := &sendOp{list: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
 	for i, e := range envelopes {
 		row := &o.list[i]
@@ -223,7 +224,7 @@ func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
 func (s *store) drained(o *sendOp) error {
 	for i := range o.list {
 		row := &o.list[i]
-		if err := symphony.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil {
+		if err := flow.Drained(s.held(row.Transport), row.Transport, row.Queue); err != nil {
 			return err
 		}
 	}

@@ -206,7 +206,7 @@ type settleGroup struct {
 	twice  bool            // a message is settled by two deliveries, of which one at most holds it
 	added  []added
 
-	flow     *flow         // of deliveries under flow control; nil for others
+	flow     *flowTx       // of deliveries under flow control; nil for others
 	finished []uuid        // leases that ended before
 	closing  map[uuid]bool // leases of which nothing is left after this transaction
 	locked   bool          // the leases were locked and read, so that this is certain

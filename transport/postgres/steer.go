@@ -82,7 +82,7 @@ func (t *Transport) seek(ctx context.Context, m *symphony.MessageInfo) (int64, e
 }
 
 // steer runs f with a message that waits, in a flow.
-func (t *Transport) steer(ctx context.Context, doing, id string, f func(*flow, *waiting) error) error {
+func (t *Transport) steer(ctx context.Context, doing, id string, f func(*flowTx, *waiting) error) error {
 	for range steerTries {
 		m, err := t.GetMessage(ctx, id)
 		if err != nil {
@@ -118,7 +118,7 @@ func (t *Transport) steer(ctx context.Context, doing, id string, f func(*flow, *
 }
 
 // steerAt runs f with a message if it waits, in an uncontrolled lane at one of some times.
-func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flow, *waiting) error) (done bool, err error) {
+func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flowTx, *waiting) error) (done bool, err error) {
 	err = t.retrying(func(ctx context.Context, l *link) error {
 		done = false
 		fl, err := t.beginFlow(ctx, l)
@@ -150,7 +150,7 @@ func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flow, *wa
 
 // DeleteMessage deletes a message that waits.
 func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
-	return t.steer(ctx, "delete message", id, func(f *flow, w *waiting) error {
+	return t.steer(ctx, "delete message", id, func(f *flowTx, w *waiting) error {
 		if err := f.withdraw([]*waiting{w}); err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ var hurryParked = newQuery("hurry_parked", `UPDATE {schema}.messenger_parked SET
 
 // RunMessageNow makes a message ready that waits for its time.
 func (t *Transport) RunMessageNow(ctx context.Context, id string) error {
-	return t.steer(ctx, "run message", id, func(f *flow, w *waiting) error {
+	return t.steer(ctx, "run message", id, func(f *flowTx, w *waiting) error {
 		if w.available <= f.now || w.gate != "" && !isLine(w.gate) {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // A step first locks its record: whoever wants to take another step of the same work waits for the end of this one, and
@@ -61,7 +62,7 @@ func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (done int, er
 	if errors.Is(err, errStepTaken) {
 		return 0, fmt.Errorf("record %s/%s: %w", s.Kind, s.ID, symphony.ErrConflict)
 	}
-	var refused *symphony.HeldError
+	var refused *flow.HeldError
 	if errors.As(err, &refused) {
 		return 0, refused
 	}

@@ -36,7 +36,7 @@ func (s *store) readWaiting(v [][]byte) *waiting {
 	return w
 }
 
-func (f *flow) find(ids []uuid) ([]*waiting, error) {
+func (f *flowTx) find(ids []uuid) ([]*waiting, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -63,7 +63,7 @@ var (
 
 // withdraw takes waiting messages out of their places and out of all that is known about waiting messages. The messages
 // themselves stay.
-func (f *flow) withdraw(list []*waiting) error {
+func (f *flowTx) withdraw(list []*waiting) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -133,7 +133,7 @@ func uniqueOf(transport string, f *symphony.Flow) (k uniqueKey, ok bool) {
 var freeUnique = newQuery("free_unique", `DELETE FROM {schema}.messenger_unique WHERE transport = $1::text AND kind = $2::text AND key = $3::text AND message_id = $4::uuid`)
 
 // begun frees the debounce or throttle key of a message that does not wait any more.
-func (f *flow) begun(transport string, flow *symphony.Flow, id uuid) {
+func (f *flowTx) begun(transport string, flow *symphony.Flow, id uuid) {
 	if k, ok := uniqueOf(transport, flow); ok {
 		f.calls = append(f.calls, call{query: freeUnique, params: [][]byte{[]byte(k.transport), []byte(k.kind), []byte(cleanText(k.key)), id[:]}})
 	}
@@ -146,7 +146,7 @@ var readUnique = newQuery("read_unique", `SELECT u.transport, u.kind, u.key, u.m
 
 // meet looks for waiting messages with the debounce and throttle keys of new ones. Those that are throttled are dropped
 // from the list, and those that are debounced take the waiting ones away.
-func (f *flow) meet(rows []*messageRow, receipt func(*messageRow) *symphony.Receipt) (kept, dropped []*messageRow, err error) {
+func (f *flowTx) meet(rows []*messageRow, receipt func(*messageRow) *symphony.Receipt) (kept, dropped []*messageRow, err error) {
 	transports, kinds, keys := texts(0), texts(0), texts(0)
 	for _, row := range rows {
 		if k, ok := uniqueOf(row.Transport, row.Flow); ok {
@@ -225,7 +225,7 @@ var (
 )
 
 // register notes what new messages are known by while they wait, and has those of groups queue up.
-func (f *flow) register(rows []*messageRow) error {
+func (f *flowTx) register(rows []*messageRow) error {
 	var (
 		expires, expiring            = times(0), uuids(0)
 		transports, kinds, keys, ids = texts(0), texts(0), texts(0), uuids(0)
@@ -285,7 +285,7 @@ var takeExpiring = newQuery("take_expiring", `WITH gone AS (DELETE FROM {schema}
 	SELECT id FROM gone`)
 
 // expireWaiting fails messages that were not begun in time.
-func (f *flow) expireWaiting() error {
+func (f *flowTx) expireWaiting() error {
 	var ids []uuid
 	err := f.ask(call{query: takeExpiring, params: [][]byte{f.nowParam(), int4Param(purgeWaitingRows)}, row: func(v [][]byte) error {
 		ids = append(ids, uuidColumn(v[0]))

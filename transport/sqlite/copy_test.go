@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -168,10 +169,10 @@ func TestCompact(t *testing.T) {
 	for i := range 300 {
 		dispatch(t, bus, fmt.Sprintf("T%d", i%3), `{"pad":"`+strings.Repeat("x", 3000)+`"}`, symphony.DispatchOptions{})
 	}
-	if _, err := tr.Purge(ctx, symphony.PurgeFilter{Type: "T1"}, nil); err != nil {
+	if _, err := tr.Purge(ctx, flow.PurgeFilter{Type: "T1"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Purge(ctx, symphony.PurgeFilter{Type: "T2"}, nil); err != nil {
+	if _, err := tr.Purge(ctx, flow.PurgeFilter{Type: "T2"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var locked *sqlite.LockedError

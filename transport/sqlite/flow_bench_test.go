@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 func BenchmarkFlow(b *testing.B) {
-	transporttest.BenchmarkFlow(b, func(b *testing.B, limits *symphony.Limits) symphony.Transport {
+	transporttest.BenchmarkFlow(b, func(b *testing.B, limits *flow.Limits) symphony.Transport {
 		tr, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{Limits: limits})
 		if err != nil {
 			b.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	zombie "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -16,8 +17,8 @@ import (
 
 // TestGateNamesOfOlderReleases brings a file up to date in which two limits share a gate.
 func TestGateNamesOfOlderReleases(t *testing.T) {
-	limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{
-		"X": {}, "X:a": {}, "Y": {PerKey: symphony.Limit{Rate: symphony.Rate{Count: 1, Per: time.Hour}}},
+	limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{
+		"X": {}, "X:a": {}, "Y": {PerKey: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Hour}}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,7 @@ func TestGateNamesOfOlderReleases(t *testing.T) {
 	o := sqlite.Options{Limits: limits}
 	tr := open(t, path, o)
 	bus := newBus(t, tr)
-	if err := tr.Hold(ctx, symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Paused.*"}, Mode: symphony.Paused}); err != nil {
+	if err := tr.Hold(ctx, flow.Hold{HoldTarget: flow.HoldTarget{Type: "Paused.*"}, Mode: flow.Paused}); err != nil {
 		t.Fatal(err)
 	}
 	send := func(typ, key string) string {
@@ -105,7 +106,7 @@ func TestGateNamesOfOlderReleases(t *testing.T) {
 	if !handled[ids[2]] || !handled[ids[3]] || handled[ids[4]] {
 		t.Errorf("%v were handled, of %v; want the third and the fourth, and not the fifth, which is paused", handled, ids)
 	}
-	if err := tr.Release(ctx, symphony.HoldTarget{Type: "Paused.*"}); err != nil {
+	if err := tr.Release(ctx, flow.HoldTarget{Type: "Paused.*"}); err != nil {
 		t.Fatal(err)
 	}
 	handle()

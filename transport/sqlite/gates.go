@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -82,15 +83,15 @@ func (w *writer) save(g *gate) error {
 	return err
 }
 
-func (g *gate) state() symphony.GateState {
-	s := symphony.GateState{Used: g.used}
+func (g *gate) state() flow.GateState {
+	s := flow.GateState{Used: g.used}
 	if g.next != 0 {
 		s.Next = time.Unix(0, g.next)
 	}
 	return s
 }
 
-func (g *gate) set(s symphony.GateState) {
+func (g *gate) set(s flow.GateState) {
 	g.used, g.next = s.Used, 0
 	if !s.Next.IsZero() {
 		g.next = s.Next.UnixNano()
@@ -98,7 +99,7 @@ func (g *gate) set(s symphony.GateState) {
 }
 
 // arm says when to look at a limit's gate again.
-func (g *gate) arm(w *writer, limit symphony.Gate) {
+func (g *gate) arm(w *writer, limit flow.Gate) {
 	switch at := limit.OpensAt(g.state()); {
 	case g.parked == 0:
 		g.wake = 0
@@ -117,7 +118,7 @@ func (o *claimOp) admit(w *writer, r *readyRow) (bool, error) {
 		return false, err
 	}
 	if pattern := w.pausedType(o.transport, e.Type); pattern != "" {
-		return false, w.park(*r, symphony.HoldGate(o.transport, pattern), symphony.Gate{})
+		return false, w.park(*r, flow.HoldGate(o.transport, pattern), flow.Gate{})
 	}
 	now := time.UnixMicro(w.now)
 	limits := w.limits.Gates(e)
@@ -163,7 +164,7 @@ func (w *writer) look(r *readyRow) (*symphony.Envelope, error) {
 }
 
 // park lets a message wait before the gate of a name. It was taken out of its lane.
-func (w *writer) park(r readyRow, name string, limit symphony.Gate) error {
+func (w *writer) park(r readyRow, name string, limit flow.Gate) error {
 	g, err := w.gate(name)
 	if err != nil {
 		return err
@@ -261,7 +262,7 @@ func (w *writer) wakeGate(g *gate) error {
 	if isLine(g.name) {
 		return w.advance(g)
 	}
-	if transport, pattern, ok := symphony.CutHoldGate(g.name); ok {
+	if transport, pattern, ok := flow.CutHoldGate(g.name); ok {
 		if w.holding(transport, pattern) {
 			g.wake = w.now + gateBackstop
 			return w.save(g)

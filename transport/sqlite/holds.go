@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -14,16 +15,16 @@ import (
 func (w *writer) loadHolds() error {
 	return w.query("SELECT transport, queue, type, mode, since, by, reason FROM messenger_holds ORDER BY since", func(s *sqlite.Stmt) bool {
 		transport := s.ColumnText(0)
-		w.holds[transport] = append(w.holds[transport], symphony.Hold{
-			HoldTarget: symphony.HoldTarget{Queue: s.ColumnText(1), Type: s.ColumnText(2)},
-			Mode:       symphony.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)), By: s.ColumnText(5), Reason: s.ColumnText(6),
+		w.holds[transport] = append(w.holds[transport], flow.Hold{
+			HoldTarget: flow.HoldTarget{Queue: s.ColumnText(1), Type: s.ColumnText(2)},
+			Mode:       flow.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)), By: s.ColumnText(5), Reason: s.ColumnText(6),
 		})
 		return true
 	})
 }
 
 // setHolds replaces a transport's holds in memory. The slices are never changed.
-func (w *writer) setHolds(transport string, holds []symphony.Hold) {
+func (w *writer) setHolds(transport string, holds []flow.Hold) {
 	before := w.holds[transport]
 	w.holds[transport] = holds
 	w.undo = append(w.undo, func() { w.holds[transport] = before })
@@ -31,20 +32,20 @@ func (w *writer) setHolds(transport string, holds []symphony.Hold) {
 
 // pausedLane reports whether nothing of a lane may be handed out.
 func (w *writer) pausedLane(l *lane) bool {
-	return slices.ContainsFunc(w.holds[l.transport], func(h symphony.Hold) bool {
-		return h.Mode == symphony.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
+	return slices.ContainsFunc(w.holds[l.transport], func(h flow.Hold) bool {
+		return h.Mode == flow.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
 	})
 }
 
 // pausesTypes reports whether any type of a transport is paused.
 func (w *writer) pausesTypes(transport string) bool {
-	return slices.ContainsFunc(w.holds[transport], func(h symphony.Hold) bool { return h.Type != "" })
+	return slices.ContainsFunc(w.holds[transport], func(h flow.Hold) bool { return h.Type != "" })
 }
 
 // pausedType returns the pattern by which a type is paused, or nothing.
 func (w *writer) pausedType(transport, typ string) string {
 	for _, h := range w.holds[transport] {
-		if h.Type != "" && symphony.Held([]symphony.Hold{h}, "", typ) {
+		if h.Type != "" && flow.Held([]flow.Hold{h}, "", typ) {
 			return h.Type
 		}
 	}
@@ -53,11 +54,11 @@ func (w *writer) pausedType(transport, typ string) string {
 
 // holding reports whether the pause that a hold's gate stands for is still on.
 func (w *writer) holding(transport, pattern string) bool {
-	return slices.ContainsFunc(w.holds[transport], func(h symphony.Hold) bool { return h.Type == pattern })
+	return slices.ContainsFunc(w.holds[transport], func(h flow.Hold) bool { return h.Type == pattern })
 }
 
 // Hold stops a part of the transport.
-func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
+func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
 	if err := h.Validate(); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (t *Transport) Hold(ctx context.Context, h symphony.Hold) error {
 }
 
 // Release ends a hold.
-func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) error {
+func (t *Transport) Release(ctx context.Context, target flow.HoldTarget) error {
 	if err := target.Validate(); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (t *Transport) Release(ctx context.Context, target symphony.HoldTarget) err
 }
 
 // Holds lists what is stopped.
-func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
+func (t *Transport) Holds(ctx context.Context) ([]flow.Hold, error) {
 	o := &holdsOp{transport: t.name}
 	if err := t.do(ctx, o); err != nil {
 		return nil, err
@@ -91,8 +92,8 @@ func (t *Transport) Holds(ctx context.Context) ([]symphony.Hold, error) {
 // holdOp sets a hold, or with none releases it.
 type holdOp struct {
 	transport string
-	target    symphony.HoldTarget
-	hold      *symphony.Hold
+	target    flow.HoldTarget
+	hold      *flow.Hold
 	found     bool
 }
 
@@ -100,7 +101,7 @@ func (o *holdOp) rows() int { return claimParks }
 
 func (o *holdOp) apply(w *writer) error {
 	before := w.holds[o.transport]
-	holds := slices.DeleteFunc(slices.Clone(before), func(h symphony.Hold) bool { return h.HoldTarget == o.target })
+	holds := slices.DeleteFunc(slices.Clone(before), func(h flow.Hold) bool { return h.HoldTarget == o.target })
 	o.found = len(holds) < len(before)
 	if o.found {
 		if err := w.exec("DELETE FROM messenger_holds WHERE transport=? AND queue=? AND type=?", o.transport, o.target.Queue, o.target.Type); err != nil {
@@ -124,7 +125,7 @@ func (o *holdOp) apply(w *writer) error {
 	var errs []error
 	if o.target.Type != "" {
 		// What waits goes on in rounds of housekeeping, the first of them at once.
-		g, err := w.gate(symphony.HoldGate(o.transport, o.target.Type))
+		g, err := w.gate(flow.HoldGate(o.transport, o.target.Type))
 		if err == nil && g.id != 0 {
 			err = w.wakeGate(&g)
 		}
@@ -140,7 +141,7 @@ func (o *holdOp) apply(w *writer) error {
 
 type holdsOp struct {
 	transport string
-	holds     []symphony.Hold
+	holds     []flow.Hold
 }
 
 func (o *holdsOp) rows() int { return 0 }

@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
-// A line is the part of a group that is in its lane: up to symphony.GroupTurn messages that take turns with other
+// A line is the part of a group that is in its lane: up to flow.GroupTurn messages that take turns with other
 // groups, or the one message of an ordered group whose turn it is. The others wait before the line, in the order of their
 // time, however many they are. A line is kept as a gate; used is its length.
 const (
@@ -35,7 +36,7 @@ func lineLength(name string) int {
 	if strings.HasPrefix(name, orderLine) {
 		return 1
 	}
-	return symphony.GroupTurn
+	return flow.GroupTurn
 }
 
 // queueUp puts a new message of a group into its line, or lets it wait for that.

@@ -3,12 +3,12 @@ package sqlite
 import (
 	"context"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
 // Purge deletes waiting messages. It reads aside of the writer and deletes what it finds there again.
-func (t *Transport) Purge(ctx context.Context, f symphony.PurgeFilter, progress func(deleted int)) (int, error) {
+func (t *Transport) Purge(ctx context.Context, f flow.PurgeFilter, progress func(deleted int)) (int, error) {
 	if err := f.Validate(); err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -103,13 +104,13 @@ func (o *claimOp) apply(w *writer) error {
 	starved := 0
 	fair := w.fair[o.transport]
 	if fair == nil {
-		fair = &symphony.FairShare{}
+		fair = &flow.FairShare{}
 		w.fair[o.transport] = fair
 	}
 	if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 1 {
 		// The longest waiting messages of all ranks first, as far as their share goes.
 		oldest := slices.Concat(ranks...)
-		if err := o.take(w, oldest, n, w.now-symphony.StarvationAge.Microseconds()); err != nil {
+		if err := o.take(w, oldest, n, w.now-flow.StarvationAge.Microseconds()); err != nil {
 			return err
 		}
 		starved = len(o.items)

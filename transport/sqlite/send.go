@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -79,7 +80,7 @@ func (o *sendOp) apply(w *writer) error {
 			return err
 		}
 		if row := &o.rowsIn[i]; !o.receipts[i].Duplicate {
-			if o.conflict = symphony.Drained(w.holds[row.Transport], row.Transport, row.Queue); o.conflict != nil {
+			if o.conflict = flow.Drained(w.holds[row.Transport], row.Transport, row.Queue); o.conflict != nil {
 				return nil
 			}
 		}

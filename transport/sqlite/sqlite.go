@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
@@ -34,7 +35,7 @@ type Options struct {
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
-	Limits *symphony.Limits
+	Limits *flow.Limits
 	// Clock is the store's clock. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what an operator must know, such as a failing disk. Default: slog.Default.
@@ -52,7 +53,7 @@ var (
 	_ symphony.FailedStore   = (*Transport)(nil)
 	_ symphony.RecordStore   = (*Transport)(nil)
 	_ symphony.ScheduleStore = (*Transport)(nil)
-	_ symphony.FlowControl   = (*Transport)(nil)
+	_ flow.Control           = (*Transport)(nil)
 	_ symphony.LogStore      = (*Transport)(nil)
 	_ symphony.MessageStore  = (*Transport)(nil)
 	_ symphony.StepStore     = (*Transport)(nil)
@@ -62,7 +63,7 @@ var (
 type store struct {
 	path      string
 	retention time.Duration
-	limits    *symphony.Limits
+	limits    *flow.Limits
 	clock     symphony.Clock
 	log       *slog.Logger
 	lock      *fileLock

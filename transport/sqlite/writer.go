@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -25,8 +25,8 @@ type writer struct {
 
 	byName map[laneKey]*lane
 	byID   map[int64]*lane
-	fair   map[string]*symphony.FairShare // by transport
-	holds  map[string][]symphony.Hold     // by transport
+	fair   map[string]*flow.FairShare // by transport
+	holds  map[string][]flow.Hold     // by transport
 
 	workers map[string]worker // by name
 
@@ -57,7 +57,7 @@ type writer struct {
 func newWriter(s *store, conn *sqlite.Conn) *writer {
 	w := &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
-		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*symphony.FairShare), holds: make(map[string][]symphony.Hold),
+		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*flow.FairShare), holds: make(map[string][]flow.Hold),
 		leases: make(map[string]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
 	}
 	w.commit = func() error { return w.exec("COMMIT") }

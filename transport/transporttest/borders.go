@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Borders are where two actors meet: a worker and the end of its lease, a claim and a purge, two processes on one
@@ -267,13 +268,13 @@ var borderTests = []test{
 			"a conflict with itself":  {[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), keyed("b", 2)}, symphony.ErrConflict},
 		}
 		if s.def.Capabilities().Flow {
-			s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "closed"}, Mode: symphony.Draining})
+			s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "closed"}, Mode: flow.Draining})
 			drained := keyed("c", 1)
 			drained.Options.Queue = "closed"
 			refused["a queue that drains"] = struct {
 				batch []symphony.Outgoing
 				want  error
-			}{[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), drained}, symphony.ErrHeld}
+			}{[]symphony.Outgoing{keyed("a", 1), keyed("b", 1), drained}, flow.ErrHeld}
 		}
 		for name, r := range refused {
 			// Calls at the same time are committed together: those that are refused must not hurt the others.

@@ -10,24 +10,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Limits are the limits with which the transports under test are opened, where they heed any.
-func Limits(t testing.TB) *symphony.Limits {
+func Limits(t testing.TB) *flow.Limits {
 	t.Helper()
-	limits, err := symphony.NewLimits(symphony.LimitOptions{
-		Types: map[string]symphony.TypeLimit{
-			"Two":         {Limit: symphony.Limit{Concurrency: 2}},
-			"TwoInAll.*":  {Limit: symphony.Limit{Concurrency: 2}, PerKey: symphony.Limit{Concurrency: 1}},
-			"Slow":        {Limit: symphony.Limit{Rate: symphony.Rate{Count: 10, Per: time.Second}}},
-			"ThreeByKey":  {PerKey: symphony.Limit{Concurrency: 3}},
-			"Part":        {PerKey: symphony.Limit{Concurrency: 2}},
+	limits, err := flow.NewLimits(flow.LimitOptions{
+		Types: map[string]flow.TypeLimit{
+			"Two":         {Limit: flow.Limit{Concurrency: 2}},
+			"TwoInAll.*":  {Limit: flow.Limit{Concurrency: 2}, PerKey: flow.Limit{Concurrency: 1}},
+			"Slow":        {Limit: flow.Limit{Rate: flow.Rate{Count: 10, Per: time.Second}}},
+			"ThreeByKey":  {PerKey: flow.Limit{Concurrency: 3}},
+			"Part":        {PerKey: flow.Limit{Concurrency: 2}},
 			"Part:a":      {},
-			"SlowByKey":   {PerKey: symphony.Limit{Concurrency: symphony.NoLimit, Rate: symphony.Rate{Count: 2, Per: time.Second}}},
-			"TwoAndSlow":  {Limit: symphony.Limit{Concurrency: 2, Rate: symphony.Rate{Count: 10, Per: time.Second}}},
-			"ManyASecond": {Limit: symphony.Limit{Rate: symphony.Rate{Count: 100, Per: time.Second}}},
+			"SlowByKey":   {PerKey: flow.Limit{Concurrency: flow.NoLimit, Rate: flow.Rate{Count: 2, Per: time.Second}}},
+			"TwoAndSlow":  {Limit: flow.Limit{Concurrency: 2, Rate: flow.Rate{Count: 10, Per: time.Second}}},
+			"ManyASecond": {Limit: flow.Limit{Rate: flow.Rate{Count: 100, Per: time.Second}}},
 		},
-		Queues: map[string]symphony.Limit{"default/narrow": {Concurrency: 1}, "default/paced": {Rate: symphony.Rate{Count: 5, Per: time.Second}}},
+		Queues: map[string]flow.Limit{"default/narrow": {Concurrency: 1}, "default/paced": {Rate: flow.Rate{Count: 5, Per: time.Second}}},
 	})
 	if err != nil {
 		t.Fatal(err)

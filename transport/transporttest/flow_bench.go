@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // BenchmarkFlow measures what each part of flow control costs on the way of a message: batches of 100 are dispatched,
 // claimed and acked, and an operation is one message. open opens a fresh storage with limits.
-func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *symphony.Limits) symphony.Transport) {
-	limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{
-		"Wide":  {Limit: symphony.Limit{Concurrency: 1_000_000}},
-		"Fast":  {Limit: symphony.Limit{Rate: symphony.Rate{Count: 1_000_000, Per: time.Second, Burst: 1_000_000}}},
-		"Keyed": {PerKey: symphony.Limit{Concurrency: 100}},
+func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *flow.Limits) symphony.Transport) {
+	limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{
+		"Wide":  {Limit: flow.Limit{Concurrency: 1_000_000}},
+		"Fast":  {Limit: flow.Limit{Rate: flow.Rate{Count: 1_000_000, Per: time.Second, Burst: 1_000_000}}},
+		"Keyed": {PerKey: flow.Limit{Concurrency: 100}},
 	}})
 	if err != nil {
 		b.Fatal(err)

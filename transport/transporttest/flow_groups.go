@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 var groupTests = []test{
@@ -20,10 +21,10 @@ var groupTests = []test{
 			s.clock.Advance(time.Millisecond)
 		}
 		s.wantSame("all", got, slices.Concat(a, b, []string{c}))
-		if at := slices.Index(got, c); at > 3*symphony.GroupTurn {
+		if at := slices.Index(got, c); at > 3*flow.GroupTurn {
 			s.Errorf("a message without a group was the %d. to be handled", at+1)
 		}
-		if at := slices.Index(got, b[39]); at > 2*40+2*symphony.GroupTurn {
+		if at := slices.Index(got, b[39]); at > 2*40+2*flow.GroupTurn {
 			s.Errorf("the last of 40 was the %d. to be handled", at+1)
 		}
 		if mine := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return !slices.Contains(a, id) }); !slices.Equal(mine, a) {
@@ -53,15 +54,15 @@ var groupTests = []test{
 		s.wantIDs([]symphony.Delivery{s.one()}, high)
 	}},
 	{"messages that wait for a retry, or are given back, do not stop their group", func(s *suite) {
-		want := s.sendMany(3*symphony.GroupTurn, "Job", symphony.DispatchOptions{GroupKey: "a"})
-		for range symphony.GroupTurn {
+		want := s.sendMany(3*flow.GroupTurn, "Job", symphony.DispatchOptions{GroupKey: "a"})
+		for range flow.GroupTurn {
 			s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Retry, Delay: time.Hour, Error: "e"})
 		}
-		for _, d := range s.receive(symphony.ReceiveOptions{Max: symphony.GroupTurn}) {
+		for _, d := range s.receive(symphony.ReceiveOptions{Max: flow.GroupTurn}) {
 			s.mustSettle(d, symphony.Settlement{Outcome: symphony.Release})
 		}
 		got := s.drain(time.Second, 1)
-		s.wantSame("the others", got, want[symphony.GroupTurn:])
+		s.wantSame("the others", got, want[flow.GroupTurn:])
 		s.clock.Advance(time.Hour)
 		s.wantSame("all", append(got, s.drain(time.Second, 1)...), want)
 	}},
@@ -72,7 +73,7 @@ var groupTests = []test{
 		s.wantCounts(100, 0, 0, 0, 100)
 		s.clock.Advance(time.Hour)
 		other := s.send("Job", symphony.DispatchOptions{GroupKey: "b"}).ID
-		first := ids(s.receive(symphony.ReceiveOptions{Max: 2 * symphony.GroupTurn}))
+		first := ids(s.receive(symphony.ReceiveOptions{Max: 2 * flow.GroupTurn}))
 		if !slices.Contains(first, other) {
 			s.Error("a hundred messages that became due together went before another group's")
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 var holdTests = []test{
@@ -15,7 +16,7 @@ var holdTests = []test{
 		before := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID
 		limited := s.send("Two", symphony.DispatchOptions{Queue: "a"}).ID
 		other := s.dispatch(symphony.DispatchOptions{Queue: "b"}).ID
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Paused})
 		after := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID
 		s.wantIDs(s.receive(all), other)
 		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"a"}}))
@@ -23,13 +24,13 @@ var holdTests = []test{
 		s.reopenIfPossible()
 		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"a"}}))
 		wait := s.wait(symphony.ReceiveOptions{Queues: []string{"a"}, Wait: time.Hour, Max: 10})
-		s.release(symphony.HoldTarget{Queue: "a"})
+		s.release(flow.HoldTarget{Queue: "a"})
 		s.wantSame("resumed", ids((<-wait).list), []string{before, limited, after})
 	}},
 	{"what is in hand when its queue is paused is finished", func(s *suite) {
 		want := s.sendMany(2, "Job", symphony.DispatchOptions{})
 		got := s.receive(all)
-		s.hold(symphony.Hold{Mode: symphony.Paused})
+		s.hold(flow.Hold{Mode: flow.Paused})
 		s.ack(got[0])
 		s.mustSettle(got[1], symphony.Settlement{Outcome: symphony.Retry, Error: "e"})
 		s.wantIDs(s.receive(all))
@@ -37,11 +38,11 @@ var holdTests = []test{
 		if email, err := s.Email.Receive(ctx, all); err != nil || len(email) != 0 {
 			s.Errorf("email: %v, %v", email, err)
 		}
-		s.release(symphony.HoldTarget{})
+		s.release(flow.HoldTarget{})
 		s.wantIDs(s.receive(all), want[1])
 	}},
 	{"a paused transport is not another one", func(s *suite) {
-		s.hold(symphony.Hold{Mode: symphony.Paused})
+		s.hold(flow.Hold{Mode: flow.Paused})
 		id := s.dispatch(symphony.DispatchOptions{Transport: s.Email.Name()}).ID
 		got, err := s.Email.Receive(ctx, all)
 		if err != nil {
@@ -55,14 +56,14 @@ var holdTests = []test{
 			mail = append(mail, s.send([]string{"Mail.A", "Mail.B"}[i%2], symphony.DispatchOptions{Priority: 9}).ID)
 			other = append(other, s.send("Job", symphony.DispatchOptions{}).ID)
 		}
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail.*"}, Mode: symphony.Paused})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail.*"}, Mode: flow.Paused})
 		s.wantSame("others", s.drain(time.Second, 1), other)
 		mail = append(mail, s.send("Mail.A", symphony.DispatchOptions{Priority: 9}).ID)
 		s.wantIDs(s.receive(all))
 		s.wantCounts(21, 0, 20, 0, 0)
 		s.reopenIfPossible()
 		s.wantIDs(s.receive(all))
-		s.release(symphony.HoldTarget{Type: "Mail.*"})
+		s.release(flow.HoldTarget{Type: "Mail.*"})
 		if got := s.drain(time.Second, 1); !slices.Equal(got, mail) {
 			s.Errorf("resumed: got %v, want %v", got, mail)
 		}
@@ -77,12 +78,12 @@ var holdTests = []test{
 				s.Fatal(err)
 			}
 		}
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused})
 		other := s.dispatch(symphony.DispatchOptions{}).ID
 		got := (<-s.wait(symphony.ReceiveOptions{Wait: time.Hour})).list
 		s.wantIDs(got, other)
 		s.ack(got...)
-		s.release(symphony.HoldTarget{Type: "Mail"})
+		s.release(flow.HoldTarget{Type: "Mail"})
 		if got := s.drain(time.Second, 60); len(got) != 3000 {
 			s.Errorf("%d of 3000 came back", len(got))
 		}
@@ -94,10 +95,10 @@ var holdTests = []test{
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining})
 		_, err = s.bus.Dispatch(ctx, "Job", payload, symphony.DispatchOptions{Queue: "a"})
-		var held *symphony.HeldError
-		if !errors.As(err, &held) || !errors.Is(err, symphony.ErrHeld) || held.Queue != "a" || held.Transport != s.def.Name() {
+		var held *flow.HeldError
+		if !errors.As(err, &held) || !errors.Is(err, flow.ErrHeld) || held.Queue != "a" || held.Transport != s.def.Name() {
 			s.Errorf("dispatch: %v, want a HeldError", err)
 		}
 		if again, err := s.bus.Dispatch(ctx, "Job", payload, o); err != nil || !again.Duplicate || again.ID != first.ID {
@@ -107,39 +108,39 @@ var holdTests = []test{
 			{Message: symphony.Message{Type: "Job", Payload: payload}, Options: symphony.DispatchOptions{Queue: "b"}},
 			{Message: symphony.Message{Type: "Job", Payload: payload}, Options: symphony.DispatchOptions{Queue: "a"}},
 		})
-		if !errors.Is(err, symphony.ErrHeld) {
+		if !errors.Is(err, flow.ErrHeld) {
 			s.Errorf("batch: %v, want ErrHeld", err)
 		}
 		s.wantCounts(1, 0, 0, 0, 0)
 		d := s.one()
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Error: "e"})
 		s.ack(s.one())
-		s.release(symphony.HoldTarget{Queue: "a"})
+		s.release(flow.HoldTarget{Queue: "a"})
 		s.dispatch(symphony.DispatchOptions{Queue: "a"})
 	}},
 	{"holds are listed, replaced and ended", func(s *suite) {
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused, By: "ops", Reason: "deploy"})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Paused, By: "ops", Reason: "deploy"})
 		first := s.clock.Now()
 		s.clock.Advance(time.Second)
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused})
 		s.clock.Advance(time.Second)
-		s.hold(symphony.Hold{Mode: symphony.Draining})
+		s.hold(flow.Hold{Mode: flow.Draining})
 		s.reopenIfPossible()
-		want := []symphony.Hold{
-			{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Paused, By: "ops", Reason: "deploy", Since: first},
-			{HoldTarget: symphony.HoldTarget{Type: "Mail"}, Mode: symphony.Paused, Since: first.Add(time.Second)},
-			{Mode: symphony.Draining, Since: first.Add(2 * time.Second)},
+		want := []flow.Hold{
+			{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Paused, By: "ops", Reason: "deploy", Since: first},
+			{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused, Since: first.Add(time.Second)},
+			{Mode: flow.Draining, Since: first.Add(2 * time.Second)},
 		}
 		s.wantHolds(want...)
 		s.clock.Advance(time.Second)
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining})
-		s.wantHolds(want[1], want[2], symphony.Hold{HoldTarget: symphony.HoldTarget{Queue: "a"}, Mode: symphony.Draining, Since: s.clock.Now()})
-		s.release(symphony.HoldTarget{Queue: "a"})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining})
+		s.wantHolds(want[1], want[2], flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining, Since: s.clock.Now()})
+		s.release(flow.HoldTarget{Queue: "a"})
 		s.wantHolds(want[1], want[2])
-		if err := s.control().Release(ctx, symphony.HoldTarget{Queue: "a"}); !errors.Is(err, symphony.ErrNotFound) {
+		if err := s.control().Release(ctx, flow.HoldTarget{Queue: "a"}); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("again: %v, want ErrNotFound", err)
 		}
-		if err := s.control().Hold(ctx, symphony.Hold{Mode: "stopped"}); !errors.Is(err, symphony.ErrInvalid) {
+		if err := s.control().Hold(ctx, flow.Hold{Mode: "stopped"}); !errors.Is(err, symphony.ErrInvalid) {
 			s.Errorf("unknown mode: %v, want ErrInvalid", err)
 		}
 	}},
@@ -159,7 +160,7 @@ var holdTests = []test{
 		other := s.dispatch(symphony.DispatchOptions{Queue: "b"}).ID
 		email := s.dispatch(symphony.DispatchOptions{Queue: "a", Transport: s.Email.Name()}).ID
 		told := 0
-		n, err := s.control().Purge(ctx, symphony.PurgeFilter{Queue: "a"}, func(n int) { told = n })
+		n, err := s.control().Purge(ctx, flow.PurgeFilter{Queue: "a"}, func(n int) { told = n })
 		if want := 1200 + 1 + 1 + 3 + 20 + 1; err != nil || n != want || told != want {
 			s.Errorf("purged %d, told %d, %v; want %d", n, told, err, want)
 		}
@@ -184,7 +185,7 @@ var holdTests = []test{
 		after := s.send("Job", symphony.DispatchOptions{GroupKey: "f"}).ID
 		plain := s.sendMany(2, "Job", symphony.DispatchOptions{})
 		s.sendMany(2, "Spam", symphony.DispatchOptions{})
-		n, err := s.control().Purge(ctx, symphony.PurgeFilter{Type: "Spam"}, nil)
+		n, err := s.control().Purge(ctx, flow.PurgeFilter{Type: "Spam"}, nil)
 		if err != nil || n != 33 {
 			s.Errorf("purged %d, %v; want 33", n, err)
 		}
@@ -193,23 +194,23 @@ var holdTests = []test{
 	}},
 }
 
-func (s *suite) control() symphony.FlowControl { return s.def.(symphony.FlowControl) }
+func (s *suite) control() flow.Control { return s.def.(flow.Control) }
 
-func (s *suite) hold(h symphony.Hold) {
+func (s *suite) hold(h flow.Hold) {
 	s.Helper()
 	if err := s.control().Hold(ctx, h); err != nil {
 		s.Fatal(err)
 	}
 }
 
-func (s *suite) release(t symphony.HoldTarget) {
+func (s *suite) release(t flow.HoldTarget) {
 	s.Helper()
 	if err := s.control().Release(ctx, t); err != nil {
 		s.Fatal(err)
 	}
 }
 
-func (s *suite) wantHolds(want ...symphony.Hold) {
+func (s *suite) wantHolds(want ...flow.Hold) {
 	s.Helper()
 	got, err := s.control().Holds(ctx)
 	if err != nil {

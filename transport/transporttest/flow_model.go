@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 var flowModelTests = []test{
@@ -202,11 +203,11 @@ func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 // hold pauses something, or resumes it.
 func (m *flowModel) hold() {
 	typ := append(modelTypes, "")[m.rnd.IntN(len(modelTypes)+1)]
-	target := symphony.HoldTarget{Type: typ}
+	target := flow.HoldTarget{Type: typ}
 	if m.paused[typ] {
 		m.release(target)
 	} else {
-		m.suite.hold(symphony.Hold{HoldTarget: target, Mode: symphony.Paused})
+		m.suite.hold(flow.Hold{HoldTarget: target, Mode: flow.Paused})
 	}
 	m.paused[typ] = !m.paused[typ]
 }
@@ -215,7 +216,7 @@ func (m *flowModel) hold() {
 func (m *flowModel) finish() {
 	for typ, paused := range m.paused {
 		if paused {
-			m.release(symphony.HoldTarget{Type: typ})
+			m.release(flow.HoldTarget{Type: typ})
 		}
 	}
 	clear(m.paused)

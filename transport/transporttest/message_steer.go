@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // waitingKinds are the ways in which a message can be pending. Each makes a message that waits so, some of them behind
@@ -68,19 +69,19 @@ var waitingKinds = []struct {
 		return id, hand, []string{other}
 	}, false, false},
 	{"of a paused type", func(s *suite) (string, []symphony.Delivery, []string) {
-		s.hold(symphony.Hold{HoldTarget: symphony.HoldTarget{Type: "Job"}, Mode: symphony.Paused})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Job"}, Mode: flow.Paused})
 		id, other := s.send("Job", symphony.DispatchOptions{}).ID, s.send("Job", symphony.DispatchOptions{}).ID
 		s.wantParked(s.receive(all), 0)
-		s.release(symphony.HoldTarget{Type: "Job"})
+		s.release(flow.HoldTarget{Type: "Job"})
 		return id, nil, []string{other}
 	}, false, false},
 	{"in its group's line", func(s *suite) (string, []symphony.Delivery, []string) {
-		others := s.sendMany(symphony.GroupTurn-1, "Job", symphony.DispatchOptions{GroupKey: "g"})
+		others := s.sendMany(flow.GroupTurn-1, "Job", symphony.DispatchOptions{GroupKey: "g"})
 		id := s.send("Job", symphony.DispatchOptions{GroupKey: "g"}).ID
 		return id, nil, append(others, s.sendMany(5, "Job", symphony.DispatchOptions{GroupKey: "g"})...)
 	}, false, false},
 	{"before its group's line", func(s *suite) (string, []symphony.Delivery, []string) {
-		others := s.sendMany(symphony.GroupTurn, "Job", symphony.DispatchOptions{GroupKey: "g"})
+		others := s.sendMany(flow.GroupTurn, "Job", symphony.DispatchOptions{GroupKey: "g"})
 		id := s.send("Job", symphony.DispatchOptions{GroupKey: "g"}).ID
 		return id, nil, append(others, s.sendMany(5, "Job", symphony.DispatchOptions{GroupKey: "g"})...)
 	}, false, false},

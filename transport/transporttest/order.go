@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 var orderTests = []test{
@@ -43,13 +44,13 @@ var orderTests = []test{
 	{"low priority is not starved, and gets no more than its share", func(s *suite) {
 		low := s.dispatchMany(5, symphony.DispatchOptions{Priority: 1})
 		s.dispatchMany(100, symphony.DispatchOptions{Priority: 9})
-		s.clock.Advance(symphony.StarvationAge / 2)
+		s.clock.Advance(flow.StarvationAge / 2)
 		for range 20 {
 			if d := s.one(); d.Priority != 9 {
 				s.Fatal("a young message of low priority overtook a high one")
 			}
 		}
-		s.clock.Advance(symphony.StarvationAge)
+		s.clock.Advance(flow.StarvationAge)
 		s.dispatchMany(60, symphony.DispatchOptions{Priority: 10})
 		served := 0
 		for i := range 50 {
@@ -59,7 +60,7 @@ var orderTests = []test{
 				}
 				served++
 			}
-			if most := (i + symphony.StarvationShare) / symphony.StarvationShare; served > most {
+			if most := (i + flow.StarvationShare) / flow.StarvationShare; served > most {
 				s.Fatalf("%d starved messages in %d claims, want at most %d", served, i+1, most)
 			}
 		}
@@ -69,7 +70,7 @@ var orderTests = []test{
 	}},
 	{"a batch claim gives the starved their share", func(s *suite) {
 		s.dispatchMany(50, symphony.DispatchOptions{Priority: 1})
-		s.clock.Advance(2 * symphony.StarvationAge)
+		s.clock.Advance(2 * flow.StarvationAge)
 		s.dispatchMany(100, symphony.DispatchOptions{Priority: 9})
 		starved := 0
 		got := s.receive(symphony.ReceiveOptions{Max: 50})
@@ -78,8 +79,8 @@ var orderTests = []test{
 				starved++
 			}
 		}
-		if len(got) != 50 || starved != 50/symphony.StarvationShare {
-			s.Errorf("%d of %d are starved ones, want one in %d", starved, len(got), symphony.StarvationShare)
+		if len(got) != 50 || starved != 50/flow.StarvationShare {
+			s.Errorf("%d of %d are starved ones, want one in %d", starved, len(got), flow.StarvationShare)
 		}
 	}},
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // rivalTests have two actors want the same messages at the same time.
@@ -17,7 +18,7 @@ var rivalTests = []test{
 		for range 4 {
 			s.contend(400, symphony.DispatchOptions{}, func(left func() bool, _ []string) (gone int) {
 				for left() {
-					n, err := s.control().Purge(ctx, symphony.PurgeFilter{}, nil)
+					n, err := s.control().Purge(ctx, flow.PurgeFilter{}, nil)
 					if err != nil {
 						s.Error(err)
 					}

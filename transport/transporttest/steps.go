@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // step is a step over the record work/1, which counts what is done.
@@ -152,15 +153,15 @@ var stepTests = []test{
 		s.wantCounts(0, 0, 0, 2, 0)
 	}},
 	{"a step that would send to a queue that drains does nothing", func(s *suite) {
-		control, ok := s.def.(symphony.FlowControl)
+		control, ok := s.def.(flow.Control)
 		if !ok || !s.def.Capabilities().Flow {
 			s.Skip("transport has no flow control")
 		}
-		if err := control.Hold(ctx, symphony.Hold{Mode: symphony.Draining, Since: s.clock.Now()}); err != nil {
+		if err := control.Hold(ctx, flow.Hold{Mode: flow.Draining, Since: s.clock.Now()}); err != nil {
 			s.Fatal(err)
 		}
 		s.begin()
-		var held *symphony.HeldError
+		var held *flow.HeldError
 		if _, err := s.step("a", symphony.Step{Send: s.envelopes(2)}); !errors.As(err, &held) {
 			s.Errorf("got %v, want a *HeldError", err)
 		}

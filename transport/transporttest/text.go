@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // unkeepable are texts that not every storage can keep: ids and names of them are unknown, or invalid, everywhere.
@@ -91,13 +92,13 @@ var textTests = []test{
 	}},
 	{"holds and purges of what cannot be named are refused", func(s *suite) {
 		s.needs(func(c symphony.Capabilities) bool { return c.Flow })
-		control := s.def.(symphony.FlowControl)
+		control := s.def.(flow.Control)
 		s.send("Mail", symphony.DispatchOptions{})
 		for _, name := range unkeepable {
-			for _, target := range []symphony.HoldTarget{{Queue: name}, {Type: name}} {
-				_, purged := control.Purge(ctx, symphony.PurgeFilter(target), nil)
+			for _, target := range []flow.HoldTarget{{Queue: name}, {Type: name}} {
+				_, purged := control.Purge(ctx, flow.PurgeFilter(target), nil)
 				for what, err := range map[string]error{
-					"Hold": control.Hold(ctx, symphony.Hold{HoldTarget: target, Mode: symphony.Paused}), "Release": control.Release(ctx, target), "Purge": purged,
+					"Hold": control.Hold(ctx, flow.Hold{HoldTarget: target, Mode: flow.Paused}), "Release": control.Release(ctx, target), "Purge": purged,
 				} {
 					if !errors.Is(err, symphony.ErrInvalid) {
 						s.Errorf("%s of %q: %v, want ErrInvalid", what, target, err)

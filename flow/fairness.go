@@ -1,4 +1,14 @@
-package symphony
+package flow
+
+import "time"
+
+// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming, one claimed
+// message in StarvationShare goes to the message that has been ready longest, whatever its priority, once that has waited
+// for StarvationAge. Younger messages keep the strict order.
+const (
+	StarvationAge   = time.Minute
+	StarvationShare = 10
+)
 
 // FairShare counts how many of a queue's claims are due to messages that low priority has kept waiting (see
 // StarvationAge). Each transport keeps one for each queue, so that the rule is the same everywhere. The zero value is
@@ -13,3 +23,7 @@ func (f *FairShare) Reserve(n int) int { return (f.credit + n) / StarvationShare
 func (f *FairShare) Spend(n, starved int) {
 	f.credit = min(f.credit+n-starved*StarvationShare, StarvationShare-1)
 }
+
+// GroupTurn is how many messages of one group may stand in line at a time. When one of them is claimed, the group's
+// next goes to the end of the line, behind the other groups'.
+const GroupTurn = 16

@@ -1,10 +1,16 @@
-package symphony
+package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
+
+// MaxHoldText bounds, in bytes, what a Hold says about itself.
+const MaxHoldText = 500
 
 // HoldMode is what is stopped.
 type HoldMode string
@@ -45,29 +51,25 @@ type Hold struct {
 
 // Validate reports every problem of a target. Storages call it first.
 func (t HoldTarget) Validate() error {
-	var p problems
-	t.validate(&p)
-	return p.err()
+	return t.problems().err()
 }
 
-func (t HoldTarget) validate(p *problems) {
-	if t.Queue != "" {
-		p.name("queue", t.Queue)
-	}
+func (t HoldTarget) problems() (p problems) {
+	p.queue(t.Queue)
 	if t.Type != "" {
-		if err := ValidatePattern(t.Type); err != nil {
+		if err := symphony.ValidatePattern(t.Type); err != nil {
 			p.add("type", "%v", err)
 		}
 		if t.Queue != "" {
 			p.add("type", "cannot be combined with a queue")
 		}
 	}
+	return p
 }
 
 // Validate reports every problem of a hold. Storages call it first.
 func (h Hold) Validate() error {
-	var p problems
-	h.validate(&p)
+	p := h.problems()
 	if h.Type != "" && h.Mode == Draining {
 		p.add("type", "cannot be drained; drain a queue or the transport")
 	}
@@ -80,12 +82,12 @@ func (h Hold) Validate() error {
 	return p.err()
 }
 
-// FlowControl is the part of a transport that steers the flow of its messages. It is optional; see Capabilities.Flow.
+// Control is the part of a transport that steers the flow of its messages. It is optional; see symphony.Capabilities.Flow.
 // Methods are safe for concurrent use. A change is seen by this process at once, by others within moments.
-type FlowControl interface {
+type Control interface {
 	// Hold stops a part of the transport, in place of an earlier hold of the same target.
 	Hold(ctx context.Context, h Hold) error
-	// Release ends a hold. ErrNotFound if there is none of that target.
+	// Release ends a hold. symphony.ErrNotFound if there is none of that target.
 	Release(ctx context.Context, t HoldTarget) error
 	// Holds lists what is stopped, the oldest first.
 	Holds(ctx context.Context) ([]Hold, error)
@@ -94,6 +96,31 @@ type FlowControl interface {
 	// far. On an error the count says what was deleted before it. Messages sent after the call began may stay.
 	Purge(ctx context.Context, f PurgeFilter, progress func(deleted int)) (int, error)
 }
+
+// ControlOf returns the flow control of one of the bus's transports, a *symphony.UnknownTransportError, or
+// symphony.ErrUnsupported where the transport has none.
+func ControlOf(bus *symphony.Bus, transport string) (Control, error) {
+	t, err := bus.Transport(transport)
+	if err != nil {
+		return nil, err
+	}
+	if control := Of(t); control != nil {
+		return control, nil
+	}
+	return nil, fmt.Errorf("transport %q has no flow control: %w", transport, symphony.ErrUnsupported)
+}
+
+// Of returns the flow control of a transport, nil where it has none.
+func Of(t symphony.Transport) Control {
+	control, ok := t.(Control)
+	if !ok || !t.Capabilities().Flow {
+		return nil
+	}
+	return control
+}
+
+// ErrHeld is matched by every *HeldError.
+var ErrHeld = errors.New("held")
 
 // HeldError refuses a dispatch to a queue or transport that drains. It matches ErrHeld.
 type HeldError struct {
@@ -114,7 +141,7 @@ func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 // Held reports whether one of the holds pauses the messages of a type in a queue.
 func Held(holds []Hold, queue, typ string) bool {
 	for _, h := range holds {
-		if h.Mode == Paused && (h.Queue == "" || h.Queue == queue) && (h.Type == "" || matches(h.Type, typ)) {
+		if h.Mode == Paused && (h.Queue == "" || h.Queue == queue) && (h.Type == "" || symphony.PatternMatches(h.Type, typ)) {
 			return true
 		}
 	}

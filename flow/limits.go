@@ -1,4 +1,4 @@
-package symphony
+package flow
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // NoLimit as a Limit's Concurrency switches off the default of a limit by key.
@@ -49,8 +51,9 @@ type LimitOptions struct {
 // workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the default
 // of ConcurrencyKey: one at a time. It never changes.
 type Limits struct {
-	types  Patterns[typeGates]
+	types  symphony.Patterns[typeGates]
 	queues map[queueName]Gate
+	perKey map[string]Limit // by pattern
 	byName map[string]Gate
 }
 
@@ -64,7 +67,7 @@ type typeGates struct {
 
 // NewLimits reports every mistake in the options at once.
 func NewLimits(o LimitOptions) (*Limits, error) {
-	l := &Limits{queues: make(map[queueName]Gate), byName: make(map[string]Gate)}
+	l := &Limits{queues: make(map[queueName]Gate), perKey: make(map[string]Limit), byName: make(map[string]Gate)}
 	var errs []error
 	check := func(what string, lim Limit, lowest int) {
 		if err := lim.validate(lowest); err != nil {
@@ -73,19 +76,19 @@ func NewLimits(o LimitOptions) (*Limits, error) {
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(o.Types)) {
 		t := o.Types[pattern]
-		if err := ValidatePattern(pattern); err != nil {
+		g := typeGates{pattern: pattern, all: Gate{Name: typeGate + pattern, Limit: t.Limit}, perKey: t.PerKey}
+		if err := l.types.Set(pattern, g); err != nil {
 			errs = append(errs, fmt.Errorf("limit: %w", err))
 			continue
 		}
 		check("type "+pattern, t.Limit, 0)
 		check("type "+pattern+" by key", t.PerKey, NoLimit)
-		g := typeGates{pattern: pattern, all: Gate{Name: typeGate + pattern, Limit: t.Limit}, perKey: t.PerKey}
-		l.types.set(pattern, g)
+		l.perKey[pattern] = t.PerKey
 		l.byName[g.all.Name] = g.all
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Queues)) {
 		transport, queue, ok := strings.Cut(name, "/")
-		if err := errors.Join(ValidateName(transport), ValidateName(queue)); !ok || err != nil {
+		if err := errors.Join(symphony.ValidateName(transport), symphony.ValidateName(queue)); !ok || err != nil {
 			errs = append(errs, fmt.Errorf("limit of queue %q: must be named transport/queue", name))
 			continue
 		}
@@ -151,7 +154,7 @@ func CutHoldGate(name string) (transport, pattern string, ok bool) {
 }
 
 // Gates returns the gates that a message must pass together to be handed to a worker, none for most.
-func (l *Limits) Gates(e *Envelope) []Gate {
+func (l *Limits) Gates(e *symphony.Envelope) []Gate {
 	var (
 		gates []Gate
 		g     typeGates
@@ -186,8 +189,7 @@ func (l *Limits) Gate(name string) Gate {
 	}
 	var perKey Limit
 	if l != nil {
-		g, _ := l.types.get(pattern)
-		perKey = g.perKey
+		perKey = l.perKey[pattern]
 	}
 	return Gate{Name: name, Limit: keyed(perKey)}
 }
@@ -204,7 +206,9 @@ func keyed(l Limit) Limit {
 
 // Covers reports whether a message is under flow control: it must be looked at, beside its place in line, before it is
 // handed to a worker.
-func (l *Limits) Covers(e *Envelope) bool { return e.Flow != nil || l != nil && len(l.Gates(e)) > 0 }
+func (l *Limits) Covers(e *symphony.Envelope) bool {
+	return e.Flow != nil || l != nil && len(l.Gates(e)) > 0
+}
 
 // Gate is a limit with its name. Storages keep a GateState for each and ask before a message passes.
 type Gate struct {
@@ -223,7 +227,7 @@ type GateState struct {
 
 // Room is how many messages may pass at a time.
 func (g Gate) Room(s GateState, now time.Time) int {
-	room := MaxReceive
+	room := symphony.MaxReceive
 	if g.Concurrency > 0 {
 		room = min(room, max(g.Concurrency-s.Used, 0))
 	}

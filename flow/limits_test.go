@@ -1,4 +1,4 @@
-package symphony_test
+package flow_test
 
 import (
 	"fmt"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"pgregory.net/rapid"
 )
 
-func mustLimits(t testing.TB, o symphony.LimitOptions) *symphony.Limits {
+func mustLimits(t testing.TB, o flow.LimitOptions) *flow.Limits {
 	t.Helper()
-	l, err := symphony.NewLimits(o)
+	l, err := flow.NewLimits(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,14 +22,14 @@ func mustLimits(t testing.TB, o symphony.LimitOptions) *symphony.Limits {
 }
 
 func TestLimitsSayEveryMistakeAtOnce(t *testing.T) {
-	_, err := symphony.NewLimits(symphony.LimitOptions{
-		Types: map[string]symphony.TypeLimit{
+	_, err := flow.NewLimits(flow.LimitOptions{
+		Types: map[string]flow.TypeLimit{
 			"a*b":  {},
-			"Mail": {Limit: symphony.Limit{Concurrency: -1}, PerKey: symphony.Limit{Rate: symphony.Rate{Count: 1, Per: time.Microsecond}}},
-			"Sms":  {Limit: symphony.Limit{Rate: symphony.Rate{Count: -2, Per: time.Second}}},
-			"Push": {PerKey: symphony.Limit{Rate: symphony.Rate{Count: 2, Per: time.Second, Burst: 3}}},
+			"Mail": {Limit: flow.Limit{Concurrency: -1}, PerKey: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Microsecond}}},
+			"Sms":  {Limit: flow.Limit{Rate: flow.Rate{Count: -2, Per: time.Second}}},
+			"Push": {PerKey: flow.Limit{Rate: flow.Rate{Count: 2, Per: time.Second, Burst: 3}}},
 		},
-		Queues: map[string]symphony.Limit{"mail": {Concurrency: 1}},
+		Queues: map[string]flow.Limit{"mail": {Concurrency: 1}},
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -41,29 +42,29 @@ func TestLimitsSayEveryMistakeAtOnce(t *testing.T) {
 }
 
 func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
-	five, perMinute := symphony.Limit{Concurrency: 5}, symphony.Limit{Rate: symphony.Rate{Count: 60, Per: time.Minute}}
-	limits := mustLimits(t, symphony.LimitOptions{
-		Types: map[string]symphony.TypeLimit{
-			"Mail.*":   {Limit: five, PerKey: symphony.Limit{Concurrency: 2}},
-			"Mail.Big": {PerKey: symphony.Limit{Concurrency: symphony.NoLimit}},
-			"a:b":      {PerKey: symphony.Limit{Concurrency: 7}},
+	five, perMinute := flow.Limit{Concurrency: 5}, flow.Limit{Rate: flow.Rate{Count: 60, Per: time.Minute}}
+	limits := mustLimits(t, flow.LimitOptions{
+		Types: map[string]flow.TypeLimit{
+			"Mail.*":   {Limit: five, PerKey: flow.Limit{Concurrency: 2}},
+			"Mail.Big": {PerKey: flow.Limit{Concurrency: flow.NoLimit}},
+			"a:b":      {PerKey: flow.Limit{Concurrency: 7}},
 		},
-		Queues: map[string]symphony.Limit{"default/slow": perMinute},
+		Queues: map[string]flow.Limit{"default/slow": perMinute},
 	})
 	tests := []struct {
 		name            string
-		limits          *symphony.Limits
+		limits          *flow.Limits
 		typ, queue, key string
-		want            []symphony.Gate
+		want            []flow.Gate
 	}{
 		{"none", limits, "Sms", "default", "", nil},
 		{"without limits", nil, "Mail.New", "slow", "", nil},
-		{"by type", limits, "Mail.New", "default", "", []symphony.Gate{{"type:Mail.*", five}}},
-		{"by type, queue and key", limits, "Mail.New", "slow", "k", []symphony.Gate{{"type:Mail.*", five}, {"queue:default/slow", perMinute}, {"keyed:6:Mail.*:k", symphony.Limit{Concurrency: 2}}}},
+		{"by type", limits, "Mail.New", "default", "", []flow.Gate{{"type:Mail.*", five}}},
+		{"by type, queue and key", limits, "Mail.New", "slow", "k", []flow.Gate{{"type:Mail.*", five}, {"queue:default/slow", perMinute}, {"keyed:6:Mail.*:k", flow.Limit{Concurrency: 2}}}},
 		{"the most specific pattern alone applies", limits, "Mail.Big", "default", "k", nil},
-		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []symphony.Gate{{"keyed:0::k", symphony.Limit{Concurrency: 1}}}},
-		{"the same without limits", nil, "Sms", "default", "k", []symphony.Gate{{"keyed:0::k", symphony.Limit{Concurrency: 1}}}},
-		{"colons", limits, "a:b", "default", "k:l", []symphony.Gate{{"keyed:3:a:b:k:l", symphony.Limit{Concurrency: 7}}}},
+		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []flow.Gate{{"keyed:0::k", flow.Limit{Concurrency: 1}}}},
+		{"the same without limits", nil, "Sms", "default", "k", []flow.Gate{{"keyed:0::k", flow.Limit{Concurrency: 1}}}},
+		{"colons", limits, "a:b", "default", "k:l", []flow.Gate{{"keyed:3:a:b:k:l", flow.Limit{Concurrency: 7}}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,7 +86,7 @@ func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
 			}
 		})
 	}
-	if g := limits.Gate("type:Gone"); g.Limit != (symphony.Limit{}) {
+	if g := limits.Gate("type:Gone"); g.Limit != (flow.Limit{}) {
 		t.Errorf("a gate without a limit is %+v, want it open", g)
 	}
 }
@@ -95,7 +96,7 @@ func TestNoTwoLimitsShareAGate(t *testing.T) {
 	part := rapid.StringMatching(`[ab:0-9]{1,4}`)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := [2]string{part.Draw(t, "a0"), part.Draw(t, "a1")}, [2]string{part.Draw(t, "b0"), part.Draw(t, "b1")}
-		limits, err := symphony.NewLimits(symphony.LimitOptions{Types: map[string]symphony.TypeLimit{a[0]: {}, b[0]: {}}})
+		limits, err := flow.NewLimits(flow.LimitOptions{Types: map[string]flow.TypeLimit{a[0]: {}, b[0]: {}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,25 +106,25 @@ func TestNoTwoLimitsShareAGate(t *testing.T) {
 		if (key(a) == key(b)) != (a == b) {
 			t.Fatalf("type %q with key %q has gate %q, type %q with key %q has gate %q", a[0], a[1], key(a), b[0], b[1], key(b))
 		}
-		hold := symphony.HoldGate(a[0], a[1])
-		if (hold == symphony.HoldGate(b[0], b[1])) != (a == b) || hold == key(a) {
-			t.Fatalf("the hold of %q has gate %q, that of %q has gate %q", a, hold, b, symphony.HoldGate(b[0], b[1]))
+		hold := flow.HoldGate(a[0], a[1])
+		if (hold == flow.HoldGate(b[0], b[1])) != (a == b) || hold == key(a) {
+			t.Fatalf("the hold of %q has gate %q, that of %q has gate %q", a, hold, b, flow.HoldGate(b[0], b[1]))
 		}
-		if transport, pattern, ok := symphony.CutHoldGate(hold); !ok || transport != a[0] || pattern != a[1] {
+		if transport, pattern, ok := flow.CutHoldGate(hold); !ok || transport != a[0] || pattern != a[1] {
 			t.Fatalf("%q is %q and %q, %v", hold, transport, pattern, ok)
 		}
 	})
 	for _, name := range []string{"", "held:", "held:3:ab", "held:-1:a:b", "held:9:a:b", "held:1:ab", "keyed:1:a:b", "hold:default:Mail"} {
-		if _, _, ok := symphony.CutHoldGate(name); ok {
+		if _, _, ok := flow.CutHoldGate(name); ok {
 			t.Errorf("%q is taken for the gate of a hold", name)
 		}
 	}
 }
 
 func TestGateHoldsItsConcurrency(t *testing.T) {
-	g := symphony.Gate{Name: "g", Limit: symphony.Limit{Concurrency: 2}}
+	g := flow.Gate{Name: "g", Limit: flow.Limit{Concurrency: 2}}
 	var (
-		s   symphony.GateState
+		s   flow.GateState
 		now = time.Unix(1000, 0)
 	)
 	for want := 2; want > 0; want-- {
@@ -144,15 +145,15 @@ func TestGateHoldsItsConcurrency(t *testing.T) {
 // has room for lets so many pass.
 func TestRateIsNeverExceeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := symphony.Rate{Count: rapid.IntRange(1, 200).Draw(t, "count"), Per: time.Duration(rapid.IntRange(1, 5000).Draw(t, "per")) * time.Millisecond}
+		r := flow.Rate{Count: rapid.IntRange(1, 200).Draw(t, "count"), Per: time.Duration(rapid.IntRange(1, 5000).Draw(t, "per")) * time.Millisecond}
 		r.Burst = rapid.IntRange(0, r.Count).Draw(t, "burst")
 		burst := r.Burst
 		if burst == 0 {
 			burst = max(int(50*time.Millisecond*time.Duration(r.Count)/r.Per), 1)
 		}
-		g := symphony.Gate{Name: "g", Limit: symphony.Limit{Rate: r}}
+		g := flow.Gate{Name: "g", Limit: flow.Limit{Rate: r}}
 		var (
-			s      symphony.GateState
+			s      flow.GateState
 			now    = time.Unix(1000, 0)
 			starts []time.Time
 		)
@@ -185,10 +186,10 @@ func TestRateIsNeverExceeded(t *testing.T) {
 }
 
 func TestRateIsReachedByWhoeverComesInTime(t *testing.T) {
-	for _, r := range []symphony.Rate{{Count: 10, Per: time.Second}, {Count: 7, Per: time.Minute}, {Count: 1000, Per: time.Second}} {
+	for _, r := range []flow.Rate{{Count: 10, Per: time.Second}, {Count: 7, Per: time.Minute}, {Count: 1000, Per: time.Second}} {
 		t.Run(fmt.Sprint(r), func(t *testing.T) {
-			g := symphony.Gate{Name: "g", Limit: symphony.Limit{Rate: r}}
-			var s symphony.GateState
+			g := flow.Gate{Name: "g", Limit: flow.Limit{Rate: r}}
+			var s flow.GateState
 			now := time.Unix(1000, 0)
 			end := now.Add(10 * r.Per)
 			n := 0
@@ -203,5 +204,37 @@ func TestRateIsReachedByWhoeverComesInTime(t *testing.T) {
 				t.Errorf("%d starts in ten periods, want about %d", n, 10*r.Count)
 			}
 		})
+	}
+}
+
+func TestRate_of_a_third_of_a_second_is_not_exceeded_by_rounding(t *testing.T) {
+	g := flow.Gate{Limit: flow.Limit{Rate: flow.Rate{Count: 3, Per: time.Second, Burst: 1}}}
+	first := time.Unix(1000, 0)
+	var s flow.GateState
+	now := first
+	for range 3 {
+		s = g.Pass(s, now)
+		now = g.OpensAt(s)
+	}
+	if took := now.Sub(first); took < time.Second {
+		t.Errorf("the fourth start is due after %s, want at least a second", took)
+	}
+}
+
+func TestRate_saves_nothing_up_in_a_pause(t *testing.T) {
+	g := flow.Gate{Limit: flow.Limit{Rate: flow.Rate{Count: 10, Per: time.Second, Burst: 2}}}
+	s := g.Pass(flow.GateState{}, time.Unix(1000, 0))
+	now := time.Unix(5000, 0)
+	for want := 2; want >= 0; want-- {
+		if got := g.Room(s, now); got != want {
+			t.Errorf("room for %d after a pause, want %d", got, want)
+		}
+		s = g.Pass(s, now)
+	}
+}
+
+func TestGate_that_is_empty_cannot_be_left(t *testing.T) {
+	if s := (flow.Gate{}).Leave(flow.GateState{}); s.Used != 0 {
+		t.Errorf("%d places are used, want 0", s.Used)
 	}
 }
