@@ -35,7 +35,7 @@ type BusOptions struct {
 	// still be undone. Default: nobody.
 	Observer Observer
 	// Clock is the time of creation, and what delays count from, for storages that have no clock of their own; see
-	// Timekeeper. Default SystemClock.
+	// StoreClock. Default SystemClock.
 	Clock Clock
 }
 
@@ -187,6 +187,9 @@ func (b *Bus) Transport(name string) (Transport, error) {
 	}
 	return nil, b.unknown(name)
 }
+
+// Observer is who is told of messages that were sent, nil for nobody.
+func (b *Bus) Observer() Observer { return b.opts.Observer }
 
 // Failed returns the dead letter queue of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
 // keeps none.

@@ -29,18 +29,17 @@ func Elapsed(c Clock) time.Duration {
 	return elapsed
 }
 
-// Timekeeper is what a storage implements that has a clock of its own, such as that of its server, which may differ from
-// the machine's. It is optional.
-type Timekeeper interface {
-	// StoreTime is what the storage's clock shows, as far as this process knows. It costs no more than reading a clock.
-	// Setting the machine's clock does not move it. Safe for concurrent use.
+// timekeeper is a storage that has a clock of its own; see StoreClock.
+type timekeeper interface {
 	StoreTime() time.Time
 }
 
-// StoreClock is the clock on which whatever is kept in a storage is made and judged: Now is the storage's where it is a
-// Timekeeper, else that of base. What has elapsed, and timers, are those of base.
+// StoreClock is the clock by which whatever a storage keeps is made and judged. A storage that has a clock of its own, such
+// as that of its server, has a method StoreTime() time.Time: what that clock shows, as far as this process knows. It costs no
+// more than reading a clock, setting the machine's clock does not move it, and it is safe for concurrent use. Now is that
+// time, and base's where the storage has none. What has elapsed, and timers, are those of base.
 func StoreClock(storage any, base Clock) Clock {
-	if k, ok := storage.(Timekeeper); ok {
+	if k, ok := storage.(timekeeper); ok {
 		return storeClock{base, k}
 	}
 	return base
@@ -48,7 +47,7 @@ func StoreClock(storage any, base Clock) Clock {
 
 type storeClock struct {
 	Clock
-	keeper Timekeeper
+	keeper timekeeper
 }
 
 func (c storeClock) Now() time.Time { return c.keeper.StoreTime() }

@@ -15,8 +15,8 @@ var (
 	ErrInvalid = errors.New("invalid message")
 	// ErrNotFound says that no message, failed message, schedule or record has the given id.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is matched by *IdempotencyConflictError, *ScheduleConflictError, *ScheduleNameError and
-	// *MessageStatusError, and says that a record was changed by somebody else.
+	// ErrConflict is matched by *IdempotencyConflictError, *MessageStatusError and the errors of package schedule, and says
+	// that a record was changed by somebody else.
 	ErrConflict = errors.New("conflict")
 	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease ran out, was settled already,
 	// or is held by another worker. Nothing was changed; the caller must drop its result.

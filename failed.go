@@ -444,3 +444,14 @@ func inChunks(ids []string, step func([]string) (int, error)) error {
 	}
 	return nil
 }
+
+// Whole cuts a page before the first message that came without its body; its Next goes on there. The first message of a
+// page always has its body.
+func (p *FailedPage) Whole() {
+	for i := 1; i < len(p.Messages); i++ {
+		if p.Messages[i].Omitted != nil {
+			p.Messages, p.HasMore, p.Next = p.Messages[:i], true, p.Messages[i-1].ID
+			return
+		}
+	}
+}

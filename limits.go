@@ -95,32 +95,4 @@ const (
 	// MaxIDSkew is how far the time in a message's id may be from its CreatedAt, for searches by time: the clocks of nodes
 	// and storage differ.
 	MaxIDSkew = time.Minute
-
-	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
-	// bounds, in bytes, the kind of an entry.
-	MaxLogPage     = 1000
-	DefaultLogPage = 100
-	MaxLogKind     = 100
-
-	// MinScheduleInterval to MaxScheduleInterval is the range of a schedule's interval; MaxScheduleJitter bounds its
-	// jitter and MaxCronLength, in characters, its cron expression.
-	MinScheduleInterval = time.Second
-	MaxScheduleInterval = 10 * 365 * 24 * time.Hour
-	MaxScheduleJitter   = 24 * time.Hour
-	MaxCronLength       = 255
-
-	// MaxCatchUp is how many missed occurrences of one schedule with MissedAll are fired in one round, so that a long
-	// outage floods nobody. The next round, which follows at once, continues.
-	MaxCatchUp = 100
-
-	// MissedGrace is how late an occurrence with MissedSkip may fire.
-	MissedGrace = time.Minute
-
-	// MaxScheduleRuns is how many entries the history of a schedule has.
-	MaxScheduleRuns = 100
-
-	// MaxSchedulePage is the most schedules, or entries of a history, that one page may hold; DefaultSchedulePage is
-	// what it holds unasked.
-	MaxSchedulePage     = 200
-	DefaultSchedulePage = 50
 )

@@ -48,6 +48,12 @@ type MessageInfo struct {
 	Omitted *Omitted
 }
 
+// Omitted says what a page has left out of one row: how many bytes of payload, metadata and headers, each as it is stored,
+// and how many attempts.
+type Omitted struct {
+	Payload, Metadata, Headers, Attempts int
+}
+
 // MessageFilter selects messages of one transport. Zero fields select everything.
 type MessageFilter struct {
 	Status   Status
@@ -356,4 +362,15 @@ func (q *MessageQuery) validate() error {
 		return &ValidationError{p.list}
 	}
 	return nil
+}
+
+// Whole cuts a page before the first message that came without its body; its Next goes on there. The first message of a
+// page always has its body.
+func (p *MessagePage) Whole() {
+	for i := 1; i < len(p.Messages); i++ {
+		if p.Messages[i].Omitted != nil {
+			p.Messages, p.Next = p.Messages[:i], p.Messages[i-1].ID
+			return
+		}
+	}
 }

@@ -58,12 +58,12 @@ type Capabilities struct {
 	Receive     bool // messages wait and are leased to workers
 	Idempotency bool // keys are remembered
 	Failed      bool // implements FailedStore
-	Records     bool // implements RecordStore
+	Records     bool // implements storage.Records
 	Flow        bool // heeds Envelope.Flow and limits, and implements flow.Control
-	Schedules   bool // implements ScheduleStore
+	Schedules   bool // implements schedule.Store
 	Messages    bool // implements MessageStore
-	Log         bool // implements LogStore
-	Steps       bool // implements StepStore
+	Log         bool // implements storage.Log
+	Steps       bool // implements storage.Steps
 }
 
 // Receipt tells what became of one dispatched message.
@@ -244,41 +244,4 @@ func (q *QueueStats) Add(o QueueStats) {
 	q.Failed += o.Failed
 	q.Scheduled += o.Scheduled
 	q.OldestPendingAge = max(q.OldestPendingAge, o.OldestPendingAge)
-}
-
-// RecordStore keeps small JSON documents of the server itself, such as API keys, beside the messages. It is optional;
-// see Capabilities.Records. Records are shared by all transports of a storage. Methods are safe for concurrent use.
-type RecordStore interface {
-	// GetRecord returns ErrNotFound for an unknown id.
-	GetRecord(ctx context.Context, kind, id string) ([]byte, error)
-	// PutRecord creates or replaces a record, durably. What ValidateRecord refuses is its error.
-	PutRecord(ctx context.Context, kind, id string, data []byte) error
-	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
-	// none, a nil new that it is deleted. ErrConflict if the record is another one, or is there, or is not. A new
-	// one that ValidateRecord refuses is its error.
-	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
-	// ListRecords returns all records of a kind, ordered by the bytes of their ids.
-	ListRecords(ctx context.Context, kind string) ([]Record, error)
-	// RangeRecords returns the records of a kind with an id in [from, to), in the order of ListRecords, at most limit. An
-	// empty to has no end.
-	RangeRecords(ctx context.Context, kind, from, to string, limit int) ([]Record, error)
-	// DeleteRecords deletes the records of a kind with an id in [from, to) and returns how many there were.
-	DeleteRecords(ctx context.Context, kind, from, to string) (int, error)
-	// DeleteRecord returns ErrNotFound for an unknown id.
-	DeleteRecord(ctx context.Context, kind, id string) error
-}
-
-// ValidateRecord reports whether a record of this kind and id can be kept. Storages call it first. A record that cannot be
-// is not there.
-func ValidateRecord(kind, id string) error {
-	var p problems
-	p.text("kind", kind)
-	p.text("id", id)
-	return p.err()
-}
-
-// Record is one document of a RecordStore.
-type Record struct {
-	ID   string
-	Data []byte
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // recordKind is the kind of the records that hold the states.
@@ -93,7 +94,7 @@ type Signals interface {
 // Options are what an Engine works with. Signals and Records are required.
 type Options struct {
 	Signals Signals
-	Records symphony.RecordStore
+	Records storage.Records
 	Rules   Rules
 	// Webhooks are told. Their endpoints must differ.
 	Webhooks []*httppush.Handler

@@ -19,11 +19,11 @@ import (
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"pgregory.net/rapid"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
@@ -135,7 +135,7 @@ func (r *receiver) types() (list []string) {
 	return list
 }
 
-func engine(t *testing.T, s alert.Signals, store symphony.RecordStore, o alert.Options, to ...*receiver) *alert.Engine {
+func engine(t *testing.T, s alert.Signals, store storage.Records, o alert.Options, to ...*receiver) *alert.Engine {
 	t.Helper()
 	o.Signals, o.Records, o.Logger = s, store, slog.New(slog.DiscardHandler)
 	for _, r := range to {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // LogName is the log of the storage that holds the trail.
@@ -96,7 +97,7 @@ type Options struct {
 
 // Trail is the audit trail of one storage. Safe for concurrent use.
 type Trail struct {
-	store symphony.LogStore
+	store storage.Log
 	o     Options
 
 	mu     sync.Mutex
@@ -106,7 +107,7 @@ type Trail struct {
 }
 
 // New makes a trail in a store.
-func New(store symphony.LogStore, o Options) *Trail {
+func New(store storage.Log, o Options) *Trail {
 	if o.Retention == 0 {
 		o.Retention = DefaultRetention
 	}
@@ -180,7 +181,7 @@ func (t *Trail) append(ctx context.Context, kind string, data any) (int64, error
 	if err != nil {
 		return 0, fmt.Errorf("audit: %w", err)
 	}
-	seq, err := t.store.AppendLog(ctx, LogName, []symphony.LogEntry{{Kind: kind, Data: raw}})
+	seq, err := t.store.AppendLog(ctx, LogName, []storage.Entry{{Kind: kind, Data: raw}})
 	if err != nil {
 		return 0, fmt.Errorf("audit: record %s: %w", kind, err)
 	}

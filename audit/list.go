@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // MaxPage is the most entries that one page may hold; DefaultPage is what it holds unasked.
@@ -59,13 +60,13 @@ func (t *Trail) List(ctx context.Context, q Query) (Page, error) {
 	if err := wanted.Set(q.Action, true); err != nil {
 		return Page{}, err // check has seen that it is valid
 	}
-	ask := symphony.LogQuery{Log: LogName, Newest: true, Before: before, Since: q.Since, Until: q.Until, Limit: readSize}
+	ask := storage.LogQuery{Log: LogName, Newest: true, Before: before, Since: q.Since, Until: q.Until, Limit: readSize}
 	if !strings.HasSuffix(q.Action, "*") {
 		ask.Kinds = []string{q.Action, outcomeKind}
 	}
 	var (
 		page     Page
-		outcomes = make(map[int64]symphony.LogEntry) // by the action's Seq
+		outcomes = make(map[int64]storage.Entry) // by the action's Seq
 	)
 	// Where reading begins with the newest step, every outcome there is comes by.
 	all := before == 0 && q.Until.IsZero()
@@ -132,7 +133,7 @@ func (q *Query) check() (before int64, err error) {
 }
 
 // read makes an entry of its first step. One that cannot be read costs nothing but itself.
-func read(step symphony.LogEntry) Entry {
+func read(step storage.Entry) Entry {
 	var i intent
 	if err := json.Unmarshal(step.Data, &i); err != nil {
 		return Entry{Seq: step.Seq, At: step.At, Action: step.Kind, Outcome: Unfinished, DecodeErr: &symphony.DecodeError{Err: err}}
@@ -146,7 +147,7 @@ func read(step symphony.LogEntry) Entry {
 
 // complete gives entries their outcomes: those that came by on the way and, unless these are all, those that were recorded
 // later than what was read.
-func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int64]symphony.LogEntry, all bool) error {
+func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int64]storage.Entry, all bool) error {
 	t.counted(entries)
 	missing, refused := make(map[int64]*Entry), make(map[int64]*Entry)
 	oldest := int64(0)
@@ -165,7 +166,7 @@ func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int6
 	if err := t.repeated(ctx, refused); err != nil {
 		return err
 	}
-	ask := symphony.LogQuery{Log: LogName, After: oldest, Kinds: []string{outcomeKind}, Limit: readSize}
+	ask := storage.LogQuery{Log: LogName, After: oldest, Kinds: []string{outcomeKind}, Limit: readSize}
 	for range maxReads {
 		if len(missing) == 0 {
 			return nil
@@ -195,7 +196,7 @@ func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int6
 }
 
 // end completes an entry by its second step.
-func (e *Entry) end(step symphony.LogEntry) error {
+func (e *Entry) end(step storage.Entry) error {
 	var o outcome
 	if err := json.Unmarshal(step.Data, &o); err != nil {
 		return fmt.Errorf("audit: entry %d: %w", step.Seq, err)

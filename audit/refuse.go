@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Who may not do something may still ask for it without end. So that this does not fill the trail, what one caller is
@@ -87,7 +88,7 @@ func (t *Trail) flush(ctx context.Context) error {
 	due := t.due
 	t.due = nil
 	t.mu.Unlock()
-	var steps []symphony.LogEntry
+	var steps []storage.Entry
 	var taken []*fold
 	for _, f := range due {
 		t.mu.Lock()
@@ -103,7 +104,7 @@ func (t *Trail) flush(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
-		steps, taken = append(steps, symphony.LogEntry{Kind: outcomeKind, Data: raw}), append(taken, f)
+		steps, taken = append(steps, storage.Entry{Kind: outcomeKind, Data: raw}), append(taken, f)
 	}
 	for len(steps) > 0 {
 		n := min(len(steps), readSize)
@@ -157,7 +158,7 @@ func (t *Trail) repeated(ctx context.Context, refused map[int64]*Entry) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	ask := symphony.LogQuery{Log: LogName, Kinds: []string{outcomeKind}, Limit: readSize}
+	ask := storage.LogQuery{Log: LogName, Kinds: []string{outcomeKind}, Limit: readSize}
 	for seq, e := range refused {
 		if ask.After == 0 || seq < ask.After {
 			ask.After = seq

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
@@ -103,22 +103,22 @@ func TestWhatIsRefusedAgainWithinAMinuteIsOneEntry(t *testing.T) {
 
 // awayLog is a log that can be away.
 type awayLog struct {
-	symphony.LogStore
+	storage.Log
 	away atomic.Bool
 }
 
-func (l *awayLog) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (l *awayLog) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	if l.away.Load() {
 		return 0, errors.New("away")
 	}
-	return l.LogStore.AppendLog(ctx, log, entries)
+	return l.Log.AppendLog(ctx, log, entries)
 }
 
 func TestNumbersOfRefusalsOutliveAStorageThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		defer tr.Close()
-		log := &awayLog{LogStore: tr}
+		log := &awayLog{Log: tr}
 		trail := audit.New(log, audit.Options{})
 		log.away.Store(true)
 		if err := trail.Refuse(t.Context(), audit.Entry{Action: "queue.purge", Who: eve}, "insufficient_scope"); err == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // The kinds of a key's records. What changes after a key was made stands in records of its own, which are only ever
@@ -23,7 +24,7 @@ const (
 
 // RecordKeys is a KeyStore on a transport's records: the keys live beside the messages.
 type RecordKeys struct {
-	records symphony.RecordStore
+	records storage.Records
 	mu      sync.Mutex // held from reading to writing, so that the later of two times stays
 }
 
@@ -65,7 +66,7 @@ func (s *storedKey) scopes() ScopeSet {
 }
 
 // NewRecordKeys returns the KeyStore of a storage.
-func NewRecordKeys(records symphony.RecordStore) *RecordKeys { return &RecordKeys{records: records} }
+func NewRecordKeys(records storage.Records) *RecordKeys { return &RecordKeys{records: records} }
 
 // CreateKey implements KeyStore.
 func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {

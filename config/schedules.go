@@ -12,11 +12,12 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // Schedule configures a schedule, which is found by its name.
 type Schedule struct {
-	symphony.Schedule
+	schedule.Schedule
 	// Source is where the schedule is configured, as file:line:column.
 	Source string
 }
@@ -37,14 +38,14 @@ func scheduleFields(s *scheduleSection) []*field {
 		{key: "at", value: instant{&sch.At}, doc: "Once, at this time."},
 		{key: "cron", value: text{p: &sch.Cron, about: "cron expression"}, doc: "Five fields, six with seconds first, or `@daily` and the like."},
 		{key: "timezone", value: text{p: &sch.Timezone, about: "time zone"}, doc: "The time zone of `cron`, like `Europe/Berlin`. If not set: UTC."},
-		{key: "interval", value: duration{p: &sch.Interval, min: symphony.MinScheduleInterval, max: symphony.MaxScheduleInterval}, doc: "The time between two occurrences, which does not drift."},
+		{key: "interval", value: duration{p: &sch.Interval, min: schedule.MinInterval, max: schedule.MaxInterval}, doc: "The time between two occurrences, which does not drift."},
 		{key: "start_at", value: instant{&sch.StartAt}, doc: "No occurrence is before."},
 		{key: "end_at", value: instant{&sch.EndAt}, doc: "No occurrence is after."},
 		{key: "max_runs", value: number{&sch.MaxRuns, 1, 1_000_000_000}, doc: "Ends after so many."},
-		{key: "jitter", value: duration{p: &sch.Jitter, max: symphony.MaxScheduleJitter}, doc: "Delays each occurrence's message by up to this, the same on all nodes."},
-		{key: "missed", value: choice{&s.missed, []string{string(symphony.MissedAll), string(symphony.MissedLast), string(symphony.MissedSkip)}}, def: string(symphony.MissedLast),
+		{key: "jitter", value: duration{p: &sch.Jitter, max: schedule.MaxJitter}, doc: "Delays each occurrence's message by up to this, the same on all nodes."},
+		{key: "missed", value: choice{&s.missed, []string{string(schedule.MissedAll), string(schedule.MissedLast), string(schedule.MissedSkip)}}, def: string(schedule.MissedLast),
 			doc: "What becomes of occurrences that could not fire in time."},
-		{key: "overlap", value: choice{&s.overlap, []string{string(symphony.OverlapAllow), string(symphony.OverlapSkip)}}, def: string(symphony.OverlapAllow),
+		{key: "overlap", value: choice{&s.overlap, []string{string(schedule.OverlapAllow), string(schedule.OverlapSkip)}}, def: string(schedule.OverlapAllow),
 			doc: "`skip`: an occurrence does not happen while the message of the last one is unfinished."},
 		{key: "enabled", value: negation{&sch.Disabled}, def: "true", doc: "`false` switches it off."},
 		{key: "type", value: text{p: &sch.Message.Type, about: "text"}, doc: "The type of its message. Required."},
@@ -174,7 +175,7 @@ func (l *loader) finishSchedules() {
 		if s.settings.Message.Type == "" {
 			l.problem(s.place, key, "needs a type")
 		}
-		s.settings.Missed, s.settings.Overlap = symphony.MissedPolicy(s.missed), symphony.OverlapPolicy(s.overlap)
+		s.settings.Missed, s.settings.Overlap = schedule.MissedPolicy(s.missed), schedule.OverlapPolicy(s.overlap)
 		l.config.Schedules = append(l.config.Schedules, s.settings)
 		l.config.fields = append(l.config.fields, s.fields...)
 	}

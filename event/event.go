@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // LogName is the log of the storage that holds the events.
@@ -110,4 +111,4 @@ func (f Filter) Selects(typ string) bool {
 
 func (f Filter) String() string { return strings.Join(f.patterns, ",") }
 
-func of(e symphony.LogEntry) Event { return Event{Seq: e.Seq, At: e.At, Type: e.Kind, Data: e.Data} }
+func of(e storage.Entry) Event { return Event{Seq: e.Seq, At: e.At, Type: e.Kind, Data: e.Data} }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/event"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
@@ -31,7 +32,7 @@ func open(t *testing.T, o event.HubOptions) (*event.Hub, *memory.Transport) {
 	return follow(t, tr, o), tr
 }
 
-func follow(t *testing.T, store symphony.LogStore, o event.HubOptions) *event.Hub {
+func follow(t *testing.T, store storage.Log, o event.HubOptions) *event.Hub {
 	t.Helper()
 	o.Logger = quiet
 	hub := event.NewHub(store, o)
@@ -46,11 +47,11 @@ func follow(t *testing.T, store symphony.LogStore, o event.HubOptions) *event.Hu
 	return hub
 }
 
-func write(t *testing.T, store symphony.LogStore, from, n int) {
+func write(t *testing.T, store storage.Log, from, n int) {
 	t.Helper()
-	entries := make([]symphony.LogEntry, n)
+	entries := make([]storage.Entry, n)
 	for i := range entries {
-		entries[i] = symphony.LogEntry{Kind: event.MessageFailed, Data: fmt.Appendf(nil, `{"n":%d}`, from+i)}
+		entries[i] = storage.Entry{Kind: event.MessageFailed, Data: fmt.Appendf(nil, `{"n":%d}`, from+i)}
 	}
 	if _, err := store.AppendLog(context.Background(), event.LogName, entries); err != nil {
 		t.Error(err)
@@ -173,7 +174,7 @@ func TestReader_filters(t *testing.T) {
 	hub, tr := open(t, event.HubOptions{Transports: []symphony.Transport{}})
 	r := reader(t, hub, 0, "alert.*, audit")
 	for i, kind := range []string{event.MessageFailed, event.Audit, event.AlertFiring, event.WorkerStarted, event.AlertResolved} {
-		if _, err := tr.AppendLog(t.Context(), event.LogName, []symphony.LogEntry{{Kind: kind, Data: fmt.Appendf(nil, `{"n":%d}`, i)}}); err != nil {
+		if _, err := tr.AppendLog(t.Context(), event.LogName, []storage.Entry{{Kind: kind, Data: fmt.Appendf(nil, `{"n":%d}`, i)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,25 +205,25 @@ func TestHub_bounds_its_readers(t *testing.T) {
 
 // counting counts the reads of a log.
 type counting struct {
-	symphony.LogStore
+	storage.Log
 	reads, ends atomic.Int64
 }
 
-func (c *counting) ReadLog(ctx context.Context, q symphony.LogQuery) ([]symphony.LogEntry, error) {
+func (c *counting) ReadLog(ctx context.Context, q storage.LogQuery) ([]storage.Entry, error) {
 	c.reads.Add(1)
-	return c.LogStore.ReadLog(ctx, q)
+	return c.Log.ReadLog(ctx, q)
 }
 
 func (c *counting) LogEnd(ctx context.Context, log string) (int64, error) {
 	c.ends.Add(1)
-	return c.LogStore.LogEnd(ctx, log)
+	return c.Log.LogEnd(ctx, log)
 }
 
 func TestHub_does_nothing_unless_somebody_reads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		defer tr.Close()
-		store := &counting{LogStore: tr}
+		store := &counting{Log: tr}
 		hub := follow(t, store, event.HubOptions{})
 		<-time.After(time.Hour)
 		if store.reads.Load()+store.ends.Load() != 0 {

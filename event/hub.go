@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Defaults and limits of a Hub.
@@ -49,7 +50,7 @@ type HubOptions struct {
 // reader has a place in the log and no memory of its own: the newest events are held once for all, and who is further behind
 // reads the log. Safe for concurrent use.
 type Hub struct {
-	store symphony.LogStore
+	store storage.Log
 	o     HubOptions
 	wake  chan struct{}
 
@@ -76,7 +77,7 @@ type Frame struct {
 }
 
 // NewHub makes a hub. Nothing happens before Run.
-func NewHub(store symphony.LogStore, o HubOptions) *Hub {
+func NewHub(store storage.Log, o HubOptions) *Hub {
 	if o.MaxReaders == 0 {
 		o.MaxReaders = DefaultMaxReaders
 	}
@@ -175,7 +176,7 @@ func (h *Hub) follow(ctx context.Context) error {
 			h.mu.Unlock()
 			continue
 		}
-		entries, err := h.store.ReadLog(ctx, symphony.LogQuery{Log: LogName, After: after, Limit: symphony.MaxLogPage})
+		entries, err := h.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: after, Limit: storage.MaxLogPage})
 		if err != nil || len(entries) == 0 {
 			return err
 		}

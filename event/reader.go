@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // FromNow is the place of a reader who wants what happens from now on.
@@ -160,7 +160,7 @@ func (r *Reader) look(ctx context.Context) (list []Frame, changed <-chan struct{
 func (r *Reader) catchUp(ctx context.Context, end int64) (list []Frame, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	entries, err := r.hub.store.ReadLog(ctx, symphony.LogQuery{Log: LogName, After: r.after, Limit: pageSize})
+	entries, err := r.hub.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: r.after, Limit: pageSize})
 	if err != nil {
 		return nil, fmt.Errorf("event: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // How many events a Recorder takes.
@@ -33,7 +34,7 @@ type Recorder struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	waiting []symphony.LogEntry
+	waiting []storage.Entry
 	dropped map[string]int64 // by type, not told yet
 	since   time.Time        // of the first among these
 	second  int64            // that the following count for
@@ -84,7 +85,7 @@ func (r *Recorder) take(typ string, raw []byte) {
 		r.drop(typ)
 		return
 	}
-	r.waiting = append(r.waiting, symphony.LogEntry{Kind: typ, Data: raw})
+	r.waiting = append(r.waiting, storage.Entry{Kind: typ, Data: raw})
 }
 
 func (r *Recorder) drop(typ string) {
@@ -161,7 +162,7 @@ func (r *Recorder) attempt(typ string, most int, e *symphony.EndedAttempt) {
 
 // Run writes events to a store, and deletes old ones, until ctx ends; then it writes what waits and returns. It runs once. A
 // storage that is away for a time costs the events that find no room meanwhile.
-func (r *Recorder) Run(ctx context.Context, store symphony.LogStore) error {
+func (r *Recorder) Run(ctx context.Context, store storage.Log) error {
 	trim := r.o.Clock.NewTimer(trimInterval)
 	defer func() { trim.Stop() }()
 	for {
@@ -198,16 +199,16 @@ func (r *Recorder) Run(ctx context.Context, store symphony.LogStore) error {
 }
 
 // Flush writes what waits, for a process that does not go on between calls and has no Run.
-func (r *Recorder) Flush(ctx context.Context, store symphony.LogStore) error {
+func (r *Recorder) Flush(ctx context.Context, store storage.Log) error {
 	_, err := r.write(ctx, store)
 	return err
 }
 
 // Trim deletes old events, which Run does by itself every now and then.
-func (r *Recorder) Trim(ctx context.Context, store symphony.LogStore) { r.trim(ctx, store) }
+func (r *Recorder) Trim(ctx context.Context, store storage.Log) { r.trim(ctx, store) }
 
 // last writes what waits when the process ends.
-func (r *Recorder) last(ctx context.Context, store symphony.LogStore) error {
+func (r *Recorder) last(ctx context.Context, store storage.Log) error {
 	r.mu.Lock()
 	r.summarize()
 	r.mu.Unlock()
@@ -218,7 +219,7 @@ func (r *Recorder) last(ctx context.Context, store symphony.LogStore) error {
 }
 
 // write writes all that waits. It returns after what time there is a summary to write, 0 for none.
-func (r *Recorder) write(ctx context.Context, store symphony.LogStore) (pause time.Duration, err error) {
+func (r *Recorder) write(ctx context.Context, store storage.Log) (pause time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, appendTime)
 	defer cancel()
 	for {
@@ -262,11 +263,11 @@ func (r *Recorder) summarize() {
 	if err != nil {
 		return // it has texts and numbers only
 	}
-	r.waiting = append(r.waiting, symphony.LogEntry{Kind: Dropped, Data: raw})
+	r.waiting = append(r.waiting, storage.Entry{Kind: Dropped, Data: raw})
 	r.dropped = make(map[string]int64)
 }
 
-func (r *Recorder) trim(ctx context.Context, store symphony.LogStore) {
+func (r *Recorder) trim(ctx context.Context, store storage.Log) {
 	if _, err := store.TrimLog(ctx, LogName, symphony.StoreClock(store, r.o.Clock).Now().Add(-KeepFor), Keep); err != nil && ctx.Err() == nil {
 		r.o.Logger.Warn("old events were not deleted", "error", err)
 	}

@@ -12,10 +12,11 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/event"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
-func record(t *testing.T, store symphony.LogStore) (r *event.Recorder, stop func()) {
+func record(t *testing.T, store storage.Log) (r *event.Recorder, stop func()) {
 	t.Helper()
 	r = event.NewRecorder(event.RecorderOptions{Logger: quiet})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -39,18 +40,18 @@ func ended(o symphony.Outcome, n int) []symphony.EndedAttempt {
 	return list
 }
 
-func stored(t *testing.T, store symphony.LogStore) (list []symphony.LogEntry) {
+func stored(t *testing.T, store storage.Log) (list []storage.Entry) {
 	t.Helper()
 	for {
 		after := int64(0)
 		if len(list) > 0 {
 			after = list[len(list)-1].Seq
 		}
-		page, err := store.ReadLog(context.Background(), symphony.LogQuery{Log: event.LogName, After: after, Limit: symphony.MaxLogPage})
+		page, err := store.ReadLog(context.Background(), storage.LogQuery{Log: event.LogName, After: after, Limit: storage.MaxLogPage})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if list = append(list, page...); len(page) < symphony.MaxLogPage {
+		if list = append(list, page...); len(page) < storage.MaxLogPage {
 			return list
 		}
 	}
@@ -81,7 +82,7 @@ func TestRecorder_tells_of_attempts_that_fail(t *testing.T) {
 }
 
 // counts of a log: stored events by type, and those that were told to be left out.
-func counts(t *testing.T, list []symphony.LogEntry) (there, dropped map[string]int64) {
+func counts(t *testing.T, list []storage.Entry) (there, dropped map[string]int64) {
 	there, dropped = map[string]int64{}, map[string]int64{}
 	for _, e := range list {
 		if there[e.Kind]++; e.Kind == event.Dropped {
@@ -123,22 +124,22 @@ func TestRecorder_bounds_a_flood_and_counts_what_it_leaves_out(t *testing.T) {
 
 // awayLog is a log that is away for a time.
 type awayLog struct {
-	symphony.LogStore
+	storage.Log
 	away atomic.Bool
 }
 
-func (l *awayLog) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (l *awayLog) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	if l.away.Load() {
 		return 0, symphony.ErrUnavailable
 	}
-	return l.LogStore.AppendLog(ctx, log, entries)
+	return l.Log.AppendLog(ctx, log, entries)
 }
 
 func TestRecorder_outlasts_an_outage_in_bounded_memory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		defer tr.Close()
-		store := &awayLog{LogStore: tr}
+		store := &awayLog{Log: tr}
 		store.away.Store(true)
 		r, stop := record(t, store)
 		const total = 10_000

@@ -25,6 +25,7 @@ import (
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -55,7 +56,7 @@ type Options struct {
 	Keys auth.KeyStore
 	// Records is where the request to stop all workers is kept, see worker.StopAll, and the key of receipts. Nil: stopping
 	// answers 501, and receipts are good for this API only.
-	Records symphony.RecordStore
+	Records storage.Records
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
 	// Operations does work in bulk in the background. Nil answers 501.

@@ -13,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // trail lists the audit trail, oldest first: action, outcome, code, target, result.
@@ -120,21 +121,21 @@ func TestAudit_is_for_administrators(t *testing.T) {
 
 // brokenLog fails to append from the n-th time on.
 type brokenLog struct {
-	symphony.LogStore
+	storage.Log
 	left int
 }
 
-func (b *brokenLog) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (b *brokenLog) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	if b.left--; b.left < 0 {
 		return 0, fmt.Errorf("disk full: %w", symphony.ErrUnavailable)
 	}
-	return b.LogStore.AppendLog(ctx, log, entries)
+	return b.Log.AppendLog(ctx, log, entries)
 }
 
 func TestAudit_that_cannot_be_written_stops_the_action(t *testing.T) {
 	var log *brokenLog
 	f := newFixture(t, func(o *httpapi.Options) {
-		log = &brokenLog{o.Records.(symphony.LogStore), 0}
+		log = &brokenLog{o.Records.(storage.Log), 0}
 		o.Audit = audit.New(log, audit.Options{})
 	})
 	id := f.fail("Bad", `{}`)
@@ -175,7 +176,7 @@ func TestAudit_names_local_users(t *testing.T) {
 func TestAudit_shows_actions_in_progress(t *testing.T) {
 	started, finish := make(chan struct{}), make(chan struct{})
 	f := newFixture(t, func(o *httpapi.Options) {
-		o.Audit = audit.New(&slowLog{o.Records.(symphony.LogStore), started, finish}, audit.Options{})
+		o.Audit = audit.New(&slowLog{o.Records.(storage.Log), started, finish}, audit.Options{})
 	})
 	done := make(chan answer)
 	go func() { done <- f.call("POST", "/api/symphony/pause", "") }()
@@ -198,14 +199,14 @@ func TestAudit_shows_actions_in_progress(t *testing.T) {
 
 // slowLog holds up the second step of an action.
 type slowLog struct {
-	symphony.LogStore
+	storage.Log
 	started, finish chan struct{}
 }
 
-func (s *slowLog) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (s *slowLog) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	if entries[0].Kind == "outcome" {
 		close(s.started)
 		<-s.finish
 	}
-	return s.LogStore.AppendLog(ctx, log, entries)
+	return s.Log.AppendLog(ctx, log, entries)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -141,7 +142,7 @@ func TestPurgeAsksForConfirmation(t *testing.T) {
 }
 
 func TestStopWorkersEndsRunsInProgress(t *testing.T) {
-	var records symphony.RecordStore
+	var records storage.Records
 	f := newFixture(t, func(o *httpapi.Options) {
 		o.ConsumeWorker = func(string) worker.Options { return worker.Options{Requests: records} }
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // apiError is an answer that is not a success.
@@ -99,7 +100,7 @@ func describe(err error) *apiError {
 		conflict   *symphony.IdempotencyConflictError
 		unknown    *symphony.UnknownTransportError
 		held       *flow.HeldError
-		name       *symphony.ScheduleNameError
+		name       *schedule.NameError
 		status     *symphony.MessageStatusError
 		state      *operation.StateError
 	)

@@ -22,6 +22,7 @@ import (
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
@@ -59,9 +60,9 @@ func newWatched(t *testing.T, o event.HubOptions) *watched {
 
 func (w *watched) publish(n int) {
 	w.Helper()
-	list := make([]symphony.LogEntry, n)
+	list := make([]storage.Entry, n)
 	for i := range list {
-		list[i] = symphony.LogEntry{Kind: event.MessageFailed, Data: []byte(`{"messageId":"m","type":"` + strings.Repeat("x", 200) + `"}`)}
+		list[i] = storage.Entry{Kind: event.MessageFailed, Data: []byte(`{"messageId":"m","type":"` + strings.Repeat("x", 200) + `"}`)}
 	}
 	if _, err := w.tr.AppendLog(context.Background(), event.LogName, list); err != nil {
 		w.Fatal(err)

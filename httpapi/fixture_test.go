@@ -19,6 +19,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/worker"
@@ -92,7 +93,7 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		},
 		Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	o.AccessLog = o.Logger
-	if store, ok := symphony.Transport(f.tr).(symphony.LogStore); ok {
+	if store, ok := symphony.Transport(f.tr).(storage.Log); ok {
 		o.Audit = audit.New(store, audit.Options{})
 	}
 	if change != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // monitored adds to a server what tells how work flows. The process says of itself what info is.
@@ -27,9 +28,9 @@ func monitored(t *testing.T, o *httpapi.Options, info *wire.NodeInfo) {
 	if o.Metrics, err = metrics.New(o.Records, metrics.Options{Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
-	self := func() symphony.Node {
+	self := func() storage.Node {
 		raw, _ := json.Marshal(info)
-		return symphony.Node{ID: "n", Name: "here:1", Version: "test", StartedAt: time.Now(), SeenAt: time.Now(), Info: raw}
+		return storage.Node{ID: "n", Name: "here:1", Version: "test", StartedAt: time.Now(), SeenAt: time.Now(), Info: raw}
 	}
 	if o.Monitor, err = monitor.New(monitor.Options{Bus: o.Bus, Metrics: o.Metrics, Self: self}); err != nil {
 		t.Fatal(err)

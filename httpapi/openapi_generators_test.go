@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -162,7 +163,7 @@ func TestOpenAPI_tells_the_limits_of_the_code(t *testing.T) {
 	}
 	for id, want := range map[string]int{
 		"listMessages": symphony.MaxMessagePage, "listFailedMessages": symphony.MaxFailedPage,
-		"listSchedules": symphony.MaxSchedulePage, "listOperations": operation.MaxPage, "listAuditEntries": audit.MaxPage,
+		"listSchedules": schedule.MaxPage, "listOperations": operation.MaxPage, "listAuditEntries": audit.MaxPage,
 	} {
 		operations(doc, func(_, _ string, op map[string]any) {
 			if op["operationId"] != id {

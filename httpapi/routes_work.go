@@ -3,9 +3,9 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
@@ -140,9 +140,9 @@ func schedulesRoutes() []route {
 			tag: "Schedules", scope: auth.ScopeRead,
 			summary: "List schedules, newest first",
 			query: []parameter{{name: "name"}, {name: "type", doc: "Of the message."},
-				{name: "state", oneOf: texts(symphony.ScheduleActive, symphony.ScheduleDisabled, symphony.ScheduleCompleted)},
-				{name: "source", oneOf: texts(symphony.SourceAPI, symphony.SourceConfig)},
-				limited(symphony.MaxSchedulePage, symphony.DefaultSchedulePage), nextPage},
+				{name: "state", oneOf: texts(schedule.Active, schedule.Disabled, schedule.Completed)},
+				{name: "source", oneOf: texts(schedule.SourceAPI, schedule.SourceConfig)},
+				limited(schedule.MaxPage, schedule.DefaultPage), nextPage},
 			errors: []int{501},
 			serve:  scheduled(schedulesList),
 		}),
@@ -210,7 +210,7 @@ func schedulesRoutes() []route {
 		on(wire.ListScheduleRuns, route{
 			tag: "Schedules", scope: auth.ScopeRead,
 			summary: "The history of a schedule, newest first",
-			query:   []parameter{limited(symphony.MaxSchedulePage, symphony.DefaultSchedulePage), nextPage},
+			query:   []parameter{limited(schedule.MaxPage, schedule.DefaultPage), nextPage},
 			errors:  []int{404, 501},
 			serve:   scheduled(schedulesRuns),
 		}),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
@@ -29,17 +30,17 @@ func scheduled(serve func(*call, *scheduler.Scheduler) error) func(*call) error 
 }
 
 func schedulesList(c *call, s *scheduler.Scheduler) error {
-	q := symphony.ScheduleQuery{Name: c.query["name"], Source: symphony.ScheduleSource(c.query["source"]), Type: c.query["type"],
-		State: symphony.ScheduleState(c.query["state"]), After: c.query["cursor"]}
+	q := schedule.Query{Name: c.query["name"], Source: schedule.Source(c.query["source"]), Type: c.query["type"],
+		State: schedule.State(c.query["state"]), After: c.query["cursor"]}
 	var list []symphony.Problem
 	q.Limit = c.limit(&list)
 	switch q.State {
-	case "", symphony.ScheduleActive, symphony.ScheduleDisabled, symphony.ScheduleCompleted:
+	case "", schedule.Active, schedule.Disabled, schedule.Completed:
 	default:
 		list = append(list, symphony.Problem{Path: "state", Message: "must be active, disabled or completed"})
 	}
 	switch q.Source {
-	case "", symphony.SourceAPI, symphony.SourceConfig:
+	case "", schedule.SourceAPI, schedule.SourceConfig:
 	default:
 		list = append(list, symphony.Problem{Path: "source", Message: "must be api or config"})
 	}
@@ -63,7 +64,7 @@ func schedulesList(c *call, s *scheduler.Scheduler) error {
 
 // limit reads the parameter of that name; 0 is the default.
 func (c *call) limit(list *[]symphony.Problem) int {
-	return c.number("limit", 1, symphony.MaxSchedulePage, list)
+	return c.number("limit", 1, schedule.MaxPage, list)
 }
 
 // number reads a query parameter that is a number, 0 where it is not given.
@@ -117,7 +118,7 @@ func (c *call) scheduleProblems(s *scheduler.Scheduler, req *wire.ScheduleReques
 }
 
 // schedule makes a definition of a request. It notes what the domain cannot see: that something was given, and empty.
-func (c *call) schedule(req *wire.ScheduleRequest) (symphony.Schedule, []symphony.Problem) {
+func (c *call) schedule(req *wire.ScheduleRequest) (schedule.Schedule, []symphony.Problem) {
 	var list []symphony.Problem
 	for _, given := range [...]struct {
 		path string
@@ -138,10 +139,10 @@ func (c *call) schedule(req *wire.ScheduleRequest) (symphony.Schedule, []symphon
 	}
 	out, problems := c.outgoing(&wire.DispatchRequest{Message: value(req.Message), Options: value(req.Options)}, "")
 	list = append(list, problems...)
-	sch := symphony.Schedule{
+	sch := schedule.Schedule{
 		Name: value(req.Name), At: instant(req.At, "at", &list), Cron: value(req.Cron), Timezone: value(req.Timezone), Interval: span(req.Interval),
 		StartAt: instant(req.StartAt, "startAt", &list), EndAt: instant(req.EndAt, "endAt", &list), MaxRuns: value(req.MaxRuns), Jitter: span(req.Jitter),
-		Missed: symphony.MissedPolicy(value(req.Missed)), Overlap: symphony.OverlapPolicy(value(req.Overlap)),
+		Missed: schedule.MissedPolicy(value(req.Missed)), Overlap: schedule.OverlapPolicy(value(req.Overlap)),
 		Disabled: req.Enabled != nil && !*req.Enabled, Message: out.Message, Options: out.Options,
 	}
 	// The body goes back to its pool, and a schedule may be kept.
@@ -215,7 +216,7 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 	if err := c.noteRequest(shape); err != nil {
 		return err
 	}
-	changed, err := s.Update(c.Context(), c.PathValue("id"), func(sch *symphony.Schedule) error {
+	changed, err := s.Update(c.Context(), c.PathValue("id"), func(sch *schedule.Schedule) error {
 		was := wireSchedule(sch).ScheduleRequest
 		whole, err := json.Marshal(was)
 		if err != nil {
@@ -310,7 +311,7 @@ func schedulesRun(c *call, s *scheduler.Scheduler) error {
 }
 
 func schedulesRuns(c *call, s *scheduler.Scheduler) error {
-	q := symphony.ScheduleRunQuery{ScheduleID: c.PathValue("id")}
+	q := schedule.RunQuery{ScheduleID: c.PathValue("id")}
 	var list []symphony.Problem
 	q.Limit = c.limit(&list)
 	if cursor, ok := c.query["cursor"]; ok {
@@ -346,7 +347,7 @@ func cronScheduler(c *call, s *scheduler.Scheduler) error {
 		More: report.More, NextRunAt: optional(report.Next)})
 }
 
-func wireSchedule(s *symphony.Schedule) wire.Schedule {
+func wireSchedule(s *schedule.Schedule) wire.Schedule {
 	enabled := !s.Disabled
 	out := wire.Schedule{
 		ID: s.ID, Kind: string(s.Kind()), Source: string(s.Source), State: string(s.State()), NextRunAt: optional(s.NextRunAt), LastRunAt: optional(s.LastRunAt),
@@ -390,7 +391,7 @@ func given[T comparable](v T) *T {
 	return &v
 }
 
-func wireScheduled(list []symphony.ScheduledMessage) []wire.ScheduledMessage {
+func wireScheduled(list []schedule.MessageRef) []wire.ScheduledMessage {
 	out := make([]wire.ScheduledMessage, len(list))
 	for i, m := range list {
 		out[i] = wire.ScheduledMessage{ID: m.ID, Transport: m.Transport}
@@ -398,7 +399,7 @@ func wireScheduled(list []symphony.ScheduledMessage) []wire.ScheduledMessage {
 	return out
 }
 
-func wireRun(r *symphony.ScheduleRun) wire.ScheduleRun {
+func wireRun(r *schedule.Run) wire.ScheduleRun {
 	return wire.ScheduleRun{Seq: r.Seq, Occurrence: r.Occurrence.UTC(), Through: r.Through.UTC(), FiredAt: r.FiredAt.UTC(), Outcome: string(r.Outcome),
 		Messages: wireScheduled(r.Messages), Error: r.Error, Manual: r.Manual}
 }

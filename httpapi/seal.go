@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // The key that authenticates receipts is one record of the store, so that every node takes what another has given and
@@ -58,7 +59,7 @@ func (s *seal) holds(text, sum []byte) bool {
 
 // seals has the seal of a store. Safe for concurrent use.
 type seals struct {
-	records symphony.RecordStore // nil: the key is the process's own
+	records storage.Records // nil: the key is the process's own
 	current atomic.Pointer[seal]
 	mu      sync.Mutex // held while the key is read or made
 }

@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
 // betweenRecords does something after the first look for a record that finds none.
 type betweenRecords struct {
-	symphony.RecordStore
+	storage.Records
 	then func()
 }
 
 func (b *betweenRecords) GetRecord(ctx context.Context, kind, id string) ([]byte, error) {
-	raw, err := b.RecordStore.GetRecord(ctx, kind, id)
+	raw, err := b.Records.GetRecord(ctx, kind, id)
 	if then := b.then; then != nil && errors.Is(err, symphony.ErrNotFound) {
 		b.then = nil
 		then()

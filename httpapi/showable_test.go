@@ -21,7 +21,9 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -31,9 +33,9 @@ import (
 // keeper is a transport that keeps everything that the API shows.
 type keeper interface {
 	symphony.Transport
-	symphony.ScheduleStore
-	symphony.RecordStore
-	symphony.LogStore
+	schedule.Store
+	storage.Records
+	storage.Log
 }
 
 // onEachStorage runs a test on an API over each storage.
@@ -419,7 +421,7 @@ func damagedRecords(t *testing.T, tr keeper, f *fixture) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := tr.AppendLog(t.Context(), audit.LogName, []symphony.LogEntry{{Kind: "keys.create", Data: []byte(`"no object"`)}}); err != nil {
+	if _, err := tr.AppendLog(t.Context(), audit.LogName, []storage.Entry{{Kind: "keys.create", Data: []byte(`"no object"`)}}); err != nil {
 		t.Fatal(err)
 	}
 	for path, list := range map[string]string{"keys": "keys", "operations": "operations", "audit": "entries"} {

@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 func status(c *call) error {
@@ -46,7 +47,7 @@ func status(c *call) error {
 			answer.Workers = workersOn(t.Name(), nodes)
 		}
 	}
-	if registry, ok := t.(symphony.NodeRegistry); ok {
+	if registry, err := storage.NodesOf(t); err == nil {
 		nodes, err := registry.Nodes(c.Context())
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func workersOn(transport string, nodes []monitor.Node) *wire.WorkerCounts {
 	return &wire.WorkerCounts{Running: running, Stopped: stopped}
 }
 
-func wireNode(n symphony.Node) wire.Node {
+func wireNode(n storage.Node) wire.Node {
 	out := wire.Node{ID: n.ID, Name: n.Name, Version: n.Version, StartedAt: n.StartedAt, SeenAt: n.SeenAt}
 	// A node of another release may say something else; then there is nothing to show.
 	if json.Unmarshal(n.Info, &out.NodeInfo) != nil || out.Workers == nil {

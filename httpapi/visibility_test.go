@@ -21,13 +21,14 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // own is a server where users see their own messages.
 type own struct {
 	*fixture
 	hub   *event.Hub
-	store symphony.LogStore
+	store storage.Log
 	rec   *event.Recorder
 }
 
@@ -42,7 +43,7 @@ func newOwn(t *testing.T) *own {
 		}
 		t.Cleanup(func() { a.Close(context.Background()) })
 		o.Auth, o.OwnMessages, o.Observer = a, true, rec
-		store := o.Records.(symphony.LogStore)
+		store := o.Records.(storage.Log)
 		w.hub = event.NewHub(store, event.HubOptions{Poll: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 		w.store, o.Events = store, w.hub
 	})

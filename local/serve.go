@@ -25,6 +25,7 @@ import (
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -109,13 +110,13 @@ func Serve(ctx context.Context, db *sqlite.Transport, bus *symphony.Bus, mux *sy
 }
 
 // node describes this process with its workers, nil where they are not known.
-func (o Options) node() func() symphony.Node {
+func (o Options) node() func() storage.Node {
 	if len(o.Workers) == 0 {
 		return nil
 	}
 	now := symphony.SystemClock().Now()
-	self := symphony.Node{ID: symphony.NewID(now), Name: monitor.NodeName(), Version: o.Version, StartedAt: now}
-	return func() symphony.Node {
+	self := storage.Node{ID: symphony.NewID(now), Name: monitor.NodeName(), Version: o.Version, StartedAt: now}
+	return func() storage.Node {
 		var info wire.NodeInfo
 		for _, w := range o.Workers {
 			info.Workers = append(info.Workers, httpapi.WireWorker(w.Snapshot()))

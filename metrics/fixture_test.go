@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
@@ -22,7 +23,7 @@ var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 var quiet = slog.New(slog.DiscardHandler)
 
 // storages are where metrics are kept, each fresh.
-func storages(t *testing.T, test func(t *testing.T, store symphony.RecordStore)) {
+func storages(t *testing.T, test func(t *testing.T, store storage.Records)) {
 	t.Run("memory", func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		t.Cleanup(func() { tr.Close() })
@@ -42,11 +43,11 @@ func storages(t *testing.T, test func(t *testing.T, store symphony.RecordStore))
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { tr.Close() })
-		test(t, struct{ symphony.RecordStore }{tr}) // without the server's clock, so that the tests' decides
+		test(t, struct{ storage.Records }{tr}) // without the server's clock, so that the tests' decides
 	})
 }
 
-func recorder(t *testing.T, store symphony.RecordStore, clock symphony.Clock) *metrics.Recorder {
+func recorder(t *testing.T, store storage.Records, clock symphony.Clock) *metrics.Recorder {
 	t.Helper()
 	r, err := metrics.New(store, metrics.Options{Clock: clock, Logger: quiet, Node: "test"})
 	if err != nil {
@@ -96,7 +97,7 @@ var errAway = errors.New("storage is away")
 
 // faulty is a store whose writes fail while away.
 type faulty struct {
-	symphony.RecordStore
+	storage.Records
 	away bool
 }
 
@@ -104,5 +105,5 @@ func (f *faulty) PutRecord(ctx context.Context, kind, id string, data []byte) er
 	if f.away {
 		return errAway
 	}
-	return f.RecordStore.PutRecord(ctx, kind, id, data)
+	return f.Records.PutRecord(ctx, kind, id, data)
 }

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Defaults and limits.
@@ -90,7 +91,7 @@ type Options struct {
 }
 
 // New makes a recorder that writes to a store. It writes nothing before Run, and counts at once.
-func New(store symphony.RecordStore, o Options) (*Recorder, error) {
+func New(store storage.Records, o Options) (*Recorder, error) {
 	if store == nil {
 		return nil, errors.New("metrics: a store is required")
 	}

@@ -13,12 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"pgregory.net/rapid"
 )
 
 func TestQuery_adds_up_what_happened(t *testing.T) {
-	storages(t, func(t *testing.T, store symphony.RecordStore) {
+	storages(t, func(t *testing.T, store storage.Records) {
 		clock := newClock()
 		r := recorder(t, store, clock)
 		dispatched := []*symphony.Envelope{{Transport: "default", Type: "A"}, {Transport: "default", Type: "A"}, {Transport: "email", Type: "B"}}
@@ -62,7 +63,7 @@ func TestQuery_adds_up_what_happened(t *testing.T) {
 
 // Several processes write beside each other, and again and again.
 func TestQuery_covers_all_processes_and_restarts(t *testing.T) {
-	storages(t, func(t *testing.T, store symphony.RecordStore) {
+	storages(t, func(t *testing.T, store storage.Records) {
 		clock := newClock()
 		a, b := recorder(t, store, clock), recorder(t, store, clock)
 		for range 3 {
@@ -98,7 +99,7 @@ func TestQuery_covers_all_processes_and_restarts(t *testing.T) {
 }
 
 func TestQuery_reads_by_the_hour_what_is_older(t *testing.T) {
-	storages(t, func(t *testing.T, store symphony.RecordStore) {
+	storages(t, func(t *testing.T, store storage.Records) {
 		clock := newClock()
 		r := recorder(t, store, clock)
 		for range 5 { // hours
@@ -235,7 +236,7 @@ func TestRecorder_counts_no_duration_where_no_handler_ran(t *testing.T) {
 
 func TestRecorder_survives_storage_that_is_away(t *testing.T) {
 	clock := newClock()
-	store := &faulty{RecordStore: memory.Open(memory.Options{}), away: true}
+	store := &faulty{Records: memory.Open(memory.Options{}), away: true}
 	r := recorder(t, store, clock)
 	for range 30 {
 		ended(r, 1, "A", symphony.Ack)
@@ -312,7 +313,7 @@ func TestRecorder_keeps_counting_after_its_last_write(t *testing.T) {
 }
 
 func TestRecorder_deletes_what_is_old(t *testing.T) {
-	storages(t, func(t *testing.T, store symphony.RecordStore) {
+	storages(t, func(t *testing.T, store storage.Records) {
 		clock := newClock()
 		r := recorder(t, store, clock)
 		for range 10 {

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Recorder counts the messages of one process. It is a symphony.Observer. Safe for concurrent use.
 type Recorder struct {
-	store  symphony.RecordStore
+	store  storage.Records
 	o      Options
 	writer string
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Options are what a Monitor looks at. Bus is required.
@@ -22,9 +24,9 @@ type Options struct {
 	Metrics *metrics.Recorder
 	// Self describes this process, with an Info that is the JSON of a wire.NodeInfo. It is asked where the storage lists
 	// no nodes. Nil: nothing is known of this process.
-	Self func() symphony.Node
+	Self func() storage.Node
 	// Schedules are looked at, too. Nil: there are none.
-	Schedules symphony.ScheduleStore
+	Schedules schedule.Store
 	// Thresholds say from when on something is a problem.
 	Thresholds Thresholds
 	// Clock is that of the signals. Where the storage of the default transport has

@@ -15,6 +15,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
@@ -44,12 +46,12 @@ func newFixture(t *testing.T) *fixture {
 	if f.bus, err = symphony.NewBus([]symphony.Transport{f.tr, f.tr.Named("email")}, symphony.BusOptions{Clock: f.clock, Observer: f.metrics}); err != nil {
 		t.Fatal(err)
 	}
-	self := func() symphony.Node {
+	self := func() storage.Node {
 		raw, err := json.Marshal(f.info)
 		if err != nil {
 			t.Error(err)
 		}
-		return symphony.Node{ID: "1", Name: "here:1", Info: raw}
+		return storage.Node{ID: "1", Name: "here:1", Info: raw}
 	}
 	if f.Monitor, err = monitor.New(monitor.Options{Bus: f.bus, Metrics: f.metrics, Self: self, Schedules: f.tr, Clock: f.clock}); err != nil {
 		t.Fatal(err)
@@ -110,8 +112,8 @@ func TestHealth(t *testing.T) {
 		"and messages wait":         {func(f *fixture) { stopped("default")(f); f.dispatch("default", ""); f.clock.Advance(time.Second) }, monitor.Unhealthy, "workers", "stopped by request"},
 		"others still work":         {func(f *fixture) { stopped("default")(f); f.works("default") }, monitor.Healthy, "", ""},
 		"a worker ended by itself":  {func(f *fixture) { stopped("default")(f); f.info.Workers[0].StopReason = "message_limit" }, monitor.Healthy, "", ""},
-		"a schedule is late":        {schedule(2 * time.Minute), monitor.Degraded, "scheduler", "1 schedules are due, the first for 2m"},
-		"a schedule is due":         {schedule(time.Second), monitor.Healthy, "", ""},
+		"a schedule is late":        {lateSchedule(2 * time.Minute), monitor.Degraded, "scheduler", "1 schedules are due, the first for 2m"},
+		"a schedule is due":         {lateSchedule(time.Second), monitor.Healthy, "", ""},
 		"a circuit is open":         {func(f *fixture) { f.info.Breakers = []wire.Breaker{{Handler: "shop", State: "open"}} }, monitor.Degraded, "circuits", "shop"},
 		"dead letters":              {deadLetter, monitor.Healthy, "", ""},
 		"storage is gone":           {func(f *fixture) { f.tr.Close() }, monitor.Unhealthy, "storage", "default"},
@@ -176,9 +178,9 @@ func outage(f *fixture) {
 	f.info.Workers[0].Outages = []wire.WorkerOutage{{Call: "receive", Since: noon, Error: "away"}}
 }
 
-func schedule(late time.Duration) func(*fixture) {
+func lateSchedule(late time.Duration) func(*fixture) {
 	return func(f *fixture) {
-		s := symphony.Schedule{ID: symphony.NewID(noon), Name: "s", At: noon, NextRunAt: noon, DueAt: noon,
+		s := schedule.Schedule{ID: symphony.NewID(noon), Name: "s", At: noon, NextRunAt: noon, DueAt: noon,
 			Message: symphony.Message{Type: "Report", Payload: []byte(`{}`)}, CreatedAt: noon, UpdatedAt: noon, Version: 1}
 		if _, err := f.tr.CreateSchedule(context.Background(), s); err != nil {
 			f.Fatal(err)

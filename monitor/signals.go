@@ -11,6 +11,8 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Signals are what tells whether work flows, of all nodes that share the storage, at one moment. Health and alerts are
@@ -77,7 +79,7 @@ func (a Attempts) ErrorRate() float64 {
 
 // Node is a process with its workers.
 type Node struct {
-	symphony.Node
+	storage.Node
 	wire.NodeInfo
 }
 
@@ -182,7 +184,7 @@ func (m *Monitor) schedules(ctx context.Context) Schedules {
 	if m.o.Schedules == nil {
 		return Schedules{}
 	}
-	due, err := m.o.Schedules.DueSchedules(ctx, symphony.DuePlace{}, dueLimit)
+	due, err := m.o.Schedules.DueSchedules(ctx, schedule.DuePlace{}, dueLimit)
 	if err != nil {
 		return Schedules{Err: err}
 	}
@@ -202,8 +204,8 @@ func (m *Monitor) Nodes(ctx context.Context) ([]Node, error) {
 		if err != nil {
 			continue
 		}
-		registry, ok := t.(symphony.NodeRegistry)
-		if !ok {
+		registry, err := storage.NodesOf(t)
+		if err != nil {
 			continue
 		}
 		list, err := registry.Nodes(ctx)
@@ -222,7 +224,7 @@ func (m *Monitor) Nodes(ctx context.Context) ([]Node, error) {
 	return []Node{nodeOf(m.o.Self())}, nil
 }
 
-func nodeOf(n symphony.Node) Node {
+func nodeOf(n storage.Node) Node {
 	out := Node{Node: n}
 	// A node of another release may say something else; then nothing is known of its workers.
 	if json.Unmarshal(n.Info, &out.NodeInfo) != nil {

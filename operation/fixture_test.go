@@ -13,22 +13,23 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
-// storage is a transport that can be worked on in bulk.
-type storage interface {
+// database is a transport that can be worked on in bulk.
+type database interface {
 	symphony.Transport
 	symphony.FailedStore
-	symphony.RecordStore
-	symphony.StepStore
+	storage.Records
+	storage.Steps
 	symphony.MessageStore
 }
 
 // fixture is a storage in this process, and one node that works on its operations.
 type fixture struct {
 	*testing.T
-	tr  storage
+	tr  database
 	bus *symphony.Bus
 	*operation.Operations
 	log *logBuffer
@@ -58,7 +59,7 @@ func newFixture(t *testing.T) *fixture {
 	return on(t, tr, symphony.BusOptions{})
 }
 
-func on(t *testing.T, tr storage, o symphony.BusOptions) *fixture {
+func on(t *testing.T, tr database, o symphony.BusOptions) *fixture {
 	t.Helper()
 	f := &fixture{T: t, tr: tr, log: new(logBuffer)}
 	var err error
@@ -209,12 +210,12 @@ var errDead = errors.New("this process is dead")
 // mortal is a storage as one process sees it that is killed at one of its calls: before the call is made, or after it was
 // made and before its result arrives.
 type mortal struct {
-	storage
+	database
 	mu    sync.Mutex
 	calls int
 	dieAt int // 0: never
 	after bool
-	steps []symphony.Step // that were taken
+	steps []storage.Step // that were taken
 }
 
 func (m *mortal) call(do func() error) error {
@@ -240,9 +241,9 @@ func (m *mortal) dead() bool {
 	return m.dieAt > 0 && m.calls >= m.dieAt
 }
 
-func (m *mortal) TakeStep(ctx context.Context, s symphony.Step) (done int, err error) {
+func (m *mortal) TakeStep(ctx context.Context, s storage.Step) (done int, err error) {
 	err = m.call(func() (err error) {
-		done, err = m.storage.TakeStep(ctx, s)
+		done, err = m.database.TakeStep(ctx, s)
 		return err
 	})
 	if err == nil {
@@ -254,20 +255,20 @@ func (m *mortal) TakeStep(ctx context.Context, s symphony.Step) (done int, err e
 }
 
 func (m *mortal) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	return m.call(func() error { return m.storage.SwapRecord(ctx, kind, id, old, new) })
+	return m.call(func() error { return m.database.SwapRecord(ctx, kind, id, old, new) })
 }
 
 func (m *mortal) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
 	err = m.call(func() (err error) {
-		data, err = m.storage.GetRecord(ctx, kind, id)
+		data, err = m.database.GetRecord(ctx, kind, id)
 		return err
 	})
 	return data, err
 }
 
-func (m *mortal) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
+func (m *mortal) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
 	err = m.call(func() (err error) {
-		list, err = m.storage.RangeRecords(ctx, kind, from, to, limit)
+		list, err = m.database.RangeRecords(ctx, kind, from, to, limit)
 		return err
 	})
 	return list, err
@@ -275,7 +276,7 @@ func (m *mortal) RangeRecords(ctx context.Context, kind, from, to string, limit 
 
 func (m *mortal) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
 	err = m.call(func() (err error) {
-		ids, err = m.storage.SelectFailed(ctx, f, limit)
+		ids, err = m.database.SelectFailed(ctx, f, limit)
 		return err
 	})
 	return ids, err
@@ -283,7 +284,7 @@ func (m *mortal) SelectFailed(ctx context.Context, f symphony.FailedFilter, limi
 
 func (m *mortal) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	err = m.call(func() (err error) {
-		page, err = m.storage.ListMessages(ctx, q)
+		page, err = m.database.ListMessages(ctx, q)
 		return err
 	})
 	return page, err

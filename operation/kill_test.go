@@ -9,6 +9,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"pgregory.net/rapid"
 )
@@ -61,7 +62,7 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs b
 
 	var earlier []*mortal
 	live := func(l life) (stop func(), m *mortal) {
-		m = &mortal{storage: tr, dieAt: l.dieAt, after: l.after}
+		m = &mortal{database: tr, dieAt: l.dieAt, after: l.after}
 		earlier = append(earlier, m)
 		bus, err := symphony.NewBus([]symphony.Transport{m}, symphony.BusOptions{})
 		if err != nil {
@@ -121,7 +122,7 @@ func TestOperation_of_a_process_that_comes_back_is_anothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		defer tr.Close()
-		hung := &hanging{storage: tr, hang: make(chan struct{}), hung: make(chan struct{})}
+		hung := &hanging{database: tr, hang: make(chan struct{}), hung: make(chan struct{})}
 		f := on(t, hung, symphony.BusOptions{})
 		f.fail(1000, "Mail")
 		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}})
@@ -142,18 +143,18 @@ func TestOperation_of_a_process_that_comes_back_is_anothers(t *testing.T) {
 
 // hanging hangs in its first step, as a process does that is not scheduled: nothing else of it happens meanwhile.
 type hanging struct {
-	storage
+	database
 	hang, hung chan struct{}
 	began      bool
 }
 
-func (h *hanging) TakeStep(ctx context.Context, s symphony.Step) (int, error) {
+func (h *hanging) TakeStep(ctx context.Context, s storage.Step) (int, error) {
 	if !h.began {
 		h.began = true
 		close(h.hung)
 	}
 	<-h.hang
-	return h.storage.TakeStep(ctx, s)
+	return h.database.TakeStep(ctx, s)
 }
 
 // Whoever ends in order lets go of its operations, and they are carried on without a pause.

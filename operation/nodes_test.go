@@ -28,7 +28,7 @@ func until(t *testing.T, what string, done func() bool) {
 }
 
 // onEach runs operations of all kinds with several nodes on a storage, of which each has a transport of its own.
-func onEach(t *testing.T, nodes []storage) {
+func onEach(t *testing.T, nodes []database) {
 	fixtures := make([]*fixture, len(nodes))
 	for i, tr := range nodes {
 		fixtures[i] = on(t, tr, symphony.BusOptions{})
@@ -101,12 +101,12 @@ func TestOperations_of_nodes_on_SQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tr.Close()
-	onEach(t, []storage{tr, tr})
+	onEach(t, []database{tr, tr})
 }
 
 func TestOperations_of_nodes_on_PostgreSQL(t *testing.T) {
 	url := pgtest.URL(t)
-	var nodes []storage
+	var nodes []database
 	for range 2 {
 		tr, err := postgres.Open(context.Background(), url, postgres.Options{})
 		if err != nil {

@@ -8,7 +8,7 @@
 // # Exactly once
 //
 // An operation is one record beside the messages of its transport. It is done in steps, each of which moves some messages
-// and says so in the record, in one transaction (symphony.Step). So an operation that is interrupted between any two moments
+// and says so in the record, in one transaction (storage.Step). So an operation that is interrupted between any two moments
 // is carried on from the step before: no message is moved twice, none is left out, and its counts are right.
 //
 // One process at a time works on an operation, under a lease that it renews. A process that is gone is noticed when the

@@ -311,7 +311,7 @@ func TestOperations_are_cheap_when_idle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		defer tr.Close()
-		watched := &mortal{storage: tr}
+		watched := &mortal{database: tr}
 		f := on(t, watched, symphony.BusOptions{})
 		stop := running(f.Operations)
 		wait(time.Minute)

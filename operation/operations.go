@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // recordKind and idsKind are where the storages keep operations, and the ids of those that were asked for by ids.
@@ -52,7 +53,7 @@ type Operations struct {
 // home is a storage that keeps operations.
 type home struct {
 	storage any
-	records symphony.RecordStore
+	records storage.Records
 	clock   symphony.Clock // of the times of its operations
 }
 
@@ -88,9 +89,8 @@ func New(bus *symphony.Bus, o Options) (*Operations, error) {
 		if err != nil {
 			return nil, fmt.Errorf("operation: %w", err)
 		}
-		records, ok := t.(symphony.RecordStore)
-		has := t.Capabilities()
-		if ok && has.Records && has.Steps && !slices.ContainsFunc(ops.homes, func(h home) bool { return h.storage == t.Storage() }) {
+		records, err := storage.RecordsOf(t)
+		if _, unable := storage.StepsOf(t); err == nil && unable == nil && !slices.ContainsFunc(ops.homes, func(h home) bool { return h.storage == t.Storage() }) {
 			ops.homes = append(ops.homes, home{t.Storage(), records, symphony.StoreClock(t, o.Clock)})
 		}
 	}

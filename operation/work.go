@@ -11,6 +11,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // errLost says that the operation is another process's, or nobody's, by now.
@@ -79,7 +80,7 @@ func (w *work) change(ctx context.Context, f func(*Operation)) error {
 }
 
 // step moves messages and changes the record by how many were moved.
-func (w *work) step(ctx context.Context, s symphony.Step, f func(op *Operation, done int64)) (int, error) {
+func (w *work) step(ctx context.Context, s storage.Step, f func(op *Operation, done int64)) (int, error) {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 	now := w.clock.Now().UTC()
@@ -94,7 +95,7 @@ func (w *work) step(ctx context.Context, s symphony.Step, f func(op *Operation, 
 		_, raw := change(done)
 		return raw
 	}
-	done, err := w.bus.Step(ctx, w.op.Transport, s)
+	done, err := storage.TakeStep(ctx, w.bus, w.op.Transport, s)
 	if err == nil {
 		w.set(change(done))
 		return done, nil
@@ -273,9 +274,9 @@ func (w *work) moveFailed(ctx context.Context, op Operation) error {
 	if len(ids) == 0 {
 		return w.complete(ctx)
 	}
-	s := symphony.Step{Delete: ids}
+	s := storage.Step{Delete: ids}
 	if op.Kind == FailedRetry {
-		s = symphony.Step{}
+		s = storage.Step{}
 		now := w.clock.Now()
 		for _, id := range ids {
 			s.Retry = append(s.Retry, symphony.FailedRetry{ID: id, NewID: symphony.NewID(now)})
@@ -365,7 +366,7 @@ func (w *work) replayIDs(ctx context.Context, op Operation) error {
 // replay dispatches messages again. cursor is where it goes on, last says that these are the last.
 func (w *work) replay(ctx context.Context, messages *symphony.Messages, list []symphony.MessageInfo, gone int64, cursor string, last bool) error {
 	envelopes, refused := messages.Again(list, w.now().ID)
-	return w.paced(ctx, symphony.Step{Send: envelopes}, func(op *Operation, done int64) {
+	return w.paced(ctx, storage.Step{Send: envelopes}, func(op *Operation, done int64) {
 		op.Done += done
 		op.Skipped += gone + int64(len(refused))
 		if n := len(refused); n > 0 {
@@ -378,7 +379,7 @@ func (w *work) replay(ctx context.Context, messages *symphony.Messages, list []s
 }
 
 // paced takes a step when the rate allows it.
-func (w *work) paced(ctx context.Context, s symphony.Step, f func(*Operation, int64)) error {
+func (w *work) paced(ctx context.Context, s storage.Step, f func(*Operation, int64)) error {
 	if wait := w.pace.wait(w.o.Clock.Now()); wait > 0 {
 		if w.pause(ctx, wait, nil); ctx.Err() != nil {
 			return ctx.Err()

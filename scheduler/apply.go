@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // Applied is what Apply changed.
@@ -13,17 +14,17 @@ type Applied struct{ Created, Updated, Deleted int }
 
 // Apply makes the schedules of the configuration file be those of the list, which it finds by their names: it creates what
 // is missing, updates what differs, and deletes those that came from the file before and are no longer in it. Schedules
-// made otherwise are left alone; that one of them has a name of the list is a *symphony.ScheduleNameError. One that exists
+// made otherwise are left alone; that one of them has a name of the list is a *schedule.NameError. One that exists
 // and is unchanged keeps its state. A schedule that the list has as enabled stays disabled where somebody has disabled it;
 // one that it has as disabled is disabled. All nodes on one storage should have the same list, and may apply it at the
 // same time. The problems of all schedules are reported together, with paths such as "schedules[1].cron", before anything
 // is changed.
-func (s *Scheduler) Apply(ctx context.Context, list []symphony.Schedule) (done Applied, err error) {
+func (s *Scheduler) Apply(ctx context.Context, list []schedule.Schedule) (done Applied, err error) {
 	var problems []symphony.Problem
 	places := make(map[string]int, len(list))
 	for i, sch := range list {
 		prefix := fmt.Sprintf("schedules[%d].", i)
-		sch.Source = symphony.SourceConfig
+		sch.Source = schedule.SourceConfig
 		problems = append(problems, s.Problems(sch, prefix)...)
 		if first, twice := places[sch.Name]; twice && sch.Name != "" {
 			problems = append(problems, symphony.Problem{Path: prefix + "name", Message: fmt.Sprintf("is that of schedules[%d] too", first)})
@@ -38,7 +39,7 @@ func (s *Scheduler) Apply(ctx context.Context, list []symphony.Schedule) (done A
 			return done, fmt.Errorf("scheduler: apply schedule %q: %w", sch.Name, err)
 		}
 	}
-	q := symphony.ScheduleQuery{Source: symphony.SourceConfig, Limit: symphony.MaxSchedulePage}
+	q := schedule.Query{Source: schedule.SourceConfig, Limit: schedule.MaxPage}
 	for {
 		page, err := s.store.ListSchedules(ctx, q)
 		if err != nil {
@@ -63,10 +64,10 @@ func (s *Scheduler) Apply(ctx context.Context, list []symphony.Schedule) (done A
 }
 
 // applyOne creates or updates one schedule of the file.
-func (s *Scheduler) applyOne(ctx context.Context, want symphony.Schedule, done *Applied) error {
-	want.Source = symphony.SourceConfig
+func (s *Scheduler) applyOne(ctx context.Context, want schedule.Schedule, done *Applied) error {
+	want.Source = schedule.SourceConfig
 	for range conflicts {
-		page, err := s.store.ListSchedules(ctx, symphony.ScheduleQuery{Name: want.Name})
+		page, err := s.store.ListSchedules(ctx, schedule.Query{Name: want.Name})
 		if err != nil {
 			return err
 		}
@@ -75,17 +76,17 @@ func (s *Scheduler) applyOne(ctx context.Context, want symphony.Schedule, done *
 			if err == nil {
 				done.Created++
 			}
-			var taken *symphony.ScheduleNameError
+			var taken *schedule.NameError
 			if errors.As(err, &taken) {
 				continue // another node was quicker
 			}
 			return err
 		}
 		have := page.Schedules[0]
-		if have.Source != symphony.SourceConfig {
-			return &symphony.ScheduleNameError{Name: want.Name}
+		if have.Source != schedule.SourceConfig {
+			return &schedule.NameError{Name: want.Name}
 		}
-		stored, err := s.Update(ctx, have.ID, func(sch *symphony.Schedule) error {
+		stored, err := s.Update(ctx, have.ID, func(sch *schedule.Schedule) error {
 			disabled := sch.Disabled || want.Disabled
 			*sch = want
 			sch.Disabled = disabled
@@ -99,5 +100,5 @@ func (s *Scheduler) applyOne(ctx context.Context, want symphony.Schedule, done *
 		}
 		return err
 	}
-	return &symphony.ScheduleNameError{Name: want.Name}
+	return &schedule.NameError{Name: want.Name}
 }

@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
-func named(name string, sch symphony.Schedule) symphony.Schedule {
+func named(name string, sch schedule.Schedule) schedule.Schedule {
 	sch.Name = name
 	return sch
 }
 
-func (r *rig) apply(list ...symphony.Schedule) scheduler.Applied {
+func (r *rig) apply(list ...schedule.Schedule) scheduler.Applied {
 	r.Helper()
 	done, err := r.Apply(r.Context(), list)
 	if err != nil {
@@ -25,9 +25,9 @@ func (r *rig) apply(list ...symphony.Schedule) scheduler.Applied {
 	return done
 }
 
-func (r *rig) byName(name string) symphony.Schedule {
+func (r *rig) byName(name string) schedule.Schedule {
 	r.Helper()
-	page, err := r.List(r.Context(), symphony.ScheduleQuery{Name: name})
+	page, err := r.List(r.Context(), schedule.Query{Name: name})
 	if err != nil || len(page.Schedules) != 1 {
 		r.Fatalf("%d schedules have the name %q, %v", len(page.Schedules), name, err)
 	}
@@ -56,10 +56,10 @@ func TestApply(t *testing.T) {
 			t.Errorf("changed: %+v", got)
 		}
 		after := r.byName("a")
-		if after.ID != before.ID || after.Interval != time.Hour || after.RunCount != 1 || after.Source != symphony.SourceConfig {
+		if after.ID != before.ID || after.Interval != time.Hour || after.RunCount != 1 || after.Source != schedule.SourceConfig {
 			t.Errorf("got %+v", after)
 		}
-		if got := r.get(mine.ID); got.Source != symphony.SourceAPI || got.Interval != time.Minute {
+		if got := r.get(mine.ID); got.Source != schedule.SourceAPI || got.Interval != time.Minute {
 			t.Errorf("one made by hand was changed: %+v", got)
 		}
 		if got := r.apply(); got != (scheduler.Applied{Deleted: 2}) {
@@ -92,12 +92,12 @@ func TestApply_keeps_what_somebody_disabled(t *testing.T) {
 
 func TestApply_changes_nothing_when_one_is_wrong(t *testing.T) {
 	r := inMemory(t)
-	_, err := r.Apply(t.Context(), []symphony.Schedule{named("a", every(time.Minute)), named("a", cron("x")), every(time.Minute)})
+	_, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Minute)), named("a", cron("x")), every(time.Minute)})
 	want := []string{"schedules[1].cron", "schedules[1].name", "schedules[2].name"}
 	if diff := cmp.Diff(want, paths(problemsOf(t, err))); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
 	}
-	if page, err := r.List(t.Context(), symphony.ScheduleQuery{}); err != nil || len(page.Schedules) != 0 {
+	if page, err := r.List(t.Context(), schedule.Query{}); err != nil || len(page.Schedules) != 0 {
 		t.Errorf("%d schedules were made, %v", len(page.Schedules), err)
 	}
 }
@@ -105,8 +105,8 @@ func TestApply_changes_nothing_when_one_is_wrong(t *testing.T) {
 func TestApply_takes_no_name_from_one_made_by_hand(t *testing.T) {
 	r := inMemory(t)
 	r.create(named("a", every(time.Minute)))
-	_, err := r.Apply(t.Context(), []symphony.Schedule{named("a", every(time.Hour))})
-	var taken *symphony.ScheduleNameError
+	_, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Hour))})
+	var taken *schedule.NameError
 	if !errors.As(err, &taken) || taken.Name != "a" {
 		t.Errorf("got %v, want a *ScheduleNameError", err)
 	}
@@ -117,7 +117,7 @@ func TestApply_by_several_nodes_at_once(t *testing.T) {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
-				if _, err := r.Apply(t.Context(), []symphony.Schedule{named("a", every(time.Minute)), named("b", every(time.Hour))}); err != nil {
+				if _, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Minute)), named("b", every(time.Hour))}); err != nil {
 					t.Error(err)
 				}
 			})

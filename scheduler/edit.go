@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // MaxPreview is the most occurrences that one Preview may ask for.
@@ -15,7 +16,7 @@ const MaxPreview = 100
 
 // Problems returns every problem that a schedule has, with paths that begin with prefix: of its definition, of its cron
 // expression, and of the dispatch of its message.
-func (s *Scheduler) Problems(sch symphony.Schedule, prefix string) []symphony.Problem {
+func (s *Scheduler) Problems(sch schedule.Schedule, prefix string) []symphony.Problem {
 	list := timeProblems(&sch, prefix)
 	out := outgoing(&sch, sch.At, "")
 	out.Options.ScheduledAt = time.Time{} // a problem of its own
@@ -23,7 +24,7 @@ func (s *Scheduler) Problems(sch symphony.Schedule, prefix string) []symphony.Pr
 }
 
 // timeProblems are those that do not depend on the bus.
-func timeProblems(sch *symphony.Schedule, prefix string) []symphony.Problem {
+func timeProblems(sch *schedule.Schedule, prefix string) []symphony.Problem {
 	list := sch.Problems(prefix)
 	if sch.Cron == "" {
 		return list
@@ -40,7 +41,7 @@ func timeProblems(sch *symphony.Schedule, prefix string) []symphony.Problem {
 
 // plan sets when the schedule fires next, by a definition that is new or was changed. An occurrence that is due and still
 // is one stays.
-func (t *timetable) plan(s *symphony.Schedule, now time.Time) {
+func (t *timetable) plan(s *schedule.Schedule, now time.Time) {
 	var at time.Time
 	switch {
 	case s.MaxRuns > 0 && s.RunCount >= s.MaxRuns:
@@ -50,7 +51,7 @@ func (t *timetable) plan(s *symphony.Schedule, now time.Time) {
 		at = s.NextRunAt
 	default:
 		after := now
-		if s.LastRunAt.IsZero() && !t.start.After(now) && now.Sub(t.start) <= symphony.MissedGrace {
+		if s.LastRunAt.IsZero() && !t.start.After(now) && now.Sub(t.start) <= schedule.MissedGrace {
 			after = t.start.Add(-1) // it was meant to start now
 		}
 		at = t.next(after)
@@ -71,38 +72,38 @@ func (t *timetable) plan(s *symphony.Schedule, now time.Time) {
 
 // now is the time on the store's clock.
 func (s *Scheduler) now(ctx context.Context) (time.Time, error) {
-	due, err := s.store.DueSchedules(ctx, symphony.DuePlace{}, 0)
+	due, err := s.store.DueSchedules(ctx, schedule.DuePlace{}, 0)
 	return due.Now.Truncate(time.Millisecond), err
 }
 
 // Create makes a schedule of a definition and returns it with its id and its next occurrence. Occurrences before now are
-// none, but a StartAt up to symphony.MissedGrace ago counts as now, and an At that is past is due at once. Errors:
-// *symphony.ValidationError, *symphony.ScheduleNameError, or the storage's.
-func (s *Scheduler) Create(ctx context.Context, sch symphony.Schedule) (symphony.Schedule, error) {
+// none, but a StartAt up to schedule.MissedGrace ago counts as now, and an At that is past is due at once. Errors:
+// *symphony.ValidationError, *schedule.NameError, or the storage's.
+func (s *Scheduler) Create(ctx context.Context, sch schedule.Schedule) (schedule.Schedule, error) {
 	now, err := s.now(ctx)
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
+		return schedule.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
 	}
-	sch = withState(sch, symphony.Schedule{ID: symphony.NewID(now), Source: sch.Source, CreatedAt: now}).WithDefaults()
+	sch = withState(sch, schedule.Schedule{ID: symphony.NewID(now), Source: sch.Source, CreatedAt: now}).WithDefaults()
 	sch.UpdatedAt = now
 	if list := s.Problems(sch, ""); len(list) > 0 {
-		return symphony.Schedule{}, &symphony.ValidationError{Problems: list}
+		return schedule.Schedule{}, &symphony.ValidationError{Problems: list}
 	}
 	t, err := newTimetable(&sch)
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
+		return schedule.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
 	}
 	t.plan(&sch, now)
 	stored, err := s.store.CreateSchedule(ctx, sch)
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
+		return schedule.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
 	}
 	s.wake()
 	return stored, nil
 }
 
 // withState returns the definition of one schedule with the identity and state of another.
-func withState(definition, state symphony.Schedule) symphony.Schedule {
+func withState(definition, state schedule.Schedule) schedule.Schedule {
 	state.Name, state.At, state.Cron, state.Timezone, state.Interval = definition.Name, definition.At, definition.Cron, definition.Timezone, definition.Interval
 	state.StartAt, state.EndAt, state.MaxRuns, state.Jitter = definition.StartAt, definition.EndAt, definition.MaxRuns, definition.Jitter
 	state.Missed, state.Overlap, state.Disabled = definition.Missed, definition.Overlap, definition.Disabled
@@ -114,17 +115,17 @@ func withState(definition, state symphony.Schedule) symphony.Schedule {
 // should it be fired or changed meanwhile; its error ends the call. It must not change maps and slices in place, only
 // replace them, and what it changes of the state is ignored. NextRunAt follows from the new definition and the time now,
 // but an occurrence that is due and still is one stays. Errors: ErrNotFound, *symphony.ValidationError,
-// *symphony.ScheduleNameError, or the storage's.
-func (s *Scheduler) Update(ctx context.Context, id string, change func(*symphony.Schedule) error) (symphony.Schedule, error) {
+// *schedule.NameError, or the storage's.
+func (s *Scheduler) Update(ctx context.Context, id string, change func(*schedule.Schedule) error) (schedule.Schedule, error) {
 	stored, err := s.update(ctx, id, change)
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("scheduler: update: %w", err)
+		return schedule.Schedule{}, fmt.Errorf("scheduler: update: %w", err)
 	}
 	s.wake()
 	return stored, nil
 }
 
-func (s *Scheduler) update(ctx context.Context, id string, change func(*symphony.Schedule) error) (symphony.Schedule, error) {
+func (s *Scheduler) update(ctx context.Context, id string, change func(*schedule.Schedule) error) (schedule.Schedule, error) {
 	for range conflicts {
 		have, err := s.store.GetSchedule(ctx, id)
 		if err != nil {
@@ -156,16 +157,16 @@ func (s *Scheduler) update(ctx context.Context, id string, change func(*symphony
 			t.plan(&want, now)
 		}
 		stored, err := s.store.UpdateSchedule(ctx, want)
-		var conflict *symphony.ScheduleConflictError
+		var conflict *schedule.ConflictError
 		if !errors.As(err, &conflict) {
 			return stored, err
 		}
 	}
-	return symphony.Schedule{}, fmt.Errorf("schedule %s is being changed all the time: %w", id, symphony.ErrConflict)
+	return schedule.Schedule{}, fmt.Errorf("schedule %s is being changed all the time: %w", id, symphony.ErrConflict)
 }
 
 // same reports whether two schedules have one definition.
-func same(a, b *symphony.Schedule) bool {
+func same(a, b *schedule.Schedule) bool {
 	first, err := a.EncodeDefinition()
 	second, err2 := b.EncodeDefinition()
 	return err == nil && err2 == nil && a.DecodeErr == nil && b.DecodeErr == nil && bytes.Equal(first, second) && a.Name == b.Name &&
@@ -173,16 +174,16 @@ func same(a, b *symphony.Schedule) bool {
 }
 
 // Enable switches a schedule on. Its next occurrence is the first after now.
-func (s *Scheduler) Enable(ctx context.Context, id string) (symphony.Schedule, error) {
-	return s.Update(ctx, id, func(sch *symphony.Schedule) error {
+func (s *Scheduler) Enable(ctx context.Context, id string) (schedule.Schedule, error) {
+	return s.Update(ctx, id, func(sch *schedule.Schedule) error {
 		sch.Disabled = false
 		return nil
 	})
 }
 
 // Disable switches a schedule off. Occurrences do not happen, until it is enabled again.
-func (s *Scheduler) Disable(ctx context.Context, id string) (symphony.Schedule, error) {
-	return s.Update(ctx, id, func(sch *symphony.Schedule) error {
+func (s *Scheduler) Disable(ctx context.Context, id string) (schedule.Schedule, error) {
+	return s.Update(ctx, id, func(sch *schedule.Schedule) error {
 		sch.Disabled = true
 		return nil
 	})
@@ -199,21 +200,21 @@ func (s *Scheduler) Delete(ctx context.Context, id string) error {
 // RunNow dispatches the message of a schedule at once, whether it is enabled or not, and records that as a run by hand. It
 // counts for no limit and moves no occurrence. If the message was dispatched and could not be recorded, the run is returned
 // with the error.
-func (s *Scheduler) RunNow(ctx context.Context, id string) (symphony.ScheduleRun, error) {
+func (s *Scheduler) RunNow(ctx context.Context, id string) (schedule.Run, error) {
 	sch, err := s.store.GetSchedule(ctx, id)
 	if err == nil {
 		err = sch.DecodeErr
 	}
 	if err != nil {
-		return symphony.ScheduleRun{}, fmt.Errorf("scheduler: run: %w", err)
+		return schedule.Run{}, fmt.Errorf("scheduler: run: %w", err)
 	}
 	now, err := s.now(ctx)
 	if err != nil {
-		return symphony.ScheduleRun{}, fmt.Errorf("scheduler: run: %w", err)
+		return schedule.Run{}, fmt.Errorf("scheduler: run: %w", err)
 	}
-	run := symphony.ScheduleRun{ScheduleID: id, Occurrence: now, Through: now, FiredAt: now, Outcome: symphony.RunFired, Manual: true}
+	run := schedule.Run{ScheduleID: id, Occurrence: now, Through: now, FiredAt: now, Outcome: schedule.Fired, Manual: true}
 	if run.Messages, err = s.dispatch(ctx, &sch, now, ""); err != nil {
-		return symphony.ScheduleRun{}, fmt.Errorf("scheduler: run: %w", err)
+		return schedule.Run{}, fmt.Errorf("scheduler: run: %w", err)
 	}
 	// The message is on its way, so its run is recorded also when ctx ends.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTime)
@@ -227,7 +228,7 @@ func (s *Scheduler) RunNow(ctx context.Context, id string) (symphony.ScheduleRun
 // Preview returns up to n (1 to MaxPreview) occurrences of a schedule, beginning with its next one. Of a definition that is
 // not stored, or of a schedule that is disabled, these are the ones that it would have if it were created or enabled at
 // now. A *symphony.ValidationError tells what is wrong with when it fires; the message is not looked at.
-func Preview(sch symphony.Schedule, now time.Time, n int) ([]time.Time, error) {
+func Preview(sch schedule.Schedule, now time.Time, n int) ([]time.Time, error) {
 	if sch.DecodeErr != nil {
 		return nil, sch.DecodeErr
 	}
@@ -262,13 +263,13 @@ func Preview(sch symphony.Schedule, now time.Time, n int) ([]time.Time, error) {
 }
 
 // Get returns a schedule, or ErrNotFound.
-func (s *Scheduler) Get(ctx context.Context, id string) (symphony.Schedule, error) {
+func (s *Scheduler) Get(ctx context.Context, id string) (schedule.Schedule, error) {
 	return s.store.GetSchedule(ctx, id)
 }
 
 // List returns a page of schedules, newest first. What is out of range is a *symphony.ValidationError; the path of After is
 // "cursor".
-func (s *Scheduler) List(ctx context.Context, q symphony.ScheduleQuery) (symphony.SchedulePage, error) {
+func (s *Scheduler) List(ctx context.Context, q schedule.Query) (schedule.Page, error) {
 	list := limitProblems(q.Limit)
 	if q.After != "" && !symphony.ValidID(q.After) {
 		list = append(list, symphony.Problem{Path: "cursor", Message: "must be the id of a schedule"})
@@ -279,25 +280,25 @@ func (s *Scheduler) List(ctx context.Context, q symphony.ScheduleQuery) (symphon
 		}
 	}
 	if len(list) > 0 {
-		return symphony.SchedulePage{}, &symphony.ValidationError{Problems: list}
+		return schedule.Page{}, &symphony.ValidationError{Problems: list}
 	}
 	return s.store.ListSchedules(ctx, q)
 }
 
 // Runs returns a page of the history of a schedule, newest first. Errors: ErrNotFound, and as of List.
-func (s *Scheduler) Runs(ctx context.Context, q symphony.ScheduleRunQuery) (symphony.ScheduleRunPage, error) {
+func (s *Scheduler) Runs(ctx context.Context, q schedule.RunQuery) (schedule.RunPage, error) {
 	if list := limitProblems(q.Limit); len(list) > 0 {
-		return symphony.ScheduleRunPage{}, &symphony.ValidationError{Problems: list}
+		return schedule.RunPage{}, &symphony.ValidationError{Problems: list}
 	}
 	if _, err := s.store.GetSchedule(ctx, q.ScheduleID); err != nil {
-		return symphony.ScheduleRunPage{}, err
+		return schedule.RunPage{}, err
 	}
 	return s.store.ScheduleRuns(ctx, q)
 }
 
 func limitProblems(limit int) []symphony.Problem {
-	if limit < 0 || limit > symphony.MaxSchedulePage {
-		return []symphony.Problem{{Path: "limit", Message: fmt.Sprintf("must be 1 to %d", symphony.MaxSchedulePage)}}
+	if limit < 0 || limit > schedule.MaxPage {
+		return []symphony.Problem{{Path: "limit", Message: fmt.Sprintf("must be 1 to %d", schedule.MaxPage)}}
 	}
 	return nil
 }

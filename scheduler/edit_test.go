@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
@@ -30,7 +31,7 @@ func paths(list []symphony.Problem) []string {
 
 func TestCreate_reports_every_problem(t *testing.T) {
 	r := inMemory(t)
-	_, err := r.Create(t.Context(), symphony.Schedule{
+	_, err := r.Create(t.Context(), schedule.Schedule{
 		Name: "a b", Cron: "61 * * * *", MaxRuns: -1, Message: symphony.Message{Payload: []byte(`[]`)},
 		Options: symphony.DispatchOptions{Transport: "gone", Priority: 11, ScheduledAt: noon, IdempotencyKey: "k"},
 	})
@@ -53,7 +54,7 @@ func TestCreate_gives_identity_and_defaults_and_takes_no_state(t *testing.T) {
 	now := noon.Add(time.Millisecond)
 	want := given
 	want.ID, want.RunCount, want.Version, want.LastError, want.CompletedAt = got.ID, 0, 1, "", time.Time{}
-	want.Source, want.Timezone, want.Missed, want.Overlap = symphony.SourceAPI, "UTC", symphony.MissedLast, symphony.OverlapAllow
+	want.Source, want.Timezone, want.Missed, want.Overlap = schedule.SourceAPI, "UTC", schedule.MissedLast, schedule.OverlapAllow
 	want.CreatedAt, want.UpdatedAt, want.NextRunAt, want.DueAt = now, now, noon.Add(time.Hour), noon.Add(time.Hour)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -64,12 +65,12 @@ func TestCreate_disabled_or_over(t *testing.T) {
 	r := inMemory(t)
 	sch := every(time.Minute)
 	sch.Disabled = true
-	if got := r.create(sch); got.State() != symphony.ScheduleDisabled || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
+	if got := r.create(sch); got.State() != schedule.Disabled || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
 		t.Errorf("disabled: state %s, next %v, due %v", got.State(), got.NextRunAt, got.DueAt)
 	}
 	sch = every(time.Minute)
 	sch.EndAt = noon
-	if got := r.create(sch); got.State() != symphony.ScheduleCompleted || !got.NextRunAt.IsZero() {
+	if got := r.create(sch); got.State() != schedule.Completed || !got.NextRunAt.IsZero() {
 		t.Errorf("over: state %s, next %v", got.State(), got.NextRunAt)
 	}
 	r.clock.Advance(time.Hour)
@@ -79,23 +80,23 @@ func TestCreate_disabled_or_over(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	const m = time.Minute
 	for name, test := range map[string]struct {
-		start  symphony.Schedule
+		start  schedule.Schedule
 		late   time.Duration // when it is changed, from noon
 		fire   bool          // before
-		change func(*symphony.Schedule)
+		change func(*schedule.Schedule)
 		next   time.Duration // from noon; 0: none
-		state  symphony.ScheduleState
+		state  schedule.State
 	}{
-		"other times":                       {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.Interval = 7 * m }, 7 * m, symphony.ScheduleActive},
-		"another kind":                      {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.Interval, s.Cron = 0, "*/6 * * * *" }, 6 * m, symphony.ScheduleActive},
-		"an earlier one":                    {cron("30 * * * *"), 5 * m, false, func(s *symphony.Schedule) { s.Cron = "* * * * *" }, 6 * m, symphony.ScheduleActive},
-		"the message, while it is due":      {every(10 * m), 25 * m, false, func(s *symphony.Schedule) { s.Message.Payload = []byte(`{"a":1}`) }, 10 * m, symphony.ScheduleActive},
-		"the times, while it is due":        {every(10 * m), 25 * m, false, func(s *symphony.Schedule) { s.Interval = 20 * m }, 40 * m, symphony.ScheduleActive},
-		"off":                               {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.Disabled = true }, 0, symphony.ScheduleDisabled},
-		"an end that is past":               {every(10 * m), 5 * m, false, func(s *symphony.Schedule) { s.EndAt = noon.Add(2 * m) }, 0, symphony.ScheduleCompleted},
-		"fewer runs than there have been":   {every(10 * m), 10 * m, true, func(s *symphony.Schedule) { s.MaxRuns = 1 }, 0, symphony.ScheduleCompleted},
-		"another time of one that has been": {once(noon.Add(m)), 5 * m, true, func(s *symphony.Schedule) { s.At = noon.Add(9 * m) }, 9 * m, symphony.ScheduleActive},
-		"the message of one that has been":  {once(noon.Add(m)), 5 * m, true, func(s *symphony.Schedule) { s.Message.Type = "Other" }, 0, symphony.ScheduleCompleted},
+		"other times":                       {every(10 * m), 5 * m, false, func(s *schedule.Schedule) { s.Interval = 7 * m }, 7 * m, schedule.Active},
+		"another kind":                      {every(10 * m), 5 * m, false, func(s *schedule.Schedule) { s.Interval, s.Cron = 0, "*/6 * * * *" }, 6 * m, schedule.Active},
+		"an earlier one":                    {cron("30 * * * *"), 5 * m, false, func(s *schedule.Schedule) { s.Cron = "* * * * *" }, 6 * m, schedule.Active},
+		"the message, while it is due":      {every(10 * m), 25 * m, false, func(s *schedule.Schedule) { s.Message.Payload = []byte(`{"a":1}`) }, 10 * m, schedule.Active},
+		"the times, while it is due":        {every(10 * m), 25 * m, false, func(s *schedule.Schedule) { s.Interval = 20 * m }, 40 * m, schedule.Active},
+		"off":                               {every(10 * m), 5 * m, false, func(s *schedule.Schedule) { s.Disabled = true }, 0, schedule.Disabled},
+		"an end that is past":               {every(10 * m), 5 * m, false, func(s *schedule.Schedule) { s.EndAt = noon.Add(2 * m) }, 0, schedule.Completed},
+		"fewer runs than there have been":   {every(10 * m), 10 * m, true, func(s *schedule.Schedule) { s.MaxRuns = 1 }, 0, schedule.Completed},
+		"another time of one that has been": {once(noon.Add(m)), 5 * m, true, func(s *schedule.Schedule) { s.At = noon.Add(9 * m) }, 9 * m, schedule.Active},
+		"the message of one that has been":  {once(noon.Add(m)), 5 * m, true, func(s *schedule.Schedule) { s.Message.Type = "Other" }, 0, schedule.Completed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := inMemory(t)
@@ -104,7 +105,7 @@ func TestUpdate(t *testing.T) {
 			if test.fire {
 				r.wantReport(r.fire(), 1, 0, 0)
 			}
-			got, err := r.Update(t.Context(), sch.ID, func(s *symphony.Schedule) error { test.change(s); return nil })
+			got, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error { test.change(s); return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +130,7 @@ func TestUpdate_that_changes_nothing_stores_nothing(t *testing.T) {
 	r := inMemory(t)
 	sch := r.create(every(time.Minute))
 	r.clock.Advance(time.Second)
-	got, err := r.Update(t.Context(), sch.ID, func(s *symphony.Schedule) error {
+	got, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error {
 		s.RunCount, s.NextRunAt, s.Version = 7, noon, 9 // state is ignored
 		return nil
 	})
@@ -141,21 +142,21 @@ func TestUpdate_that_changes_nothing_stores_nothing(t *testing.T) {
 func TestUpdate_refuses(t *testing.T) {
 	r := inMemory(t)
 	sch := r.create(every(time.Minute))
-	_, err := r.Update(t.Context(), sch.ID, func(s *symphony.Schedule) error { s.Cron = "nonsense"; return nil })
+	_, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error { s.Cron = "nonsense"; return nil })
 	if diff := cmp.Diff([]string{"interval", "cron"}, paths(problemsOf(t, err))); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
 	}
 	mine := errors.New("no")
-	if _, err := r.Update(t.Context(), sch.ID, func(*symphony.Schedule) error { return mine }); !errors.Is(err, mine) {
+	if _, err := r.Update(t.Context(), sch.ID, func(*schedule.Schedule) error { return mine }); !errors.Is(err, mine) {
 		t.Errorf("got %v, want the error of change", err)
 	}
-	if _, err := r.Update(t.Context(), symphony.NewID(noon), func(*symphony.Schedule) error { return nil }); !errors.Is(err, symphony.ErrNotFound) {
+	if _, err := r.Update(t.Context(), symphony.NewID(noon), func(*schedule.Schedule) error { return nil }); !errors.Is(err, symphony.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	named := every(time.Minute)
 	named.Name = "n"
 	r.create(named)
-	if _, err := r.Update(t.Context(), sch.ID, func(s *symphony.Schedule) error { s.Name = "n"; return nil }); !errors.Is(err, symphony.ErrConflict) {
+	if _, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error { s.Name = "n"; return nil }); !errors.Is(err, symphony.ErrConflict) {
 		t.Errorf("got %v, want a conflict", err)
 	}
 }
@@ -166,7 +167,7 @@ func TestUpdate_goes_on_while_others_change_it_too(t *testing.T) {
 		var all sync.WaitGroup
 		for range 5 {
 			all.Go(func() {
-				if _, err := r.Update(t.Context(), id, func(s *symphony.Schedule) error { s.MaxRuns++; return nil }); err != nil {
+				if _, err := r.Update(t.Context(), id, func(s *schedule.Schedule) error { s.MaxRuns++; return nil }); err != nil {
 					t.Error(err)
 				}
 			})
@@ -181,7 +182,7 @@ func TestUpdate_goes_on_while_others_change_it_too(t *testing.T) {
 func TestEnable_and_disable(t *testing.T) {
 	r := inMemory(t)
 	id := r.create(every(time.Minute)).ID
-	if got, err := r.Disable(t.Context(), id); err != nil || got.State() != symphony.ScheduleDisabled {
+	if got, err := r.Disable(t.Context(), id); err != nil || got.State() != schedule.Disabled {
 		t.Errorf("state %s, %v", got.State(), err)
 	}
 	r.to(noon.Add(5*time.Minute + time.Second))
@@ -202,14 +203,14 @@ func TestRunNow(t *testing.T) {
 		r.clock.Advance(time.Second)
 		for range 2 { // at one moment, each has a message of its own
 			run, err := r.RunNow(t.Context(), id)
-			if err != nil || len(run.Messages) != 1 || !run.Manual || run.Outcome != symphony.RunFired {
+			if err != nil || len(run.Messages) != 1 || !run.Manual || run.Outcome != schedule.Fired {
 				t.Errorf("got %+v, %v", run, err)
 			}
 		}
-		byHand := entry{symphony.RunFired, time.Second, time.Second, true}
+		byHand := entry{schedule.Fired, time.Second, time.Second, true}
 		r.wantHistory(id, byHand, byHand)
 		got := r.get(id)
-		if got.RunCount != 0 || got.State() != symphony.ScheduleDisabled || !got.LastRunAt.Equal(r.clock.Now()) {
+		if got.RunCount != 0 || got.State() != schedule.Disabled || !got.LastRunAt.Equal(r.clock.Now()) {
 			t.Errorf("ran %d times, state %s, last %v", got.RunCount, got.State(), got.LastRunAt)
 		}
 		r.wantMessages(r.clock.Now(), r.clock.Now())
@@ -224,7 +225,7 @@ func TestPreview(t *testing.T) {
 	disabled, limited, ended, past := every(10*m), cron("*/10 * * * *"), every(10*m), once(noon.Add(-m))
 	disabled.Disabled, limited.MaxRuns, ended.EndAt = true, 2, noon.Add(25*m)
 	for name, test := range map[string]struct {
-		sch  symphony.Schedule
+		sch  schedule.Schedule
 		want []time.Duration
 	}{
 		"interval":       {every(10 * m), []time.Duration{10 * m, 20 * m, 30 * m}},
@@ -237,7 +238,7 @@ func TestPreview(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := inMemory(t)
-			for what, sch := range map[string]symphony.Schedule{"definition": test.sch, "stored": r.create(test.sch)} {
+			for what, sch := range map[string]schedule.Schedule{"definition": test.sch, "stored": r.create(test.sch)} {
 				times, err := scheduler.Preview(sch, noon, 3)
 				var got []time.Duration
 				for _, at := range times {
@@ -264,17 +265,17 @@ func TestPreview(t *testing.T) {
 func TestList_and_Runs_check_their_limits(t *testing.T) {
 	r := inMemory(t)
 	id := r.create(every(time.Minute)).ID
-	for _, limit := range []int{-1, symphony.MaxSchedulePage + 1} {
-		_, err := r.List(t.Context(), symphony.ScheduleQuery{Limit: limit})
+	for _, limit := range []int{-1, schedule.MaxPage + 1} {
+		_, err := r.List(t.Context(), schedule.Query{Limit: limit})
 		problemsOf(t, err)
-		_, err = r.Runs(t.Context(), symphony.ScheduleRunQuery{ScheduleID: id, Limit: limit})
+		_, err = r.Runs(t.Context(), schedule.RunQuery{ScheduleID: id, Limit: limit})
 		problemsOf(t, err)
 	}
-	page, err := r.List(t.Context(), symphony.ScheduleQuery{})
+	page, err := r.List(t.Context(), schedule.Query{})
 	if err != nil || len(page.Schedules) != 1 {
 		t.Errorf("got %d schedules, %v", len(page.Schedules), err)
 	}
-	if _, err := r.Runs(t.Context(), symphony.ScheduleRunQuery{ScheduleID: symphony.NewID(noon)}); !errors.Is(err, symphony.ErrNotFound) {
+	if _, err := r.Runs(t.Context(), schedule.RunQuery{ScheduleID: symphony.NewID(noon)}); !errors.Is(err, symphony.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if err := r.Delete(t.Context(), id); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -23,7 +24,7 @@ func ExampleScheduler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store, err := bus.Schedules()
+	store, err := schedule.Of(bus)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func ExampleScheduler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	report, err := s.Create(ctx, symphony.Schedule{
+	report, err := s.Create(ctx, schedule.Schedule{
 		Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
 		Message: symphony.Message{Type: "DailyReport", Payload: json.RawMessage(`{"format":"pdf"}`)},
 	})
@@ -47,7 +48,7 @@ func ExampleScheduler() {
 	}
 	fmt.Println("fired:", round.Fired)
 
-	history, err := s.Runs(ctx, symphony.ScheduleRunQuery{ScheduleID: report.ID})
+	history, err := s.Runs(ctx, schedule.RunQuery{ScheduleID: report.ID})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func ExamplePreview() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	times, err := scheduler.Preview(symphony.Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, time.Date(2027, 3, 27, 0, 0, 0, 0, berlin), 3)
+	times, err := scheduler.Preview(schedule.Schedule{Cron: "30 2 * * *", Timezone: "Europe/Berlin"}, time.Date(2027, 3, 27, 0, 0, 0, 0, berlin), 3)
 	if err != nil {
 		log.Fatal(err)
 	}

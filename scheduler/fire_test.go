@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 )
 
@@ -22,7 +23,7 @@ func TestFireDue_once(t *testing.T) {
 		r.wantReport(r.fire(), 0, 0, 0)
 		r.wantMessages(noon.Add(time.Hour))
 		got := r.get(sch.ID)
-		if got.State() != symphony.ScheduleCompleted || got.RunCount != 1 || !got.NextRunAt.IsZero() || !got.LastRunAt.Equal(noon.Add(2*time.Hour)) {
+		if got.State() != schedule.Completed || got.RunCount != 1 || !got.NextRunAt.IsZero() || !got.LastRunAt.Equal(noon.Add(2*time.Hour)) {
 			t.Errorf("state %s, runs %d, next %v, last %v", got.State(), got.RunCount, got.NextRunAt, got.LastRunAt)
 		}
 		r.wantHistory(sch.ID, fired(time.Hour))
@@ -67,7 +68,7 @@ func TestFireDue_interval_without_a_start_counts_from_its_creation(t *testing.T)
 }
 
 func TestFireDue_a_start_just_past_is_now(t *testing.T) {
-	for late, want := range map[time.Duration]time.Duration{time.Second: -time.Second, symphony.MissedGrace + time.Second: time.Hour - symphony.MissedGrace - time.Second} {
+	for late, want := range map[time.Duration]time.Duration{time.Second: -time.Second, schedule.MissedGrace + time.Second: time.Hour - schedule.MissedGrace - time.Second} {
 		r := inMemory(t)
 		sch := every(time.Hour)
 		sch.StartAt = noon.Add(-late)
@@ -94,16 +95,16 @@ func TestFireDue_cron_in_its_zone(t *testing.T) {
 
 func TestFireDue_bounds(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*symphony.Schedule)
+		change func(*schedule.Schedule)
 		want   []time.Duration
 	}{
-		"end, included":      {func(s *symphony.Schedule) { s.EndAt = noon.Add(2 * time.Minute) }, []time.Duration{time.Minute, 2 * time.Minute}},
-		"end, between":       {func(s *symphony.Schedule) { s.EndAt = noon.Add(2*time.Minute + 1e6) }, []time.Duration{time.Minute, 2 * time.Minute}},
-		"end before the end": {func(s *symphony.Schedule) { s.EndAt = noon.Add(2*time.Minute - 1e6) }, []time.Duration{time.Minute}},
-		"start, included":    {func(s *symphony.Schedule) { s.StartAt = noon.Add(3 * time.Minute); s.EndAt = noon.Add(4 * time.Minute) }, []time.Duration{3 * time.Minute, 4 * time.Minute}},
-		"runs":               {func(s *symphony.Schedule) { s.MaxRuns = 3 }, []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}},
+		"end, included":      {func(s *schedule.Schedule) { s.EndAt = noon.Add(2 * time.Minute) }, []time.Duration{time.Minute, 2 * time.Minute}},
+		"end, between":       {func(s *schedule.Schedule) { s.EndAt = noon.Add(2*time.Minute + 1e6) }, []time.Duration{time.Minute, 2 * time.Minute}},
+		"end before the end": {func(s *schedule.Schedule) { s.EndAt = noon.Add(2*time.Minute - 1e6) }, []time.Duration{time.Minute}},
+		"start, included":    {func(s *schedule.Schedule) { s.StartAt = noon.Add(3 * time.Minute); s.EndAt = noon.Add(4 * time.Minute) }, []time.Duration{3 * time.Minute, 4 * time.Minute}},
+		"runs":               {func(s *schedule.Schedule) { s.MaxRuns = 3 }, []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}},
 	} {
-		for kind, sch := range map[string]symphony.Schedule{"interval": every(time.Minute), "cron": cron("* * * * *")} {
+		for kind, sch := range map[string]schedule.Schedule{"interval": every(time.Minute), "cron": cron("* * * * *")} {
 			t.Run(name+" of "+kind, func(t *testing.T) {
 				r := inMemory(t)
 				test.change(&sch)
@@ -117,7 +118,7 @@ func TestFireDue_bounds(t *testing.T) {
 					want = append(want, noon.Add(d))
 				}
 				r.wantMessages(want...)
-				if got := r.get(id); got.State() != symphony.ScheduleCompleted || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
+				if got := r.get(id); got.State() != schedule.Completed || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
 					t.Errorf("state %s, next %v, due %v", got.State(), got.NextRunAt, got.DueAt)
 				}
 			})
@@ -128,25 +129,25 @@ func TestFireDue_bounds(t *testing.T) {
 func TestFireDue_missed(t *testing.T) {
 	const m = time.Minute
 	missed := func(from, through time.Duration) entry {
-		return entry{symphony.RunSkippedMissed, from, through, false}
+		return entry{schedule.SkippedMissed, from, through, false}
 	}
 	for name, test := range map[string]struct {
-		policy symphony.MissedPolicy
+		policy schedule.MissedPolicy
 		now    time.Duration
 		want   []entry
 	}{
-		"all: in time":                    {symphony.MissedAll, 10 * m, []entry{fired(10 * m)}},
-		"all: several":                    {symphony.MissedAll, 35 * m, []entry{fired(10 * m), fired(20 * m), fired(30 * m)}},
-		"last: in time":                   {symphony.MissedLast, 10*m + time.Second, []entry{fired(10 * m)}},
-		"last: late":                      {symphony.MissedLast, 19 * m, []entry{fired(10 * m)}},
-		"last: two":                       {symphony.MissedLast, 20 * m, []entry{missed(10*m, 10*m), fired(20 * m)}},
-		"last: several":                   {symphony.MissedLast, 49 * m, []entry{missed(10*m, 30*m), fired(40 * m)}},
-		"skip: in time":                   {symphony.MissedSkip, 10*m + symphony.MissedGrace, []entry{fired(10 * m)}},
-		"skip: late":                      {symphony.MissedSkip, 10*m + symphony.MissedGrace + 1e6, []entry{missed(10*m, 10*m)}},
-		"skip: several, the last in time": {symphony.MissedSkip, 40*m + time.Second, []entry{missed(10*m, 30*m), fired(40 * m)}},
-		"skip: several, all late":         {symphony.MissedSkip, 45 * m, []entry{missed(10*m, 40*m)}},
+		"all: in time":                    {schedule.MissedAll, 10 * m, []entry{fired(10 * m)}},
+		"all: several":                    {schedule.MissedAll, 35 * m, []entry{fired(10 * m), fired(20 * m), fired(30 * m)}},
+		"last: in time":                   {schedule.MissedLast, 10*m + time.Second, []entry{fired(10 * m)}},
+		"last: late":                      {schedule.MissedLast, 19 * m, []entry{fired(10 * m)}},
+		"last: two":                       {schedule.MissedLast, 20 * m, []entry{missed(10*m, 10*m), fired(20 * m)}},
+		"last: several":                   {schedule.MissedLast, 49 * m, []entry{missed(10*m, 30*m), fired(40 * m)}},
+		"skip: in time":                   {schedule.MissedSkip, 10*m + schedule.MissedGrace, []entry{fired(10 * m)}},
+		"skip: late":                      {schedule.MissedSkip, 10*m + schedule.MissedGrace + 1e6, []entry{missed(10*m, 10*m)}},
+		"skip: several, the last in time": {schedule.MissedSkip, 40*m + time.Second, []entry{missed(10*m, 30*m), fired(40 * m)}},
+		"skip: several, all late":         {schedule.MissedSkip, 45 * m, []entry{missed(10*m, 40*m)}},
 	} {
-		for kind, sch := range map[string]symphony.Schedule{"interval": every(10 * m), "cron": cron("*/10 * * * *")} {
+		for kind, sch := range map[string]schedule.Schedule{"interval": every(10 * m), "cron": cron("*/10 * * * *")} {
 			t.Run(name+" of "+kind, func(t *testing.T) {
 				r := inMemory(t)
 				sch.Missed = test.policy
@@ -166,11 +167,11 @@ func TestFireDue_missed(t *testing.T) {
 func TestFireDue_all_of_a_long_outage_are_fired_in_bounded_rounds(t *testing.T) {
 	r := inMemory(t)
 	sch := every(time.Second)
-	sch.Missed = symphony.MissedAll
+	sch.Missed = schedule.MissedAll
 	r.create(sch)
 	other := r.create(every(time.Minute))
 	r.clock.Advance(250 * time.Second)
-	for round, want := range []int{symphony.MaxCatchUp + 1, symphony.MaxCatchUp, 50} { // the first has the other's too
+	for round, want := range []int{schedule.MaxCatchUp + 1, schedule.MaxCatchUp, 50} { // the first has the other's too
 		if got := r.fire(); got.Fired != want || got.More != (round < 2) {
 			t.Errorf("round %d fired %d, more %v; want %d", round, got.Fired, got.More, want)
 		}
@@ -184,7 +185,7 @@ func TestFireDue_all_of_a_long_outage_are_fired_in_bounded_rounds(t *testing.T) 
 }
 
 func TestFireDue_a_year_of_missed_seconds_is_skipped_at_once(t *testing.T) {
-	for _, sch := range []symphony.Schedule{every(time.Second), cron("* * * * * *"), cron("* * 3 * * *")} {
+	for _, sch := range []schedule.Schedule{every(time.Second), cron("* * * * * *"), cron("* * 3 * * *")} {
 		r := inMemory(t)
 		id := r.create(sch).ID
 		r.clock.Advance(365 * 24 * time.Hour)
@@ -198,7 +199,7 @@ func TestFireDue_a_year_of_missed_seconds_is_skipped_at_once(t *testing.T) {
 func TestFireDue_overlap(t *testing.T) {
 	onStorages(t, func(r *rig) {
 		sch := every(time.Minute)
-		sch.Overlap = symphony.OverlapSkip
+		sch.Overlap = schedule.OverlapSkip
 		id := r.create(sch).ID
 		tick := func() { r.clock.Advance(time.Minute); r.fire() }
 		tick() // nothing before it
@@ -215,8 +216,8 @@ func TestFireDue_overlap(t *testing.T) {
 		if _, err := r.RunNow(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		skipped := func(at time.Duration) entry { return entry{symphony.RunSkippedOverlap, at, at, false} }
-		r.wantHistory(id, fired(time.Minute), skipped(2*time.Minute), skipped(3*time.Minute), fired(4*time.Minute), entry{symphony.RunFired, 4 * time.Minute, 4 * time.Minute, true})
+		skipped := func(at time.Duration) entry { return entry{schedule.SkippedOverlap, at, at, false} }
+		r.wantHistory(id, fired(time.Minute), skipped(2*time.Minute), skipped(3*time.Minute), fired(4*time.Minute), entry{schedule.Fired, 4 * time.Minute, 4 * time.Minute, true})
 		if got := r.get(id).RunCount; got != 2 {
 			t.Errorf("ran %d times, want 2: skipped ones and those by hand do not count", got)
 		}
@@ -235,7 +236,7 @@ func TestFireDue_jitter(t *testing.T) {
 			t.Errorf("next %v, due %v", got.NextRunAt, got.DueAt)
 		}
 		spread[delay] = true
-		again, err := r.node(r.tr).Update(t.Context(), got.ID, func(s *symphony.Schedule) error { s.Name = got.ID; return nil })
+		again, err := r.node(r.tr).Update(t.Context(), got.ID, func(s *schedule.Schedule) error { s.Name = got.ID; return nil })
 		if err != nil || !again.DueAt.Equal(got.DueAt) {
 			t.Errorf("another node has it due at %v, want %v (%v)", again.DueAt, got.DueAt, err)
 		}
@@ -248,7 +249,7 @@ func TestFireDue_jitter(t *testing.T) {
 	r.to(noon.Add(time.Minute + 10*time.Second))
 	r.wantReport(r.fire(), 20, 0, 0)
 	for _, got := range r.messages() {
-		if want := symphony.OccurrenceText(noon.Add(time.Minute)); got != want {
+		if want := schedule.OccurrenceText(noon.Add(time.Minute)); got != want {
 			t.Errorf("the message is for %s, want %s", got, want)
 		}
 	}
@@ -257,7 +258,7 @@ func TestFireDue_jitter(t *testing.T) {
 func TestFireDue_jitter_keeps_the_order(t *testing.T) {
 	r := inMemory(t)
 	sch := every(time.Second)
-	sch.Jitter, sch.Missed = time.Hour, symphony.MissedAll
+	sch.Jitter, sch.Missed = time.Hour, schedule.MissedAll
 	sch = r.create(sch)
 	for range 50 {
 		got := r.get(sch.ID)
@@ -302,11 +303,11 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 		if got := r.get(broken.ID); !strings.Contains(got.LastError, "Atlantis") {
 			t.Errorf("error is %q", got.LastError)
 		}
-		failed := entry{symphony.RunFailed, time.Minute, time.Minute, false}
+		failed := entry{schedule.Failed, time.Minute, time.Minute, false}
 		r.wantHistory(refused.ID, failed)
 		r.wantHistory(good.ID, fired(time.Minute))
 		// Mended, it is tried again at once, and the occurrence is not lost.
-		if _, err := r.Update(t.Context(), refused.ID, func(s *symphony.Schedule) error { s.Options.Transport = ""; return nil }); err != nil {
+		if _, err := r.Update(t.Context(), refused.ID, func(s *schedule.Schedule) error { s.Options.Transport = ""; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if report := r.fire(); report.Fired != 1 {
@@ -358,7 +359,7 @@ func TestFireDue_the_message(t *testing.T) {
 		t.Fatalf("got %d messages, %v", len(got), err)
 	}
 	d := got[0]
-	want := map[string]any{"h": "v", symphony.HeaderSchedule: id, symphony.HeaderOccurrence: "2026-11-23T12:01:00.000Z"}
+	want := map[string]any{"h": "v", schedule.HeaderSchedule: id, schedule.HeaderOccurrence: "2026-11-23T12:01:00.000Z"}
 	if diff := cmp.Diff(want, d.Headers); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
@@ -366,7 +367,7 @@ func TestFireDue_the_message(t *testing.T) {
 		d.IdempotencyKey != "schedule:"+id+":2026-11-23T12:01:00.000Z" || !d.ScheduledAt.Equal(noon.Add(time.Minute+time.Second)) {
 		t.Errorf("got %+v", d.Envelope)
 	}
-	if run := r.history(id)[0]; len(run.Messages) != 1 || run.Messages[0] != (symphony.ScheduledMessage{ID: d.ID, Transport: "default"}) {
+	if run := r.history(id)[0]; len(run.Messages) != 1 || run.Messages[0] != (schedule.MessageRef{ID: d.ID, Transport: "default"}) {
 		t.Errorf("the history has the messages %v, want %s", run.Messages, d.ID)
 	}
 }
@@ -404,11 +405,11 @@ func TestFireDue_many_at_once(t *testing.T) {
 func TestCreate_ends_with_the_year_9999(t *testing.T) {
 	end := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for name, test := range map[string]struct {
-		symphony.Schedule
+		schedule.Schedule
 		times int
 	}{
-		"a cron expression": {symphony.Schedule{Cron: "0 0 1 1 *", StartAt: time.Date(9999, 6, 1, 0, 0, 0, 0, time.UTC)}, 0},
-		"an interval":       {symphony.Schedule{Interval: symphony.MaxScheduleInterval, StartAt: end, Jitter: symphony.MaxScheduleJitter}, 1},
+		"a cron expression": {schedule.Schedule{Cron: "0 0 1 1 *", StartAt: time.Date(9999, 6, 1, 0, 0, 0, 0, time.UTC)}, 0},
+		"an interval":       {schedule.Schedule{Interval: schedule.MaxInterval, StartAt: end, Jitter: schedule.MaxJitter}, 1},
 	} {
 		sch := test.Schedule
 		sch.Message = symphony.Message{Type: "Report", Payload: []byte(`{}`)}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -26,7 +27,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // storage is a transport that keeps schedules.
 type storage interface {
 	symphony.Transport
-	symphony.ScheduleStore
+	schedule.Store
 }
 
 // rig is a scheduler on a storage, with a clock that the test moves.
@@ -107,7 +108,7 @@ func newRig(t *testing.T, clock *symphonytest.Clock, tr storage) *rig {
 }
 
 // node is a scheduler of another node, which reaches the storage through store.
-func (r *rig) node(store symphony.ScheduleStore) *scheduler.Scheduler {
+func (r *rig) node(store schedule.Store) *scheduler.Scheduler {
 	r.Helper()
 	s, err := scheduler.New(store, r.bus, scheduler.Options{Clock: r.clock, Failed: r.tell, Logger: slog.New(slog.NewTextHandler(r.log, nil))})
 	if err != nil {
@@ -116,30 +117,30 @@ func (r *rig) node(store symphony.ScheduleStore) *scheduler.Scheduler {
 	return s
 }
 
-func (r *rig) tell(s symphony.Schedule) {
+func (r *rig) tell(s schedule.Schedule) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.told = append(r.told, s.ID)
 }
 
 // every is a schedule of an interval, enabled.
-func every(interval time.Duration) symphony.Schedule {
-	return symphony.Schedule{Interval: interval, Message: symphony.Message{Type: "Tick", Payload: json.RawMessage(`{}`)}}
+func every(interval time.Duration) schedule.Schedule {
+	return schedule.Schedule{Interval: interval, Message: symphony.Message{Type: "Tick", Payload: json.RawMessage(`{}`)}}
 }
 
-func cron(expression string) symphony.Schedule {
+func cron(expression string) schedule.Schedule {
 	s := every(0)
 	s.Cron = expression
 	return s
 }
 
-func once(at time.Time) symphony.Schedule {
+func once(at time.Time) schedule.Schedule {
 	s := every(0)
 	s.At = at
 	return s
 }
 
-func (r *rig) create(sch symphony.Schedule) symphony.Schedule {
+func (r *rig) create(sch schedule.Schedule) schedule.Schedule {
 	r.Helper()
 	got, err := r.Create(r.Context(), sch)
 	if err != nil {
@@ -148,7 +149,7 @@ func (r *rig) create(sch symphony.Schedule) symphony.Schedule {
 	return got
 }
 
-func (r *rig) get(id string) symphony.Schedule {
+func (r *rig) get(id string) schedule.Schedule {
 	r.Helper()
 	got, err := r.Get(r.Context(), id)
 	if err != nil {
@@ -203,7 +204,7 @@ func occurrencesOf(t fataler, tr symphony.Transport) []string {
 		}
 		var settlements []symphony.Settlement
 		for _, d := range got {
-			list = append(list, d.Header(symphony.HeaderOccurrence))
+			list = append(list, d.Header(schedule.HeaderOccurrence))
 			settlements = append(settlements, symphony.Settlement{Lease: d.Lease, Outcome: symphony.Ack})
 		}
 		if err := errors.Join(tr.Settle(context.Background(), settlements)...); err != nil {
@@ -215,7 +216,7 @@ func occurrencesOf(t fataler, tr symphony.Transport) []string {
 func texts(times ...time.Time) []string {
 	var list []string
 	for _, t := range times {
-		list = append(list, symphony.OccurrenceText(t))
+		list = append(list, schedule.OccurrenceText(t))
 	}
 	return list
 }
@@ -228,9 +229,9 @@ func (r *rig) wantMessages(want ...time.Time) {
 }
 
 // history is what is recorded of a schedule, oldest first.
-func (r *rig) history(id string) []symphony.ScheduleRun {
+func (r *rig) history(id string) []schedule.Run {
 	r.Helper()
-	page, err := r.Runs(r.Context(), symphony.ScheduleRunQuery{ScheduleID: id, Limit: symphony.MaxSchedulePage})
+	page, err := r.Runs(r.Context(), schedule.RunQuery{ScheduleID: id, Limit: schedule.MaxPage})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func (r *rig) history(id string) []symphony.ScheduleRun {
 
 // entry is an entry of a history without what tests of outcomes do not look at.
 type entry struct {
-	Outcome             symphony.RunOutcome
+	Outcome             schedule.Outcome
 	Occurrence, Through time.Duration // since noon
 	Manual              bool
 }
@@ -250,7 +251,7 @@ func (r *rig) wantHistory(id string, want ...entry) {
 	var got []entry
 	for _, run := range r.history(id) {
 		got = append(got, entry{run.Outcome, run.Occurrence.Sub(noon), run.Through.Sub(noon), run.Manual})
-		if fired := run.Outcome == symphony.RunFired; fired != (len(run.Messages) > 0) {
+		if fired := run.Outcome == schedule.Fired; fired != (len(run.Messages) > 0) {
 			r.Errorf("entry %d is %s and has the messages %v", run.Seq, run.Outcome, run.Messages)
 		}
 	}
@@ -259,4 +260,4 @@ func (r *rig) wantHistory(id string, want ...entry) {
 	}
 }
 
-func fired(at time.Duration) entry { return entry{symphony.RunFired, at, at, false} }
+func fired(at time.Duration) entry { return entry{schedule.Fired, at, at, false} }

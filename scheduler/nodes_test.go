@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -34,7 +35,7 @@ type mortal struct {
 	dieAt    int // the number of the call; 0: never
 	after    bool
 	die      func() // how; nil: by errDead, for good
-	recorded []symphony.ScheduleRun
+	recorded []schedule.Run
 }
 
 // call makes a call unless the node is dead.
@@ -65,12 +66,12 @@ func (m *mortal) Send(ctx context.Context, e []*symphony.Envelope) (got []sympho
 	return got, err
 }
 
-func (m *mortal) DueSchedules(ctx context.Context, after symphony.DuePlace, limit int) (got symphony.DueSchedules, err error) {
+func (m *mortal) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (got schedule.Due, err error) {
 	err = m.call("due", func() (err error) { got, err = m.storage.DueSchedules(ctx, after, limit); return err })
 	return got, err
 }
 
-func (m *mortal) GetSchedule(ctx context.Context, id string) (got symphony.Schedule, err error) {
+func (m *mortal) GetSchedule(ctx context.Context, id string) (got schedule.Schedule, err error) {
 	err = m.call("get", func() (err error) { got, err = m.storage.GetSchedule(ctx, id); return err })
 	return got, err
 }
@@ -80,7 +81,7 @@ func (m *mortal) Unfinished(ctx context.Context, ids []string) (got bool, err er
 	return got, err
 }
 
-func (m *mortal) AdvanceSchedule(ctx context.Context, s symphony.Schedule, runs []symphony.ScheduleRun) (got symphony.Schedule, err error) {
+func (m *mortal) AdvanceSchedule(ctx context.Context, s schedule.Schedule, runs []schedule.Run) (got schedule.Schedule, err error) {
 	err = m.call("advance", func() (err error) {
 		if got, err = m.storage.AdvanceSchedule(ctx, s, runs); err == nil {
 			m.mu.Lock()
@@ -109,7 +110,7 @@ func dying(t fataler, clock symphony.Clock, m *mortal) *scheduler.Scheduler {
 func TestFireDue_one_message_for_each_occurrence_wherever_a_node_dies(t *testing.T) {
 	onStorages(t, func(r *rig) {
 		sch := every(time.Minute)
-		sch.Missed, sch.Overlap = symphony.MissedAll, symphony.OverlapSkip
+		sch.Missed, sch.Overlap = schedule.MissedAll, schedule.OverlapSkip
 		id := r.create(sch).ID
 		var want []time.Time
 		tick := func() {
@@ -194,7 +195,7 @@ func TestFireDue_a_message_changed_between_the_steps_is_not_sent_twice(t *testin
 	if _, err := dying(t, r.clock, m).FireDue(t.Context()); !errors.Is(err, errDead) {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := r.Update(t.Context(), id, func(s *symphony.Schedule) error { s.Message.Payload = []byte(`{"new":true}`); return nil }); err != nil {
+	if _, err := r.Update(t.Context(), id, func(s *schedule.Schedule) error { s.Message.Payload = []byte(`{"new":true}`); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	r.wantReport(r.fire(), 1, 0, 0)
@@ -209,7 +210,7 @@ type interrupting struct {
 	once    sync.Once
 }
 
-func (i *interrupting) AdvanceSchedule(ctx context.Context, s symphony.Schedule, runs []symphony.ScheduleRun) (symphony.Schedule, error) {
+func (i *interrupting) AdvanceSchedule(ctx context.Context, s schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
 	i.once.Do(i.between)
 	return i.storage.AdvanceSchedule(ctx, s, runs)
 }
@@ -223,16 +224,16 @@ func TestFireDue_changes_between_the_steps(t *testing.T) {
 	}{
 		"another node fires it": {func(r *rig, _ string) error { _, err := r.FireDue(r.Context()); return err }, 1, []entry{fired(m)}},
 		"it gets other times": {func(r *rig, id string) error {
-			_, err := r.Update(r.Context(), id, func(s *symphony.Schedule) error { s.Interval = 7 * m; return nil })
+			_, err := r.Update(r.Context(), id, func(s *schedule.Schedule) error { s.Interval = 7 * m; return nil })
 			return err
 		}, 1, []entry{fired(m)}},
 		"it is disabled": {func(r *rig, id string) error { _, err := r.Disable(r.Context(), id); return err }, 1, []entry{fired(m)}},
 		"its message is changed": {func(r *rig, id string) error {
-			_, err := r.Update(r.Context(), id, func(s *symphony.Schedule) error { s.Message.Payload = []byte(`{"a":1}`); return nil })
+			_, err := r.Update(r.Context(), id, func(s *schedule.Schedule) error { s.Message.Payload = []byte(`{"a":1}`); return nil })
 			return err
 		}, 1, []entry{fired(m)}},
 		"it is run by hand": {func(r *rig, id string) error { _, err := r.RunNow(r.Context(), id); return err }, 1,
-			[]entry{{symphony.RunFired, m, m, true}, fired(m)}},
+			[]entry{{schedule.Fired, m, m, true}, fired(m)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStorages(t, func(r *rig) {
@@ -321,13 +322,13 @@ func TestNodes_race(t *testing.T) {
 			var want []string
 			for i := range schedules {
 				sch := every(time.Minute)
-				sch.Name, sch.Missed = fmt.Sprintf("s%d", i), []symphony.MissedPolicy{symphony.MissedAll, symphony.MissedLast}[i%2]
+				sch.Name, sch.Missed = fmt.Sprintf("s%d", i), []schedule.MissedPolicy{schedule.MissedAll, schedule.MissedLast}[i%2]
 				ids = append(ids, first.create(sch).ID)
 			}
 			for round := range rounds {
 				clock.Advance(time.Minute)
 				for range schedules {
-					want = append(want, symphony.OccurrenceText(noon.Add(time.Duration(round+1)*time.Minute)))
+					want = append(want, schedule.OccurrenceText(noon.Add(time.Duration(round+1)*time.Minute)))
 				}
 				var group sync.WaitGroup
 				for _, s := range all {

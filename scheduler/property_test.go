@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/memory"
@@ -17,10 +17,10 @@ type story struct {
 	*rapid.T
 	clock    *symphonytest.Clock
 	tr       storage
-	sch      symphony.Schedule
+	sch      schedule.Schedule
 	step     time.Duration // about the time between two occurrences
 	next     func(time.Time) time.Time
-	recorded []symphony.ScheduleRun
+	recorded []schedule.Run
 	latest   time.Time // that the clock has shown
 }
 
@@ -51,7 +51,7 @@ func newStory(t *rapid.T) *story {
 		}
 		sch.MaxRuns = rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "runs")
 	}
-	sch.Missed = rapid.SampledFrom([]symphony.MissedPolicy{symphony.MissedAll, symphony.MissedLast, symphony.MissedSkip}).Draw(t, "missed")
+	sch.Missed = rapid.SampledFrom([]schedule.MissedPolicy{schedule.MissedAll, schedule.MissedLast, schedule.MissedSkip}).Draw(t, "missed")
 	sch.Jitter = time.Duration(rapid.SampledFrom([]int{0, 0, 500, 30_000, 3_600_000}).Draw(t, "jitter")) * time.Millisecond
 	var err error
 	if s.sch, err = dying(s, s.clock, s.node(0, false)).Create(s.Context(), sch); err != nil {
@@ -165,14 +165,14 @@ func TestOccurrences_neither_repeat_nor_get_lost(t *testing.T) {
 				t.Errorf("%s of %v at %v: too early", run.Outcome, run.Through, run.FiredAt)
 			}
 			switch run.Outcome {
-			case symphony.RunFired:
-				firedAt[symphony.OccurrenceText(run.Occurrence)] = true
-			case symphony.RunSkippedMissed:
-				if s.sch.Missed == symphony.MissedAll {
+			case schedule.Fired:
+				firedAt[schedule.OccurrenceText(run.Occurrence)] = true
+			case schedule.SkippedMissed:
+				if s.sch.Missed == schedule.MissedAll {
 					t.Errorf("%v was skipped", run.Occurrence)
 				}
 				for at := run.Occurrence; !at.IsZero() && !at.After(run.Through); at = s.next(at) {
-					skipped[symphony.OccurrenceText(at)] = true
+					skipped[schedule.OccurrenceText(at)] = true
 				}
 			default:
 				t.Errorf("%s of %v: %s", run.Outcome, run.Occurrence, run.Error)
@@ -185,7 +185,7 @@ func TestOccurrences_neither_repeat_nor_get_lost(t *testing.T) {
 			t.Errorf("%d runs were counted, %d recorded", stored.RunCount, len(firedAt))
 		case s.sch.MaxRuns > 0 && stored.RunCount > s.sch.MaxRuns:
 			t.Errorf("ran %d times, more than %d", stored.RunCount, s.sch.MaxRuns)
-		case (limited || expected.IsZero()) != (stored.State() == symphony.ScheduleCompleted):
+		case (limited || expected.IsZero()) != (stored.State() == schedule.Completed):
 			t.Errorf("state is %s after %d runs, next is %v", stored.State(), stored.RunCount, expected)
 		case !limited && !stored.NextRunAt.Equal(expected):
 			t.Errorf("next is %v, want %v", stored.NextRunAt, expected)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/transport/memory"
 )
@@ -23,10 +24,10 @@ type flaky struct {
 	asked atomic.Int64
 }
 
-func (f *flaky) DueSchedules(ctx context.Context, after symphony.DuePlace, limit int) (symphony.DueSchedules, error) {
+func (f *flaky) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (schedule.Due, error) {
 	f.asked.Add(1)
 	if f.away.Load() {
-		return symphony.DueSchedules{}, fmt.Errorf("the disk is gone: %w", symphony.ErrUnavailable)
+		return schedule.Due{}, fmt.Errorf("the disk is gone: %w", symphony.ErrUnavailable)
 	}
 	return f.storage.DueSchedules(ctx, after, limit)
 }
@@ -78,7 +79,7 @@ func (r *running) next(t *testing.T, from time.Time) (late time.Duration, of tim
 	if err := errors.Join(r.tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}})...); err != nil {
 		t.Fatal(err)
 	}
-	at, err := time.Parse(time.RFC3339, got[0].Header(symphony.HeaderOccurrence))
+	at, err := time.Parse(time.RFC3339, got[0].Header(schedule.HeaderOccurrence))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestRun_waits_for_storage_and_loses_no_occurrence(t *testing.T) {
 		r := run(t, 0)
 		start := time.Now()
 		sch := every(10 * time.Second)
-		sch.StartAt, sch.Missed = start.Add(10*time.Second), symphony.MissedAll
+		sch.StartAt, sch.Missed = start.Add(10*time.Second), schedule.MissedAll
 		if _, err := r.Create(t.Context(), sch); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +187,7 @@ func TestRun_catches_up_without_a_pause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := memory.Open(memory.Options{})
 		sch := every(time.Second)
-		sch.Missed = symphony.MissedAll
+		sch.Missed = schedule.MissedAll
 		s, err := scheduler.New(tr, mustBus(t, tr), scheduler.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -194,15 +195,15 @@ func TestRun_catches_up_without_a_pause(t *testing.T) {
 		if _, err := s.Create(t.Context(), sch); err != nil {
 			t.Fatal(err)
 		}
-		outage := time.NewTimer(5 * symphony.MaxCatchUp * time.Second)
+		outage := time.NewTimer(5 * schedule.MaxCatchUp * time.Second)
 		<-outage.C
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
 		synctest.Wait()
 		stats, err := tr.Stats(t.Context())
-		if err != nil || stats.Pending != 5*symphony.MaxCatchUp {
-			t.Errorf("%d messages, %v; want %d", stats.Pending, err, 5*symphony.MaxCatchUp)
+		if err != nil || stats.Pending != 5*schedule.MaxCatchUp {
+			t.Errorf("%d messages, %v; want %d", stats.Pending, err, 5*schedule.MaxCatchUp)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -2,7 +2,7 @@
 // or at an interval.
 //
 //	s, err := scheduler.New(store, bus, scheduler.Options{})
-//	_, err = s.Create(ctx, symphony.Schedule{Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
+//	_, err = s.Create(ctx, schedule.Schedule{Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
 //		Message: symphony.Message{Type: "DailyReport", Payload: json.RawMessage(`{}`)}})
 //	err = s.Run(ctx) // until ctx ends
 //
@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -62,7 +63,7 @@ type Options struct {
 	Poll time.Duration
 	// Failed is called with a schedule that could not fire, the first time in a row, by the process that tried. It is
 	// called concurrently and must return at once. Default: nobody is told.
-	Failed func(symphony.Schedule)
+	Failed func(schedule.Schedule)
 	// Clock makes the timers of Run. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports schedules that cannot fire. Default slog.Default.
@@ -71,14 +72,14 @@ type Options struct {
 
 // Scheduler works on the schedules of one storage. Safe for concurrent use.
 type Scheduler struct {
-	store   symphony.ScheduleStore
+	store   schedule.Store
 	bus     *symphony.Bus
 	o       Options
 	changed chan struct{} // wakes Run
 }
 
-// New makes a scheduler over a store, which Bus.Schedules returns, and the bus to which messages are dispatched.
-func New(store symphony.ScheduleStore, bus *symphony.Bus, o Options) (*Scheduler, error) {
+// New makes a scheduler over a store, such as schedule.Of returns, and the bus to which messages are dispatched.
+func New(store schedule.Store, bus *symphony.Bus, o Options) (*Scheduler, error) {
 	if store == nil || bus == nil {
 		return nil, errors.New("scheduler: a store and a bus are required")
 	}
@@ -89,7 +90,7 @@ func New(store symphony.ScheduleStore, bus *symphony.Bus, o Options) (*Scheduler
 		o.Poll = DefaultPoll
 	}
 	if o.Failed == nil {
-		o.Failed = func(symphony.Schedule) {}
+		o.Failed = func(schedule.Schedule) {}
 	}
 	if o.Clock == nil {
 		o.Clock = symphony.SystemClock()
@@ -113,7 +114,7 @@ type Report struct {
 	Fired   int // occurrences that were dispatched
 	Skipped int // entries in histories about occurrences that were skipped
 	Failed  int // schedules that could not fire
-	// More says that something is due still, such as further missed occurrences of a schedule with symphony.MissedAll.
+	// More says that something is due still, such as further missed occurrences of a schedule with schedule.MissedAll.
 	More bool
 	// Next is when something will be due next, on the store's clock; zero where nothing is known to be.
 	Next time.Time
@@ -125,7 +126,7 @@ func (r *Report) add(o Report) {
 	r.Failed += o.Failed
 }
 
-// FireDue fires each schedule that is due, up to symphony.MaxCatchUp occurrences of each, and returns. A schedule that
+// FireDue fires each schedule that is due, up to schedule.MaxCatchUp occurrences of each, and returns. A schedule that
 // cannot fire is counted and tried again later; it stops no other. The error is the storage's, or that of ctx; the report
 // says what was done before it.
 func (s *Scheduler) FireDue(ctx context.Context) (Report, error) {
@@ -177,9 +178,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 func (s *Scheduler) round(ctx context.Context) (report Report, wait time.Duration, err error) {
 	var (
 		mu    sync.Mutex
-		place symphony.DuePlace
+		place schedule.DuePlace
 		seen  = make(map[string]bool)
-		due   symphony.DueSchedules
+		due   schedule.Due
 		errs  []error
 	)
 	for {
@@ -189,7 +190,7 @@ func (s *Scheduler) round(ctx context.Context) (report Report, wait time.Duratio
 		var group errgroup.Group // goes on after an error
 		group.SetLimit(concurrency)
 		for _, sch := range due.Schedules {
-			place = symphony.DuePlace{DueAt: sch.DueAt, ID: sch.ID}
+			place = schedule.DuePlace{DueAt: sch.DueAt, ID: sch.ID}
 			if seen[sch.ID] { // it has more, which is for the next round
 				continue
 			}
@@ -208,7 +209,7 @@ func (s *Scheduler) round(ctx context.Context) (report Report, wait time.Duratio
 		}
 	}
 	if len(seen) > 0 { // they have been moved since
-		if due, err = s.store.DueSchedules(ctx, symphony.DuePlace{}, 1); err != nil {
+		if due, err = s.store.DueSchedules(ctx, schedule.DuePlace{}, 1); err != nil {
 			return report, 0, fmt.Errorf("scheduler: %w", err)
 		}
 		report.More = len(due.Schedules) > 0

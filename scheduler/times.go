@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // timetable knows the occurrences of a schedule.
@@ -22,11 +23,11 @@ type timetable struct {
 }
 
 // newTimetable fails where what is stored does not say when to fire, or in a way that this program does not understand.
-func newTimetable(s *symphony.Schedule) (*timetable, error) {
+func newTimetable(s *schedule.Schedule) (*timetable, error) {
 	if s.DecodeErr != nil {
 		return nil, s.DecodeErr
 	}
-	if kind := s.Kind(); kind == "" || kind == symphony.KindInterval && s.Interval < symphony.MinScheduleInterval {
+	if kind := s.Kind(); kind == "" || kind == schedule.Interval && s.Interval < schedule.MinInterval {
 		return nil, errors.New("its definition does not say when to fire")
 	}
 	t := &timetable{id: s.ID, at: s.At, every: s.Interval, first: s.StartAt, start: s.StartAt, end: s.EndAt, jitter: s.Jitter}
@@ -102,7 +103,7 @@ func (t *timetable) due(at time.Time) time.Time {
 	if window <= 0 {
 		return at
 	}
-	sum := sha256.Sum256([]byte(t.id + symphony.OccurrenceText(at)))
+	sum := sha256.Sum256([]byte(t.id + schedule.OccurrenceText(at)))
 	steps := uint64(window/time.Millisecond) + 1
 	return at.Add(time.Duration(binary.BigEndian.Uint64(sum[:])%steps) * time.Millisecond)
 }

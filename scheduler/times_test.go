@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 var begin = time.Date(2027, 10, 30, 22, 0, 0, 0, time.UTC) // hours before the clocks of Berlin are set back
 
-func table(t *testing.T, s symphony.Schedule) *timetable {
+func table(t *testing.T, s schedule.Schedule) *timetable {
 	t.Helper()
 	s.CreatedAt = begin
 	got, err := newTimetable(&s)
@@ -24,13 +24,13 @@ func table(t *testing.T, s symphony.Schedule) *timetable {
 func tables(t *testing.T) map[string]*timetable {
 	t.Helper()
 	list := map[string]*timetable{
-		"interval":       table(t, symphony.Schedule{Interval: 1500 * time.Millisecond}),
-		"started":        table(t, symphony.Schedule{Interval: 7 * time.Minute, StartAt: begin.Add(time.Hour)}),
-		"interval, ends": table(t, symphony.Schedule{Interval: 7 * time.Minute, EndAt: begin.Add(2 * time.Hour)}),
-		"ends":           table(t, symphony.Schedule{Cron: "* * * * *", EndAt: begin.Add(2 * time.Hour)}),
+		"interval":       table(t, schedule.Schedule{Interval: 1500 * time.Millisecond}),
+		"started":        table(t, schedule.Schedule{Interval: 7 * time.Minute, StartAt: begin.Add(time.Hour)}),
+		"interval, ends": table(t, schedule.Schedule{Interval: 7 * time.Minute, EndAt: begin.Add(2 * time.Hour)}),
+		"ends":           table(t, schedule.Schedule{Cron: "* * * * *", EndAt: begin.Add(2 * time.Hour)}),
 	}
 	for _, e := range []string{"* * * * * *", "*/7 * * * *", "30 2 * * *", "0 3 * * *", "59 59 * * * *", "*/20 1-3 * * *"} {
-		list[e] = table(t, symphony.Schedule{Cron: e, Timezone: "Europe/Berlin", StartAt: begin.Add(10 * time.Minute)})
+		list[e] = table(t, schedule.Schedule{Cron: e, Timezone: "Europe/Berlin", StartAt: begin.Add(10 * time.Minute)})
 	}
 	return list
 }
@@ -58,7 +58,7 @@ func TestLast_is_the_newest_occurrence_up_to_a_time(t *testing.T) {
 func TestChoose_fires_nothing_before_it_is_due(t *testing.T) {
 	waited := 0
 	for i := range 50 {
-		s := symphony.Schedule{ID: fmt.Sprint(i), Interval: time.Minute, Jitter: time.Minute, Missed: symphony.MissedLast}
+		s := schedule.Schedule{ID: fmt.Sprint(i), Interval: time.Minute, Jitter: time.Minute, Missed: schedule.MissedLast}
 		tt := table(t, s)
 		s.NextRunAt = tt.next(begin)
 		for now := begin.Add(2 * time.Minute); now.Before(begin.Add(6 * time.Minute)); now = now.Add(7 * time.Second) {

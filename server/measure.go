@@ -10,6 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/metrics/exposition"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -53,12 +55,12 @@ func (n *node) measure() error {
 }
 
 // self describes this process, where its storage lists no processes.
-func (n *node) self() symphony.Node {
-	return symphony.Node{ID: n.id, Name: monitor.NodeName(), Version: n.o.Version, StartedAt: n.started, SeenAt: symphony.SystemClock().Now(), Info: n.info()}
+func (n *node) self() storage.Node {
+	return storage.Node{ID: n.id, Name: monitor.NodeName(), Version: n.o.Version, StartedAt: n.started, SeenAt: symphony.SystemClock().Now(), Info: n.info()}
 }
 
 // look makes what tells how work flows.
-func (n *node) look(schedules symphony.ScheduleStore) error {
+func (n *node) look(schedules schedule.Store) error {
 	var err error
 	n.monitor, err = monitor.New(monitor.Options{
 		Bus: n.bus, Metrics: n.metrics, Self: n.self, Schedules: schedules, Thresholds: n.config.Health,

@@ -24,8 +24,10 @@ import (
 	"github.com/symphony-messenger/symphony/metrics/exposition"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	payloads "github.com/symphony-messenger/symphony/schema"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -37,15 +39,15 @@ type node struct {
 	config     *config.Config
 	o          Options
 	log        *slog.Logger // that of o
-	storage    *storage     // nil without a transport of kind database
+	storage    *database    // nil without a transport of kind database
 	transports []symphony.Transport
 	bus        *symphony.Bus
 	mux        *symphony.Mux
 	breakers   []*breaker.Breaker
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	operations *operation.Operations
-	records    symphony.RecordStore // nil where nothing can be kept
-	logs       symphony.LogStore    // nil as well
+	records    storage.Records // nil where nothing can be kept
+	logs       storage.Log     // nil as well
 	keys       auth.KeyStore
 	observer   symphony.Observer // of all messages of this process; nil for nobody
 	audit      *audit.Trail      // nil where no log can be kept
@@ -148,7 +150,7 @@ func (n *node) open(ctx context.Context) error {
 	if n.operations, err = operation.New(n.bus, operation.Options{Node: monitor.NodeName(), Changed: n.watch.worked, Logger: n.log}); err != nil {
 		return err
 	}
-	store, err := n.bus.Schedules()
+	store, err := schedule.Of(n.bus)
 	if err != nil && !errors.Is(err, symphony.ErrUnsupported) {
 		return err
 	}
@@ -221,7 +223,7 @@ func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
 
 // recordKeeper is where API keys and the like are kept: beside the messages, where they last if any transport lasts. It is
 // nil where nothing can be kept.
-func recordKeeper(transports []symphony.Transport) symphony.RecordStore {
+func recordKeeper(transports []symphony.Transport) storage.Records {
 	var best symphony.Transport
 	for _, t := range transports {
 		if t == nil { // of kind sync, and not opened yet
@@ -231,19 +233,25 @@ func recordKeeper(transports []symphony.Transport) symphony.RecordStore {
 			best = t
 		}
 	}
-	records, _ := best.(symphony.RecordStore)
+	if best == nil {
+		return nil
+	}
+	records, _ := storage.RecordsOf(best)
 	return records
 }
 
 // logKeeper is where logs are kept, by the same rule.
-func logKeeper(transports []symphony.Transport) symphony.LogStore {
+func logKeeper(transports []symphony.Transport) storage.Log {
 	var best symphony.Transport
 	for _, t := range transports {
 		if has := t.Capabilities(); has.Log && (best == nil || has.Durable && !best.Capabilities().Durable) {
 			best = t
 		}
 	}
-	logs, _ := best.(symphony.LogStore)
+	if best == nil {
+		return nil
+	}
+	logs, _ := storage.LogOf(best)
 	return logs
 }
 

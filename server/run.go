@@ -12,6 +12,7 @@ import (
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -91,7 +92,7 @@ func (n *node) applySchedules(ctx context.Context) error {
 		}
 		return nil
 	}
-	definitions := make([]symphony.Schedule, len(list))
+	definitions := make([]schedule.Schedule, len(list))
 	for i := range list {
 		definitions[i] = list[i].Schedule
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
-// storage is the open database of all transports of kind database.
-type storage struct {
+// database is the open database of all transports of kind database.
+type database struct {
 	address string            // for people
 	file    *sqlite.Transport // nil on PostgreSQL
 	named   func(transport string) symphony.Transport
@@ -24,13 +24,13 @@ type storage struct {
 
 // openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
 // has open. info is what this process tells others that use the database, with each heartbeat.
-func openStorage(ctx context.Context, c *config.Config, o Options, info func() json.RawMessage) (*storage, error) {
+func openStorage(ctx context.Context, c *config.Config, o Options, info func() json.RawMessage) (*database, error) {
 	if !c.Database.PostgreSQL() {
 		db, err := sqlite.Open(ctx, c.Database.Path, SQLiteOptions(c, o.Logger))
 		if err != nil {
 			return nil, err
 		}
-		return &storage{db.Path(), db, func(name string) symphony.Transport { return db.Named(name) }}, nil
+		return &database{db.Path(), db, func(name string) symphony.Transport { return db.Named(name) }}, nil
 	}
 	if err := checkStorage(c, o); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func openStorage(ctx context.Context, c *config.Config, o Options, info func() j
 	if err != nil {
 		return nil, err
 	}
-	return &storage{address: db.Address(), named: func(name string) symphony.Transport { return db.Named(name) }}, nil
+	return &database{address: db.Address(), named: func(name string) symphony.Transport { return db.Named(name) }}, nil
 }
 
 // warnExposedFile says that others than its owner have access to a database, which an earlier version, a restored copy or a

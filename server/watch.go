@@ -7,11 +7,12 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // watch is what this process tells those who watch, and what it tells them of. Its events are written until close.
@@ -37,7 +38,7 @@ func newWatch(c *config.Config) *watch {
 }
 
 // open begins to write and to follow events.
-func (w *watch) open(n *node, logs symphony.LogStore) {
+func (w *watch) open(n *node, logs storage.Log) {
 	if w.recorder == nil || logs == nil {
 		return
 	}
@@ -101,6 +102,6 @@ func (w *watch) worked(op operation.Operation) {
 }
 
 // unfired tells of a schedule that could not fire.
-func (w *watch) unfired(s symphony.Schedule) {
+func (w *watch) unfired(s schedule.Schedule) {
 	w.recorder.Publish(event.ScheduleFailed, map[string]any{"id": s.ID, "name": s.Name, "type": s.Message.Type, "failures": s.Failures, "retryAt": s.DueAt.UTC()})
 }

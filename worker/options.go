@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Defaults and bounds of Options.
@@ -64,7 +65,7 @@ type Options struct {
 	// StopWhenEmpty stops the worker when nothing is ready and nothing is in hand that may come back.
 	StopWhenEmpty bool
 	// Requests is where the worker looks for StopAll, once a second. Default: nowhere.
-	Requests symphony.RecordStore
+	Requests storage.Records
 	// Observer is told of each attempt that was settled. Default: nobody.
 	Observer symphony.Observer
 	// Policy is the retry policy of types for which the Mux has none.

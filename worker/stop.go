@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // A request to stop all workers is a record beside the messages: its text changes with each request. A worker reads it
@@ -23,13 +24,13 @@ const (
 
 // StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.Requests see it
 // within about a second. Workers that are started later are not concerned.
-func StopAll(ctx context.Context, records symphony.RecordStore, now time.Time) error {
+func StopAll(ctx context.Context, records storage.Records, now time.Time) error {
 	return records.PutRecord(ctx, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
 }
 
 // StartAll takes the latest StopAll back: processes that called AwaitStart, since their workers were stopped, go on. It
 // reports whether there is a stop to take back.
-func StartAll(ctx context.Context, records symphony.RecordStore) (bool, error) {
+func StartAll(ctx context.Context, records storage.Records) (bool, error) {
 	stopped, started, err := requests(ctx, records)
 	if err != nil || stopped == started {
 		return false, err
@@ -39,7 +40,7 @@ func StartAll(ctx context.Context, records symphony.RecordStore) (bool, error) {
 
 // AwaitStart waits, after a run that ended with StopRequested, until StartAll takes the stop back. It looks about once a
 // second; a storage that does not answer is asked again. The error is ctx's.
-func AwaitStart(ctx context.Context, records symphony.RecordStore, clock symphony.Clock) error {
+func AwaitStart(ctx context.Context, records storage.Records, clock symphony.Clock) error {
 	for {
 		if stopped, started, err := requests(ctx, records); err == nil && stopped == started {
 			return nil
@@ -55,7 +56,7 @@ func AwaitStart(ctx context.Context, records symphony.RecordStore, clock symphon
 }
 
 // requests returns the latest stop and the one that was last taken back, empty for none.
-func requests(ctx context.Context, records symphony.RecordStore) (stopped, started string, err error) {
+func requests(ctx context.Context, records storage.Records) (stopped, started string, err error) {
 	if stopped, err = latestRequest(ctx, records, stopID); err != nil {
 		return "", "", err
 	}
@@ -64,7 +65,7 @@ func requests(ctx context.Context, records symphony.RecordStore) (stopped, start
 }
 
 // latestRequest returns the text of the latest request with an id, empty for none.
-func latestRequest(ctx context.Context, records symphony.RecordStore, id string) (string, error) {
+func latestRequest(ctx context.Context, records storage.Records, id string) (string, error) {
 	raw, err := records.GetRecord(ctx, stopKind, id)
 	if errors.Is(err, symphony.ErrNotFound) {
 		return "", nil

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // messages are the counts of this process.
@@ -132,7 +133,7 @@ func (s *storage) Collect(to chan<- prometheus.Metric) {
 	}
 	if s.o.Schedules != nil {
 		all.Go(func() {
-			due, err := s.o.Schedules.DueSchedules(ctx, symphony.DuePlace{}, dueLimit)
+			due, err := s.o.Schedules.DueSchedules(ctx, schedule.DuePlace{}, dueLimit)
 			if err != nil {
 				return
 			}

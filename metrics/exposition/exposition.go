@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 	// Workers are the continuous workers of this process. Nil: none.
 	Workers func() []worker.Snapshot
 	// Schedules are looked at, too. Nil: there are none.
-	Schedules symphony.ScheduleStore
+	Schedules schedule.Store
 	// Version and Revision are the program's.
 	Version, Revision string
 	// Clock is the time of ages. Default symphony.SystemClock.

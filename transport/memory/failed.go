@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 func (t *Transport) matches(f *failure, q symphony.FailedFilter) bool {
@@ -40,7 +41,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		return page, err
 	}
 	defer t.mu.Unlock()
-	bytes := symphony.NewPageBytes(q.Bytes)
+	bytes := storage.NewPageBytes(q.Bytes)
 	skip := q.Offset
 	if q.After != "" {
 		skip = 0
@@ -62,7 +63,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		default:
 			m := *f
 			if bytes.Left() == 0 {
-				m.Omitted = m.Bare(&m.Attempts)
+				m.Omitted = storage.Bare(&m.Envelope, &m.Attempts)
 			} else {
 				bytes.Message(&m.Envelope, m.Attempts)
 			}

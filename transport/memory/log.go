@@ -7,18 +7,18 @@ import (
 	"sort"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // journal is a log. Its entries are consecutive, and their times never go back.
 type journal struct {
-	entries []symphony.LogEntry
+	entries []storage.Entry
 	end     int64
 	endAt   time.Time
 }
 
 // AppendLog adds entries to a log.
-func (s *store) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (s *store) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -36,13 +36,13 @@ func (s *store) AppendLog(ctx context.Context, log string, entries []symphony.Lo
 	}
 	for _, e := range entries {
 		j.end++
-		j.entries = append(j.entries, symphony.LogEntry{Seq: j.end, At: j.endAt, Kind: e.Kind, Data: bytes.Clone(e.Data)})
+		j.entries = append(j.entries, storage.Entry{Seq: j.end, At: j.endAt, Kind: e.Kind, Data: bytes.Clone(e.Data)})
 	}
 	return j.end, nil
 }
 
 // ReadLog returns entries of a log.
-func (s *store) ReadLog(ctx context.Context, q symphony.LogQuery) (list []symphony.LogEntry, err error) {
+func (s *store) ReadLog(ctx context.Context, q storage.LogQuery) (list []storage.Entry, err error) {
 	q = q.WithDefaults()
 	if err := s.enter(ctx); err != nil {
 		return nil, err

@@ -16,6 +16,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/steady"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Options are the optional settings of a storage.
@@ -39,14 +41,14 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport     = (*Transport)(nil)
-	_ symphony.FailedStore   = (*Transport)(nil)
-	_ symphony.RecordStore   = (*Transport)(nil)
-	_ symphony.ScheduleStore = (*Transport)(nil)
-	_ flow.Control           = (*Transport)(nil)
-	_ symphony.LogStore      = (*Transport)(nil)
-	_ symphony.MessageStore  = (*Transport)(nil)
-	_ symphony.StepStore     = (*Transport)(nil)
+	_ symphony.Transport    = (*Transport)(nil)
+	_ symphony.FailedStore  = (*Transport)(nil)
+	_ storage.Records       = (*Transport)(nil)
+	_ schedule.Store        = (*Transport)(nil)
+	_ flow.Control          = (*Transport)(nil)
+	_ storage.Log           = (*Transport)(nil)
+	_ symphony.MessageStore = (*Transport)(nil)
+	_ storage.Steps         = (*Transport)(nil)
 )
 
 // store is what transports made with Named share. mu guards all of it.
@@ -70,7 +72,7 @@ type store struct {
 	failed    []*failure // oldest first, ids ascending
 	records   map[string]map[string][]byte
 	logs      map[string]*journal
-	schedules map[string]*schedule
+	schedules map[string]*history
 	gates     map[string]*gate
 	holds     map[string][]flow.Hold // by transport, oldest first
 	waiting   map[uniqueKey]*message
@@ -167,7 +169,7 @@ func Open(o Options) *Transport {
 		clock: o.Clock, steady: steady.New(o.Clock, 0), retention: o.Retention, limits: o.Limits, gates: make(map[string]*gate), holds: make(map[string][]flow.Hold), waiting: make(map[uniqueKey]*message),
 		expiring: sorted[*message]{before: func(a, b *message) bool { return a.Flow.ExpiresAt.Before(b.Flow.ExpiresAt) }},
 		changed:  make(chan struct{}), lanes: make(map[laneKey]*lane), fair: make(map[string]*flow.FairShare),
-		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*schedule),
+		leases: make(map[string]*lease), keys: make(map[key]remembered), records: make(map[string]map[string][]byte), logs: make(map[string]*journal), schedules: make(map[string]*history),
 		ending: sorted[*item]{before: func(a, b *item) bool { return a.expires.Before(b.expires) }, moved: func(it *item, place int) { it.place = place }},
 		known:  sorted[expiry]{before: func(a, b expiry) bool { return a.at.Before(b.at) }},
 	}

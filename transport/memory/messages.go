@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Completed messages are kept for inspection as long as Options.Retention says, the newest MaxKept of them at most, and no
@@ -243,7 +244,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		return text != "" || len(list) < q.Limit
 	})
 	t.mu.Unlock()
-	bytes := symphony.NewPageBytes(q.Bytes)
+	bytes := storage.NewPageBytes(q.Bytes)
 	for i := range list {
 		if text != "" && !contains(&list[i].Envelope, text) {
 			continue
@@ -254,7 +255,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		}
 		m := list[i]
 		if bytes.Left() == 0 {
-			m.Omitted = m.Bare(&m.Attempts)
+			m.Omitted = storage.Bare(&m.Envelope, &m.Attempts)
 		} else {
 			bytes.Message(&m.Envelope, m.Attempts)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // GetRecord returns one record.
@@ -25,7 +26,7 @@ func (s *store) GetRecord(ctx context.Context, kind, id string) ([]byte, error) 
 
 // PutRecord creates or replaces a record.
 func (s *store) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil {
 		return err
 	}
 	if err := s.enter(ctx); err != nil {
@@ -40,13 +41,13 @@ func (s *store) PutRecord(ctx context.Context, kind, id string, data []byte) err
 }
 
 // ListRecords returns all records of a kind.
-func (s *store) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
+func (s *store) ListRecords(ctx context.Context, kind string) (list []storage.Record, err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(s.records[kind])) {
-		list = append(list, symphony.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
+		list = append(list, storage.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
 	}
 	return list, nil
 }
@@ -66,7 +67,7 @@ func (s *store) DeleteRecord(ctx context.Context, kind, id string) error {
 
 // SwapRecord replaces a record that still is old.
 func (s *store) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil && new != nil {
 		return err
 	}
 	if err := s.enter(ctx); err != nil {
@@ -89,7 +90,7 @@ func (s *store) SwapRecord(ctx context.Context, kind, id string, old, new []byte
 }
 
 // RangeRecords returns records by their ids.
-func (s *store) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
+func (s *store) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (s *store) RangeRecords(ctx context.Context, kind, from, to string, limit i
 		if len(list) == limit {
 			break
 		}
-		list = append(list, symphony.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
+		list = append(list, storage.Record{ID: id, Data: bytes.Clone(s.records[kind][id])})
 	}
 	return list, nil
 }

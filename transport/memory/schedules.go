@@ -10,17 +10,18 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
-// schedule is a schedule with its history.
-type schedule struct {
-	symphony.Schedule
-	runs    []symphony.ScheduleRun // oldest first
+// history is a schedule with its history.
+type history struct {
+	schedule.Schedule
+	runs    []schedule.Run // oldest first
 	lastSeq int64
 }
 
 // keep returns a copy of a schedule as storages keep it.
-func keep(s symphony.Schedule) (symphony.Schedule, error) {
+func keep(s schedule.Schedule) (schedule.Schedule, error) {
 	raw, err := s.EncodeDefinition()
 	if err != nil {
 		return s, fmt.Errorf("memory: schedule %s: %w", s.ID, err)
@@ -43,7 +44,7 @@ func kept(t time.Time) time.Time {
 }
 
 // named returns the schedule of a name, nil if there is none.
-func (s *store) named(name string) *schedule {
+func (s *store) named(name string) *history {
 	for _, have := range s.schedules {
 		if name != "" && have.Name == name {
 			return have
@@ -53,32 +54,32 @@ func (s *store) named(name string) *schedule {
 }
 
 // CreateSchedule stores a new schedule.
-func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) CreateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	if err := s.enter(ctx); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	defer s.mu.Unlock()
 	if s.named(n.Name) != nil {
-		return symphony.Schedule{}, &symphony.ScheduleNameError{Name: n.Name}
+		return schedule.Schedule{}, &schedule.NameError{Name: n.Name}
 	}
 	n, err := keep(n)
 	if err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	n.Version = 1
-	s.schedules[n.ID] = &schedule{Schedule: n}
+	s.schedules[n.ID] = &history{Schedule: n}
 	return keep(n)
 }
 
 // GetSchedule returns one schedule.
-func (s *store) GetSchedule(ctx context.Context, id string) (symphony.Schedule, error) {
+func (s *store) GetSchedule(ctx context.Context, id string) (schedule.Schedule, error) {
 	if err := s.enter(ctx); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	defer s.mu.Unlock()
 	have := s.schedules[id]
 	if have == nil {
-		return symphony.Schedule{}, noSchedule(id)
+		return schedule.Schedule{}, noSchedule(id)
 	}
 	return keep(have.Schedule)
 }
@@ -86,8 +87,8 @@ func (s *store) GetSchedule(ctx context.Context, id string) (symphony.Schedule, 
 func noSchedule(id string) error { return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound) }
 
 // sortedSchedules returns copies of the schedules that are wanted.
-func (s *store) sortedSchedules(want func(*schedule) bool, order func(a, b symphony.Schedule) int) ([]symphony.Schedule, error) {
-	var list []symphony.Schedule
+func (s *store) sortedSchedules(want func(*history) bool, order func(a, b schedule.Schedule) int) ([]schedule.Schedule, error) {
+	var list []schedule.Schedule
 	for have := range maps.Values(s.schedules) {
 		if !want(have) {
 			continue
@@ -103,16 +104,16 @@ func (s *store) sortedSchedules(want func(*schedule) bool, order func(a, b symph
 }
 
 // ListSchedules returns a page of schedules, newest first.
-func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (page symphony.SchedulePage, err error) {
+func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page schedule.Page, err error) {
 	if err := s.enter(ctx); err != nil {
 		return page, err
 	}
 	defer s.mu.Unlock()
 	q = q.WithDefaults()
-	page.Schedules, err = s.sortedSchedules(func(h *schedule) bool {
+	page.Schedules, err = s.sortedSchedules(func(h *history) bool {
 		return (q.Name == "" || h.Name == q.Name) && (q.Source == "" || h.Source == q.Source) && (q.Type == "" || h.Message.Type == q.Type) &&
 			(q.State == "" || h.State() == q.State) && (q.After == "" || h.ID < q.After)
-	}, func(a, b symphony.Schedule) int { return cmp.Compare(b.ID, a.ID) })
+	}, func(a, b schedule.Schedule) int { return cmp.Compare(b.ID, a.ID) })
 	if page.HasMore = len(page.Schedules) > q.Limit; page.HasMore {
 		page.Schedules = page.Schedules[:q.Limit]
 	}
@@ -124,32 +125,32 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 }
 
 // current returns the schedule if it still has the version.
-func (s *store) current(id string, version int64) (*schedule, error) {
+func (s *store) current(id string, version int64) (*history, error) {
 	switch have := s.schedules[id]; {
 	case have == nil:
 		return nil, noSchedule(id)
 	case have.Version != version:
-		return nil, &symphony.ScheduleConflictError{ID: id, Version: version}
+		return nil, &schedule.ConflictError{ID: id, Version: version}
 	default:
 		return have, nil
 	}
 }
 
 // UpdateSchedule replaces definition and state.
-func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) UpdateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	if err := s.enter(ctx); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	defer s.mu.Unlock()
 	have, err := s.current(n.ID, n.Version)
 	if err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	if other := s.named(n.Name); other != nil && other != have {
-		return symphony.Schedule{}, &symphony.ScheduleNameError{Name: n.Name}
+		return schedule.Schedule{}, &schedule.NameError{Name: n.Name}
 	}
 	if n, err = keep(n); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	n.Source, n.CreatedAt = have.Source, have.CreatedAt
 	n.Version++
@@ -158,20 +159,20 @@ func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 }
 
 // AdvanceSchedule replaces the state and records runs.
-func (s *store) AdvanceSchedule(ctx context.Context, n symphony.Schedule, runs []symphony.ScheduleRun) (symphony.Schedule, error) {
+func (s *store) AdvanceSchedule(ctx context.Context, n schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
 	if err := s.enter(ctx); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	defer s.mu.Unlock()
 	have, err := s.current(n.ID, n.Version)
 	if err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	c := have.Schedule
 	c.NextRunAt, c.DueAt, c.LastRunAt, c.LastMessages, c.RunCount = n.NextRunAt, n.DueAt, n.LastRunAt, n.LastMessages, n.RunCount
 	c.LastError, c.Failures, c.CompletedAt = n.LastError, n.Failures, n.CompletedAt
 	if c, err = keep(c); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	c.Version++
 	have.Schedule = c
@@ -181,7 +182,7 @@ func (s *store) AdvanceSchedule(ctx context.Context, n symphony.Schedule, runs [
 		r.Occurrence, r.Through, r.FiredAt = kept(r.Occurrence), kept(r.Through), kept(r.FiredAt)
 		have.runs = append(have.runs, r)
 	}
-	have.runs = slices.Clone(have.runs[max(0, len(have.runs)-symphony.MaxScheduleRuns):])
+	have.runs = slices.Clone(have.runs[max(0, len(have.runs)-schedule.KeptRuns):])
 	return keep(c)
 }
 
@@ -199,13 +200,13 @@ func (s *store) DeleteSchedule(ctx context.Context, id string) error {
 }
 
 // DueSchedules returns schedules whose time has come.
-func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit int) (due symphony.DueSchedules, err error) {
+func (s *store) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (due schedule.Due, err error) {
 	if err := s.enter(ctx); err != nil {
 		return due, err
 	}
 	defer s.mu.Unlock()
 	due.Now = s.shown(s.now())
-	due.Schedules, err = s.sortedSchedules(func(h *schedule) bool {
+	due.Schedules, err = s.sortedSchedules(func(h *history) bool {
 		switch {
 		case h.DueAt.IsZero():
 			return false
@@ -216,13 +217,13 @@ func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit
 			return false
 		}
 		return cmp.Or(h.DueAt.Compare(after.DueAt), cmp.Compare(h.ID, after.ID)) > 0
-	}, func(a, b symphony.Schedule) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) })
+	}, func(a, b schedule.Schedule) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) })
 	due.Schedules = due.Schedules[:min(limit, len(due.Schedules))]
 	return due, err
 }
 
 // ScheduleRuns returns a page of a history, newest first.
-func (s *store) ScheduleRuns(ctx context.Context, q symphony.ScheduleRunQuery) (page symphony.ScheduleRunPage, err error) {
+func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page schedule.RunPage, err error) {
 	if err := s.enter(ctx); err != nil {
 		return page, err
 	}

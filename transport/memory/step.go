@@ -6,10 +6,11 @@ import (
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // TakeStep takes a step of work in bulk.
-func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (done int, err error) {
+func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (done int, err error) {
 	if err := t.enter(ctx); err != nil {
 		return 0, err
 	}

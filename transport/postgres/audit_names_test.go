@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // TestAuditNamesOfOlderReleases brings a database up to date whose audit trail calls the deletion of a message a
@@ -23,7 +23,7 @@ func TestAuditNamesOfOlderReleases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.AppendLog(t.Context(), "events", []symphony.LogEntry{{Kind: "message.cancel", Data: json.RawMessage("{}")}}); err != nil {
+	if _, err := b.AppendLog(t.Context(), "events", []storage.Entry{{Kind: "message.cancel", Data: json.RawMessage("{}")}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range b.migrations() {
@@ -48,7 +48,7 @@ func TestAuditNamesOfOlderReleases(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	other, err := b.ReadLog(t.Context(), symphony.LogQuery{Log: "events", Limit: 1})
+	other, err := b.ReadLog(t.Context(), storage.LogQuery{Log: "events", Limit: 1})
 	if err != nil || len(other) != 1 || other[0].Kind != "message.cancel" {
 		t.Errorf("another log has %v, %v; want it left alone", other, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
 
@@ -113,10 +115,10 @@ func onFailed(do func(ctx context.Context, dead *symphony.DeadLetters, id string
 	}
 }
 
-func schedule() symphony.Schedule {
+func aSchedule() schedule.Schedule {
 	now := time.Now().UTC()
-	return symphony.Schedule{
-		ID: symphony.NewID(now), Source: symphony.SourceAPI, Message: symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)},
+	return schedule.Schedule{
+		ID: symphony.NewID(now), Source: schedule.SourceAPI, Message: symphony.Message{Type: "Order", Payload: json.RawMessage(`{}`)},
 		Interval: time.Hour, CreatedAt: now, UpdatedAt: now, NextRunAt: now.Add(time.Hour), DueAt: now.Add(time.Hour),
 	}
 }
@@ -165,14 +167,14 @@ var everyCut = map[string]struct {
 		}
 	}},
 	"schedule made": {"create_schedule", func(t *testing.T, cut, others *postgres.Transport) changing {
-		n := schedule()
+		n := aSchedule()
 		return changing{
 			do:   func(ctx context.Context) error { _, err := cut.CreateSchedule(ctx, n); return err },
 			done: func(t *testing.T) bool { _, err := others.GetSchedule(t.Context(), n.ID); return err == nil },
 		}
 	}},
 	"schedule deleted": {"delete_schedule", func(t *testing.T, cut, others *postgres.Transport) changing {
-		n := schedule()
+		n := aSchedule()
 		if _, err := others.CreateSchedule(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +198,7 @@ var everyCut = map[string]struct {
 		}
 		return changing{
 			do: func(ctx context.Context) error {
-				_, err := cut.TakeStep(ctx, symphony.Step{Kind: "operation", ID: "o", Old: []byte("old"), New: func(int) []byte { return []byte("new") }})
+				_, err := cut.TakeStep(ctx, storage.Step{Kind: "operation", ID: "o", Old: []byte("old"), New: func(int) []byte { return []byte("new") }})
 				return err
 			},
 			done: func(t *testing.T) bool {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // The dead letter queue is ordered by the ids of its messages, which tell the time of the failure.
@@ -168,7 +169,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (sym
 		listed.add("id < ?::uuid", after[:])
 		offset = 0
 	}
-	list := pageOfFailed(fmt.Sprintf("SELECT * FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", listed, q.Limit+1, offset), symphony.NewPageBytes(q.Bytes).Left())
+	list := pageOfFailed(fmt.Sprintf("SELECT * FROM {schema}.messenger_failed_messages WHERE %s ORDER BY id DESC LIMIT %d OFFSET %d", listed, q.Limit+1, offset), storage.NewPageBytes(q.Bytes).Left())
 	err := do(ctx, "list failed messages", append(count, call{query: &query{sql: list}, params: listed.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
 			page.Messages = append(page.Messages, failedRow(v, t.name))

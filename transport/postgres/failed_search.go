@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // A search for a text must look at payloads, which may be large and many: it looks at some at a time, so that no statement
@@ -113,7 +114,7 @@ func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (p
 		return page, nil
 	}
 	// One that is gone by now is left out.
-	list := pageOfFailed(listedFailed, symphony.NewPageBytes(q.Bytes).Left())
+	list := pageOfFailed(listedFailed, storage.NewPageBytes(q.Bytes).Left())
 	err = t.doSearch(ctx, "list failed messages", call{query: &query{sql: list}, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
 		page.Messages = append(page.Messages, failedRow(v, t.name))
 		return nil

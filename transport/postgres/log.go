@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // logRows bounds the entries that one transaction of a trim deletes.
@@ -39,7 +39,7 @@ var (
 )
 
 // AppendLog adds entries to a log.
-func (t *Transport) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (last int64, err error) {
+func (t *Transport) AppendLog(ctx context.Context, log string, entries []storage.Entry) (last int64, err error) {
 	if len(entries) == 0 {
 		return t.LogEnd(ctx, log)
 	}
@@ -62,7 +62,7 @@ func (t *Transport) AppendLog(ctx context.Context, log string, entries []symphon
 }
 
 // ReadLog returns entries of a log.
-func (t *Transport) ReadLog(ctx context.Context, q symphony.LogQuery) (list []symphony.LogEntry, err error) {
+func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []storage.Entry, err error) {
 	q = q.WithDefaults()
 	c := &condition{}
 	c.add("log = ?::text", []byte(cleanText(q.Log)))
@@ -91,7 +91,7 @@ func (t *Transport) ReadLog(ctx context.Context, q symphony.LogQuery) (list []sy
 	}
 	sql := fmt.Sprintf("SELECT seq, at, kind, data FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d", c, order, q.Limit)
 	err = t.do(ctx, "read log "+q.Log, call{query: &query{sql: sql}, params: c.params, row: func(v [][]byte) error {
-		list = append(list, symphony.LogEntry{Seq: int8Column(v[0]), At: fromMicros(timeColumn(v[1])), Kind: string(v[2]), Data: json.RawMessage(bytes.Clone(v[3]))})
+		list = append(list, storage.Entry{Seq: int8Column(v[0]), At: fromMicros(timeColumn(v[1])), Kind: string(v[2]), Data: json.RawMessage(bytes.Clone(v[3]))})
 		return nil
 	}})
 	return list, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
 
@@ -33,10 +34,10 @@ func openNodes(t *testing.T, url string, n int, o postgres.Options) []*postgres.
 	return nodes
 }
 
-func logEntries(n int, kind string) []symphony.LogEntry {
-	list := make([]symphony.LogEntry, n)
+func logEntries(n int, kind string) []storage.Entry {
+	list := make([]storage.Entry, n)
 	for i := range list {
-		list[i] = symphony.LogEntry{Kind: kind, Data: json.RawMessage(fmt.Sprintf(`{"n": %d}`, i))}
+		list[i] = storage.Entry{Kind: kind, Data: json.RawMessage(fmt.Sprintf(`{"n": %d}`, i))}
 	}
 	return list
 }
@@ -74,7 +75,7 @@ func TestLog_of_several_nodes(t *testing.T) {
 					var seen int64
 					var at time.Time
 					for seen < total && !t.Failed() {
-						list, err := node.ReadLog(ctx, symphony.LogQuery{Log: "events", After: seen, Limit: 50})
+						list, err := node.ReadLog(ctx, storage.LogQuery{Log: "events", After: seen, Limit: 50})
 						if err != nil {
 							t.Error(err)
 							return
@@ -109,7 +110,7 @@ func TestLog_is_trimmed_in_several_transactions_and_keeps_its_numbers(t *testing
 	if n, err := nodes[1].TrimLog(ctx, "events", time.Time{}, keep); err != nil || n != total-keep {
 		t.Errorf("got %d, %v", n, err)
 	}
-	list, err := nodes[1].ReadLog(ctx, symphony.LogQuery{Log: "events"})
+	list, err := nodes[1].ReadLog(ctx, storage.LogQuery{Log: "events"})
 	if err != nil || len(list) != keep || list[0].Seq != total-keep+1 {
 		t.Errorf("%d are left, %v", len(list), err)
 	}
@@ -124,10 +125,10 @@ func TestLog_is_trimmed_in_several_transactions_and_keeps_its_numbers(t *testing
 func TestLog_takes_any_text(t *testing.T) {
 	tr := openNodes(t, pgtest.URL(t), 1, postgres.Options{})[0]
 	ctx := t.Context()
-	if _, err := tr.AppendLog(ctx, "a\x00b", []symphony.LogEntry{{Kind: "k\xff\x00", Data: json.RawMessage("{\"a\": \"\xff\"}")}}); err != nil {
+	if _, err := tr.AppendLog(ctx, "a\x00b", []storage.Entry{{Kind: "k\xff\x00", Data: json.RawMessage("{\"a\": \"\xff\"}")}}); err != nil {
 		t.Fatal(err)
 	}
-	list, err := tr.ReadLog(ctx, symphony.LogQuery{Log: "a\x00b", Kinds: []string{"k\xff\x00"}})
+	list, err := tr.ReadLog(ctx, storage.LogQuery{Log: "a\x00b", Kinds: []string{"k\xff\x00"}})
 	if err != nil || len(list) != 1 || !json.Valid(list[0].Data) {
 		t.Errorf("got %v, %v", list, err)
 	}
@@ -139,7 +140,7 @@ func TestLog_while_the_database_is_away(t *testing.T) {
 	ctx := t.Context()
 	server.Stop()
 	_, appended := tr.AppendLog(ctx, "events", logEntries(1, "test"))
-	_, read := tr.ReadLog(ctx, symphony.LogQuery{Log: "events"})
+	_, read := tr.ReadLog(ctx, storage.LogQuery{Log: "events"})
 	_, end := tr.LogEnd(ctx, "events")
 	_, trimmed := tr.TrimLog(ctx, "events", time.Now(), 1)
 	for doing, err := range map[string]error{"append": appended, "read": read, "end": end, "trim": trimmed} {

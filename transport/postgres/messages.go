@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // messageInfo reads a row of detailsText.
@@ -46,7 +47,7 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 // ListMessages returns a page of messages.
 func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	q = q.WithDefaults()
-	limit, bytes := q.Limit, symphony.NewPageBytes(q.Bytes)
+	limit, bytes := q.Limit, storage.NewPageBytes(q.Bytes)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
 		q.Limit, q.Bytes = limit-len(page.Messages), bytes.Left()
 		b, err := t.newSearch(q)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // NodeInfo describes a process to the others that use the database.
@@ -57,7 +58,7 @@ func (s *store) beat(ctx context.Context) error {
 	if s.node.Info != nil {
 		info = s.node.Info()
 	}
-	var list []symphony.Node
+	var list []storage.Node
 	err := s.with(ctx, "heartbeat", func(ctx context.Context, l *link) error {
 		list = nil
 		if err := s.measureOffset(ctx, l); err != nil {
@@ -87,9 +88,9 @@ func (s *store) beat(ctx context.Context) error {
 }
 
 // nodesCall reads the nodes that are alive.
-func (s *store) nodesCall(list *[]symphony.Node) call {
+func (s *store) nodesCall(list *[]storage.Node) call {
 	return call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
-		*list = append(*list, symphony.Node{
+		*list = append(*list, storage.Node{
 			ID: uuidColumn(v[0]).String(), SeenAt: fromMicros(timeColumn(v[1])), StartedAt: fromMicros(timeColumn(v[2])),
 			Name: string(v[3]), Version: string(v[4]), Info: bytes.Clone(v[5]),
 		})
@@ -105,7 +106,7 @@ func (s *store) alone() bool {
 }
 
 // Nodes lists the processes that use the database and are alive, the oldest first, as of their last heartbeats.
-func (t *Transport) Nodes(ctx context.Context) (list []symphony.Node, err error) {
+func (t *Transport) Nodes(ctx context.Context) (list []storage.Node, err error) {
 	err = t.do(ctx, "list nodes", t.nodesCall(&list))
 	return list, err
 }

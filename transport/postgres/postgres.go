@@ -19,6 +19,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Defaults of Options.
@@ -70,17 +72,17 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport     = (*Transport)(nil)
-	_ symphony.FailedStore   = (*Transport)(nil)
-	_ symphony.ScheduleStore = (*Transport)(nil)
-	_ symphony.RecordStore   = (*Transport)(nil)
-	_ symphony.MessageStore  = (*Transport)(nil)
-	_ symphony.StepStore     = (*Transport)(nil)
-	_ symphony.LogStore      = (*Transport)(nil)
-	_ flow.Control           = (*Transport)(nil)
+	_ symphony.Transport    = (*Transport)(nil)
+	_ symphony.FailedStore  = (*Transport)(nil)
+	_ schedule.Store        = (*Transport)(nil)
+	_ storage.Records       = (*Transport)(nil)
+	_ symphony.MessageStore = (*Transport)(nil)
+	_ storage.Steps         = (*Transport)(nil)
+	_ storage.Log           = (*Transport)(nil)
+	_ flow.Control          = (*Transport)(nil)
 
-	_ symphony.NodeRegistry = (*Transport)(nil)
-	_ symphony.Timekeeper   = (*Transport)(nil)
+	_ storage.Nodes                      = (*Transport)(nil)
+	_ interface{ StoreTime() time.Time } = (*Transport)(nil) // see symphony.StoreClock
 )
 
 // store is what the transports of one database share.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 var (
@@ -28,7 +29,7 @@ var (
 // GetRecord returns one record.
 func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
 	found := false
-	if symphony.ValidateRecord(kind, id) == nil {
+	if storage.ValidateRecord(kind, id) == nil {
 		err = t.do(ctx, "read record", call{query: getRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func(v [][]byte) error {
 			data, found = bytes.Clone(v[0]), true
 			return nil
@@ -41,9 +42,9 @@ func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte
 }
 
 // ListRecords returns all records of a kind.
-func (t *Transport) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
+func (t *Transport) ListRecords(ctx context.Context, kind string) (list []storage.Record, err error) {
 	err = t.do(ctx, "list records", call{query: listRecords, params: [][]byte{[]byte(cleanText(kind))}, row: func(v [][]byte) error {
-		list = append(list, symphony.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
+		list = append(list, storage.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
 		return nil
 	}})
 	return list, err
@@ -51,7 +52,7 @@ func (t *Transport) ListRecords(ctx context.Context, kind string) (list []sympho
 
 // PutRecord creates or replaces a record.
 func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil {
 		return err
 	}
 	return t.do(ctx, "store record", call{query: putRecord, params: [][]byte{[]byte(kind), []byte(id), data}})
@@ -61,7 +62,7 @@ func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte)
 func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
 	found := false
 	var err error
-	if symphony.ValidateRecord(kind, id) == nil {
+	if storage.ValidateRecord(kind, id) == nil {
 		err = t.do(ctx, "delete record", call{query: deleteRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
 			found = true
 			return nil
@@ -74,10 +75,10 @@ func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
 }
 
 // RangeRecords returns records by their ids.
-func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
+func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
 	params := [][]byte{[]byte(cleanText(kind)), recordBound(from), recordBound(to), int4Param(limit)}
 	err = t.do(ctx, "list records", call{query: rangeRecords, params: params, row: func(v [][]byte) error {
-		list = append(list, symphony.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
+		list = append(list, storage.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
 		return nil
 	}})
 	return list, err
@@ -94,7 +95,7 @@ func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (n
 
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil && new != nil {
 		return err
 	}
 	done := false
@@ -113,7 +114,7 @@ func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []
 		c.query, c.params = swapRecord, append(c.params, new, old)
 	}
 	var err error
-	if symphony.ValidateRecord(kind, id) == nil { // else there is none
+	if storage.ValidateRecord(kind, id) == nil { // else there is none
 		err = t.do(ctx, "swap record", c)
 	}
 	if err == nil && done == (old == nil && new == nil) {

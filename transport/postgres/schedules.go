@@ -10,18 +10,19 @@ import (
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // scheduleColumns are what readSchedule reads, in its order.
 const scheduleColumns = `id, name, source, type, enabled, definition, payload, next_run_at, due_at, last_run_at, last_messages,
 	run_count, last_error, failures, completed_at, created_at, updated_at, version`
 
-func readSchedule(v [][]byte) symphony.Schedule {
+func readSchedule(v [][]byte) schedule.Schedule {
 	at := func(b []byte) time.Time { return fromMicros(timeColumn(b)) }
-	s := symphony.Schedule{
-		ID: uuidColumn(v[0]).String(), Name: string(v[1]), Source: symphony.ScheduleSource(v[2]), Disabled: !boolColumn(v[4]),
+	s := schedule.Schedule{
+		ID: uuidColumn(v[0]).String(), Name: string(v[1]), Source: schedule.Source(v[2]), Disabled: !boolColumn(v[4]),
 		Message:   symphony.Message{Type: string(v[3]), Payload: bytes.Clone(v[6])},
-		NextRunAt: at(v[7]), DueAt: at(v[8]), LastRunAt: at(v[9]), LastMessages: symphony.DecodeMessages(v[10]),
+		NextRunAt: at(v[7]), DueAt: at(v[8]), LastRunAt: at(v[9]), LastMessages: schedule.DecodeMessages(v[10]),
 		RunCount: int(int8Column(v[11])), LastError: string(v[12]), Failures: int4Column(v[13]),
 		CompletedAt: at(v[14]), CreatedAt: at(v[15]), UpdatedAt: at(v[16]), Version: int8Column(v[17]),
 	}
@@ -50,8 +51,8 @@ func optionalText(s string) []byte {
 const stateColumns = `next_run_at = $3::timestamptz, due_at = $4::timestamptz, last_run_at = $5::timestamptz, last_messages = $6::text,
 	run_count = $7::int8, last_error = $8::text, failures = $9::int4, completed_at = $10::timestamptz`
 
-func scheduleState(id uuid, s *symphony.Schedule) [][]byte {
-	return [][]byte{id[:], int8Param(s.Version), givenTime(s.NextRunAt), givenTime(s.DueAt), givenTime(s.LastRunAt), symphony.EncodeMessages(s.LastMessages),
+func scheduleState(id uuid, s *schedule.Schedule) [][]byte {
+	return [][]byte{id[:], int8Param(s.Version), givenTime(s.NextRunAt), givenTime(s.DueAt), givenTime(s.LastRunAt), schedule.EncodeMessages(s.LastMessages),
 		int8Param(int64(s.RunCount)), []byte(cleanText(s.LastError)), int4Param(s.Failures), givenTime(s.CompletedAt)}
 }
 
@@ -103,7 +104,7 @@ var (
 func noSchedule(id string) error { return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound) }
 
 // changeSchedule executes a statement that returns the schedule as stored, or nothing where it no longer has the version.
-func (s *store) changeSchedule(ctx context.Context, doing string, q *query, n *symphony.Schedule, params func(id uuid) ([][]byte, error)) (stored symphony.Schedule, err error) {
+func (s *store) changeSchedule(ctx context.Context, doing string, q *query, n *schedule.Schedule, params func(id uuid) ([][]byte, error)) (stored schedule.Schedule, err error) {
 	id, ok := parseUUID(n.ID)
 	if !ok {
 		return stored, noSchedule(n.ID)
@@ -124,26 +125,26 @@ func (s *store) changeSchedule(ctx context.Context, doing string, q *query, n *s
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &refused) && refused.Code == pgerrcode.UniqueViolation && refused.ConstraintName == "messenger_schedules_name_key":
-		return stored, &symphony.ScheduleNameError{Name: n.Name}
+		return stored, &schedule.NameError{Name: n.Name}
 	case err != nil:
 		return stored, s.storageError(doing, err)
 	case stored.ID == "":
 		if _, err := s.GetSchedule(ctx, n.ID); err != nil {
 			return stored, err
 		}
-		return stored, &symphony.ScheduleConflictError{ID: n.ID, Version: n.Version}
+		return stored, &schedule.ConflictError{ID: n.ID, Version: n.Version}
 	}
 	return stored, nil
 }
 
 // definitionParams are those of scheduleState with the definition.
-func definitionParams(id uuid, n *symphony.Schedule) ([][]byte, error) {
+func definitionParams(id uuid, n *schedule.Schedule) ([][]byte, error) {
 	definition, err := n.EncodeDefinition()
 	return append(scheduleState(id, n), optionalText(n.Name), []byte(cleanText(n.Message.Type)), boolParam(!n.Disabled), definition, n.Message.Payload, givenTime(n.UpdatedAt)), err
 }
 
 // CreateSchedule stores a new schedule.
-func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) CreateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	n.Version = 1
 	return s.changeSchedule(ctx, "create a schedule", createSchedule, &n, func(id uuid) ([][]byte, error) {
 		params, err := definitionParams(id, &n)
@@ -152,12 +153,12 @@ func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 }
 
 // UpdateSchedule replaces definition and state.
-func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) UpdateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	return s.changeSchedule(ctx, "update a schedule", updateSchedule, &n, func(id uuid) ([][]byte, error) { return definitionParams(id, &n) })
 }
 
 // AdvanceSchedule replaces the state and records runs.
-func (s *store) AdvanceSchedule(ctx context.Context, n symphony.Schedule, runs []symphony.ScheduleRun) (symphony.Schedule, error) {
+func (s *store) AdvanceSchedule(ctx context.Context, n schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
 	return s.changeSchedule(ctx, "advance a schedule", advanceSchedule, &n, func(id uuid) ([][]byte, error) {
 		occurrences, throughs, fired := times(len(runs)), times(len(runs)), times(len(runs))
 		outcomes, manual, messages, problems := texts(len(runs)), bools(len(runs)), texts(len(runs)), texts(len(runs))
@@ -168,11 +169,11 @@ func (s *store) AdvanceSchedule(ctx context.Context, n symphony.Schedule, runs [
 			fired.time(micros(r.FiredAt))
 			outcomes.text(string(r.Outcome))
 			manual.bool(r.Manual)
-			messages.bytes(symphony.EncodeMessages(r.Messages))
+			messages.bytes(schedule.EncodeMessages(r.Messages))
 			problems.text(cleanText(r.Error))
 		}
 		return append(scheduleState(id, &n), occurrences.value(), throughs.value(), fired.value(), outcomes.value(), manual.value(), messages.value(),
-			problems.value(), int8Param(symphony.MaxScheduleRuns)), nil
+			problems.value(), int8Param(schedule.KeptRuns)), nil
 	})
 }
 
@@ -194,7 +195,7 @@ func (s *store) DeleteSchedule(ctx context.Context, id string) error {
 }
 
 // GetSchedule returns one schedule.
-func (s *store) GetSchedule(ctx context.Context, id string) (sch symphony.Schedule, err error) {
+func (s *store) GetSchedule(ctx context.Context, id string) (sch schedule.Schedule, err error) {
 	if key, ok := parseUUID(id); ok {
 		err = s.do(ctx, "read a schedule", call{query: getSchedule, params: [][]byte{key[:]}, row: func(v [][]byte) error {
 			sch = readSchedule(v)
@@ -208,7 +209,7 @@ func (s *store) GetSchedule(ctx context.Context, id string) (sch symphony.Schedu
 }
 
 // ListSchedules returns a page of schedules, newest first.
-func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (page symphony.SchedulePage, err error) {
+func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page schedule.Page, err error) {
 	q = q.WithDefaults()
 	where := &condition{terms: []string{"true"}}
 	for _, c := range []struct{ term, value string }{
@@ -226,11 +227,11 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 		where.add("id < ?::uuid", after[:])
 	}
 	switch q.State {
-	case symphony.ScheduleActive:
+	case schedule.Active:
 		where.terms = append(where.terms, "completed_at IS NULL AND enabled")
-	case symphony.ScheduleDisabled:
+	case schedule.Disabled:
 		where.terms = append(where.terms, "completed_at IS NULL AND NOT enabled")
-	case symphony.ScheduleCompleted:
+	case schedule.Completed:
 		where.terms = append(where.terms, "completed_at IS NOT NULL")
 	}
 	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY id DESC LIMIT %d", scheduleColumns, where, q.Limit+1)
@@ -247,7 +248,7 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 }
 
 // DueSchedules returns schedules whose time has come. Both statements see one time.
-func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit int) (due symphony.DueSchedules, err error) {
+func (s *store) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (due schedule.Due, err error) {
 	place, _ := parseUUID(after.ID)
 	now := s.nowParam()
 	err = s.do(ctx, "read due schedules",
@@ -263,7 +264,7 @@ func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit
 }
 
 // ScheduleRuns returns a page of a history, newest first.
-func (s *store) ScheduleRuns(ctx context.Context, q symphony.ScheduleRunQuery) (page symphony.ScheduleRunPage, err error) {
+func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page schedule.RunPage, err error) {
 	id, ok := parseUUID(q.ScheduleID)
 	if !ok {
 		return page, s.usable(ctx)
@@ -272,9 +273,9 @@ func (s *store) ScheduleRuns(ctx context.Context, q symphony.ScheduleRunQuery) (
 	at := func(b []byte) time.Time { return fromMicros(timeColumn(b)) }
 	err = s.do(ctx, "read runs", call{query: scheduleRuns, params: [][]byte{id[:], int8Param(q.Before), int4Param(q.Limit + 1)}, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Runs) == q.Limit; !page.HasMore {
-			page.Runs = append(page.Runs, symphony.ScheduleRun{
+			page.Runs = append(page.Runs, schedule.Run{
 				ScheduleID: q.ScheduleID, Seq: int8Column(v[0]), Occurrence: at(v[1]), Through: at(v[2]), FiredAt: at(v[3]),
-				Outcome: symphony.RunOutcome(v[4]), Manual: boolColumn(v[5]), Messages: symphony.DecodeMessages(v[6]), Error: string(v[7]),
+				Outcome: schedule.Outcome(v[4]), Manual: boolColumn(v[5]), Messages: schedule.DecodeMessages(v[6]), Error: string(v[7]),
 			})
 		}
 		return nil

@@ -97,7 +97,7 @@ func work(t *testing.T, admin string, tr *postgres.Transport) {
 			near("the time for which a message is scheduled", m.ScheduledAt, later)
 		}
 	}
-	n := schedule()
+	n := aSchedule()
 	if _, err := tr.CreateSchedule(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}

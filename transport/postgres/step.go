@@ -9,6 +9,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // A step first locks its record: whoever wants to take another step of the same work waits for the end of this one, and
@@ -25,7 +26,7 @@ var errStepTaken = errors.New("the record has changed")
 
 // recordStep is the record of a step within its transaction.
 type recordStep struct {
-	symphony.Step
+	storage.Step
 	same bool
 }
 
@@ -44,7 +45,7 @@ func (r *recordStep) save(done int) call {
 }
 
 // TakeStep takes a step of work in bulk, in one transaction.
-func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (done int, err error) {
+func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (done int, err error) {
 	if err := t.usable(ctx); err != nil {
 		return 0, err
 	}

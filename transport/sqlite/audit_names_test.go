@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -27,7 +27,7 @@ func TestAuditNamesOfOlderReleases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := tr.AppendLog(ctx, "events", []symphony.LogEntry{{Kind: "message.cancel", Data: json.RawMessage("{}")}}); err != nil {
+	if _, err := tr.AppendLog(ctx, "events", []storage.Entry{{Kind: "message.cancel", Data: json.RawMessage("{}")}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := tr.Close(); err != nil {
@@ -58,7 +58,7 @@ func TestAuditNamesOfOlderReleases(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	other, err := tr.ReadLog(ctx, symphony.LogQuery{Log: "events", Limit: 1})
+	other, err := tr.ReadLog(ctx, storage.LogQuery{Log: "events", Limit: 1})
 	if err != nil || len(other) != 1 || other[0].Kind != "message.cancel" {
 		t.Errorf("another log has %v, %v; want it left alone", other, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -17,7 +18,7 @@ const failedColumns = `id, queue, message_id, type, priority, created_at, schedu
 	CASE WHEN json_valid(attempts) THEN json_array_length(attempts) ELSE 0 END`
 
 // failedRow reads a row of a page, without its body where nothing is left of the page's bytes.
-func failedRow(s *sqlite.Stmt, transport string, bytes *symphony.PageBytes) symphony.FailedMessage {
+func failedRow(s *sqlite.Stmt, transport string, bytes *storage.PageBytes) symphony.FailedMessage {
 	if bytes.Left() > 0 {
 		f := failedMessage(s, transport)
 		bytes.Message(&f.Envelope, f.Attempts)
@@ -117,7 +118,7 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 		readers = t.readers // it looks at no more than it returns
 	}
 	where, args := t.where(q.FailedFilter)
-	bytes := symphony.NewPageBytes(q.Bytes)
+	bytes := storage.NewPageBytes(q.Bytes)
 	err = t.readOn(ctx, readers, "list failed messages in", func(r *reader) error {
 		switch {
 		case q.NoTotal:

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -101,7 +102,7 @@ func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (p
 	if !q.NoTotal {
 		page.Total = found
 	}
-	bytes := symphony.NewPageBytes(q.Bytes)
+	bytes := storage.NewPageBytes(q.Bytes)
 	err = t.readOn(ctx, t.searchers, "list failed messages in", func(r *reader) error {
 		for _, id := range ids {
 			err := r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
 // AppendLog adds entries to a log. There is one writer, so they can be read in the order of their numbers.
-func (t *Transport) AppendLog(ctx context.Context, log string, entries []symphony.LogEntry) (int64, error) {
+func (t *Transport) AppendLog(ctx context.Context, log string, entries []storage.Entry) (int64, error) {
 	o := &appendLogOp{log: log, entries: entries}
 	if err := t.do(ctx, o); err != nil {
 		return 0, err
@@ -20,7 +20,7 @@ func (t *Transport) AppendLog(ctx context.Context, log string, entries []symphon
 
 type appendLogOp struct {
 	log     string
-	entries []symphony.LogEntry
+	entries []storage.Entry
 	last    int64
 }
 
@@ -53,7 +53,7 @@ func (o *appendLogOp) apply(w *writer) error {
 }
 
 // ReadLog returns entries of a log. Times become numbers first: the entries of a time stand together.
-func (t *Transport) ReadLog(ctx context.Context, q symphony.LogQuery) (list []symphony.LogEntry, err error) {
+func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []storage.Entry, err error) {
 	q = q.WithDefaults()
 	const log = "log=(SELECT log FROM messenger_logs WHERE name=?)"
 	conditions, args := []string{log, "seq>?"}, []any{q.Log, q.After}
@@ -84,7 +84,7 @@ func (t *Transport) ReadLog(ctx context.Context, q symphony.LogQuery) (list []sy
 	err = t.read(ctx, "read log in", func(r *reader) error {
 		list = nil
 		return r.query("SELECT seq, at, kind, data FROM messenger_log_entries WHERE "+strings.Join(conditions, " AND ")+order+" LIMIT ?", func(s *sqlite.Stmt) bool {
-			list = append(list, symphony.LogEntry{Seq: s.ColumnInt64(0), At: fromMicros(s.ColumnInt64(1)), Kind: s.ColumnText(2), Data: columnBytes(s, 3)})
+			list = append(list, storage.Entry{Seq: s.ColumnInt64(0), At: fromMicros(s.ColumnInt64(1)), Kind: s.ColumnText(2), Data: columnBytes(s, 3)})
 			return true
 		}, append(args, q.Limit)...)
 	})

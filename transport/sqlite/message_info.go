@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -29,7 +30,7 @@ func (v *view) find(id string) (f found, err error) {
 }
 
 // row tells all about a message of a page, or where nothing is left of the page's bytes all but its body.
-func (v *view) row(f found, bytes *symphony.PageBytes) (m symphony.MessageInfo, err error) {
+func (v *view) row(f found, bytes *storage.PageBytes) (m symphony.MessageInfo, err error) {
 	if f.failed != "" {
 		err = v.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
 			m = failedInfo(failedRow(s, v.transport, bytes))

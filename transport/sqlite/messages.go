@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -121,7 +122,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			return err
 		}
 		page.Next = next
-		bytes := symphony.NewPageBytes(q.Bytes)
+		bytes := storage.NewPageBytes(q.Bytes)
 		for _, f := range found {
 			m, err := v.row(f, bytes)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -26,10 +27,10 @@ func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte
 }
 
 // ListRecords returns all records of a kind.
-func (t *Transport) ListRecords(ctx context.Context, kind string) (list []symphony.Record, err error) {
+func (t *Transport) ListRecords(ctx context.Context, kind string) (list []storage.Record, err error) {
 	err = t.read(ctx, "list records in", func(r *reader) error {
 		return r.query("SELECT id, data FROM messenger_records WHERE kind=? ORDER BY id", func(s *sqlite.Stmt) bool {
-			list = append(list, symphony.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
+			list = append(list, storage.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
 			return true
 		}, kind)
 	})
@@ -38,17 +39,17 @@ func (t *Transport) ListRecords(ctx context.Context, kind string) (list []sympho
 
 // PutRecord creates or replaces a record.
 func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil {
 		return err
 	}
 	return t.do(ctx, &recordOp{kind: kind, id: id, data: data})
 }
 
 // RangeRecords returns records by their ids.
-func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []symphony.Record, err error) {
+func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
 	err = t.read(ctx, "list records in", func(r *reader) error {
 		return r.query("SELECT id, data FROM messenger_records WHERE kind=?1 AND id>=?2 AND (?3='' OR id<?3) ORDER BY id LIMIT ?4", func(s *sqlite.Stmt) bool {
-			list = append(list, symphony.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
+			list = append(list, storage.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
 			return true
 		}, kind, from, to, limit)
 	})
@@ -64,7 +65,7 @@ func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (i
 
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	if err := symphony.ValidateRecord(kind, id); err != nil && new != nil {
+	if err := storage.ValidateRecord(kind, id); err != nil && new != nil {
 		return err
 	}
 	o := &swapRecordOp{recordOp: recordOp{kind: kind, id: id, data: new}, old: old}

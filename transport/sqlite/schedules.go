@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -14,12 +15,12 @@ import (
 const scheduleColumns = `id, name, source, type, enabled, definition, payload, next_run_at, due_at, last_run_at, last_messages,
 	run_count, last_error, failures, completed_at, created_at, updated_at, version`
 
-func readSchedule(s *sqlite.Stmt) symphony.Schedule {
-	sch := symphony.Schedule{
-		ID: s.ColumnText(0), Name: s.ColumnText(1), Source: symphony.ScheduleSource(s.ColumnText(2)), Disabled: !s.ColumnBool(4),
+func readSchedule(s *sqlite.Stmt) schedule.Schedule {
+	sch := schedule.Schedule{
+		ID: s.ColumnText(0), Name: s.ColumnText(1), Source: schedule.Source(s.ColumnText(2)), Disabled: !s.ColumnBool(4),
 		Message:   symphony.Message{Type: s.ColumnText(3), Payload: columnBytes(s, 6)},
 		NextRunAt: fromMicros(s.ColumnInt64(7)), DueAt: fromMicros(s.ColumnInt64(8)), LastRunAt: fromMicros(s.ColumnInt64(9)),
-		LastMessages: symphony.DecodeMessages(columnBytes(s, 10)), RunCount: s.ColumnInt(11), LastError: s.ColumnText(12), Failures: s.ColumnInt(13),
+		LastMessages: schedule.DecodeMessages(columnBytes(s, 10)), RunCount: s.ColumnInt(11), LastError: s.ColumnText(12), Failures: s.ColumnInt(13),
 		CompletedAt: fromMicros(s.ColumnInt64(14)), CreatedAt: fromMicros(s.ColumnInt64(15)), UpdatedAt: fromMicros(s.ColumnInt64(16)), Version: s.ColumnInt64(17),
 	}
 	sch.DecodeDefinition(columnBytes(s, 5))
@@ -49,8 +50,8 @@ func textArg(s string) any {
 }
 
 // state are the values of the columns that an advance changes, in the order of stateColumns.
-func state(s *symphony.Schedule) []any {
-	return []any{timeArg(s.NextRunAt), timeArg(s.DueAt), timeArg(s.LastRunAt), symphony.EncodeMessages(s.LastMessages), s.RunCount, s.LastError, s.Failures, timeArg(s.CompletedAt)}
+func state(s *schedule.Schedule) []any {
+	return []any{timeArg(s.NextRunAt), timeArg(s.DueAt), timeArg(s.LastRunAt), schedule.EncodeMessages(s.LastMessages), s.RunCount, s.LastError, s.Failures, timeArg(s.CompletedAt)}
 }
 
 const stateColumns = `next_run_at=?, due_at=?, last_run_at=?, last_messages=?, run_count=?, last_error=?, failures=?, completed_at=?`
@@ -59,15 +60,15 @@ const stateColumns = `next_run_at=?, due_at=?, last_run_at=?, last_messages=?, r
 type scheduleOp struct {
 	id      string
 	change  func(w *writer) error
-	runs    []symphony.ScheduleRun
+	runs    []schedule.Run
 	refused error // nothing was changed
-	stored  symphony.Schedule
+	stored  schedule.Schedule
 }
 
 func (o *scheduleOp) rows() int { return 1 + len(o.runs) }
 
 func (o *scheduleOp) apply(w *writer) error {
-	o.refused, o.stored = nil, symphony.Schedule{}
+	o.refused, o.stored = nil, schedule.Schedule{}
 	if err := o.change(w); err != nil || o.refused != nil {
 		return err
 	}
@@ -75,13 +76,13 @@ func (o *scheduleOp) apply(w *writer) error {
 		r := &o.runs[i]
 		if err := w.exec(`INSERT INTO messenger_schedule_runs (schedule_id, seq, occurrence, through, fired_at, outcome, manual, messages, error)
 			SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM messenger_schedule_runs WHERE schedule_id=?1`,
-			o.id, micros(r.Occurrence), micros(r.Through), micros(r.FiredAt), string(r.Outcome), boolArg(r.Manual), symphony.EncodeMessages(r.Messages), r.Error); err != nil {
+			o.id, micros(r.Occurrence), micros(r.Through), micros(r.FiredAt), string(r.Outcome), boolArg(r.Manual), schedule.EncodeMessages(r.Messages), r.Error); err != nil {
 			return err
 		}
 	}
 	if len(o.runs) > 0 {
 		if err := w.exec(`DELETE FROM messenger_schedule_runs WHERE schedule_id=?1 AND seq <=
-			(SELECT max(seq) FROM messenger_schedule_runs WHERE schedule_id=?1) - ?2`, o.id, symphony.MaxScheduleRuns); err != nil {
+			(SELECT max(seq) FROM messenger_schedule_runs WHERE schedule_id=?1) - ?2`, o.id, schedule.KeptRuns); err != nil {
 			return err
 		}
 	}
@@ -96,7 +97,7 @@ func (o *scheduleOp) current(w *writer, version int64) error {
 	o.refused = noSchedule(o.id)
 	return w.query("SELECT version FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
 		if o.refused = nil; s.ColumnInt64(0) != version {
-			o.refused = &symphony.ScheduleConflictError{ID: o.id, Version: version}
+			o.refused = &schedule.ConflictError{ID: o.id, Version: version}
 		}
 		return false
 	}, o.id)
@@ -107,23 +108,23 @@ func noSchedule(id string) error { return fmt.Errorf("schedule %s: %w", id, symp
 // nameFree refuses an operation that would give a second schedule the name.
 func (o *scheduleOp) nameFree(w *writer, name string) error {
 	return w.query("SELECT 1 FROM messenger_schedules WHERE name=? AND id<>?", func(*sqlite.Stmt) bool {
-		o.refused = &symphony.ScheduleNameError{Name: name}
+		o.refused = &schedule.NameError{Name: name}
 		return false
 	}, name, o.id)
 }
 
-func (s *store) changeSchedule(ctx context.Context, o *scheduleOp) (symphony.Schedule, error) {
+func (s *store) changeSchedule(ctx context.Context, o *scheduleOp) (schedule.Schedule, error) {
 	if err := s.do(ctx, o); err != nil {
-		return symphony.Schedule{}, err
+		return schedule.Schedule{}, err
 	}
 	return o.stored, o.refused
 }
 
 // CreateSchedule stores a new schedule.
-func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) CreateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	definition, err := n.EncodeDefinition()
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
+		return schedule.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
 	}
 	o := &scheduleOp{id: n.ID}
 	o.change = func(w *writer) error {
@@ -141,10 +142,10 @@ func (s *store) CreateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 }
 
 // UpdateSchedule replaces definition and state.
-func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (symphony.Schedule, error) {
+func (s *store) UpdateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
 	definition, err := n.EncodeDefinition()
 	if err != nil {
-		return symphony.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
+		return schedule.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
 	}
 	o := &scheduleOp{id: n.ID}
 	o.change = func(w *writer) error {
@@ -161,7 +162,7 @@ func (s *store) UpdateSchedule(ctx context.Context, n symphony.Schedule) (sympho
 }
 
 // AdvanceSchedule replaces the state and records runs.
-func (s *store) AdvanceSchedule(ctx context.Context, n symphony.Schedule, runs []symphony.ScheduleRun) (symphony.Schedule, error) {
+func (s *store) AdvanceSchedule(ctx context.Context, n schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
 	o := &scheduleOp{id: n.ID, runs: runs}
 	o.change = func(w *writer) error {
 		if err := o.current(w, n.Version); err != nil || o.refused != nil {
@@ -190,7 +191,7 @@ func (s *store) DeleteSchedule(ctx context.Context, id string) error {
 }
 
 // GetSchedule returns one schedule.
-func (s *store) GetSchedule(ctx context.Context, id string) (sch symphony.Schedule, err error) {
+func (s *store) GetSchedule(ctx context.Context, id string) (sch schedule.Schedule, err error) {
 	err = s.read(ctx, "read schedule in", func(r *reader) error {
 		err := r.query("SELECT "+scheduleColumns+" FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
 			sch = readSchedule(s)
@@ -205,7 +206,7 @@ func (s *store) GetSchedule(ctx context.Context, id string) (sch symphony.Schedu
 }
 
 // ListSchedules returns a page of schedules, newest first.
-func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (page symphony.SchedulePage, err error) {
+func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page schedule.Page, err error) {
 	q = q.WithDefaults()
 	conditions, args := []string{"1"}, []any(nil)
 	for _, c := range []struct{ condition, value string }{
@@ -216,11 +217,11 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 		}
 	}
 	switch q.State {
-	case symphony.ScheduleActive:
+	case schedule.Active:
 		conditions = append(conditions, "completed_at IS NULL AND enabled")
-	case symphony.ScheduleDisabled:
+	case schedule.Disabled:
 		conditions = append(conditions, "completed_at IS NULL AND NOT enabled")
-	case symphony.ScheduleCompleted:
+	case schedule.Completed:
 		conditions = append(conditions, "completed_at IS NOT NULL")
 	}
 	query := "SELECT " + scheduleColumns + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id DESC LIMIT ?"
@@ -239,7 +240,7 @@ func (s *store) ListSchedules(ctx context.Context, q symphony.ScheduleQuery) (pa
 }
 
 // DueSchedules returns schedules whose time has come.
-func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit int) (due symphony.DueSchedules, err error) {
+func (s *store) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (due schedule.Due, err error) {
 	due.Now = s.clock.Now().UTC().Truncate(time.Microsecond)
 	place := int64(0)
 	if !after.DueAt.IsZero() {
@@ -262,16 +263,16 @@ func (s *store) DueSchedules(ctx context.Context, after symphony.DuePlace, limit
 }
 
 // ScheduleRuns returns a page of a history, newest first.
-func (s *store) ScheduleRuns(ctx context.Context, q symphony.ScheduleRunQuery) (page symphony.ScheduleRunPage, err error) {
+func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page schedule.RunPage, err error) {
 	q = q.WithDefaults()
 	err = s.read(ctx, "read runs in", func(r *reader) error {
 		return r.query(`SELECT seq, occurrence, through, fired_at, outcome, manual, messages, error FROM messenger_schedule_runs
 			WHERE schedule_id=?1 AND (?2=0 OR seq<?2) ORDER BY seq DESC LIMIT ?3`, func(s *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Runs) == q.Limit; !page.HasMore {
-				page.Runs = append(page.Runs, symphony.ScheduleRun{
+				page.Runs = append(page.Runs, schedule.Run{
 					ScheduleID: q.ScheduleID, Seq: s.ColumnInt64(0), Occurrence: fromMicros(s.ColumnInt64(1)), Through: fromMicros(s.ColumnInt64(2)),
-					FiredAt: fromMicros(s.ColumnInt64(3)), Outcome: symphony.RunOutcome(s.ColumnText(4)), Manual: s.ColumnBool(5),
-					Messages: symphony.DecodeMessages(columnBytes(s, 6)), Error: s.ColumnText(7),
+					FiredAt: fromMicros(s.ColumnInt64(3)), Outcome: schedule.Outcome(s.ColumnText(4)), Manual: s.ColumnBool(5),
+					Messages: schedule.DecodeMessages(columnBytes(s, 6)), Error: s.ColumnText(7),
 				})
 			}
 			return true

@@ -24,6 +24,8 @@ import (
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -49,14 +51,14 @@ type Transport struct {
 }
 
 var (
-	_ symphony.Transport     = (*Transport)(nil)
-	_ symphony.FailedStore   = (*Transport)(nil)
-	_ symphony.RecordStore   = (*Transport)(nil)
-	_ symphony.ScheduleStore = (*Transport)(nil)
-	_ flow.Control           = (*Transport)(nil)
-	_ symphony.LogStore      = (*Transport)(nil)
-	_ symphony.MessageStore  = (*Transport)(nil)
-	_ symphony.StepStore     = (*Transport)(nil)
+	_ symphony.Transport    = (*Transport)(nil)
+	_ symphony.FailedStore  = (*Transport)(nil)
+	_ storage.Records       = (*Transport)(nil)
+	_ schedule.Store        = (*Transport)(nil)
+	_ flow.Control          = (*Transport)(nil)
+	_ storage.Log           = (*Transport)(nil)
+	_ symphony.MessageStore = (*Transport)(nil)
+	_ storage.Steps         = (*Transport)(nil)
 )
 
 // store is what the transports of one file share.

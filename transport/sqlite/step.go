@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
 // TakeStep takes a step of work in bulk, in one transaction.
-func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (int, error) {
+func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (int, error) {
 	o := &stepOp{step: s}
 	var err error
 	switch {
@@ -31,7 +32,7 @@ func (t *Transport) TakeStep(ctx context.Context, s symphony.Step) (int, error) 
 }
 
 type stepOp struct {
-	step    symphony.Step
+	step    storage.Step
 	send    *sendOp
 	retry   *retryFailedOp
 	delete  *deleteFailedOp

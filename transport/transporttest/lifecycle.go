@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 var statsTests = []test{
@@ -194,9 +195,9 @@ var lifecycleTests = []test{
 			calls["ListFailed"] = func() error { _, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 1}); return err }
 			calls["DeleteFailed"] = func() error { _, err := s.failures().DeleteFailed(ctx, []string{"x"}); return err }
 		}
-		if log, ok := s.def.(symphony.LogStore); ok && s.def.Capabilities().Log {
+		if log, ok := s.def.(storage.Log); ok && s.def.Capabilities().Log {
 			calls["AppendLog"] = func() error { _, err := log.AppendLog(ctx, "l", entries("k", 1)); return err }
-			calls["ReadLog"] = func() error { _, err := log.ReadLog(ctx, symphony.LogQuery{Log: "l"}); return err }
+			calls["ReadLog"] = func() error { _, err := log.ReadLog(ctx, storage.LogQuery{Log: "l"}); return err }
 			calls["LogEnd"] = func() error { _, err := log.LogEnd(ctx, "l"); return err }
 			calls["TrimLog"] = func() error { _, err := log.TrimLog(ctx, "l", time.Time{}, 1); return err }
 		}

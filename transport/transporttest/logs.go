@@ -12,28 +12,29 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 var logTests = []test{
 	{"entries have consecutive numbers and the store's time, and are read as they were written", func(s *suite) {
 		data := json.RawMessage(`{ "b": 1.50, "a": "ü <&> \u0041" }`)
-		if last, err := s.log().AppendLog(ctx, "l", []symphony.LogEntry{{Kind: "a", Data: data}, {Kind: "b", Data: data, Seq: 77, At: s.clock.Now().Add(time.Hour)}}); err != nil || last != 2 {
+		if last, err := s.log().AppendLog(ctx, "l", []storage.Entry{{Kind: "a", Data: data}, {Kind: "b", Data: data, Seq: 77, At: s.clock.Now().Add(time.Hour)}}); err != nil || last != 2 {
 			s.Fatalf("appended up to %d, %v; want 2", last, err)
 		}
 		first := s.clock.Now()
 		s.clock.Advance(1500 * time.Microsecond)
 		s.append("l", "c", 1)
 		s.append("other", "d", 3)
-		want := []symphony.LogEntry{{Seq: 1, At: first, Kind: "a", Data: data}, {Seq: 2, At: first, Kind: "b", Data: data},
+		want := []storage.Entry{{Seq: 1, At: first, Kind: "a", Data: data}, {Seq: 2, At: first, Kind: "b", Data: data},
 			{Seq: 3, At: s.clock.Now(), Kind: "c", Data: json.RawMessage(`{"n":0}`)}}
-		if diff := cmp.Diff(want, s.entries(symphony.LogQuery{Log: "l"})); diff != "" {
+		if diff := cmp.Diff(want, s.entries(storage.LogQuery{Log: "l"})); diff != "" {
 			s.Errorf("entries (-want +got)\n%s", diff)
 		}
-		if end, err := s.Email.(symphony.LogStore).LogEnd(ctx, "other"); err != nil || end != 3 {
+		if end, err := s.Email.(storage.Log).LogEnd(ctx, "other"); err != nil || end != 3 {
 			s.Errorf("another transport of the storage sees the end %d, %v; want 3", end, err)
 		}
 		s.reopen()
-		if diff := cmp.Diff(want, s.entries(symphony.LogQuery{Log: "l"})); diff != "" {
+		if diff := cmp.Diff(want, s.entries(storage.LogQuery{Log: "l"})); diff != "" {
 			s.Errorf("after a crash (-want +got)\n%s", diff)
 		}
 		if last := s.append("l", "e", 1); last != 4 {
@@ -47,7 +48,7 @@ var logTests = []test{
 		if end, err := s.log().LogEnd(ctx, "l"); err != nil || end != 0 {
 			s.Errorf("end %d, %v", end, err)
 		}
-		if list := s.entries(symphony.LogQuery{Log: "l"}); len(list) != 0 {
+		if list := s.entries(storage.LogQuery{Log: "l"}); len(list) != 0 {
 			s.Errorf("entries %v", list)
 		}
 		if n, err := s.log().TrimLog(ctx, "l", s.clock.Now(), 1); err != nil || n != 0 {
@@ -67,33 +68,33 @@ var logTests = []test{
 			s.clock.Advance(time.Second)
 		}
 		for name, test := range map[string]struct {
-			q    symphony.LogQuery
+			q    storage.LogQuery
 			want []int64
 		}{
-			"all":                       {symphony.LogQuery{}, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
-			"after":                     {symphony.LogQuery{After: 7}, []int64{8, 9, 10}},
-			"after the end":             {symphony.LogQuery{After: 10}, nil},
-			"after what will be":        {symphony.LogQuery{After: 99}, nil},
-			"limit":                     {symphony.LogQuery{After: 2, Limit: 3}, []int64{3, 4, 5}},
-			"newest":                    {symphony.LogQuery{Newest: true, Limit: 3}, []int64{10, 9, 8}},
-			"newest before":             {symphony.LogQuery{Newest: true, Before: 4}, []int64{3, 2, 1}},
-			"newest before and after":   {symphony.LogQuery{Newest: true, Before: 7, After: 3}, []int64{6, 5, 4}},
-			"newest before the first":   {symphony.LogQuery{Newest: true, Before: 1}, nil},
-			"before needs newest":       {symphony.LogQuery{Before: 4, After: 8}, []int64{9, 10}},
-			"since":                     {symphony.LogQuery{Since: at[7]}, []int64{7, 8, 9, 10}},
-			"since between":             {symphony.LogQuery{Since: at[7].Add(1 * time.Millisecond)}, []int64{9, 10}},
-			"since later":               {symphony.LogQuery{Since: at[10].Add(time.Second)}, nil},
-			"until":                     {symphony.LogQuery{Until: at[5]}, []int64{1, 2, 3, 4}},
-			"until the first":           {symphony.LogQuery{Until: at[1]}, nil},
-			"until later":               {symphony.LogQuery{Until: at[10].Add(time.Hour)}, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
-			"since and until":           {symphony.LogQuery{Since: at[3], Until: at[7]}, []int64{3, 4, 5, 6}},
-			"since and until, newest":   {symphony.LogQuery{Since: at[3], Until: at[7], Newest: true, Limit: 2}, []int64{6, 5}},
-			"kind":                      {symphony.LogQuery{Kinds: []string{"b"}}, []int64{3, 4, 9, 10}},
-			"kinds":                     {symphony.LogQuery{Kinds: []string{"b", "a'%"}}, []int64{3, 4, 5, 6, 9, 10}},
-			"unknown kind":              {symphony.LogQuery{Kinds: []string{"a'"}}, nil},
-			"kind and limit":            {symphony.LogQuery{Kinds: []string{"b"}, Limit: 3}, []int64{3, 4, 9}},
-			"everything at once":        {symphony.LogQuery{Kinds: []string{"b"}, Newest: true, Before: 10, After: 3, Since: at[3], Until: at[10].Add(1), Limit: 5}, []int64{9, 4}},
-			"another log, of which ten": {symphony.LogQuery{Log: "other", After: 23}, []int64{24, 25}},
+			"all":                       {storage.LogQuery{}, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+			"after":                     {storage.LogQuery{After: 7}, []int64{8, 9, 10}},
+			"after the end":             {storage.LogQuery{After: 10}, nil},
+			"after what will be":        {storage.LogQuery{After: 99}, nil},
+			"limit":                     {storage.LogQuery{After: 2, Limit: 3}, []int64{3, 4, 5}},
+			"newest":                    {storage.LogQuery{Newest: true, Limit: 3}, []int64{10, 9, 8}},
+			"newest before":             {storage.LogQuery{Newest: true, Before: 4}, []int64{3, 2, 1}},
+			"newest before and after":   {storage.LogQuery{Newest: true, Before: 7, After: 3}, []int64{6, 5, 4}},
+			"newest before the first":   {storage.LogQuery{Newest: true, Before: 1}, nil},
+			"before needs newest":       {storage.LogQuery{Before: 4, After: 8}, []int64{9, 10}},
+			"since":                     {storage.LogQuery{Since: at[7]}, []int64{7, 8, 9, 10}},
+			"since between":             {storage.LogQuery{Since: at[7].Add(1 * time.Millisecond)}, []int64{9, 10}},
+			"since later":               {storage.LogQuery{Since: at[10].Add(time.Second)}, nil},
+			"until":                     {storage.LogQuery{Until: at[5]}, []int64{1, 2, 3, 4}},
+			"until the first":           {storage.LogQuery{Until: at[1]}, nil},
+			"until later":               {storage.LogQuery{Until: at[10].Add(time.Hour)}, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+			"since and until":           {storage.LogQuery{Since: at[3], Until: at[7]}, []int64{3, 4, 5, 6}},
+			"since and until, newest":   {storage.LogQuery{Since: at[3], Until: at[7], Newest: true, Limit: 2}, []int64{6, 5}},
+			"kind":                      {storage.LogQuery{Kinds: []string{"b"}}, []int64{3, 4, 9, 10}},
+			"kinds":                     {storage.LogQuery{Kinds: []string{"b", "a'%"}}, []int64{3, 4, 5, 6, 9, 10}},
+			"unknown kind":              {storage.LogQuery{Kinds: []string{"a'"}}, nil},
+			"kind and limit":            {storage.LogQuery{Kinds: []string{"b"}, Limit: 3}, []int64{3, 4, 9}},
+			"everything at once":        {storage.LogQuery{Kinds: []string{"b"}, Newest: true, Before: 10, After: 3, Since: at[3], Until: at[10].Add(1), Limit: 5}, []int64{9, 4}},
+			"another log, of which ten": {storage.LogQuery{Log: "other", After: 23}, []int64{24, 25}},
 		} {
 			if test.q.Log == "" {
 				test.q.Log = "l"
@@ -104,12 +105,12 @@ var logTests = []test{
 		}
 	}},
 	{"a read has as many entries as were asked for, by default some", func(s *suite) {
-		s.append("l", "k", symphony.MaxLogPage+5)
-		if n := len(s.entries(symphony.LogQuery{Log: "l"})); n != symphony.DefaultLogPage {
-			s.Errorf("by default %d entries, want %d", n, symphony.DefaultLogPage)
+		s.append("l", "k", storage.MaxLogPage+5)
+		if n := len(s.entries(storage.LogQuery{Log: "l"})); n != storage.DefaultLogPage {
+			s.Errorf("by default %d entries, want %d", n, storage.DefaultLogPage)
 		}
-		if n := len(s.entries(symphony.LogQuery{Log: "l", Limit: symphony.MaxLogPage})); n != symphony.MaxLogPage {
-			s.Errorf("%d entries, want %d", n, symphony.MaxLogPage)
+		if n := len(s.entries(storage.LogQuery{Log: "l", Limit: storage.MaxLogPage})); n != storage.MaxLogPage {
+			s.Errorf("%d entries, want %d", n, storage.MaxLogPage)
 		}
 	}},
 	{"trimming deletes the oldest, by time and by number, and the end stays", func(s *suite) {
@@ -125,7 +126,7 @@ var logTests = []test{
 			if n, err := s.log().TrimLog(ctx, "l", before, keep); err != nil || n != deleted {
 				s.Errorf("trimmed %d, %v; want %d", n, err, deleted)
 			}
-			list := s.entries(symphony.LogQuery{Log: "l", Limit: 1})
+			list := s.entries(storage.LogQuery{Log: "l", Limit: 1})
 			if got := numbers(list); first == 0 && len(got) > 0 || first > 0 && !slices.Equal(got, []int64{first}) {
 				s.Errorf("the log begins with %v, want %d", got, first)
 			}
@@ -142,14 +143,14 @@ var logTests = []test{
 		trim(at[6], 650, 350, 1351)  // its number decides
 		trim(time.Time{}, 1, 649, 2000)
 		trim(s.clock.Now(), 5, 1, 0)
-		if n := len(s.entries(symphony.LogQuery{Log: "other"})); n != 10 {
+		if n := len(s.entries(storage.LogQuery{Log: "other"})); n != 10 {
 			s.Errorf("of the other log %d are left, want 10", n)
 		}
 		s.reopenIfPossible()
 		if last := s.append("l", "k", 1); last != 2001 {
 			s.Errorf("the next entry is %d, want 2001", last)
 		}
-		if got := numbers(s.entries(symphony.LogQuery{Log: "l", After: 3})); !slices.Equal(got, []int64{2001}) {
+		if got := numbers(s.entries(storage.LogQuery{Log: "l", After: 3})); !slices.Equal(got, []int64{2001}) {
 			s.Errorf("got %v, want 2001", got)
 		}
 	}},
@@ -177,9 +178,9 @@ var logTests = []test{
 			all.Go(func() {
 				last, n := int64(0), 0
 				for _, size := range sizes {
-					batch := make([]symphony.LogEntry, size)
+					batch := make([]storage.Entry, size)
 					for i := range batch {
-						batch[i] = symphony.LogEntry{Kind: fmt.Sprint(w), Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))}
+						batch[i] = storage.Entry{Kind: fmt.Sprint(w), Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))}
 						n++
 					}
 					seq, err := s.log().AppendLog(ctx, "l", batch)
@@ -196,7 +197,7 @@ var logTests = []test{
 			all.Go(func() {
 				next := make(map[string]int)
 				for after := int64(0); after < want; {
-					list, err := s.log().ReadLog(ctx, symphony.LogQuery{Log: "l", After: after, Limit: 7})
+					list, err := s.log().ReadLog(ctx, storage.LogQuery{Log: "l", After: after, Limit: 7})
 					if err != nil {
 						s.Error(err)
 						return
@@ -223,12 +224,12 @@ var logTests = []test{
 	}},
 }
 
-func (s *suite) log() symphony.LogStore { return s.def.(symphony.LogStore) }
+func (s *suite) log() storage.Log { return s.def.(storage.Log) }
 
-func entries(kind string, n int) []symphony.LogEntry {
-	list := make([]symphony.LogEntry, n)
+func entries(kind string, n int) []storage.Entry {
+	list := make([]storage.Entry, n)
 	for i := range list {
-		list[i] = symphony.LogEntry{Kind: kind, Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
+		list[i] = storage.Entry{Kind: kind, Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
 	}
 	return list
 }
@@ -242,7 +243,7 @@ func (s *suite) append(log, kind string, n int) int64 {
 	return last
 }
 
-func (s *suite) entries(q symphony.LogQuery) []symphony.LogEntry {
+func (s *suite) entries(q storage.LogQuery) []storage.Entry {
 	s.Helper()
 	list, err := s.log().ReadLog(ctx, q)
 	if err != nil {
@@ -251,7 +252,7 @@ func (s *suite) entries(q symphony.LogQuery) []symphony.LogEntry {
 	return list
 }
 
-func numbers(list []symphony.LogEntry) []int64 {
+func numbers(list []storage.Entry) []int64 {
 	var out []int64
 	for _, e := range list {
 		out = append(out, e.Seq)

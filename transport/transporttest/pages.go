@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // pageRow is a row of a page, of messages or of failed ones.
@@ -159,7 +160,7 @@ var pageTests = []test{
 			s.create(sch)
 		}
 		for bytes, whole := range map[int]int{0: n, 1: 1, 9000: 3} {
-			page, err := s.scheduleStore().ListSchedules(ctx, symphony.ScheduleQuery{Bytes: bytes})
+			page, err := s.scheduleStore().ListSchedules(ctx, schedule.Query{Bytes: bytes})
 			if err != nil || len(page.Schedules) != n {
 				s.Fatalf("got %d, %v", len(page.Schedules), err)
 			}

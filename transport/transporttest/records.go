@@ -8,11 +8,12 @@ import (
 	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 var recordTests = []test{
 	{"records are kept, replaced, listed and deleted", func(s *suite) {
-		store := s.def.(symphony.RecordStore)
+		store := s.def.(storage.Records)
 		must := func(err error) {
 			s.Helper()
 			if err != nil {
@@ -26,7 +27,7 @@ var recordTests = []test{
 		must(store.PutRecord(ctx, "k", "a", []byte(`{"v":2}`)))
 		must(store.PutRecord(ctx, "other", "c", []byte(`{}`)))
 		must(store.PutRecord(ctx, "k", "b", []byte(`{"v":3}`)))
-		list, err := s.Email.(symphony.RecordStore).ListRecords(ctx, "k")
+		list, err := s.Email.(storage.Records).ListRecords(ctx, "k")
 		if err != nil || len(list) != 2 || list[0].ID != "a" || string(list[1].Data) != `{"v":3}` {
 			s.Errorf("got %v, %v", list, err)
 		}
@@ -35,12 +36,12 @@ var recordTests = []test{
 			s.Errorf("deleting twice: %v", err)
 		}
 		s.reopen()
-		if data, err := s.def.(symphony.RecordStore).GetRecord(ctx, "k", "b"); err != nil || string(data) != `{"v":3}` {
+		if data, err := s.def.(storage.Records).GetRecord(ctx, "k", "b"); err != nil || string(data) != `{"v":3}` {
 			s.Errorf("after a crash: %s, %v", data, err)
 		}
 	}},
 	{"a record is swapped only if it is as expected", func(s *suite) {
-		store := s.def.(symphony.RecordStore)
+		store := s.def.(storage.Records)
 		a, b := []byte(`{"v":1}`), []byte(`{"v":2}`)
 		steps := []struct {
 			what      string
@@ -71,7 +72,7 @@ var recordTests = []test{
 		}
 	}},
 	{"of many who swap one record at once, one succeeds", func(s *suite) {
-		store := s.def.(symphony.RecordStore)
+		store := s.def.(storage.Records)
 		var (
 			all  sync.WaitGroup
 			wins atomic.Int32
@@ -92,7 +93,7 @@ var recordTests = []test{
 		}
 	}},
 	{"records are read and deleted by ranges of their ids", func(s *suite) {
-		store := s.def.(symphony.RecordStore)
+		store := s.def.(storage.Records)
 		for _, id := range []string{"b", "a", "B", "é", "a/1", "a-1", "c"} {
 			if err := store.PutRecord(ctx, "k", id, []byte(`{}`)); err != nil {
 				s.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 // scheduleRunTests are about what changes while schedules fire.
@@ -22,12 +23,12 @@ var scheduleRunTests = []test{
 		changed.Name, changed.Source, changed.Cron, changed.Disabled, changed.Message.Type = "x", "x", "x", true, "x"
 		changed.Message.Payload, changed.CreatedAt, changed.UpdatedAt = json.RawMessage(`{}`), at, at
 		want.NextRunAt, want.DueAt = at.Add(time.Hour), at.Add(2*time.Hour)
-		want.LastRunAt, want.LastMessages, want.RunCount = at, []symphony.ScheduledMessage{{ID: "m1", Transport: "default"}, {ID: "m2", Transport: "email"}}, 3
+		want.LastRunAt, want.LastMessages, want.RunCount = at, []schedule.MessageRef{{ID: "m1", Transport: "default"}, {ID: "m2", Transport: "email"}}, 3
 		want.LastError, want.Failures, want.CompletedAt = "größer", 4, at.Add(time.Second)
 		changed.NextRunAt, changed.DueAt, changed.LastRunAt, changed.LastMessages, changed.RunCount = want.NextRunAt, want.DueAt, want.LastRunAt, want.LastMessages, want.RunCount
 		changed.LastError, changed.Failures, changed.CompletedAt = want.LastError, want.Failures, want.CompletedAt
-		skipped := symphony.ScheduleRun{ScheduleID: want.ID, Occurrence: at.Add(-time.Hour), Through: at.Add(-time.Minute), FiredAt: at, Outcome: symphony.RunSkippedMissed}
-		failed := symphony.ScheduleRun{ScheduleID: want.ID, Occurrence: at, Through: at, FiredAt: at.Add(time.Second), Outcome: symphony.RunFailed, Error: "größer", Manual: true}
+		skipped := schedule.Run{ScheduleID: want.ID, Occurrence: at.Add(-time.Hour), Through: at.Add(-time.Minute), FiredAt: at, Outcome: schedule.SkippedMissed}
+		failed := schedule.Run{ScheduleID: want.ID, Occurrence: at, Through: at, FiredAt: at.Add(time.Second), Outcome: schedule.Failed, Error: "größer", Manual: true}
 		got := s.advance(changed, skipped, failed)
 		want.Version = 2
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -37,7 +38,7 @@ var scheduleRunTests = []test{
 		fired := run(want, at, "m1")
 		want = s.advance(want, fired)
 		skipped.Seq, failed.Seq, fired.Seq = 1, 2, 3
-		if diff := cmp.Diff([]symphony.ScheduleRun{fired, failed, skipped}, s.runs(symphony.ScheduleRunQuery{ScheduleID: want.ID}).Runs); diff != "" {
+		if diff := cmp.Diff([]schedule.Run{fired, failed, skipped}, s.runs(schedule.RunQuery{ScheduleID: want.ID}).Runs); diff != "" {
 			s.Errorf("history (-want +got):\n%s", diff)
 		}
 	}},
@@ -45,10 +46,10 @@ var scheduleRunTests = []test{
 		first := s.create(s.newSchedule(""))
 		second := s.advance(first, run(first, first.NextRunAt, "m1"))
 		first.RunCount = 77
-		_, err := s.scheduleStore().AdvanceSchedule(ctx, first, []symphony.ScheduleRun{run(first, first.NextRunAt, "m2")})
+		_, err := s.scheduleStore().AdvanceSchedule(ctx, first, []schedule.Run{run(first, first.NextRunAt, "m2")})
 		s.wantConflict("advance", err)
 		s.wantSchedule(first.ID, second)
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: first.ID}); len(page.Runs) != 1 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: first.ID}); len(page.Runs) != 1 {
 			s.Errorf("the history has %d entries, want 1", len(page.Runs))
 		}
 		first.ID = symphony.NewID(s.clock.Now())
@@ -63,7 +64,7 @@ var scheduleRunTests = []test{
 			errs := make([]error, 6)
 			for i := range errs {
 				all.Go(func() {
-					_, errs[i] = s.scheduleStore().AdvanceSchedule(ctx, sch, []symphony.ScheduleRun{run(sch, sch.NextRunAt, fmt.Sprint(i))})
+					_, errs[i] = s.scheduleStore().AdvanceSchedule(ctx, sch, []schedule.Run{run(sch, sch.NextRunAt, fmt.Sprint(i))})
 				})
 			}
 			all.Wait()
@@ -83,16 +84,16 @@ var scheduleRunTests = []test{
 				s.Fatalf("version is %d after round %d (%v)", sch.Version, round, err)
 			}
 		}
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: sch.ID}); len(page.Runs) != 5 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: sch.ID}); len(page.Runs) != 5 {
 			s.Errorf("the history has %d entries, want 5", len(page.Runs))
 		}
 	}},
 	{"the history has the newest first, in pages, and is bounded", func(s *suite) {
 		sch, other := s.create(s.newSchedule("")), s.create(s.newSchedule(""))
 		other = s.advance(other, run(other, other.NextRunAt, "m"))
-		const total = symphony.MaxScheduleRuns + 7
+		const total = schedule.KeptRuns + 7
 		for n := 0; n < total; n += 20 {
-			var runs []symphony.ScheduleRun
+			var runs []schedule.Run
 			for i := n; i < min(n+20, total); i++ {
 				// The clock of whoever records them goes backwards.
 				runs = append(runs, run(sch, sch.NextRunAt.Add(-time.Duration(i)*time.Hour), fmt.Sprint(i)))
@@ -100,7 +101,7 @@ var scheduleRunTests = []test{
 			sch = s.advance(sch, runs...)
 		}
 		var got []string
-		q := symphony.ScheduleRunQuery{ScheduleID: sch.ID, Limit: 30}
+		q := schedule.RunQuery{ScheduleID: sch.ID, Limit: 30}
 		for {
 			page := s.runs(q)
 			for _, r := range page.Runs {
@@ -112,13 +113,13 @@ var scheduleRunTests = []test{
 			}
 		}
 		var want []string
-		for i := total - 1; i >= total-symphony.MaxScheduleRuns; i-- {
+		for i := total - 1; i >= total-schedule.KeptRuns; i-- {
 			want = append(want, fmt.Sprint(i))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			s.Errorf("messages of the history (-want +got):\n%s", diff)
 		}
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: other.ID}); len(page.Runs) != 1 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: other.ID}); len(page.Runs) != 1 {
 			s.Errorf("the other schedule's history has %d entries, want 1", len(page.Runs))
 		}
 	}},
@@ -137,10 +138,10 @@ var scheduleRunTests = []test{
 		if _, err := s.scheduleStore().AdvanceSchedule(ctx, sch, nil); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("advance: %v, want ErrNotFound", err)
 		}
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: sch.ID}); len(page.Runs) != 0 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: sch.ID}); len(page.Runs) != 0 {
 			s.Errorf("its history has %d entries", len(page.Runs))
 		}
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: other.ID}); len(page.Runs) != 1 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: other.ID}); len(page.Runs) != 1 {
 			s.Errorf("the other's history has %d entries, want 1", len(page.Runs))
 		}
 	}},
@@ -149,7 +150,7 @@ var scheduleRunTests = []test{
 		want := s.newSchedule("report")
 		want.ID, want.NextRunAt, want.DueAt, want.StartAt, want.EndAt = given.ID, given.NextRunAt, given.DueAt, given.StartAt, given.EndAt
 		want.CreatedAt, want.UpdatedAt, want.Version = given.CreatedAt, given.UpdatedAt, 1
-		scribble := func(sch symphony.Schedule) {
+		scribble := func(sch schedule.Schedule) {
 			sch.Message.Payload[1] = 'x'
 			sch.Message.Metadata["n"] = "changed"
 			sch.Options.Headers["h"] = "changed"
@@ -161,22 +162,22 @@ var scheduleRunTests = []test{
 		scribble(given)
 		scribble(created)
 		s.wantSchedule(given.ID, want)
-		want.LastMessages = []symphony.ScheduledMessage{{ID: "m1", Transport: "default"}}
-		runs := []symphony.ScheduleRun{run(want, want.NextRunAt, "m1")}
+		want.LastMessages = []schedule.MessageRef{{ID: "m1", Transport: "default"}}
+		runs := []schedule.Run{run(want, want.NextRunAt, "m1")}
 		advanced := s.advance(want, runs...)
 		scribble(advanced)
 		runs[0].Messages[0].ID = "changed"
-		page, err := s.scheduleStore().ListSchedules(ctx, symphony.ScheduleQuery{})
+		page, err := s.scheduleStore().ListSchedules(ctx, schedule.Query{})
 		if err != nil {
 			s.Fatal(err)
 		}
 		scribble(page.Schedules[0])
-		s.runs(symphony.ScheduleRunQuery{ScheduleID: want.ID}).Runs[0].Messages[0].ID = "changed"
+		s.runs(schedule.RunQuery{ScheduleID: want.ID}).Runs[0].Messages[0].ID = "changed"
 		s.clock.Advance(3 * time.Hour)
-		scribble(s.dueSchedules(symphony.DuePlace{}, 1).Schedules[0])
-		want.Version, want.LastMessages = 2, []symphony.ScheduledMessage{{ID: "m1", Transport: "default"}}
+		scribble(s.dueSchedules(schedule.DuePlace{}, 1).Schedules[0])
+		want.Version, want.LastMessages = 2, []schedule.MessageRef{{ID: "m1", Transport: "default"}}
 		s.wantSchedule(given.ID, want)
-		if got := s.runs(symphony.ScheduleRunQuery{ScheduleID: want.ID}).Runs[0].Messages[0].ID; got != "m1" {
+		if got := s.runs(schedule.RunQuery{ScheduleID: want.ID}).Runs[0].Messages[0].ID; got != "m1" {
 			s.Errorf("the history says %q, want m1", got)
 		}
 	}},
@@ -185,7 +186,7 @@ var scheduleRunTests = []test{
 		sch = s.advance(sch, run(sch, sch.NextRunAt, "m1"))
 		s.reopen()
 		s.wantSchedule(sch.ID, sch)
-		if page := s.runs(symphony.ScheduleRunQuery{ScheduleID: sch.ID}); len(page.Runs) != 1 {
+		if page := s.runs(schedule.RunQuery{ScheduleID: sch.ID}); len(page.Runs) != 1 {
 			s.Errorf("the history has %d entries, want 1", len(page.Runs))
 		}
 	}},
@@ -227,7 +228,7 @@ var scheduleRunTests = []test{
 		sch := s.create(s.newSchedule(""))
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := s.scheduleStore().AdvanceSchedule(cancelled, sch, []symphony.ScheduleRun{run(sch, sch.NextRunAt, "m1")}); err == nil {
+		if _, err := s.scheduleStore().AdvanceSchedule(cancelled, sch, []schedule.Run{run(sch, sch.NextRunAt, "m1")}); err == nil {
 			s.Error("it succeeded")
 		}
 		s.wantSchedule(sch.ID, sch)
@@ -239,7 +240,7 @@ var scheduleRunTests = []test{
 		list := s.createMany(3)
 		s.CorruptSchedule(s.T, list[1].ID)
 		s.clock.Advance(3 * time.Hour)
-		due := s.dueSchedules(symphony.DuePlace{}, 10)
+		due := s.dueSchedules(schedule.DuePlace{}, 10)
 		if got, want := scheduleIDs(due.Schedules), scheduleIDs(list); !slices.Equal(got, want) {
 			s.Fatalf("due are %v, want %v", got, want)
 		}

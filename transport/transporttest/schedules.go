@@ -9,20 +9,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/schedule"
 )
 
 func keepsSchedules(c symphony.Capabilities) (bool, string) { return c.Schedules, "keeps no schedules" }
 
-func (s *suite) scheduleStore() symphony.ScheduleStore { return s.def.(symphony.ScheduleStore) }
+func (s *suite) scheduleStore() schedule.Store { return s.def.(schedule.Store) }
 
 // newSchedule is a schedule with something in every field that is kept.
-func (s *suite) newSchedule(name string) symphony.Schedule {
+func (s *suite) newSchedule(name string) schedule.Schedule {
 	now := s.clock.Now()
 	s.clock.Advance(time.Millisecond)
-	return symphony.Schedule{
-		ID: symphony.NewID(now), Name: name, Source: symphony.SourceAPI, Cron: "*/5 * * * *", Timezone: "Europe/Berlin",
+	return schedule.Schedule{
+		ID: symphony.NewID(now), Name: name, Source: schedule.SourceAPI, Cron: "*/5 * * * *", Timezone: "Europe/Berlin",
 		StartAt: now.Add(time.Hour), EndAt: now.Add(48 * time.Hour), MaxRuns: 9, Jitter: 1500 * time.Millisecond,
-		Missed: symphony.MissedAll, Overlap: symphony.OverlapSkip,
+		Missed: schedule.MissedAll, Overlap: schedule.OverlapSkip,
 		Message: symphony.Message{Type: "Report", Payload: json.RawMessage(`{"b": 1,  "a":12345678901234567890.10, "t":"<&>"}`),
 			Metadata: map[string]any{"n": json.Number("1.50")}},
 		Options:   symphony.DispatchOptions{Transport: "email", Queue: "q", Priority: 7, Headers: map[string]any{"h": "v"}, Delay: time.Second},
@@ -30,7 +31,7 @@ func (s *suite) newSchedule(name string) symphony.Schedule {
 	}
 }
 
-func (s *suite) create(n symphony.Schedule) symphony.Schedule {
+func (s *suite) create(n schedule.Schedule) schedule.Schedule {
 	s.Helper()
 	got, err := s.scheduleStore().CreateSchedule(ctx, n)
 	if err != nil {
@@ -40,16 +41,16 @@ func (s *suite) create(n symphony.Schedule) symphony.Schedule {
 }
 
 // createMany makes schedules without names, the oldest first.
-func (s *suite) createMany(n int) []symphony.Schedule {
+func (s *suite) createMany(n int) []schedule.Schedule {
 	s.Helper()
-	list := make([]symphony.Schedule, n)
+	list := make([]schedule.Schedule, n)
 	for i := range list {
 		list[i] = s.create(s.newSchedule(""))
 	}
 	return list
 }
 
-func (s *suite) wantSchedule(id string, want symphony.Schedule) {
+func (s *suite) wantSchedule(id string, want schedule.Schedule) {
 	s.Helper()
 	got, err := s.scheduleStore().GetSchedule(ctx, id)
 	if err != nil {
@@ -60,7 +61,7 @@ func (s *suite) wantSchedule(id string, want symphony.Schedule) {
 	}
 }
 
-func (s *suite) advance(sch symphony.Schedule, runs ...symphony.ScheduleRun) symphony.Schedule {
+func (s *suite) advance(sch schedule.Schedule, runs ...schedule.Run) schedule.Schedule {
 	s.Helper()
 	got, err := s.scheduleStore().AdvanceSchedule(ctx, sch, runs)
 	if err != nil {
@@ -69,7 +70,7 @@ func (s *suite) advance(sch symphony.Schedule, runs ...symphony.ScheduleRun) sym
 	return got
 }
 
-func (s *suite) runs(q symphony.ScheduleRunQuery) symphony.ScheduleRunPage {
+func (s *suite) runs(q schedule.RunQuery) schedule.RunPage {
 	s.Helper()
 	page, err := s.scheduleStore().ScheduleRuns(ctx, q)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *suite) runs(q symphony.ScheduleRunQuery) symphony.ScheduleRunPage {
 	return page
 }
 
-func (s *suite) dueSchedules(after symphony.DuePlace, limit int) symphony.DueSchedules {
+func (s *suite) dueSchedules(after schedule.DuePlace, limit int) schedule.Due {
 	s.Helper()
 	due, err := s.scheduleStore().DueSchedules(ctx, after, limit)
 	if err != nil {
@@ -87,7 +88,7 @@ func (s *suite) dueSchedules(after symphony.DuePlace, limit int) symphony.DueSch
 	return due
 }
 
-func scheduleIDs(list []symphony.Schedule) []string {
+func scheduleIDs(list []schedule.Schedule) []string {
 	out := make([]string, len(list))
 	for i, sch := range list {
 		out[i] = sch.ID
@@ -96,14 +97,14 @@ func scheduleIDs(list []symphony.Schedule) []string {
 }
 
 // run is an entry for a history.
-func run(sch symphony.Schedule, at time.Time, messageID string) symphony.ScheduleRun {
-	return symphony.ScheduleRun{ScheduleID: sch.ID, Occurrence: at, Through: at, FiredAt: at.Add(time.Second), Outcome: symphony.RunFired,
-		Messages: []symphony.ScheduledMessage{{ID: messageID, Transport: "default"}}}
+func run(sch schedule.Schedule, at time.Time, messageID string) schedule.Run {
+	return schedule.Run{ScheduleID: sch.ID, Occurrence: at, Through: at, FiredAt: at.Add(time.Second), Outcome: schedule.Fired,
+		Messages: []schedule.MessageRef{{ID: messageID, Transport: "default"}}}
 }
 
 func (s *suite) wantConflict(what string, err error) {
 	s.Helper()
-	var conflict *symphony.ScheduleConflictError
+	var conflict *schedule.ConflictError
 	if !errors.As(err, &conflict) {
 		s.Errorf("%s: got %v, want a *ScheduleConflictError", what, err)
 	}
@@ -124,7 +125,7 @@ var scheduleTests = []test{
 	}},
 	{"schedules are shared by all transports of a storage", func(s *suite) {
 		want := s.create(s.newSchedule("report"))
-		got, err := s.Email.(symphony.ScheduleStore).GetSchedule(ctx, want.ID)
+		got, err := s.Email.(schedule.Store).GetSchedule(ctx, want.ID)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			s.Errorf("%v (-want +got):\n%s", err, diff)
 		}
@@ -155,7 +156,7 @@ var scheduleTests = []test{
 	{"an update leaves source and time of creation alone", func(s *suite) {
 		first := s.create(s.newSchedule("report"))
 		changed := first
-		changed.Source, changed.CreatedAt = symphony.SourceConfig, first.CreatedAt.Add(time.Hour)
+		changed.Source, changed.CreatedAt = schedule.SourceConfig, first.CreatedAt.Add(time.Hour)
 		if _, err := s.scheduleStore().UpdateSchedule(ctx, changed); err != nil {
 			s.Fatal(err)
 		}
@@ -167,7 +168,7 @@ var scheduleTests = []test{
 		first, second := s.create(s.newSchedule("report")), s.create(s.newSchedule("other"))
 		wantTaken := func(what string, err error) {
 			s.Helper()
-			var taken *symphony.ScheduleNameError
+			var taken *schedule.NameError
 			if !errors.As(err, &taken) || taken.Name != "report" {
 				s.Errorf("%s: got %v, want a *ScheduleNameError", what, err)
 			}
@@ -198,7 +199,7 @@ var scheduleTests = []test{
 		all.Wait()
 		made := 0
 		for _, err := range errs {
-			var taken *symphony.ScheduleNameError
+			var taken *schedule.NameError
 			if err == nil {
 				made++
 			} else if !errors.As(err, &taken) {
@@ -212,13 +213,13 @@ var scheduleTests = []test{
 	{"the list has the newest first, in pages, and filters select", func(s *suite) {
 		list := s.createMany(5)
 		named := s.newSchedule("report")
-		named.Source, named.Message.Type = symphony.SourceConfig, "Mail"
+		named.Source, named.Message.Type = schedule.SourceConfig, "Mail"
 		named = s.create(named)
 		disabled := list[1]
 		disabled.Disabled = true
 		completed := list[2]
 		completed.CompletedAt = s.clock.Now()
-		for _, sch := range []symphony.Schedule{disabled, completed} {
+		for _, sch := range []schedule.Schedule{disabled, completed} {
 			if _, err := s.scheduleStore().UpdateSchedule(ctx, sch); err != nil {
 				s.Fatal(err)
 			}
@@ -226,22 +227,22 @@ var scheduleTests = []test{
 		ids := scheduleIDs(append(slices.Clone(list), named))
 		slices.Reverse(ids) // named, 4, 3, 2, 1, 0
 		for name, test := range map[string]struct {
-			query symphony.ScheduleQuery
+			query schedule.Query
 			want  []string
 			more  bool
 		}{
-			"all":              {symphony.ScheduleQuery{}, ids, false},
-			"a page":           {symphony.ScheduleQuery{Limit: 2}, ids[:2], true},
-			"the next":         {symphony.ScheduleQuery{Limit: 2, After: ids[1]}, ids[2:4], true},
-			"the last":         {symphony.ScheduleQuery{Limit: 2, After: ids[3]}, ids[4:], false},
-			"name":             {symphony.ScheduleQuery{Name: "report"}, ids[:1], false},
-			"no such name":     {symphony.ScheduleQuery{Name: "Report"}, nil, false},
-			"source":           {symphony.ScheduleQuery{Source: symphony.SourceConfig}, ids[:1], false},
-			"type":             {symphony.ScheduleQuery{Type: "Report", Limit: 5}, ids[1:], false},
-			"active":           {symphony.ScheduleQuery{State: symphony.ScheduleActive}, []string{ids[0], ids[1], ids[2], ids[5]}, false},
-			"disabled":         {symphony.ScheduleQuery{State: symphony.ScheduleDisabled}, ids[4:5], false},
-			"completed":        {symphony.ScheduleQuery{State: symphony.ScheduleCompleted}, ids[3:4], false},
-			"type and a place": {symphony.ScheduleQuery{Type: "Report", State: symphony.ScheduleActive, After: ids[2]}, ids[5:], false},
+			"all":              {schedule.Query{}, ids, false},
+			"a page":           {schedule.Query{Limit: 2}, ids[:2], true},
+			"the next":         {schedule.Query{Limit: 2, After: ids[1]}, ids[2:4], true},
+			"the last":         {schedule.Query{Limit: 2, After: ids[3]}, ids[4:], false},
+			"name":             {schedule.Query{Name: "report"}, ids[:1], false},
+			"no such name":     {schedule.Query{Name: "Report"}, nil, false},
+			"source":           {schedule.Query{Source: schedule.SourceConfig}, ids[:1], false},
+			"type":             {schedule.Query{Type: "Report", Limit: 5}, ids[1:], false},
+			"active":           {schedule.Query{State: schedule.Active}, []string{ids[0], ids[1], ids[2], ids[5]}, false},
+			"disabled":         {schedule.Query{State: schedule.Disabled}, ids[4:5], false},
+			"completed":        {schedule.Query{State: schedule.Completed}, ids[3:4], false},
+			"type and a place": {schedule.Query{Type: "Report", State: schedule.Active, After: ids[2]}, ids[5:], false},
 		} {
 			page, err := s.scheduleStore().ListSchedules(ctx, test.query)
 			if err != nil {
@@ -264,21 +265,21 @@ var scheduleTests = []test{
 			ids = append(ids, s.create(n).ID)
 		}
 		s.clock.Advance(now.Sub(s.clock.Now()))
-		due := s.dueSchedules(symphony.DuePlace{}, 10)
+		due := s.dueSchedules(schedule.DuePlace{}, 10)
 		if got, want := scheduleIDs(due.Schedules), []string{ids[1], ids[0], ids[3], ids[2]}; !slices.Equal(got, want) {
 			s.Errorf("got %v, want %v", got, want)
 		}
 		if !due.Now.Equal(now) || !due.Next.Equal(now.Add(time.Minute)) {
 			s.Errorf("now is %v, next %v; want %v, %v", due.Now, due.Next, now, now.Add(time.Minute))
 		}
-		first := s.dueSchedules(symphony.DuePlace{}, 2)
+		first := s.dueSchedules(schedule.DuePlace{}, 2)
 		last := first.Schedules[1]
-		rest := s.dueSchedules(symphony.DuePlace{DueAt: last.DueAt, ID: last.ID}, 2)
+		rest := s.dueSchedules(schedule.DuePlace{DueAt: last.DueAt, ID: last.ID}, 2)
 		if got, want := append(scheduleIDs(first.Schedules), scheduleIDs(rest.Schedules)...), scheduleIDs(due.Schedules); !slices.Equal(got, want) {
 			s.Errorf("in pages: got %v, want %v", got, want)
 		}
 		s.clock.Advance(2 * time.Minute)
-		if due := s.dueSchedules(symphony.DuePlace{}, 10); len(due.Schedules) != 6 || !due.Next.IsZero() {
+		if due := s.dueSchedules(schedule.DuePlace{}, 10); len(due.Schedules) != 6 || !due.Next.IsZero() {
 			s.Errorf("later: got %d, next %v; want all 6 and none", len(due.Schedules), due.Next)
 		}
 	}},

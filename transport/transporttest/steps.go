@@ -10,18 +10,19 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // step is a step over the record work/1, which counts what is done.
-func (s *suite) step(old string, step symphony.Step) (int, error) {
+func (s *suite) step(old string, step storage.Step) (int, error) {
 	step.Kind, step.ID, step.Old = "work", "1", []byte(old)
 	if step.New == nil {
 		step.New = func(done int) []byte { return fmt.Appendf(nil, `{"from":%q,"done":%d}`, old, done) }
 	}
-	return s.def.(symphony.StepStore).TakeStep(ctx, step)
+	return s.def.(storage.Steps).TakeStep(ctx, step)
 }
 
-func (s *suite) mustStep(want int, old string, step symphony.Step) {
+func (s *suite) mustStep(want int, old string, step storage.Step) {
 	s.Helper()
 	if done, err := s.step(old, step); done != want || err != nil {
 		s.Fatalf("a step has done %d (%v), want %d", done, err, want)
@@ -31,7 +32,7 @@ func (s *suite) mustStep(want int, old string, step symphony.Step) {
 // record returns the record of the steps, and wantRecord compares it.
 func (s *suite) record() string {
 	s.Helper()
-	raw, err := s.def.(symphony.RecordStore).GetRecord(ctx, "work", "1")
+	raw, err := s.def.(storage.Records).GetRecord(ctx, "work", "1")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func (s *suite) wantRecord(want string) {
 // begin writes the record of work that has not got anywhere.
 func (s *suite) begin() {
 	s.Helper()
-	if err := s.def.(symphony.RecordStore).PutRecord(ctx, "work", "1", []byte("a")); err != nil {
+	if err := s.def.(storage.Records).PutRecord(ctx, "work", "1", []byte("a")); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -71,7 +72,7 @@ var stepTests = []test{
 	{"a step sends messages and changes its record", func(s *suite) {
 		s.begin()
 		list := s.envelopes(7)
-		s.mustStep(7, "a", symphony.Step{Send: list})
+		s.mustStep(7, "a", storage.Step{Send: list})
 		s.wantRecord(`{"from":"a","done":7}`)
 		s.wantCounts(7, 0, 0, 0, 0)
 		s.reopen()
@@ -92,7 +93,7 @@ var stepTests = []test{
 	}},
 	{"a step changes its record alone", func(s *suite) {
 		s.begin()
-		s.mustStep(0, "a", symphony.Step{})
+		s.mustStep(0, "a", storage.Step{})
 		s.wantRecord(`{"from":"a","done":0}`)
 	}},
 	{"a step retries and deletes failed messages, those that are there", func(s *suite) {
@@ -101,12 +102,12 @@ var stepTests = []test{
 		retry := func(i int) symphony.FailedRetry {
 			return symphony.FailedRetry{ID: ids[i], NewID: symphony.NewID(s.clock.Now())}
 		}
-		s.mustStep(2, "a", symphony.Step{Retry: []symphony.FailedRetry{retry(0), retry(1)}})
+		s.mustStep(2, "a", storage.Step{Retry: []symphony.FailedRetry{retry(0), retry(1)}})
 		s.wantCounts(2, 0, 0, 3, 0)
-		s.mustStep(1, s.record(), symphony.Step{Retry: []symphony.FailedRetry{retry(1), retry(2)}})
-		s.mustStep(1, s.record(), symphony.Step{Delete: []string{ids[2], ids[3], "nonsense"}})
-		s.mustStep(0, s.record(), symphony.Step{Retry: []symphony.FailedRetry{{ID: "nonsense", NewID: symphony.NewID(s.clock.Now())}}})
-		s.mustStep(0, s.record(), symphony.Step{Delete: []string{"nonsense"}})
+		s.mustStep(1, s.record(), storage.Step{Retry: []symphony.FailedRetry{retry(1), retry(2)}})
+		s.mustStep(1, s.record(), storage.Step{Delete: []string{ids[2], ids[3], "nonsense"}})
+		s.mustStep(0, s.record(), storage.Step{Retry: []symphony.FailedRetry{{ID: "nonsense", NewID: symphony.NewID(s.clock.Now())}}})
+		s.mustStep(0, s.record(), storage.Step{Delete: []string{"nonsense"}})
 		s.wantCounts(3, 0, 0, 1, 0)
 		if got := s.receive(all); len(got) != 3 {
 			s.Errorf("received %d messages, want 3", len(got))
@@ -126,7 +127,7 @@ var stepTests = []test{
 			s.dispatch(o)
 			retries = append(retries, symphony.FailedRetry{ID: s.fail(s.one(), "boom").ID, NewID: symphony.NewID(s.clock.Now())})
 		}
-		s.mustStep(4, "a", symphony.Step{Retry: retries})
+		s.mustStep(4, "a", storage.Step{Retry: retries})
 		s.wantCounts(4, 0, 0, 0, 0)
 		if got := s.receive(all); len(got) != 4 {
 			s.Errorf("received %d messages, want 4", len(got))
@@ -135,7 +136,7 @@ var stepTests = []test{
 	{"a step whose record is another one does nothing", func(s *suite) {
 		ids := s.failMany(2)
 		list := s.envelopes(3)
-		steps := map[string]symphony.Step{
+		steps := map[string]storage.Step{
 			"send": {Send: list}, "send plain": {Send: list[:1]}, "delete": {Delete: ids}, "nothing": {},
 			"retry": {Retry: []symphony.FailedRetry{{ID: ids[0], NewID: symphony.NewID(s.clock.Now())}}},
 		}
@@ -162,7 +163,7 @@ var stepTests = []test{
 		}
 		s.begin()
 		var held *flow.HeldError
-		if _, err := s.step("a", symphony.Step{Send: s.envelopes(2)}); !errors.As(err, &held) {
+		if _, err := s.step("a", storage.Step{Send: s.envelopes(2)}); !errors.As(err, &held) {
 			s.Errorf("got %v, want a *HeldError", err)
 		}
 		s.wantRecord("a")
@@ -180,12 +181,12 @@ var stepTests = []test{
 			lists[i] = s.envelopes(1 + 2*(i%2))
 		}
 		for i := range 12 {
-			step := symphony.Step{Send: lists[i]}
+			step := storage.Step{Send: lists[i]}
 			switch i % 3 {
 			case 1:
-				step = symphony.Step{Delete: ids}
+				step = storage.Step{Delete: ids}
 			case 2:
-				step = symphony.Step{Retry: []symphony.FailedRetry{{ID: ids[i%8], NewID: symphony.NewID(s.clock.Now())}}}
+				step = storage.Step{Retry: []symphony.FailedRetry{{ID: ids[i%8], NewID: symphony.NewID(s.clock.Now())}}}
 			}
 			all.Go(func() {
 				switch _, err := s.step("a", step); {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // unkeepable are texts that not every storage can keep: ids and names of them are unknown, or invalid, everywhere.
@@ -35,19 +37,19 @@ var textTests = []test{
 	}},
 	{"schedules with ids that cannot be kept are not there", func(s *suite) {
 		s.needs(func(c symphony.Capabilities) bool { return c.Schedules })
-		schedules := s.def.(symphony.ScheduleStore)
+		schedules := s.def.(schedule.Store)
 		for _, id := range unknown {
 			_, err := schedules.GetSchedule(ctx, id)
 			s.notFound("GetSchedule", id, err)
 			s.notFound("DeleteSchedule", id, schedules.DeleteSchedule(ctx, id))
-			if page, err := schedules.ScheduleRuns(ctx, symphony.ScheduleRunQuery{ScheduleID: id}.WithDefaults()); err != nil && !errors.Is(err, symphony.ErrNotFound) || len(page.Runs) > 0 {
+			if page, err := schedules.ScheduleRuns(ctx, schedule.RunQuery{ScheduleID: id}.WithDefaults()); err != nil && !errors.Is(err, symphony.ErrNotFound) || len(page.Runs) > 0 {
 				s.Errorf("ScheduleRuns of %q: %v, %v", id, page, err)
 			}
 		}
 	}},
 	{"records that cannot be kept are refused, and are not there", func(s *suite) {
 		s.needs(func(c symphony.Capabilities) bool { return c.Records })
-		records := s.def.(symphony.RecordStore)
+		records := s.def.(storage.Records)
 		data := []byte(`{}`)
 		for _, id := range unkeepable {
 			_, err := records.GetRecord(ctx, "k", id)
@@ -68,7 +70,7 @@ var textTests = []test{
 	}},
 	{"a range of records begins and ends between any two", func(s *suite) {
 		s.needs(func(c symphony.Capabilities) bool { return c.Records })
-		records := s.def.(symphony.RecordStore)
+		records := s.def.(storage.Records)
 		for _, id := range []string{"a", "a\x01", "ab", "b"} {
 			if err := records.PutRecord(ctx, "k", id, []byte(`{}`)); err != nil {
 				s.Fatal(err)

@@ -1,9 +1,11 @@
-package symphony
+package storage
 
 import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // Node is one process that works on a storage which several processes share.
@@ -17,9 +19,15 @@ type Node struct {
 	Info json.RawMessage
 }
 
-// NodeRegistry lists the processes that share a storage. It is optional: a transport whose storage belongs to one
+// Nodes list the processes that share a storage. They are optional: a transport whose storage belongs to one
 // process does not implement it.
-type NodeRegistry interface {
+type Nodes interface {
 	// Nodes lists the processes that are alive, the oldest first.
 	Nodes(ctx context.Context) ([]Node, error)
+}
+
+// NodesOf returns the processes that share a transport's storage, or symphony.ErrUnsupported where the storage belongs to
+// one process.
+func NodesOf(t symphony.Transport) (Nodes, error) {
+	return Part[Nodes](t, true, "belongs to one process")
 }

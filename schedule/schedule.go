@@ -1,10 +1,14 @@
-package symphony
+// Package schedule holds schedules: what they are, what is wrong with one, and what a storage that keeps them promises.
+// Package scheduler makes, changes and fires them.
+package schedule
 
 import (
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // Schedule dispatches a message at a time, or again and again. Package scheduler makes, changes and fires schedules.
@@ -15,7 +19,7 @@ type Schedule struct {
 	ID string // UUID version 7
 	// Name is optional, for people, and unique in its storage. Schedules of the configuration file are found by it.
 	Name   string
-	Source ScheduleSource
+	Source Source
 
 	// Exactly one of At, Cron and Interval says when.
 
@@ -25,7 +29,7 @@ type Schedule struct {
 	Cron string
 	// Timezone is the name in the time zone database by which Cron is understood. Default "UTC".
 	Timezone string
-	// Interval is the time between two occurrences, MinScheduleInterval to MaxScheduleInterval: occurrence n is at
+	// Interval is the time between two occurrences, MinInterval to MaxInterval: occurrence n is at
 	// start + n*Interval, where start is StartAt, or without it CreatedAt, which itself is no occurrence.
 	Interval time.Duration
 
@@ -35,7 +39,7 @@ type Schedule struct {
 	EndAt   time.Time
 	// MaxRuns completes the schedule when RunCount has reached it. 0: never.
 	MaxRuns int
-	// Jitter delays each occurrence's message by 0 to Jitter, at most MaxScheduleJitter and less than the time to the next
+	// Jitter delays each occurrence's message by 0 to Jitter, at most MaxJitter and less than the time to the next
 	// occurrence. The delay follows from occurrence and id, so that every node has the same one. Default: none.
 	Jitter time.Duration
 	// Missed says what becomes of occurrences that could not fire in time. Default MissedLast.
@@ -48,8 +52,8 @@ type Schedule struct {
 
 	// Message and Options are what is dispatched. ScheduledAt and IdempotencyKey belong to the schedule and are not given;
 	// nor is ExpiresAt, unless the schedule is one with At.
-	Message Message
-	Options DispatchOptions
+	Message symphony.Message
+	Options symphony.DispatchOptions
 
 	// All below is state, kept by package scheduler.
 
@@ -59,10 +63,10 @@ type Schedule struct {
 	DueAt time.Time
 	// LastRunAt is when it last dispatched messages, by hand included, and LastMessages are those.
 	LastRunAt    time.Time
-	LastMessages []ScheduledMessage
+	LastMessages []MessageRef
 	// RunCount counts the occurrences that were dispatched. Runs by hand and skipped ones do not count.
 	RunCount int
-	// LastError says why the last attempt to fire failed, cut to MaxErrorLength bytes, and Failures how many have failed
+	// LastError says why the last attempt to fire failed, cut to symphony.MaxErrorLength bytes, and Failures how many have failed
 	// in a row. Both end with the next success.
 	LastError string
 	Failures  int
@@ -76,15 +80,15 @@ type Schedule struct {
 	// deleted. It is not stored.
 	DecodeErr error
 	// Omitted is nil unless a page has left out payload, metadata and headers. Such a schedule is to look at only.
-	Omitted *Omitted
+	Omitted *symphony.Omitted
 }
 
-// ScheduleSource is where a schedule comes from.
-type ScheduleSource string
+// Source is where a schedule comes from.
+type Source string
 
 const (
-	SourceAPI    ScheduleSource = "api"    // HTTP, command line or Go
-	SourceConfig ScheduleSource = "config" // the configuration file
+	SourceAPI    Source = "api"    // HTTP, command line or Go
+	SourceConfig Source = "config" // the configuration file
 )
 
 // MissedPolicy says what becomes of occurrences whose time passed while nothing could fire them.
@@ -108,22 +112,22 @@ const (
 	OverlapSkip OverlapPolicy = "skip"
 )
 
-// ScheduleKind is which of At, Cron and Interval a schedule has.
-type ScheduleKind string
+// Kind is which of At, Cron and Interval a schedule has.
+type Kind string
 
 const (
-	KindOnce     ScheduleKind = "once"
-	KindCron     ScheduleKind = "cron"
-	KindInterval ScheduleKind = "interval"
+	Once     Kind = "once"
+	Cron     Kind = "cron"
+	Interval Kind = "interval"
 )
 
 // Kind is the schedule's kind, "" where it is not exactly one.
-func (s *Schedule) Kind() (kind ScheduleKind) {
+func (s *Schedule) Kind() (kind Kind) {
 	n := 0
 	for _, k := range []struct {
 		given bool
-		kind  ScheduleKind
-	}{{!s.At.IsZero(), KindOnce}, {s.Cron != "", KindCron}, {s.Interval != 0, KindInterval}} {
+		kind  Kind
+	}{{!s.At.IsZero(), Once}, {s.Cron != "", Cron}, {s.Interval != 0, Interval}} {
 		if k.given {
 			kind = k.kind
 			n++
@@ -135,59 +139,59 @@ func (s *Schedule) Kind() (kind ScheduleKind) {
 	return kind
 }
 
-// ScheduleState is what a schedule is doing.
-type ScheduleState string
+// State is what a schedule is doing.
+type State string
 
 const (
-	ScheduleActive    ScheduleState = "active"
-	ScheduleDisabled  ScheduleState = "disabled"
-	ScheduleCompleted ScheduleState = "completed" // nothing is left to fire
+	Active    State = "active"
+	Disabled  State = "disabled"
+	Completed State = "completed" // nothing is left to fire
 )
 
 // State is the schedule's state.
-func (s *Schedule) State() ScheduleState {
+func (s *Schedule) State() State {
 	switch {
 	case !s.CompletedAt.IsZero():
-		return ScheduleCompleted
+		return Completed
 	case s.Disabled:
-		return ScheduleDisabled
+		return Disabled
 	}
-	return ScheduleActive
+	return Active
 }
 
-// ScheduledMessage is a message that a schedule dispatched. A route to several transports makes one for each.
-type ScheduledMessage struct {
+// MessageRef is a message that a schedule dispatched. A route to several transports makes one for each.
+type MessageRef struct {
 	ID        string `json:"id"`
 	Transport string `json:"transport"`
 }
 
-// ScheduleRun is an entry in the history of a schedule.
-type ScheduleRun struct {
+// Run is an entry in the history of a schedule.
+type Run struct {
 	ScheduleID string
 	// Seq numbers the entries of a schedule from 1, in the order in which they were recorded. The store gives it.
 	Seq int64
 	// Occurrence is when the run was meant to be; of a run by hand, when that was asked for.
 	Occurrence time.Time
-	// Through is the newest occurrence that the entry stands for, where several were skipped together (RunSkippedMissed);
+	// Through is the newest occurrence that the entry stands for, where several were skipped together (SkippedMissed);
 	// else it is Occurrence.
 	Through time.Time
 	// FiredAt is when it was dispatched, skipped or failed.
 	FiredAt  time.Time
-	Messages []ScheduledMessage // those dispatched; none of a run that was skipped or failed
-	Outcome  RunOutcome
+	Messages []MessageRef // those dispatched; none of a run that was skipped or failed
+	Outcome  Outcome
 	Error    string // why it failed
 	Manual   bool   // by hand
 }
 
-// RunOutcome is what became of an occurrence.
-type RunOutcome string
+// Outcome is what became of an occurrence.
+type Outcome string
 
 const (
-	RunFired          RunOutcome = "fired"
-	RunSkippedOverlap RunOutcome = "skipped_overlap" // by OverlapSkip
-	RunSkippedMissed  RunOutcome = "skipped_missed"  // by MissedLast or MissedSkip
-	// RunFailed is recorded for the first of failures in a row. The occurrence is tried again.
-	RunFailed RunOutcome = "failed"
+	Fired          Outcome = "fired"
+	SkippedOverlap Outcome = "skipped_overlap" // by OverlapSkip
+	SkippedMissed  Outcome = "skipped_missed"  // by MissedLast or MissedSkip
+	// Failed is recorded for the first of failures in a row. The occurrence is tried again.
+	Failed Outcome = "failed"
 )
 
 // HeaderSchedule and HeaderOccurrence are headers of scheduled messages: the id of the schedule, and the occurrence in
@@ -229,10 +233,12 @@ func (s Schedule) WithDefaults() Schedule {
 
 // Problems returns every problem of the definition, with paths that begin with prefix. What it does not know is whether
 // Cron can be read and whether the message could be dispatched: package scheduler and Bus.Check do.
-func (s *Schedule) Problems(prefix string) []Problem {
+func (s *Schedule) Problems(prefix string) []symphony.Problem {
 	p := problems{prefix: prefix}
 	if s.Name != "" {
-		p.name("name", s.Name)
+		if err := symphony.ValidateName(s.Name); err != nil {
+			p.add("name", "%v", err)
+		}
 	}
 	switch s.Source {
 	case "", SourceAPI:
@@ -248,8 +254,8 @@ func (s *Schedule) Problems(prefix string) []Problem {
 		p.add("maxRuns", "must be at least 1, or 0 for no limit")
 	}
 	switch {
-	case s.Jitter < 0 || s.Jitter > MaxScheduleJitter:
-		p.add("jitter", "must be 0 to %d ms", MaxScheduleJitter.Milliseconds())
+	case s.Jitter < 0 || s.Jitter > MaxJitter:
+		p.add("jitter", "must be 0 to %d ms", MaxJitter.Milliseconds())
 	case s.Jitter%time.Millisecond != 0:
 		p.add("jitter", "must be whole milliseconds")
 	}
@@ -270,13 +276,30 @@ func (s *Schedule) Problems(prefix string) []Problem {
 		p.add("options.idempotencyKey", "cannot be set, each occurrence has its own")
 	}
 	switch expires := s.Options.ExpiresAt; {
-	case expires.IsZero(), !StorableTime(expires): // the latter is told by the checks of the dispatch
+	case expires.IsZero(), !symphony.StorableTime(expires): // the latter is told by the checks of the dispatch
 	case s.At.IsZero():
 		p.add("options.expiresAt", "can be set with at only")
 	case !expires.After(s.At):
 		p.add("options.expiresAt", "must be after at")
 	}
 	return p.list
+}
+
+// problems gathers what is wrong with one schedule, with every path under the same prefix.
+type problems struct {
+	prefix string
+	list   []symphony.Problem
+}
+
+func (p *problems) add(path, format string, args ...any) {
+	p.list = append(p.list, symphony.Problem{Path: p.prefix + path, Message: fmt.Sprintf(format, args...)})
+}
+
+// time appends a problem of a time that cannot be kept. Zero is none.
+func (p *problems) time(path string, t time.Time) {
+	if !t.IsZero() && !symphony.StorableTime(t) {
+		p.add(path, symphony.TimeProblem)
+	}
 }
 
 // timing appends the problems of when the schedule fires.
@@ -303,8 +326,8 @@ func (s *Schedule) timing(p *problems) {
 	if s.Interval != 0 {
 		kinds = append(kinds, "interval")
 		switch {
-		case s.Interval < MinScheduleInterval || s.Interval > MaxScheduleInterval:
-			p.add("interval", "must be %d to %d ms", MinScheduleInterval.Milliseconds(), MaxScheduleInterval.Milliseconds())
+		case s.Interval < MinInterval || s.Interval > MaxInterval:
+			p.add("interval", "must be %d to %d ms", MinInterval.Milliseconds(), MaxInterval.Milliseconds())
 		case s.Interval%time.Millisecond != 0:
 			p.add("interval", "must be whole milliseconds")
 		}

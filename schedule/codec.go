@@ -1,9 +1,11 @@
-package symphony
+package schedule
 
 import (
 	"bytes"
 	"encoding/json"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // definition is a schedule's definition as storages keep it in one column, so that a field more needs no column more.
@@ -23,7 +25,7 @@ type definition struct {
 	Options  options        `json:"options"`
 }
 
-// options are the DispatchOptions that a schedule may have.
+// options are the symphony.DispatchOptions that a schedule may have.
 type options struct {
 	Transport      string         `json:"transport,omitempty"`
 	Queue          string         `json:"queue,omitempty"`
@@ -65,7 +67,7 @@ func (s *Schedule) DecodeDefinition(raw []byte) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&d); err != nil {
-		s.DecodeErr = &DecodeError{err}
+		s.DecodeErr = &symphony.DecodeError{Err: err}
 		return
 	}
 	const ms = time.Millisecond
@@ -73,7 +75,7 @@ func (s *Schedule) DecodeDefinition(raw []byte) {
 	s.StartAt, s.EndAt, s.MaxRuns, s.Jitter = d.StartAt, d.EndAt, d.MaxRuns, time.Duration(d.Jitter)*ms
 	s.Missed, s.Overlap, s.Message.Metadata = d.Missed, d.Overlap, d.Metadata
 	o := &d.Options
-	s.Options = DispatchOptions{
+	s.Options = symphony.DispatchOptions{
 		Transport: o.Transport, Queue: o.Queue, Priority: o.Priority, Metadata: o.Metadata, Headers: o.Headers,
 		Delay: time.Duration(o.Delay) * ms, ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
 		Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey,
@@ -82,7 +84,7 @@ func (s *Schedule) DecodeDefinition(raw []byte) {
 }
 
 // EncodeMessages returns the messages of a run as a JSON array for a storage to keep, nil if there are none.
-func EncodeMessages(list []ScheduledMessage) []byte {
+func EncodeMessages(list []MessageRef) []byte {
 	if len(list) == 0 {
 		return nil
 	}
@@ -94,7 +96,7 @@ func EncodeMessages(list []ScheduledMessage) []byte {
 }
 
 // DecodeMessages returns what EncodeMessages kept.
-func DecodeMessages(raw []byte) (list []ScheduledMessage) {
+func DecodeMessages(raw []byte) (list []MessageRef) {
 	// What cannot be read counts as none, so that the history around it can be seen.
 	_ = json.Unmarshal(raw, &list)
 	return list

@@ -1,13 +1,24 @@
-package symphony
+package storage
 
 import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
 
-// LogEntry is one entry of a log.
-type LogEntry struct {
+// The limits and defaults of logs.
+const (
+	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
+	// bounds, in bytes, the kind of an entry.
+	MaxLogPage     = 1000
+	DefaultLogPage = 100
+	MaxLogKind     = 100
+)
+
+// Entry is one entry of a log.
+type Entry struct {
 	// Seq orders the entries of a log: 1, 2, 3, … without a gap, in the order in which they can be read. The storage sets
 	// it, and At, when it appends.
 	Seq int64
@@ -42,18 +53,23 @@ func (q LogQuery) WithDefaults() LogQuery {
 	return q
 }
 
-// LogStore is the part of a storage that keeps logs: entries that are added at the end, read in their order, and never
-// changed. It is optional; see Capabilities.Log. Logs are shared by all transports, and all processes, of a storage, and
+// Log is the part of a storage that keeps logs: entries that are added at the end, read in their order, and never
+// changed. It is optional; see symphony.Capabilities.Log. Logs are shared by all transports, and all processes, of a storage, and
 // exist by being written to. Methods are safe for concurrent use.
-type LogStore interface {
+type Log interface {
 	// AppendLog adds entries, all or nothing and durably, and returns the Seq of the last. A reader who has seen an entry
 	// will find no entry with a smaller Seq that it could not have read before.
-	AppendLog(ctx context.Context, log string, entries []LogEntry) (int64, error)
+	AppendLog(ctx context.Context, log string, entries []Entry) (int64, error)
 	// ReadLog returns up to q.Limit entries.
-	ReadLog(ctx context.Context, q LogQuery) ([]LogEntry, error)
+	ReadLog(ctx context.Context, q LogQuery) ([]Entry, error)
 	// LogEnd returns the Seq of the newest entry ever written, 0 before the first.
 	LogEnd(ctx context.Context, log string) (int64, error)
 	// TrimLog deletes entries written before a moment, and all but the newest keep (0: however many there are), in several
 	// transactions, and returns how many.
 	TrimLog(ctx context.Context, log string, before time.Time, keep int64) (int, error)
+}
+
+// LogOf returns the logs of a transport's storage, or symphony.ErrUnsupported where it keeps none.
+func LogOf(t symphony.Transport) (Log, error) {
+	return Part[Log](t, t.Capabilities().Log, "keeps no logs")
 }
