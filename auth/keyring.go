@@ -91,7 +91,7 @@ func (k *keyring) authenticate(ctx context.Context, key string) (Principal, erro
 		return Principal{}, unauthenticated(CodeAPIKeyRevoked, "The API key has been revoked.")
 	}
 	if !e.expires.IsZero() && !now.Before(e.expires) {
-		return Principal{}, unauthenticated(CodeAPIKeyExpired, "The API key has expired.")
+		return Principal{}, Expired(KindAPIKey)
 	}
 	k.use(e.usage, now)
 	return e.principal, nil

@@ -293,7 +293,7 @@ func (s *supabase) verify(ctx context.Context, token string, claims jwt.MapClaim
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return unauthenticated(CodeTokenExpired, "The access token has expired.")
+		return Expired(KindUser)
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
 		return unauthenticated(CodeTokenNotYetValid, "The access token is not valid yet.")
 	case errors.Is(err, jwt.ErrTokenInvalidClaims):

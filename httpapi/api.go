@@ -171,11 +171,11 @@ func New(o Options) (*API, error) {
 		o.MaxBytesInFlight = DefaultBytesInFlight()
 	}
 	a := &API{o: o, ids: newRequestIDs(),
-		consumers: newPlaces(maxConsumers, "consume runs", "too_many_consumers"),
-		receivers: newPlaces(maxWaiting, "receive calls", "too_many_receivers"), callers: newCallers(o.RateLimit, o.Clock),
+		consumers: newPlaces(maxConsumers, "consume runs", errTooManyConsumers),
+		receivers: newPlaces(maxWaiting, "receive calls", errTooManyReceivers), callers: newCallers(o.RateLimit, o.Clock),
 		seals: seals{records: o.Records}, stored: symphony.StoreClock(o.Records, o.Clock)}
 	if o.Events != nil {
-		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", "too_many_readers")
+		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", errTooManyReaders)
 	}
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.routes = a.table()
@@ -193,8 +193,7 @@ func (a *API) Handler() http.Handler {
 			return a.o.Cron.Authenticate(r)
 		}
 		if a.o.Auth == nil {
-			return auth.Principal{}, &apiError{status: http.StatusServiceUnavailable, code: "auth_not_configured",
-				message: "No authentication is configured, so nobody can be let in.", retryAfter: retrySeconds}
+			return auth.Principal{}, errNoAuth
 		}
 		p, err := a.o.Auth.Authenticate(r)
 		if err == nil {
@@ -329,7 +328,7 @@ func (a *API) noRoute(r *http.Request) error {
 		}
 	}
 	if len(allowed) == 0 {
-		return &apiError{status: http.StatusNotFound, code: "not_found", message: "There is no such route. The routes are described at /docs."}
+		return errNoRoute
 	}
 	return methodNotAllowed(r.Method, allowed)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -69,8 +70,7 @@ func (c *call) noteRequest(body any) error {
 	r.entry.Target = c.target(body)
 	action, err := r.trail.Begin(c.Context(), r.entry)
 	if err != nil {
-		return &apiError{status: http.StatusServiceUnavailable, code: "audit_unavailable", retryAfter: retrySeconds, cause: err,
-			message: "The audit trail cannot be written now. Nothing was done; try again."}
+		return fmt.Errorf("%w: %w", errNoAudit, err)
 	}
 	r.action = action
 	return nil
@@ -205,11 +205,11 @@ func keepMembers(v reflect.Value, kept map[string]any) {
 	}
 }
 
-var errNoAudit = unsupported("keeps no audit trail: no transport can, or the API was made without Options.Audit")
+var errNoTrail = unsupported("keeps no audit trail: no transport can, or the API was made without Options.Audit")
 
 func auditList(c *call) error {
 	if c.api.o.Audit == nil {
-		return errNoAudit
+		return errNoTrail
 	}
 	var list []symphony.Problem
 	q := audit.Query{Action: c.query["action"], Who: c.query["who"], Since: c.queryTime("since", &list), Until: c.queryTime("until", &list),

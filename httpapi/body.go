@@ -64,18 +64,19 @@ func (c *call) body(limit int64) (*buffer, error) {
 }
 
 func tooLarge(limit int64) error {
-	return &apiError{status: http.StatusRequestEntityTooLarge, code: "body_too_large", message: fmt.Sprintf("The body must have at most %d bytes.", limit)}
+	return say(errBodyTooLarge, "the body must have at most %d bytes", limit)
 }
 
-func unreadableBody(err error) *apiError {
-	e := &apiError{status: http.StatusBadRequest, code: "body_unreadable", message: "The body could not be read to its end.", cause: err}
+// unreadableBody is the error of a body that cannot be read to its end.
+func unreadableBody(err error) error {
+	kind := errBodyUnreadable
 	switch {
-	case errors.Is(err, errSlowBody), errors.Is(err, os.ErrDeadlineExceeded):
-		e.code, e.message = "body_too_slow", "The body came too slowly to be waited for."
+	case errors.Is(err, errBodyTooSlow), errors.Is(err, os.ErrDeadlineExceeded):
+		kind = errBodyTooSlow
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		e.message = "The body is not what its Content-Encoding says."
+		kind = errBodyMisencoded
 	}
-	return e
+	return fmt.Errorf("%w: %w", kind, err)
 }
 
 var gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
@@ -89,8 +90,7 @@ func decoded(r *http.Request, body io.Reader) (in io.Reader, done func(), err er
 		z := gunzips.Get().(*gzip.Reader)
 		return &gunzip{from: body, z: z}, func() { gunzips.Put(z) }, nil
 	default:
-		return nil, nil, &apiError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
-			message: fmt.Sprintf("The body must be sent without Content-Encoding or with gzip, not with %q.", shortened(encoding, maxPathTold))}
+		return nil, nil, say(errMediaType, "the body must be sent without Content-Encoding or with gzip, not with %q", shortened(encoding, maxPathTold))
 	}
 }
 
@@ -118,8 +118,6 @@ const (
 	slowGrace = time.Minute
 )
 
-var errSlowBody = errors.New("the body comes too slowly")
-
 // patient is a body of any length, whose caller may take its time for each piece, but not for ever for all of them.
 type patient struct {
 	*call
@@ -132,7 +130,7 @@ func (p *patient) Read(b []byte) (int, error) {
 	left := slowGrace + time.Duration(p.read)*time.Second/slowest - p.waited
 	over := p.Context().Err()
 	if over == nil && left <= 0 {
-		over = errSlowBody
+		over = errBodyTooSlow
 	}
 	clock := p.api.o.Clock
 	until, begin := clock.Read()

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -26,7 +25,7 @@ func callerOf(p auth.Principal) caller { return caller{p.Kind, p.ID} }
 // long as any is free. Safe for concurrent use.
 type places struct {
 	what  string // for people, in the plural
-	code  string // of the answer when all are taken
+	full  error  // what it is when all are taken
 	total int
 
 	mu    sync.Mutex
@@ -34,8 +33,8 @@ type places struct {
 	held  map[caller]int // nobody with none
 }
 
-func newPlaces(total int, what, code string) *places {
-	return &places{what: what, code: code, total: total, held: map[caller]int{}}
+func newPlaces(total int, what string, full error) *places {
+	return &places{what: what, full: full, total: total, held: map[caller]int{}}
 }
 
 // take takes a place, which is to be given back with leave unless there is an error.
@@ -45,11 +44,9 @@ func (p *places) take(c caller) error {
 	free, held := p.total-p.taken, p.held[c]
 	switch {
 	case free <= 0:
-		return &apiError{status: http.StatusTooManyRequests, code: p.code, retryAfter: retrySeconds,
-			message: fmt.Sprintf("%d %s are in progress, which is the most at one time.", p.taken, p.what)}
+		return say(p.full, "%d %s are in progress, which is the most at one time", p.taken, p.what)
 	case held >= free:
-		return &apiError{status: http.StatusTooManyRequests, code: codeRateLimited, retryAfter: retrySeconds,
-			message: fmt.Sprintf("%d %s of yours are in progress, and %d are left for all. The rest is for other callers.", held, p.what, free)}
+		return say(errRateLimited, "%d %s of yours are in progress, and %d are left for all. The rest is for other callers", held, p.what, free)
 	}
 	p.taken++
 	p.held[c] = held + 1
@@ -71,8 +68,6 @@ func (p *places) count() int {
 	defer p.mu.Unlock()
 	return p.taken
 }
-
-const codeRateLimited = "rate_limited"
 
 // maxCallers bounds the callers that are remembered, in each of two generations. One that is forgotten begins with a full
 // burst, so there should be more than are at work in the time in which a burst comes back.
@@ -114,8 +109,18 @@ func (l *callers) admit(c caller) error {
 		return nil
 	}
 	r.CancelAt(now)
-	return &apiError{status: http.StatusTooManyRequests, code: codeRateLimited, retryAfter: max(seconds(wait), 1),
-		message: fmt.Sprintf("You may make %.4g requests a second, and %d at once after a pause.", float64(l.limit), l.burst)}
+	return &rateError{limit: float64(l.limit), burst: l.burst, wait: wait}
+}
+
+// rateError says that a caller makes too many requests.
+type rateError struct {
+	limit float64 // requests a second
+	burst int
+	wait  time.Duration // until the next one is admitted
+}
+
+func (e *rateError) Error() string {
+	return fmt.Sprintf("you may make %.4g requests a second, and %d at once after a pause", e.limit, e.burst)
 }
 
 func (l *callers) limiter(c caller) *limits.Limiter {

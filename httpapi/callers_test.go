@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,16 +10,10 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-func codeOf(err error) string {
-	var e *apiError
-	if errors.As(err, &e) {
-		return e.code
-	}
-	return fmt.Sprint(err)
-}
+func codeOf(err error) string { return describe(err).code }
 
 func TestPlaces_are_shared_fairly(t *testing.T) {
-	p := newPlaces(16, "runs", "too_many")
+	p := newPlaces(16, "runs", errTooManyConsumers)
 	take := func(who string) error { return p.take(caller{auth.KindAPIKey, who}) }
 	for _, step := range []struct {
 		who string
@@ -31,28 +24,28 @@ func TestPlaces_are_shared_fairly(t *testing.T) {
 				t.Fatalf("place %d of %s: %v", i+1, step.who, err)
 			}
 		}
-		want := codeRateLimited
+		want := "rate_limited"
 		if step.who == "e" {
-			want = "too_many"
+			want = "too_many_consumers"
 		}
 		if got := codeOf(take(step.who)); got != want {
 			t.Errorf("one more than the share of %s: %s, want %s", step.who, got, want)
 		}
 	}
 	p.leave(caller{auth.KindAPIKey, "a"})
-	if got := codeOf(take("a")); got != codeRateLimited {
-		t.Errorf("the last free place for who has 7: %s, want %s", got, codeRateLimited)
+	if got := codeOf(take("a")); got != "rate_limited" {
+		t.Errorf("the last free place for who has 7: %s, want rate_limited", got)
 	}
 	if err := take("newcomer"); err != nil {
 		t.Errorf("the last free place for a newcomer: %v", err)
 	}
-	if got := codeOf(p.take(caller{auth.KindUser, "a"})); got != "too_many" {
-		t.Errorf("when all are taken: %s, want too_many", got)
+	if got := codeOf(p.take(caller{auth.KindUser, "a"})); got != "too_many_consumers" {
+		t.Errorf("when all are taken: %s, want too_many_consumers", got)
 	}
 }
 
 func TestPlaces_forget_who_has_none(t *testing.T) {
-	p := newPlaces(4, "runs", "too_many")
+	p := newPlaces(4, "runs", errTooManyConsumers)
 	for i := range 1000 {
 		who := caller{auth.KindUser, fmt.Sprint(i)}
 		if err := p.take(who); err != nil {
@@ -76,7 +69,7 @@ func TestCallers_remember_a_bounded_number(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%1000 == 0 {
-			if got := codeOf(l.admit(busy)); got != codeRateLimited {
+			if got := codeOf(l.admit(busy)); got != "rate_limited" {
 				t.Fatalf("after %d others who calls all the time has a new burst: %s", i, got)
 			}
 		}

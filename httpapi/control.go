@@ -44,7 +44,7 @@ func resume(c *call) error {
 	}
 	err = control.Release(c.Context(), target)
 	if errors.Is(err, symphony.ErrNotFound) {
-		return &apiError{status: http.StatusNotFound, code: "not_found", cause: err, message: fmt.Sprintf("Nothing was done: %s of transport %s is neither paused nor draining.", target, name)}
+		return say(errNotHeld, "nothing was done: %s of transport %s is neither paused nor draining", target, name)
 	}
 	if err != nil {
 		return err

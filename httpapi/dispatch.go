@@ -93,7 +93,7 @@ func (c *call) explain(err error, req any, check func() []symphony.Problem) erro
 			found.add(p.Path, p.Message)
 		}
 	}
-	return found.invalid()
+	return &found
 }
 
 // check returns every problem of a request that fits its shape.

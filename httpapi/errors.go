@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,14 +16,15 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/schedule"
 )
 
-// apiError is an answer that is not a success.
-type apiError struct {
+// failure is an answer that is not a success.
+type failure struct {
 	status     int
 	code       string
 	message    string
@@ -33,14 +35,192 @@ type apiError struct {
 	cause      error // for the log, and for development
 }
 
-func (e *apiError) Error() string {
-	if e.cause != nil {
-		return e.code + ": " + e.cause.Error()
-	}
-	return e.code + ": " + e.message
+// Kinds of what goes wrong here. What goes wrong in the domain has errors of its own.
+var (
+	errBodyTooLarge     = errors.New("the body is too large")
+	errBodyTooSlow      = errors.New("the body came too slowly")
+	errBodyUnreadable   = errors.New("the body could not be read")
+	errBodyMisencoded   = errors.New("the body is not what its Content-Encoding says")
+	errMediaType        = errors.New("the body is of another media type")
+	errNoRoute          = errors.New("there is no such route")
+	errNotHeld          = errors.New("nothing is held")
+	errOwnMessagesOnly  = errors.New("the caller sees and steers messages of its own only")
+	errTooManyConsumers = errors.New("too many runs of consume")
+	errTooManyReceivers = errors.New("too many calls of receive")
+	errTooManyReaders   = errors.New("too many readers of events")
+	errRateLimited      = errors.New("the caller has its share")
+	errNotOffered       = errors.New("the API was made without what this needs")
+	errOverloaded       = errors.New("too many bytes are in flight")
+	errNotReady         = errors.New("the server is not ready")
+	errNoAudit          = errors.New("the audit trail cannot be written")
+	errNoAuth           = errors.New("no authentication is configured")
+)
+
+// said is an error of one of the kinds, in words of its own.
+type said struct {
+	kind error
+	text string
 }
 
-func (e *apiError) Unwrap() error { return e.cause }
+func (s *said) Error() string { return s.text }
+func (s *said) Unwrap() error { return s.kind }
+
+// say makes an error of a kind. Callers are told the text, as a sentence.
+func say(kind error, format string, args ...any) error {
+	return &said{kind, fmt.Sprintf(format, args...)}
+}
+
+// sentence is a text with a capital letter and a full stop.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
+
+// row is a line of the table from errors to answers.
+type row struct {
+	status int
+	code   string // empty where the error has its own
+	// tell reports whether the row is for an error, and fills in what callers are told of it. The cause, for the log, is the
+	// error itself unless tell takes it away.
+	tell func(err error, f *failure) bool
+}
+
+// is is the row of sentinels. Without a message it is what was said, as a sentence.
+func is(status int, code, message string, kinds ...error) row {
+	return row{status, code, func(err error, f *failure) bool {
+		if !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
+			return false
+		}
+		f.message = message
+		var words *said
+		if message == "" && errors.As(err, &words) {
+			f.message = sentence(words.text)
+		}
+		return true
+	}}
+}
+
+// as is the row of errors of a type.
+func as[E error](status int, code string, tell func(e E, f *failure)) row {
+	return when(status, code, func(E) bool { return true }, tell)
+}
+
+// when is the row of those errors of a type that fit.
+func when[E error](status int, code string, fits func(e E) bool, tell func(e E, f *failure)) row {
+	return row{status, code, func(err error, f *failure) bool {
+		var e E
+		if !errors.As(err, &e) || !fits(e) {
+			return false
+		}
+		tell(e, f)
+		return true
+	}}
+}
+
+// answers is the one table from errors to answers. The first row that an error fits counts.
+var answers = []row{
+	// What is wrong with a request. The log has nothing of it: names and values are the caller's.
+	as(http.StatusBadRequest, "invalid_json", func(e *notJSON, f *failure) {
+		f.tellProblems([]symphony.Problem{e.problem}, 0)
+		f.message = "The body is not one valid JSON value."
+	}),
+	as(http.StatusBadRequest, codeInvalid, func(e *mistakes, f *failure) { f.tellProblems(e.list, e.more) }),
+	is(http.StatusBadRequest, "body_too_slow", "The body came too slowly to be waited for.", errBodyTooSlow),
+	is(http.StatusBadRequest, "body_unreadable", "The body is not what its Content-Encoding says.", errBodyMisencoded),
+	is(http.StatusBadRequest, "body_unreadable", "The body could not be read to its end.", errBodyUnreadable),
+	is(http.StatusRequestEntityTooLarge, "body_too_large", "", errBodyTooLarge),
+	is(http.StatusUnsupportedMediaType, "unsupported_media_type", "", errMediaType),
+	is(http.StatusNotFound, "not_found", "There is no such route. The routes are described at /docs.", errNoRoute),
+	as(http.StatusMethodNotAllowed, "method_not_allowed", func(e *methodError, f *failure) { f.message, f.allow = sentence(e.Error()), e.allow }),
+
+	// Who may not, or has too much already.
+	whenAuth(http.StatusForbidden, auth.ErrForbidden),
+	whenAuth(http.StatusServiceUnavailable, auth.ErrUnavailable),
+	whenAuth(http.StatusUnauthorized, auth.ErrUnauthenticated),
+	is(http.StatusForbidden, "own_messages_only", "Users see and steer the messages that they have dispatched themselves (auth.visibility: own). "+
+		"This is about those of all, and needs the scope operate.", errOwnMessagesOnly),
+	as(http.StatusTooManyRequests, "rate_limited", func(e *rateError, f *failure) {
+		f.message, f.retryAfter = sentence(e.Error()), max(seconds(e.wait), 1)
+	}),
+	is(http.StatusTooManyRequests, "rate_limited", "", errRateLimited),
+	is(http.StatusTooManyRequests, "too_many_consumers", "", errTooManyConsumers),
+	is(http.StatusTooManyRequests, "too_many_receivers", "", errTooManyReceivers),
+	is(http.StatusTooManyRequests, "too_many_readers", "", errTooManyReaders),
+	is(http.StatusTooManyRequests, "too_many_readers", "As many read events as may at one time.", event.ErrTooManyReaders),
+
+	// What this server cannot do, or not now.
+	is(http.StatusServiceUnavailable, "overloaded", "", errOverloaded),
+	is(http.StatusServiceUnavailable, "audit_unavailable", "The audit trail cannot be written now. Nothing was done; try again.", errNoAudit),
+	is(http.StatusServiceUnavailable, "auth_not_configured", "No authentication is configured, so nobody can be let in.", errNoAuth),
+	is(http.StatusServiceUnavailable, "not_ready", "The server is not ready for requests.", errNotReady),
+	as(http.StatusServiceUnavailable, "unhealthy", func(e *unhealthyError, f *failure) { f.message, f.details = sentence(e.Error()), e.report }),
+	is(http.StatusNotImplemented, "not_supported", "", errNotOffered),
+
+	// What the domain says.
+	as(http.StatusBadRequest, codeInvalid, func(e *symphony.ValidationError, f *failure) { f.tellProblems(e.Problems, 0) }),
+	as(http.StatusConflict, "idempotency_conflict", func(e *symphony.IdempotencyConflictError, f *failure) {
+		f.message = "The idempotency key was used within its window by a message with another type or payload."
+		f.details = map[string]string{"idempotencyKey": e.Key, "transport": e.Transport, "messageId": e.MessageID}
+	}),
+	when(http.StatusConflict, codeLeaseLost, func(e *receiptsError) bool { return e.lost > 0 }, (*receiptsError).tell),
+	as(http.StatusConflict, codeForeignReceipt, (*receiptsError).tell),
+	as(http.StatusConflict, "queue_draining", func(e *flow.HeldError, f *failure) { f.message = "Nothing was stored: " + e.Error() + "." }),
+	as(http.StatusConflict, "schedule_name_taken", func(e *schedule.NameError, f *failure) {
+		f.message, f.details = "Another schedule has this name.", map[string]string{"name": e.Name}
+	}),
+	when(http.StatusConflict, "message_not_completed", func(e *symphony.MessageStatusError) bool { return e.Want == symphony.Completed },
+		func(e *symphony.MessageStatusError, f *failure) {
+			tellStatus(e, f)
+			if e.Status == symphony.Failed {
+				f.message += " Failed messages are retried, not replayed."
+			}
+		}),
+	as(http.StatusConflict, "message_not_pending", tellStatus),
+	as(http.StatusConflict, "operation_ended", func(e *operation.StateError, f *failure) {
+		f.message, f.details = "Nothing was done: "+e.Error()+".", map[string]string{"state": string(e.State)}
+	}),
+	is(http.StatusConflict, "conflict", "It was changed meanwhile. Nothing was done; read it again.", symphony.ErrConflict),
+	as(http.StatusBadRequest, codeInvalid, func(e *symphony.UnknownTransportError, f *failure) {
+		f.tellProblems([]symphony.Problem{{Path: "transport", Message: e.Error()}}, 0)
+	}),
+	is(http.StatusNotFound, "not_found", "", errNotHeld), // before ErrNotFound, which says less
+	is(http.StatusNotFound, "not_found", "There is nothing with this id.", symphony.ErrNotFound, auth.ErrKeyNotFound),
+	is(http.StatusInternalServerError, "handler_failed", "The message was handled during the dispatch, as its transport does, and its handler failed. "+
+		"It was not stored.", symphony.ErrHandlerFailed),
+	{http.StatusNotImplemented, "not_supported", func(err error, f *failure) bool {
+		f.message = "The transport cannot do this: " + err.Error() + "."
+		return errors.Is(err, symphony.ErrUnsupported)
+	}},
+	is(http.StatusServiceUnavailable, "outcome_unknown", "Storage did not confirm that this was done: it may have been, or not. Repeat a dispatch "+
+		"with an idempotency key, and it is stored once; look what has become of anything else before it is repeated.",
+		symphony.ErrOutcomeUnknown), // before ErrUnavailable, which says more
+	is(http.StatusServiceUnavailable, "storage_unavailable", "Storage cannot serve now. Nothing was stored; try again.",
+		symphony.ErrUnavailable, symphony.ErrClosed),
+	is(http.StatusServiceUnavailable, "canceled", "The request ended before it was answered.", context.Canceled, context.DeadlineExceeded),
+	{http.StatusInternalServerError, "internal_error", func(_ error, f *failure) bool {
+		f.message = "The server failed. The log tells why, under the request id."
+		return true
+	}},
+}
+
+// Codes that something depends on here.
+const (
+	codeInvalid        = "validation_failed"
+	codeLeaseLost      = "lease_lost"
+	codeForeignReceipt = "foreign_receipt"
+)
+
+// whenAuth is the row of errors of authentication, which have codes of their own.
+func whenAuth(status int, kind error) row {
+	return when(status, "", func(e *auth.Error) bool { return errors.Is(e, kind) }, func(e *auth.Error, f *failure) {
+		f.code, f.message = e.Code, e.Message
+		if kind == auth.ErrUnavailable { //nolint:errorlint // it is the row's own
+			f.retryAfter = max(retrySeconds, seconds(e.RetryAfter))
+		}
+	})
+}
+
+func tellStatus(e *symphony.MessageStatusError, f *failure) {
+	f.message = "Nothing was done: " + e.Error() + "."
+	f.details = map[string]string{"messageId": e.ID, "status": string(e.Status)}
+}
 
 // retrySeconds is what Retry-After says when storage is away or a limit is hit: long enough for a restart, short enough
 // not to be noticed.
@@ -49,35 +229,46 @@ const retrySeconds = 2
 // seconds rounds up, for Retry-After.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
+// describe is what callers are told of an error.
+func describe(err error) *failure {
+	var f failure
+	for _, row := range answers {
+		f = failure{status: row.status, code: row.code, cause: err}
+		if row.tell(err, &f) {
+			break
+		}
+	}
+	if f.retryAfter == 0 && (f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests) {
+		f.retryAfter = retrySeconds
+	}
+	var broken *importError
+	if errors.As(err, &broken) {
+		broken.tell(&f)
+	}
+	return &f
+}
+
 // What is told of a problem is bounded, in bytes: names and values that a caller made up are part of it.
 const (
 	maxPathTold    = 300
 	maxProblemTold = 1000
 )
 
-// invalid answers problems with a request: at most symphony.MaxProblems of them, and how many more there are.
-func invalid(list ...symphony.Problem) *apiError {
-	n := len(list)
-	message := "The request has a problem."
-	if n > 1 {
-		message = "The request has " + strconv.Itoa(n) + " problems."
+// invalid is the error of problems with a request.
+func invalid(list ...symphony.Problem) error { return &symphony.ValidationError{Problems: list} }
+
+// tellProblems tells problems with a request: at most symphony.MaxProblems of them, and how many more there are.
+func (f *failure) tellProblems(list []symphony.Problem, more int) {
+	f.message = "The request has a problem."
+	if n := len(list) + more; n > 1 {
+		f.message = "The request has " + strconv.Itoa(n) + " problems."
 	}
-	e := &apiError{status: http.StatusBadRequest, code: "validation_failed", message: message, more: max(n-symphony.MaxProblems, 0)}
-	told := slices.Clone(list[:n-e.more])
+	over := max(len(list)-symphony.MaxProblems, 0)
+	told := slices.Clone(list[:len(list)-over])
 	for i := range told {
 		told[i].Path, told[i].Message = shortened(told[i].Path, maxPathTold), shortened(told[i].Message, maxProblemTold)
 	}
-	e.details = told
-	return e
-}
-
-// invalid answers what does not fit.
-func (m *mistakes) invalid() *apiError {
-	e := invalid(m.list...)
-	if e.more += m.more; m.more > 0 {
-		e.message = "The request has " + strconv.Itoa(len(m.list)+m.more) + " problems."
-	}
-	return e
+	f.details, f.more, f.cause = told, more+over, nil
 }
 
 // shortened cuts a text to so many bytes.
@@ -91,77 +282,6 @@ func shortened(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// describe is the one table from errors to answers.
-func describe(err error) *apiError {
-	var (
-		answer     *apiError
-		authError  *auth.Error
-		validation *symphony.ValidationError
-		conflict   *symphony.IdempotencyConflictError
-		unknown    *symphony.UnknownTransportError
-		held       *flow.HeldError
-		name       *schedule.NameError
-		status     *symphony.MessageStatusError
-		state      *operation.StateError
-	)
-	switch {
-	case errors.As(err, &answer):
-		return answer
-	case errors.As(err, &authError):
-		e := &apiError{code: authError.Code, message: authError.Message, cause: err, status: http.StatusUnauthorized}
-		switch {
-		case errors.Is(err, auth.ErrForbidden):
-			e.status = http.StatusForbidden
-		case errors.Is(err, auth.ErrUnavailable):
-			e.status, e.retryAfter = http.StatusServiceUnavailable, max(retrySeconds, seconds(authError.RetryAfter))
-		}
-		return e
-	case errors.As(err, &validation):
-		return invalid(validation.Problems...)
-	case errors.As(err, &conflict):
-		return &apiError{status: http.StatusConflict, code: "idempotency_conflict", cause: err,
-			message: "The idempotency key was used within its window by a message with another type or payload.",
-			details: map[string]string{"idempotencyKey": conflict.Key, "transport": conflict.Transport, "messageId": conflict.MessageID}}
-	case errors.As(err, &held):
-		return &apiError{status: http.StatusConflict, code: "queue_draining", cause: err, message: "Nothing was stored: " + held.Error() + "."}
-	case errors.As(err, &name):
-		return &apiError{status: http.StatusConflict, code: "schedule_name_taken", cause: err, message: "Another schedule has this name.", details: map[string]string{"name": name.Name}}
-	case errors.As(err, &status):
-		e := &apiError{status: http.StatusConflict, code: "message_not_pending", cause: err, message: "Nothing was done: " + status.Error() + ".",
-			details: map[string]string{"messageId": status.ID, "status": string(status.Status)}}
-		if status.Want == symphony.Completed {
-			e.code = "message_not_completed"
-			if status.Status == symphony.Failed {
-				e.message += " Failed messages are retried, not replayed."
-			}
-		}
-		return e
-	case errors.As(err, &state):
-		return &apiError{status: http.StatusConflict, code: "operation_ended", cause: err, message: "Nothing was done: " + state.Error() + ".",
-			details: map[string]string{"state": string(state.State)}}
-	case errors.Is(err, symphony.ErrConflict):
-		return &apiError{status: http.StatusConflict, code: "conflict", cause: err, message: "It was changed meanwhile. Nothing was done; read it again."}
-	case errors.As(err, &unknown):
-		return invalid(symphony.Problem{Path: "transport", Message: unknown.Error()})
-	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, auth.ErrKeyNotFound):
-		return &apiError{status: http.StatusNotFound, code: "not_found", message: "There is nothing with this id.", cause: err}
-	case errors.Is(err, symphony.ErrHandlerFailed):
-		return &apiError{status: http.StatusInternalServerError, code: "handler_failed", cause: err,
-			message: "The message was handled during the dispatch, as its transport does, and its handler failed. It was not stored."}
-	case errors.Is(err, symphony.ErrUnsupported):
-		return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "The transport cannot do this: " + err.Error() + ".", cause: err}
-	case errors.Is(err, symphony.ErrOutcomeUnknown): // before ErrUnavailable, which says more
-		return &apiError{status: http.StatusServiceUnavailable, code: "outcome_unknown", retryAfter: retrySeconds, cause: err,
-			message: "Storage did not confirm that this was done: it may have been, or not. Repeat a dispatch with an idempotency key, and it is stored once; look what has become of anything else before it is repeated."}
-	case errors.Is(err, symphony.ErrUnavailable), errors.Is(err, symphony.ErrClosed):
-		return &apiError{status: http.StatusServiceUnavailable, code: "storage_unavailable", retryAfter: retrySeconds, cause: err,
-			message: "Storage cannot serve now. Nothing was stored; try again."}
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &apiError{status: http.StatusServiceUnavailable, code: "canceled", retryAfter: retrySeconds, cause: err, message: "The request ended before it was answered."}
-	}
-	return &apiError{status: http.StatusInternalServerError, code: "internal_error", message: "The server failed. The log tells why, under the request id.", cause: err}
-}
-
 // partly is the error of a request of which something has been done: that nothing was is not true any more.
 func partly(err error) error {
 	if errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrClosed) {
@@ -171,7 +291,7 @@ func partly(err error) error {
 }
 
 // wireError is the body of an error.
-func (a *API) wireError(e *apiError) wire.Error {
+func (a *API) wireError(e *failure) wire.Error {
 	body := wire.Error{Error: e.message, Code: e.code, MoreProblems: e.more}
 	details := e.details
 	if e.status == http.StatusInternalServerError && a.o.Development && e.cause != nil {

@@ -49,10 +49,6 @@ func events(c *call) error {
 	}
 	defer c.api.streams.leave(who)
 	reader, err := hub.Read(c.Context(), after, filter)
-	if errors.Is(err, event.ErrTooManyReaders) {
-		return &apiError{status: http.StatusTooManyRequests, code: "too_many_readers", retryAfter: retrySeconds, cause: err,
-			message: "As many read events as may at one time."}
-	}
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,7 @@ func FuzzDispatchBody(f *testing.F) {
 			}
 			return
 		}
-		var answer *apiError
-		if !errors.As(err, &answer) || answer.status != http.StatusBadRequest || reflect.ValueOf(answer.details).Len() == 0 {
+		if answer := describe(err); answer.status != http.StatusBadRequest || reflect.ValueOf(answer.details).Len() == 0 {
 			t.Fatalf("%q: %v without a reason", body, err)
 		}
 		var m *misfit

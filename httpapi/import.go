@@ -95,7 +95,7 @@ func messagesImport(c *call) error {
 	// JSON in JSON, and in CSV, may double each quote.
 	reader := archive.NewReader(in, format, 2*int(c.api.o.MaxBodyBytes)+1<<20)
 	if err := im.run(c.Context(), reader); err != nil {
-		return im.broken(err)
+		return &importError{err, im.line, im.answer}
 	}
 	return c.answer(http.StatusOK, im.answer)
 }
@@ -112,8 +112,7 @@ func importFormat(contentType string) (archive.Format, error) {
 			return archive.CSV, nil
 		}
 	}
-	return "", &apiError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
-		message: "The body must be sent as Content-Type: application/x-ndjson (JSON lines) or text/csv, in UTF-8."}
+	return "", say(errMediaType, "the body must be sent as Content-Type: application/x-ndjson (JSON lines) or text/csv, in UTF-8")
 }
 
 func (im *importing) run(ctx context.Context, reader archive.Reader) error {
@@ -125,7 +124,7 @@ func (im *importing) run(ctx context.Context, reader archive.Reader) error {
 		var file *archive.FileError
 		if err != nil && !errors.As(err, &file) {
 			// What was read before is good; and of what follows nothing is known.
-			return errors.Join(&unreadable{err}, im.dispatchAll(ctx))
+			return errors.Join(unreadableBody(err), im.dispatchAll(ctx))
 		}
 		if file != nil {
 			if im.answer.Imported+im.answer.Duplicates+im.answer.Skipped == 0 && len(im.batches) == 0 && file.Line == 1 {
@@ -150,24 +149,23 @@ func fileProblems(file *archive.FileError) error {
 	return invalid(list...)
 }
 
-// unreadable says that the body ended before its end.
-type unreadable struct{ error }
+// importError says how far an import came that cannot be completed. It may be repeated.
+type importError struct {
+	error
+	line   int64
+	answer wire.ImportResponse
+}
 
-func (u *unreadable) Unwrap() error { return u.error }
+func (e *importError) Unwrap() error { return e.error }
 
-// broken says how far an import came that cannot be completed. It may be repeated.
-func (im *importing) broken(err error) error {
-	e := *describe(err)
-	var body *unreadable
-	if errors.As(err, &body) {
-		e = *unreadableBody(err)
+func (e *importError) tell(f *failure) {
+	if f.status == http.StatusBadRequest && f.details != nil {
+		return // nothing was stored
 	}
-	if e.status == http.StatusBadRequest && e.details != nil {
-		return &e // nothing was stored
+	f.message += fmt.Sprintf(" %d messages were imported. The import can be repeated: they would count as duplicates.", e.answer.Imported)
+	f.details = map[string]int64{
+		"line": e.line, "imported": e.answer.Imported, "duplicates": e.answer.Duplicates, "skipped": e.answer.Skipped, "invalid": e.answer.Invalid,
 	}
-	e.message += fmt.Sprintf(" %d messages were imported. The import can be repeated: they would count as duplicates.", im.answer.Imported)
-	e.details = map[string]int64{"line": im.line, "imported": im.answer.Imported, "duplicates": im.answer.Duplicates, "skipped": im.answer.Skipped, "invalid": im.answer.Invalid}
-	return &e
 }
 
 // refuse notes the problems of a line.

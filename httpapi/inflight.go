@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"fmt"
 	"math"
-	"net/http"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -46,8 +44,7 @@ func (f *inFlight) take(n int64) error {
 		return nil
 	}
 	f.used.Add(-n)
-	return &apiError{status: http.StatusServiceUnavailable, code: "overloaded", retryAfter: retrySeconds,
-		message: fmt.Sprintf("The requests in progress have as many bytes as the server takes at one time, which is %d. Nothing was stored; try again.", f.most)}
+	return say(errOverloaded, "the requests in progress have as many bytes as the server takes at one time, which is %d. Nothing was stored; try again", f.most)
 }
 
 // give counts n bytes less.

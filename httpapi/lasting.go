@@ -53,11 +53,7 @@ func (c *call) ends() time.Time {
 }
 
 func expired(p auth.Principal) error {
-	e := &apiError{status: http.StatusUnauthorized, code: auth.CodeTokenExpired, message: "The access token has expired."}
-	if p.Kind == auth.KindAPIKey {
-		e.code, e.message = auth.CodeAPIKeyExpired, "The API key has expired."
-	}
-	return &refusal{e}
+	return &refusal{auth.Expired(p.Kind)}
 }
 
 // whileAllowed returns a context that ends with ctx, and with the refusal as its cause when the caller is no longer let in.

@@ -22,9 +22,7 @@ const (
 )
 
 // unsupported says that the server was made without what a route needs.
-func unsupported(what string) *apiError {
-	return &apiError{status: http.StatusNotImplemented, code: "not_supported", message: "This server " + what + "."}
-}
+func unsupported(what string) error { return say(errNotOffered, "this server %s", what) }
 
 func metricsOver(c *call) error {
 	if c.api.o.Metrics == nil {
@@ -149,8 +147,16 @@ func health(c *call) error {
 		return c.answer(http.StatusOK, report)
 	}
 	c.w.expected = true
-	return &apiError{status: http.StatusServiceUnavailable, code: "unhealthy", message: "Work does not flow: " + strings.Join(wrong, "; ") + ".", details: report, retryAfter: retrySeconds}
+	return &unhealthyError{report, wrong}
 }
+
+// unhealthyError says that work does not flow.
+type unhealthyError struct {
+	report wire.HealthReport
+	wrong  []string // what is
+}
+
+func (e *unhealthyError) Error() string { return "work does not flow: " + strings.Join(e.wrong, "; ") }
 
 func workersShow(c *call) error {
 	m := c.api.o.Monitor

@@ -397,11 +397,6 @@ type undone struct {
 	message string
 }
 
-const (
-	codeLeaseLost      = "lease_lost"
-	codeForeignReceipt = "foreign_receipt"
-)
-
 // byTransport calls do for the receipts of each transport. It returns for which of all receipts nothing was done. An error
 // is one that says nothing about a lease.
 func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (list []undone, err error) {
@@ -456,23 +451,34 @@ func (c *call) settled(texts []string, list []undone, err error, done string) er
 			lost++
 		}
 	}
-	e := &apiError{status: http.StatusConflict, code: codeLeaseLost, details: details,
-		message: "The lease was lost: it ran out, or the message was settled before. Nothing was changed."}
-	rest := len(texts) - len(list)
-	switch {
-	case lost == 0 && rest == 0:
-		e.code, e.message = codeForeignReceipt, "The receipt is of another installation or version, and nothing was changed. Its message comes again when its lease ends."
-	case lost == 0:
-		e.code = codeForeignReceipt
-		e.message = fmt.Sprintf("%d of %d receipts are of another installation or version, and nothing was changed there; the other %d were %s.", len(list), len(texts), rest, done)
-	case lost < len(list):
-		e.message = fmt.Sprintf("%d of %d leases were lost, and %d receipts are of another installation or version; nothing was changed there. The other %d were %s.",
-			lost, len(texts), len(list)-lost, rest, done)
-	case rest > 0:
-		e.message = fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s.", lost, len(texts), rest, done)
-	}
-	return e
+	return &receiptsError{list: details, lost: lost, rest: len(texts) - len(list), done: done}
 }
+
+// receiptsError says for which receipts of a call nothing was done.
+type receiptsError struct {
+	list []wire.LostReceipt
+	lost int // of them are those of lost leases; the others are of another installation or version
+	rest int // receipts of the call that are not in the list
+	done string
+}
+
+func (e *receiptsError) Error() string {
+	n, all := len(e.list), len(e.list)+e.rest
+	switch {
+	case e.lost == 0 && e.rest == 0:
+		return "the receipt is of another installation or version, and nothing was changed. Its message comes again when its lease ends"
+	case e.lost == 0:
+		return fmt.Sprintf("%d of %d receipts are of another installation or version, and nothing was changed there; the other %d were %s", n, all, e.rest, e.done)
+	case e.lost < n:
+		return fmt.Sprintf("%d of %d leases were lost, and %d receipts are of another installation or version; nothing was changed there. The other %d were %s",
+			e.lost, all, n-e.lost, e.rest, e.done)
+	case e.rest > 0:
+		return fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s", e.lost, all, e.rest, e.done)
+	}
+	return "the lease was lost: it ran out, or the message was settled before. Nothing was changed"
+}
+
+func (e *receiptsError) tell(f *failure) { f.message, f.details = sentence(e.Error()), e.list }
 
 func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 

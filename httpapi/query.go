@@ -44,7 +44,7 @@ func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
 	}
 	if len(found.list) > 0 {
 		slices.SortStableFunc(found.list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
-		return nil, found.invalid()
+		return nil, &found
 	}
 	return query, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"mime"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
@@ -126,10 +125,13 @@ func brokenJSON(err error) error {
 	case errors.Is(err, errTrailing):
 		problem.Message = fmt.Sprintf("must end with its one JSON value (byte %d)", syntax.ByteOffset)
 	}
-	e := invalid(problem)
-	e.code, e.message = "invalid_json", "The body is not one valid JSON value."
-	return e
+	return &notJSON{problem}
 }
+
+// notJSON says that a body is not one valid JSON value.
+type notJSON struct{ problem symphony.Problem }
+
+func (e *notJSON) Error() string { return e.problem.Path + ": " + e.problem.Message }
 
 // misfit says that a body is JSON and does not fit the route's shape. rest is the body without what does not fit.
 type misfit struct {
@@ -137,11 +139,10 @@ type misfit struct {
 	rest  []byte
 }
 
-func (m *misfit) Error() string { return m.Unwrap().Error() }
-func (m *misfit) Unwrap() error { return m.found.invalid() }
+func (m *misfit) Error() string { return m.found.Error() }
+func (m *misfit) Unwrap() error { return &m.found }
 
-var errNotJSON = &apiError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
-	message: "The body must be JSON, sent as Content-Type: application/json, application/*+json or text/plain, in UTF-8, or without one."}
+var errNotJSON = say(errMediaType, "the body must be JSON, sent as Content-Type: application/json, application/*+json or text/plain, in UTF-8, or without one")
 
 // isJSON reports whether a body of a content type is read as JSON: text/plain is what fetch sends for a string.
 func isJSON(contentType string) bool {

@@ -215,7 +215,14 @@ func methodNotAllowed(method string, allowed []string) error {
 func notAllowed(method string, allowed []string) error {
 	allowed = slices.Sorted(slices.Values(allowed))
 	allow := strings.Join(slices.Compact(allowed), ", ")
-	return &apiError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "The method " + method + " is not allowed here; " + allow + " are.", allow: allow}
+	return &methodError{method, allow}
+}
+
+// methodError says that a route is not for a method.
+type methodError struct{ method, allow string }
+
+func (e *methodError) Error() string {
+	return "the method " + e.method + " is not allowed here; " + e.allow + " are"
 }
 
 // cors answers preflights and lets listed origins read answers. It reports whether the request is answered.

@@ -37,6 +37,11 @@ type mistakes struct {
 	more int
 }
 
+// Error is for logs, which have nothing of what the caller sent.
+func (m *mistakes) Error() string {
+	return fmt.Sprintf("the request has %d problems", len(m.list)+m.more)
+}
+
 func (m *mistakes) add(path, message string) {
 	if len(m.list) == symphony.MaxProblems {
 		m.more++

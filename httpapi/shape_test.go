@@ -88,8 +88,8 @@ func TestBadBodiesCostAsMuchAsTheyAreLong(t *testing.T) {
 					} else {
 						err = c.explain(err, &req, func() []symphony.Problem { return c.checkBatch(&req) })
 					}
-					var answer *apiError
-					if !errors.As(err, &answer) || answer.status != http.StatusBadRequest {
+					answer := describe(err)
+					if answer.status != http.StatusBadRequest {
 						t.Fatalf("got %v", err)
 					}
 					if told, _ := answer.details.([]symphony.Problem); len(told) > symphony.MaxProblems {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -119,5 +120,5 @@ func readyz(c *call) error {
 var errDraining = errors.New("the server is shutting down")
 
 func notReady(cause error) error {
-	return &apiError{status: http.StatusServiceUnavailable, code: "not_ready", message: "The server is not ready for requests.", retryAfter: retrySeconds, cause: cause}
+	return fmt.Errorf("%w: %w", errNotReady, cause)
 }

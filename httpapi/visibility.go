@@ -54,8 +54,7 @@ func (a *API) authorize(p auth.Principal, rt *route) error {
 	if err := p.Require(scope); err != nil || rt.own.open {
 		return err
 	}
-	return &apiError{status: http.StatusForbidden, code: "own_messages_only",
-		message: "Users see and steer the messages that they have dispatched themselves (auth.visibility: own). This is about those of all, and needs the scope operate."}
+	return errOwnMessagesOnly
 }
 
 // owner is whose messages the caller sees and steers, empty for everybody's.
