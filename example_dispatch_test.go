@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func ExampleBus_Dispatch() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
@@ -36,7 +39,10 @@ func ExampleBus_Dispatch() {
 // An idempotency key makes one message of any number of dispatches, so a caller that is not sure may try again.
 func ExampleBus_Dispatch_idempotencyKey() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
@@ -64,7 +70,10 @@ func ExampleBus_Dispatch_idempotencyKey() {
 // A batch is stored all or nothing. Every mistake is reported at once, with its path.
 func ExampleBus_DispatchBatch() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
@@ -94,7 +103,10 @@ func ExampleBus_DispatchBatch() {
 // A type can go to several transports: each gets a message of its own, all or nothing.
 func ExampleBusOptions_routes() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{tr, tr.Named("email"), tr.Named("audit")}, symphony.BusOptions{
 		Routes:   map[string][]string{"mail.*": {"email"}, "order.paid": {"email", "audit"}},

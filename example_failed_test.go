@@ -8,13 +8,16 @@ import (
 	"log"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // What cannot be handled is kept with its reason, to be corrected and tried again.
 func ExampleDeadLetters() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	mux := symphony.NewMux()
 	symphony.Handle(mux, "order.paid", func(_ context.Context, p Payment) error {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -18,7 +18,7 @@ type Payment struct {
 }
 
 // handleOne dispatches a Payment and has a worker make so many attempts at it.
-func handleOne(ctx context.Context, tr *memory.Transport, mux *symphony.Mux, attempts int64) {
+func handleOne(ctx context.Context, tr *sqlite.Transport, mux *symphony.Mux, attempts int64) {
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -43,9 +43,13 @@ func ExampleHandle() {
 		fmt.Println(d.Type, p.Order, "attempt", d.Attempt)
 		return nil
 	})
-	tr := memory.Open(memory.Options{})
+	ctx := context.Background()
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
-	handleOne(context.Background(), tr, mux, 1)
+	handleOne(ctx, tr, mux, 1)
 	// Output: order.paid 42 attempt 1
 }
 
@@ -64,9 +68,13 @@ func ExampleHandleWith() {
 		}
 		return nil
 	})
-	tr := memory.Open(memory.Options{})
+	ctx := context.Background()
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
-	handleOne(context.Background(), tr, mux, 2)
+	handleOne(ctx, tr, mux, 2)
 	// Output:
 	// receipt, attempt 1
 	// ledger, attempt 1
@@ -88,9 +96,13 @@ func ExampleMux_Use() {
 		fmt.Println(string(d.Payload))
 		return nil
 	})
-	tr := memory.Open(memory.Options{})
+	ctx := context.Background()
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
-	handleOne(context.Background(), tr, mux, 1)
+	handleOne(ctx, tr, mux, 1)
 	// Output:
 	// begin order.paid
 	// {"order":42}

@@ -6,7 +6,7 @@ import (
 	"log"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -18,7 +18,10 @@ type WelcomeEmail struct {
 // stops when nothing is left to do.
 func Example() {
 	ctx := context.Background()
-	tr := memory.Open(memory.Options{})
+	tr, err := sqlite.OpenTemporary(ctx, sqlite.Options{}) // a program has sqlite.Open or postgres.Open
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer tr.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // noon is when the tests' clocks begin.
@@ -55,8 +56,7 @@ func (c *clock) Read() (time.Time, time.Duration) {
 // open returns transports of one storage in memory.
 func open(t *testing.T, c symphony.Clock, names ...string) []symphony.Transport {
 	t.Helper()
-	first := memory.Open(memory.Options{Name: names[0], Clock: c})
-	t.Cleanup(func() { first.Close() })
+	first := symphonytest.Storage(t, sqlite.Options{Name: names[0], Clock: c})
 	transports := []symphony.Transport{first}
 	for _, name := range names[1:] {
 		transports = append(transports, first.Named(name))

@@ -9,15 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/inline"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func TestFlowOptionsAreValidated(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	mux := symphony.NewMux()
 	bus, err := symphony.NewBus([]symphony.Transport{tr, inline.Open(mux, inline.Options{Name: "sync"})}, symphony.BusOptions{})
 	if err != nil {
@@ -66,8 +67,7 @@ func TestFlowOptionsAreValidated(t *testing.T) {
 
 // What handlers dispatch carries the story on, over several levels, in batches too, unless they say otherwise.
 func TestCorrelationIsKeptThroughHandlers(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

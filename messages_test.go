@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func TestIDRange_leaves_nothing_out(t *testing.T) {
@@ -37,8 +38,7 @@ func TestIDRange_leaves_nothing_out(t *testing.T) {
 }
 
 func TestMessages_refuses_bad_queries(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // What is easily wrong by one: last moments, last places, and what must be left out.
@@ -39,8 +41,7 @@ func TestStorableTime_up_to_the_last_second(t *testing.T) {
 }
 
 func TestReplay_takes_completed_messages_only(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -60,8 +61,7 @@ func TestReplay_takes_completed_messages_only(t *testing.T) {
 }
 
 func TestAgain_leaves_out_what_the_operation_has_made(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

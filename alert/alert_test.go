@@ -15,17 +15,18 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"pgregory.net/rapid"
-
 	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"pgregory.net/rapid"
 )
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -164,8 +165,7 @@ func sleep(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 func TestEngine_tells_when_it_fires_goes_on_and_is_resolved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		s, r := &signals{}, receive(t, "http://hook/a")
 		var changed []string
 		e := engine(t, s, tr, alert.Options{Node: "n1", Changed: func(n alert.Notification) { changed = append(changed, string(n.Type)) }}, r)
@@ -216,8 +216,7 @@ func TestEngine_tells_when_it_fires_goes_on_and_is_resolved(t *testing.T) {
 
 func TestEngine_holds_still_while_nothing_is_known(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		s, r := &signals{dead: 50}, receive(t, "http://hook/a")
 		e := engine(t, s, tr, alert.Options{Reminder: alert.Off}, r)
 		defer run(t, e)()
@@ -248,8 +247,7 @@ func TestEngine_does_not_flap(t *testing.T) {
 		nodes := rapid.IntRange(1, 3).Draw(rt, "nodes")
 		restarts := rapid.SliceOfN(rapid.Bool(), len(values), len(values)).Draw(rt, "restarts")
 		synctest.Test(t, func(t *testing.T) {
-			tr := memory.Open(memory.Options{})
-			defer tr.Close()
+			tr := symphonytest.Storage(t, sqlite.Options{})
 			s, r := &signals{}, receive(t, "http://hook/a")
 			start := func() (stops []func()) {
 				for range nodes {
@@ -296,8 +294,7 @@ func TestEngine_does_not_flap(t *testing.T) {
 
 func TestEngine_delivers_after_an_outage_in_order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		s, dead, alive := &signals{}, receive(t, "http://hook/dead"), receive(t, "http://hook/alive")
 		dead.status.Store(503)
 		e := engine(t, s, tr, alert.Options{Reminder: 10 * time.Minute}, dead, alive)
@@ -333,8 +330,7 @@ func TestEngine_delivers_after_an_outage_in_order(t *testing.T) {
 
 func TestEngine_gives_up_on_a_webhook_that_stays_dead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		s, dead := &signals{}, receive(t, "http://hook/dead")
 		dead.status.Store(500)
 		e := engine(t, s, tr, alert.Options{Reminder: alert.Off, Interval: time.Minute}, dead)
@@ -357,8 +353,7 @@ func TestEngine_gives_up_on_a_webhook_that_stays_dead(t *testing.T) {
 }
 
 func TestEngine_rules(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	of := func(t monitor.Transport) monitor.Signals {
 		t.Name, t.Keeps = "mail", true
 		return monitor.Signals{Transports: []monitor.Transport{t}}
@@ -438,8 +433,7 @@ func TestNodes_tell_each_change_once(t *testing.T) {
 }
 
 func TestEngine_sends_tests(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	good, bad := receive(t, "http://hook/good"), receive(t, "http://hook/bad")
 	bad.status.Store(404)
 	list, err := engine(t, &signals{}, tr, alert.Options{}, good, bad).Test(t.Context())

@@ -9,19 +9,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var ada = audit.Who{Kind: "api_key", ID: "k1", Name: "Ada"}
 
-func open(t *testing.T, o audit.Options) (*audit.Trail, *memory.Transport) {
+func open(t *testing.T, o audit.Options) (*audit.Trail, *sqlite.Transport) {
 	t.Helper()
-	tr := memory.Open(memory.Options{})
-	t.Cleanup(func() { tr.Close() })
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	return audit.New(tr, o), tr
 }
 

@@ -9,11 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // refuse refuses an action n times.
@@ -39,7 +40,7 @@ func counts(t *testing.T, trail *audit.Trail, q audit.Query) (list []string) {
 	return list
 }
 
-func steps(t *testing.T, tr *memory.Transport) int64 {
+func steps(t *testing.T, tr *sqlite.Transport) int64 {
 	t.Helper()
 	n, err := tr.LogEnd(t.Context(), audit.LogName)
 	if err != nil {
@@ -116,8 +117,7 @@ func (l *awayLog) AppendLog(ctx context.Context, log string, entries []storage.E
 
 func TestNumbersOfRefusalsOutliveAStorageThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		log := &awayLog{Log: tr}
 		trail := audit.New(log, audit.Options{})
 		log.away.Store(true)

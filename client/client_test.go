@@ -7,20 +7,20 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // newServer is a server and its client.
-func newServer(t *testing.T) (*client.Client, *memory.Transport) {
+func newServer(t *testing.T) (*client.Client, *sqlite.Transport) {
 	t.Helper()
-	tr := memory.Open(memory.Options{})
-	t.Cleanup(func() { tr.Close() })
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ var given = map[string]string{
 	"what looks like a request": `{"payload":null,"message":{"payload":{}}}`,
 }
 
-func receive(t *testing.T, tr *memory.Transport) symphony.Delivery {
+func receive(t *testing.T, tr *sqlite.Transport) symphony.Delivery {
 	t.Helper()
 	got, err := tr.Receive(t.Context(), symphony.ReceiveOptions{Max: 1})
 	if err != nil || len(got) != 1 {

@@ -13,7 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // patience bounds how long a test waits for what must happen soon.
@@ -43,7 +43,7 @@ func pull(t *testing.T, c *client.Client, o client.PullOptions, handle func(cont
 	running.Wait()
 }
 
-func stats(t *testing.T, tr *memory.Transport) symphony.Stats {
+func stats(t *testing.T, tr *sqlite.Transport) symphony.Stats {
 	t.Helper()
 	s, err := tr.Stats(context.Background())
 	if err != nil {

@@ -14,21 +14,21 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
 // open makes a log, and a hub that follows it until the test ends.
-func open(t *testing.T, o event.HubOptions) (*event.Hub, *memory.Transport) {
+func open(t *testing.T, o event.HubOptions) (*event.Hub, *sqlite.Transport) {
 	t.Helper()
-	tr := memory.Open(memory.Options{})
-	t.Cleanup(func() { tr.Close() })
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	return follow(t, tr, o), tr
 }
 
@@ -221,8 +221,7 @@ func (c *counting) LogEnd(ctx context.Context, log string) (int64, error) {
 
 func TestHub_does_nothing_unless_somebody_reads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		store := &counting{Log: tr}
 		hub := follow(t, store, event.HubOptions{})
 		<-time.After(time.Hour)
@@ -252,8 +251,7 @@ func TestHub_does_nothing_unless_somebody_reads(t *testing.T) {
 
 func TestHub_counts_messages_while_somebody_reads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		hub := follow(t, tr, event.HubOptions{Transports: []symphony.Transport{tr}})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 		if err != nil {
@@ -300,8 +298,7 @@ func TestHub_counts_messages_while_somebody_reads(t *testing.T) {
 // order, whatever it had seen when it went.
 func TestReader_loses_and_repeats_nothing(t *testing.T) {
 	const total = 6000
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	hubs := []*event.Hub{follow(t, tr, event.HubOptions{Poll: time.Millisecond}), follow(t, tr, event.HubOptions{Poll: 3 * time.Millisecond})}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

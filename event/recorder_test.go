@@ -13,7 +13,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func record(t *testing.T, store storage.Log) (r *event.Recorder, stop func()) {
@@ -58,8 +59,7 @@ func stored(t *testing.T, store storage.Log) (list []storage.Entry) {
 }
 
 func TestRecorder_tells_of_attempts_that_fail(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	r, stop := record(t, tr)
 	r.AttemptsEnded(ended(symphony.Ack, 5))
 	r.AttemptsEnded(ended(symphony.Release, 5))
@@ -100,8 +100,7 @@ func counts(t *testing.T, list []storage.Entry) (there, dropped map[string]int64
 
 func TestRecorder_bounds_a_flood_and_counts_what_it_leaves_out(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		r, stop := record(t, tr)
 		const seconds, each = 5, 1000
 		for range seconds * 10 {
@@ -137,8 +136,7 @@ func (l *awayLog) AppendLog(ctx context.Context, log string, entries []storage.E
 
 func TestRecorder_outlasts_an_outage_in_bounded_memory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		store := &awayLog{Log: tr}
 		store.away.Store(true)
 		r, stop := record(t, store)
@@ -162,8 +160,7 @@ func TestRecorder_outlasts_an_outage_in_bounded_memory(t *testing.T) {
 
 func TestRecorder_deletes_what_is_old(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		_, stop := record(t, tr)
 		for n := range 12 {
 			write(t, tr, n*1000, 1000)

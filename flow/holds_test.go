@@ -7,13 +7,13 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/inline"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func TestControlOf(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr, inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,12 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 func gzipped(t *testing.T, body string) string {
@@ -319,7 +320,7 @@ func TestImportsThatComeTooSlowlyEnd(t *testing.T) {
 // serveOnPipes serves an API without authentication on a network within the process, until the test ends.
 func serveOnPipes(t *testing.T) pipes {
 	t.Helper()
-	tr := memory.Open(memory.Options{})
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

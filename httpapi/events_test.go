@@ -15,21 +15,22 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // watched is a server with events.
 type watched struct {
 	*testing.T
-	tr    *memory.Transport
+	tr    *sqlite.Transport
 	hub   *event.Hub
 	api   *httpapi.API
 	drain context.CancelFunc
@@ -37,7 +38,7 @@ type watched struct {
 
 func newWatched(t *testing.T, o event.HubOptions) *watched {
 	t.Helper()
-	w := &watched{T: t, tr: memory.Open(memory.Options{})}
+	w := &watched{T: t, tr: symphonytest.Storage(t, sqlite.Options{})}
 	t.Cleanup(func() { w.tr.Close() })
 	bus, err := symphony.NewBus([]symphony.Transport{w.tr}, symphony.BusOptions{})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 const (
@@ -154,7 +154,7 @@ func TestExportFiltersAndOrders(t *testing.T) {
 
 // broken is a storage of which an export can read the newest message and one page.
 type broken struct {
-	*memory.Transport
+	*sqlite.Transport
 	pages atomic.Int32
 }
 
@@ -167,7 +167,7 @@ func (b *broken) ListMessages(ctx context.Context, q symphony.MessageQuery) (sym
 
 func TestExportThatBreaksOffIsNotTakenForAll(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) {
-		bus, err := symphony.NewBus([]symphony.Transport{&broken{Transport: o.Records.(*memory.Transport)}}, symphony.BusOptions{})
+		bus, err := symphony.NewBus([]symphony.Transport{&broken{Transport: o.Records.(*sqlite.Transport)}}, symphony.BusOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,9 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/inline"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -32,7 +33,7 @@ type fixture struct {
 	*testing.T
 	server *httptest.Server
 	api    *httpapi.API
-	tr     *memory.Transport
+	tr     *sqlite.Transport
 	bus    *symphony.Bus
 	mux    *symphony.Mux
 	keys   map[string]string // by scope
@@ -41,7 +42,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 	t.Helper()
-	f := &fixture{T: t, mux: symphony.NewMux(), tr: memory.Open(memory.Options{}), keys: make(map[string]string), log: new(bytes.Buffer)}
+	f := &fixture{T: t, mux: symphony.NewMux(), tr: symphonytest.Storage(t, sqlite.Options{}), keys: make(map[string]string), log: new(bytes.Buffer)}
 	t.Cleanup(func() { f.tr.Close() })
 	var err error
 	f.bus, err = symphony.NewBus([]symphony.Transport{f.tr, f.tr.Named("email"), inline.Open(f.mux, inline.Options{})},

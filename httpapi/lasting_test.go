@@ -13,13 +13,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const jwtSecret = "a secret of the test's own project, long"
@@ -40,7 +41,7 @@ func (k *awayKeys) Lookup(ctx context.Context, id string) (auth.Key, error) {
 // lasting is a server in a bubble of time, with an API key.
 type lasting struct {
 	*testing.T
-	tr     *memory.Transport
+	tr     *sqlite.Transport
 	bus    *symphony.Bus
 	hub    *event.Hub
 	keys   *awayKeys
@@ -53,7 +54,7 @@ type lasting struct {
 func inTime(t *testing.T, change func(*auth.Key), f func(l *lasting)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &lasting{T: t, tr: memory.Open(memory.Options{}), keys: &awayKeys{}}
+		l := &lasting{T: t, tr: symphonytest.Storage(t, sqlite.Options{}), keys: &awayKeys{}}
 		defer l.tr.Close()
 		var err error
 		if l.bus, err = symphony.NewBus([]symphony.Transport{l.tr}, symphony.BusOptions{}); err != nil {

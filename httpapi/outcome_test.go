@@ -9,12 +9,12 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // unsure is a storage that does not confirm what it stores, and is away then.
 type unsure struct {
-	*memory.Transport
+	*sqlite.Transport
 	send, stats, settle error
 }
 
@@ -51,7 +51,7 @@ func (u *unsure) Settle(ctx context.Context, list []symphony.Settlement) []error
 func TestUnknownOutcomeIsNotCalledUnavailable(t *testing.T) {
 	var storage *unsure
 	f := newFixture(t, func(o *httpapi.Options) {
-		storage = &unsure{Transport: o.Records.(*memory.Transport)}
+		storage = &unsure{Transport: o.Records.(*sqlite.Transport)}
 		bus, err := symphony.NewBus([]symphony.Transport{storage}, symphony.BusOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestUnknownOutcomeIsNotCalledUnavailable(t *testing.T) {
 
 // ahead is a storage whose clock is another one than the machine's.
 type ahead struct {
-	*memory.Transport
+	*sqlite.Transport
 	by time.Duration
 }
 
@@ -98,7 +98,7 @@ func (a *ahead) StoreTime() time.Time { return time.Now().Add(a.by) }
 
 func TestPullJudgesExpiryOnTheStoresClock(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) {
-		storage := &ahead{o.Records.(*memory.Transport), 2 * time.Hour}
+		storage := &ahead{o.Records.(*sqlite.Transport), 2 * time.Hour}
 		bus, err := symphony.NewBus([]symphony.Transport{storage}, symphony.BusOptions{Clock: o.Clock})
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 func exampleReceipt() receipt {
@@ -149,7 +150,7 @@ func TestReceiptsHaveTimesThatCanBeShown(t *testing.T) {
 
 // All nodes of a store have one key, whoever makes it, and find it again after a restart.
 func TestSealIsTheStores(t *testing.T) {
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	defer store.Close()
 	var (
 		wg  sync.WaitGroup

@@ -8,7 +8,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // betweenRecords does something after the first look for a record that finds none.
@@ -27,7 +28,7 @@ func (b *betweenRecords) GetRecord(ctx context.Context, kind, id string) ([]byte
 }
 
 func TestSeals_of_nodes_that_begin_together_are_one(t *testing.T) {
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	defer store.Close()
 	get := func(s *seals) *seal {
 		t.Helper()

@@ -15,7 +15,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -40,8 +41,7 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 // A run takes as long as it takes: what bounds the reading of requests and the writing of quick answers leaves it alone.
 func TestServer_lets_long_runs_go_on(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		mux := symphony.NewMux()
 		mux.HandleFunc("Slow", func(ctx context.Context, _ *symphony.Delivery) error {
 			select {

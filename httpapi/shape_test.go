@@ -10,11 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // allocated is how many bytes f allocates.
@@ -28,8 +29,7 @@ func allocated(f func()) uint64 {
 
 func newCall(tb testing.TB, ctx context.Context) *call {
 	tb.Helper()
-	tr := memory.Open(memory.Options{})
-	tb.Cleanup(func() { tr.Close() })
+	tr := symphonytest.Storage(tb, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		tb.Fatal(err)

@@ -24,7 +24,6 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
@@ -41,7 +40,6 @@ type keeper interface {
 // onEachStorage runs a test on an API over each storage.
 func onEachStorage(t *testing.T, test func(t *testing.T, tr keeper, f *fixture)) {
 	for name, open := range map[string]func(*testing.T) (keeper, error){
-		"memory": func(*testing.T) (keeper, error) { return memory.Open(memory.Options{}), nil },
 		"SQLite": func(t *testing.T) (keeper, error) {
 			return sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "queue.db"), sqlite.Options{})
 		},

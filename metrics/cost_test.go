@@ -11,7 +11,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -23,7 +23,9 @@ func BenchmarkCost(b *testing.B) {
 		name string
 		open func(b *testing.B) (symphony.Transport, error)
 	}{
-		{"memory", func(*testing.B) (symphony.Transport, error) { return memory.Open(memory.Options{}), nil }},
+		{"temporary", func(b *testing.B) (symphony.Transport, error) {
+			return sqlite.OpenTemporary(b.Context(), sqlite.Options{})
+		}},
 		{"sqlite", func(b *testing.B) (symphony.Transport, error) {
 			return sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{Logger: quiet})
 		}},
@@ -37,7 +39,7 @@ func BenchmarkCost(b *testing.B) {
 				b.Cleanup(func() { tr.Close() })
 				var observer symphony.Observer
 				if counted {
-					if observer, err = metrics.New(memory.Open(memory.Options{}), metrics.Options{Logger: quiet}); err != nil {
+					if observer, err = metrics.New(symphonytest.Storage(b, sqlite.Options{}), metrics.Options{Logger: quiet}); err != nil {
 						b.Fatal(err)
 					}
 				}

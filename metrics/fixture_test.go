@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -24,19 +23,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // storages are where metrics are kept, each fresh.
 func storages(t *testing.T, test func(t *testing.T, store storage.Records)) {
-	t.Run("memory", func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		t.Cleanup(func() { tr.Close() })
-		test(t, tr)
-	})
-	t.Run("sqlite", func(t *testing.T) {
-		tr, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), sqlite.Options{Logger: quiet})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { tr.Close() })
-		test(t, tr)
-	})
+	t.Run("sqlite", func(t *testing.T) { test(t, symphonytest.Storage(t, sqlite.Options{Logger: quiet})) })
 	t.Run("postgres", func(t *testing.T) {
 		tr, err := postgres.Open(t.Context(), pgtest.URL(t), postgres.Options{Logger: quiet})
 		if err != nil {
@@ -91,7 +78,7 @@ func query(t *testing.T, r *metrics.Recorder, clock symphony.Clock, minutes int)
 	return got
 }
 
-func newClock() *symphonytest.Clock { return symphonytest.NewClock(noon) }
+func newClock() *testclock.Clock { return testclock.New(noon) }
 
 var errAway = errors.New("storage is away")
 

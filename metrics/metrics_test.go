@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"pgregory.net/rapid"
 )
 
@@ -140,7 +142,7 @@ func TestQuery_reads_by_the_hour_what_is_older(t *testing.T) {
 }
 
 func TestQuery_refuses_what_is_out_of_range(t *testing.T) {
-	r := recorder(t, memory.Open(memory.Options{}), newClock())
+	r := recorder(t, symphonytest.Storage(t, sqlite.Options{}), newClock())
 	for name, test := range map[string]struct {
 		q    metrics.Query
 		want string
@@ -172,7 +174,7 @@ func TestQuery_refuses_what_is_out_of_range(t *testing.T) {
 func TestQuery_has_every_step_also_without_anything(t *testing.T) {
 	clock := newClock()
 	clock.Advance(30 * time.Second)
-	r := recorder(t, memory.Open(memory.Options{}), clock)
+	r := recorder(t, symphonytest.Storage(t, sqlite.Options{}), clock)
 	got := query(t, r, clock, 60)
 	if len(got.Series) != 60 || !got.Series[59].At.Equal(noon) || got.Total != (metrics.Summary{}) || len(got.Errors) != 0 {
 		t.Errorf("%d points to %s, %+v", len(got.Series), got.Series[len(got.Series)-1].At, got.Total)
@@ -184,7 +186,7 @@ func TestQuery_has_every_step_also_without_anything(t *testing.T) {
 
 func TestRecorder_bounds_types_and_classes_of_errors(t *testing.T) {
 	clock := newClock()
-	r := recorder(t, memory.Open(memory.Options{}), clock)
+	r := recorder(t, symphonytest.Storage(t, sqlite.Options{}), clock)
 	for i := range 1000 {
 		e := attempt(fmt.Sprint("type", i), symphony.Retry, time.Millisecond, 0)
 		e.Settlement.ErrorClass = fmt.Sprint("class", i)
@@ -216,7 +218,7 @@ func TestRecorder_bounds_types_and_classes_of_errors(t *testing.T) {
 
 func TestRecorder_counts_no_duration_where_no_handler_ran(t *testing.T) {
 	clock := newClock()
-	r := recorder(t, memory.Open(memory.Options{}), clock)
+	r := recorder(t, symphonytest.Storage(t, sqlite.Options{}), clock)
 	for _, class := range []string{"expired", "worker_lost"} {
 		e := attempt("A", symphony.Fail, time.Hour, 0)
 		e.Settlement.ErrorClass = class
@@ -236,7 +238,7 @@ func TestRecorder_counts_no_duration_where_no_handler_ran(t *testing.T) {
 
 func TestRecorder_survives_storage_that_is_away(t *testing.T) {
 	clock := newClock()
-	store := &faulty{Records: memory.Open(memory.Options{}), away: true}
+	store := &faulty{Records: symphonytest.Storage(t, sqlite.Options{}), away: true}
 	r := recorder(t, store, clock)
 	for range 30 {
 		ended(r, 1, "A", symphony.Ack)
@@ -272,7 +274,7 @@ func TestRecorder_survives_storage_that_is_away(t *testing.T) {
 
 func TestRecorder_overwrites_nothing_when_its_clock_is_set_back(t *testing.T) {
 	clock := newClock()
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	r := recorder(t, store, clock)
 	ended(r, 5, "A", symphony.Ack)
 	flush(t, r)
@@ -294,7 +296,7 @@ func TestRecorder_overwrites_nothing_when_its_clock_is_set_back(t *testing.T) {
 
 func TestRecorder_keeps_counting_after_its_last_write(t *testing.T) {
 	clock := newClock()
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	r := recorder(t, store, clock)
 	ended(r, 5, "A", symphony.Ack)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -347,7 +349,7 @@ func TestRecorder_deletes_what_is_old(t *testing.T) {
 
 func TestRecorder_skips_records_that_it_cannot_read(t *testing.T) {
 	clock := newClock()
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	r := recorder(t, store, clock)
 	ended(r, 1, "A", symphony.Ack)
 	for id, data := range map[string]string{
@@ -366,7 +368,7 @@ func TestRecorder_skips_records_that_it_cannot_read(t *testing.T) {
 func TestPercentiles_merge_exactly(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		clock := newClock()
-		store := memory.Open(memory.Options{})
+		store := symphonytest.Storage(t, sqlite.Options{})
 		defer store.Close()
 		var recorders []*metrics.Recorder
 		for range rapid.IntRange(1, 3).Draw(rt, "processes") {
@@ -407,7 +409,7 @@ func TestPercentiles_merge_exactly(t *testing.T) {
 }
 
 func BenchmarkRecorder(b *testing.B) {
-	r, err := metrics.New(memory.Open(memory.Options{}), metrics.Options{})
+	r, err := metrics.New(symphonytest.Storage(b, sqlite.Options{}), metrics.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // A record stays small, whatever the durations are: log-normal ones of 1000 attempts a minute of each of ten types.
 func TestRecords_are_small(t *testing.T) {
 	clock := newClock()
-	store := memory.Open(memory.Options{})
+	store := symphonytest.Storage(t, sqlite.Options{})
 	r := recorder(t, store, clock)
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 10_000 {

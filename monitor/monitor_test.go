@@ -18,7 +18,8 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -27,8 +28,8 @@ var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 type fixture struct {
 	*testing.T
 	*monitor.Monitor
-	clock   *symphonytest.Clock
-	tr      *memory.Transport
+	clock   *testclock.Clock
+	tr      *sqlite.Transport
 	bus     *symphony.Bus
 	metrics *metrics.Recorder
 	info    wire.NodeInfo
@@ -36,8 +37,8 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{T: t, clock: symphonytest.NewClock(noon)}
-	f.tr = memory.Open(memory.Options{Clock: f.clock})
+	f := &fixture{T: t, clock: testclock.New(noon)}
+	f.tr = symphonytest.Storage(t, sqlite.Options{Clock: f.clock})
 	t.Cleanup(func() { f.tr.Close() })
 	var err error
 	if f.metrics, err = metrics.New(f.tr, metrics.Options{Clock: f.clock, Logger: slog.New(slog.DiscardHandler)}); err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // database is a transport that can be worked on in bulk.
@@ -54,8 +55,7 @@ func (l *logBuffer) String() string {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	tr := memory.Open(memory.Options{})
-	t.Cleanup(func() { tr.Close() })
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	return on(t, tr, symphony.BusOptions{})
 }
 

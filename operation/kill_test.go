@@ -10,7 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"pgregory.net/rapid"
 )
 
@@ -25,7 +26,7 @@ type life struct {
 func TestOperation_survives_any_kills(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom([]operation.Kind{operation.FailedRetry, operation.FailedDelete, operation.MessagesReplay}).Draw(rt, "kind")
-		messages := rapid.IntRange(0, memory.MaxKept).Draw(rt, "messages") // several steps
+		messages := rapid.IntRange(0, 200).Draw(rt, "messages") // several steps
 		rate := rapid.SampledFrom([]int{0, 20, 200, 2000}).Draw(rt, "rate")
 		byID := rapid.Bool().Draw(rt, "by id")
 		pairs := rapid.Bool().Draw(rt, "two at a time")
@@ -42,8 +43,7 @@ func TestOperation_survives_any_kills(t *testing.T) {
 
 // killed returns what went wrong.
 func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs bool, lives []life) string {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	f := on(t, tr, symphony.BusOptions{})
 	f.complete(messages, "Completed")
 	f.fail(messages, "Failed")
@@ -120,8 +120,7 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs b
 // A process that hangs and comes back finds that its operation is another's, and changes nothing.
 func TestOperation_of_a_process_that_comes_back_is_anothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		hung := &hanging{database: tr, hang: make(chan struct{}), hung: make(chan struct{})}
 		f := on(t, hung, symphony.BusOptions{})
 		f.fail(1000, "Mail")

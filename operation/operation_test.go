@@ -14,7 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/operation"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // bubble runs a test in a bubble of synctest, with a node that runs.
@@ -309,8 +310,7 @@ func TestOperation_requests_are_checked(t *testing.T) {
 // A node that has nothing to do asks its storage one question every few seconds.
 func TestOperations_are_cheap_when_idle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		watched := &mortal{database: tr}
 		f := on(t, watched, symphony.BusOptions{})
 		stop := running(f.Operations)

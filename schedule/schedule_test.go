@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/transport/inline"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
@@ -175,7 +177,7 @@ func TestSchedule_idempotency_key_tells_milliseconds(t *testing.T) {
 }
 
 func TestOf_are_those_of_the_default_transport(t *testing.T) {
-	first := memory.Open(memory.Options{Name: "default"})
+	first := symphonytest.Storage(t, sqlite.Options{Name: "default"})
 	email := first.Named("email")
 	t.Cleanup(func() { first.Close() })
 	bus, err := symphony.NewBus([]symphony.Transport{first, email}, symphony.BusOptions{Default: "email"})

@@ -35,41 +35,40 @@ func (r *rig) byName(name string) schedule.Schedule {
 }
 
 func TestApply(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		mine := r.create(named("mine", every(time.Minute)))
-		a, b := named("a", every(time.Minute)), named("b", cron("@daily"))
-		if got := r.apply(a, b); got != (scheduler.Applied{Created: 2}) {
-			t.Errorf("first: %+v", got)
-		}
-		r.to(noon.Add(time.Minute))
-		r.wantReport(r.fire(), 2, 0, 0)
-		before := r.byName("a")
-		if got := r.apply(a, b); got != (scheduler.Applied{}) {
-			t.Errorf("again: %+v", got)
-		}
-		if diff := cmp.Diff(before, r.byName("a")); diff != "" {
-			t.Errorf("what is unchanged was changed (-before +after):\n%s", diff)
-		}
-		a.Interval = time.Hour
-		c := named("c", once(noon.Add(time.Hour)))
-		if got := r.apply(a, c); got != (scheduler.Applied{Created: 1, Updated: 1, Deleted: 1}) {
-			t.Errorf("changed: %+v", got)
-		}
-		after := r.byName("a")
-		if after.ID != before.ID || after.Interval != time.Hour || after.RunCount != 1 || after.Source != schedule.SourceConfig {
-			t.Errorf("got %+v", after)
-		}
-		if got := r.get(mine.ID); got.Source != schedule.SourceAPI || got.Interval != time.Minute {
-			t.Errorf("one made by hand was changed: %+v", got)
-		}
-		if got := r.apply(); got != (scheduler.Applied{Deleted: 2}) {
-			t.Errorf("none: %+v", got)
-		}
-	})
+	r := onStorage(t)
+	mine := r.create(named("mine", every(time.Minute)))
+	a, b := named("a", every(time.Minute)), named("b", cron("@daily"))
+	if got := r.apply(a, b); got != (scheduler.Applied{Created: 2}) {
+		t.Errorf("first: %+v", got)
+	}
+	r.to(noon.Add(time.Minute))
+	r.wantReport(r.fire(), 2, 0, 0)
+	before := r.byName("a")
+	if got := r.apply(a, b); got != (scheduler.Applied{}) {
+		t.Errorf("again: %+v", got)
+	}
+	if diff := cmp.Diff(before, r.byName("a")); diff != "" {
+		t.Errorf("what is unchanged was changed (-before +after):\n%s", diff)
+	}
+	a.Interval = time.Hour
+	c := named("c", once(noon.Add(time.Hour)))
+	if got := r.apply(a, c); got != (scheduler.Applied{Created: 1, Updated: 1, Deleted: 1}) {
+		t.Errorf("changed: %+v", got)
+	}
+	after := r.byName("a")
+	if after.ID != before.ID || after.Interval != time.Hour || after.RunCount != 1 || after.Source != schedule.SourceConfig {
+		t.Errorf("got %+v", after)
+	}
+	if got := r.get(mine.ID); got.Source != schedule.SourceAPI || got.Interval != time.Minute {
+		t.Errorf("one made by hand was changed: %+v", got)
+	}
+	if got := r.apply(); got != (scheduler.Applied{Deleted: 2}) {
+		t.Errorf("none: %+v", got)
+	}
 }
 
 func TestApply_keeps_what_somebody_disabled(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	a := named("a", every(time.Minute))
 	r.apply(a)
 	if _, err := r.Disable(t.Context(), r.byName("a").ID); err != nil {
@@ -91,7 +90,7 @@ func TestApply_keeps_what_somebody_disabled(t *testing.T) {
 }
 
 func TestApply_changes_nothing_when_one_is_wrong(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	_, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Minute)), named("a", cron("x")), every(time.Minute)})
 	want := []string{"schedules[1].cron", "schedules[1].name", "schedules[2].name"}
 	if diff := cmp.Diff(want, paths(problemsOf(t, err))); diff != "" {
@@ -103,7 +102,7 @@ func TestApply_changes_nothing_when_one_is_wrong(t *testing.T) {
 }
 
 func TestApply_takes_no_name_from_one_made_by_hand(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	r.create(named("a", every(time.Minute)))
 	_, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Hour))})
 	var taken *schedule.NameError
@@ -113,17 +112,16 @@ func TestApply_takes_no_name_from_one_made_by_hand(t *testing.T) {
 }
 
 func TestApply_by_several_nodes_at_once(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		var all sync.WaitGroup
-		for range 4 {
-			all.Go(func() {
-				if _, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Minute)), named("b", every(time.Hour))}); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		r.byName("a")
-		r.byName("b")
-	})
+	r := onStorage(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Minute)), named("b", every(time.Hour))}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	r.byName("a")
+	r.byName("b")
 }

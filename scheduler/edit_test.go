@@ -30,7 +30,7 @@ func paths(list []symphony.Problem) []string {
 }
 
 func TestCreate_reports_every_problem(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	_, err := r.Create(t.Context(), schedule.Schedule{
 		Name: "a b", Cron: "61 * * * *", MaxRuns: -1, Message: symphony.Message{Payload: []byte(`[]`)},
 		Options: symphony.DispatchOptions{Transport: "gone", Priority: 11, ScheduledAt: noon, IdempotencyKey: "k"},
@@ -46,7 +46,7 @@ func TestCreate_reports_every_problem(t *testing.T) {
 }
 
 func TestCreate_gives_identity_and_defaults_and_takes_no_state(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	r.clock.Advance(1234567 * time.Nanosecond)
 	given := cron("@hourly")
 	given.ID, given.RunCount, given.Version, given.LastError, given.CompletedAt = "x", 7, 9, "e", noon
@@ -62,7 +62,7 @@ func TestCreate_gives_identity_and_defaults_and_takes_no_state(t *testing.T) {
 }
 
 func TestCreate_disabled_or_over(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := every(time.Minute)
 	sch.Disabled = true
 	if got := r.create(sch); got.State() != schedule.Disabled || !got.NextRunAt.IsZero() || !got.DueAt.IsZero() {
@@ -99,7 +99,7 @@ func TestUpdate(t *testing.T) {
 		"the message of one that has been":  {once(noon.Add(m)), 5 * m, true, func(s *schedule.Schedule) { s.Message.Type = "Other" }, 0, schedule.Completed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := inMemory(t)
+			r := onStorage(t)
 			sch := r.create(test.start)
 			r.to(noon.Add(test.late))
 			if test.fire {
@@ -127,7 +127,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestUpdate_that_changes_nothing_stores_nothing(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := r.create(every(time.Minute))
 	r.clock.Advance(time.Second)
 	got, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error {
@@ -140,7 +140,7 @@ func TestUpdate_that_changes_nothing_stores_nothing(t *testing.T) {
 }
 
 func TestUpdate_refuses(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := r.create(every(time.Minute))
 	_, err := r.Update(t.Context(), sch.ID, func(s *schedule.Schedule) error { s.Cron = "nonsense"; return nil })
 	if diff := cmp.Diff([]string{"interval", "cron"}, paths(problemsOf(t, err))); diff != "" {
@@ -162,25 +162,24 @@ func TestUpdate_refuses(t *testing.T) {
 }
 
 func TestUpdate_goes_on_while_others_change_it_too(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		id := r.create(every(time.Minute)).ID
-		var all sync.WaitGroup
-		for range 5 {
-			all.Go(func() {
-				if _, err := r.Update(t.Context(), id, func(s *schedule.Schedule) error { s.MaxRuns++; return nil }); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if got := r.get(id).MaxRuns; got != 5 {
-			t.Errorf("max runs is %d after 5 changes, want 5", got)
-		}
-	})
+	r := onStorage(t)
+	id := r.create(every(time.Minute)).ID
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			if _, err := r.Update(t.Context(), id, func(s *schedule.Schedule) error { s.MaxRuns++; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := r.get(id).MaxRuns; got != 5 {
+		t.Errorf("max runs is %d after 5 changes, want 5", got)
+	}
 }
 
 func TestEnable_and_disable(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	id := r.create(every(time.Minute)).ID
 	if got, err := r.Disable(t.Context(), id); err != nil || got.State() != schedule.Disabled {
 		t.Errorf("state %s, %v", got.State(), err)
@@ -196,28 +195,27 @@ func TestEnable_and_disable(t *testing.T) {
 }
 
 func TestRunNow(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := every(time.Minute)
-		sch.Disabled, sch.MaxRuns = true, 1
-		id := r.create(sch).ID
-		r.clock.Advance(time.Second)
-		for range 2 { // at one moment, each has a message of its own
-			run, err := r.RunNow(t.Context(), id)
-			if err != nil || len(run.Messages) != 1 || !run.Manual || run.Outcome != schedule.Fired {
-				t.Errorf("got %+v, %v", run, err)
-			}
+	r := onStorage(t)
+	sch := every(time.Minute)
+	sch.Disabled, sch.MaxRuns = true, 1
+	id := r.create(sch).ID
+	r.clock.Advance(time.Second)
+	for range 2 { // at one moment, each has a message of its own
+		run, err := r.RunNow(t.Context(), id)
+		if err != nil || len(run.Messages) != 1 || !run.Manual || run.Outcome != schedule.Fired {
+			t.Errorf("got %+v, %v", run, err)
 		}
-		byHand := entry{schedule.Fired, time.Second, time.Second, true}
-		r.wantHistory(id, byHand, byHand)
-		got := r.get(id)
-		if got.RunCount != 0 || got.State() != schedule.Disabled || !got.LastRunAt.Equal(r.clock.Now()) {
-			t.Errorf("ran %d times, state %s, last %v", got.RunCount, got.State(), got.LastRunAt)
-		}
-		r.wantMessages(r.clock.Now(), r.clock.Now())
-		if _, err := r.RunNow(t.Context(), symphony.NewID(noon)); !errors.Is(err, symphony.ErrNotFound) {
-			t.Errorf("got %v, want ErrNotFound", err)
-		}
-	})
+	}
+	byHand := entry{schedule.Fired, time.Second, time.Second, true}
+	r.wantHistory(id, byHand, byHand)
+	got := r.get(id)
+	if got.RunCount != 0 || got.State() != schedule.Disabled || !got.LastRunAt.Equal(r.clock.Now()) {
+		t.Errorf("ran %d times, state %s, last %v", got.RunCount, got.State(), got.LastRunAt)
+	}
+	r.wantMessages(r.clock.Now(), r.clock.Now())
+	if _, err := r.RunNow(t.Context(), symphony.NewID(noon)); !errors.Is(err, symphony.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
 }
 
 func TestPreview(t *testing.T) {
@@ -237,7 +235,7 @@ func TestPreview(t *testing.T) {
 		"once, and past": {past, []time.Duration{-m}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := inMemory(t)
+			r := onStorage(t)
 			for what, sch := range map[string]schedule.Schedule{"definition": test.sch, "stored": r.create(test.sch)} {
 				times, err := scheduler.Preview(sch, noon, 3)
 				var got []time.Duration
@@ -250,7 +248,7 @@ func TestPreview(t *testing.T) {
 			}
 		})
 	}
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := r.create(once(noon))
 	r.fire()
 	if times, err := scheduler.Preview(r.get(sch.ID), noon, 3); err != nil || len(times) != 0 {
@@ -263,7 +261,7 @@ func TestPreview(t *testing.T) {
 }
 
 func TestList_and_Runs_check_their_limits(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	id := r.create(every(time.Minute)).ID
 	for _, limit := range []int{-1, schedule.MaxPage + 1} {
 		_, err := r.List(t.Context(), schedule.Query{Limit: limit})

@@ -10,15 +10,18 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
-	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // A report at nine on working days, in Berlin.
 func ExampleScheduler() {
 	ctx := context.Background()
-	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)) // a program has the system's
-	transport := memory.Open(memory.Options{Clock: clock})
+	clock := testclock.New(time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)) // a program has the system's
+	transport, err := sqlite.OpenTemporary(ctx, sqlite.Options{Clock: clock})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer transport.Close()
 	bus, err := symphony.NewBus([]symphony.Transport{transport}, symphony.BusOptions{Clock: clock})
 	if err != nil {

@@ -14,50 +14,48 @@ import (
 )
 
 func TestFireDue_once(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := r.create(once(noon.Add(time.Hour)))
-		r.wantReport(r.fire(), 0, 0, 0)
-		r.to(noon.Add(2 * time.Hour))
-		r.wantReport(r.fire(), 1, 0, 0)
-		r.clock.Advance(48 * time.Hour)
-		r.wantReport(r.fire(), 0, 0, 0)
-		r.wantMessages(noon.Add(time.Hour))
-		got := r.get(sch.ID)
-		if got.State() != schedule.Completed || got.RunCount != 1 || !got.NextRunAt.IsZero() || !got.LastRunAt.Equal(noon.Add(2*time.Hour)) {
-			t.Errorf("state %s, runs %d, next %v, last %v", got.State(), got.RunCount, got.NextRunAt, got.LastRunAt)
-		}
-		r.wantHistory(sch.ID, fired(time.Hour))
-	})
+	r := onStorage(t)
+	sch := r.create(once(noon.Add(time.Hour)))
+	r.wantReport(r.fire(), 0, 0, 0)
+	r.to(noon.Add(2 * time.Hour))
+	r.wantReport(r.fire(), 1, 0, 0)
+	r.clock.Advance(48 * time.Hour)
+	r.wantReport(r.fire(), 0, 0, 0)
+	r.wantMessages(noon.Add(time.Hour))
+	got := r.get(sch.ID)
+	if got.State() != schedule.Completed || got.RunCount != 1 || !got.NextRunAt.IsZero() || !got.LastRunAt.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("state %s, runs %d, next %v, last %v", got.State(), got.RunCount, got.NextRunAt, got.LastRunAt)
+	}
+	r.wantHistory(sch.ID, fired(time.Hour))
 }
 
 func TestFireDue_once_that_is_past_is_due_at_once(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	r.create(once(noon.Add(-time.Hour)))
 	r.wantReport(r.fire(), 1, 0, 0)
 	r.wantMessages(noon.Add(-time.Hour))
 }
 
 func TestFireDue_interval_does_not_drift(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := every(time.Minute)
-		sch.StartAt = noon.Add(30 * time.Second)
-		id := r.create(sch).ID
-		var want []time.Time
-		for n := range 10 {
-			want = append(want, sch.StartAt.Add(time.Duration(n)*time.Minute))
-			// Each round is late by something else.
-			r.to(want[n].Add(time.Duration(n*n*700) * time.Millisecond))
-			r.wantReport(r.fire(), 1, 0, 0)
-		}
-		r.wantMessages(want...)
-		if got := r.get(id).NextRunAt; !got.Equal(sch.StartAt.Add(10 * time.Minute)) {
-			t.Errorf("next is %v", got)
-		}
-	})
+	r := onStorage(t)
+	sch := every(time.Minute)
+	sch.StartAt = noon.Add(30 * time.Second)
+	id := r.create(sch).ID
+	var want []time.Time
+	for n := range 10 {
+		want = append(want, sch.StartAt.Add(time.Duration(n)*time.Minute))
+		// Each round is late by something else.
+		r.to(want[n].Add(time.Duration(n*n*700) * time.Millisecond))
+		r.wantReport(r.fire(), 1, 0, 0)
+	}
+	r.wantMessages(want...)
+	if got := r.get(id).NextRunAt; !got.Equal(sch.StartAt.Add(10 * time.Minute)) {
+		t.Errorf("next is %v", got)
+	}
 }
 
 func TestFireDue_interval_without_a_start_counts_from_its_creation(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := r.create(every(time.Minute))
 	if !sch.NextRunAt.Equal(noon.Add(time.Minute)) {
 		t.Errorf("next is %v", sch.NextRunAt)
@@ -69,7 +67,7 @@ func TestFireDue_interval_without_a_start_counts_from_its_creation(t *testing.T)
 
 func TestFireDue_a_start_just_past_is_now(t *testing.T) {
 	for late, want := range map[time.Duration]time.Duration{time.Second: -time.Second, schedule.MissedGrace + time.Second: time.Hour - schedule.MissedGrace - time.Second} {
-		r := inMemory(t)
+		r := onStorage(t)
 		sch := every(time.Hour)
 		sch.StartAt = noon.Add(-late)
 		if got := r.create(sch).NextRunAt; !got.Equal(noon.Add(want)) {
@@ -79,18 +77,17 @@ func TestFireDue_a_start_just_past_is_now(t *testing.T) {
 }
 
 func TestFireDue_cron_in_its_zone(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := cron("30 9 * * *")
-		sch.Timezone = "America/New_York"
-		id := r.create(sch).ID
-		at := time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)
-		r.to(at)
-		r.wantReport(r.fire(), 1, 0, 0)
-		r.wantMessages(at)
-		if got := r.get(id); !got.NextRunAt.Equal(at.Add(24 * time.Hour)) {
-			t.Errorf("next is %v", got.NextRunAt)
-		}
-	})
+	r := onStorage(t)
+	sch := cron("30 9 * * *")
+	sch.Timezone = "America/New_York"
+	id := r.create(sch).ID
+	at := time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC)
+	r.to(at)
+	r.wantReport(r.fire(), 1, 0, 0)
+	r.wantMessages(at)
+	if got := r.get(id); !got.NextRunAt.Equal(at.Add(24 * time.Hour)) {
+		t.Errorf("next is %v", got.NextRunAt)
+	}
 }
 
 func TestFireDue_bounds(t *testing.T) {
@@ -106,7 +103,7 @@ func TestFireDue_bounds(t *testing.T) {
 	} {
 		for kind, sch := range map[string]schedule.Schedule{"interval": every(time.Minute), "cron": cron("* * * * *")} {
 			t.Run(name+" of "+kind, func(t *testing.T) {
-				r := inMemory(t)
+				r := onStorage(t)
 				test.change(&sch)
 				id := r.create(sch).ID
 				for range 8 {
@@ -149,7 +146,7 @@ func TestFireDue_missed(t *testing.T) {
 	} {
 		for kind, sch := range map[string]schedule.Schedule{"interval": every(10 * m), "cron": cron("*/10 * * * *")} {
 			t.Run(name+" of "+kind, func(t *testing.T) {
-				r := inMemory(t)
+				r := onStorage(t)
 				sch.Missed = test.policy
 				sch = r.create(sch)
 				r.to(noon.Add(test.now))
@@ -165,7 +162,7 @@ func TestFireDue_missed(t *testing.T) {
 }
 
 func TestFireDue_all_of_a_long_outage_are_fired_in_bounded_rounds(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := every(time.Second)
 	sch.Missed = schedule.MissedAll
 	r.create(sch)
@@ -186,7 +183,7 @@ func TestFireDue_all_of_a_long_outage_are_fired_in_bounded_rounds(t *testing.T) 
 
 func TestFireDue_a_year_of_missed_seconds_is_skipped_at_once(t *testing.T) {
 	for _, sch := range []schedule.Schedule{every(time.Second), cron("* * * * * *"), cron("* * 3 * * *")} {
-		r := inMemory(t)
+		r := onStorage(t)
 		id := r.create(sch).ID
 		r.clock.Advance(365 * 24 * time.Hour)
 		r.wantReport(r.fire(), 1, 1, 0)
@@ -197,35 +194,34 @@ func TestFireDue_a_year_of_missed_seconds_is_skipped_at_once(t *testing.T) {
 }
 
 func TestFireDue_overlap(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := every(time.Minute)
-		sch.Overlap = schedule.OverlapSkip
-		id := r.create(sch).ID
-		tick := func() { r.clock.Advance(time.Minute); r.fire() }
-		tick() // nothing before it
-		tick() // its message is pending
-		got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{Lease: symphony.MaxLease})
-		if err != nil || len(got) != 1 {
-			t.Fatalf("received %d, %v", len(got), err)
-		}
-		tick() // it is processing
-		if err := errors.Join(r.tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "e", ErrorClass: "test"}})...); err != nil {
-			t.Fatal(err)
-		}
-		tick() // it failed
-		if _, err := r.RunNow(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
-		skipped := func(at time.Duration) entry { return entry{schedule.SkippedOverlap, at, at, false} }
-		r.wantHistory(id, fired(time.Minute), skipped(2*time.Minute), skipped(3*time.Minute), fired(4*time.Minute), entry{schedule.Fired, 4 * time.Minute, 4 * time.Minute, true})
-		if got := r.get(id).RunCount; got != 2 {
-			t.Errorf("ran %d times, want 2: skipped ones and those by hand do not count", got)
-		}
-	})
+	r := onStorage(t)
+	sch := every(time.Minute)
+	sch.Overlap = schedule.OverlapSkip
+	id := r.create(sch).ID
+	tick := func() { r.clock.Advance(time.Minute); r.fire() }
+	tick() // nothing before it
+	tick() // its message is pending
+	got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{Lease: symphony.MaxLease})
+	if err != nil || len(got) != 1 {
+		t.Fatalf("received %d, %v", len(got), err)
+	}
+	tick() // it is processing
+	if err := errors.Join(r.tr.Settle(t.Context(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "e", ErrorClass: "test"}})...); err != nil {
+		t.Fatal(err)
+	}
+	tick() // it failed
+	if _, err := r.RunNow(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	skipped := func(at time.Duration) entry { return entry{schedule.SkippedOverlap, at, at, false} }
+	r.wantHistory(id, fired(time.Minute), skipped(2*time.Minute), skipped(3*time.Minute), fired(4*time.Minute), entry{schedule.Fired, 4 * time.Minute, 4 * time.Minute, true})
+	if got := r.get(id).RunCount; got != 2 {
+		t.Errorf("ran %d times, want 2: skipped ones and those by hand do not count", got)
+	}
 }
 
 func TestFireDue_jitter(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	spread := make(map[time.Duration]bool)
 	for range 20 {
 		sch := every(time.Minute)
@@ -256,7 +252,7 @@ func TestFireDue_jitter(t *testing.T) {
 }
 
 func TestFireDue_jitter_keeps_the_order(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := every(time.Second)
 	sch.Jitter, sch.Missed = time.Hour, schedule.MissedAll
 	sch = r.create(sch)
@@ -271,63 +267,62 @@ func TestFireDue_jitter_keeps_the_order(t *testing.T) {
 }
 
 func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		broken := r.create(every(time.Minute))
-		// As written by a release with other zones, or by hand.
-		broken.Cron, broken.Interval, broken.Timezone = "* * * * *", 0, "Europe/Atlantis"
-		if _, err := r.tr.UpdateSchedule(t.Context(), broken); err != nil {
-			t.Fatal(err)
+	r := onStorage(t)
+	broken := r.create(every(time.Minute))
+	// As written by a release with other zones, or by hand.
+	broken.Cron, broken.Interval, broken.Timezone = "* * * * *", 0, "Europe/Atlantis"
+	if _, err := r.tr.UpdateSchedule(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+	empty := r.create(every(time.Minute))
+	empty.Interval = 0
+	if _, err := r.tr.UpdateSchedule(t.Context(), empty); err != nil {
+		t.Fatal(err)
+	}
+	refused := every(time.Minute)
+	refused = r.create(refused)
+	refused.Options.Transport = "gone"
+	if _, err := r.tr.UpdateSchedule(t.Context(), refused); err != nil {
+		t.Fatal(err)
+	}
+	good := r.create(every(time.Minute))
+	r.to(noon.Add(time.Minute))
+	r.wantReport(r.fire(), 1, 0, 3)
+	for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		got := r.get(refused.ID)
+		if got.Failures != i+1 || got.DueAt.Sub(r.clock.Now()) != pause || !got.NextRunAt.Equal(noon.Add(time.Minute)) || !strings.Contains(got.LastError, `unknown transport "gone"`) {
+			t.Errorf("after %d failures: %d, due %v, next %v, error %q", i+1, got.Failures, got.DueAt, got.NextRunAt, got.LastError)
 		}
-		empty := r.create(every(time.Minute))
-		empty.Interval = 0
-		if _, err := r.tr.UpdateSchedule(t.Context(), empty); err != nil {
-			t.Fatal(err)
-		}
-		refused := every(time.Minute)
-		refused = r.create(refused)
-		refused.Options.Transport = "gone"
-		if _, err := r.tr.UpdateSchedule(t.Context(), refused); err != nil {
-			t.Fatal(err)
-		}
-		good := r.create(every(time.Minute))
-		r.to(noon.Add(time.Minute))
-		r.wantReport(r.fire(), 1, 0, 3)
-		for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
-			got := r.get(refused.ID)
-			if got.Failures != i+1 || got.DueAt.Sub(r.clock.Now()) != pause || !got.NextRunAt.Equal(noon.Add(time.Minute)) || !strings.Contains(got.LastError, `unknown transport "gone"`) {
-				t.Errorf("after %d failures: %d, due %v, next %v, error %q", i+1, got.Failures, got.DueAt, got.NextRunAt, got.LastError)
-			}
-			r.to(got.DueAt)
-			r.wantReport(r.fire(), 0, 0, 3)
-		}
-		if got := r.get(broken.ID); !strings.Contains(got.LastError, "Atlantis") {
-			t.Errorf("error is %q", got.LastError)
-		}
-		failed := entry{schedule.Failed, time.Minute, time.Minute, false}
-		r.wantHistory(refused.ID, failed)
-		r.wantHistory(good.ID, fired(time.Minute))
-		// Mended, it is tried again at once, and the occurrence is not lost.
-		if _, err := r.Update(t.Context(), refused.ID, func(s *schedule.Schedule) error { s.Options.Transport = ""; return nil }); err != nil {
-			t.Fatal(err)
-		}
-		if report := r.fire(); report.Fired != 1 {
-			t.Errorf("fired %d, want 1", report.Fired)
-		}
-		r.wantHistory(refused.ID, failed, fired(time.Minute))
-		if got := r.get(refused.ID); got.LastError != "" || got.Failures != 0 {
-			t.Errorf("error %q, failures %d", got.LastError, got.Failures)
-		}
-		if len(r.told) != 3 {
-			t.Errorf("told of %q, want each of three once", r.told)
-		}
-		if n := strings.Count(r.log.String(), "cannot fire"); n != 3 {
-			t.Errorf("%d lines in the log, want one for each:\n%s", n, r.log)
-		}
-	})
+		r.to(got.DueAt)
+		r.wantReport(r.fire(), 0, 0, 3)
+	}
+	if got := r.get(broken.ID); !strings.Contains(got.LastError, "Atlantis") {
+		t.Errorf("error is %q", got.LastError)
+	}
+	failed := entry{schedule.Failed, time.Minute, time.Minute, false}
+	r.wantHistory(refused.ID, failed)
+	r.wantHistory(good.ID, fired(time.Minute))
+	// Mended, it is tried again at once, and the occurrence is not lost.
+	if _, err := r.Update(t.Context(), refused.ID, func(s *schedule.Schedule) error { s.Options.Transport = ""; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if report := r.fire(); report.Fired != 1 {
+		t.Errorf("fired %d, want 1", report.Fired)
+	}
+	r.wantHistory(refused.ID, failed, fired(time.Minute))
+	if got := r.get(refused.ID); got.LastError != "" || got.Failures != 0 {
+		t.Errorf("error %q, failures %d", got.LastError, got.Failures)
+	}
+	if len(r.told) != 3 {
+		t.Errorf("told of %q, want each of three once", r.told)
+	}
+	if n := strings.Count(r.log.String(), "cannot fire"); n != 3 {
+		t.Errorf("%d lines in the log, want one for each:\n%s", n, r.log)
+	}
 }
 
 func TestFireDue_failures_in_a_row_pause_for_five_minutes_at_most(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := r.create(every(240 * time.Hour))
 	sch.Options.Transport = "gone"
 	if _, err := r.tr.UpdateSchedule(t.Context(), sch); err != nil {
@@ -346,7 +341,7 @@ func TestFireDue_failures_in_a_row_pause_for_five_minutes_at_most(t *testing.T) 
 }
 
 func TestFireDue_the_message(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	sch := every(time.Minute)
 	sch.Message = symphony.Message{Type: "Report", Payload: json.RawMessage(`{"a": 1}`), Metadata: map[string]any{"m": "1"}}
 	sch.Options = symphony.DispatchOptions{Queue: "q", Priority: 9, Headers: map[string]any{"h": "v"}, Delay: time.Second}
@@ -373,7 +368,7 @@ func TestFireDue_the_message(t *testing.T) {
 }
 
 func TestFireDue_reports_what_is_next(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	if got := r.fire(); got != (scheduler.Report{}) {
 		t.Errorf("without schedules: %+v", got)
 	}
@@ -389,16 +384,15 @@ func TestFireDue_reports_what_is_next(t *testing.T) {
 }
 
 func TestFireDue_many_at_once(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		for range 250 {
-			r.create(every(time.Minute))
-		}
-		r.to(noon.Add(time.Minute))
-		r.wantReport(r.fire(), 250, 0, 0)
-		if got := len(r.messages()); got != 250 {
-			t.Errorf("%d messages, want 250", got)
-		}
-	})
+	r := onStorage(t)
+	for range 250 {
+		r.create(every(time.Minute))
+	}
+	r.to(noon.Add(time.Minute))
+	r.wantReport(r.fire(), 250, 0, 0)
+	if got := len(r.messages()); got != 250 {
+		t.Errorf("%d messages, want 250", got)
+	}
 }
 
 // A schedule ends with the times that can be kept, whatever it would do next.

@@ -6,18 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -34,7 +34,7 @@ type storage interface {
 type rig struct {
 	*testing.T
 	*scheduler.Scheduler
-	clock *symphonytest.Clock
+	clock *testclock.Clock
 	tr    storage
 	bus   *symphony.Bus
 	log   *logBuffer
@@ -61,42 +61,14 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// onStorages runs a test on memory and on SQLite.
-func onStorages(t *testing.T, test func(r *rig)) {
-	for name, open := range map[string]func(t *testing.T, clock symphony.Clock) storage{
-		"memory": func(_ *testing.T, clock symphony.Clock) storage { return memory.Open(memory.Options{Clock: clock}) },
-		"sqlite": openSQLite,
-	} {
-		t.Run(name, func(t *testing.T) {
-			clock := symphonytest.NewClock(noon)
-			tr := open(t, clock)
-			t.Cleanup(func() {
-				if err := tr.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			test(newRig(t, clock, tr))
-		})
-	}
-}
-
-func openSQLite(t *testing.T, clock symphony.Clock) storage {
+// onStorage is a rig on a storage of its own.
+func onStorage(t *testing.T) *rig {
 	t.Helper()
-	tr, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), sqlite.Options{Clock: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tr
+	clock := testclock.New(noon)
+	return newRig(t, clock, symphonytest.Storage(t, sqlite.Options{Clock: clock}))
 }
 
-// inMemory is a rig on memory.
-func inMemory(t *testing.T) *rig {
-	t.Helper()
-	clock := symphonytest.NewClock(noon)
-	return newRig(t, clock, memory.Open(memory.Options{Clock: clock}))
-}
-
-func newRig(t *testing.T, clock *symphonytest.Clock, tr storage) *rig {
+func newRig(t *testing.T, clock *testclock.Clock, tr storage) *rig {
 	t.Helper()
 	r := &rig{T: t, clock: clock, tr: tr, log: &logBuffer{}}
 	var err error

@@ -16,7 +16,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -55,7 +55,7 @@ func (killed) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
 // fireAndDie is the child: it fires what is due and is killed at one of its calls.
 func fireAndDie(where string) error {
-	clock := symphonytest.NewClock(noon.Add(time.Minute))
+	clock := testclock.New(noon.Add(time.Minute))
 	tr, err := openStorage(context.Background(), where, clock)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func TestFireDue_exactly_one_message_wherever_the_process_is_killed(t *testing.T
 		for call := 1; call <= 5; call++ {
 			for _, after := range []string{"", "after"} {
 				t.Run(fmt.Sprintf("%s call %d %s", name, call, after), func(t *testing.T) {
-					clock := symphonytest.NewClock(noon)
+					clock := testclock.New(noon)
 					database := where(t)
 					open := func() *rig {
 						tr, err := openStorage(t.Context(), database, clock)

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
-	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -108,87 +108,85 @@ func dying(t fataler, clock symphony.Clock, m *mortal) *scheduler.Scheduler {
 }
 
 func TestFireDue_one_message_for_each_occurrence_wherever_a_node_dies(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		sch := every(time.Minute)
-		sch.Missed, sch.Overlap = schedule.MissedAll, schedule.OverlapSkip
-		id := r.create(sch).ID
-		var want []time.Time
-		tick := func() {
-			// Three occurrences in a round, each of them finished before the next.
-			for range 3 {
-				r.clock.Advance(time.Minute)
-				want = append(want, r.clock.Now())
-			}
+	r := onStorage(t)
+	sch := every(time.Minute)
+	sch.Missed, sch.Overlap = schedule.MissedAll, schedule.OverlapSkip
+	id := r.create(sch).ID
+	var want []time.Time
+	tick := func() {
+		// Three occurrences in a round, each of them finished before the next.
+		for range 3 {
+			r.clock.Advance(time.Minute)
+			want = append(want, r.clock.Now())
 		}
-		seen := make(map[string]bool)
-		tick()
-		var got []string
-		for dieAt := 1; ; dieAt++ {
-			died := false
-			for _, after := range []bool{false, true} {
-				m := &mortal{storage: r.tr, dieAt: dieAt, after: after}
-				if _, err := dying(t, r.clock, m).FireDue(t.Context()); err != nil {
-					died = true
-					seen[m.calls[dieAt-1]] = true
-				}
-				// Another node takes over, and workers handle what there is.
-				for {
-					got = append(got, r.messages()...)
-					if !r.fire().More && r.get(id).DueAt.After(r.clock.Now()) {
-						break
-					}
-				}
+	}
+	seen := make(map[string]bool)
+	tick()
+	var got []string
+	for dieAt := 1; ; dieAt++ {
+		died := false
+		for _, after := range []bool{false, true} {
+			m := &mortal{storage: r.tr, dieAt: dieAt, after: after}
+			if _, err := dying(t, r.clock, m).FireDue(t.Context()); err != nil {
+				died = true
+				seen[m.calls[dieAt-1]] = true
+			}
+			// Another node takes over, and workers handle what there is.
+			for {
 				got = append(got, r.messages()...)
-				tick()
+				if !r.fire().More && r.get(id).DueAt.After(r.clock.Now()) {
+					break
+				}
 			}
-			if !died {
-				break // the round has no such call
-			}
-		}
-		for r.fire().More {
 			got = append(got, r.messages()...)
+			tick()
 		}
+		if !died {
+			break // the round has no such call
+		}
+	}
+	for r.fire().More {
 		got = append(got, r.messages()...)
-		slices.Sort(got)
-		fired := make(map[string]bool)
-		for _, text := range got {
-			if fired[text] {
-				t.Errorf("%s has two messages", text)
-			}
-			fired[text] = true
+	}
+	got = append(got, r.messages()...)
+	slices.Sort(got)
+	fired := make(map[string]bool)
+	for _, text := range got {
+		if fired[text] {
+			t.Errorf("%s has two messages", text)
 		}
-		if total := r.get(id).RunCount; total != len(got) {
-			t.Errorf("%d messages, and %d runs were counted", len(got), total)
-		}
-		if diff := cmp.Diff(map[string]bool{"due": true, "send": true, "advance": true, "unfinished": true}, seen); diff != "" {
-			t.Errorf("calls at which it died (-want +got):\n%s", diff)
-		}
-	})
+		fired[text] = true
+	}
+	if total := r.get(id).RunCount; total != len(got) {
+		t.Errorf("%d messages, and %d runs were counted", len(got), total)
+	}
+	if diff := cmp.Diff(map[string]bool{"due": true, "send": true, "advance": true, "unfinished": true}, seen); diff != "" {
+		t.Errorf("calls at which it died (-want +got):\n%s", diff)
+	}
 }
 
 func TestFireDue_a_node_that_dies_between_the_steps_leaves_nothing_to_lose(t *testing.T) {
-	onStorages(t, func(r *rig) {
-		id := r.create(every(time.Minute)).ID
-		r.to(noon.Add(time.Minute))
-		m := &mortal{storage: r.tr, dieAt: 3} // due, send, advance
-		if _, err := dying(t, r.clock, m).FireDue(t.Context()); !errors.Is(err, errDead) {
-			t.Fatalf("got %v", err)
-		}
-		if got := r.get(id); got.RunCount != 0 || !got.NextRunAt.Equal(noon.Add(time.Minute)) {
-			t.Fatalf("ran %d times, next %v", got.RunCount, got.NextRunAt)
-		}
-		r.wantReport(r.fire(), 1, 0, 0)
-		r.wantHistory(id, fired(time.Minute))
-		run := r.history(id)[0]
-		got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{})
-		if err != nil || len(got) != 1 || got[0].ID != run.Messages[0].ID {
-			t.Errorf("received %v, %v; the history has %v", got, err, run.Messages)
-		}
-	})
+	r := onStorage(t)
+	id := r.create(every(time.Minute)).ID
+	r.to(noon.Add(time.Minute))
+	m := &mortal{storage: r.tr, dieAt: 3} // due, send, advance
+	if _, err := dying(t, r.clock, m).FireDue(t.Context()); !errors.Is(err, errDead) {
+		t.Fatalf("got %v", err)
+	}
+	if got := r.get(id); got.RunCount != 0 || !got.NextRunAt.Equal(noon.Add(time.Minute)) {
+		t.Fatalf("ran %d times, next %v", got.RunCount, got.NextRunAt)
+	}
+	r.wantReport(r.fire(), 1, 0, 0)
+	r.wantHistory(id, fired(time.Minute))
+	run := r.history(id)[0]
+	got, err := r.tr.Receive(t.Context(), symphony.ReceiveOptions{})
+	if err != nil || len(got) != 1 || got[0].ID != run.Messages[0].ID {
+		t.Errorf("received %v, %v; the history has %v", got, err, run.Messages)
+	}
 }
 
 func TestFireDue_a_message_changed_between_the_steps_is_not_sent_twice(t *testing.T) {
-	r := inMemory(t)
+	r := onStorage(t)
 	id := r.create(every(time.Minute)).ID
 	r.to(noon.Add(time.Minute))
 	m := &mortal{storage: r.tr, dieAt: 3}
@@ -236,30 +234,29 @@ func TestFireDue_changes_between_the_steps(t *testing.T) {
 			[]entry{{schedule.Fired, m, m, true}, fired(m)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onStorages(t, func(r *rig) {
-				id := r.create(every(m)).ID
-				r.to(noon.Add(m))
-				i := &interrupting{storage: r.tr, between: func() {
-					if err := test.between(r, id); err != nil {
-						r.Error(err)
-					}
-				}}
-				if _, err := r.node(i).FireDue(r.Context()); err != nil {
-					r.Fatal(err)
+			r := onStorage(t)
+			id := r.create(every(m)).ID
+			r.to(noon.Add(m))
+			i := &interrupting{storage: r.tr, between: func() {
+				if err := test.between(r, id); err != nil {
+					r.Error(err)
 				}
-				r.fire()
-				r.wantHistory(id, test.want...)
-				if got := r.get(id).RunCount; got != test.runs {
-					r.Errorf("ran %d times, want %d", got, test.runs)
-				}
-				if got := len(r.messages()); got != len(test.want) {
-					r.Errorf("%d messages, want %d", got, len(test.want))
-				}
-			})
+			}}
+			if _, err := r.node(i).FireDue(r.Context()); err != nil {
+				r.Fatal(err)
+			}
+			r.fire()
+			r.wantHistory(id, test.want...)
+			if got := r.get(id).RunCount; got != test.runs {
+				r.Errorf("ran %d times, want %d", got, test.runs)
+			}
+			if got := len(r.messages()); got != len(test.want) {
+				r.Errorf("%d messages, want %d", got, len(test.want))
+			}
 		})
 	}
 	t.Run("it is deleted", func(t *testing.T) {
-		r := inMemory(t)
+		r := onStorage(t)
 		id := r.create(every(m)).ID
 		r.to(noon.Add(m))
 		i := &interrupting{storage: r.tr, between: func() {
@@ -279,10 +276,6 @@ func TestNodes_race(t *testing.T) {
 	const nodes, rounds, schedules = 4, 12, 5
 	// Each opens a node, on one storage.
 	for name, prepare := range map[string]func(t *testing.T, clock symphony.Clock) func(t *testing.T) storage{
-		"memory": func(_ *testing.T, clock symphony.Clock) func(*testing.T) storage {
-			tr := memory.Open(memory.Options{Clock: clock})
-			return func(*testing.T) storage { return tr }
-		},
 		"sqlite": func(t *testing.T, clock symphony.Clock) func(*testing.T) storage {
 			tr, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), sqlite.Options{Clock: clock})
 			if err != nil {
@@ -302,7 +295,7 @@ func TestNodes_race(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := symphonytest.NewClock(noon)
+			clock := testclock.New(noon)
 			node := prepare(t, clock)
 			fresh := func(t *testing.T) storage {
 				tr := node(t)

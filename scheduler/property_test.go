@@ -8,14 +8,15 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"pgregory.net/rapid"
 )
 
 // story is a random schedule and what happens to it.
 type story struct {
 	*rapid.T
-	clock    *symphonytest.Clock
+	clock    *testclock.Clock
 	tr       storage
 	sch      schedule.Schedule
 	step     time.Duration // about the time between two occurrences
@@ -27,8 +28,8 @@ type story struct {
 func newStory(t *rapid.T) *story {
 	// Before the clocks of Berlin are set back, in the first days of the story.
 	start := time.Date(2027, 10, 30, 21, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 3_600_000).Draw(t, "begin")) * time.Millisecond)
-	s := &story{T: t, clock: symphonytest.NewClock(start), latest: start}
-	s.tr = memory.Open(memory.Options{Clock: s.clock})
+	s := &story{T: t, clock: testclock.New(start), latest: start}
+	s.tr = symphonytest.Storage(t, sqlite.Options{Clock: s.clock})
 	sch := every(0)
 	switch rapid.SampledFrom([]string{"interval", "cron", "once"}).Draw(t, "kind") {
 	case "interval":

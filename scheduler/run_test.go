@@ -14,7 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
 // flaky is a storage that can be away, and counts how often it is asked what is due.
@@ -49,7 +50,7 @@ type running struct {
 
 func run(t *testing.T, poll time.Duration) *running {
 	t.Helper()
-	r := &running{tr: &flaky{storage: memory.Open(memory.Options{})}, log: &logBuffer{}}
+	r := &running{tr: &flaky{storage: symphonytest.Storage(t, sqlite.Options{})}, log: &logBuffer{}}
 	bus, err := symphony.NewBus([]symphony.Transport{r.tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +186,7 @@ func TestRun_ends_when_the_store_is_closed(t *testing.T) {
 
 func TestRun_catches_up_without_a_pause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		sch := every(time.Second)
 		sch.Missed = schedule.MissedAll
 		s, err := scheduler.New(tr, mustBus(t, tr), scheduler.Options{})
@@ -213,8 +214,7 @@ func TestRun_catches_up_without_a_pause(t *testing.T) {
 }
 
 func TestNew_refuses(t *testing.T) {
-	tr := memory.Open(memory.Options{})
-	defer tr.Close()
+	tr := symphonytest.Storage(t, sqlite.Options{})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)

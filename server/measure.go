@@ -12,26 +12,30 @@ import (
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
 // measure begins to count what happens in this process, before anything does. Figures are kept beside the API keys; where
-// nothing can be kept, in memory. endMeasure writes the last ones.
-func (n *node) measure() error {
+// nothing can be kept, in a temporary database. endMeasure writes the last ones.
+func (n *node) measure(ctx context.Context) error {
 	if !n.config.Metrics.Enabled {
 		return nil
 	}
 	store := n.records
 	if store == nil {
-		store = memory.Open(memory.Options{})
+		scratch, err := sqlite.OpenTemporary(ctx, sqlite.Options{Logger: n.log})
+		if err != nil {
+			return err
+		}
+		store, n.scratch = scratch, scratch
 	}
 	var err error
 	n.metrics, err = metrics.New(store, metrics.Options{Retention: n.config.Metrics.Retention, Node: monitor.NodeName(), Logger: n.log})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	if n.o.Mode == HandlerOnly {
 		cancel() // figures are written after each request; what is run at the end writes the last ones
 		n.endMeasure = func() {

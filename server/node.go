@@ -29,7 +29,6 @@ import (
 	payloads "github.com/symphony-messenger/symphony/schema"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/inline"
-	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -46,8 +45,9 @@ type node struct {
 	breakers   []*breaker.Breaker
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	operations *operation.Operations
-	records    storage.Records // nil where nothing can be kept
-	logs       storage.Log     // nil as well
+	records    storage.Records   // nil where nothing can be kept
+	scratch    *sqlite.Transport // what metrics have instead then
+	logs       storage.Log       // nil as well
 	keys       auth.KeyStore
 	observer   symphony.Observer // of all messages of this process; nil for nobody
 	audit      *audit.Trail      // nil where no log can be kept
@@ -116,7 +116,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	n.records = recordKeeper(n.transports)
-	if err := n.measure(); err != nil {
+	if err := n.measure(ctx); err != nil {
 		return err
 	}
 	n.observer = symphony.Observers(n.observers()...)
@@ -169,7 +169,7 @@ func (n *node) open(ctx context.Context) error {
 // come later: they call observers, which may keep something in a storage.
 func (n *node) openStorages(ctx context.Context) error {
 	n.transports = make([]symphony.Transport, len(n.config.Transports))
-	var shared *memory.Transport
+	var shared *sqlite.Transport
 	for i, t := range n.config.Transports {
 		switch t.Kind {
 		case config.Stored:
@@ -183,7 +183,11 @@ func (n *node) openStorages(ctx context.Context) error {
 			n.transports[i] = n.storage.named(t.Name)
 		case config.Memory:
 			if shared == nil {
-				shared = memory.Open(memory.Options{Name: t.Name, Limits: n.config.FlowLimits()})
+				var err error
+				shared, err = sqlite.OpenTemporary(ctx, sqlite.Options{Name: t.Name, Limits: n.config.FlowLimits(), Logger: n.log})
+				if err != nil {
+					return err
+				}
 			}
 			n.transports[i] = shared.Named(t.Name)
 		case config.Sync:
@@ -267,6 +271,9 @@ func (n *node) close() error {
 		if t != nil { // it was not opened
 			errs = append(errs, t.Close())
 		}
+	}
+	if n.scratch != nil {
+		errs = append(errs, n.scratch.Close())
 	}
 	if n.kill != nil {
 		n.kill()

@@ -11,7 +11,7 @@
 //		q.Drain() // runs the handlers, retries and delays included
 //	}
 //
-// A [Queue] is a bus on a storage in memory, with a clock that stands still until it is moved: [Queue.Drain] moves it to when the
+// A [Queue] is a bus on a temporary storage, with a clock that stands still until it is moved: [Queue.Drain] moves it to when the
 // next message is due, so a retry after ten minutes takes no time. The storage is a real one. What it does is what the other
 // storages do, down to leases and limits; it only forgets everything when the test ends.
 package symphonytest
@@ -27,7 +27,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -63,7 +64,7 @@ type Queue struct {
 	// Mux has the handlers that Work and Drain run.
 	Mux *symphony.Mux
 	// Clock is the time of the queue.
-	Clock *Clock
+	Clock *testclock.Clock
 
 	t          testing.TB
 	o          Options
@@ -94,13 +95,8 @@ func New(t testing.TB, o Options) *Queue {
 			t.Fatalf("symphonytest: transport %q: %v", name, err)
 		}
 	}
-	q := &Queue{Mux: o.Mux, Clock: NewClock(o.Start), t: t, o: o}
-	first := memory.Open(memory.Options{Name: o.Transports[0], Limits: o.Limits, Clock: q.Clock})
-	t.Cleanup(func() {
-		if err := first.Close(); err != nil {
-			t.Errorf("symphonytest: %v", err)
-		}
-	})
+	q := &Queue{Mux: o.Mux, Clock: testclock.New(o.Start), t: t, o: o}
+	first := Storage(t, sqlite.Options{Name: o.Transports[0], Limits: o.Limits, Clock: q.Clock, Logger: o.Logger})
 	for i, name := range o.Transports {
 		if i == 0 {
 			q.transports = append(q.transports, first)

@@ -12,14 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/tracing"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+
 	"github.com/google/go-cmp/cmp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
-
-	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/tracing"
-	"github.com/symphony-messenger/symphony/transport/memory"
 )
 
 const (
@@ -125,8 +126,7 @@ func TestProcessSpanWithoutATraceOfTheMessage(t *testing.T) {
 }
 
 func TestDispatchSpans(t *testing.T) {
-	store := memory.Open(memory.Options{})
-	t.Cleanup(func() { store.Close() })
+	store := symphonytest.Storage(t, sqlite.Options{})
 	send := func(tr *tracing.Tracing, ctx context.Context, typ string, o symphony.DispatchOptions) (symphony.Receipt, error) {
 		bus, err := symphony.NewBus([]symphony.Transport{store}, symphony.BusOptions{Tracer: tr})
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/transport/memory"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -18,7 +17,9 @@ func BenchmarkDrain(b *testing.B) {
 		name string
 		open func(b *testing.B) (symphony.Transport, error)
 	}{
-		{"memory", func(*testing.B) (symphony.Transport, error) { return memory.Open(memory.Options{}), nil }},
+		{"temporary", func(b *testing.B) (symphony.Transport, error) {
+			return sqlite.OpenTemporary(b.Context(), sqlite.Options{})
+		}},
 		{"sqlite", func(b *testing.B) (symphony.Transport, error) {
 			return sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{})
 		}},

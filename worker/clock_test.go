@@ -9,7 +9,8 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -31,8 +32,8 @@ func (e extending) Extend(ctx context.Context, leases []symphony.Lease, d time.D
 func TestLeases_are_kept_while_the_clock_is_set(t *testing.T) {
 	for name, by := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
-			tr := memory.Open(memory.Options{Clock: clock})
+			clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+			tr := symphonytest.Storage(t, sqlite.Options{Clock: clock})
 			watched := extending{tr, make(chan struct{}, 10)}
 			bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
 			if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -181,8 +182,7 @@ func TestOptionsAreChecked(t *testing.T) {
 // While an endpoint is down for an hour, no message uses up its attempts, and all are handled when it is back.
 func TestNoAttemptIsWastedWhileTheEndpointIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := memory.Open(memory.Options{})
-		defer tr.Close()
+		tr := symphonytest.Storage(t, sqlite.Options{})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -232,7 +232,7 @@ func TestNoAttemptIsWastedWhileTheEndpointIsDown(t *testing.T) {
 func TestPausesGoByWhatHasElapsed(t *testing.T) {
 	for name, step := range map[string]time.Duration{"set back": -time.Hour, "set ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			clock := symphonytest.NewClock(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
+			clock := testclock.New(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
 			e := &endpoint{err: errDown}
 			b, err := breaker.New(e, breaker.Options{Failures: 1, Pause: 10 * time.Second, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {

@@ -25,9 +25,10 @@ func importRules() []rule {
 		{pkg: "flow", may: []string{"."}, standardOnly: true},
 		{pkg: "storage", may: []string{"."}, standardOnly: true},
 		{pkg: "schedule", may: []string{".", "storage"}, standardOnly: true},
-		{pkg: "transport/transporttest", may: []string{".", "flow", "schedule", "storage", "internal/*", "symphonytest"}},
+		{pkg: "transport/transporttest", may: []string{".", "flow", "schedule", "storage", "internal/*", "symphonytest/testclock"}},
 		{pkg: "transport/*", may: []string{".", "flow", "schedule", "storage", "internal/*"}},
-		{pkg: "symphonytest", may: []string{".", "flow", "transport/memory", "worker"}},
+		{pkg: "symphonytest", may: []string{".", "flow", "symphonytest/testclock", "transport/sqlite", "worker"}},
+		{pkg: "symphonytest/testclock", may: []string{"."}},
 		{pkg: "worker", may: []string{".", "storage", "internal/*"}},
 		{pkg: "scheduler", may: []string{".", "schedule"}},
 		{pkg: "operation", may: []string{".", "storage", "flow"}},
@@ -212,8 +213,8 @@ func TestImportRules(t *testing.T) {
 	rules := importRules()
 	for _, forbidden := range [][2]string{
 		{".", "worker"}, {".", "flow"}, {".", "internal/groupcommit"}, {"flow", "transport/sqlite"}, {"flow", "worker"}, {".", "storage"}, {".", "schedule"}, {"storage", "schedule"}, {"schedule", "scheduler"},
-		{"transport/sqlite", "worker"}, {"transport/sqlite", "httpapi"}, {"transport/memory", "auth"}, {"transport/inline", "client"},
-		{"worker", "transport/memory"}, {"worker", "httpapi"}, {"worker", "config"},
+		{"transport/sqlite", "worker"}, {"transport/sqlite", "httpapi"}, {"transport/postgres", "auth"}, {"transport/inline", "client"},
+		{"worker", "transport/sqlite"}, {"worker", "httpapi"}, {"worker", "config"},
 		{"handler/httppush", "worker"}, {"handler/command", "handler/httppush"}, {"handler", "handler/command"},
 		{"client", "httpapi"}, {"client", "auth"}, {"client", "worker"}, {"client", "config"}, {"client", "transport/sqlite"},
 		{"httpapi", "server"}, {"local", "server"}, {"httpapi", "config"}, {"httpapi", "transport/sqlite"}, {"httpapi/wire", "httpapi"}, {"httpapi/wire", "auth"},

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony/internal/steady"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 )
 
 func TestClock(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 123_456_789, time.UTC)
-	machine := symphonytest.NewClock(start)
+	machine := testclock.New(start)
 	c := steady.New(machine, 0)
 	check := func(what string, since, ahead, set time.Duration) {
 		t.Helper()
@@ -43,7 +43,7 @@ func TestNew(t *testing.T) {
 		"the machine's clock went on":   {-time.Minute, 0},
 		"the machine's clock went back": {time.Hour, time.Hour},
 	} {
-		c := steady.New(symphonytest.NewClock(start), start.Add(test.stood).UnixMicro())
+		c := steady.New(testclock.New(start), start.Add(test.stood).UnixMicro())
 		if want := start.Add(test.begins).UnixMicro(); c.Now() != want || c.Ahead() != test.begins.Microseconds() {
 			t.Errorf("%s: begins at %d, %d ahead, want %d", name, c.Now(), c.Ahead(), want)
 		}

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/metrics/exposition"
 	"github.com/symphony-messenger/symphony/symphonytest"
-	"github.com/symphony-messenger/symphony/transport/memory"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -23,16 +25,16 @@ var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 type fixture struct {
 	*exposition.Exposition
-	tr       *memory.Transport
+	tr       *sqlite.Transport
 	bus      *symphony.Bus
 	recorder *metrics.Recorder
-	clock    *symphonytest.Clock
+	clock    *testclock.Clock
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{clock: symphonytest.NewClock(noon)}
-	f.tr = memory.Open(memory.Options{Clock: f.clock})
+	f := &fixture{clock: testclock.New(noon)}
+	f.tr = symphonytest.Storage(t, sqlite.Options{Clock: f.clock})
 	t.Cleanup(func() { f.tr.Close() })
 	quiet := slog.New(slog.DiscardHandler)
 	var err error

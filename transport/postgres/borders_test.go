@@ -8,24 +8,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
-	"github.com/symphony-messenger/symphony/symphonytest"
 )
 
 // border is a transport whose clock stands, and a bus for it.
 type border struct {
 	*Transport
 	url   string
-	clock *symphonytest.Clock
+	clock *testclock.Clock
 	bus   *symphony.Bus
 }
 
 func openBorder(t *testing.T, o Options) *border {
 	t.Helper()
-	b := &border{url: pgtest.URL(t), clock: symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	b := &border{url: pgtest.URL(t), clock: testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	b.Transport = b.open(t, o)
 	var err error
 	if b.bus, err = symphony.NewBus([]symphony.Transport{b.Transport}, symphony.BusOptions{Clock: b.clock}); err != nil {

@@ -7,11 +7,12 @@ import (
 	"os"
 	"testing"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/internal/testtier"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -86,7 +87,7 @@ func conformance(t *testing.T, url string) {
 				}
 				current = open()
 				// Other nodes may be alive and hold leases, so a node that comes back ends none before its time.
-				clock.(*symphonytest.Clock).Advance(symphony.DefaultLease)
+				clock.(*testclock.Clock).Advance(symphony.DefaultLease)
 				return current, current.Named("email")
 			},
 			Second: func(t *testing.T) symphony.Transport { return extra(t, url, o) },

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/internal/testtier"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -64,7 +65,7 @@ func harness(t *testing.T, url string, o postgres.Options) transporttest.Harness
 			t.Helper()
 			shut(t)
 			open(t)
-			o.Clock.(*symphonytest.Clock).Advance(symphony.DefaultLease) // other nodes may hold leases: none ends before its time
+			o.Clock.(*testclock.Clock).Advance(symphony.DefaultLease) // other nodes may hold leases: none ends before its time
 			return current, current.Named("email")
 		},
 		Corrupt: func(t *testing.T, id string) {

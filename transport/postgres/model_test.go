@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"pgregory.net/rapid"
 )
@@ -45,7 +46,7 @@ type model struct {
 	*rapid.T
 	sql      *pgx.Conn
 	schema   string
-	clock    *symphonytest.Clock
+	clock    *testclock.Clock
 	nodes    []*postgres.Transport
 	buses    []*symphony.Bus
 	proxies  []*pgtest.Proxy
@@ -70,7 +71,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		schemas++
 		m := &model{
-			T: rt, sql: sql, schema: fmt.Sprintf("model_%d", schemas), clock: symphonytest.NewClock(time.Now().Truncate(time.Millisecond)),
+			T: rt, sql: sql, schema: fmt.Sprintf("model_%d", schemas), clock: testclock.New(time.Now().Truncate(time.Millisecond)),
 			proxies: proxies, messages: make(map[string]*modelMessage), keys: make(map[string]string),
 		}
 		for _, p := range proxies {

@@ -6,17 +6,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // claimed opens a store on a clock and claims n messages at once.
-func claimed(t *testing.T, n int, o symphony.DispatchOptions) (url string, tr *postgres.Transport, clock *symphonytest.Clock, got []symphony.Delivery) {
+func claimed(t *testing.T, n int, o symphony.DispatchOptions) (url string, tr *postgres.Transport, clock *testclock.Clock, got []symphony.Delivery) {
 	t.Helper()
-	clock = symphonytest.NewClock(time.Now())
+	clock = testclock.New(time.Now())
 	url, tr, _ = openForTx(t, postgres.Options{Clock: clock, Timeout: 2 * time.Second, Logger: silent(), Limits: transporttest.Limits(t)})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -41,7 +41,7 @@ func TestLeases_outlive_a_crash(t *testing.T) {
 		"back with a clock that was set back": {time.Minute, -24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := symphonytest.NewClock(start)
+			clock := testclock.New(start)
 			o := sqlite.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler)}
 			path := filepath.Join(t.TempDir(), "queue.db")
 			tr := open(t, path, o)
@@ -76,7 +76,7 @@ func TestLeases_outlive_a_crash(t *testing.T) {
 // While a worker elsewhere holds a lease, where time stands is written now and then, although nothing else is.
 func TestTime_is_written_while_a_lease_is_held(t *testing.T) {
 	ctx := context.Background()
-	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	o := sqlite.Options{Clock: clock}
 	path := filepath.Join(t.TempDir(), "queue.db")
 	tr := open(t, path, o)

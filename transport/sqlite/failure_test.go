@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -46,7 +46,7 @@ func TestMovedFiles(t *testing.T) {
 			mustDo(t, os.Mkdir(dir, 0o700))
 			path := filepath.Join(dir, "queue.db")
 			var log bytes.Buffer
-			clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+			clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 			housekept := clock.TimerAt(clock.Now().Add(5 * time.Minute))
 			tr := open(t, path, sqlite.Options{Clock: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			<-housekept
@@ -85,7 +85,7 @@ func TestMovedFiles(t *testing.T) {
 
 	t.Run("it shows before anything is stored where nothing was written lately, and to health alone", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "queue.db")
-		clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+		clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 		o := sqlite.Options{Clock: clock, Logger: slog.New(slog.DiscardHandler)}
 		housekept := clock.TimerAt(clock.Now().Add(5 * time.Minute))
 		tr := open(t, path, o)

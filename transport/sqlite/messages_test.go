@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -50,7 +51,7 @@ func TestSearch_plans(t *testing.T) {
 
 // What an older release has stored lacks what is kept since.
 func TestMessages_of_older_releases(t *testing.T) {
-	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	tr, _ := openTest(t, Options{Clock: clock})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
 	if err != nil {
@@ -303,7 +304,7 @@ func TestSearchOfFailed_goes_through_all_in_parts(t *testing.T) {
 
 // The names of workers go with the messages that they have completed.
 func TestWorkers_are_forgotten_with_their_messages(t *testing.T) {
-	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	tr, _ := openTest(t, Options{Clock: clock, Retention: 10 * time.Hour})
 	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,7 @@ var (
 // store is what the transports of one file share.
 type store struct {
 	path      string
+	temporary string // the folder to delete in the end; "" for a database that stays
 	retention time.Duration
 	limits    *flow.Limits
 	clock     symphony.Clock
@@ -107,6 +109,11 @@ const (
 // Open opens the database at path, creating it if there is none, and brings its schema up to date. Errors: *LockedError
 // if another process has it open, *VersionError if a newer release wrote it, ErrCorrupt if it is damaged or no database.
 func Open(ctx context.Context, path string, o Options) (*Transport, error) {
+	return open(ctx, path, o, "")
+}
+
+// open opens a database. A temporary one is given the folder that goes with it.
+func open(ctx context.Context, path string, o Options, temporary string) (*Transport, error) {
 	if o.Name == "" {
 		o.Name = symphony.DefaultTransport
 	}
@@ -135,7 +142,8 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 		return nil, err
 	}
 	s := &store{
-		path: path, retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger, lock: lock,
+		path: path, temporary: temporary, lock: lock,
+		retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
 		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns), carefully: carefully,
 	}
@@ -148,7 +156,7 @@ func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 // resolve makes one name of all the ways to name a file, so that they share one lock.
 func resolve(path string) (string, error) {
 	if path == "" || path == ":memory:" {
-		return "", fmt.Errorf("sqlite: path %q is not a file; use transport/memory for messages that need not survive", path)
+		return "", fmt.Errorf("sqlite: path %q is not a file; use OpenTemporary for messages that need not survive", path)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -207,8 +215,12 @@ func (s *store) connect(flags sqlite.OpenFlags, cacheKiB int) (*sqlite.Conn, err
 		return nil, s.storageError("open", err)
 	}
 	conn.SetBusyTimeout(10 * time.Second)
+	synchronous := "FULL"
+	if s.temporary != "" {
+		synchronous = "OFF"
+	}
 	for _, pragma := range []string{
-		"PRAGMA synchronous=FULL",
+		"PRAGMA synchronous=" + synchronous,
 		"PRAGMA temp_store=MEMORY",
 		fmt.Sprintf("PRAGMA cache_size=-%d", cacheKiB),
 		// Checkpoints are made aside of the writer; see checkpoint.go.
@@ -236,9 +248,9 @@ func (t *Transport) Named(name string) *Transport {
 // Path is the database's file, with symbolic links resolved.
 func (s *store) Path() string { return s.path }
 
-// Capabilities says that this transport can do everything.
+// Capabilities says that this transport can do everything; a temporary database does not survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Messages: true, Log: true, Steps: true}
+	return symphony.Capabilities{Durable: t.temporary == "", Receive: true, Idempotency: true, Failed: true, Records: true, Flow: true, Schedules: true, Messages: true, Log: true, Steps: true}
 }
 
 // Storage is the database.
@@ -277,14 +289,19 @@ func (s *store) release() error {
 	}
 	close(s.readers)
 	close(s.searchers)
-	if s.writer != nil && whole {
+	if s.writer != nil && whole && s.temporary == "" {
 		// What another process reads just now may keep the log from being cut; nothing is lost by that.
 		if err := execScript(s.writer, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 			s.log.Warn("the database's log could not be copied into it at the end; keep both files together", "error", s.storageError("checkpoint", err))
 		}
+	}
+	if s.writer != nil && whole {
 		errs = append(errs, s.writer.Close())
 	}
 	errs = append(errs, s.lock.release())
+	if s.temporary != "" {
+		errs = append(errs, os.RemoveAll(s.temporary))
+	}
 	return errors.Join(errs...)
 }
 

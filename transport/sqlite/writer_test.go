@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -281,7 +282,7 @@ func TestRollback_keeps_leases(t *testing.T) {
 }
 
 func TestRollback_keeps_the_ends_of_leases(t *testing.T) {
-	clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	tr, bus := openTest(t, Options{Clock: clock})
 	if _, err := bus.Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{}); err != nil {
 		t.Fatal(err)
@@ -386,7 +387,7 @@ func TestPurge(t *testing.T) {
 	}
 
 	t.Run("completed messages and keys go when their time is over", func(t *testing.T) {
-		clock := symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+		clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 		tr, _ := openTest(t, Options{Clock: clock, Retention: 2 * time.Hour})
 		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Clock: clock, IdempotencyWindow: 2 * time.Hour})
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/testtier"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 )
 
 // Harness is one fresh storage under test.
@@ -33,8 +33,6 @@ type Harness struct {
 	CorruptSchedule func(t *testing.T, id string)
 	// Second opens the default transport of another process on the same storage. Nil where only one process can use it.
 	Second func(t *testing.T) symphony.Transport
-	// Keeps is how many completed messages are kept at most, the newest. 0: as many as there are.
-	Keeps int
 	// KeepNothing opens a fresh storage that keeps no completed messages. Nil where that cannot be said.
 	KeepNothing func(t *testing.T) symphony.Transport
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
@@ -109,7 +107,7 @@ type test struct {
 type suite struct {
 	*testing.T
 	Harness
-	clock *symphonytest.Clock
+	clock *testclock.Clock
 	def   symphony.Transport
 	bus   *symphony.Bus
 	sent  int
@@ -122,7 +120,7 @@ var ctx = context.Background()
 
 func newSuite(t *testing.T, open Open) *suite {
 	t.Helper()
-	s := &suite{T: t, clock: symphonytest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	s := &suite{T: t, clock: testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	s.Harness = open(t, s.clock)
 	s.use(s.Default, s.Email)
 	return s

@@ -1,16 +1,16 @@
-package symphonytest_test
+package testclock_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 )
 
 func TestClock(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	c := symphonytest.NewClock(start)
+	c := testclock.New(start)
 	timer := c.NewTimer(time.Minute)
 	fired := func() bool {
 		select {

@@ -1,4 +1,5 @@
-package symphonytest
+// Package testclock has the clock of tests: it stands still until it is moved.
+package testclock
 
 import (
 	"sync"
@@ -12,7 +13,7 @@ import (
 type Clock struct {
 	mu      sync.Mutex
 	now     time.Time     // the time of day
-	elapsed time.Duration // since NewClock
+	elapsed time.Duration // since New
 	timers  map[*timer]struct{}
 	wanted  map[int64]chan struct{} // by the time of day of a timer, ns since 1970
 }
@@ -23,8 +24,8 @@ type timer struct {
 	c     chan time.Time
 }
 
-// NewClock makes a clock that stands at a time.
-func NewClock(start time.Time) *Clock {
+// New makes a clock that stands at a time.
+func New(start time.Time) *Clock {
 	return &Clock{now: start, timers: make(map[*timer]struct{}), wanted: make(map[int64]chan struct{})}
 }
 

@@ -1,0 +1,134 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+)
+
+func TestOpenTemporary(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	tr, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr.Capabilities().Durable || tr.Named("mail").Capabilities().Durable {
+		t.Error("it says that it survives")
+	}
+	info, err := os.Stat(filepath.Dir(tr.Path()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o700 {
+		t.Errorf("others may look into the folder: %v", got)
+	}
+	bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bus.Dispatch(t.Context(), "A", map[string]any{}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // closing again does nothing
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := list(t, folder); len(left) > 0 {
+		t.Errorf("Close leaves %v", left)
+	}
+}
+
+func TestOpenTemporary_tells_why_it_cannot(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", missing)
+	if _, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a folder for temporary files: %v", err)
+	}
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	if _, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{Name: "no name"}); err == nil {
+		t.Error("it takes any name")
+	}
+	if left := list(t, folder); len(left) > 0 {
+		t.Errorf("it leaves %v", left)
+	}
+}
+
+// A process that was killed leaves its database. The next one deletes it, and nothing that may be in use.
+func TestOpenTemporary_deletes_what_dead_processes_left(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	live, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close() //nolint:errcheck // it is not what is tested
+	long := time.Now().Add(-time.Hour)
+	aged := func(path string) {
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave := func(name string, old, file bool) {
+		path := filepath.Join(folder, name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if file {
+			path := filepath.Join(path, "symphony.db")
+			if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if old {
+				aged(path)
+			}
+		}
+		if old {
+			aged(path)
+		}
+	}
+	leave("symphony-memory-dead", true, true)
+	leave("symphony-memory-empty", true, false)
+	leave("symphony-memory-young", false, true)
+	leave("symphony-memory-new", false, false)
+	leave("else", true, true)
+	aged(live.Path())
+	next, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close() //nolint:errcheck // it is not what is tested
+	left := make(map[string]bool)
+	for _, name := range list(t, folder) {
+		left[name] = true
+	}
+	for name, want := range map[string]bool{
+		"symphony-memory-dead": false, "symphony-memory-empty": false, "symphony-memory-young": true,
+		"symphony-memory-new": true, "else": true,
+		filepath.Base(filepath.Dir(live.Path())): true, filepath.Base(filepath.Dir(next.Path())): true,
+	} {
+		if left[name] != want {
+			t.Errorf("%s is there: %t, want %t", name, left[name], want)
+		}
+	}
+}
+
+func list(t *testing.T, folder string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
