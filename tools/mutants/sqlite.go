@@ -42,7 +42,7 @@ var sqliteMutants = []mutant{
 	{file: "house.go", what: "the purge of completed messages ignores the retention", run: "TestConformance/Borders|TestPurge",
 		old: "if q.ColumnInt64(1) < cutoff {", new: "if q.ColumnInt64(1) < cutoff || n > 0 {"},
 	{file: "sqlite.go", what: "a commit is not synced", run: "TestCommits_are_synced",
-		old: "\"PRAGMA synchronous=FULL\",", new: "\"PRAGMA synchronous=NORMAL\","},
+		old: "synchronous := \"FULL\"", new: "synchronous := \"NORMAL\""},
 	{file: "writer.go", what: "the answer comes before the commit", run: "TestFailedSync|TestKill",
 		old: "\tw.commit = func() error { return w.exec(\"COMMIT\") }\n", new: "\tw.commit = func() error { return nil }\n"},
 	{file: "writer.go", what: "after a failed sync the writer goes on", run: "TestFailedSync",
