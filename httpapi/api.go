@@ -20,7 +20,6 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
@@ -72,7 +71,7 @@ type Options struct {
 	// not known.
 	LocalUser func(*http.Request) string
 	// Breakers tells which circuit breakers of this process are not closed, for the status. Nil: none.
-	Breakers func() []wire.Breaker
+	Breakers func() []monitor.OpenBreaker
 	// CronWorker gives the settings of the run that the cron route starts on a transport, ConsumeWorker those that
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options

@@ -175,7 +175,7 @@ func workersShow(c *call) error {
 	}
 	answer := wire.WorkersResponse{Success: true, Nodes: make([]wire.Node, len(nodes)), Others: make([]wire.OtherLease, len(others)), More: more, Timestamp: c.api.stored.Now().UTC()}
 	for i, n := range nodes {
-		answer.Nodes[i] = wireNode(n.Node)
+		answer.Nodes[i] = wireNode(n)
 	}
 	for i, o := range others {
 		answer.Others[i] = wire.OtherLease{

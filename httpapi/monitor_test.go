@@ -21,7 +21,7 @@ import (
 )
 
 // monitored adds to a server what tells how work flows. The process says of itself what info is.
-func monitored(t *testing.T, o *httpapi.Options, info *wire.NodeInfo) {
+func monitored(t *testing.T, o *httpapi.Options, info *monitor.NodeInfo) {
 	t.Helper()
 	var err error
 	quiet := slog.New(slog.DiscardHandler)
@@ -39,7 +39,7 @@ func monitored(t *testing.T, o *httpapi.Options, info *wire.NodeInfo) {
 	o.Exposition = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "symphony_up 1") })
 }
 
-func monitoredFixture(t *testing.T, info *wire.NodeInfo, change func(*httpapi.Options)) *fixture {
+func monitoredFixture(t *testing.T, info *monitor.NodeInfo, change func(*httpapi.Options)) *fixture {
 	t.Helper()
 	return newFixture(t, func(o *httpapi.Options) {
 		monitored(t, o, info)
@@ -51,7 +51,7 @@ func monitoredFixture(t *testing.T, info *wire.NodeInfo, change func(*httpapi.Op
 
 func TestMetrics(t *testing.T) {
 	var recorder *metrics.Recorder
-	f := monitoredFixture(t, &wire.NodeInfo{}, func(o *httpapi.Options) { recorder = o.Metrics })
+	f := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) { recorder = o.Metrics })
 	id := f.dispatch("Order", `{"queue":"fast"}`)
 	f.call("POST", nackPath, `{"receipt":"`+f.receive(`{"worker":"me"}`)[0]["receipt"].(string)+`","errorClass":"busy","retryAfter":0}`)
 	f.call("POST", ackPath, `{"receipts":`+receiptsOf(f.receive(`{}`))+`}`)
@@ -84,7 +84,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestMetricsQueriesAreChecked(t *testing.T) {
-	f := monitoredFixture(t, &wire.NodeInfo{}, nil)
+	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
 	now := time.Now().UTC()
 	stamp := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 	for query, want := range map[string]string{
@@ -105,12 +105,12 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 }
 
 func TestHealthReport(t *testing.T) {
-	info := &wire.NodeInfo{}
+	info := &monitor.NodeInfo{}
 	f := monitoredFixture(t, info, nil)
 	if a := f.call("GET", "/api/symphony/health", "", "Authorization", "Bearer "+f.keys["read"]); a.status != 200 || a.body["status"] != "healthy" || a.body["success"] != true || len(a.body["checks"].([]any)) != 9 {
 		t.Errorf("idle: %d %s", a.status, a.raw)
 	}
-	info.Workers = []wire.NodeWorker{{Name: "w", Transport: "default", Running: true, AtWork: []wire.AtWork{{MessageID: "m", Type: "T", Since: time.Now().Add(-time.Hour)}}}}
+	info.Workers = []monitor.NodeWorker{{Name: "w", Transport: "default", Running: true, AtWork: []monitor.AtWork{{MessageID: "m", Type: "T", Since: time.Now().Add(-time.Hour)}}}}
 	if a := f.call("GET", "/api/symphony/health", ""); a.status != 200 || a.body["status"] != "degraded" || !strings.Contains(a.raw, "message m of type T has been at work for 1h0m0s at worker w") {
 		t.Errorf("stuck: %d %s", a.status, a.raw)
 	}
@@ -138,7 +138,7 @@ func TestHealthReport(t *testing.T) {
 }
 
 func TestWorkersShowWhoHasWhat(t *testing.T) {
-	info := &wire.NodeInfo{Workers: []wire.NodeWorker{{Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1}}}
+	info := &monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1}}}
 	f := monitoredFixture(t, info, nil)
 	for range 3 {
 		f.dispatch("Order", `{}`)
@@ -161,13 +161,13 @@ func TestWorkersShowWhoHasWhat(t *testing.T) {
 }
 
 func TestScrapesNeedAuthenticationUnlessOpen(t *testing.T) {
-	f := monitoredFixture(t, &wire.NodeInfo{}, nil)
+	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
 	for header, want := range map[string]int{"": 401, "Bearer " + f.keys["dispatch"]: 403, "Bearer " + f.keys["read"]: 200} {
 		if a := f.call("GET", "/metrics", "", "Authorization", header); a.status != want {
 			t.Errorf("with %.12q: %d %s, want %d", header, a.status, a.raw, want)
 		}
 	}
-	open := monitoredFixture(t, &wire.NodeInfo{}, func(o *httpapi.Options) { o.MetricsOpen = true })
+	open := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) { o.MetricsOpen = true })
 	if a := open.call("GET", "/metrics", "", "Authorization", ""); a.status != 200 || a.raw != "symphony_up 1\n" {
 		t.Errorf("open: %d %s", a.status, a.raw)
 	}
@@ -179,7 +179,7 @@ func TestEachRequestIsCounted(t *testing.T) {
 		status        int
 	}
 	seen := make(chan request, 10)
-	f := monitoredFixture(t, &wire.NodeInfo{}, func(o *httpapi.Options) {
+	f := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) {
 		o.Requests = func(route, method string, status int, took time.Duration) {
 			if took <= 0 {
 				t.Errorf("took %s", took)

@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 
-	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 // described is the document with what is needed to make requests from it and to judge answers by it.
@@ -41,7 +41,7 @@ func newDescribed(t *testing.T) *described {
 
 // workedFixture is a server whose health is known.
 func workedFixture(t *testing.T) *fixture {
-	node := wire.NodeInfo{Workers: []wire.NodeWorker{{Name: "w", Transport: "default"}}}
+	node := monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default"}}}
 	return monitoredFixture(t, &node, nil)
 }
 

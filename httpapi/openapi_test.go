@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/symphony-messenger/symphony/auth"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 var update = flag.Bool("update", false, "renew the golden files")
@@ -105,7 +105,7 @@ func responseRef(doc map[string]any, route, method, status string) string {
 
 // Real answers of every route fit the document, and each status that comes back is one it names.
 func TestOpenAPI_describes_real_answers(t *testing.T) {
-	f := monitoredFixture(t, &wire.NodeInfo{Workers: []wire.NodeWorker{{Name: "w", Transport: "default", AtWork: []wire.AtWork{{MessageID: "m", Since: time.Now()}}}}}, nil)
+	f := monitoredFixture(t, &monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default", AtWork: []monitor.AtWork{{MessageID: "m", Since: time.Now()}}}}}, nil)
 	doc, raw := document(t, f)
 	parsed, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
 	if err != nil {

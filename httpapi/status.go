@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +29,7 @@ func status(c *call) error {
 	answer := statusOf(t.Name(), s, c.storeClock(t).Now())
 	answer.Transports = c.api.o.Bus.Names()
 	if c.api.o.Breakers != nil {
-		answer.Breakers = c.api.o.Breakers()
+		answer.Breakers = wireBreakers(c.api.o.Breakers())
 	}
 	if control := flow.Of(t); control != nil {
 		holds, err := control.Holds(c.Context())
@@ -55,7 +54,7 @@ func status(c *call) error {
 		}
 		answer.Nodes = make([]wire.Node, len(nodes))
 		for i, n := range nodes {
-			answer.Nodes[i] = wireNode(n)
+			answer.Nodes[i] = wireNode(monitor.NodeOf(n))
 		}
 	}
 	return c.answer(http.StatusOK, answer)
@@ -65,15 +64,6 @@ func status(c *call) error {
 func workersOn(transport string, nodes []monitor.Node) *wire.WorkerCounts {
 	running, stopped := monitor.WorkersOn(transport, nodes)
 	return &wire.WorkerCounts{Running: running, Stopped: stopped}
-}
-
-func wireNode(n storage.Node) wire.Node {
-	out := wire.Node{ID: n.ID, Name: n.Name, Version: n.Version, StartedAt: n.StartedAt, SeenAt: n.SeenAt}
-	// A node of another release may say something else; then there is nothing to show.
-	if json.Unmarshal(n.Info, &out.NodeInfo) != nil || out.Workers == nil {
-		out.Workers = []wire.NodeWorker{}
-	}
-	return out
 }
 
 // statusOf is a transport's statistics as the API tells them.

@@ -9,7 +9,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,7 +19,6 @@ import (
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
@@ -117,13 +115,13 @@ func (o Options) node() func() storage.Node {
 	now := symphony.SystemClock().Now()
 	self := storage.Node{ID: symphony.NewID(now), Name: monitor.NodeName(), Version: o.Version, StartedAt: now}
 	return func() storage.Node {
-		var info wire.NodeInfo
+		var info monitor.NodeInfo
 		for _, w := range o.Workers {
-			info.Workers = append(info.Workers, httpapi.WireWorker(w.Snapshot()))
+			info.Workers = append(info.Workers, monitor.WorkerOf(w.Snapshot()))
 		}
 		out := self
 		out.SeenAt = symphony.SystemClock().Now()
-		out.Info, _ = json.Marshal(info) // cannot fail
+		out.Info = info.Encode()
 		return out
 	}
 }

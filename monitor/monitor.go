@@ -22,7 +22,7 @@ type Options struct {
 	Bus *symphony.Bus
 	// Metrics knows the attempts of the last minutes. Nil: nothing is known of them.
 	Metrics *metrics.Recorder
-	// Self describes this process, with an Info that is the JSON of a wire.NodeInfo. It is asked where the storage lists
+	// Self describes this process, with the Info of a NodeInfo. It is asked where the storage lists
 	// no nodes. Nil: nothing is known of this process.
 	Self func() storage.Node
 	// Schedules are looked at, too. Nil: there are none.

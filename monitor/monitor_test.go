@@ -12,7 +12,6 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/schedule"
@@ -20,6 +19,7 @@ import (
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -32,7 +32,7 @@ type fixture struct {
 	tr      *sqlite.Transport
 	bus     *symphony.Bus
 	metrics *metrics.Recorder
-	info    wire.NodeInfo
+	info    monitor.NodeInfo
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -79,7 +79,7 @@ func (f *fixture) attempts(transport string, n, failed int) {
 }
 
 func (f *fixture) works(transport string) {
-	f.info.Workers = append(f.info.Workers, wire.NodeWorker{Name: "w", Transport: transport, Running: true, Concurrency: 10})
+	f.info.Workers = append(f.info.Workers, monitor.NodeWorker{Name: "w", Transport: transport, Running: true, Concurrency: 10})
 }
 
 func TestHealth(t *testing.T) {
@@ -115,7 +115,7 @@ func TestHealth(t *testing.T) {
 		"a worker ended by itself":  {func(f *fixture) { stopped("default")(f); f.info.Workers[0].StopReason = "message_limit" }, monitor.Healthy, "", ""},
 		"a schedule is late":        {lateSchedule(2 * time.Minute), monitor.Degraded, "scheduler", "1 schedules are due, the first for 2m"},
 		"a schedule is due":         {lateSchedule(time.Second), monitor.Healthy, "", ""},
-		"a circuit is open":         {func(f *fixture) { f.info.Breakers = []wire.Breaker{{Handler: "shop", State: "open"}} }, monitor.Degraded, "circuits", "shop"},
+		"a circuit is open":         {func(f *fixture) { f.info.Breakers = []monitor.OpenBreaker{{Handler: "shop", State: "open"}} }, monitor.Degraded, "circuits", "shop"},
 		"dead letters":              {deadLetter, monitor.Healthy, "", ""},
 		"storage is gone":           {func(f *fixture) { f.tr.Close() }, monitor.Unhealthy, "storage", "default"},
 	} {
@@ -169,14 +169,14 @@ func later(f *fixture) {
 func stuck(d time.Duration) func(*fixture) {
 	return func(f *fixture) {
 		f.works("default")
-		f.info.Workers[0].AtWork = []wire.AtWork{{MessageID: "m", Type: "Order", Since: noon}, {MessageID: "n", Type: "Order", Since: noon.Add(time.Second)}}
+		f.info.Workers[0].AtWork = []monitor.AtWork{{MessageID: "m", Type: "Order", Since: noon}, {MessageID: "n", Type: "Order", Since: noon.Add(time.Second)}}
 		f.clock.Advance(d)
 	}
 }
 
 func outage(f *fixture) {
 	f.works("default")
-	f.info.Workers[0].Outages = []wire.WorkerOutage{{Call: "receive", Since: noon, Error: "away"}}
+	f.info.Workers[0].Outages = []monitor.Outage{{Call: "receive", Since: noon, Error: "away"}}
 }
 
 func lateSchedule(late time.Duration) func(*fixture) {
@@ -202,7 +202,7 @@ func deadLetter(f *fixture) {
 // stopped has a worker that was stopped by request.
 func stopped(transport string) func(*fixture) {
 	return func(f *fixture) {
-		f.info.Workers = append(f.info.Workers, wire.NodeWorker{Name: "w", Transport: transport, StopReason: wire.StopRequested})
+		f.info.Workers = append(f.info.Workers, monitor.NodeWorker{Name: "w", Transport: transport, StopReason: worker.StopRequested})
 	}
 }
 

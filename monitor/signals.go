@@ -2,17 +2,16 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 // Signals are what tells whether work flows, of all nodes that share the storage, at one moment. Health and alerts are
@@ -77,12 +76,6 @@ func (a Attempts) ErrorRate() float64 {
 	return float64(a.Failed) / float64(a.Ended())
 }
 
-// Node is a process with its workers.
-type Node struct {
-	storage.Node
-	wire.NodeInfo
-}
-
 // Schedules tell whether the scheduler keeps up.
 type Schedules struct {
 	// Err is why the storage of schedules did not answer.
@@ -126,7 +119,7 @@ func WorkersOn(transport string, nodes []Node) (running, stopped int) {
 			case w.Transport != transport:
 			case w.Running:
 				running++
-			case w.StopReason == wire.StopRequested:
+			case w.StopReason == worker.StopRequested:
 				stopped++
 			}
 		}
@@ -214,21 +207,12 @@ func (m *Monitor) Nodes(ctx context.Context) ([]Node, error) {
 		}
 		nodes := make([]Node, len(list))
 		for i, n := range list {
-			nodes[i] = nodeOf(n)
+			nodes[i] = NodeOf(n)
 		}
 		return nodes, nil
 	}
 	if m.o.Self == nil {
 		return nil, nil
 	}
-	return []Node{nodeOf(m.o.Self())}, nil
-}
-
-func nodeOf(n storage.Node) Node {
-	out := Node{Node: n}
-	// A node of another release may say something else; then nothing is known of its workers.
-	if json.Unmarshal(n.Info, &out.NodeInfo) != nil {
-		out.NodeInfo = wire.NodeInfo{}
-	}
-	return out
+	return []Node{NodeOf(m.o.Self())}, nil
 }

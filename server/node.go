@@ -18,7 +18,6 @@ import (
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/httpapi"
-	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/local"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/metrics/exposition"
@@ -66,20 +65,22 @@ type node struct {
 
 // info is what this process tells others that use the same database.
 func (n *node) info() json.RawMessage {
-	info := wire.NodeInfo{Workers: []wire.NodeWorker{}, Breakers: n.openBreakers()}
+	info := monitor.NodeInfo{Breakers: n.openBreakers()}
 	for _, s := range n.snapshots() {
-		info.Workers = append(info.Workers, httpapi.WireWorker(s))
+		info.Workers = append(info.Workers, monitor.WorkerOf(s))
 	}
-	raw, _ := json.Marshal(info) // cannot fail
-	return raw
+	return info.Encode()
 }
 
 // openBreakers are the circuit breakers of this process that are not closed.
-func (n *node) openBreakers() []wire.Breaker {
-	var list []wire.Breaker
+func (n *node) openBreakers() []monitor.OpenBreaker {
+	var list []monitor.OpenBreaker
 	for _, b := range n.breakers {
 		if s := b.Snapshot(); s.State != breaker.Closed {
-			list = append(list, wire.Breaker{Handler: s.Name, State: string(s.State), Failures: s.Failures, OpenedAt: s.OpenedAt.UTC(), ProbeAt: s.ProbeAt.UTC()})
+			list = append(list, monitor.OpenBreaker{
+				Handler: s.Name, State: string(s.State), Failures: s.Failures,
+				OpenedAt: s.OpenedAt.UTC(), ProbeAt: s.ProbeAt.UTC(),
+			})
 		}
 	}
 	return list

@@ -36,11 +36,7 @@ type Node struct {
 	Version   string    `json:"version" required:"true"`
 	StartedAt time.Time `json:"startedAt" required:"true"`
 	SeenAt    time.Time `json:"seenAt" required:"true" description:"Its last heartbeat, every ten seconds."`
-	NodeInfo
-}
 
-// NodeInfo is what a process says about itself with each heartbeat.
-type NodeInfo struct {
 	Workers  []NodeWorker `json:"workers" required:"true" description:"The continuous workers of the process."`
 	Breakers []Breaker    `json:"breakers,omitempty" description:"Its circuit breakers that are not closed."`
 }
@@ -53,9 +49,6 @@ type Breaker struct {
 	OpenedAt time.Time `json:"openedAt" required:"true"`
 	ProbeAt  time.Time `json:"probeAt" required:"true" description:"When the next message probes."`
 }
-
-// StopRequested is the StopReason of a worker that POST /api/symphony/workers/stop ended.
-const StopRequested = "stop_requested"
 
 // NodeWorker is a worker of a node.
 type NodeWorker struct {

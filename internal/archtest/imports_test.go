@@ -44,7 +44,7 @@ func importRules() []rule {
 		{pkg: "httpapi/archive", may: []string{"httpapi/wire"}},
 		{pkg: "metrics", may: []string{".", "storage"}},
 		{pkg: "metrics/exposition", may: []string{".", "schedule", "metrics", "worker"}},
-		{pkg: "monitor", may: []string{".", "schedule", "storage", "flow", "metrics", "httpapi/wire"}},
+		{pkg: "monitor", may: []string{".", "schedule", "storage", "flow", "metrics", "worker"}},
 		{pkg: "httpapi", may: []string{".", "schedule", "storage", "alert", "audit", "auth", "event", "flow", "worker", "scheduler", "operation", "metrics", "monitor", "tracing", "httpapi/*"}},
 		{pkg: "local", may: []string{".", "storage", "audit", "auth", "httpapi", "httpapi/wire", "metrics", "monitor", "operation", "scheduler", "transport/sqlite", "worker"}},
 		{pkg: "tracing", may: []string{"."}},
