@@ -228,6 +228,7 @@ type call struct {
 	who       authenticate // judges the caller once more, see lasting.go
 	query     map[string]string
 	record    *recording // nil where nothing is recorded
+	held      *buffer    // the body, where it counts until the call ends; see accept
 }
 
 type authenticate func(*http.Request, *route) (auth.Principal, error)
@@ -305,6 +306,9 @@ func (c *call) serve(rt *route) error {
 		}
 	}
 	defer func() {
+		if c.held != nil {
+			c.held.free()
+		}
 		if v := recover(); v != nil {
 			c.noteError(errPanic)
 			panic(v)

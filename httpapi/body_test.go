@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi"
@@ -343,4 +345,38 @@ func serveOnPipes(t *testing.T) pipes {
 		tr.Close()
 	})
 	return network
+}
+
+// Each route that takes a body tells everything that is wrong with it at once: what does not fit its shape, and what is
+// wrong with the rest.
+func TestAllThatIsWrongWithABodyIsToldAtOnce(t *testing.T) {
+	f := newFixture(t, nil)
+	f.dispatch("Hello", `{}`)
+	for path, test := range map[string]struct {
+		body string
+		want []string
+	}{
+		"/dispatch":          {`{"typ":1,"message":{"type":"","payload":{}},"options":{"queue":""}}`, []string{"typ", "options.queue", "message.type"}},
+		"/dispatch/batch":    {`{"x":1,"messages":[{"message":{"type":"","payload":{}}}]}`, []string{"x", "messages[0].message.type"}},
+		"/consume":           {`{"x":1,"batchSize":0,"timeLimit":"1s"}`, []string{"x", "timeLimit", "batchSize"}},
+		"/messages/a/replay": {`{"x":1,"idempotencyKey":""}`, []string{"x", "idempotencyKey"}},
+		"/messages/replay":   {`{"x":1,"filter":{"since":"0001-01-01T00:00:00Z"}}`, []string{"x", "filter.since"}},
+		"/failed/a/retry":    {`{"x":1,"payload":{}}`, []string{"x"}},
+		"/failed/retry":      {`{"x":1,"ids":["a"],"rate":3}`, []string{"x", "rate"}},
+		"/failed/delete":     {`{"x":1,"rate":3,"filter":{"type":"A"}}`, []string{"x", "rate"}},
+		"/schedules":         {`{"x":1,"cron":"nope","name":""}`, []string{"x", "name", "cron"}},
+		"/schedules/preview": {`{"x":1,"next":0,"interval":0}`, []string{"x", "next", "interval"}},
+		"/keys":              {`{"x":1,"scopes":["nope"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"x", "expiresAt", "scopes"}},
+		"/pause":             {`{"x":1,"queue":""}`, []string{"x", "queue"}},
+	} {
+		a := f.call("POST", "/api/symphony"+path, test.body, "Content-Type", "application/json")
+		if a.status != http.StatusBadRequest {
+			t.Errorf("%s: got %d %s", path, a.status, a.raw)
+			continue
+		}
+		got := a.paths()
+		if diff := cmp.Diff(test.want, got[:min(len(got), len(test.want))]); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", path, diff)
+		}
+	}
 }

@@ -36,14 +36,30 @@ func (s consumeSetting) get(list *[]symphony.Problem) int {
 
 func consume(c *call) error {
 	var req wire.ConsumeRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	var o worker.Options
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		o, list = c.consumeOptions(&req)
+		return list
+	})
 	if err != nil {
 		return err
 	}
-	buf.free() // nothing of req refers to it: it has strings and numbers only
-	var list []symphony.Problem
 	name := c.transportOr(value(req.Transport))
-	o := c.api.o.ConsumeWorker(name)
+	who := callerOf(c.principal)
+	if err := c.api.consumers.take(who); err != nil {
+		return err
+	}
+	defer c.api.consumers.leave(who)
+	stats, health, err := c.work(name, o)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.ConsumeResponse{Success: true, Stats: stats, Health: health})
+}
+
+// consumeOptions are what a request asks for, or every problem with it.
+func (c *call) consumeOptions(req *wire.ConsumeRequest) (o worker.Options, list []symphony.Problem) {
+	o = c.api.o.ConsumeWorker(c.transportOr(value(req.Transport)))
 	o.Queues = req.Queues
 	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, worker.MaxRequestBatchSize, worker.DefaultRequestBatchSize}.get(&list)
 	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, worker.MaxRequestConcurrency, worker.DefaultRequestConcurrency}.get(&list)
@@ -60,35 +76,32 @@ func consume(c *call) error {
 			list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
 		}
 	}
-	if len(list) > 0 {
-		return invalid(list...)
-	}
-	who := callerOf(c.principal)
-	if err := c.api.consumers.take(who); err != nil {
-		return err
-	}
-	defer c.api.consumers.leave(who)
-	stats, health, err := c.work(name, o)
-	if err != nil {
-		return err
-	}
-	return c.answer(http.StatusOK, wire.ConsumeResponse{Success: true, Stats: stats, Health: health})
+	return o, list
 }
 
 // untilDraining is for routes that run a worker: a server that drains refuses them, and ends those in progress as if
 // their callers had gone. All others are answered in no time and are left alone.
 func untilDraining(serve func(*call) error) func(*call) error {
 	return lasting(func(c *call) error {
-		draining := c.api.o.Draining
-		if draining.Err() != nil {
-			return notReady(errDraining)
+		ctx, stop, err := c.whileServing()
+		if err != nil {
+			return err
 		}
-		ctx, cancel := context.WithCancel(c.Context())
-		defer cancel()
-		defer context.AfterFunc(draining, cancel)()
+		defer stop()
 		c.Request = c.WithContext(ctx)
 		return serve(c)
 	})
+}
+
+// whileServing returns the call's context, which ends also when the server drains. One that drains already refuses the call.
+func (c *call) whileServing() (ctx context.Context, stop func(), err error) {
+	draining := c.api.o.Draining
+	if draining.Err() != nil {
+		return nil, nil, notReady(errDraining)
+	}
+	ctx, cancel := context.WithCancel(c.Context())
+	unwatch := context.AfterFunc(draining, cancel)
+	return ctx, func() { unwatch(); cancel() }, nil
 }
 
 // work runs a worker for the request. The run ends gracefully when the caller is gone.

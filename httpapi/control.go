@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +18,7 @@ func drain(c *call) error { return c.hold(flow.Draining) }
 
 func (c *call) hold(mode flow.HoldMode) error {
 	var req wire.HoldRequest
-	if err := c.accept(&req, true, func() []symphony.Problem { return holdProblems(req.HoldTarget) }); err != nil {
+	if err := c.accept(&req, func(bool) []symphony.Problem { return holdProblems(req.HoldTarget) }); err != nil {
 		return err
 	}
 	name, target := c.holdTarget(req.HoldTarget)
@@ -34,7 +35,7 @@ func (c *call) hold(mode flow.HoldMode) error {
 
 func resume(c *call) error {
 	var req wire.HoldTarget
-	if err := c.accept(&req, true, func() []symphony.Problem { return holdProblems(req) }); err != nil {
+	if err := c.accept(&req, func(bool) []symphony.Problem { return holdProblems(req) }); err != nil {
 		return err
 	}
 	name, target := c.holdTarget(req)
@@ -95,23 +96,27 @@ func wireHolds(list []flow.Hold) []wire.Hold {
 
 func purge(c *call) error {
 	var req wire.PurgeRequest
-	wanted := func() wire.HoldTarget {
-		return wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type}
-	}
-	if err := c.accept(&req, false, func() []symphony.Problem { return holdProblems(wanted()) }); err != nil {
-		return err
-	}
-	name, target := c.holdTarget(wanted())
-	control, err := flow.ControlOf(c.api.o.Bus, name)
+	var (
+		name   string
+		target flow.HoldTarget
+	)
+	err := c.accept(&req, func(wrong bool) []symphony.Problem {
+		wanted := wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type}
+		name, target = c.holdTarget(wanted)
+		if list := holdProblems(wanted); list != nil || wrong { // what is to be confirmed is not clear
+			return list
+		}
+		if confirmation := cmp.Or(target.Queue, name); req.Confirm != confirmation {
+			return []symphony.Problem{{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)}}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	confirmation := name
-	if target.Queue != "" {
-		confirmation = target.Queue
-	}
-	if req.Confirm != confirmation {
-		return invalid(symphony.Problem{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)})
+	control, err := flow.ControlOf(c.api.o.Bus, name)
+	if err != nil {
+		return err
 	}
 	c.deadline(time.Time{}) // millions of messages take their time
 	n, err := control.Purge(c.Context(), flow.PurgeFilter(target), nil)

@@ -1,34 +1,29 @@
 package httpapi
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 func dispatch(c *call) error {
-	var req wire.DispatchRequest
-	buf, err := c.body(c.api.o.MaxBodyBytes)
+	var in struct {
+		req wire.DispatchRequest
+		out symphony.Outgoing
+	}
+	err := c.accept(&in.req, func(wrong bool) (list []symphony.Problem) {
+		if in.out, list = c.outgoing(&in.req, ""); wrong || len(list) > 0 {
+			return c.check(&in.req, "")
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	defer buf.free()
-	if err := c.decodeBody(buf.b, &req); err != nil {
-		return c.explain(err, &req, func() []symphony.Problem { return c.check(&req, "") })
-	}
-	out, list := c.outgoing(&req, "")
-	if len(list) > 0 {
-		return invalid(c.check(&req, "")...)
-	}
-	receipt, err := c.api.o.Bus.DispatchMessage(c.traced(), out.Message, out.Options)
+	receipt, err := c.api.o.Bus.DispatchMessage(c.traced(), in.out.Message, in.out.Options)
 	if err != nil {
 		return err
 	}
@@ -40,22 +35,22 @@ func dispatch(c *call) error {
 }
 
 func dispatchBatch(c *call) error {
-	var req wire.BatchRequest
-	buf, err := c.body(c.api.o.MaxBatchBytes)
+	var (
+		req   wire.BatchRequest
+		batch []symphony.Outgoing
+	)
+	err := c.accept(&req, func(wrong bool) []symphony.Problem {
+		batch = make([]symphony.Outgoing, len(req.Messages))
+		for i := range req.Messages {
+			var list []symphony.Problem
+			if batch[i], list = c.outgoing(&req.Messages[i], ""); wrong || len(list) > 0 {
+				return c.checkBatch(&req)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	defer buf.free()
-	checkAll := func() []symphony.Problem { return c.checkBatch(&req) }
-	if err := c.decodeBody(buf.b, &req); err != nil {
-		return c.explain(err, &req, checkAll)
-	}
-	batch := make([]symphony.Outgoing, len(req.Messages))
-	for i := range req.Messages {
-		var list []symphony.Problem
-		if batch[i], list = c.outgoing(&req.Messages[i], ""); len(list) > 0 {
-			return invalid(checkAll()...)
-		}
 	}
 	receipts, err := c.api.o.Bus.DispatchBatch(c.traced(), batch)
 	if err != nil {
@@ -66,34 +61,6 @@ func dispatchBatch(c *call) error {
 		results[i] = wireReceipt(&receipts[i])
 	}
 	return c.answer(http.StatusCreated, wire.BatchResponse{Success: true, Results: results})
-}
-
-// explain adds to what does not fit a request's shape the problems of the rest, so that all are told at once.
-func (c *call) explain(err error, req any, check func() []symphony.Problem) error {
-	var m *misfit
-	if !errors.As(err, &m) {
-		return err
-	}
-	if err := json.Unmarshal(m.rest, req); err != nil {
-		if broken := brokenJSON(err); broken != nil {
-			return broken // in a part that the shape says nothing about
-		}
-		return m
-	}
-	told := make([]string, len(m.found.list))
-	for i, p := range m.found.list {
-		told[i] = p.Path + "."
-	}
-	known := func(p symphony.Problem) bool {
-		return slices.ContainsFunc(told, func(path string) bool { return path == "." || strings.HasPrefix(p.Path+".", path) })
-	}
-	found := m.found
-	for _, p := range check() {
-		if !known(p) {
-			found.add(p.Path, p.Message)
-		}
-	}
-	return &found
 }
 
 // check returns every problem of a request that fits its shape.

@@ -27,7 +27,7 @@ var errNoEvents = unsupported("keeps no events: no transport can, or the API was
 // events streams events until the caller is gone or no longer let in, the connection takes nothing, or the server shuts down.
 // In the latter two the caller connects again, with the number of the last event it has, and goes on.
 func events(c *call) error {
-	hub, draining := c.api.o.Events, c.api.o.Draining
+	hub := c.api.o.Events
 	if hub == nil {
 		return errNoEvents
 	}
@@ -35,9 +35,11 @@ func events(c *call) error {
 	if err != nil {
 		return err
 	}
-	if draining.Err() != nil {
-		return notReady(errDraining)
+	ctx, stop, err := c.whileServing()
+	if err != nil {
+		return err
 	}
+	defer stop()
 	s := stream{call: c, control: http.NewResponseController(c.w)}
 	if c.Method == http.MethodHead { // reads no events, so it takes no reader's place
 		_ = s.open() // fails where the caller is gone
@@ -53,11 +55,8 @@ func events(c *call) error {
 		return err
 	}
 	defer reader.Close()
-	ctx, cancel := context.WithCancel(c.Context())
-	defer cancel()
-	defer context.AfterFunc(draining, cancel)()
-	ctx, stop := c.whileAllowed(ctx)
-	defer stop()
+	ctx, done := c.whileAllowed(ctx)
+	defer done()
 	if err := s.open(); err != nil {
 		return nil // the caller is gone
 	}

@@ -121,11 +121,9 @@ func failedShow(c *call) error {
 
 func failedRetry(c *call) error {
 	var req wire.RetryRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
-	if err != nil {
+	if err := c.accept(&req, nil); err != nil {
 		return err
 	}
-	defer buf.free()
 	dead, err := c.deadLetters(c.transport())
 	if err != nil {
 		return err
@@ -167,15 +165,8 @@ func failedDeleteBulk(c *call) error {
 	})
 }
 
-// bulk moves failed messages: in this request, or in the background.
-func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
-	var req wire.BulkRequest
-	buf, err := c.decode(&req, c.api.o.MaxBatchBytes, false)
-	if err != nil {
-		return err
-	}
-	buf.free()
-	var list []symphony.Problem
+// bulkProblems are those of what a request selects.
+func bulkProblems(req *wire.BulkRequest) (list []symphony.Problem) {
 	switch {
 	case req.IDs != nil && req.Filter != nil:
 		list = append(list, symphony.Problem{Path: "filter", Message: "must not be given with ids"})
@@ -190,12 +181,21 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 	if req.Rate != nil && !value(req.Background) {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
+	return list
+}
+
+// bulk moves failed messages: in this request, or in the background.
+func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
+	var req wire.BulkRequest
 	var since, until time.Time
-	if f := req.Filter; f != nil {
-		since, until = instant(f.Since, "filter.since", &list), instant(f.Until, "filter.until", &list)
-	}
-	if len(list) > 0 {
-		return invalid(list...)
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		if f := req.Filter; f != nil {
+			since, until = instant(f.Since, "filter.since", &list), instant(f.Until, "filter.until", &list)
+		}
+		return append(bulkProblems(&req), list...)
+	})
+	if err != nil {
+		return err
 	}
 	name := c.transportOr(value(req.Transport))
 	if value(req.Background) {

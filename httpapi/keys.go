@@ -39,12 +39,25 @@ func keysCreate(c *call) error {
 		return errNoKeys
 	}
 	var req wire.CreateKeyRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	var (
+		key    auth.Key
+		secret string
+	)
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		key, secret, list = c.newKey(&req)
+		return list
+	})
 	if err != nil {
 		return err
 	}
-	buf.free()
-	var list []symphony.Problem
+	if err := c.api.o.Keys.CreateKey(c.Context(), key); err != nil {
+		return err
+	}
+	return c.answer(http.StatusCreated, wire.CreateKeyResponse{Success: true, Key: Key(&key), Secret: secret})
+}
+
+// newKey makes the key that a request asks for, or tells every problem with it.
+func (c *call) newKey(req *wire.CreateKeyRequest) (key auth.Key, secret string, list []symphony.Problem) {
 	var scopes []auth.Scope
 	for _, s := range req.Scopes {
 		scope, err := auth.ParseScope(s)
@@ -66,16 +79,13 @@ func keysCreate(c *call) error {
 	}
 	if len(list) > 0 {
 		slices.SortStableFunc(list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
-		return invalid(list...)
+		return auth.Key{}, "", list
 	}
 	key.ExpiresAt = value(req.ExpiresAt).UTC().Truncate(time.Millisecond)
 	if req.ExpiresAt == nil {
 		key.ExpiresAt = time.Time{}
 	}
-	if err := c.api.o.Keys.CreateKey(c.Context(), key); err != nil {
-		return err
-	}
-	return c.answer(http.StatusCreated, wire.CreateKeyResponse{Success: true, Key: Key(&key), Secret: secret})
+	return key, secret, nil
 }
 
 func keysRevoke(c *call) error {

@@ -124,13 +124,14 @@ func messagesRunNow(c *call) error {
 
 func messagesReplay(c *call) error {
 	var req wire.ReplayRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, true)
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		if req.IdempotencyKey != nil && *req.IdempotencyKey == "" {
+			list = append(list, symphony.Problem{Path: "idempotencyKey", Message: "must not be empty"})
+		}
+		return list
+	})
 	if err != nil {
 		return err
-	}
-	defer buf.free()
-	if req.IdempotencyKey != nil && *req.IdempotencyKey == "" {
-		return invalid(symphony.Problem{Path: "idempotencyKey", Message: "must not be empty"})
 	}
 	messages, err := c.messages(c.transport())
 	if err != nil {

@@ -120,19 +120,13 @@ func distinct(ids []string) []string {
 
 func messagesReplayMany(c *call) error {
 	var req wire.ReplayManyRequest
-	buf, err := c.decode(&req, c.api.o.MaxBatchBytes, false)
+	var r operation.Request
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		r, list = c.replayMany(&req)
+		return list
+	})
 	if err != nil {
 		return err
-	}
-	buf.free() // nothing of req refers to it: it has strings and numbers only
-	r := operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
-	if f := req.Filter; f != nil {
-		var list []symphony.Problem
-		r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, Priority: f.Priority,
-			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list), Text: f.Q}
-		if len(list) > 0 {
-			return invalid(list...)
-		}
 	}
 	if !value(req.DryRun) {
 		return c.startOperation(r)
@@ -146,4 +140,14 @@ func messagesReplayMany(c *call) error {
 		return err
 	}
 	return c.answer(http.StatusOK, wire.PreviewCountResponse{Success: true, DryRun: true, Count: n})
+}
+
+// replayMany is what a request asks for, with what the domain cannot see.
+func (c *call) replayMany(req *wire.ReplayManyRequest) (r operation.Request, list []symphony.Problem) {
+	r = operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
+	if f := req.Filter; f != nil {
+		r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, Priority: f.Priority,
+			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list), Text: f.Q}
+	}
+	return r, list
 }

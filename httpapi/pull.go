@@ -42,17 +42,18 @@ func receive(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.accept(&req, true, func() (list []symphony.Problem) {
+	err = c.accept(&req, func(bool) (list []symphony.Problem) {
 		t, o, list = c.receiveOptions(&req)
 		return list
 	})
 	if err != nil {
 		return err
 	}
-	draining := c.api.o.Draining
-	if draining.Err() != nil {
-		return notReady(errDraining)
+	ctx, stop, err := c.whileServing()
+	if err != nil {
+		return err
 	}
+	defer stop()
 	who := callerOf(c.principal)
 	if err := c.api.receivers.take(who); err != nil {
 		return err
@@ -60,15 +61,12 @@ func receive(c *call) error {
 	defer c.api.receivers.leave(who)
 	// The server's deadlines are for requests that are answered at once.
 	c.deadline(time.Now().Add(o.Wait + answerGrace))
-	ctx, cancel := context.WithCancel(c.Context())
-	defer cancel()
-	defer context.AfterFunc(draining, cancel)()
 	began := c.api.o.Clock.Now()
 	if end := c.ends(); o.Wait > 0 && !end.IsZero() {
 		o.Wait = min(o.Wait, max(end.Sub(began), 0))
 	}
 	got, err := c.pull(ctx, t, o)
-	if err != nil && (draining.Err() == nil || c.Context().Err() != nil) {
+	if err != nil && (c.api.o.Draining.Err() == nil || c.Context().Err() != nil) {
 		return err
 	}
 	if len(got) > 0 && c.api.o.Clock.Now().Sub(began) > auth.KeyCacheTTL {
@@ -224,7 +222,7 @@ func ack(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.accept(&req, false, func() (list []symphony.Problem) {
+	err = c.accept(&req, func(bool) (list []symphony.Problem) {
 		receipts, list = c.receipts(seal, req.Receipts)
 		return list
 	})
@@ -252,7 +250,7 @@ func extend(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.accept(&req, false, func() (list []symphony.Problem) {
+	err = c.accept(&req, func(bool) (list []symphony.Problem) {
 		lease = millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
 		var more []symphony.Problem
 		receipts, more = c.receipts(seal, req.Receipts)
@@ -282,7 +280,7 @@ func nack(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.acceptDiagnostic(&req, func() (list []symphony.Problem) {
+	err = c.accept(&req, func(bool) (list []symphony.Problem) {
 		r, retryAfter, list = c.nacked(seal, &req)
 		return list
 	})

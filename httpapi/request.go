@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"mime"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,81 +17,104 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// decode reads a JSON body into v, a pointer to a struct of package wire, and returns the body, which v refers to. An
-// empty optional body leaves v as it is. On error there is nothing to free.
-func (c *call) decode(v any, limit int64, optional bool) (*buffer, error) {
-	buf, err := c.body(limit)
-	if err != nil {
-		return nil, err
+// accept reads the body into v, a pointer to what the route takes, has the audit trail record it, and checks it. Everything
+// that is wrong is told at once: what does not fit v's shape and what check finds. check may leave to the domain what the
+// domain will refuse, unless wrong says that something is wrong already. A nil check finds nothing.
+//
+// A body with payloads counts as in flight until the call ends, since they are on their way so long; another one until it is
+// read.
+func (c *call) accept(v any, check func(wrong bool) []symphony.Problem) error {
+	limit := c.api.o.MaxBodyBytes
+	if c.route.body != shortBody {
+		limit = c.api.o.MaxBatchBytes
 	}
-	if !optional || len(bytes.TrimSpace(buf.b)) > 0 {
-		err = c.decodeBody(buf.b, v)
+	if c.route.body == diagnosticBody {
+		limit = max(limit, c.api.o.MaxBodyBytes)
 	}
-	if err == nil {
-		err = c.noteRequest(v)
-	}
-	if err != nil {
-		buf.free()
-		return nil, err
-	}
-	return buf, nil
-}
-
-// accept decodes a body into v, which must keep nothing of it, and checks v. What does not fit v's shape and what check
-// finds are told together.
-func (c *call) accept(v any, optional bool, check func() []symphony.Problem) error {
-	return c.acceptUpTo(c.api.o.MaxBodyBytes, v, optional, func(body []byte) []byte { return body }, check)
-}
-
-// acceptDiagnostic is accept for a body that tells of a failure, which is not to be lost because of how it is told: it may
-// be as long as a batch, and half a surrogate pair, or bytes that are not UTF-8, are replaced in its texts.
-func (c *call) acceptDiagnostic(v any, check func() []symphony.Problem) error {
-	return c.acceptUpTo(max(c.api.o.MaxBodyBytes, c.api.o.MaxBatchBytes), v, false, func(body []byte) []byte {
-		clean := jsontext.Value(body).Clone()
-		if clean.Format(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
-			return body // what else is wrong with it is told as with every body
-		}
-		return clean
-	}, check)
-}
-
-func (c *call) acceptUpTo(limit int64, v any, optional bool, clean func([]byte) []byte, check func() []symphony.Problem) error {
 	buf, err := c.body(limit)
 	if err != nil {
 		return err
 	}
-	defer buf.free()
-	if !optional || len(bytes.TrimSpace(buf.b)) > 0 {
-		if err := c.decodeBody(clean(buf.b), v); err != nil {
-			return c.explain(err, v, check)
+	if t := traitsOf(reflect.TypeOf(v)); t.raw {
+		c.held = buf
+	} else {
+		defer buf.free()
+	}
+	if !c.route.optionalBody || len(bytes.TrimSpace(buf.b)) > 0 {
+		if !isJSON(c.Header.Get("Content-Type")) {
+			return errNotJSON
+		}
+		body := buf.b
+		if c.route.body == diagnosticBody {
+			body = cleanTexts(body)
+		}
+		if err := decode(c.Context(), body, v); err != nil {
+			return explain(err, v, check)
 		}
 	}
-	if err := c.noteRequest(v); err != nil {
+	if err := c.noteRequest(v); err != nil || check == nil {
 		return err
 	}
-	if list := check(); len(list) > 0 {
+	if list := check(false); len(list) > 0 {
 		return invalid(list...)
 	}
 	return nil
 }
 
-// decodeBody decodes a body into v, or tells every problem with it.
-func (c *call) decodeBody(body []byte, v any) error {
-	if !isJSON(c.Header.Get("Content-Type")) {
-		return errNotJSON
+// cleanTexts replaces half a surrogate pair, and bytes that are not UTF-8, in the texts of a body.
+func cleanTexts(body []byte) []byte {
+	clean := jsontext.Value(body).Clone()
+	if clean.Format(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
+		return body // what else is wrong with it is told as with every body
 	}
+	return clean
+}
+
+// explain adds to what does not fit a request's shape the problems of the rest, so that all are told at once.
+func explain(err error, v any, check func(wrong bool) []symphony.Problem) error {
+	var m *misfit
+	if !errors.As(err, &m) {
+		return err
+	}
+	if err := json.Unmarshal(m.rest, v); err != nil {
+		if broken := brokenJSON(err); broken != nil {
+			return broken // in a part that the shape says nothing about
+		}
+		return m
+	}
+	if check == nil {
+		return m
+	}
+	told := make([]string, len(m.found.list))
+	for i, p := range m.found.list {
+		told[i] = p.Path + "."
+	}
+	known := func(p symphony.Problem) bool {
+		return slices.ContainsFunc(told, func(path string) bool { return path == "." || strings.HasPrefix(p.Path+".", path) })
+	}
+	found := m.found
+	for _, p := range check(true) {
+		if !known(p) {
+			found.add(p.Path, p.Message)
+		}
+	}
+	return &found
+}
+
+// decode decodes JSON into v, or tells every problem with it.
+func decode(ctx context.Context, body []byte, v any) error {
 	if string(bytes.TrimSpace(body)) == "null" {
 		return invalid(symphony.Problem{Message: "must be an object, not null"})
 	}
 	t := reflect.TypeOf(v)
-	if !selective(t) {
+	if !traitsOf(t).selective {
 		if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err == nil {
 			return nil
 		} else if broken := brokenJSON(err); broken != nil {
 			return broken
 		}
 	}
-	found, rest, err := misfits(c.Context(), body, t)
+	found, rest, err := misfits(ctx, body, t)
 	switch {
 	case err != nil:
 		if broken := brokenJSON(err); broken != nil {

@@ -19,6 +19,17 @@ const (
 	openAccess               // everybody
 )
 
+// bodyKind says how a body is read.
+type bodyKind int
+
+const (
+	shortBody bodyKind = iota // up to Options.MaxBodyBytes
+	longBody                  // up to Options.MaxBatchBytes
+	// diagnosticBody tells of a failure, which is not to be lost because of how it is told: it may be as long as either, and
+	// what is no UTF-8 in its texts is replaced.
+	diagnosticBody
+)
+
 // parameter is a query parameter. None may be given twice, and none may be empty.
 type parameter struct {
 	name, doc string
@@ -66,6 +77,7 @@ type route struct {
 	// optionalBody says that a request without a body is fine. example is a body that the route takes as it stands, beside
 	// an id that exists where the path has one.
 	optionalBody bool
+	body         bodyKind
 	example      string
 	// status is that of the usual success, 0 for 200, and success its body; also are further successes.
 	status  int

@@ -61,6 +61,7 @@ func dispatchRoutes() []route {
 				"messages[1].message.type.",
 			example: `{"messages":[{"message":{"type":"EmailMessage","payload":{"to":"user@example.com"}}}]}`,
 			errors:  []int{409},
+			body:    longBody,
 			serve:   dispatchBatch,
 		}),
 	}
@@ -150,6 +151,7 @@ func messagesRoutes() []route {
 				"later are left alone.",
 			example: `{"filter":{"type":"EmailMessage"},"dryRun":true}`,
 			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
 			serve: messagesReplayMany,
 		}),
 	}
@@ -197,6 +199,7 @@ func deadLettersRoutes() []route {
 				"the answer is 202 and an operation.",
 			example: `{"filter":{"type":"EmailMessage"}}`,
 			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
 			serve: lasting(failedRetryBulk),
 		}),
 		on(wire.DeleteFailedMessages, route{
@@ -205,6 +208,7 @@ func deadLettersRoutes() []route {
 			doc:     "As many failed messages are retried.",
 			example: `{"filter":{"type":"EmailMessage","until":"2026-01-01T00:00:00Z"}}`,
 			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
 			serve: lasting(failedDeleteBulk),
 		}),
 		on(wire.ExportFailedMessages, route{

@@ -74,6 +74,7 @@ func pullWorkersRoutes() []route {
 			doc: "The message is retried or fails by the retry policy of its type, as with the server's own " +
 				"workers.",
 			errors: []int{409},
+			body:   diagnosticBody,
 			serve:  nack,
 		}),
 		on(wire.ExtendLeases, route{

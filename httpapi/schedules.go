@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -82,20 +81,15 @@ func (c *call) number(name string, low, high int, list *[]symphony.Problem) int 
 
 func schedulesCreate(c *call, s *scheduler.Scheduler) error {
 	var req wire.ScheduleRequest
-	buf, err := c.body(c.api.o.MaxBodyBytes)
+	var sch schedule.Schedule
+	err := c.accept(&req, func(wrong bool) (list []symphony.Problem) {
+		if sch, list = c.schedule(&req); wrong || len(list) > 0 {
+			return c.scheduleProblems(s, &req)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	defer buf.free()
-	if err := c.decodeBody(buf.b, &req); err != nil {
-		return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
-	}
-	if err := c.noteRequest(&req); err != nil {
-		return err
-	}
-	sch, list := c.schedule(&req)
-	if len(list) > 0 {
-		return invalid(c.scheduleProblems(s, &req)...)
 	}
 	made, err := s.Create(c.Context(), sch)
 	if err != nil {
@@ -177,17 +171,19 @@ func schedulesShow(c *call, s *scheduler.Scheduler) error {
 
 func schedulesPreview(c *call, _ *scheduler.Scheduler) error {
 	var req wire.PreviewRequest
-	buf, err := c.decode(&req, c.api.o.MaxBodyBytes, false)
+	var (
+		n   int
+		sch schedule.Schedule
+	)
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		n = consumeSetting{"next", req.Next, 1, scheduler.MaxPreview, 5}.get(&list)
+		req.Message, req.Options = nil, nil // only when it fires is of interest
+		var more []symphony.Problem
+		sch, more = c.schedule(&req.ScheduleRequest)
+		return append(list, more...)
+	})
 	if err != nil {
 		return err
-	}
-	defer buf.free()
-	var list []symphony.Problem
-	n := consumeSetting{"next", req.Next, 1, scheduler.MaxPreview, 5}.get(&list)
-	req.Message, req.Options = nil, nil // only when it fires is of interest
-	sch, more := c.schedule(&req.ScheduleRequest)
-	if list = append(list, more...); len(list) > 0 {
-		return invalid(list...)
 	}
 	times, err := scheduler.Preview(sch, c.api.stored.Now(), n)
 	if err != nil {
@@ -202,32 +198,24 @@ func schedulesPreview(c *call, _ *scheduler.Scheduler) error {
 // schedulesChange applies a JSON merge patch (RFC 7396) to the definition, where message and options are merged member by
 // member and payload and metadata are replaced as a whole: null takes away what is there.
 func schedulesChange(c *call, s *scheduler.Scheduler) error {
-	buf, err := c.body(c.api.o.MaxBodyBytes)
-	if err != nil {
+	var patch map[string]jsontext.Value
+	if err := c.accept(&patch, nil); err != nil {
 		return err
 	}
-	defer buf.free()
-	var shape map[string]jsontext.Value
-	if err := c.decodeBody(buf.b, &shape); err != nil {
-		return err
-	}
-	var message map[string]jsontext.Value // nil if it is no object, which decodeBody tells below
-	_ = json.Unmarshal(shape["message"], &message)
-	if err := c.noteRequest(shape); err != nil {
-		return err
-	}
+	var message map[string]jsontext.Value // nil if it is no object, which is told below
+	_ = json.Unmarshal(patch["message"], &message)
 	changed, err := s.Update(c.Context(), c.PathValue("id"), func(sch *schedule.Schedule) error {
 		was := wireSchedule(sch).ScheduleRequest
 		whole, err := json.Marshal(was)
 		if err != nil {
 			return err
 		}
-		if whole, err = mergePatch(whole, buf.b, 2); err != nil {
+		if whole, err = mergePatch(whole, patch, 2); err != nil {
 			return err
 		}
 		var req wire.ScheduleRequest
-		if err := c.decodeBody(whole, &req); err != nil {
-			return c.explain(err, &req, func() []symphony.Problem { return c.scheduleProblems(s, &req) })
+		if err := decode(c.Context(), whole, &req); err != nil {
+			return explain(err, &req, func(bool) []symphony.Problem { return c.scheduleProblems(s, &req) })
 		}
 		if req.Message != nil && req.Message.Payload != nil { // byte for byte, which merging does not keep
 			req.Message.Payload = jsontext.Value(sch.Message.Payload)
@@ -250,15 +238,15 @@ func schedulesChange(c *call, s *scheduler.Scheduler) error {
 }
 
 // mergePatch merges the members of two objects, down to a depth.
-func mergePatch(into, patch []byte, depth int) ([]byte, error) {
-	var have, want map[string]jsontext.Value
-	if err := errors.Join(json.Unmarshal(into, &have), json.Unmarshal(patch, &want)); err != nil {
+func mergePatch(into []byte, patch map[string]jsontext.Value, depth int) ([]byte, error) {
+	var have map[string]jsontext.Value
+	if err := json.Unmarshal(into, &have); err != nil {
 		return nil, err
 	}
 	if have == nil {
 		have = make(map[string]jsontext.Value)
 	}
-	for name, v := range want {
+	for name, v := range patch {
 		switch {
 		case v.Kind() == 'n':
 			delete(have, name)
@@ -267,7 +255,11 @@ func mergePatch(into, patch []byte, depth int) ([]byte, error) {
 			if inner == nil {
 				inner = jsontext.Value("{}")
 			}
-			merged, err := mergePatch(inner, v, depth-1)
+			var members map[string]jsontext.Value
+			if err := json.Unmarshal(v, &members); err != nil {
+				return nil, err
+			}
+			merged, err := mergePatch(inner, members, depth-1)
 			if err != nil {
 				return nil, err
 			}

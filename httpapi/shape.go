@@ -353,17 +353,39 @@ func membersOf(t reflect.Type) map[string]member {
 	return members
 }
 
-// selective reports whether a member somewhere in a type must not be null, and does not see to that itself. It is asked on
-// the way of every request, so what was found once is kept.
-func selective(t reflect.Type) bool {
-	known, ok := selectives.Load(t)
-	if !ok {
-		known, _ = selectives.LoadOrStore(t, hasAbsent(t))
-	}
-	return known.(bool)
+// traits are what reading a body into a type has to know of it.
+type traits struct {
+	selective bool // a member somewhere must not be null, and does not see to that itself
+	raw       bool // a member somewhere is JSON of the caller's own
 }
 
-var selectives sync.Map // what selective found, by reflect.Type
+// traitsOf is asked on the way of every request, so what was found once is kept.
+func traitsOf(t reflect.Type) *traits {
+	known, ok := knownTraits.Load(t)
+	if !ok {
+		known, _ = knownTraits.LoadOrStore(t, &traits{selective: hasAbsent(t), raw: hasRaw(t)})
+	}
+	return known.(*traits)
+}
+
+var knownTraits sync.Map // what traitsOf found, by reflect.Type
+
+func hasRaw(t reflect.Type) bool {
+	if t == rawType {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return hasRaw(t.Elem())
+	case reflect.Struct:
+		for _, m := range membersOf(t) {
+			if hasRaw(m.typ) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 func hasAbsent(t reflect.Type) bool {
 	for t.Kind() == reflect.Pointer {

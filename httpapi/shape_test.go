@@ -82,11 +82,11 @@ func TestBadBodiesCostAsMuchAsTheyAreLong(t *testing.T) {
 				raw := []byte(body(n))
 				return allocated(func() {
 					var req wire.BatchRequest
-					err := c.decodeBody(raw, &req)
+					err := decode(t.Context(), raw, &req)
 					if err == nil {
 						err = invalid(c.checkBatch(&req)...)
 					} else {
-						err = c.explain(err, &req, func() []symphony.Problem { return c.checkBatch(&req) })
+						err = explain(err, &req, func(bool) []symphony.Problem { return c.checkBatch(&req) })
 					}
 					answer := describe(err)
 					if answer.status != http.StatusBadRequest {
@@ -112,10 +112,9 @@ func TestBadBodiesCostAsMuchAsTheyAreLong(t *testing.T) {
 
 // No more messages are made of a body than one too many.
 func TestBatchesAreCountedWhileTheyAreDecoded(t *testing.T) {
-	c := newCall(t, t.Context())
 	body := []byte(`{"messages":[` + strings.Repeat(hellos+",", 5000) + hellos + `]}`)
 	var req wire.BatchRequest
-	err := c.decodeBody(body, &req)
+	err := decode(t.Context(), body, &req)
 	if n := len(req.Messages); n > symphony.MaxBatch+1 {
 		t.Errorf("%d messages were made", n)
 	}
@@ -129,10 +128,9 @@ const hellos = `{"message":{"type":"Hello","payload":{}}}`
 
 // Problems beyond the first hundred are counted.
 func TestProblemsAreCounted(t *testing.T) {
-	c := newCall(t, t.Context())
 	var req wire.BatchRequest
-	err := c.decodeBody([]byte(`{"messages":[`+strings.Repeat(`1,`, 249)+`1]}`), &req)
-	answer := describe(c.explain(err, &req, func() []symphony.Problem { return nil }))
+	err := decode(t.Context(), []byte(`{"messages":[`+strings.Repeat(`1,`, 249)+`1]}`), &req)
+	answer := describe(explain(err, &req, func(bool) []symphony.Problem { return nil }))
 	told := answer.details.([]symphony.Problem)
 	if len(told) != 100 || answer.more != 150 || !strings.Contains(answer.message, "250") {
 		t.Errorf("%d problems are told and %d more counted: %s", len(told), answer.more, answer.message)
@@ -146,7 +144,7 @@ func TestBadBodyOfACallerWhoLeft(t *testing.T) {
 	cancel()
 	body := []byte(`{"messages":[` + strings.Repeat(`1,`, 100_000) + `1]}`)
 	var req wire.BatchRequest
-	if err := c.decodeBody(body, &req); !errors.Is(err, context.Canceled) {
+	if err := decode(ctx, body, &req); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	for range 300 {
