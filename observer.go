@@ -39,6 +39,22 @@ func Observers(list ...Observer) Observer {
 	return observers(list)
 }
 
+// ObserversAs returns those of the observers in o, which may be of Observers, that are a T as well: what they are told beyond
+// an Observer's own.
+func ObserversAs[T any](o Observer) []T {
+	list, several := o.(observers)
+	if !several {
+		list = observers{o}
+	}
+	var found []T
+	for _, o := range list {
+		if t, ok := o.(T); ok {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
 type observers []Observer
 
 func (list observers) MessagesDispatched(envelopes []*Envelope, receipts []Receipt) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/storage"
 )
 
@@ -100,6 +101,21 @@ func (r *Recorder) nudge() {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// HoldChanged records that something was paused, drained or resumed.
+func (r *Recorder) HoldChanged(h flow.HoldChange) {
+	change := string(h.Mode)
+	if h.Mode == "" {
+		change = "resumed"
+	}
+	r.Publish(HoldChanged, struct {
+		By        string `json:"by,omitempty"`
+		Change    string `json:"change"`
+		Queue     string `json:"queue,omitempty"`
+		Transport string `json:"transport"`
+		Type      string `json:"type,omitempty"`
+	}{h.By, change, h.Queue, h.Transport, h.Type})
 }
 
 // MessagesDispatched does nothing.

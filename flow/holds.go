@@ -97,15 +97,15 @@ type Control interface {
 	Purge(ctx context.Context, f PurgeFilter, progress func(deleted int)) (int, error)
 }
 
-// ControlOf returns the flow control of one of the bus's transports, a *symphony.UnknownTransportError, or
-// symphony.ErrUnsupported where the transport has none.
-func ControlOf(bus *symphony.Bus, transport string) (Control, error) {
+// ControlOf returns the flow control of one of the bus's transports, whose observers are told of its holds. Errors: a
+// *symphony.UnknownTransportError, or symphony.ErrUnsupported where the transport has none.
+func ControlOf(bus *symphony.Bus, transport string) (*Controller, error) {
 	t, err := bus.Transport(transport)
 	if err != nil {
 		return nil, err
 	}
 	if control := Of(t); control != nil {
-		return control, nil
+		return &Controller{Control: control, transport: transport, observers: symphony.ObserversAs[Observer](bus.Observer())}, nil
 	}
 	return nil, fmt.Errorf("transport %q has no flow control: %w", transport, symphony.ErrUnsupported)
 }

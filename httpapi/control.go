@@ -43,7 +43,7 @@ func resume(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = control.Release(c.Context(), target)
+	err = control.Release(c.Context(), target, c.principal.ID)
 	if errors.Is(err, symphony.ErrNotFound) {
 		return say(errNotHeld, "nothing was done: %s of transport %s is neither paused nor draining", target, name)
 	}
@@ -78,7 +78,7 @@ func holds(c *call) error {
 	return c.answerHolds(c.transport(), control)
 }
 
-func (c *call) answerHolds(transport string, control flow.Control) error {
+func (c *call) answerHolds(transport string, control *flow.Controller) error {
 	list, err := control.Holds(c.Context())
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -17,7 +16,6 @@ import (
 
 // watch is what this process tells those who watch, and what it tells them of. Its events are written until close.
 type watch struct {
-	config   *config.Config
 	recorder *event.Recorder // nil where no log can be kept
 	hub      *event.Hub      // nil before open, and where no log can be kept
 	stop     context.CancelFunc
@@ -26,7 +24,7 @@ type watch struct {
 
 // newWatch makes the recorder, which observes the transports and so is there before them.
 func newWatch(c *config.Config) *watch {
-	w := &watch{config: c, stop: func() {}}
+	w := &watch{stop: func() {}}
 	if slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind != config.Sync }) {
 		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() {
 			if w.hub != nil {
@@ -76,20 +74,6 @@ func (w *watch) audited(e audit.Entry) {
 		data["code"] = e.Code
 	}
 	w.recorder.Publish(event.Audit, data)
-	if e.Outcome != audit.OK {
-		return
-	}
-	change := map[string]string{"queue.pause": "paused", "queue.drain": "draining", "queue.resume": "resumed"}[e.Action]
-	if change != "" {
-		data := map[string]string{"change": change, "transport": cmp.Or(target.Transport, w.config.DefaultTransport), "by": e.Who.ID}
-		if target.Queue != "" {
-			data["queue"] = target.Queue
-		}
-		if target.Type != "" {
-			data["type"] = target.Type
-		}
-		w.recorder.Publish(event.HoldChanged, data)
-	}
 }
 
 // worked tells of work in bulk.

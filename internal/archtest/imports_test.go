@@ -39,7 +39,7 @@ func importRules() []rule {
 		{pkg: "alert", may: []string{".", "storage", "handler/*", "monitor"}},
 		{pkg: "auth", may: []string{".", "storage"}},
 		{pkg: "auth/keystoretest", may: []string{".", "auth"}},
-		{pkg: "event", may: []string{".", "storage"}},
+		{pkg: "event", may: []string{".", "flow", "storage"}},
 		{pkg: "httpapi/wire", may: []string{"."}},
 		{pkg: "httpapi/archive", may: []string{"httpapi/wire"}},
 		{pkg: "metrics", may: []string{".", "storage"}},
