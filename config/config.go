@@ -26,6 +26,9 @@ import (
 // DefaultFile is read from the working directory if no other file is named. It need not exist.
 const DefaultFile = "symphony.yaml"
 
+// DefaultAddr is where the HTTP API listens.
+const DefaultAddr = "127.0.0.1:8080"
+
 // FileVariable names another file than DefaultFile; TransportsVariable lists the names of transports.
 const (
 	FileVariable       = "SYMPHONY_CONFIG"

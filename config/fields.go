@@ -24,7 +24,7 @@ func fields(c *Config, t *tracingSection) []*field {
 		{key: "default_transport", value: text{p: &c.DefaultTransport, about: "a transport's name", optional: true, check: symphony.ValidateName},
 			doc: "The transport of types without a route. If not set: `default` if there is one, else the first."},
 
-		{key: "server.addr", value: text{p: &c.Server.Addr, about: "HOST:PORT", check: checkAddr}, def: "127.0.0.1:8080",
+		{key: "server.addr", value: text{p: &c.Server.Addr, about: "HOST:PORT", check: checkAddr}, def: DefaultAddr,
 			doc: "Where the HTTP API listens. Other machines reach it on 0.0.0.0, which is refused until Supabase or an API key made by `symphony keys create` is there to authenticate them. Port 0 takes a free one."},
 		{key: "server.tls.cert", value: text{p: &c.Server.TLSCert, about: "path", optional: true},
 			doc: "File with the certificate and its chain, in PEM. With it the server speaks HTTPS."},
@@ -187,7 +187,7 @@ func checkAddr(s string) error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Errorf("must be HOST:PORT, like 127.0.0.1:8080, is %q", s)
+		return fmt.Errorf("must be HOST:PORT, like %s, is %q", DefaultAddr, s)
 	}
 	return nil
 }

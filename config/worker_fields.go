@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -32,15 +33,15 @@ func workerFields(w *Worker) []*field {
 			doc: "How long running handlers may take to finish when the worker stops. Then they are interrupted and their messages given back."},
 
 		// The contract names these variables and gives their defaults and units.
-		{key: "worker.batch_size", value: number{&w.BatchSize, 1, worker.MaxRequestBatchSize}, def: strconv.Itoa(worker.DefaultRequestBatchSize),
+		{key: "worker.batch_size", value: number{&w.BatchSize, 1, wire.MaxConsumeBatch}, def: strconv.Itoa(wire.DefaultConsumeBatch),
 			doc: "Cron route: messages claimed at once."},
-		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, worker.MaxRequestConcurrency}, def: strconv.Itoa(worker.DefaultRequestConcurrency),
+		{key: "worker.max_concurrency", value: number{&w.MaxConcurrency, 1, wire.MaxConsumeConcurrency}, def: strconv.Itoa(wire.DefaultConsumeConcurrency),
 			doc: "Cron route: handlers that run at the same time."},
 		{key: "worker.poll_interval", value: duration{p: &w.PollInterval, min: time.Millisecond, max: time.Minute, millis: true}, def: formatDuration(worker.DefaultPollInterval),
 			doc: "Cron route: how often to look for messages unasked; a dispatch wakes workers at once."},
 		{key: "worker.message_limit", value: number{p: &w.MessageLimit, min: 1},
 			doc: "Cron route: stop after so many messages."},
-		{key: "worker.time_limit", value: duration{p: &w.TimeLimit, min: worker.MinRequestTime, max: worker.MaxRequestTime, millis: true}, def: formatDuration(worker.DefaultRequestTime),
+		{key: "worker.time_limit", value: duration{p: &w.TimeLimit, min: wire.MinConsumeTime, max: wire.MaxConsumeTime, millis: true}, def: formatDuration(wire.DefaultConsumeTime),
 			doc: "Cron route: stop claiming after this time."},
 		{key: "worker.memory_limit", value: size{&w.MemoryLimit, 1, math.MaxInt64},
 			doc: "Cron route: stop when the process uses more memory."},

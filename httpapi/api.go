@@ -20,6 +20,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
@@ -155,7 +156,7 @@ func New(o Options) (*API, error) {
 		o.Clock = symphony.SystemClock()
 	}
 	if o.CronWorker == nil {
-		o.CronWorker = func(string) worker.Options { return worker.Options{TimeLimit: worker.DefaultRequestTime} }
+		o.CronWorker = func(string) worker.Options { return worker.Options{TimeLimit: wire.DefaultConsumeTime} }
 	}
 	if o.ConsumeWorker == nil {
 		o.ConsumeWorker = func(string) worker.Options { return worker.Options{} }

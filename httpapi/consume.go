@@ -61,9 +61,9 @@ func consume(c *call) error {
 func (c *call) consumeOptions(req *wire.ConsumeRequest) (o worker.Options, list []symphony.Problem) {
 	o = c.api.o.ConsumeWorker(c.transportOr(value(req.Transport)))
 	o.Queues = req.Queues
-	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, worker.MaxRequestBatchSize, worker.DefaultRequestBatchSize}.get(&list)
-	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, worker.MaxRequestConcurrency, worker.DefaultRequestConcurrency}.get(&list)
-	o.TimeLimit = time.Duration(consumeSetting{"timeLimit", req.TimeLimit, int(worker.MinRequestTime.Milliseconds()), int(worker.MaxRequestTime.Milliseconds()), int(worker.DefaultRequestTime.Milliseconds())}.get(&list)) * time.Millisecond
+	o.BatchSize = consumeSetting{"batchSize", req.BatchSize, 1, wire.MaxConsumeBatch, wire.DefaultConsumeBatch}.get(&list)
+	o.Concurrency = consumeSetting{"maxConcurrency", req.MaxConcurrency, 1, wire.MaxConsumeConcurrency, wire.DefaultConsumeConcurrency}.get(&list)
+	o.TimeLimit = time.Duration(consumeSetting{"timeLimit", req.TimeLimit, int(wire.MinConsumeTime.Milliseconds()), int(wire.MaxConsumeTime.Milliseconds()), int(wire.DefaultConsumeTime.Milliseconds())}.get(&list)) * time.Millisecond
 	o.MessageLimit = int64(consumeSetting{"messageLimit", req.MessageLimit, 1, 0, 0}.get(&list))
 	o.StopWhenEmpty = !value(req.WaitForMessages)
 	for i, q := range req.Queues {

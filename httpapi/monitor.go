@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	// defaultMetricsMinutes is how far back metrics look unless told.
-	defaultMetricsMinutes = 60
+	// wire.DefaultMetricsMinutes is how far back metrics look unless told.
 	// healthTimeout bounds what health and workers wait for storage.
 	healthTimeout = 5 * time.Second
 )
@@ -32,7 +31,7 @@ func metricsOver(c *call) error {
 	bad := func(path, message string) { list = append(list, symphony.Problem{Path: path, Message: message}) }
 	now := c.api.stored.Now().UTC()
 	from, to := c.queryTime("startTime", &list), c.queryTime("endTime", &list)
-	minutes := c.queryInt("minutes", defaultMetricsMinutes, &list)
+	minutes := c.queryInt("minutes", wire.DefaultMetricsMinutes, &list)
 	step := c.queryInt("step", 0, &list)
 	_, span := c.query["minutes"]
 	if _, given := c.query["step"]; given && len(list) == 0 && (step < 1 || step > int(metrics.MaxRetention/time.Minute)) {

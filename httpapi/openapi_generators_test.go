@@ -6,14 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/audit"
-	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/operation"
-	"github.com/symphony-messenger/symphony/schedule"
-	"github.com/symphony-messenger/symphony/scheduler"
-	"github.com/symphony-messenger/symphony/worker"
 )
 
 // operations calls see with each operation of the document.
@@ -119,63 +111,6 @@ func checkSchema(t *testing.T, path string, v any) {
 	}
 	checkSchema(t, path+"[]", schema["items"])
 	checkSchema(t, path+".*", schema["additionalProperties"])
-}
-
-// The bounds that the document tells are those that the code holds.
-func TestOpenAPI_tells_the_limits_of_the_code(t *testing.T) {
-	doc, _ := document(t, newFixture(t, nil))
-	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	limit := func(of, member, keyword string) string {
-		property := schemas[of].(map[string]any)["properties"].(map[string]any)[member].(map[string]any)
-		return words(property[keyword])
-	}
-	for _, c := range []struct {
-		of, member, keyword string
-		want                int
-	}{
-		{"Message", "type", "maxLength", symphony.MaxTypeLength},
-		{"DispatchOptions", "priority", "minimum", symphony.MinPriority},
-		{"DispatchOptions", "priority", "maximum", symphony.MaxPriority},
-		{"DispatchOptions", "idempotencyKey", "maxLength", symphony.MaxKeyLength},
-		{"DispatchOptions", "concurrencyKey", "maxLength", symphony.MaxKeyLength},
-		{"DispatchOptions", "groupKey", "maxLength", symphony.MaxKeyLength},
-		{"DispatchOptions", "correlationId", "maxLength", symphony.MaxKeyLength},
-		{"BatchRequest", "messages", "maxItems", symphony.MaxBatch},
-		{"BulkRequest", "ids", "maxItems", operation.MaxIDs},
-		{"BulkRequest", "rate", "maximum", operation.MaxRate},
-		{"ReplayManyRequest", "ids", "maxItems", operation.MaxIDs},
-		{"ReplayManyRequest", "rate", "maximum", operation.MaxRate},
-		{"ConsumeRequest", "batchSize", "maximum", worker.MaxRequestBatchSize},
-		{"ConsumeRequest", "maxConcurrency", "maximum", worker.MaxRequestConcurrency},
-		{"ConsumeRequest", "timeLimit", "minimum", int(worker.MinRequestTime.Milliseconds())},
-		{"ConsumeRequest", "timeLimit", "maximum", int(worker.MaxRequestTime.Milliseconds())},
-		{"ReceiveRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
-		{"ExtendRequest", "lease", "maximum", int(symphony.MaxLease.Milliseconds())},
-		{"NackRequest", "retryAfter", "maximum", int(symphony.MaxRetryDelay.Milliseconds())},
-		{"HoldRequest", "reason", "maxLength", flow.MaxHoldText},
-		{"HoldRequest", "queue", "maxLength", symphony.MaxNameLength},
-		{"HoldRequest", "type", "maxLength", symphony.MaxTypeLength},
-		{"PreviewRequest", "next", "maximum", scheduler.MaxPreview},
-	} {
-		if got := limit(c.of, c.member, c.keyword); got != words(c.want) {
-			t.Errorf("%s.%s: %s is %s, and %d in the code", c.of, c.member, c.keyword, got, c.want)
-		}
-	}
-	for id, want := range map[string]int{
-		"listMessages": symphony.MaxMessagePage, "listFailedMessages": symphony.MaxFailedPage,
-		"listSchedules": schedule.MaxPage, "listOperations": operation.MaxPage, "listAuditEntries": audit.MaxPage,
-	} {
-		operations(doc, func(_, _ string, op map[string]any) {
-			if op["operationId"] != id {
-				return
-			}
-			for _, p := range op["parameters"].([]any) {
-				if p := p.(map[string]any); p["name"] == "limit" && words(p["schema"].(map[string]any)["maximum"]) != words(want) {
-					t.Errorf("%s: %v, want %d", id, p, want)
-				}
-			}
-		})
-	}
 }
 
 // Every example can be posted as it stands, where the path names something that is there.

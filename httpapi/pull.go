@@ -17,12 +17,6 @@ import (
 
 // Limits of pull workers, beside those of the domain.
 const (
-	defaultPull = 10
-	maxPull     = 100
-	// maxPullWait is the longest that receive waits for a message.
-	maxPullWait = 30 * time.Second
-	// maxReceipts bounds the receipts of one call.
-	maxReceipts = 1000
 	// maxWaiting bounds the receive calls in progress on a node.
 	maxWaiting = 10_000
 	// answerGrace is how long an answer may take to be written.
@@ -82,8 +76,8 @@ func receive(c *call) error {
 func (c *call) receiveOptions(req *wire.ReceiveRequest) (t symphony.Transport, o symphony.ReceiveOptions, list []symphony.Problem) {
 	o = symphony.ReceiveOptions{
 		Queues: req.Queues,
-		Max:    consumeSetting{"max", req.Max, 1, maxPull, defaultPull}.get(&list),
-		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(maxPullWait.Milliseconds()), 0}.get(&list)),
+		Max:    consumeSetting{"max", req.Max, 1, wire.MaxPull, wire.DefaultPull}.get(&list),
+		Wait:   millis(consumeSetting{"wait", req.Wait, 0, int(wire.MaxPullWait.Milliseconds()), 0}.get(&list)),
 		Lease:  millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list)),
 		Worker: value(req.Worker), Apart: true,
 	}
@@ -375,8 +369,8 @@ func (c *call) receipt(seal *seal, text string) (receipt, error) {
 
 // receipts parses a list of receipts, or tells every one that is none.
 func (c *call) receipts(seal *seal, texts []string) (receipts []receipt, list []symphony.Problem) {
-	if len(texts) == 0 || len(texts) > maxReceipts {
-		return nil, []symphony.Problem{{Path: "receipts", Message: fmt.Sprintf("must have 1 to %d entries, has %d", maxReceipts, len(texts))}}
+	if len(texts) == 0 || len(texts) > wire.MaxReceipts {
+		return nil, []symphony.Problem{{Path: "receipts", Message: fmt.Sprintf("must have 1 to %d entries, has %d", wire.MaxReceipts, len(texts))}}
 	}
 	receipts = make([]receipt, len(texts))
 	for i, s := range texts {

@@ -56,7 +56,7 @@ func dispatchRoutes() []route {
 		}),
 		on(wire.DispatchMessages, route{
 			tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, audit: traffic, status: http.StatusCreated,
-			summary: "Dispatch up to 1000 messages, all or nothing",
+			summary: fmt.Sprintf("Dispatch up to %d messages, all or nothing", symphony.MaxBatch),
 			doc: "Results stand in the order given. A problem names its message in its path, as in " +
 				"messages[1].message.type.",
 			example: `{"messages":[{"message":{"type":"EmailMessage","payload":{"to":"user@example.com"}}}]}`,

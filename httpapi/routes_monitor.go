@@ -7,6 +7,7 @@ import (
 
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 )
@@ -32,12 +33,12 @@ func monitoringRoutes() []route {
 			query: []parameter{
 				{name: "minutes", kind: "integer", low: 1, high: int(metrics.MaxRetention / time.Minute),
 					doc: fmt.Sprintf("The last so many, the current one included. Default %d. Not with startTime or endTime.",
-						defaultMetricsMinutes)},
+						wire.DefaultMetricsMinutes)},
 				{name: "startTime", format: "date-time"}, {name: "endTime", format: "date-time", doc: "Default: now."},
 				{name: "step", kind: "integer", low: 1, high: int(metrics.MaxRetention / time.Minute),
 					doc: fmt.Sprintf("Minutes between two entries of the series, which has at most %d. Default: 1 for a day, "+
-						"else what makes a readable number. Whole hours where the time begins more than 48 hours ago.",
-						metrics.MaxPoints)},
+						"else what makes a readable number. Whole hours where the time begins more than %d hours ago.",
+						metrics.MaxPoints, int(metrics.DetailRetention.Hours()))},
 				{name: "transport", doc: "Default: all."}, {name: "type", doc: "Default: all."}},
 			errors: []int{501},
 			serve:  metricsOver,
@@ -64,12 +65,12 @@ func eventsRoutes() []route {
 		on(wire.StreamEvents, route{
 			tag: "Events", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Watch what happens, as server-sent events",
-			doc: "For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; " +
-				"who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. " +
-				"Events are kept for a day, the newest 10,000: who comes later gets the event reset. " +
-				"The data of each is an object of id, type, at and data. The answer ends when the server shuts " +
-				"down, when the caller's token or key expires, and within 15 seconds of the key's being " +
-				"revoked.",
+			doc: fmt.Sprintf("For EventSource in browsers, curl -N, and the Go client. Each event has a number as its id; "+
+				"who connects again with the last one as Last-Event-ID misses nothing and gets nothing twice. "+
+				"Events are kept for %d hours, the newest %d: who comes later gets the event reset. "+
+				"The data of each is an object of id, type, at and data. The answer ends when the server shuts "+
+				"down, when the caller's token or key expires, and within %d seconds of the key's being "+
+				"revoked.", int(event.KeepFor.Hours()), event.Keep, int(recheck.Seconds())),
 			query: []parameter{
 				{name: "types", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
 				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is " +

@@ -176,7 +176,7 @@ func schedulesPreview(c *call, _ *scheduler.Scheduler) error {
 		sch schedule.Schedule
 	)
 	err := c.accept(&req, func(bool) (list []symphony.Problem) {
-		n = consumeSetting{"next", req.Next, 1, scheduler.MaxPreview, 5}.get(&list)
+		n = consumeSetting{"next", req.Next, 1, scheduler.MaxPreview, wire.DefaultPreview}.get(&list)
 		req.Message, req.Options = nil, nil // only when it fires is of interest
 		var more []symphony.Problem
 		sch, more = c.schedule(&req.ScheduleRequest)

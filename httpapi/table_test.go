@@ -1,5 +1,8 @@
 package httpapi
 
+// Recheck is how long a call that lasts goes on after its caller may not any more.
+const Recheck = recheck
+
 // RouteOfTable is one method of a route, for tests that walk them all.
 type RouteOfTable struct {
 	Method, Path string

@@ -68,14 +68,14 @@ type Snapshot struct {
 	Unsettled   int       // handled, and the result not stored yet
 	// LastEndedAt is when the last attempt ended whose result is stored; zero before the first.
 	LastEndedAt time.Time
-	// AtWork are the messages that have been at work for the longest, the oldest first, at most 10.
+	// AtWork are the messages that have been at work for the longest, the oldest first, at most MaxAtWork.
 	AtWork []AtWork
 	// Outages are the kinds of calls to the storage that fail at present.
 	Outages []Outage
 }
 
-// maxAtWork bounds Snapshot.AtWork.
-const maxAtWork = 10
+// MaxAtWork bounds Snapshot.AtWork.
+const MaxAtWork = 10
 
 // AtWork is a message whose handler runs.
 type AtWork struct {

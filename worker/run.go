@@ -230,12 +230,12 @@ func (r *run) atWorkLocked() []AtWork {
 		if began := s.began.Load(); began != 0 {
 			since = since.Add(time.Duration(began - 1 - int64(elapsed)))
 		}
-		if len(list) == maxAtWork && !since.Before(list[maxAtWork-1].Since) {
+		if len(list) == MaxAtWork && !since.Before(list[MaxAtWork-1].Since) {
 			continue
 		}
 		it := s.item
 		at, _ := slices.BinarySearchFunc(list, since, func(w AtWork, t time.Time) int { return w.Since.Compare(t) })
-		list = slices.Insert(list[:min(len(list), maxAtWork-1)], at, AtWork{it.ID, it.Type, it.Queue, it.Attempt, since, it.gone})
+		list = slices.Insert(list[:min(len(list), MaxAtWork-1)], at, AtWork{it.ID, it.Type, it.Queue, it.Attempt, since, it.gone})
 	}
 	return list
 }

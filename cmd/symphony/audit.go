@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -58,7 +59,7 @@ outcome "unfinished" means that it goes on, or that the process ended before it 
 	cmd.Flags().StringVar(&q.Who, "who", "", "only what the one with this `ID` or name did")
 	cmd.Flags().StringVar(&since, "since", "", "not older than this `TIME` (like 2026-12-01T09:00:00Z) or span (like 90m or 7d)")
 	cmd.Flags().StringVar(&until, "until", "", "older than this `TIME` or span")
-	cmd.Flags().IntVar(&q.Limit, "limit", 0, "how many, 1 to 200 (default 50)")
+	cmd.Flags().IntVar(&q.Limit, "limit", 0, "how many, "+within(1, audit.MaxPage, audit.DefaultPage))
 	cmd.Flags().StringVar(&q.Cursor, "cursor", "", "go on behind a page: its nextCursor")
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)

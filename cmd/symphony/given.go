@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,4 +29,24 @@ func refuseEmpty(cmd *cobra.Command) (err error) {
 		}
 	})
 	return err
+}
+
+// within says which values a flag takes: numbers, or durations.
+func within(low, high, def any) string {
+	return fmt.Sprintf("%s to %s (default %s)", figure(low), figure(high), figure(def))
+}
+
+// figure is a number, or a duration without the parts that are zero.
+func figure(v any) string {
+	s := fmt.Sprint(v)
+	if _, ok := v.(time.Duration); !ok {
+		return s
+	}
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

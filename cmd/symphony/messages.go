@@ -45,7 +45,7 @@ func (f *messageFlags) add(cmd *cobra.Command, status bool) {
 	}
 	flags.StringVarP(&f.queue, "queue", "q", "", "only of this queue")
 	flags.StringVar(&f.typ, "type", "", "only of this type")
-	flags.IntVar(&f.priority, "priority", 0, "only of this priority, 1 to 10")
+	flags.IntVar(&f.priority, "priority", 0, fmt.Sprintf("only of this priority, %d to %d", symphony.MinPriority, symphony.MaxPriority))
 	flags.StringVar(&f.since, "since", "", "only dispatched since this `TIME`: like 2026-12-01T09:00:00Z, or 2h for two hours ago")
 	flags.StringVar(&f.until, "until", "", "only dispatched before this `TIME`")
 	flags.StringVar(&f.search, "search", "", "only with this `TEXT` in type, payload, metadata or headers")

@@ -55,7 +55,7 @@ the exact ones. Figures are kept for metrics.retention, by minute for the last t
 			return nil
 		}),
 	}
-	cmd.Flags().IntVarP(&q.Minutes, "minutes", "m", 0, "the last so many, this one included (default 60)")
+	cmd.Flags().IntVarP(&q.Minutes, "minutes", "m", 0, fmt.Sprintf("the last so many, this one included (default %d)", wire.DefaultMetricsMinutes))
 	cmd.Flags().StringVar(&since, "since", "", "from this `TIME` (like 2026-12-01T09:00:00Z) or span ago (like 90m or 7d) on")
 	cmd.Flags().StringVar(&until, "until", "", "up to this `TIME` or span ago (default: now)")
 	cmd.Flags().IntVar(&q.Step, "step", 0, "`MINUTES` between two points of the series (default: 1 for a day)")

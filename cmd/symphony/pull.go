@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -45,9 +46,9 @@ command needs a server, or PostgreSQL.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&transport, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
 	flags.StringArrayVarP(&queues, "queue", "q", nil, "only this queue; may be repeated (default: all)")
-	flags.IntVarP(&most, "max", "n", 0, "the most messages, 1 to 100 (default 10)")
-	flags.DurationVarP(&wait, "wait", "w", 0, "wait so long for a message when there is none, up to 30s (default: not at all)")
-	flags.DurationVar(&lease, "lease", 0, "keep the messages for this `TIME`, 1s to 1h (default 30s)")
+	flags.IntVarP(&most, "max", "n", 0, "the most messages, "+within(1, wire.MaxPull, wire.DefaultPull))
+	flags.DurationVarP(&wait, "wait", "w", 0, fmt.Sprintf("wait so long for a message when there is none, up to %s (default: not at all)", wire.MaxPullWait))
+	flags.DurationVar(&lease, "lease", 0, "keep the messages for this `TIME`, "+within(symphony.MinLease, symphony.MaxLease, symphony.DefaultLease))
 	flags.StringVar(&worker, "worker", "", "`NAME` of the worker in the history (default: the API key)")
 	a.reachFlags(cmd)
 	return cmd
@@ -107,7 +108,7 @@ func (a *app) extendCommand() *cobra.Command {
 			return a.showCount(result, "extended")
 		}),
 	}
-	cmd.Flags().DurationVar(&lease, "lease", 0, "from now, 1s to 1h (default 30s)")
+	cmd.Flags().DurationVar(&lease, "lease", 0, "from now, "+within(symphony.MinLease, symphony.MaxLease, symphony.DefaultLease))
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd

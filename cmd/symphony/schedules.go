@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/scheduler"
 )
 
 func (a *app) schedulesCommand() *cobra.Command {
@@ -386,7 +387,7 @@ func (a *app) schedulesShowCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.Flags().IntVarP(&next, "next", "n", next, "how many of its next occurrences to tell, up to 100")
+	cmd.Flags().IntVarP(&next, "next", "n", next, fmt.Sprintf("how many of its next occurrences to tell, up to %d", scheduler.MaxPreview))
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
@@ -425,7 +426,7 @@ func (a *app) schedulesNextCommand() *cobra.Command {
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().IntVarP(&n, "next", "n", n, "how many, up to 100")
+	cmd.Flags().IntVarP(&n, "next", "n", n, fmt.Sprintf("how many, up to %d", scheduler.MaxPreview))
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd

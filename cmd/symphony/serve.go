@@ -26,7 +26,7 @@ the next start.
 The first start in an empty folder creates symphony.db and an API key, which is printed
 once. Without configured handlers the types demo.* are handled for trying out.
 
-It listens on 127.0.0.1:8080. An address that other machines can reach is refused until
+It listens on ` + config.DefaultAddr + `. An address that other machines can reach is refused until
 Supabase is configured or "symphony keys create" has made a key.
 
 While it runs, the other commands work beside it in the same folder.`,
@@ -43,7 +43,7 @@ While it runs, the other commands work beside it in the same folder.`,
 			return a.serve(cmd.Context(), c, server.Options{NoWorker: noWorker, FirstKey: true})
 		}),
 	}
-	setting(cmd, "addr", "server.addr", "listen on `HOST:PORT`; port 0 takes a free one (default 127.0.0.1:8080)")
+	setting(cmd, "addr", "server.addr", "listen on `HOST:PORT`; port 0 takes a free one (default "+config.DefaultAddr+")")
 	cmd.Flags().BoolVar(&noWorker, "no-worker", false, "serve the API only; consume and the cron route still run handlers")
 	a.databaseFlag(cmd)
 	a.logFlags(cmd)
@@ -133,5 +133,5 @@ The API key of a first start is not enough for that: it may do everything and wa
 Do one of these and start again:
   - make a key for those who shall call:   symphony migrate && symphony keys create NAME --scopes dispatch,read
   - name your Supabase project:            SUPABASE_URL=https://<ref>.supabase.co
-  - listen on this machine only:           --addr 127.0.0.1:8080`, addr)}
+  - listen on this machine only:           --addr %s`, addr, config.DefaultAddr)}
 }

@@ -6,44 +6,40 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/symphony-messenger/symphony"
 )
 
 // Lists whose request may be large are counted while they are decoded: what is too much is not even made.
-const (
-	maxBatch = 1000
-	maxIDs   = 10_000
-	maxNames = 1000
-)
 
 // TooManyError says that a list has more entries than it may; the rest of it was not looked at.
 type TooManyError struct{ Most int }
 
 func (e *TooManyError) Error() string { return fmt.Sprintf("must have at most %d entries", e.Most) }
 
-// Batch are the messages of one batch, at most 1,000.
+// Batch are the messages of one batch, at most symphony.MaxBatch.
 type Batch []DispatchRequest
 
 // UnmarshalJSONFrom decodes a batch. One that is too long is a *TooManyError.
 func (b *Batch) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*b, err = decodeList(dec, *b, maxBatch)
+	*b, err = decodeList(dec, *b, symphony.MaxBatch)
 	return err
 }
 
-// IDs are the ids of one bulk call, at most 10,000.
+// IDs are the ids of one bulk call, at most MaxIDs.
 type IDs []string
 
 // UnmarshalJSONFrom decodes ids. Too many are a *TooManyError.
 func (l *IDs) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = decodeList(dec, *l, maxIDs)
+	*l, err = decodeList(dec, *l, MaxIDs)
 	return err
 }
 
-// Names select some of what there is, at most 1,000; without them all is selected, so that none at all are refused.
+// Names select some of what there is, at most MaxNames; without them all is selected, so that none at all are refused.
 type Names []string
 
 // UnmarshalJSONFrom decodes names. An empty list and null are errors.
 func (l *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	if *l, err = decodeList(dec, *l, maxNames); err == nil && len(*l) == 0 {
+	if *l, err = decodeList(dec, *l, MaxNames); err == nil && len(*l) == 0 {
 		err = errNoNames
 	}
 	return err

@@ -50,7 +50,7 @@ func importRules() []rule {
 		{pkg: "tracing", may: []string{"."}},
 		{pkg: "tracing/*", may: []string{"."}},
 		{pkg: "client", may: []string{".", "httpapi/wire"}},
-		{pkg: "config", may: []string{".", "schedule", "alert", "audit", "auth", "flow", "metrics", "monitor", "worker", "handler/*"}},
+		{pkg: "config", may: []string{".", "schedule", "alert", "audit", "auth", "flow", "metrics", "monitor", "worker", "httpapi/wire", "handler/*"}},
 		{pkg: "server", may: []string{".", "*", "*/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
 		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},

@@ -1,0 +1,36 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
+
+// Defaults and bounds of requests that the domain does not have. Each is defined here and nowhere else; the tags of the
+// shapes, configuration, commands and documentation take them from here, which tests hold.
+const (
+	// A run of consume or of the cron route, which its request waits for.
+	DefaultConsumeBatch       = 10
+	MaxConsumeBatch           = 100
+	DefaultConsumeConcurrency = 5
+	MaxConsumeConcurrency     = 20
+	DefaultConsumeTime        = 50 * time.Second
+	MinConsumeTime            = time.Second
+	MaxConsumeTime            = 55 * time.Second
+
+	// DefaultPull and MaxPull are how many messages one receive hands out, MaxPullWait is the longest that it waits for one.
+	DefaultPull = symphony.DefaultReceiveMax
+	MaxPull     = 100
+	MaxPullWait = 30 * time.Second
+
+	// MaxReceipts bounds the receipts of one call, MaxIDs the ids of a bulk call, MaxNames the names of a selection.
+	MaxReceipts = 1000
+	MaxIDs      = 10_000
+	MaxNames    = 1000
+
+	// DefaultPreview is how many occurrences of a schedule are told.
+	DefaultPreview = 5
+
+	// DefaultMetricsMinutes is the time that metrics are about.
+	DefaultMetricsMinutes = 60
+)
