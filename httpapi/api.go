@@ -121,8 +121,12 @@ type Options struct {
 
 // API is the HTTP API. Safe for concurrent use.
 type API struct {
-	o         Options
-	stored    symphony.Clock // of what is kept beside the messages, such as keys and metrics
+	// Set by New and never changed after that.
+	o      Options
+	stored symphony.Clock // of what is kept beside the messages, such as keys and metrics
+	routes []route
+
+	// What is shared by requests. Each is safe for concurrent use.
 	ids       requestIDs
 	consumers *places // runs of consume
 	receivers *places // receive calls
@@ -131,7 +135,6 @@ type API struct {
 	cronBusy  atomic.Bool
 	seals     seals
 	flight    inFlight
-	routes    []route
 	document  func() (document, error) // made when it is first asked for: that takes longer than all else
 }
 

@@ -85,8 +85,10 @@ var (
 	_ interface{ StoreTime() time.Time } = (*Transport)(nil) // see symphony.StoreClock
 )
 
-// store is what the transports of one database share.
+// store is what the transports of one database share. No lock guards it as a whole: each field says who may touch it, and
+// ARCHITECTURE.md has the order of the locks.
 type store struct {
+	// Set by newStore and never changed after that.
 	pool      *pgxpool.Pool
 	schema    string
 	retention time.Duration
@@ -98,36 +100,41 @@ type store struct {
 	given     bool           // clock is the store's too, in place of the server's
 	opened    int64          // what clock showed when nothing had elapsed, µs since 1970
 
+	// Written by any goroutine, each atomically.
 	texts        sync.Map // *query → its text for this schema
 	behindPooler atomic.Bool
 	defaults     atomic.Pointer[defaults]
 	offset       atomic.Int64 // by how many µs the server's clock is ahead of this process's
 
+	// What this process knows of the tables. Each has a lock of its own, and the tables are right where they differ.
 	lanes      lanes
 	heads      heads
 	leases     leaseCache
 	unanswered unanswered
-	waiters    waitlist.List
-	sends      committer[*sendOp]
-	patient    committer[*sendOp] // those that wait for a key
 	heldKeys   heldKeys
-	settles    committer[*settleOp]
-	searches   chan struct{} // slots
-	node       node
-	house      house
-	notify     notifier
+	fair       fairShares
+	failures   failureTimes
+	types      interner
+	holds      atomic.Pointer[map[string][]flow.Hold] // by transport, oldest first; the map is replaced, never changed
+	ord        atomic.Uint32                          // the last place given out among messages of one moment
 
-	failures failureTimes
-	types    interner
-	fair     fairShares
-	holds    atomic.Pointer[map[string][]flow.Hold] // by transport, oldest first
-	ord      atomic.Uint32
+	// Calls that wait: for a transaction, for a slot, for a message. Safe for concurrent use.
+	sends    committer[*sendOp]
+	patient  committer[*sendOp] // those that wait for a key
+	settles  committer[*settleOp]
+	searches chan struct{} // slots
+	waiters  waitlist.List
+
+	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.
+	node   node     // written by join, and its mu by heartbeats
+	house  house    // keepHouse's, but for what its own locks guard
+	notify notifier // filled by any goroutine, emptied by announce
 
 	life    context.Context // ends with Close
 	closing <-chan struct{} // its end
 	end     context.CancelFunc
 	closed  sync.Once
-	done    sync.WaitGroup
+	done    sync.WaitGroup // of those goroutines
 }
 
 // Open connects to the database and brings its schema up to date. url is a connection string or URL as libpq knows

@@ -62,8 +62,9 @@ var (
 	_ storage.Steps         = (*Transport)(nil)
 )
 
-// store is what the transports of one file share.
+// store is what the transports of one file share. What the writer alone knows stands in writer.
 type store struct {
+	// Set by open and never changed after that.
 	path      string
 	temporary string // the folder to delete in the end; "" for a database that stays
 	retention time.Duration
@@ -72,17 +73,18 @@ type store struct {
 	log       *slog.Logger
 	lock      *fileLock
 
+	// Safe for concurrent use.
 	ops       groupcommit.Queue[*op]
 	readers   chan *reader // closed when the store is
 	searchers chan *reader // for what may take long
 	opened    int          // readers and searchers there are
 	waiters   waitlist.List
 	checker   checkpointer
-	carefully int // as the constant; less in tests
+	carefully int // as the constant; less in tests, which set it before there are goroutines
 
 	writer  *sqlite.Conn  // while the writer runs, its goroutine's
 	steady  *steady.Clock // set before the goroutines run
-	placed  [2]placed     // the database and its log, as they were opened
+	placed  [2]placed     // the database and its log, as they were opened; never changed
 	failure atomic.Pointer[failure]
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself

@@ -23,29 +23,31 @@ type writer struct {
 	now   int64 // of this transaction: steady time, µs
 	wall  int64 // and time of day
 
-	byName map[laneKey]*lane
-	byID   map[int64]*lane
-	fair   map[string]*flow.FairShare // by transport
-	holds  map[string][]flow.Hold     // by transport
-
-	workers map[string]worker // by name
-
+	// Mirrors of the tables. Operations change them as they go; undo has what takes the changes back, should the
+	// transaction fail.
+	byName  map[laneKey]*lane
+	byID    map[int64]*lane
 	leases  map[string]*lease // by token
 	expiry  leaseHeap
+	holds   map[string][]flow.Hold     // by transport
+	fair    map[string]*flow.FairShare // by transport
+	workers map[string]worker          // by name
 	nextSeq int64
-	// nextDue is no later than the earliest time at which a message that waits for its time becomes ready.
-	nextDue int64
-	// nextControl is no later than when a message expires or a gate is due. 0, at first, is at once.
-	nextControl int64
-	lastFailure time.Time
-	// stood is where steady time stood when the last process was last heard of; placedAhead is how far it was ahead of the
-	// machine's clock when scheduled messages were placed, placing how far that has come since it was set.
+	apart   int // leases that outlive the process
+
+	// When something is due, steady time in µs. Each may be too early, and never too late.
+	nextDue     int64 // a message that waits for its time becomes ready
+	nextControl int64 // a message expires or a gate is due; 0, at first, is at once
+
+	// Time. stood is where steady time stood when the last process was last heard of; placedAhead is how far it was ahead of
+	// the machine's clock when scheduled messages were placed, placing how far that has come since it was set.
 	stood, placedAhead int64
 	placing            *place
-	apart              int   // leases that outlive the process
 	beaten             int64 // when steady time was written last
 	placedAt           int64 // when the files' places were looked at before a commit
+	lastFailure        time.Time
 
+	// Of the transaction that runs; empty between transactions.
 	touched []*lane
 	settled []settledItem
 	undo    []func()
