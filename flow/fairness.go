@@ -23,7 +23,3 @@ func (f *FairShare) Reserve(n int) int { return (f.credit + n) / StarvationShare
 func (f *FairShare) Spend(n, starved int) {
 	f.credit = min(f.credit+n-starved*StarvationShare, StarvationShare-1)
 }
-
-// GroupTurn is how many messages of one group may stand in line at a time. When one of them is claimed, the group's
-// next goes to the end of the line, behind the other groups'.
-const GroupTurn = 16

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -146,6 +147,36 @@ func Held(holds []Hold, queue, typ string) bool {
 		}
 	}
 	return false
+}
+
+// QueuePaused reports whether nothing of a queue may be handed out, whatever its type.
+func QueuePaused(holds []Hold, queue string) bool {
+	for _, h := range holds {
+		if h.Mode == Paused && h.Type == "" && (h.Queue == "" || h.Queue == queue) {
+			return true
+		}
+	}
+	return false
+}
+
+// TypesPaused reports whether any types are paused, so that each message must be looked at before it is handed out.
+func TypesPaused(holds []Hold) bool {
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Type != "" })
+}
+
+// PausedBy returns the pattern by which a type is paused, or nothing.
+func PausedBy(holds []Hold, typ string) string {
+	for _, h := range holds {
+		if h.Type != "" && symphony.PatternMatches(h.Type, typ) {
+			return h.Type
+		}
+	}
+	return ""
+}
+
+// pauses reports whether the types of a pattern are paused.
+func pauses(holds []Hold, pattern string) bool {
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Type == pattern })
 }
 
 // Drained returns the hold that refuses messages for a queue, or nil.

@@ -342,7 +342,7 @@ func TestStaleHoldsDecideNothingThatLasts(t *testing.T) {
 		if err := b.with(t.Context(), "wake gates", func(ctx context.Context, l *link) error {
 			f, err := b.beginFlow(ctx, l)
 			if err == nil {
-				err = f.wakeGates()
+				err = f.engine.Wake()
 			}
 			if err == nil {
 				err = f.finish()

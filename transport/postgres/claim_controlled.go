@@ -3,10 +3,10 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/flow"
 )
 
 // pickQuery reads ready messages in the order of the streams, with what decides about their way.
@@ -30,11 +30,8 @@ var insertLease = newQuery("insert_lease", `INSERT INTO {schema}.messenger_lease
 
 // picked is a ready message that is looked at.
 type picked struct {
-	tid     string
 	claimed claimed
-	limits  []flow.Gate
-	line    string
-	paused  string // the pattern by which its type is
+	message *waiting
 }
 
 // takeControlled claims up to max messages from streams whose messages must be looked at one by one, in one flow. What
@@ -42,21 +39,19 @@ type picked struct {
 func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, minAge time.Duration, most int) error {
 	f, err := c.beginFlow(ctx, l)
 	if err == nil && c.lookAtAll {
-		err = f.readHolds()
+		err = f.engine.ReadHolds()
 	}
 	if err != nil {
 		return err
 	}
 	var (
-		got    []*picked
-		parked int
-		dry    bool
-		turns  []string
-		ended  bool
-		size   = c.size
-		lost   = c.lost
+		got   []*picked
+		dry   bool
+		ended bool
+		size  = c.size
+		lost  = c.lost
 	)
-	for len(got) < most && parked < claimParks && !dry && !ended {
+	for len(got) < most && !f.engine.Full() && !dry && !ended {
 		limit := most - len(got) + 100
 		list, err := c.pick(f, probes, minAge, limit)
 		if err != nil {
@@ -74,14 +69,9 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 				ended = true // later messages must not overtake the one that does not fit
 				break
 			}
-			taken = append(taken, p.tid)
-			if !f.admit(p) {
-				parked++
+			taken = append(taken, p.message.Row.tid)
+			if it.pass, _ = f.engine.Admit(p.message); it.pass == nil {
 				continue
-			}
-			if p.line != "" && !p.claimed.Flow.Ordered && it.attempt == 0 {
-				f.step(p.line, -1)
-				turns = append(turns, p.line)
 			}
 			it.attempt++
 			size += it.size
@@ -95,9 +85,6 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 				return err
 			}
 		}
-	}
-	if err := f.advance(unique(turns)); err != nil {
-		return err
 	}
 	ls := c.leaseOf(f, got)
 	if err := f.finish(); err != nil {
@@ -135,13 +122,13 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 // pick reads the next messages and the gates that they must pass.
 func (c *claim) pick(f *flowTx, probes []probe, minAge time.Duration, limit int) ([]*picked, error) {
 	var (
-		list  []*picked
-		names []string
+		list     []*picked
+		messages []*waiting
 	)
 	params := append(c.streams(probes, repeat(limit, len(probes)), minAge), int4Param(limit))
 	params[0] = f.nowParam()
 	err := f.ask(call{query: pickQuery, params: params, row: func(v [][]byte) error {
-		p := &picked{tid: string(v[0])}
+		p := &picked{}
 		d := &p.claimed
 		d.item = readItem(v[1:9])
 		d.ID, d.Priority = d.item.id.String(), symphony.MaxPriority-d.item.rank
@@ -149,57 +136,14 @@ func (c *claim) pick(f *flowTx, probes []probe, minAge time.Duration, limit int)
 		if ln := c.lanes.numbered(d.item.lane); ln != nil {
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
-		if p.paused = pausedType(f.holds[c.name], d.Type); p.paused != "" {
-			names = append(names, flow.HoldGate(c.name, p.paused))
-		}
-		p.limits, p.line = c.limits.Gates(&d.Envelope), lineName(d.item.lane, d.item.rank, d.Flow)
-		for _, limit := range p.limits {
-			names = append(names, limit.Name)
-		}
-		if p.line != "" {
-			names = append(names, p.line)
-		}
-		list = append(list, p)
+		p.message = newWaiting(&d.Envelope, placed{d.item, string(v[0])})
+		list, messages = append(list, p), append(messages, p.message)
 		return nil
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return list, f.load(names)
-}
-
-// admit decides whether a message that is next in line may be handed out. If so, it passes all its gates; if not, it
-// waits before the first that is closed.
-func (f *flowTx) admit(p *picked) bool {
-	it := p.claimed.item
-	if p.paused != "" {
-		f.park(it, flow.HoldGate(p.claimed.Transport, p.paused), flow.Gate{})
-		return false
-	}
-	now := time.UnixMicro(f.now)
-	for _, limit := range p.limits {
-		if limit.Room(f.gates[limit.Name].state(), now) == 0 {
-			f.park(it, limit.Name, limit)
-			return false
-		}
-	}
-	pass := &passes{}
-	for _, limit := range p.limits {
-		g := f.gates[limit.Name]
-		g.set(limit.Pass(g.state(), now))
-		g.arm(f.now, limit)
-		pass.Gates = append(pass.Gates, g.name)
-	}
-	if p.line != "" && p.claimed.Flow.Ordered {
-		pass.Order = p.line
-	} else {
-		pass.Turn = p.line
-	}
-	p.claimed.item.passes = pass
-	if fl := p.claimed.Flow; fl != nil {
-		f.begun(p.claimed.Transport, fl, it.id)
-	}
-	return true
+	return list, f.engine.Look(messages...)
 }
 
 // leaseOf makes a lease of what was picked, nil of nothing.
@@ -216,7 +160,8 @@ func (c *claim) leaseOf(f *flowTx, got []*picked) *lease {
 	for i, p := range got {
 		it := p.claimed.item
 		ls.items = append(ls.items, it)
-		pass.text(it.passes.encode())
+		raw, _ := json.Marshal(it.pass) // cannot fail
+		pass.text(string(raw))
 		ids.uuid(it.id)
 		lanes.int4(it.lane)
 		ranks.int2(it.rank)
@@ -236,16 +181,4 @@ func (c *claim) leaseOf(f *flowTx, got []*picked) *lease {
 		timeParam(ls.claimed), timeParam(ls.expires), pass.value(), ids.value(), lanes.value(), ranks.value(), ords.value(),
 		available.value(), attempts.value(), lost.value(), sizes.value()}})
 	return ls
-}
-
-func unique(list []string) []string {
-	seen := make(map[string]bool)
-	var out []string
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // floor is the time below which rows of a table that is ordered by time need not be looked at: everything there has been
@@ -119,12 +120,12 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 				}
 			}
 			var calls []call
-			var ends []departure
+			var ends []flow.Departure
 			calls, list, ends = s.endExpired(l, k, controlled)
 			if !controlled {
 				return l.finish(ctx, calls...)
 			}
-			if err := f.depart(ends); err != nil {
+			if err := f.engine.Depart(ends); err != nil {
 				return err
 			}
 			f.calls = append(f.calls, calls...)
@@ -160,9 +161,9 @@ func (r *leaseRow) ranOut(now int64) (ids []uuid) {
 }
 
 // endExpired makes the calls that give back what ran out of the leases, and what that adds to the streams.
-func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added, []departure) {
+func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added, []flow.Departure) {
 	var (
-		ends           []departure
+		ends           []flow.Departure
 		back           = newReadyRows(0)
 		attempts       = newAttemptRows(0)
 		counts         = make(deltas)
@@ -178,7 +179,7 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 			case r.settled[i]:
 			case !k.exists[it.id]:
 				if controlled { // it was acked in a transaction of its handler's, whose worker did not say so
-					ends = append(ends, departure{it.passes, symphony.Ack, 0})
+					ends = append(ends, flow.Departure{Pass: it.pass, Outcome: symphony.Ack})
 					ended = append(ended, i)
 				}
 			case until > k.now:
@@ -187,7 +188,7 @@ func (s *store) endExpired(l *link, k *locked, controlled bool) ([]call, []added
 				earliest, busy = min(earliest, until), true
 			default:
 				ended = append(ended, i)
-				ends = append(ends, departure{it.passes, symphony.Retry, it.attempt})
+				ends = append(ends, flow.Departure{Pass: it.pass, Outcome: symphony.Retry, Attempt: it.attempt})
 				attempts.add(it, r.claimed, until, until, r.worker, symphony.LostText, symphony.LostClass)
 				it.lost++
 				it.available = until

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/storage"
 )
 
@@ -321,7 +322,7 @@ func (t *Transport) lanesOfFailed(ids []uuid) (plain, controlled []uuid, lanes m
 // retryFailed dispatches some failed messages again, in one transaction, with the record of a step unless that is nil.
 // controlled says whether any of them is under flow control.
 func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, controlled bool, retries map[string]symphony.FailedRetry, lanes map[uuid]*lane, step *recordStep) (done []string, list []added, err error) {
-	var rows, registered []*messageRow
+	var rows []*messageRow
 	counts := make(deltas)
 	take := call{query: takeFailed, params: [][]byte{uuidArray(ids), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
 		f := failedMessage(v, t.name)
@@ -331,13 +332,11 @@ func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, contro
 		row := &messageRow{Envelope: &f.Envelope, lane: ln.id, controlled: ln.controlled, headers: bytes.Clone(v[n]), metadata: bytes.Clone(v[n+1]), done: bytes.Clone(v[n+2])}
 		row.ID, row.CreatedAt, row.ScheduledAt, row.Flow = retry.NewID, fromMicros(timeColumn(v[n+3])), time.Time{}, f.Flow.Again()
 		row.uuid, _ = parseUUID(retry.NewID) // was looked at before
-		row.line = lineName(ln.id, rankOf(row.Priority), row.Flow)
+		row.line = flow.Line(int64(ln.id), rankOf(row.Priority), row.Flow)
 		if retry.Payload != nil {
 			row.Payload = retry.Payload
 		}
-		if rows = append(rows, row); row.controlled {
-			registered = append(registered, row)
-		}
+		rows = append(rows, row)
 		counts.of(int4Column(v[n-1])).Failed--
 		done = append(done, retry.ID)
 		var err error
@@ -374,7 +373,7 @@ func (t *Transport) retryFailed(ctx context.Context, l *link, ids []uuid, contro
 		calls, list := t.insert(l, rows, t.nowParam())
 		return done, list, l.finish(ctx, append(calls, last...)...)
 	}
-	if err := f.register(registered); err != nil {
+	if err := f.enter(rows); err != nil {
 		return nil, nil, err
 	}
 	calls, list := t.insert(l, rows, f.nowParam())

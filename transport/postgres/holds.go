@@ -41,6 +41,13 @@ func holdsCall() (map[string][]flow.Hold, call) {
 	}}
 }
 
+// Holds reads what is stopped. A pause is begun and ended by others at any time, and a message that is parked because of it
+// stays parked for long: the copy in this process's memory is not good enough to decide that.
+func (f *flowTx) Holds() (map[string][]flow.Hold, error) {
+	holds, read := holdsCall()
+	return holds, f.ask(read)
+}
+
 func sameHolds(a, b map[string][]flow.Hold) bool {
 	for transport, list := range a {
 		if !slices.Equal(list, b[transport]) {
@@ -59,39 +66,11 @@ func (s *store) held(transport string) []flow.Hold {
 	return (*holds)[transport]
 }
 
-// pausedLane reports whether nothing of a lane may be handed out.
-func (s *store) pausedLane(l *lane) bool {
-	return slices.ContainsFunc(s.held(l.transport), func(h flow.Hold) bool {
-		return h.Mode == flow.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
-	})
-}
-
-// pausesTypes reports whether any type of a transport is paused.
-func (s *store) pausesTypes(transport string) bool {
-	return slices.ContainsFunc(s.held(transport), func(h flow.Hold) bool { return h.Type != "" })
-}
-
-// pausedType returns the pattern by which a type is paused, or nothing.
-func pausedType(holds []flow.Hold, typ string) string {
-	for _, h := range holds {
-		if h.Type != "" && flow.Held([]flow.Hold{h}, "", typ) {
-			return h.Type
-		}
-	}
-	return ""
-}
-
-// holding reports whether the types of a pattern are paused.
-func holding(holds []flow.Hold, pattern string) bool {
-	return slices.ContainsFunc(holds, func(h flow.Hold) bool { return h.Type == pattern })
-}
-
 var (
 	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds (transport, queue, type, mode, since, by, reason)
 		VALUES ($2::text, $3::text, $4::text, $5::text, coalesce($1::timestamptz, now()), $6::text, $7::text)
 		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by, reason = excluded.reason`)
-	endHold  = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
-	wakeHold = newQuery("wake_hold", `UPDATE {schema}.messenger_gates SET wake_at = coalesce($1::timestamptz, now()) WHERE name = $2::text`)
+	endHold = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
 )
 
 // Hold stops a part of the transport.
@@ -123,7 +102,9 @@ func (t *Transport) Release(ctx context.Context, target flow.HoldTarget) error {
 			return err
 		}
 		if found && target.Type != "" {
-			f.calls = append(f.calls, call{query: wakeHold, params: [][]byte{f.nowParam(), []byte(flow.HoldGate(t.name, target.Type))}})
+			if err := f.engine.Release(t.name, target.Type); err != nil {
+				return err
+			}
 		}
 		return f.finish()
 	})

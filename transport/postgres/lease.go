@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // item is one message of a claim, as it stood in the ready table, with this delivery counted as an attempt.
@@ -21,7 +22,7 @@ type item struct {
 	attempt   int
 	lost      int
 	size      int
-	passes    *passes // of a delivery under flow control
+	pass      *flow.Pass // of a delivery under flow control
 }
 
 // lease is one claim. Its items never change, so a copy of them stays in this process; what has become of them, and until
@@ -206,8 +207,8 @@ func readLease(v [][]byte) *leaseRow {
 	elements(v[13], func(i int, e []byte) { r.items[i].size = int4Column(e) })
 	r.controlled = v[14] != nil
 	elements(v[14], func(i int, e []byte) {
-		r.items[i].passes = new(passes)
-		_ = json.Unmarshal(e, r.items[i].passes) // this package wrote it
+		r.items[i].pass = new(flow.Pass)
+		_ = json.Unmarshal(e, r.items[i].pass) // this package wrote it
 	})
 	return r
 }

@@ -1,6 +1,12 @@
 package postgres
 
-import "github.com/symphony-messenger/symphony/flow"
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/symphony-messenger/symphony/flow"
+)
 
 // parkedRows are rows for messenger_parked.
 type parkedRows struct {
@@ -14,38 +20,97 @@ func newParkedRows() *parkedRows {
 var insertParked = newQuery("insert_parked", `INSERT INTO {schema}.messenger_parked (gate, place, available_at, ord, id, lane, rank, attempt, lost, size)
 	SELECT * FROM unnest($1::text[], $2::int2[], $3::timestamptz[], $4::int4[], $5::uuid[], $6::int4[], $7::int2[], $8::int4[], $9::int4[], $10::int4[])`)
 
-func (r *parkedRows) add(gate string, place int, it item) {
-	r.gates.text(gate)
-	r.places.int2(place)
-	r.available.time(it.available)
-	r.ords.int4(it.ord)
-	r.ids.uuid(it.id)
-	r.lanes.int4(it.lane)
-	r.ranks.int2(it.rank)
-	r.attempts.int4(it.attempt)
-	r.lost.int4(it.lost)
-	r.sizes.int4(it.size)
-}
-
 func (r *parkedRows) call() call {
 	return call{query: insertParked, params: [][]byte{r.gates.value(), r.places.value(), r.available.value(), r.ords.value(), r.ids.value(),
 		r.lanes.value(), r.ranks.value(), r.attempts.value(), r.lost.value(), r.sizes.value()}}
 }
 
-// flush writes the messages that were parked so far, so that unpark sees them.
-func (f *flowTx) flush() error {
-	if f.parked.ids.n == 0 {
-		return nil
+// Park has messages wait before gates.
+func (f *flowTx) Park(list []flow.Parking[placed]) error {
+	r := f.parked
+	for i := range list {
+		p, it := &list[i], &list[i].Row.item
+		r.gates.text(p.Gate)
+		r.places.int2(p.Place)
+		r.available.time(it.available)
+		r.ords.int4(it.ord)
+		r.ids.uuid(it.id)
+		r.lanes.int4(it.lane)
+		r.ranks.int2(it.rank)
+		r.attempts.int4(it.attempt)
+		r.lost.int4(it.lost)
+		r.sizes.int4(it.size)
 	}
-	c := f.parked.call()
-	f.parked = newParkedRows()
-	return f.ask(c)
+	return nil
 }
 
-// park lets a message wait before a gate, which is loaded.
-func (f *flowTx) park(it item, name string, limit flow.Gate) {
-	g := f.gates[name]
-	g.parked++
-	g.arm(f.now, limit)
-	f.parked.add(name, it.rank, it)
+// itemColumns are what readItem reads.
+const itemColumns = `lane, rank, ord, available_at, id, attempt, lost, size`
+
+func readItem(v [][]byte) item {
+	return item{lane: int4Column(v[0]), rank: int2Column(v[1]), ord: int4Column(v[2]), available: timeColumn(v[3]), id: uuidColumn(v[4]),
+		attempt: int4Column(v[5]), lost: int4Column(v[6]), size: int4Column(v[7])}
+}
+
+var unparkQuery = newQuery("unpark", `DELETE FROM {schema}.messenger_parked WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM {schema}.messenger_parked WHERE gate = $1::text AND available_at <= $2::timestamptz
+		ORDER BY gate, place, available_at, ord, id LIMIT $3::int4))
+	RETURNING place, `+itemColumns)
+
+// Unpark takes messages that are available now from before gates, and makes them ready.
+func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
+	if err := f.flush(); err != nil {
+		return nil, err
+	}
+	type waiter struct {
+		place int
+		item
+	}
+	found := make([][]waiter, len(wants))
+	calls := make([]call, len(wants))
+	for i, w := range wants {
+		calls[i] = call{query: unparkQuery, params: [][]byte{[]byte(w.Gate), f.nowParam(), int4Param(w.N)}, row: func(v [][]byte) error {
+			found[i] = append(found[i], waiter{int2Column(v[0]), readItem(v[1:])})
+			return nil
+		}}
+	}
+	if err := f.ask(calls...); err != nil {
+		return nil, err
+	}
+	counts := make([]int, len(wants))
+	for i, w := range wants {
+		slices.SortFunc(found[i], func(a, b waiter) int {
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.available, b.available), cmp.Compare(a.ord, b.ord))
+		})
+		for _, p := range found[i] {
+			if w.Behind {
+				p.available, p.ord = f.now, f.nextOrd(1)
+			}
+			f.back.add(p.item)
+		}
+		counts[i] = len(found[i])
+	}
+	return counts, nil
+}
+
+// Ready makes messages ready.
+func (f *flowTx) Ready(rows []placed) error {
+	for _, r := range rows {
+		f.back.add(r.item)
+	}
+	return nil
+}
+
+var nextParked = newQuery("next_parked", `SELECT available_at FROM {schema}.messenger_parked WHERE gate = $1::text AND place = 0 ORDER BY available_at LIMIT 1`)
+
+// NextBefore tells when the first message before each line is available. There all have the place 0.
+func (f *flowTx) NextBefore(gates []string) ([]time.Time, error) {
+	times, calls := make([]time.Time, len(gates)), make([]call, len(gates))
+	for i, name := range gates {
+		calls[i] = call{query: nextParked, params: [][]byte{[]byte(name)}, row: func(v [][]byte) error {
+			times[i] = fromMicros(timeColumn(v[0]))
+			return nil
+		}}
+	}
+	return times, f.ask(calls...)
 }

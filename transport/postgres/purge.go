@@ -68,7 +68,7 @@ func (t *Transport) purgePage(ctx context.Context, cursor *item, typ string, par
 		}
 		page.row = func(v [][]byte) error {
 			w := t.readWaiting(v)
-			*cursor = w.item
+			*cursor = w.Row.item
 			read++
 			if typ == "" || w.Type == typ {
 				list = append(list, w)
@@ -82,17 +82,10 @@ func (t *Transport) purgePage(ctx context.Context, cursor *item, typ string, par
 		if err := f.ask(page); err != nil {
 			return err
 		}
-		if err := f.withdraw(list); err != nil {
+		if deleted, err = f.engine.Delete(list); err != nil {
 			return err
 		}
-		ids := make([]uuid, len(list))
-		for i, w := range list {
-			ids[i] = w.id
-		}
-		if len(ids) > 0 {
-			f.calls = append(f.calls, call{query: dropMessages, params: [][]byte{uuidArray(ids)}})
-		}
-		deleted, more = len(ids), read == purgeWaitingRows
+		more = read == purgeWaitingRows
 		return f.finish()
 	})
 	return deleted, more && err == nil, err

@@ -74,7 +74,7 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 		return nil, nil
 	}
 	defer t.heads.done(probes)
-	c := &claim{Transport: t, ReceiveOptions: o, lookAtAll: t.pausesTypes(t.name)}
+	c := &claim{Transport: t, ReceiveOptions: o, lookAtAll: flow.TypesPaused(t.held(t.name))}
 	err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
 	if err != nil && len(c.got) == 0 {
 		return nil, err
@@ -95,7 +95,7 @@ const clockSlack = 20_000
 func (t *Transport) wanted(queues []string) func(lane int) bool {
 	return func(id int) bool {
 		l := t.lanes.numbered(id)
-		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue)) && !t.pausedLane(l)
+		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue)) && !flow.QueuePaused(t.held(l.transport), l.queue)
 	}
 }
 

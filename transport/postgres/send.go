@@ -214,7 +214,7 @@ func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
 		}
 		row.lane = ln.id
 		if row.controlled {
-			row.line = lineName(ln.id, rankOf(row.Priority), row.Flow)
+			row.line = flow.Line(int64(ln.id), rankOf(row.Priority), row.Flow)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Settle ends deliveries in one transaction, shared with concurrent calls.
@@ -278,14 +279,14 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 		return err
 	}
 	ending := make(map[uuid]map[int]bool)
-	var ends []departure
+	var ends []flow.Departure
 	var acked [][2]any // in a transaction of the handler's: lease and place
 	held := func(list []*settling) []*settling {
 		return slices.DeleteFunc(list, func(st *settling) bool {
 			r := k.held(st.token, st.Lease.Index, st.id)
 			if r == nil {
 				if r := k.leases[st.token]; controlled && r != nil && r.holds(st.Lease.Index, st.id, k.now) {
-					ends = append(ends, departure{r.items[st.Lease.Index].passes, symphony.Ack, 0})
+					ends = append(ends, flow.Departure{Pass: r.items[st.Lease.Index].pass, Outcome: symphony.Ack})
 					acked = append(acked, [2]any{st.token, st.Lease.Index})
 				}
 				if !g.leases.ackedInTx(st.token, st.Lease.Index) {
@@ -297,7 +298,7 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 				st.op.errs = failed(st.op.errs, len(st.op.list), st.place, errBeingAcked)
 				return true
 			}
-			ends = append(ends, departure{r.items[st.Lease.Index].passes, st.Outcome, r.items[st.Lease.Index].attempt})
+			ends = append(ends, flow.Departure{Pass: r.items[st.Lease.Index].pass, Outcome: st.Outcome, Attempt: r.items[st.Lease.Index].attempt})
 			st.item = r.items[st.Lease.Index]
 			g.worker[st.token] = r.worker
 			if ending[st.token] == nil {
@@ -314,7 +315,7 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 	if !controlled {
 		return l.finish(ctx, g.calls(l, k.now)...)
 	}
-	if err := g.flow.depart(ends); err != nil {
+	if err := g.flow.engine.Depart(ends); err != nil {
 		return err
 	}
 	g.flow.calls = append(g.flow.calls, g.calls(l, k.now)...)

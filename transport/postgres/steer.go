@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -125,8 +126,8 @@ func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flowTx, *
 		if err != nil {
 			return err
 		}
-		list, err := fl.find([]uuid{id})
-		if err == nil && len(list) == 0 {
+		list, err := fl.Find([]placed{{item: item{id: id}}})
+		if list = slices.DeleteFunc(list, func(w *waiting) bool { return w == nil }); err == nil && len(list) == 0 {
 			err = fl.ask(call{query: readyAt, params: [][]byte{id[:], timeArray(at), int4Param(symphony.MaxPriority)}, row: func(v [][]byte) error {
 				list = append(list, t.readWaiting(v))
 				return nil
@@ -151,44 +152,15 @@ func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flowTx, *
 // DeleteMessage deletes a message that waits.
 func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
 	return t.steer(ctx, "delete message", id, func(f *flowTx, w *waiting) error {
-		if err := f.withdraw([]*waiting{w}); err != nil {
-			return err
-		}
-		f.calls = append(f.calls, call{query: dropMessages, params: [][]byte{uuidArray([]uuid{w.id})}})
-		return nil
+		_, err := f.engine.Delete([]*waiting{w})
+		return err
 	})
 }
-
-var hurryParked = newQuery("hurry_parked", `UPDATE {schema}.messenger_parked SET available_at = $2::timestamptz, ord = $3::int4 WHERE ctid = $1::text::tid`)
 
 // RunMessageNow makes a message ready that waits for its time.
 func (t *Transport) RunMessageNow(ctx context.Context, id string) error {
 	return t.steer(ctx, "run message", id, func(f *flowTx, w *waiting) error {
-		if w.available <= f.now || w.gate != "" && !isLine(w.gate) {
-			return nil
-		}
-		w.available, w.ord = f.now, f.nextOrd(1) // behind what is ready now
-		calls := []call{
-			{query: noteReady, params: [][]byte{uuidArray([]uuid{w.id}), timeArray([]int64{f.now})}},
-			{query: unschedule, params: [][]byte{uuidArray([]uuid{w.id})}, row: func(v [][]byte) error {
-				f.counts.of(int4Column(v[0])).Scheduled--
-				return nil
-			}},
-		}
-		if w.gate != "" {
-			calls = append(calls, call{query: hurryParked, params: [][]byte{[]byte(w.tid), f.nowParam(), int4Param(w.ord)}})
-			if err := f.ask(calls...); err != nil {
-				return err
-			}
-			if err := f.load([]string{w.gate}); err != nil {
-				return err
-			}
-			return f.advance([]string{w.gate})
-		}
-		if err := f.ask(append(calls, call{query: dropReady, params: [][]byte{textArray([]string{w.tid})}})...); err != nil {
-			return err
-		}
-		f.back.add(w.item)
-		return nil
+		_, err := f.engine.RunNow(w)
+		return err
 	})
 }

@@ -87,14 +87,12 @@ func (t *Transport) sendStep(r *recordStep) (done int, err error) {
 		if err := t.drained(o); err != nil {
 			return err
 		}
-		var rows, controlled []*messageRow
+		var rows []*messageRow
 		for i := range o.list {
-			if rows = append(rows, &o.list[i]); o.list[i].controlled {
-				controlled = append(controlled, &o.list[i])
-			}
+			rows = append(rows, &o.list[i])
 		}
 		var calls []call
-		if len(controlled) == 0 {
+		if !o.controlled() {
 			if err := l.begin(ctx, r.look()); err != nil {
 				return err
 			}
@@ -113,7 +111,7 @@ func (t *Transport) sendStep(r *recordStep) (done int, err error) {
 			l.rollback(ctx)
 			return errStepTaken
 		}
-		if err := f.register(controlled); err != nil {
+		if err := f.enter(rows); err != nil {
 			return err
 		}
 		calls, list = t.insert(l, rows, f.nowParam())

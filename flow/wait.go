@@ -1,0 +1,71 @@
+package flow
+
+import (
+	"strings"
+	"time"
+)
+
+// Reason is why a message waits.
+type Reason string
+
+const (
+	WaitsForTime  Reason = "scheduled"   // it is scheduled, delayed or retried for a later time
+	WaitsForType  Reason = "type_limit"  // as many messages of its type as may be are in hand, or were started
+	WaitsForQueue Reason = "queue_limit" // the same of its queue
+	WaitsForKey   Reason = "key_limit"   // the same of its concurrency key
+	WaitsForHold  Reason = "hold"        // its type is paused
+	WaitsForTurn  Reason = "group_turn"  // its group has its share in line
+	WaitsForOrder Reason = "group_order" // the one before it in its ordered group is not finished
+)
+
+// Wait says why a message waits, and for what.
+type Wait struct {
+	Reason Reason
+	// Gate is the gate before which the message waits. Empty for a message that waits for its time alone.
+	Gate string
+
+	// What the gate is about, as far as the reason has one.
+	Type             string // the pattern of the limit or hold. With WaitsForKey it is empty where no limit is configured.
+	Transport, Queue string
+	Key              string
+	Group            string
+
+	// Until is when the message can go on at the earliest: its time, or that of the rate. Zero where nobody knows, or at once.
+	Until time.Time
+}
+
+// Why says why a message waits that is before a gate, or before none, and is available at a time. For a line, a message
+// whose time has not come waits for that. ok is false for a message that does not wait.
+func Why(gate string, available, now time.Time) (w Wait, ok bool) {
+	if (gate == "" || IsLine(gate)) && available.After(now) {
+		return Wait{Reason: WaitsForTime, Gate: gate, Until: available}, true
+	}
+	return waitBefore(gate)
+}
+
+// waitBefore is the wait of a message before a gate.
+func waitBefore(gate string) (w Wait, ok bool) {
+	w.Gate = gate
+	switch {
+	case isTurnLine(gate):
+		w.Reason, w.Group = WaitsForTurn, lineGroup(gate)
+	case IsLine(gate):
+		w.Reason, w.Group = WaitsForOrder, lineGroup(gate)
+	case strings.HasPrefix(gate, typeGate):
+		w.Reason, w.Type = WaitsForType, strings.TrimPrefix(gate, typeGate)
+	case strings.HasPrefix(gate, queueGate):
+		w.Reason = WaitsForQueue
+		w.Transport, w.Queue, _ = strings.Cut(strings.TrimPrefix(gate, queueGate), "/")
+	default:
+		if pattern, key, ok := cutGateName(keyGate, gate); ok {
+			w.Reason, w.Type, w.Key = WaitsForKey, pattern, key
+			break
+		}
+		transport, pattern, ok := cutGateName(holdGate, gate)
+		if !ok {
+			return Wait{}, false
+		}
+		w.Reason, w.Transport, w.Type = WaitsForHold, transport, pattern
+	}
+	return w, true
+}
