@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -12,78 +13,131 @@ import (
 )
 
 var flowModelTests = []test{
-	{"whatever dies or is stopped, nothing is lost, doubled or out of turn", func(s *suite) { newFlowModel(s).run() }},
+	{"whatever dies or is stopped, nothing is lost, doubled or out of turn", func(s *suite) {
+		seed := rand.Uint64()
+		defer func() {
+			if s.Failed() {
+				s.Logf("seed %d", seed)
+			}
+		}()
+		FlowModel(s, flowQueue{s}, rand.New(rand.NewPCG(seed, 0)), modelSteps(s))
+	}},
 }
 
-// flowModel knows what a transport under flow control must have: it dispatches, claims, settles, loses workers, crashes,
-// pauses types and lets messages expire at random, and compares.
+// FlowQueue is what FlowModel drives: a fresh queue with the limits of Limits, under a clock that stands still between the
+// calls. What fails fails the test.
+type FlowQueue interface {
+	// Send dispatches a message, a millisecond after the one before.
+	Send(typ string, o symphony.DispatchOptions) symphony.Receipt
+	// Claim receives up to so many messages, for DefaultLease.
+	Claim(most int) []symphony.Delivery
+	Settle(d symphony.Delivery, st symphony.Settlement) error
+	// Pause stops the types of a pattern, Resume ends that. An empty pattern is all of the queue.
+	Pause(pattern string)
+	Resume(pattern string)
+	Now() time.Time
+	Advance(d time.Duration)
+	// Crash ends the process and starts it again.
+	Crash()
+	Stats() symphony.QueueStats
+}
+
+// FlowTest is the test that a model fails.
+type FlowTest interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// Choices are where a model's decisions come from: IntN returns 0 to n-1.
+type Choices interface{ IntN(n int) int }
+
+// flowQueue is a transport as FlowModel drives it.
+type flowQueue struct{ s *suite }
+
+func (q flowQueue) Send(typ string, o symphony.DispatchOptions) symphony.Receipt {
+	return q.s.send(typ, o)
+}
+func (q flowQueue) Claim(most int) []symphony.Delivery {
+	return q.s.receive(symphony.ReceiveOptions{Max: most, MaxLost: symphony.MaxReceive, Worker: "w1"})
+}
+func (q flowQueue) Settle(d symphony.Delivery, st symphony.Settlement) error {
+	return q.s.settle(d, st)
+}
+func (q flowQueue) Pause(pattern string) {
+	q.s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: pattern}, Mode: flow.Paused})
+}
+func (q flowQueue) Resume(pattern string)      { q.s.release(flow.HoldTarget{Type: pattern}) }
+func (q flowQueue) Now() time.Time             { return q.s.clock.Now() }
+func (q flowQueue) Advance(d time.Duration)    { q.s.clock.Advance(d) }
+func (q flowQueue) Crash()                     { q.s.reopenIfPossible() }
+func (q flowQueue) Stats() symphony.QueueStats { return q.s.stats().QueueStats }
+
+// flowModel knows what a queue under flow control must have.
 type flowModel struct {
-	*suite
-	rnd    *rand.Rand
-	seed   uint64
+	FlowTest
+	queue  FlowQueue
+	rnd    Choices
 	paused map[string]bool
 	held   map[string]symphony.Delivery // in hand
-	since  map[string]time.Time         // when each was claimed
 	lost   []symphony.Delivery          // whose leases are over
 	waits  map[string]bool              // must be delivered some day
 	order  map[string][]string          // what ordered groups have left
 	keys   map[string]string            // who waits by debounce or throttle key, as far as it was not claimed
+	expiry map[string]time.Time         // of messages that were not begun
+	starts []time.Time                  // of the type with a rate
 	ended  int64
 	failed int64
 }
 
-func newFlowModel(s *suite) *flowModel {
-	seed := rand.Uint64()
-	return &flowModel{suite: s, rnd: rand.New(rand.NewPCG(seed, 0)), seed: seed, paused: make(map[string]bool), held: make(map[string]symphony.Delivery),
-		since: make(map[string]time.Time), waits: make(map[string]bool), order: make(map[string][]string), keys: make(map[string]string)}
-}
-
-var modelTypes = []string{"Two", "Slow", "Order", "Job"}
-
-func (m *flowModel) run() {
-	defer func() {
-		if m.Failed() {
-			m.Logf("seed %d", m.seed)
-		}
-	}()
-	for range modelSteps(m) {
-		switch m.rnd.IntN(14) {
-		case 0, 1, 2, 3:
-			m.dispatch()
-		case 4, 5, 6:
-			m.claim(1 + m.rnd.IntN(10))
-		case 7, 8, 9:
-			m.settleOne()
-		case 10:
-			m.clock.Advance(time.Duration(m.rnd.IntN(300)) * time.Millisecond)
-		case 11: // every worker dies
-			m.clock.Advance(symphony.DefaultLease + time.Millisecond)
-			m.expire()
-		case 12:
-			m.hold()
-		case 13:
-			if m.rnd.IntN(8) == 0 {
-				m.reopenIfPossible()
-				for id := range m.held { // a crash may end the leases of the process, or leave them
-					m.lost = append(m.lost, m.held[id])
-				}
-				m.clock.Advance(symphony.DefaultLease + time.Millisecond)
-				m.expire()
-			}
-		}
+// FlowModel dispatches, claims, settles, loses workers, crashes, pauses types and lets time pass at random, so many times,
+// and compares what the queue does with what it must. In the end everything is handled.
+func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
+	t.Helper()
+	m := &flowModel{FlowTest: t, queue: q, rnd: rnd, paused: make(map[string]bool), held: make(map[string]symphony.Delivery),
+		waits: make(map[string]bool), order: make(map[string][]string),
+		keys: make(map[string]string), expiry: make(map[string]time.Time)}
+	for range steps {
+		m.step()
 	}
 	m.finish()
 }
 
+var modelTypes = []string{"Two", "Slow", "Order", "Job"}
+
+func (m *flowModel) step() {
+	switch m.rnd.IntN(14) {
+	case 0, 1, 2, 3:
+		m.dispatch()
+	case 4, 5, 6:
+		m.claim(1 + m.rnd.IntN(10))
+	case 7, 8, 9:
+		m.settleOne()
+	case 10:
+		m.queue.Advance(time.Duration(m.rnd.IntN(300)) * time.Millisecond)
+	case 11: // every worker dies
+		m.queue.Advance(symphony.DefaultLease + time.Millisecond)
+		m.expire()
+	case 12:
+		m.hold()
+	case 13:
+		if m.rnd.IntN(8) == 0 {
+			m.queue.Crash()
+			// A crash may end the leases of the process, or leave them until they run out.
+			m.queue.Advance(symphony.DefaultLease + time.Millisecond)
+			m.expire()
+		}
+	}
+}
+
 // expire drops what was in hand when its lease ended. A stale settlement must be refused.
 func (m *flowModel) expire() {
-	for id, d := range m.held {
-		m.lost = append(m.lost, d)
-		delete(m.held, id)
+	for _, id := range slices.Sorted(maps.Keys(m.held)) { // the choices decide, not the map
+		m.lost = append(m.lost, m.held[id])
 	}
+	clear(m.held)
 	if len(m.lost) > 0 {
 		d := m.lost[m.rnd.IntN(len(m.lost))]
-		if err := m.settle(d, symphony.Settlement{Outcome: symphony.Ack}); !errors.Is(err, symphony.ErrLeaseLost) {
+		if err := m.queue.Settle(d, symphony.Settlement{Outcome: symphony.Ack}); !errors.Is(err, symphony.ErrLeaseLost) {
 			m.Fatalf("a stale ack of %s: %v, want ErrLeaseLost", d.ID, err)
 		}
 	}
@@ -92,7 +146,7 @@ func (m *flowModel) expire() {
 func (m *flowModel) dispatch() {
 	o := symphony.DispatchOptions{Priority: 1 + m.rnd.IntN(10)}
 	pick := func(names ...string) string { return names[m.rnd.IntN(len(names))] }
-	switch m.rnd.IntN(9) {
+	switch m.rnd.IntN(10) {
 	case 0:
 		o.ConcurrencyKey = pick("a", "b")
 	case 1:
@@ -107,8 +161,10 @@ func (m *flowModel) dispatch() {
 		o.ThrottleKey = pick("t", "u")
 	case 7:
 		o.ConcurrencyKey, o.GroupKey = pick("a", "b"), pick("g", "h")
+	case 8:
+		o.ExpiresAt = m.queue.Now().Add(time.Duration(50+m.rnd.IntN(1000)) * time.Millisecond)
 	}
-	r := m.send(modelTypes[m.rnd.IntN(len(modelTypes))], o)
+	r := m.queue.Send(modelTypes[m.rnd.IntN(len(modelTypes))], o)
 	key := o.DebounceKey + o.ThrottleKey
 	before := m.keys[key]
 	switch {
@@ -125,14 +181,24 @@ func (m *flowModel) dispatch() {
 		m.keys[key] = r.ID
 	}
 	m.waits[r.ID] = true
+	if !o.ExpiresAt.IsZero() {
+		m.expiry[r.ID] = o.ExpiresAt
+	}
 	if o.Ordered {
 		m.order[o.GroupKey] = append(m.order[o.GroupKey], r.ID)
 	}
 }
 
 func (m *flowModel) claim(most int) {
-	got := m.receive(symphony.ReceiveOptions{Max: most, MaxLost: symphony.MaxReceive, Worker: "w1"})
-	for _, d := range got {
+	now := m.queue.Now()
+	for id, at := range m.expiry {
+		if !at.After(now) { // it goes to the dead letter queue, before the claim at the latest
+			delete(m.expiry, id)
+			delete(m.waits, id)
+			m.failed++
+		}
+	}
+	for _, d := range m.queue.Claim(most) {
 		if _, twice := m.held[d.ID]; twice || !m.waits[d.ID] {
 			m.Fatalf("message %s was handed out, in hand: %t, waiting: %t", d.ID, twice, m.waits[d.ID])
 		}
@@ -140,6 +206,10 @@ func (m *flowModel) claim(most int) {
 			m.Fatalf("message %s of the paused type %s was handed out", d.ID, d.Type)
 		}
 		m.held[d.ID] = d
+		delete(m.expiry, d.ID)
+		if d.Type == "Slow" {
+			m.start(now)
+		}
 		for key, id := range m.keys {
 			if id == d.ID {
 				delete(m.keys, key)
@@ -171,21 +241,31 @@ func (m *flowModel) claim(most int) {
 	}
 }
 
-func (m *flowModel) settleOne() {
-	ids := make([]string, 0, len(m.held))
-	for id := range m.held {
-		ids = append(ids, id)
+// start counts a start of the type that may have 10 a second.
+func (m *flowModel) start(now time.Time) {
+	m.starts = append(slices.DeleteFunc(m.starts, func(at time.Time) bool { return now.Sub(at) >= time.Second }), now)
+	if len(m.starts) > 10 {
+		m.Fatalf("%d of Slow were started within a second, want at most 10", len(m.starts))
 	}
+}
+
+func (m *flowModel) settleOne() {
+	ids := slices.Sorted(maps.Keys(m.held))
 	if len(ids) == 0 {
 		return
 	}
-	slices.Sort(ids) // the seed decides, not the map
 	m.end(m.held[ids[m.rnd.IntN(len(ids))]], symphony.Outcome(1+m.rnd.IntN(4)))
 }
 
 func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 	delete(m.held, d.ID)
-	m.mustSettle(d, symphony.Settlement{Outcome: outcome, Delay: time.Duration(m.rnd.IntN(300)) * time.Millisecond, Error: "e"})
+	if outcome == symphony.Release && d.Flow != nil && !d.Flow.ExpiresAt.IsZero() {
+		outcome = symphony.Ack // whether it was begun depends on who looked when
+	}
+	st := symphony.Settlement{Outcome: outcome, Delay: time.Duration(m.rnd.IntN(300)) * time.Millisecond, Error: "e"}
+	if err := m.queue.Settle(d, st); err != nil {
+		m.Fatalf("%s of %s: %v", outcome, d.ID, err)
+	}
 	switch outcome {
 	case symphony.Ack:
 		m.ended++
@@ -202,36 +282,35 @@ func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 
 // hold pauses something, or resumes it.
 func (m *flowModel) hold() {
-	typ := append(modelTypes, "")[m.rnd.IntN(len(modelTypes)+1)]
-	target := flow.HoldTarget{Type: typ}
-	if m.paused[typ] {
-		m.release(target)
+	pattern := append(modelTypes, "")[m.rnd.IntN(len(modelTypes)+1)]
+	if m.paused[pattern] {
+		m.queue.Resume(pattern)
 	} else {
-		m.suite.hold(flow.Hold{HoldTarget: target, Mode: flow.Paused})
+		m.queue.Pause(pattern)
 	}
-	m.paused[typ] = !m.paused[typ]
+	m.paused[pattern] = !m.paused[pattern]
 }
 
 // finish resumes everything and handles what is left.
 func (m *flowModel) finish() {
-	for typ, paused := range m.paused {
+	for pattern, paused := range m.paused {
 		if paused {
-			m.release(flow.HoldTarget{Type: typ})
+			m.queue.Resume(pattern)
 		}
 	}
 	clear(m.paused)
 	for quiet := 0; quiet < 400 && len(m.waits) > 0; quiet++ {
-		for _, d := range m.held {
-			m.end(d, symphony.Ack)
+		for _, id := range slices.Sorted(maps.Keys(m.held)) {
+			m.end(m.held[id], symphony.Ack)
 			quiet = 0
 		}
-		m.clock.Advance(100 * time.Millisecond)
+		m.queue.Advance(100 * time.Millisecond)
 		m.claim(symphony.MaxReceive)
 	}
 	if len(m.waits) > 0 {
-		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v", len(m.waits), anyOf(m.waits), m.stats().QueueStats)
+		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v", len(m.waits), anyOf(m.waits), m.queue.Stats())
 	}
-	if q := m.stats().QueueStats; q.Pending != 0 || q.Processing != 0 || q.Completed != m.ended || q.Failed != m.failed {
+	if q := m.queue.Stats(); q.Pending != 0 || q.Processing != 0 || q.Completed != m.ended || q.Failed != m.failed {
 		m.Fatalf("stats %+v, want %s completed and %s failed", q, strconv.FormatInt(m.ended, 10), strconv.FormatInt(m.failed, 10))
 	}
 }
