@@ -6,7 +6,7 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// purgeWaitingRows bounds the waiting messages that one transaction deletes, or fails because they expired.
+// purgeWaitingRows bounds the waiting messages that one transaction of a purge deletes.
 const purgeWaitingRows = 500
 
 var lanesOf = newQuery("lanes_of", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes
