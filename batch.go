@@ -20,23 +20,24 @@ const (
 
 // BatchOptions are the optional settings of a batch handler.
 type BatchOptions struct {
-	// Name and Timeout are those of HandlerOptions. The timeout bounds the time of gathering, too.
+	// Name and Timeout work as in HandlerOptions. The time spent gathering counts towards the timeout.
 	Name    string
 	Timeout time.Duration
-	// Size is the most messages of a batch, 1 to MaxBatchSize, default DefaultBatchSize. A worker gathers as many as it
-	// has handlers at work at the same time, so its concurrency should be at least as large.
+	// Size is the maximum number of messages in a batch, 1 to MaxBatchSize, default DefaultBatchSize. A worker can gather only
+	// as many messages as it handles concurrently, so its concurrency should be at least Size.
 	Size int
-	// Wait is the longest that the first message of a batch waits for others, default DefaultBatchWait, and Idle the
-	// longest that none may come, default DefaultBatchIdle: a worker that has nothing more, or stops, does not wait.
+	// Wait is how long the first message of a batch waits for others, default DefaultBatchWait. Idle ends the wait earlier
+	// when no message has arrived for that long, default DefaultBatchIdle. A worker that is stopping does not wait.
 	Wait time.Duration
 	Idle time.Duration
 }
 
-// HandleBatch registers a handler that takes several messages at a time. It returns an error for each of them, in the
-// order given, or nil if all succeeded; each message is acked, retried or failed by its own. While a batch gathers and is
-// handled, its messages stay leased; one whose lease is lost before the batch begins is left out of it. A panic, and a
-// number of errors that is not that of the messages, fails the attempt of all of them. The context ends when no message is
-// left to be handled, by timeout or loss, or when the worker interrupts. It panics on mistakes of the program, as Handle.
+// HandleBatch registers a handler that takes several messages at a time. The handler returns one error per message, in the
+// order given, or nil if all succeeded; each message is acked, retried or failed according to its own error. Messages stay
+// leased while a batch is gathered and handled; a message whose lease is lost before the batch begins is left out. If the
+// handler panics, or returns the wrong number of errors, the attempt fails for every message. The context ends when every
+// message has timed out or lost its lease, or when the worker is interrupted. Like Handle, HandleBatch panics on programming
+// mistakes.
 func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Context, batch []*Delivery) []error) {
 	if f == nil {
 		panic("symphony: nil handler for " + pattern)
@@ -56,7 +57,8 @@ func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Con
 	m.Handle(pattern, &batcher{o: o, handle: f}, HandlerOptions{Name: o.Name, Timeout: o.Timeout})
 }
 
-// HandleBatchOf is HandleBatch for payloads as Go values. One that does not decode into T fails alone, as undecodable.
+// HandleBatchOf is HandleBatch with payloads decoded into T. A message whose payload does not decode fails alone, as
+// undecodable.
 func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx context.Context, batch []T) []error) {
 	if f == nil {
 		panic("symphony: nil handler for " + pattern)
@@ -89,7 +91,7 @@ func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx con
 	})
 }
 
-// batcher is a Handler that gathers messages.
+// batcher is a Handler that collects messages into batches.
 type batcher struct {
 	o      BatchOptions
 	handle func(context.Context, []*Delivery) []error
@@ -98,7 +100,7 @@ type batcher struct {
 	now *batch // that gathers; nil for none
 }
 
-// batch is some messages on their way together.
+// batch is a group of messages that are handled together.
 type batch struct {
 	members []*member
 	wait    *time.Timer
@@ -112,7 +114,7 @@ type member struct {
 	result chan error // has room for one
 }
 
-// Handle waits for the result of the message's batch.
+// Handle adds the message to a batch and waits for its result.
 func (b *batcher) Handle(ctx context.Context, d *Delivery) error {
 	mb := &member{ctx: ctx, d: d, result: make(chan error, 1)}
 	b.join(mb)
@@ -145,7 +147,7 @@ func (b *batcher) join(mb *member) {
 	bt.idle.Reset(b.o.Idle)
 }
 
-// quit takes a message out of a batch that has not begun.
+// quit removes a message from a batch that has not begun.
 func (b *batcher) quit(mb *member) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -161,7 +163,7 @@ func (b *batcher) quit(mb *member) bool {
 	return false
 }
 
-// flush begins a batch that still gathers.
+// flush begins a batch that is still gathering.
 func (b *batcher) flush(bt *batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,9 +181,9 @@ func (b *batcher) beginLocked(bt *batch) {
 	}
 }
 
-// run handles a batch and tells the results.
+// run handles a batch and reports the results to its members.
 func (b *batcher) run(members []*member) {
-	// Its values are those of one of the messages; it is none of them, and ends when all of them have.
+	// The context carries the values of the first message, but it ends only when the contexts of all messages have.
 	pattern, name, _ := HandlerFrom(members[0].ctx)
 	ctx, cancel := context.WithCancelCause(&handling{context.WithoutCancel(members[0].ctx), nil, pattern, name})
 	defer cancel(nil)
@@ -217,7 +219,7 @@ func (b *batcher) run(members []*member) {
 	}
 }
 
-// call returns no errors, or one for each message.
+// call returns nil, or one error per message.
 func (b *batcher) call(ctx context.Context, deliveries []*Delivery) (errs []error) {
 	all := func(err error) []error {
 		list := make([]error, len(deliveries))

@@ -13,47 +13,47 @@ import (
 
 // BusOptions are the optional settings of a Bus.
 type BusOptions struct {
-	// Default names the transport of types without a route. Default: the first transport given to NewBus.
+	// Default names the transport for types without a route. Default: the first transport given to NewBus.
 	Default string
-	// Routes maps patterns of types (exact, "Prefix.*", "*") to transports. Several transports for one type make one
-	// message each; they must share one storage.
+	// Routes maps patterns of types (exact, "Prefix.*", "*") to transports. If a type has several transports, each gets a
+	// message; they must share one storage.
 	Routes map[string][]string
-	// Defaults are queue and priority of messages that do not say, by transport.
+	// Defaults holds, by transport, the queue and priority of messages that specify none.
 	Defaults map[string]TransportDefaults
-	// MaxMessageBytes bounds payload and metadata together. Default DefaultMaxMessageBytes.
+	// MaxMessageBytes limits payload and metadata together. Default DefaultMaxMessageBytes.
 	MaxMessageBytes int
-	// IdempotencyWindow is how long keys are remembered. Default DefaultIdempotencyWindow.
+	// IdempotencyWindow is how long idempotency keys are remembered. Default DefaultIdempotencyWindow.
 	IdempotencyWindow time.Duration
-	// Types are all types that may be dispatched, by patterns (exact, "Prefix.*", "*"). A message of another type is refused with
-	// a *ValidationError. Default: any type.
+	// Types lists the types that may be dispatched, as patterns (exact, "Prefix.*", "*"). Any other type is refused with a
+	// *ValidationError. Default: all types.
 	Types []string
-	// Schemas checks payloads by their type. Default: any JSON object is fine.
+	// Schemas checks payloads by type. Default: any JSON object is accepted.
 	Schemas PayloadChecker
-	// Tracer follows dispatches. Default: nobody; messages still get the trace of their context, see ContextWithTrace.
+	// Tracer traces dispatches. Default: none; messages still get the trace of their context, see ContextWithTrace.
 	Tracer DispatchTracer
-	// Observer is told of each message sent, but not of those sent in a transaction of the caller's (see In), which may
-	// still be undone. Default: nobody.
+	// Observer is notified of each message sent, except for those sent in the caller's own transaction (see In), which may
+	// still be rolled back. Default: none.
 	Observer Observer
-	// Clock is the time of creation, and what delays count from, for storages that have no clock of their own; see
+	// Clock provides the time of creation, from which delays count, for storages without a clock of their own; see
 	// StoreClock. Default SystemClock.
 	Clock Clock
 }
 
-// PayloadChecker says what is wrong with a payload, which is a valid JSON object, by the type of its message. Paths of
-// the problems are those within the payload ("items[2].sku", "" for all of it). Safe for concurrent use. Package schema
-// makes one of JSON Schemas.
+// PayloadChecker checks a payload, a valid JSON object, by the type of its message. The paths of problems are relative to the
+// payload ("items[2].sku", or "" for the payload itself). Implementations are safe for concurrent use. Package schema makes
+// one from JSON Schemas.
 type PayloadChecker interface {
 	CheckPayload(typ string, payload json.RawMessage) []Problem
 }
 
-// TransportDefaults are a transport's own defaults. Zero values mean those in limits.go.
+// TransportDefaults are the defaults of one transport. Zero values mean DefaultQueue and DefaultPriority.
 type TransportDefaults struct {
 	Queue    string
 	Priority int
 }
 
-// Bus dispatches messages: it gives each its id and defaults, validates it, finds its transport and stores it. Safe
-// for concurrent use.
+// Bus dispatches messages: it assigns ids and defaults, validates, chooses the transport and stores. It is safe for
+// concurrent use.
 type Bus struct {
 	transports map[string]Transport
 	names      []string         // in the order given
@@ -64,15 +64,15 @@ type Bus struct {
 	sender     Sender // nil: each message's own transport
 }
 
-// Sender stores envelopes. A transport is one; so is a transaction of the caller's, see Bus.In.
+// Sender stores envelopes: a transport, or a transaction of the caller's own; see Bus.In.
 type Sender interface {
 	// Send is Transport.Send.
 	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
-	// Storage is Transport.Storage: a sender stores messages of the transports that share it.
+	// Storage identifies the storage: a sender takes messages for the transports that share it.
 	Storage() any
 }
 
-// NewBus makes a bus over at least one transport. It reports every mistake in the options at once.
+// NewBus makes a bus over one or more transports. The error lists every mistake in the options.
 func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 	b := &Bus{transports: make(map[string]Transport, len(transports)), opts: o}
 	var errs []error
@@ -174,13 +174,13 @@ func (b *Bus) unknown(name string) error {
 	return &UnknownTransportError{Name: name, Known: b.Names()}
 }
 
-// Names returns the names of the transports, in the order they were given.
+// Names returns the names of the transports in the order given to NewBus.
 func (b *Bus) Names() []string { return slices.Clone(b.names) }
 
-// DefaultTransport is the name of the transport of types without a route.
+// DefaultTransport returns the name of the transport for types without a route.
 func (b *Bus) DefaultTransport() string { return b.opts.Default }
 
-// Transport returns the transport of that name. An unknown one is an *UnknownTransportError.
+// Transport returns the transport of that name, or an *UnknownTransportError.
 func (b *Bus) Transport(name string) (Transport, error) {
 	if t := b.transports[name]; t != nil {
 		return t, nil
@@ -188,7 +188,7 @@ func (b *Bus) Transport(name string) (Transport, error) {
 	return nil, b.unknown(name)
 }
 
-// Observer is who is told of messages that were sent, nil for nobody.
+// Observer returns BusOptions.Observer, nil if there is none.
 func (b *Bus) Observer() Observer { return b.opts.Observer }
 
 // Failed returns the dead letter queue of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
@@ -209,8 +209,8 @@ func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	return d, nil
 }
 
-// In returns a bus that dispatches through a sender, such as a transaction of the caller's, in all else like b. Messages
-// for transports that are not of the sender's storage are refused with a *ValidationError.
+// In returns a bus like b that dispatches through a sender, such as the caller's own transaction. Messages for transports of
+// another storage than the sender's are refused with a *ValidationError.
 func (b *Bus) In(s Sender) *Bus {
 	in := *b
 	in.sender = s
@@ -229,13 +229,15 @@ func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error
 	return receipts, err
 }
 
-// Dispatch sends one message and returns when it is stored. The payload is marshalled unless it is a
-// json.RawMessage. Errors: *ValidationError, *IdempotencyConflictError, *flow.HeldError, ErrUnavailable, ErrClosed, or the
-// context's: after any of these nothing was stored. After ErrOutcomeUnknown it may have been; with an idempotency key the
-// same dispatch may be repeated.
+// Dispatch stores one message. When it returns without an error, the message is stored as durably as its transport can. The
+// payload is marshalled to JSON unless it is a json.RawMessage.
 //
-// The context ends the wait for the transaction's beginning. Once that has begun, its outcome is waited for, which takes as
-// long as the transport allows a transaction to take, so that what was stored is told.
+// After a *ValidationError, an *IdempotencyConflictError, a *flow.HeldError, ErrUnavailable, ErrClosed or the context's error
+// nothing was stored. After ErrOutcomeUnknown the message may have been stored; under an idempotency key the same dispatch
+// can be repeated.
+//
+// Cancelling ctx ends the wait for the transaction to begin. Once it has begun, Dispatch waits for its outcome, for as long as
+// the transport lets transactions take, so that the result says what was stored.
 func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchOptions) (Receipt, error) {
 	m, err := NewMessage(typ, payload)
 	if err != nil {
@@ -244,7 +246,7 @@ func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchO
 	return b.DispatchMessage(ctx, m, o)
 }
 
-// DispatchMessage is Dispatch for a message that is made already.
+// DispatchMessage is Dispatch for a Message.
 func (b *Bus) DispatchMessage(ctx context.Context, m Message, o DispatchOptions) (Receipt, error) {
 	out := Outgoing{m, o}
 	if b.opts.Tracer == nil {
@@ -275,8 +277,8 @@ func (b *Bus) dispatchOne(ctx context.Context, out *Outgoing) (Receipt, error) {
 	return withOthers(receipts), nil
 }
 
-// DispatchBatch sends up to MaxBatch messages, all or nothing, and returns their receipts in the order given. All
-// must go to transports of one storage. Errors are those of Dispatch; paths begin with the message's index
+// DispatchBatch stores up to MaxBatch messages, all or none of them, and returns their receipts in the order given. Their
+// transports must share one storage. Errors are as for Dispatch; paths of problems begin with the index of the message
 // ("messages[1].").
 func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, error) {
 	if b.opts.Tracer == nil {
@@ -328,7 +330,7 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 	return results, nil
 }
 
-// Check returns the problems that a dispatch of the message would have, without dispatching it. Paths begin with prefix.
+// Check returns the problems that dispatching the message would have, without dispatching it. Paths begin with prefix.
 func (b *Bus) Check(out Outgoing, prefix string) []Problem {
 	p := problems{prefix: prefix}
 	var now time.Time

@@ -2,16 +2,16 @@ package symphony
 
 import "time"
 
-// Clock tells the time and makes timers. Transports and workers take one, so that tests decide what time it is.
+// Clock tells the time and makes timers. Transports and workers take one, so that tests can control time.
 // Implementations are safe for concurrent use.
 type Clock interface {
 	// Now is the time of day. It jumps when the machine's clock is set.
 	Now() time.Time
-	// Read is Now together with the time that has passed since a moment that stays the same for this Clock. Setting the
-	// machine's clock does not move the latter, so durations are taken from it. Both are of one instant: when their
-	// difference changes, the clock was set, or the machine slept.
+	// Read returns Now, and the time that has elapsed since a fixed moment. Setting the machine's clock does not change the
+	// elapsed time, so durations are measured by it. Both are read at the same instant: if their difference changes, the
+	// clock was set or the machine was asleep.
 	Read() (now time.Time, elapsed time.Duration)
-	// NewTimer makes a timer that fires once, d from now, whatever the machine's clock is set to meanwhile.
+	// NewTimer returns a timer that fires once, after d has elapsed, even if the machine's clock is set in the meantime.
 	NewTimer(d time.Duration) Timer
 }
 
@@ -23,7 +23,7 @@ type Timer interface {
 	Stop()
 }
 
-// Elapsed is what a clock reads besides the time of day.
+// Elapsed returns the elapsed time of c.Read.
 func Elapsed(c Clock) time.Duration {
 	_, elapsed := c.Read()
 	return elapsed
@@ -34,10 +34,10 @@ type timekeeper interface {
 	StoreTime() time.Time
 }
 
-// StoreClock is the clock by which whatever a storage keeps is made and judged. A storage that has a clock of its own, such
-// as that of its server, has a method StoreTime() time.Time: what that clock shows, as far as this process knows. It costs no
-// more than reading a clock, setting the machine's clock does not move it, and it is safe for concurrent use. Now is that
-// time, and base's where the storage has none. What has elapsed, and timers, are those of base.
+// StoreClock returns the clock that governs what a storage keeps. A storage with a clock of its own, such as a database
+// server's, has a method StoreTime() time.Time that returns what that clock shows, as far as this process knows; it must be
+// cheap, safe for concurrent use, and unaffected by setting the machine's clock. Now is then that time; without such a method
+// it is base's. Elapsed time and timers are always base's.
 func StoreClock(storage any, base Clock) Clock {
 	if k, ok := storage.(timekeeper); ok {
 		return storeClock{base, k}
@@ -54,7 +54,7 @@ func (c storeClock) Now() time.Time { return c.keeper.StoreTime() }
 
 func (c storeClock) Read() (time.Time, time.Duration) { return c.keeper.StoreTime(), Elapsed(c.Clock) }
 
-// SystemClock is the machine's clock, the default everywhere. What it says has elapsed is counted from this call.
+// SystemClock returns the machine's clock, the default everywhere. Its elapsed time counts from this call.
 func SystemClock() Clock { return systemClock{time.Now()} }
 
 type systemClock struct{ start time.Time }

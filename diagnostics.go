@@ -6,12 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// What a handler, a worker or an endpoint says about a failure is for people who look for its cause. It is kept as far as it
-// can be and never refused: else a failure would be lost because of how it was described.
+// What a handler, worker or endpoint says about a failure helps people find its cause. It is cleaned and cut, but never
+// refused: a failure must not be lost because of how it was described.
 
-// ClipError makes a text from elsewhere one that can be stored with an attempt: bytes that are not UTF-8 are replaced,
-// control characters other than the end of a line and tab, which could rewrite a terminal, become spaces, and it is cut
-// between two characters to MaxErrorLength bytes.
+// ClipError makes an error text storable: invalid UTF-8 is replaced, control characters other than newline and tab, which
+// could rewrite a terminal, become spaces, and the text is cut between characters to MaxErrorLength bytes.
 func ClipError(text string) string {
 	if len(text) > MaxErrorLength+utf8.UTFMax {
 		text = text[:MaxErrorLength+utf8.UTFMax] // what is behind is cut off below, however much it is
@@ -37,9 +36,9 @@ func ClipError(text string) string {
 
 func rewrites(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
-// CleanClass makes a word from elsewhere for the kind of an error one that can be stored and looked for: the names that
-// classes have in other languages (App\Exception\Foo, java.lang.Error) and words with spaces stay as they are, characters
-// that cannot be printed become "_", and it is cut to MaxErrorClass characters. Nothing stays nothing.
+// CleanClass makes an error class storable and searchable. Class names of other languages (App\Exception\Foo,
+// java.lang.Error) and words with spaces stay as they are; unprintable characters become "_", and the result is cut to
+// MaxErrorClass characters. An empty class stays empty.
 func CleanClass(class string) string {
 	if class == "" || len(class) <= MaxErrorClass && printable(class) && strings.TrimSpace(class) == class {
 		return class

@@ -9,51 +9,51 @@ import (
 	"time"
 )
 
-// Sentinel errors. Callers branch on them with errors.Is.
+// Errors to compare with errors.Is.
 var (
 	// ErrInvalid is matched by every *ValidationError.
 	ErrInvalid = errors.New("invalid message")
 	// ErrNotFound says that no message, failed message, schedule or record has the given id.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is matched by *IdempotencyConflictError, *MessageStatusError and the errors of package schedule, and says
-	// that a record was changed by somebody else.
+	// ErrConflict is matched by *IdempotencyConflictError, *MessageStatusError and the errors of package schedule. It also says
+	// that somebody else has changed a record.
 	ErrConflict = errors.New("conflict")
-	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease ran out, was settled already,
-	// or is held by another worker. Nothing was changed; the caller must drop its result.
+	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease expired, it was settled already, or
+	// another worker holds it. Nothing was changed; the caller must discard its result.
 	ErrLeaseLost = errors.New("lease lost")
-	// ErrClosed says that the transport was closed.
+	// ErrClosed says that the transport is closed.
 	ErrClosed = errors.New("transport is closed")
-	// ErrUnsupported says that a transport cannot do what was asked; see Capabilities.
+	// ErrUnsupported says that a transport cannot do what was asked of it; see Capabilities.
 	ErrUnsupported = errors.New("not supported by this transport")
 	// ErrUnknownTransport is matched by every *UnknownTransportError.
 	ErrUnknownTransport = errors.New("unknown transport")
-	// ErrUnavailable is matched when storage cannot serve now (disk full, unreachable, read-only) and the same call
-	// may succeed later. It is certain that nothing was stored or changed.
+	// ErrUnavailable is matched when storage cannot serve at present (unreachable, read-only, disk full) and the same call
+	// may succeed later. Nothing was stored or changed.
 	ErrUnavailable = errors.New("storage unavailable")
-	// ErrOutcomeUnknown is matched when storage was asked to commit and did not say whether it has: a connection that
-	// broke before the answer, a disk that failed to make a transaction durable. What was asked for was done as a whole
-	// or not at all. A dispatch is repeated safely with an idempotency key; a settlement that is repeated answers
-	// ErrLeaseLost if the first one took effect. It goes before ErrUnavailable where an error matches both: then a part was done.
+	// ErrOutcomeUnknown is matched when storage was asked to commit and did not say whether it had: a connection broke before
+	// the answer, or a disk failed to make the transaction durable. The call took effect completely or not at all. A
+	// dispatch can be repeated safely under an idempotency key; a repeated settlement answers ErrLeaseLost if the first one
+	// took effect. Check for it before ErrUnavailable: an error that matches both comes from a call that did part of its work.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrHandlerFailed is matched by a dispatch to a transport that handles at once (transport/inline), when the
-	// handler failed. The message was not stored.
+	// ErrHandlerFailed is matched when a transport that handles messages during the dispatch (transport/inline) ran a handler
+	// that failed. The message was not stored.
 	ErrHandlerFailed = errors.New("handler failed")
-	// ErrInterrupted is the cause of a handler's context when its worker stops and the grace period is over.
+	// ErrInterrupted is the cause of a handler's context that ended because the worker's grace period was over.
 	ErrInterrupted = errors.New("worker is stopping")
 )
 
-// Problem is one mistake in a message: where it is and what is wrong with it.
+// Problem is one mistake in a message: where it is, and what is wrong.
 type Problem struct {
 	Path    string `json:"path"`    // as in the HTTP contract, e.g. "options.priority", "messages[1].message.type"
 	Message string `json:"message"` // for people, e.g. "must be 1 to 10"
 }
 
-// ValidationError lists every problem of a dispatch at once. It matches ErrInvalid.
+// ValidationError lists all problems of a call. It matches ErrInvalid.
 type ValidationError struct {
 	Problems []Problem
 }
 
-// Error tells the first MaxProblems problems, and how many more there are.
+// Error lists the first MaxProblems problems and counts the rest.
 func (e *ValidationError) Error() string {
 	told := e.Problems[:min(len(e.Problems), MaxProblems)]
 	parts := make([]string, len(told), len(told)+1)
@@ -69,7 +69,7 @@ func (e *ValidationError) Error() string {
 // Is reports whether target is ErrInvalid.
 func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 
-// UnknownTransportError says that no transport of a name is configured. It matches ErrUnknownTransport.
+// UnknownTransportError says that there is no transport of that name. It matches ErrUnknownTransport.
 type UnknownTransportError struct {
 	Name  string
 	Known []string // the names that are configured
@@ -86,8 +86,8 @@ func (e *UnknownTransportError) Error() string {
 // Is reports whether target is ErrUnknownTransport.
 func (e *UnknownTransportError) Is(target error) bool { return target == ErrUnknownTransport }
 
-// IdempotencyConflictError says that an idempotency key is taken, within its window, by a message with another type
-// or payload. It matches ErrConflict.
+// IdempotencyConflictError says that an idempotency key was used, within its window, for a message with another type or
+// payload. It matches ErrConflict.
 type IdempotencyConflictError struct {
 	Key       string
 	Transport string
@@ -101,7 +101,7 @@ func (e *IdempotencyConflictError) Error() string {
 // Is reports whether target is ErrConflict.
 func (e *IdempotencyConflictError) Is(target error) bool { return target == ErrConflict }
 
-// NoHandlerError says that no handler is registered for a message's type. It is permanent.
+// NoHandlerError says that no handler is registered for the type of a message. It is permanent.
 type NoHandlerError struct{ Type string }
 
 func (e *NoHandlerError) Error() string { return fmt.Sprintf("no handler for type %q", e.Type) }
@@ -118,7 +118,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // ErrorClass is "undecodable".
 func (e *DecodeError) ErrorClass() string { return "undecodable" }
 
-// PanicError is what a handler's panic becomes: a failed attempt.
+// PanicError is the error of an attempt whose handler panicked.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -129,7 +129,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // ErrorClass is "panic".
 func (e *PanicError) ErrorClass() string { return "panic" }
 
-// LostError is the failure of a message whose deliveries were used up by workers that died or lost their lease.
+// LostError is the failure of a message whose attempts were used up by workers that died or lost their leases.
 type LostError struct{ Deliveries int }
 
 func (e *LostError) Error() string {
@@ -139,8 +139,8 @@ func (e *LostError) Error() string {
 // ErrorClass is "worker_lost".
 func (e *LostError) ErrorClass() string { return "worker_lost" }
 
-// UsedUpError is the failure of a message that has had more attempts than its policy allows by now, none of which lost its
-// worker. A storage that knows the error of the last attempt keeps that.
+// UsedUpError is the failure of a message that has had more attempts than its policy now allows, without having lost a worker.
+// A storage that knows the error of the last attempt keeps that error instead.
 type UsedUpError struct {
 	Attempts int // that were made
 	Allowed  int
@@ -153,7 +153,7 @@ func (e *UsedUpError) Error() string {
 // ErrorClass is "used_up".
 func (e *UsedUpError) ErrorClass() string { return "used_up" }
 
-// ExpiredError is the failure of a message that no handler had begun when its ExpiresAt came. It is permanent.
+// ExpiredError is the failure of a message that no handler had begun by its ExpiresAt. It is permanent.
 type ExpiredError struct{ At time.Time }
 
 func (e *ExpiredError) Error() string {
@@ -168,7 +168,7 @@ type permanentError struct{ err error }
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// Permanent marks an error that no retry can mend: the message goes to the dead letter queue at once.
+// Permanent marks an error that retrying cannot fix: the message goes to the dead letter queue at once.
 // Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
@@ -177,8 +177,8 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
-// IsPermanent reports whether err fails its message without further attempts. Where several handlers of one message
-// failed, all of them must have failed permanently.
+// IsPermanent reports whether err fails its message without further attempts. If several handlers of a message failed, all
+// of them must have failed permanently.
 func IsPermanent(err error) bool {
 	var several handlerErrors
 	if errors.As(err, &several) {
@@ -201,8 +201,8 @@ type retryAfterError struct {
 func (e *retryAfterError) Error() string { return e.err.Error() }
 func (e *retryAfterError) Unwrap() error { return e.err }
 
-// RetryAfter asks for the next attempt in d instead of the policy's backoff, if the policy allows another attempt at
-// all. d is bounded to [0, MaxRetryDelay]. RetryAfter(nil, d) is nil.
+// RetryAfter asks for the next attempt after d instead of the policy's backoff, provided that the policy allows another
+// attempt. d is clamped to [0, MaxRetryDelay]. RetryAfter(nil, d) is nil.
 func RetryAfter(err error, d time.Duration) error {
 	if err == nil {
 		return nil
@@ -218,8 +218,8 @@ type deferError struct {
 func (e *deferError) Error() string { return e.err.Error() }
 func (e *deferError) Unwrap() error { return e.err }
 
-// Defer gives the message back without counting the attempt, to be ready again in d, bounded to [0, MaxRetryDelay]. It is
-// for handlers that did not try, such as one behind a circuit breaker. Defer(nil, d) is nil.
+// Defer gives the message back without counting the attempt; it becomes ready again after d, clamped to [0, MaxRetryDelay].
+// It is for handlers that did not try, such as one behind an open circuit breaker. Defer(nil, d) is nil.
 func Defer(err error, d time.Duration) error {
 	if err == nil {
 		return nil
@@ -227,8 +227,8 @@ func Defer(err error, d time.Duration) error {
 	return &deferError{err, min(max(d, 0), MaxRetryDelay)}
 }
 
-// DeferDelay returns the delay that Defer has asked for, if it has. Where several handlers of one message failed, all of
-// them must have deferred, and the longest delay counts.
+// DeferDelay returns the delay that Defer asked for, if any. If several handlers of a message failed, all of them must have
+// deferred; the longest delay counts.
 func DeferDelay(err error) (d time.Duration, ok bool) {
 	var several handlerErrors
 	if errors.As(err, &several) {
@@ -248,7 +248,7 @@ func DeferDelay(err error) (d time.Duration, ok bool) {
 	return deferred.delay, true
 }
 
-// RetryDelay returns the delay that RetryAfter has asked for, if it has.
+// RetryDelay returns the delay that RetryAfter asked for, if any.
 func RetryDelay(err error) (time.Duration, bool) {
 	var after *retryAfterError
 	if !errors.As(err, &after) {
@@ -257,9 +257,9 @@ func RetryDelay(err error) (time.Duration, bool) {
 	return after.delay, true
 }
 
-// ErrorClass is a short stable word for the kind of an error, by which failed messages are filtered: what the error
-// (or one it wraps) says with a method ErrorClass() string; else "timeout" or "canceled" for a context's end; else the
-// Go type of the innermost error, "error" for a plain one. Of several errors joined, the first counts.
+// ErrorClass returns a short, stable word for the kind of an error, by which failed messages can be filtered: the result of
+// a method ErrorClass() string of the error or one that it wraps; otherwise "timeout" or "canceled" if a context ended;
+// otherwise the Go type of the innermost error, or "error" for a plain one. Of joined errors the first counts.
 func ErrorClass(err error) string {
 	var classed interface{ ErrorClass() string }
 	switch {
@@ -283,7 +283,7 @@ func ErrorClass(err error) string {
 	return name
 }
 
-// inner is the error that err wraps, the first one if there are several.
+// inner returns the error that err wraps, the first if there are several.
 func inner(err error) error {
 	var several interface{ Unwrap() []error }
 	if one := errors.Unwrap(err); one != nil || !errors.As(err, &several) || len(several.Unwrap()) == 0 {

@@ -11,10 +11,9 @@ import (
 	"strings"
 )
 
-// Fingerprint stands for a message's type and payload as JSON values: two messages have the same fingerprint if and
-// only if (up to SHA-256) their types are equal and their payloads are the same JSON value. Key order, white space,
-// the spelling of strings and the spelling of numbers (1, 1.0, 10e-1) make no difference; no digit is dropped. An escape
-// that is half of a surrogate pair is no character and counts as U+FFFD.
+// Fingerprint is a SHA-256 hash of a message's type and payload. Two messages have the same fingerprint if their types are
+// equal and their payloads are the same JSON value: key order, white space and the spelling of strings and numbers (1, 1.0,
+// 10e-1) make no difference, and every digit counts. An escaped half of a surrogate pair counts as U+FFFD.
 type Fingerprint [sha256.Size]byte
 
 // FingerprintOf returns the fingerprint of a message. The payload must be valid JSON.
@@ -33,7 +32,7 @@ func FingerprintOf(typ string, payload json.RawMessage) (Fingerprint, error) {
 	return f, nil
 }
 
-// writeCanonical writes v so that equal JSON values, and only those, give equal bytes.
+// writeCanonical writes v so that equal JSON values, and only those, produce equal bytes.
 func writeCanonical(w io.Writer, v any) {
 	switch v := v.(type) {
 	case nil:
@@ -67,13 +66,13 @@ func writeCanonical(w io.Writer, v any) {
 	}
 }
 
-// writeString writes a length before the text, so that no text can imitate structure.
+// writeString writes the length before the text, so that no text can imitate structure.
 func writeString(w io.Writer, s string) {
 	fmt.Fprintf(w, "%d\"%s", len(s), s)
 }
 
-// canonicalNumber writes a JSON number as sign, digits without zeros at either end, and a decimal exponent. Exponents
-// that do not fit an int64 stay as they were written: such numbers are equal only if spelled alike.
+// canonicalNumber writes a JSON number as its sign, its digits without zeros at either end, and a decimal exponent. A number
+// whose exponent does not fit an int64 stays as written, so such numbers are equal only if spelled the same.
 func canonicalNumber(s string) string {
 	mantissa, exp := s, int64(0)
 	if i := strings.IndexAny(s, "eE"); i >= 0 {

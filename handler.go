@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// Handler handles a delivered message. A nil error acks it; any other is a failed attempt, retried by the policy,
-// unless Permanent. The context ends when the handler's timeout is over, its lease is lost (context.Cause is
-// ErrLeaseLost) or the worker's grace period is over (ErrInterrupted). Handlers run concurrently and, delivery being
-// at least once, must bear to see a message again. They must not change the delivery.
+// Handler handles a delivered message. A nil error acks the message; any other error is a failed attempt, which the policy
+// retries unless the error is Permanent. The context ends when the handler times out, when the lease is lost (context.Cause
+// is ErrLeaseLost), or when the worker's grace period is over (ErrInterrupted). Handlers run concurrently. Delivery is at
+// least once, so a handler must cope with seeing a message again. It must not change the delivery.
 type Handler interface {
 	Handle(ctx context.Context, d *Delivery) error
 }
 
-// HandlerFunc is a function as a Handler.
+// HandlerFunc adapts a function to Handler.
 type HandlerFunc func(ctx context.Context, d *Delivery) error
 
 // Handle calls f.
@@ -30,26 +30,26 @@ type Middleware func(Handler) Handler
 
 // HandlerOptions are the optional settings of one registered handler.
 type HandlerOptions struct {
-	// Name tells the handlers of one pattern apart, so that a retry runs only those that failed. It must stay the
-	// same across releases. Default: "1", "2", … in the order of registration.
+	// Name identifies the handler among those of its pattern, so that a retry runs only the ones that failed. It must not
+	// change between releases of a program. Default: "1", "2", … in order of registration.
 	Name string
-	// Timeout ends the handler's context. Default: the worker's.
+	// Timeout limits how long the handler may run; its context ends then. Default: the worker's timeout.
 	Timeout time.Duration
-	// Places is how many of a worker's messages this handler has at the same time at most, so that one that hangs leaves
-	// the rest of the worker to the other handlers. Messages beyond are given back for a while, without a counted attempt;
-	// they may lose their places in the order. HalfPlaces means half of the worker's concurrency. Default: no bound.
+	// Places limits how many messages of one worker this handler works on at the same time, so that a handler that hangs
+	// leaves the rest of the worker to others. Messages beyond the limit are given back for a while without counting an
+	// attempt; they may lose their place in the order. HalfPlaces means half of the worker's concurrency. Default: no limit.
 	Places int
 }
 
-// HalfPlaces is half of a worker's concurrency, at least one; where the handlers of one pattern are all there are, it is no
-// bound.
+// HalfPlaces is half of a worker's concurrency, at least one. It limits nothing in a Mux whose handlers all share one
+// pattern.
 const HalfPlaces = -1
 
-// Mux finds the handlers for a message's type. Set it up before the first worker runs; after that it is safe for
+// Mux routes messages to handlers by type. Register handlers before the first worker runs; from then on a Mux is safe for
 // concurrent use and must not be changed.
 //
-// A pattern is an exact type, "Prefix.*", or "*"; the most specific pattern with handlers is used, and all its
-// handlers run, one after the other. If some fail, a retry runs only those.
+// A pattern is an exact type, "Prefix.*" or "*". The most specific matching pattern is used, and all of its handlers run,
+// one after the other. If some of them fail, a retry runs only those.
 type Mux struct {
 	routes     Patterns[route]
 	patterns   int
@@ -58,7 +58,7 @@ type Mux struct {
 	middleware []Middleware
 }
 
-// route is a pattern's handlers.
+// route holds the handlers of one pattern.
 type route struct {
 	pattern string
 	entries []entry
@@ -74,8 +74,8 @@ type entry struct {
 // NewMux returns an empty Mux.
 func NewMux() *Mux { return &Mux{} }
 
-// Handle registers a handler for a pattern. It panics on an invalid pattern, a nil handler, or a name that the
-// pattern already has: these are mistakes of the program.
+// Handle registers a handler for a pattern. It panics on an invalid pattern, a nil handler or a name that the pattern
+// already has, since these are programming mistakes.
 func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 	if err := ValidatePattern(pattern); err != nil {
 		panic("symphony: " + err.Error())
@@ -109,8 +109,8 @@ func (m *Mux) HandleFunc(pattern string, f func(ctx context.Context, d *Delivery
 	m.Handle(pattern, HandlerFunc(f), HandlerOptions{})
 }
 
-// Handle registers a function that takes the payload as a Go value. A payload that does not decode into T goes to the
-// dead letter queue at once, as undecodable. The delivery is at hand with DeliveryFrom.
+// Handle registers a function that takes the payload decoded into T. A message whose payload does not decode goes to the
+// dead letter queue at once, as undecodable. DeliveryFrom returns the delivery being handled.
 func Handle[T any](m *Mux, pattern string, f func(ctx context.Context, payload T) error) {
 	HandleWith(m, pattern, HandlerOptions{}, f)
 }
@@ -146,7 +146,7 @@ func (m *Mux) Retry(pattern string, p Policy) {
 	m.policies.set(pattern, p)
 }
 
-// Policy returns the policy for a type, or def where none was set.
+// Policy returns the policy for a type, or def if none was set.
 func (m *Mux) Policy(typ string, def Policy) Policy {
 	if p, ok := m.policies.Match(typ); ok {
 		return p
@@ -160,11 +160,11 @@ func (m *Mux) Handles(typ string) bool {
 	return ok
 }
 
-// Bounded reports whether any handler has bounded places.
+// Bounded reports whether any handler limits its places.
 func (m *Mux) Bounded() bool { return m.bounded }
 
-// Places returns which pattern has the handlers of a type, and how many messages a worker of that concurrency may have with
-// them at the same time: the least of what their Places say. 0 is no bound.
+// Places returns the pattern that handles a type, and how many messages of it a worker with that concurrency may work on at
+// the same time: the smallest Places of the pattern's handlers. 0 means no limit.
 func (m *Mux) Places(typ string, concurrency int) (pattern string, places int) {
 	rt, _ := m.routes.Match(typ)
 	for _, e := range rt.entries {
@@ -181,16 +181,16 @@ func (m *Mux) Places(typ string, concurrency int) (pattern string, places int) {
 	return rt.pattern, places
 }
 
-// Result is what one attempt came to.
+// Result is the result of one attempt.
 type Result struct {
-	// Err is nil if every handler has succeeded, now or in an earlier attempt.
+	// Err is nil if every handler has succeeded, in this attempt or an earlier one.
 	Err error
 	// Done names the handlers that have succeeded so far. It is set only with Err.
 	Done []string
 }
 
-// Run makes one attempt at a delivery: it runs the handlers that d.Done does not name. timeout bounds each handler
-// that has none of its own; 0 is none. Panics become a *PanicError.
+// Run makes one attempt at a delivery: it runs the handlers that d.Done does not name. timeout applies to each handler
+// that has no timeout of its own; 0 means none. A panic becomes a *PanicError.
 func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Result {
 	if d.DecodeErr != nil {
 		return Result{Err: &DecodeError{d.DecodeErr}, Done: d.Done}
@@ -249,7 +249,7 @@ func (m *Mux) runOne(ctx context.Context, pattern string, e entry, d *Delivery, 
 	return h.Handle(&handling{ctx, d, pattern, e.name}, d)
 }
 
-// handlerError tells which of several handlers failed.
+// handlerError names which of several handlers failed.
 type handlerError struct {
 	name string
 	err  error

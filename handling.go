@@ -2,7 +2,7 @@ package symphony
 
 import "context"
 
-// handling is the context of a handler that runs. It is a type of its own to say all of it at the cost of one value.
+// handling is the context of a running handler. It is a type of its own so that all of this costs one context value.
 type handling struct {
 	context.Context
 	delivery *Delivery // nil for a batch
@@ -19,7 +19,7 @@ func (h *handling) Value(key any) any {
 	return h.Context.Value(key)
 }
 
-// DeliveryFrom returns the delivery that a handler is working on, nil outside of one and in a handler of batches.
+// DeliveryFrom returns the delivery that is being handled. It is nil outside of a handler, and in a batch handler.
 func DeliveryFrom(ctx context.Context) *Delivery {
 	if h, _ := ctx.Value(handlingKey{}).(*handling); h != nil {
 		return h.delivery
@@ -27,8 +27,8 @@ func DeliveryFrom(ctx context.Context) *Delivery {
 	return nil
 }
 
-// HandlerFrom returns the pattern and the name under which the handler that runs was registered, so that middleware can
-// tell which handler it wraps. ok is false outside of a handler.
+// HandlerFrom returns the pattern and name under which the running handler was registered, so that middleware can tell which
+// handler it wraps. ok is false outside of a handler.
 func HandlerFrom(ctx context.Context) (pattern, name string, ok bool) {
 	h, _ := ctx.Value(handlingKey{}).(*handling)
 	if h == nil {

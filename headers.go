@@ -11,12 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// Headers are free data like metadata, by names of their own: any JSON value is kept and handed on as it was given. They
-// are told apart from metadata by who reads them: what carries a message on (tracing, schedules, replays, a push) rather
-// than its handler.
+// Headers hold any JSON values, like metadata, and are passed on as given. The difference is who reads them: whatever
+// transports the message (tracing, schedules, replays, a push) rather than its handler.
 
-// HeaderText is the value of a header as one line of text, for where headers are lines, such as HTTP. ok is false for null,
-// objects and arrays, and for strings with control characters, which no line can hold.
+// HeaderText returns a header's value as a line of text, for protocols such as HTTP. ok is false for null, objects, arrays and
+// strings with control characters, which a line cannot hold.
 func HeaderText(value any) (text string, ok bool) {
 	switch v := value.(type) {
 	case string:
@@ -28,14 +27,14 @@ func HeaderText(value any) (text string, ok bool) {
 	case int:
 		return strconv.Itoa(v), true
 	case int32, int64, uint, uint32, uint64, float32, float64:
-		raw, err := json.Marshal(v) // as it is when it has been stored
+		raw, err := json.Marshal(v) // as it is stored
 		return string(raw), err == nil
 	}
 	return "", false
 }
 
-// Header is the header of that name as text: a string as it is, a number or boolean as JSON writes it. It is empty where
-// there is none, and for null, objects and arrays.
+// Header returns a header as text: a string as it is, a number or boolean as in JSON. It is empty if there is no such header,
+// and for null, objects and arrays.
 func (e *Envelope) Header(name string) string {
 	value := e.Headers[name]
 	if s, ok := value.(string); ok {
@@ -65,7 +64,7 @@ func (p *problems) headers(headers map[string]any) {
 	}
 }
 
-// headerProblem is what is wrong with the value of a header, "" if nothing.
+// headerProblem says what is wrong with a header's value, "" if nothing is.
 func headerProblem(value any) string {
 	n := 0
 	if s, ok := value.(string); ok {

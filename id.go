@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// idStep is the shortest time by which ids are surely told apart.
+// idStep is the shortest difference in time that always shows in ids.
 const idStep = 250 * time.Nanosecond
 
-// NewID returns a UUID of version 7 (RFC 9562) for the time t: ids made later sort later, to the millisecond and,
-// by its twelve bits of sub-millisecond fraction, to about a quarter of a microsecond.
+// NewID returns a version 7 UUID (RFC 9562) for the time t. Ids of later times sort later, down to about a quarter of a
+// microsecond, since twelve bits hold the fraction of the millisecond.
 func NewID(t time.Time) string {
 	var b [16]byte
 	ns := t.UnixNano()
@@ -36,9 +36,9 @@ func NewID(t time.Time) string {
 	return string(out[:])
 }
 
-// IDRange returns bounds for the ids of the messages that were dispatched in [since, until): from is the least, and every
-// id is less than to. They leave MaxIDSkew at both ends, so the times of the messages decide. Empty ones bound nothing, as
-// those of zero times.
+// IDRange returns bounds for the ids of messages dispatched in [since, until): ids are at least from and less than to. The
+// bounds leave MaxIDSkew at both ends, so the times of the messages must still be compared. A zero time gives an empty
+// bound, which excludes nothing.
 func IDRange(since, until time.Time) (from, to string) {
 	bound := func(t time.Time) string {
 		ms := t.UnixMilli()
@@ -56,7 +56,7 @@ func IDRange(since, until time.Time) (from, to string) {
 	return from, to
 }
 
-// ValidID reports whether s is written as ids are: a UUID in lower case.
+// ValidID reports whether s has the form of an id: a UUID in lower case.
 func ValidID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -76,8 +76,8 @@ func ValidID(s string) bool {
 	return true
 }
 
-// ValidText reports whether s can stand in a name, a key or an id: it is UTF-8 without NUL, which is what every storage
-// can keep and look for.
+// ValidText reports whether s can be used in a name, a key or an id: it must be valid UTF-8 without NUL, which every storage
+// can keep and search for.
 func ValidText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }

@@ -2,52 +2,52 @@ package symphony
 
 import "time"
 
-// The limits and defaults of the domain. Each is defined here and nowhere else;
-// configuration, HTTP, storage and documentation take them from this file.
+// The limits and defaults of the domain. Each is defined here and nowhere else; configuration, HTTP, storage and
+// documentation take them from this file.
 const (
-	// MinPriority to MaxPriority is the range of a message's priority; the highest goes first.
+	// MinPriority and MaxPriority bound the priority of a message. Higher priorities go first.
 	MinPriority     = 1
 	MaxPriority     = 10
 	DefaultPriority = 5
 
-	// DefaultTransport and DefaultQueue are used where neither the caller, a route nor the configuration names one.
+	// DefaultTransport and DefaultQueue are used if neither the caller nor a route nor the configuration names one.
 	DefaultTransport = "default"
 	DefaultQueue     = "default"
 
-	// MaxTypeLength, MaxKeyLength (of idempotency, concurrency, group and other keys) and MaxNameLength (queues and
-	// transports) are in characters.
+	// MaxTypeLength, MaxKeyLength (idempotency, concurrency, group and other keys) and MaxNameLength (queues and transports)
+	// count characters.
 	MaxTypeLength = 255
 	MaxKeyLength  = 255
 	MaxNameLength = 100
 
-	// MaxCallerLength bounds, in characters, the name of who dispatches a message: a kind, a colon and an id.
+	// MaxCallerLength limits, in characters, the name of a message's dispatcher: a kind, a colon and an id.
 	MaxCallerLength = 300
 
-	// MaxDepth is how many levels of objects and arrays a payload, metadata or the value of a header may have. It is far
-	// below what readers of JSON take (the strictest common ones take 1,000 and more), with what answers put around it.
+	// MaxDepth limits how deeply objects and arrays may be nested in a payload, metadata or a header value. It is far below
+	// what common JSON parsers accept (1,000 levels and more), even inside the answers that carry it.
 	MaxDepth = 1000
 
-	// MaxHeaders bounds the headers of one message; names and values are in bytes, of values other than strings as JSON.
+	// MaxHeaders limits the headers of a message. Name and value lengths are in bytes; values other than strings count as JSON.
 	MaxHeaders           = 64
 	MaxHeaderNameLength  = 128
 	MaxHeaderValueLength = 4096
 
-	// DefaultMaxMessageBytes bounds payload and metadata of one message together.
+	// DefaultMaxMessageBytes limits payload and metadata of a message together.
 	DefaultMaxMessageBytes = 1 << 20
 
-	// MaxProblems is how many problems of one call are told; further ones are counted.
+	// MaxProblems is how many problems of one call are listed; the rest are counted.
 	MaxProblems = 100
 
-	// MaxBatch is the most messages that one batch dispatch may hold.
+	// MaxBatch is the maximum number of messages in one batch dispatch.
 	MaxBatch = 1000
 
-	// DefaultIdempotencyWindow is how long, from the first dispatch, a key answers with the first message.
+	// DefaultIdempotencyWindow is how long after the first dispatch an idempotency key still answers with that message.
 	DefaultIdempotencyWindow = 24 * time.Hour
 
 	// DefaultRetention is how long completed messages are kept for inspection.
 	DefaultRetention = 24 * time.Hour
 
-	// KeepNothing as a transport's Options.Retention deletes completed messages at once.
+	// KeepNothing, as a transport's Options.Retention, deletes completed messages at once.
 	KeepNothing = time.Duration(-1)
 
 	// DefaultLease is how long a claimed message belongs to its worker without a heartbeat.
@@ -55,21 +55,21 @@ const (
 	MinLease     = time.Second
 	MaxLease     = time.Hour
 
-	// DefaultReceiveMax and MaxReceive bound the messages of one Receive.
+	// DefaultReceiveMax and MaxReceive are the default and the maximum of ReceiveOptions.Max.
 	DefaultReceiveMax = 10
 	MaxReceive        = 2000
 
-	// DefaultReceiveBytes bounds the payloads of one Receive, so that large messages cannot exhaust the worker's
-	// memory. A single message above it is still delivered, alone.
+	// DefaultReceiveBytes limits the payloads of one Receive, so that large messages cannot exhaust a worker's memory. A
+	// single message above the limit is still delivered, alone.
 	DefaultReceiveBytes = 4 << 20
 
-	// MaxDelay bounds the delay of a dispatch. Later times can be given as such.
+	// MaxDelay limits the delay of a dispatch. ScheduledAt can be later.
 	MaxDelay = 10 * 365 * 24 * time.Hour
 
-	// MaxRetryDelay bounds what a handler may ask for with RetryAfter.
+	// MaxRetryDelay limits what a handler may ask for with RetryAfter.
 	MaxRetryDelay = 24 * time.Hour
 
-	// MaxErrorClass is how many characters of the class of an error are kept.
+	// MaxErrorClass is how many characters of an error's class are kept.
 	MaxErrorClass = 100
 
 	// MaxErrorLength is how many bytes of an error's text are stored with an attempt.
@@ -83,16 +83,16 @@ const (
 	MaxMessagePage     = 200
 	DefaultMessagePage = 50
 
-	// MaxFilterLength bounds, in bytes, each text of a filter.
+	// MaxFilterLength limits each text of a filter, in bytes.
 	MaxFilterLength = 4096
 
-	// MaxPageBytes is what the bodies of one page may have before its further rows come without theirs.
+	// MaxPageBytes limits the bodies of one page. Rows beyond the limit come without bodies.
 	MaxPageBytes = 4 << 20
 
-	// MaxMessageScan is how many messages one page of a search looks at, matching or not.
+	// MaxMessageScan is how many messages, matching or not, one page of a search examines.
 	MaxMessageScan = 50_000
 
-	// MaxIDSkew is how far the time in a message's id may be from its CreatedAt, for searches by time: the clocks of nodes
-	// and storage differ.
+	// MaxIDSkew is the largest difference between the time in a message's id and its CreatedAt that searches by time allow
+	// for, since the clocks of nodes and storage differ.
 	MaxIDSkew = time.Minute
 )

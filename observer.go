@@ -5,29 +5,28 @@ import (
 	"time"
 )
 
-// Observer is told what becomes of messages in this process, once storage has it. It counts and reports; it can change
-// nothing. Its methods are called on the way of every message: they must return at once and keep nothing of what they are
-// given. They are called concurrently.
+// Observer is notified of what happens to messages in this process, after it has been stored. Its methods are called
+// concurrently for every message, so they must return quickly, and they must not keep or change their arguments.
 type Observer interface {
-	// MessagesDispatched tells of messages that were sent; receipts stand in the order of the envelopes.
+	// MessagesDispatched is called after messages were stored. Receipts are in the order of the envelopes.
 	MessagesDispatched(envelopes []*Envelope, receipts []Receipt)
-	// AttemptsEnded tells of attempts whose settlement is stored. Deliveries that were given back (Release) are among them.
+	// AttemptsEnded is called after attempts were settled. Deliveries that were given back (Release) are included.
 	AttemptsEnded(ended []EndedAttempt)
 }
 
-// EndedAttempt is an attempt with what came of it.
+// EndedAttempt is an attempt and its settlement.
 type EndedAttempt struct {
 	MessageID, Transport, Queue, Type string
 	Attempt                           int
-	// CreatedAt and ScheduledAt are those of the envelope.
+	// CreatedAt and ScheduledAt are the envelope's.
 	CreatedAt, ScheduledAt time.Time
 	Worker                 string
 	DispatchedBy           string
 	Settlement             Settlement
 }
 
-// Observers makes one observer of several, which are told in that order. Nil ones are left out; the result is nil where
-// none is left.
+// Observers combines observers, which are called in that order. Nil observers are left out; the result is nil if none is
+// left.
 func Observers(list ...Observer) Observer {
 	list = slices.DeleteFunc(slices.Clone(list), func(o Observer) bool { return o == nil })
 	switch len(list) {
@@ -39,8 +38,8 @@ func Observers(list ...Observer) Observer {
 	return observers(list)
 }
 
-// ObserversAs returns those of the observers in o, which may be of Observers, that are a T as well: what they are told beyond
-// an Observer's own.
+// ObserversAs returns the observers combined in o that also implement T, an interface for what goes beyond Observer, such as
+// flow.Observer.
 func ObserversAs[T any](o Observer) []T {
 	list, several := o.(observers)
 	if !several {

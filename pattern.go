@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Patterns finds a value by message type. A pattern is an exact type, "Prefix.*" for every type that begins with
-// "Prefix.", or "*" for all. The most specific one wins: exact, then the longest prefix, then "*". The zero value is empty.
-// It is safe for concurrent use once it is filled.
+// Patterns maps patterns of message types to values. A pattern is an exact type, "Prefix.*" for every type that begins with
+// "Prefix.", or "*" for all types. The most specific match wins: exact, then the longest prefix, then "*". The zero value is
+// empty. A filled Patterns is safe for concurrent use.
 type Patterns[V any] struct {
 	exact    map[string]V
 	prefixes []prefixPattern[V] // longest first
@@ -21,7 +21,7 @@ type prefixPattern[V any] struct {
 	value  V
 }
 
-// ValidatePattern reports whether s is a pattern for message types.
+// ValidatePattern returns an error if s is not a pattern of message types.
 func ValidatePattern(s string) error {
 	switch {
 	case s == "":
@@ -38,13 +38,13 @@ func ValidatePattern(s string) error {
 	return nil
 }
 
-// PatternMatches reports whether a pattern covers a type.
+// PatternMatches reports whether a pattern matches a type.
 func PatternMatches(pattern, typ string) bool {
 	prefix, isPrefix := strings.CutSuffix(pattern, "*")
 	return pattern == typ || isPrefix && strings.HasPrefix(typ, prefix)
 }
 
-// Set stores v under a pattern, replacing what was there. The error is that of an invalid pattern.
+// Set sets the value of a pattern, replacing any earlier one. It fails if the pattern is invalid.
 func (p *Patterns[V]) Set(pattern string, v V) error {
 	if err := ValidatePattern(pattern); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (p *Patterns[V]) Set(pattern string, v V) error {
 	return nil
 }
 
-// set is Set for a pattern that is known to be valid.
+// set is Set for a pattern known to be valid.
 func (p *Patterns[V]) set(pattern string, v V) {
 	prefix, isPrefix := strings.CutSuffix(pattern, "*")
 	switch {
@@ -79,7 +79,7 @@ func (p *Patterns[V]) set(pattern string, v V) {
 	}
 }
 
-// get returns the value of exactly this pattern.
+// get returns the value set for exactly this pattern.
 func (p *Patterns[V]) get(pattern string) (v V, ok bool) {
 	if pattern == "*" {
 		if p.all == nil {

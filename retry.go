@@ -17,48 +17,48 @@ const (
 	DefaultJitter       = 0.1
 )
 
-// Values that switch a part of a Policy off, where zero means the default.
+// Values that turn off part of a Policy, where zero means the default.
 const (
 	NoRetries = -1
 	NoJitter  = -1.0
 )
 
-// Backoff is how the waits between attempts grow.
+// Backoff selects how the delay grows from one retry to the next.
 type Backoff string
 
-// The ways to grow. The zero value is Exponential.
+// Kinds of Backoff. The zero value means Exponential.
 const (
 	Exponential Backoff = "exponential" // InitialDelay, then each Multiplier times the one before
 	Linear      Backoff = "linear"      // InitialDelay, twice, three times InitialDelay
 	Fixed       Backoff = "fixed"       // always InitialDelay
 )
 
-// Policy says whether and when a failed attempt is tried again. The zero value means the defaults: 3 retries after
-// 1 s, 2 s and 4 s, each give or take 10%.
+// Policy decides whether and when a failed message is retried. The zero value means the defaults: 3 retries after 1 s, 2 s
+// and 4 s, each plus or minus 10%.
 type Policy struct {
-	// MaxRetries is how many attempts may follow the first. Default 3, or as many as there are Delays; NoRetries for none.
+	// MaxRetries is the number of attempts after the first. Default 3, or the number of Delays; NoRetries for none.
 	MaxRetries int
-	// Backoff is how the waits grow. Default Exponential.
+	// Backoff selects how the delay grows. Default Exponential.
 	Backoff Backoff
-	// Delays are the waits before each retry, in place of what Backoff makes of InitialDelay; the last one repeats. Each
-	// is 0 to MaxRetryDelay. Only Jitter and that bound apply to them.
+	// Delays lists the delay before each retry and replaces Backoff and InitialDelay; the last one repeats. Each is 0 to
+	// MaxRetryDelay. Of the other fields only Jitter applies to them.
 	Delays []time.Duration
-	// InitialDelay is the wait before the first retry, default 1 s.
+	// InitialDelay is the delay before the first retry. Default 1 s.
 	InitialDelay time.Duration
-	// Multiplier makes each wait of Exponential longer than the one before, at least 1, default 2.
+	// Multiplier is the factor by which each delay of Exponential exceeds the one before. At least 1, default 2.
 	Multiplier float64
-	// MaxDelay is never exceeded, jitter included. Default 30 s.
+	// MaxDelay limits every delay, jitter included. Default 30 s.
 	MaxDelay time.Duration
-	// Jitter spreads each wait by up to this fraction to both sides, 0 to 1, default 0.1; NoJitter for none.
+	// Jitter varies each delay randomly by up to this fraction in either direction. 0 to 1, default 0.1; NoJitter for none.
 	Jitter float64
 }
 
-// Retries is how many attempts may follow the first.
+// Retries returns the number of attempts after the first.
 func (p Policy) Retries() int {
 	return max(p.WithDefaults().MaxRetries, 0)
 }
 
-// WithDefaults returns p with every zero value replaced by its default. What is off stays off.
+// WithDefaults returns p with zero values replaced by their defaults. What was turned off stays off.
 func (p Policy) WithDefaults() Policy {
 	if p.MaxRetries == 0 {
 		p.MaxRetries = cmp.Or(len(p.Delays), DefaultMaxRetries)
@@ -81,7 +81,7 @@ func (p Policy) WithDefaults() Policy {
 	return p
 }
 
-// Validate reports every value out of its range.
+// Validate reports every value that is out of range.
 func (p Policy) Validate() error {
 	var errs []error
 	if p.MaxRetries < NoRetries {
@@ -109,15 +109,16 @@ func (p Policy) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Decision is what becomes of a message after an attempt.
+// Decision says what happens to a message after an attempt.
 type Decision struct {
 	Outcome Outcome       // Ack, Retry, Fail, or Release of what was deferred
 	Delay   time.Duration // for Retry and Release
 }
 
-// Decide is the one decision after an attempt. attempt is the 1-based number of the attempt that ended with err;
-// random is in [0, 1) and spreads the delay. A nil err acks, a deferred one releases. A permanent error, or an attempt beyond the last
-// retry, fails. Else the message is retried after the delay that RetryAfter asked for, or the policy's backoff.
+// Decide decides what happens to a message after an attempt; nothing else does. attempt is the 1-based number of the attempt
+// that ended with err, and random, in [0, 1), spreads the delay. A nil error acks the message; an error of Defer releases it.
+// A permanent error, or any error of the last attempt allowed, fails it. Otherwise the message is retried after the delay
+// that RetryAfter asked for, or after the policy's backoff.
 func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	p = p.WithDefaults()
 	delay, deferred := DeferDelay(err)
@@ -135,7 +136,7 @@ func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	return Decision{Outcome: Retry, Delay: p.backoff(attempt, random)}
 }
 
-// Settle completes the settlement of an attempt that ended with err, by Decide.
+// Settle completes the settlement of an attempt that ended with err, as Decide decides.
 func (p Policy) Settle(st *Settlement, attempt int, err error, random float64) {
 	decision := p.Decide(attempt, err, random)
 	st.Outcome, st.Delay = decision.Outcome, decision.Delay
@@ -145,7 +146,7 @@ func (p Policy) Settle(st *Settlement, attempt int, err error, random float64) {
 	}
 }
 
-// untried reports whether an error is one of Admit, before any handler was begun.
+// untried reports whether err came from Admit, before any handler began.
 func untried(err error) bool {
 	switch err.(type) { //nolint:errorlint // a handler may return a copy of one
 	case *LostError, *UsedUpError, *ExpiredError:
@@ -154,9 +155,9 @@ func untried(err error) bool {
 	return false
 }
 
-// Admit decides before an attempt, which would begin now. A delivery beyond the last allowed attempt means that earlier
-// workers died with the message in hand, or that the policy has become tighter, and it must not run again; a first one may
-// come after the message's ExpiresAt. The error is nil, or a *LostError, *UsedUpError or *ExpiredError to fail it with.
+// Admit decides whether an attempt may begin now. A delivery beyond the last allowed attempt means that earlier workers died
+// while they had the message, or that the policy has become stricter; it must not run again. A first delivery may come after
+// the message has expired. The error is nil, or the *LostError, *UsedUpError or *ExpiredError to fail the message with.
 func (p Policy) Admit(d *Delivery, now time.Time) error {
 	if f := d.Flow; f != nil && !f.ExpiresAt.IsZero() && d.Attempt == 1 && !now.Before(f.ExpiresAt) {
 		return &ExpiredError{f.ExpiresAt}
@@ -171,7 +172,7 @@ func (p Policy) Admit(d *Delivery, now time.Time) error {
 	return nil
 }
 
-// backoff is the wait after the given attempt.
+// backoff returns the delay after the given attempt.
 func (p Policy) backoff(attempt int, random float64) time.Duration {
 	d, longest := float64(p.InitialDelay), p.MaxDelay
 	switch {

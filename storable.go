@@ -7,18 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// What can be kept is what can be shown again: every list, export and delivery writes times as RFC 3339, whose years have
-// four digits, and values as JSON, which readers refuse when it is nested too deeply. So each entrance, of the HTTP API, the
-// Go API, a file or a flag, takes times and values by the rules of this file.
+// Whatever is stored must be presentable later: lists, exports and deliveries write times as RFC 3339, whose years have four
+// digits, and values as JSON, which parsers reject when nested too deeply. So every entrance (HTTP, Go, files, flags)
+// accepts times and values by the rules in this file.
 
-// MinTime and MaxTime are the first and the last second of the times that are kept, in seconds since 1970: the years 1970
-// to 9999 in UTC.
+// MinTime and MaxTime are the first and last second that can be stored, in seconds since 1970: the years 1970 to 9999, UTC.
 const (
 	MinTime = 0
 	MaxTime = 253_402_300_799
 )
 
-// StorableTime reports whether t can be kept. The zero time cannot: where none is meant, nothing is given.
+// StorableTime reports whether t can be stored. The zero time cannot; it stands for no time.
 func StorableTime(t time.Time) bool {
 	s := t.Unix()
 	return s >= MinTime && s <= MaxTime
@@ -27,15 +26,15 @@ func StorableTime(t time.Time) bool {
 // TimeProblem is what is wrong with a time that StorableTime refuses.
 const TimeProblem = "must be in the years 1970 to 9999 (UTC)"
 
-// time appends a problem of a time that cannot be kept. Zero is none.
+// time appends a problem if t cannot be stored. The zero time is no problem.
 func (p *problems) time(path string, t time.Time) {
 	if !t.IsZero() && !StorableTime(t) {
 		p.add(path, TimeProblem)
 	}
 }
 
-// RangeProblems returns what is wrong with the times that select something, of which either may be zero: that they cannot
-// be kept. Paths are "since" and "until" with prefix.
+// RangeProblems returns the problems of a time range that selects something: times that cannot be stored. Either may be
+// zero. Paths are prefix followed by "since" and "until".
 func RangeProblems(prefix string, since, until time.Time) []Problem {
 	p := problems{prefix: prefix}
 	p.time("since", since)
@@ -43,11 +42,11 @@ func RangeProblems(prefix string, since, until time.Time) []Problem {
 	return p.list
 }
 
-// TooDeep reports whether JSON text has objects and arrays within each other on more than MaxDepth levels; the outermost
-// value is the first. The text need not be valid.
+// TooDeep reports whether objects and arrays in a JSON text are nested more than MaxDepth levels deep; the outermost value is
+// level one. The text need not be valid.
 func TooDeep(raw []byte) bool {
 	if len(raw) <= MaxDepth || bytes.Count(raw, []byte{'{'})+bytes.Count(raw, []byte{'['}) <= MaxDepth {
-		return false // nearly always: so many brackets are not there
+		return false // there are not enough brackets, as nearly always
 	}
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
@@ -72,7 +71,7 @@ func TooDeep(raw []byte) bool {
 	return false
 }
 
-// object appends a problem of a payload that is not a JSON object as it can be kept.
+// object appends a problem if a payload is not a JSON object that can be stored.
 func (p *problems) object(path string, raw json.RawMessage) {
 	switch {
 	case !isObject(raw):
@@ -95,7 +94,7 @@ func isObject(raw json.RawMessage) bool {
 	return false
 }
 
-// free appends the problems of an object of free values of Go, as metadata is, and returns its size as JSON.
+// free appends the problems of a map of arbitrary Go values, such as metadata, and returns its size as JSON.
 func (p *problems) free(path string, data map[string]any) int {
 	if len(data) == 0 {
 		return 0

@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// HeaderTraceParent and HeaderTraceState are the headers of a message that say which distributed trace it belongs to, in
-// the form of the W3C (https://www.w3.org/TR/trace-context/). Names of headers count in any case here.
+// HeaderTraceParent and HeaderTraceState are the message headers that carry its distributed trace, in the format of W3C Trace
+// Context (https://www.w3.org/TR/trace-context/). Upper and lower case make no difference.
 const (
 	HeaderTraceParent = "traceparent"
 	HeaderTraceState  = "tracestate"
 )
 
-// TraceContext is a place in a distributed trace. This package hands it on from dispatch to message to handler, and looks
-// at nothing in it; package tracing makes spans of it.
+// TraceContext is a position in a distributed trace. This package passes it from dispatch to message to handler without
+// looking inside; package tracing makes spans of it.
 type TraceContext struct {
 	Parent string // traceparent; empty: no trace
 	State  string // tracestate, which may be empty
 }
 
-// DispatchTracer follows dispatches, as package tracing does. Safe for concurrent use.
+// DispatchTracer traces dispatches; package tracing has one. Implementations are safe for concurrent use.
 type DispatchTracer interface {
-	// BeginDispatch is called before a dispatch is looked at. The dispatch continues with the context that it returns, and
-	// messages without a trace of their own get that context's, see ContextWithTrace. It must not change or keep batch.
+	// BeginDispatch is called before a dispatch is validated. The dispatch continues with the returned context, whose trace
+	// (see ContextWithTrace) goes to messages that have none of their own. It must not change or keep batch.
 	BeginDispatch(ctx context.Context, batch []Outgoing) context.Context
-	// EndDispatch is called with that context when the dispatch is over. Receipts stand in the order of the batch; there
-	// are none with an error.
+	// EndDispatch is called with that context when the dispatch is over. Receipts are in the order of the batch; there are
+	// none if err is not nil.
 	EndDispatch(ctx context.Context, receipts []Receipt, err error)
 }
 
@@ -38,15 +38,15 @@ type (
 	}
 )
 
-// ContextWithTrace makes a trace that of the messages which are dispatched with the context, and which have no header
-// traceparent of their own, and that of what a handler calls with it. Its values must be valid as headers of a message.
-// It ends where the handling of a message begins: that has the message's trace.
+// ContextWithTrace returns a context whose dispatches belong to a trace, except for messages that have a traceparent header
+// of their own. Its values must be valid message headers. While a message is being handled, the message's own trace applies
+// instead of one that was set outside.
 func ContextWithTrace(ctx context.Context, t TraceContext) context.Context {
 	return context.WithValue(ctx, traceKey{}, traceValue{t, DeliveryFrom(ctx)})
 }
 
-// TraceFrom returns the trace of a context: what ContextWithTrace has set, else in a handler the message's. It is the zero
-// value where there is none.
+// TraceFrom returns the trace of a context: the one that ContextWithTrace set, or in a handler that of the message. It
+// returns the zero value if there is none.
 func TraceFrom(ctx context.Context) TraceContext {
 	d := DeliveryFrom(ctx)
 	if v, ok := ctx.Value(traceKey{}).(traceValue); ok && v.handling == d {
@@ -58,7 +58,7 @@ func TraceFrom(ctx context.Context) TraceContext {
 	return d.Trace()
 }
 
-// Trace returns the trace that the message's headers name, the zero value if they name none.
+// Trace returns the trace in the message's headers, or the zero value if there is none.
 func (e *Envelope) Trace() TraceContext { return traceOf(e.Headers) }
 
 func traceOf(headers map[string]any) (t TraceContext) {
@@ -79,7 +79,7 @@ func traceOf(headers map[string]any) (t TraceContext) {
 	return t
 }
 
-// lineOf is a header that is a string which can be handed on in one line, "" if it is not.
+// lineOf returns a header that is a single line of text, "" for anything else.
 func lineOf(value any) string {
 	s, isString := value.(string)
 	if text, ok := HeaderText(s); isString && ok {
@@ -88,8 +88,8 @@ func lineOf(value any) string {
 	return ""
 }
 
-// traced returns the headers of a message that is dispatched in a trace: its own if they name a trace, or if there is no
-// room for more. They are not changed.
+// traced returns the headers of a message that is dispatched in trace t: own, if it names a trace or has no room for more,
+// else a copy with the trace added.
 func (t TraceContext) traced(own map[string]any) map[string]any {
 	if t.Parent == "" || len(own)+2 > MaxHeaders || traceOf(own) != (TraceContext{}) {
 		return own

@@ -2,21 +2,21 @@ package symphony
 
 import "context"
 
-// Type ties the type of messages to the Go value that is their payload, so that both stand together in one place:
+// Type ties a message type to the Go type of its payload, so that the two are declared in one place:
 //
 //	const OrderPaid = symphony.Type[Order]("order.paid")
 //
 //	OrderPaid.Handle(mux, func(ctx context.Context, order Order) error { … })
 //	OrderPaid.Dispatch(ctx, bus, Order{ID: 7}, symphony.DispatchOptions{})
 //
-// A bus that is told its types (BusOptions.Types) refuses others, so that a type that nobody has declared is noticed where it
-// is dispatched.
+// A bus that knows its types (BusOptions.Types) refuses all others, so an undeclared type is noticed where it is
+// dispatched.
 type Type[T any] string
 
-// Name is the type as messages have it.
+// Name returns the type as messages carry it.
 func (t Type[T]) Name() string { return string(t) }
 
-// Dispatch is Bus.Dispatch for messages of the type.
+// Dispatch is Bus.Dispatch for a message of this type.
 func (t Type[T]) Dispatch(ctx context.Context, b *Bus, payload T, o DispatchOptions) (Receipt, error) {
 	return b.Dispatch(ctx, string(t), payload, o)
 }
