@@ -224,3 +224,11 @@ func IsCode(err error, code string) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code == code
 }
+
+func inTransport(name string) url.Values {
+	values := url.Values{}
+	if name != "" {
+		values.Set("transport", name)
+	}
+	return values
+}

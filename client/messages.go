@@ -66,15 +66,14 @@ func (c *Client) ReplayMessage(ctx context.Context, transport, id string, r wire
 }
 
 // PreviewReplay counts the messages that a replay selects.
-func (c *Client) PreviewReplay(ctx context.Context, r wire.ReplayManyRequest) (out wire.PreviewCountResponse, err error) {
+func (c *Client) PreviewReplay(ctx context.Context, r wire.ReplayManyRequest) (wire.PreviewCountResponse, error) {
 	yes := true
 	r.DryRun = &yes
 	return send(ctx, c, wire.ReplayMessages, "", nil, r)
 }
 
 // ReplayMessages dispatches many completed messages again, in the background.
-func (c *Client) ReplayMessages(ctx context.Context, r wire.ReplayManyRequest) (out wire.OperationResponse, err error) {
+func (c *Client) ReplayMessages(ctx context.Context, r wire.ReplayManyRequest) (wire.OperationResponse, error) {
 	r.DryRun = nil
-	err = c.do(ctx, wire.ReplayMessages.Method, wire.ReplayMessages.Path, "", nil, r, &out)
-	return out, err
+	return send(ctx, c, wire.StartReplay, "", nil, r)
 }

@@ -45,20 +45,17 @@ func (c *Client) ResumeOperation(ctx context.Context, id string) (wire.Operation
 }
 
 // RetryFailedInBackground dispatches many failed messages again, as an operation.
-func (c *Client) RetryFailedInBackground(ctx context.Context, r wire.BulkRequest) (out wire.OperationResponse, err error) {
-	return c.inBackground(ctx, wire.RetryFailedMessages, r)
+func (c *Client) RetryFailedInBackground(ctx context.Context, r wire.BulkRequest) (wire.OperationResponse, error) {
+	return send(ctx, c, wire.StartRetryFailed, "", nil, inBackground(r))
 }
 
 // DeleteFailedInBackground deletes many failed messages, as an operation.
-func (c *Client) DeleteFailedInBackground(ctx context.Context, r wire.BulkRequest) (out wire.OperationResponse, err error) {
-	return c.inBackground(ctx, wire.DeleteFailedMessages, r)
+func (c *Client) DeleteFailedInBackground(ctx context.Context, r wire.BulkRequest) (wire.OperationResponse, error) {
+	return send(ctx, c, wire.StartDeleteFailed, "", nil, inBackground(r))
 }
 
-func (c *Client) inBackground(
-	ctx context.Context, e wire.Endpoint[wire.BulkRequest, wire.BulkResponse], r wire.BulkRequest,
-) (out wire.OperationResponse, err error) {
+func inBackground(r wire.BulkRequest) wire.BulkRequest {
 	yes := true
 	r.Background = &yes
-	err = c.do(ctx, e.Method, e.Path, "", nil, r, &out)
-	return out, err
+	return r
 }

@@ -276,3 +276,32 @@ func (p *puller) settle(do func(context.Context) error) {
 		pause = p.rest(ctx, err, pause)
 	}
 }
+
+// Receive claims messages, waiting for one as long as the request says. See Pull for a worker that does all of it.
+func (c *Client) Receive(ctx context.Context, r wire.ReceiveRequest) (wire.ReceiveResponse, error) {
+	return send(ctx, c, wire.ReceiveMessages, "", nil, r)
+}
+
+// Ack completes messages. Where leases were lost the error has code lease_lost, or foreign_receipt for receipts of another
+// installation or version, and Error.Lost names their receipts; the others are completed.
+func (c *Client) Ack(ctx context.Context, r wire.AckRequest) (wire.ReceiptsResponse, error) {
+	return send(ctx, c, wire.AckMessages, "", nil, r)
+}
+
+// Nack reports that a message was not handled. Error and ErrorClass may be any texts: they are cleaned and cut.
+func (c *Client) Nack(ctx context.Context, r wire.NackRequest) (out wire.NackResponse, err error) {
+	if r.Error != nil {
+		text := symphony.ClipError(*r.Error)
+		r.Error = &text
+	}
+	if r.ErrorClass != nil {
+		class := symphony.CleanClass(*r.ErrorClass)
+		r.ErrorClass = &class
+	}
+	return send(ctx, c, wire.NackMessage, "", nil, r)
+}
+
+// Extend keeps messages for longer. Errors as with Ack.
+func (c *Client) Extend(ctx context.Context, r wire.ExtendRequest) (wire.ReceiptsResponse, error) {
+	return send(ctx, c, wire.ExtendLeases, "", nil, r)
+}

@@ -48,11 +48,11 @@ func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (wi
 	return send(ctx, c, wire.PreviewSchedule, "", nil, r)
 }
 
-// ChangeSchedule merges a JSON object into the definition of a schedule; null takes away what is there. The object is a
-// map, or whatever else is encoded as one. What is a jsontext.Value in it, such as a payload, goes byte for byte.
-func (c *Client) ChangeSchedule(ctx context.Context, id string, patch any) (out wire.ScheduleResponse, err error) {
-	err = c.do(ctx, wire.UpdateSchedule.Method, wire.UpdateSchedule.Path, id, nil, patch, &out)
-	return out, err
+// ChangeSchedule merges members into the definition of a schedule; nil takes away what is there. They are those of a
+// ScheduleRequest; message and options are merged member by member. What is a jsontext.Value among them, such as a payload,
+// goes byte for byte.
+func (c *Client) ChangeSchedule(ctx context.Context, id string, patch map[string]any) (wire.ScheduleResponse, error) {
+	return send(ctx, c, wire.PatchSchedule, id, nil, patch)
 }
 
 // DeleteSchedule deletes a schedule.

@@ -304,3 +304,6 @@ func (a *API) wireError(e *failure) wire.Error {
 	}
 	return body
 }
+
+// unsupported says that the server was made without what a route needs.
+func unsupported(what string) error { return say(errNotOffered, "this server %s", what) }

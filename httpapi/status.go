@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -80,35 +77,4 @@ func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResp
 
 func counts(q symphony.QueueStats) wire.Counts {
 	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed, Failed: q.Failed}
-}
-
-func healthz(c *call) error {
-	return c.answer(http.StatusOK, wire.HealthResponse{Success: true, Status: "ok", Version: c.api.o.Version})
-}
-
-// readyTimeout bounds what readyz waits for storage.
-const readyTimeout = 2 * time.Second
-
-func readyz(c *call) error {
-	ctx, cancel := context.WithTimeout(c.Context(), readyTimeout)
-	defer cancel()
-	err := error(nil)
-	if c.api.o.Draining.Err() != nil {
-		err = errDraining
-	}
-	for _, name := range c.api.o.Bus.Names() {
-		if t, terr := c.api.o.Bus.Transport(name); err == nil && terr == nil {
-			_, err = t.Stats(ctx)
-		}
-	}
-	if err != nil {
-		return notReady(err)
-	}
-	return c.answer(http.StatusOK, wire.HealthResponse{Success: true, Status: "ready"})
-}
-
-var errDraining = errors.New("the server is shutting down")
-
-func notReady(cause error) error {
-	return fmt.Errorf("%w: %w", errNotReady, cause)
 }

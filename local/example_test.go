@@ -35,7 +35,7 @@ func ExampleServe() {
 		stop() // this example has seen enough
 		return nil
 	})
-	w, err := worker.New(db, mux, worker.Options{Requests: db})
+	w, err := worker.New(db, mux, worker.Options{StopRequests: db})
 	if err != nil {
 		panic(err)
 	}

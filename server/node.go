@@ -323,7 +323,7 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 		grace = worker.NoGrace
 	}
 	o := worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
-	o.Requests, o.Observer = n.records, n.observer
+	o.StopRequests, o.Observer = n.records, n.observer
 	return o
 }
 

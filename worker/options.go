@@ -64,8 +64,8 @@ type Options struct {
 	MemoryLimit uint64
 	// StopWhenEmpty stops the worker when nothing is ready and nothing is in hand that may come back.
 	StopWhenEmpty bool
-	// Requests is where the worker looks for StopAll, once a second. Default: nowhere.
-	Requests storage.Records
+	// StopRequests is where the worker looks for StopAll, once a second. Default: nowhere.
+	StopRequests storage.Records
 	// Observer is told of each attempt that was settled. Default: nobody.
 	Observer symphony.Observer
 	// Policy is the retry policy of types for which the Mux has none.

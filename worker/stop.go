@@ -22,7 +22,7 @@ const (
 	stopEvery = time.Second
 )
 
-// StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.Requests see it
+// StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.StopRequests see it
 // within about a second. Workers that are started later are not concerned.
 func StopAll(ctx context.Context, records storage.Records, now time.Time) error {
 	return records.PutRecord(ctx, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
@@ -75,17 +75,17 @@ func latestRequest(ctx context.Context, records storage.Records, id string) (str
 
 // noteRequest reads the latest request when the run starts. A storage that does not answer is asked again.
 func (r *run) noteRequest() {
-	if r.o.Requests == nil {
+	if r.o.StopRequests == nil {
 		return
 	}
-	if latest, err := latestRequest(r.claims, r.o.Requests, stopID); err == nil {
+	if latest, err := latestRequest(r.claims, r.o.StopRequests, stopID); err == nil {
 		r.request = &latest
 	}
 }
 
 // watchRequests stops the run when there is another request than at its start.
 func (r *run) watchRequests(handled <-chan struct{}) {
-	if r.o.Requests == nil {
+	if r.o.StopRequests == nil {
 		return
 	}
 	for {
@@ -103,7 +103,7 @@ func (r *run) watchRequests(handled <-chan struct{}) {
 			r.noteRequest()
 			continue
 		}
-		if latest, err := latestRequest(r.claims, r.o.Requests, stopID); err == nil && latest != *r.request {
+		if latest, err := latestRequest(r.claims, r.o.StopRequests, stopID); err == nil && latest != *r.request {
 			r.stop(StopRequested)
 			return
 		}

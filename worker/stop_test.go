@@ -13,7 +13,7 @@ import (
 func TestStopAll_ends_the_workers_that_run_and_no_later_one(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		o := worker.Options{Requests: f.tr.Transport}
+		o := worker.Options{StopRequests: f.tr.Transport}
 		first, second := f.start(o), f.start(o)
 		wait(10 * time.Second)
 		began := time.Now()

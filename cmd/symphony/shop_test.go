@@ -43,7 +43,7 @@ func runShop(ctx context.Context) error {
 		}
 		return nil
 	})
-	w, err := worker.New(db, mux, worker.Options{Requests: db, Logger: slog.New(slog.DiscardHandler)})
+	w, err := worker.New(db, mux, worker.Options{StopRequests: db, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -109,3 +109,9 @@ func writable(v reflect.Value) bool {
 	}
 	return json.MarshalEncode(enc, v.Interface(), json.Deterministic(true), json.FormatNilSliceAsNull(false)) == nil
 }
+
+// DoneResponse says that something was done.
+type DoneResponse struct {
+	Success bool   `json:"success" required:"true"`
+	Message string `json:"message" required:"true"`
+}

@@ -32,6 +32,13 @@ var (
 	ReplayMessages = Endpoint[ReplayManyRequest, PreviewCountResponse]{"POST", api + "/messages/replay", "replayMessages"}
 )
 
+// Endpoints that answer otherwise than usually, with what they have started in the background.
+var (
+	StartReplay       = Endpoint[ReplayManyRequest, OperationResponse](ReplayMessages)
+	StartRetryFailed  = Endpoint[BulkRequest, OperationResponse](RetryFailedMessages)
+	StartDeleteFailed = Endpoint[BulkRequest, OperationResponse](DeleteFailedMessages)
+)
+
 // Dead letters.
 var (
 	ListFailedMessages   = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
@@ -82,6 +89,9 @@ var (
 	ListScheduleRuns = Endpoint[None, ScheduleRunsResponse]{"GET", api + "/schedules/{id}/runs", "listScheduleRuns"}
 	RunCronScheduler = Endpoint[None, SchedulerResponse]{"POST", "/api/cron/symphony-scheduler", "runCronScheduler"}
 )
+
+// PatchSchedule is UpdateSchedule with a body that can have null, which takes away what is there.
+var PatchSchedule = Endpoint[map[string]any, ScheduleResponse](UpdateSchedule)
 
 // Operations.
 var (

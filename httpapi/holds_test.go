@@ -144,7 +144,7 @@ func TestPurgeAsksForConfirmation(t *testing.T) {
 func TestStopWorkersEndsRunsInProgress(t *testing.T) {
 	var records storage.Records
 	f := newFixture(t, func(o *httpapi.Options) {
-		o.ConsumeWorker = func(string) worker.Options { return worker.Options{Requests: records} }
+		o.ConsumeWorker = func(string) worker.Options { return worker.Options{StopRequests: records} }
 	})
 	records = f.tr
 	started := make(chan struct{})

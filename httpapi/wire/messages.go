@@ -113,21 +113,25 @@ type PreviewCountResponse struct {
 	Count   int64 `json:"count" audit:"keep" required:"true" description:"Messages that are selected now."`
 }
 
-// ImportResponse counts what became of the lines of an import.
-type ImportResponse struct {
-	Success         bool            `json:"success" required:"true"`
-	DryRun          bool            `json:"dryRun,omitzero" audit:"keep" description:"Everything was checked and nothing stored: imported counts what would have been."`
-	Imported        int64           `json:"imported" audit:"keep" required:"true" description:"New messages."`
-	Duplicates      int64           `json:"duplicates" audit:"keep" required:"true" description:"Messages that were there, from an import before or by their idempotency key."`
-	Skipped         int64           `json:"skipped" audit:"keep" required:"true" description:"Messages of a status that is not imported."`
-	Invalid         int64           `json:"invalid" audit:"keep" required:"true" description:"Lines that were not imported because of their problems."`
-	Problems        []ImportProblem `json:"problems" required:"true" description:"Of the first lines with problems."`
-	ProblemsOmitted int64           `json:"problemsOmitted,omitzero" description:"Further problems, for which the list was too long."`
+// Flow is what few messages have, and what relates them.
+type Flow struct {
+	CorrelationID  string     `json:"correlationId" required:"true" description:"Shared by the messages of one story: the id of the first."`
+	CausationID    string     `json:"causationId,omitzero" description:"The id of the message whose handling dispatched this one."`
+	DispatchedBy   string     `json:"dispatchedBy,omitzero" description:"Who had it dispatched: user: and the subject of a Supabase user, or api_key: and the id of an API key where auth.visibility is own."`
+	ExpiresAt      *time.Time `json:"expiresAt,omitzero"`
+	ConcurrencyKey string     `json:"concurrencyKey,omitzero"`
+	GroupKey       string     `json:"groupKey,omitzero"`
+	Ordered        bool       `json:"ordered,omitzero"`
 }
 
-// ImportProblem is one mistake in a line of an import.
-type ImportProblem struct {
-	Line    int64  `json:"line" required:"true" description:"1 is the first. In CSV, where a row may have several lines, the first of the row."`
-	Path    string `json:"path" required:"true"`
-	Message string `json:"message" required:"true"`
+// Attempt is one try at a message that did not succeed.
+type Attempt struct {
+	Attempt    int       `json:"attempt" required:"true"`
+	StartedAt  time.Time `json:"startedAt" required:"true"`
+	FinishedAt time.Time `json:"finishedAt" required:"true"`
+	Worker     string    `json:"worker" required:"true"`
+	Error      string    `json:"error" required:"true"`
+	ErrorClass string    `json:"errorClass" required:"true"`
+	// RetryAt is left out where it was not to be tried again.
+	RetryAt *time.Time `json:"retryAt,omitzero" description:"When it was to be tried again; left out where it was not."`
 }

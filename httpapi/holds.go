@@ -1,16 +1,12 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
-	"github.com/symphony-messenger/symphony/worker"
 )
 
 func pause(c *call) error { return c.hold(flow.Paused) }
@@ -92,72 +88,4 @@ func wireHolds(list []flow.Hold) []wire.Hold {
 		out[i] = wire.Hold{Mode: string(h.Mode), Queue: h.Queue, Type: h.Type, Since: h.Since.UTC(), By: h.By, Reason: h.Reason}
 	}
 	return out
-}
-
-func purge(c *call) error {
-	var req wire.PurgeRequest
-	var (
-		name   string
-		target flow.HoldTarget
-	)
-	err := c.accept(&req, func(wrong bool) []symphony.Problem {
-		wanted := wire.HoldTarget{Transport: req.Transport, Queue: req.Queue, Type: req.Type}
-		name, target = c.holdTarget(wanted)
-		if list := holdProblems(wanted); list != nil || wrong { // what is to be confirmed is not clear
-			return list
-		}
-		if confirmation := cmp.Or(target.Queue, name); req.Confirm != confirmation {
-			return []symphony.Problem{{Path: "confirm", Message: fmt.Sprintf("must be %q: what is purged is gone", confirmation)}}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	control, err := flow.ControlOf(c.api.o.Bus, name)
-	if err != nil {
-		return err
-	}
-	c.deadline(time.Time{}) // millions of messages take their time
-	n, err := control.Purge(c.Context(), flow.PurgeFilter(target), nil)
-	if err != nil && n > 0 {
-		return partly(err)
-	}
-	if err != nil {
-		return err
-	}
-	t, err := c.api.o.Bus.Transport(name)
-	if err != nil {
-		return err
-	}
-	stats, err := t.Stats(c.Context())
-	if err != nil {
-		return partly(err)
-	}
-	return c.answer(http.StatusOK, wire.PurgeResponse{Success: true, Count: n, Pending: stats.Pending})
-}
-
-func stopWorkers(c *call) error {
-	if c.api.o.Records == nil {
-		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
-	}
-	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.stored.Now()); err != nil {
-		return err
-	}
-	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "All workers that run now were asked to stop. They do not come back by themselves: start them again, or restart their processes."})
-}
-
-func startWorkers(c *call) error {
-	if c.api.o.Records == nil {
-		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
-	}
-	stopped, err := worker.StartAll(c.Context(), c.api.o.Records)
-	if err != nil {
-		return err
-	}
-	message := "All servers whose workers were stopped by request were asked to start them again."
-	if !stopped {
-		message = "No workers are stopped by request, so there is nothing to start."
-	}
-	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: message})
 }

@@ -1,17 +1,14 @@
 package httpapi
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
-	"github.com/symphony-messenger/symphony/monitor"
 )
 
 const (
@@ -19,9 +16,6 @@ const (
 	// healthTimeout bounds what health and workers wait for storage.
 	healthTimeout = 5 * time.Second
 )
-
-// unsupported says that the server was made without what a route needs.
-func unsupported(what string) error { return say(errNotOffered, "this server %s", what) }
 
 func metricsOver(c *call) error {
 	if c.api.o.Metrics == nil {
@@ -121,68 +115,6 @@ func figures(m map[string]metrics.Summary, seconds float64) map[string]wire.Figu
 		out[name] = wire.Figures{Totals: totals(s.Counts), Timing: timing(s, seconds)}
 	}
 	return out
-}
-
-func health(c *call) error {
-	m := c.api.o.Monitor
-	if m == nil {
-		return unsupported("does not look after its health: the API was made without Options.Monitor")
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
-	defer cancel()
-	signals := m.Collect(ctx)
-	h := m.Judge(signals)
-	report := wire.HealthReport{Success: h.Status != monitor.Unhealthy, Status: string(h.Status), Timestamp: signals.At.UTC()}
-	var wrong []string
-	for _, check := range h.Checks {
-		report.Checks = append(report.Checks, wire.HealthCheck{
-			Name: check.Name, Status: string(check.Status), Message: check.Message, Value: check.Value, Threshold: check.Threshold, Unit: check.Unit,
-		})
-		if check.Status == monitor.Unhealthy {
-			wrong = append(wrong, check.Message)
-		}
-	}
-	if report.Success {
-		return c.answer(http.StatusOK, report)
-	}
-	c.w.expected = true
-	return &unhealthyError{report, wrong}
-}
-
-// unhealthyError says that work does not flow.
-type unhealthyError struct {
-	report wire.HealthReport
-	wrong  []string // what is
-}
-
-func (e *unhealthyError) Error() string { return "work does not flow: " + strings.Join(e.wrong, "; ") }
-
-func workersShow(c *call) error {
-	m := c.api.o.Monitor
-	if m == nil {
-		return unsupported("does not look after its workers: the API was made without Options.Monitor")
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), healthTimeout)
-	defer cancel()
-	nodes, err := m.Nodes(ctx)
-	if err != nil {
-		return err
-	}
-	others, more, err := m.Others(ctx, nodes)
-	if err != nil {
-		return err
-	}
-	answer := wire.WorkersResponse{Success: true, Nodes: make([]wire.Node, len(nodes)), Others: make([]wire.OtherLease, len(others)), More: more, Timestamp: c.api.stored.Now().UTC()}
-	for i, n := range nodes {
-		answer.Nodes[i] = wireNode(n)
-	}
-	for i, o := range others {
-		answer.Others[i] = wire.OtherLease{
-			Transport: o.Transport, Worker: o.Worker, Processing: o.Messages, LeasedUntil: o.LeasedUntil.UTC(),
-			Oldest: wire.AtWork{MessageID: o.Oldest.ID, Type: o.Oldest.Type, Queue: o.Oldest.Queue, Attempt: o.Oldest.Deliveries, Since: o.Oldest.StartedAt.UTC()},
-		}
-	}
-	return c.answer(http.StatusOK, answer)
 }
 
 // scrape is for Prometheus.

@@ -2,8 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
@@ -35,21 +33,4 @@ func (c *Client) Metrics(ctx context.Context, q MetricsQuery) (out wire.MetricsR
 		values.Set("type", q.Type)
 	}
 	return ask(ctx, c, wire.GetMetrics, "", values)
-}
-
-// Health tells whether work flows. An unhealthy installation is a report, not an error.
-func (c *Client) Health(ctx context.Context) (out wire.HealthReport, err error) {
-	err = c.do(ctx, wire.GetHealth.Method, wire.GetHealth.Path, "", nil, nil, &out)
-	var e *Error
-	if errors.As(err, &e) && e.Code == "unhealthy" {
-		if uerr := json.Unmarshal(e.Details, &out); uerr == nil {
-			return out, nil
-		}
-	}
-	return out, err
-}
-
-// Workers shows the workers of all nodes, and who else has messages in hand.
-func (c *Client) Workers(ctx context.Context) (wire.WorkersResponse, error) {
-	return ask(ctx, c, wire.ListWorkers, "", nil)
 }

@@ -11,26 +11,6 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// Dispatch dispatches one message.
-func (c *Client) Dispatch(ctx context.Context, r wire.DispatchRequest) (wire.DispatchResponse, error) {
-	return send(ctx, c, wire.DispatchMessage, "", nil, r)
-}
-
-// DispatchBatch dispatches up to 1000 messages, all or nothing.
-func (c *Client) DispatchBatch(ctx context.Context, r wire.BatchRequest) (wire.BatchResponse, error) {
-	return send(ctx, c, wire.DispatchMessages, "", nil, r)
-}
-
-// Consume runs a worker on the server until its queue is empty or a limit is hit.
-func (c *Client) Consume(ctx context.Context, r wire.ConsumeRequest) (wire.ConsumeResponse, error) {
-	return send(ctx, c, wire.ConsumeMessages, "", nil, r)
-}
-
-// Status counts the messages of a transport, "" for the default one.
-func (c *Client) Status(ctx context.Context, transport string) (wire.StatusResponse, error) {
-	return ask(ctx, c, wire.GetStatus, "", inTransport(transport))
-}
-
 // FailedQuery asks for a page of failed messages.
 type FailedQuery struct {
 	Transport string
@@ -96,27 +76,4 @@ func (c *Client) RetryFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.
 // DeleteFailedBulk deletes many failed messages.
 func (c *Client) DeleteFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
 	return send(ctx, c, wire.DeleteFailedMessages, "", nil, r)
-}
-
-// Keys lists the API keys.
-func (c *Client) Keys(ctx context.Context) (wire.KeysResponse, error) {
-	return ask(ctx, c, wire.ListAPIKeys, "", nil)
-}
-
-// CreateKey makes an API key.
-func (c *Client) CreateKey(ctx context.Context, r wire.CreateKeyRequest) (wire.CreateKeyResponse, error) {
-	return send(ctx, c, wire.CreateAPIKey, "", nil, r)
-}
-
-// RevokeKey revokes an API key.
-func (c *Client) RevokeKey(ctx context.Context, id string) (wire.DoneResponse, error) {
-	return ask(ctx, c, wire.RevokeAPIKey, id, nil)
-}
-
-func inTransport(name string) url.Values {
-	values := url.Values{}
-	if name != "" {
-		values.Set("transport", name)
-	}
-	return values
 }
