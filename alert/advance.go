@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // states are all records, by rule and transport.
 func (e *Engine) states(ctx context.Context) (map[string]*state, error) {
-	records, err := e.o.Records.ListRecords(ctx, recordKind)
+	records, err := storage.List(ctx, e.o.Records, recordKind)
 	if err != nil {
 		return nil, fmt.Errorf("alert: %w", err)
 	}

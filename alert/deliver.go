@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler/httppush"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // How notifications are delivered.
@@ -151,7 +152,7 @@ func (e *Engine) change(ctx context.Context, id string, f func(s *state, now tim
 	ctx, cancel := context.WithTimeout(ctx, storageTime)
 	defer cancel()
 	for range swaps {
-		raw, err := e.o.Records.GetRecord(ctx, recordKind, id)
+		raw, err := storage.Get(ctx, e.o.Records, recordKind, id)
 		if errors.Is(err, symphony.ErrNotFound) {
 			return nil
 		}

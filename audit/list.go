@@ -71,10 +71,11 @@ func (t *Trail) List(ctx context.Context, q Query) (Page, error) {
 	// Where reading begins with the newest step, every outcome there is comes by.
 	all := before == 0 && q.Until.IsZero()
 	for range maxReads {
-		steps, err := t.store.ReadLog(ctx, ask)
+		found, err := t.store.ReadLog(ctx, ask)
 		if err != nil {
 			return Page{}, fmt.Errorf("audit: %w", err)
 		}
+		steps := found.Entries
 		for _, step := range steps {
 			if step.Kind == outcomeKind {
 				var o outcome
@@ -171,10 +172,11 @@ func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int6
 		if len(missing) == 0 {
 			return nil
 		}
-		steps, err := t.store.ReadLog(ctx, ask)
+		found, err := t.store.ReadLog(ctx, ask)
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
+		steps := found.Entries
 		for _, step := range steps {
 			var o outcome
 			if json.Unmarshal(step.Data, &o) != nil {

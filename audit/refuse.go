@@ -168,10 +168,11 @@ func (t *Trail) repeated(ctx context.Context, refused map[int64]*Entry) error {
 		}
 	}
 	for range maxReads {
-		steps, err := t.store.ReadLog(ctx, ask)
+		found, err := t.store.ReadLog(ctx, ask)
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
+		steps := found.Entries
 		for _, step := range steps {
 			var o outcome
 			if err := json.Unmarshal(step.Data, &o); err != nil {

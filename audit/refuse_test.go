@@ -42,7 +42,7 @@ func counts(t *testing.T, trail *audit.Trail, q audit.Query) (list []string) {
 
 func steps(t *testing.T, tr *sqlite.Transport) int64 {
 	t.Helper()
-	n, err := tr.LogEnd(t.Context(), audit.LogName)
+	n, err := storage.LogEnd(t.Context(), tr, audit.LogName)
 	if err != nil {
 		t.Fatal(err)
 	}

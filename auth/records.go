@@ -73,7 +73,7 @@ func (r *RecordKeys) CreateKey(ctx context.Context, key Key) error {
 	if err := key.storable(); err != nil {
 		return err
 	}
-	switch _, err := r.records.GetRecord(ctx, recordKey, key.ID); {
+	switch _, err := storage.Get(ctx, r.records, recordKey, key.ID); {
 	case err == nil:
 		return ErrKeyExists
 	case !errors.Is(err, symphony.ErrNotFound):
@@ -99,7 +99,7 @@ func (r *RecordKeys) Lookup(ctx context.Context, id string) (Key, error) {
 
 // ListKeys implements KeyStore.
 func (r *RecordKeys) ListKeys(ctx context.Context) ([]Key, error) {
-	list, err := r.records.ListRecords(ctx, recordKey)
+	list, err := storage.List(ctx, r.records, recordKey)
 	if err != nil {
 		return nil, fmt.Errorf("auth: list keys: %w", err)
 	}
@@ -152,7 +152,7 @@ func (r *RecordKeys) RevokeKey(ctx context.Context, id string, at time.Time) err
 }
 
 func (r *RecordKeys) get(ctx context.Context, kind, id string, to any) error {
-	raw, err := r.records.GetRecord(ctx, kind, id)
+	raw, err := storage.Get(ctx, r.records, kind, id)
 	switch {
 	case errors.Is(err, symphony.ErrNotFound):
 		return ErrKeyNotFound
@@ -170,7 +170,7 @@ func (r *RecordKeys) get(ctx context.Context, kind, id string, to any) error {
 func (r *RecordKeys) put(ctx context.Context, kind, id string, value any) error {
 	raw, err := json.Marshal(value)
 	if err == nil {
-		err = r.records.PutRecord(ctx, kind, id, raw)
+		err = storage.Put(ctx, r.records, kind, id, raw)
 	}
 	if err != nil {
 		return fmt.Errorf("auth: store key %s: %w", id, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/auth/keystoretest"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -41,7 +42,7 @@ func TestRecordKeys_of_older_releases_may_operate_if_they_may_consume(t *testing
 		"dispatch,read": "dispatch,read", "admin": "admin",
 	} {
 		record := `{"id":"aaaaaaaaaaaaaaaa","name":"old","hash":"AAAA","scopes":"` + older + `","createdAt":"2026-01-01T00:00:00Z"}`
-		if err := tr.PutRecord(t.Context(), "api_key", "aaaaaaaaaaaaaaaa", []byte(record)); err != nil {
+		if err := storage.Put(t.Context(), tr, "api_key", "aaaaaaaaaaaaaaaa", []byte(record)); err != nil {
 			t.Fatal(err)
 		}
 		if key, err := store.Lookup(t.Context(), "aaaaaaaaaaaaaaaa"); err != nil || key.Scopes.String() != want {
@@ -64,7 +65,7 @@ func TestRecordKeys_of_older_releases_may_operate_if_they_may_consume(t *testing
 			t.Errorf("a new key of %s has %s, %v", set, got.Scopes, err)
 		}
 		// An older release, which runs beside this one while they are replaced, must be able to read the record.
-		raw, err := tr.GetRecord(t.Context(), "api_key", key.ID)
+		raw, err := storage.Get(t.Context(), tr, "api_key", key.ID)
 		var stored struct{ Scopes string }
 		if err != nil || json.Unmarshal(raw, &stored) != nil || strings.Contains(stored.Scopes, "operate") {
 			t.Errorf("the record of %s is %s, %v", set, raw, err)

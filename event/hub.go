@@ -166,7 +166,7 @@ func (h *Hub) follow(ctx context.Context) error {
 		h.mu.Unlock()
 		if fresh {
 			// Whatever was written while nobody read is for those who ask for it.
-			end, err := h.store.LogEnd(ctx, LogName)
+			end, err := storage.LogEnd(ctx, h.store, LogName)
 			if err != nil {
 				return err
 			}
@@ -176,7 +176,8 @@ func (h *Hub) follow(ctx context.Context) error {
 			h.mu.Unlock()
 			continue
 		}
-		entries, err := h.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: after, Limit: storage.MaxLogPage})
+		page, err := h.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: after, Limit: storage.MaxLogPage})
+		entries := page.Entries
 		if err != nil || len(entries) == 0 {
 			return err
 		}

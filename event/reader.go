@@ -40,7 +40,7 @@ func (h *Hub) Read(ctx context.Context, after int64, filter Filter) (*Reader, er
 	r := &Reader{hub: h, filter: filter, after: after, oldest: after == 0}
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	end, err := h.store.LogEnd(ctx, LogName)
+	end, err := storage.LogEnd(ctx, h.store, LogName)
 	switch {
 	case err != nil:
 		r.Close()
@@ -160,10 +160,11 @@ func (r *Reader) look(ctx context.Context) (list []Frame, changed <-chan struct{
 func (r *Reader) catchUp(ctx context.Context, end int64) (list []Frame, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	entries, err := r.hub.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: r.after, Limit: pageSize})
+	page, err := r.hub.store.ReadLog(ctx, storage.LogQuery{Log: LogName, After: r.after, Limit: pageSize})
 	if err != nil {
 		return nil, fmt.Errorf("event: %w", err)
 	}
+	entries := page.Entries
 	next := end + 1
 	if len(entries) > 0 {
 		next = entries[0].Seq

@@ -52,7 +52,7 @@ func stored(t *testing.T, store storage.Log) (list []storage.Entry) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if list = append(list, page...); len(page) < storage.MaxLogPage {
+		if list = append(list, page.Entries...); len(page.Entries) < storage.MaxLogPage {
 			return list
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -177,7 +178,7 @@ func TestSealIsTheStores(t *testing.T) {
 		t.Errorf("without a store: %v, id %x", err, one.id)
 	}
 	for _, bad := range []string{`{"key":"AAAA"}`, `{}`, `[]`} {
-		if err := store.PutRecord(t.Context(), sealKind, sealID, []byte(bad)); err != nil {
+		if err := storage.Put(t.Context(), store, sealKind, sealID, []byte(bad)); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := (&seals{records: store}).get(t.Context()); err == nil {

@@ -96,13 +96,13 @@ func (s *seals) key(ctx context.Context) ([]byte, error) {
 	if s.records == nil {
 		return made, nil
 	}
-	raw, err := s.records.GetRecord(ctx, sealKind, sealID)
+	raw, err := storage.Get(ctx, s.records, sealKind, sealID)
 	if errors.Is(err, symphony.ErrNotFound) {
 		if raw, err = json.Marshal(storedSeal{made}); err != nil {
 			return nil, err
 		}
 		if err = s.records.SwapRecord(ctx, sealKind, sealID, nil, raw); errors.Is(err, symphony.ErrConflict) {
-			raw, err = s.records.GetRecord(ctx, sealKind, sealID)
+			raw, err = storage.Get(ctx, s.records, sealKind, sealID)
 		}
 	}
 	if err != nil {

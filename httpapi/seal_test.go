@@ -3,10 +3,8 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"errors"
 	"testing"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -18,13 +16,13 @@ type betweenRecords struct {
 	then func()
 }
 
-func (b *betweenRecords) GetRecord(ctx context.Context, kind, id string) ([]byte, error) {
-	raw, err := b.Records.GetRecord(ctx, kind, id)
-	if then := b.then; then != nil && errors.Is(err, symphony.ErrNotFound) {
+func (b *betweenRecords) RangeRecords(ctx context.Context, kind, from, to string, limit int) ([]storage.Record, error) {
+	list, err := b.Records.RangeRecords(ctx, kind, from, to, limit)
+	if then := b.then; then != nil && err == nil && len(list) == 0 {
 		b.then = nil
 		then()
 	}
-	return raw, err
+	return list, err
 }
 
 func TestSeals_of_nodes_that_begin_together_are_one(t *testing.T) {

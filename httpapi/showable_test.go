@@ -415,7 +415,7 @@ func damagedRecords(t *testing.T, tr keeper, f *fixture) {
 	const key = "aaaaaaaaaaaaaaaa"
 	op := symphony.NewID(time.Now())
 	for _, r := range [][3]string{{"api_key", key, `{"id":1}`}, {"operation", op, `{"id":`}} {
-		if err := tr.PutRecord(t.Context(), r[0], r[1], []byte(r[2])); err != nil {
+		if err := storage.Put(t.Context(), tr, r[0], r[1], []byte(r[2])); err != nil {
 			t.Fatal(err)
 		}
 	}

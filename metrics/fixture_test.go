@@ -88,9 +88,9 @@ type faulty struct {
 	away bool
 }
 
-func (f *faulty) PutRecord(ctx context.Context, kind, id string, data []byte) error {
+func (f *faulty) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
 	if f.away {
 		return errAway
 	}
-	return f.Records.PutRecord(ctx, kind, id, data)
+	return f.Records.SwapRecord(ctx, kind, id, old, new)
 }

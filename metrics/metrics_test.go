@@ -309,7 +309,7 @@ func TestRecorder_keeps_counting_after_its_last_write(t *testing.T) {
 	if got := query(t, recorder(t, store, clock), clock, 5).Total.Succeeded; got != 6 {
 		t.Errorf("%d are stored, want 6", got)
 	}
-	if hours, err := store.ListRecords(t.Context(), "metrics.hours"); err != nil || len(hours) != 1 {
+	if hours, err := storage.List(t.Context(), store, "metrics.hours"); err != nil || len(hours) != 1 {
 		t.Errorf("%d records of hours, %v; want that of the first write", len(hours), err)
 	}
 }
@@ -327,7 +327,7 @@ func TestRecorder_deletes_what_is_old(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
 		count := func(kind string) int {
-			list, err := store.ListRecords(context.Background(), kind)
+			list, err := storage.List(context.Background(), store, kind)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -355,7 +355,7 @@ func TestRecorder_skips_records_that_it_cannot_read(t *testing.T) {
 	for id, data := range map[string]string{
 		"2026-11-28T11:58/x": `nonsense`, "2026-11-28T11:58/y": `{"series":[{"transport":"t","type":"x","run":{"sum":1,"sketch":"////"}}]}`, "2026-11-28T11:5": `{}`,
 	} {
-		if err := store.PutRecord(t.Context(), "metrics", id, []byte(data)); err != nil {
+		if err := storage.Put(t.Context(), store, "metrics", id, []byte(data)); err != nil {
 			t.Fatal(err)
 		}
 	}

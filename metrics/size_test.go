@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -24,7 +25,7 @@ func TestRecords_are_small(t *testing.T) {
 		r.AttemptsEnded([]symphony.EndedAttempt{e})
 	}
 	flush(t, r)
-	list, err := store.ListRecords(context.Background(), "metrics")
+	list, err := storage.List(context.Background(), store, "metrics")
 	if err != nil || len(list) != 1 {
 		t.Fatal(len(list), err)
 	}

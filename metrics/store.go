@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // The records' JSON. Later versions may add fields.
@@ -204,7 +205,7 @@ func (r *Recorder) addToHour(b *bucket) {
 func (r *Recorder) put(ctx context.Context, b *bucket) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	if err := r.store.PutRecord(ctx, b.kind, b.id, b.encode(r.o.Node)); err != nil {
+	if err := storage.Put(ctx, r.store, b.kind, b.id, b.encode(r.o.Node)); err != nil {
 		return fmt.Errorf("metrics: store: %w", err)
 	}
 	return nil

@@ -183,7 +183,7 @@ func lateSchedule(late time.Duration) func(*fixture) {
 	return func(f *fixture) {
 		s := schedule.Schedule{ID: symphony.NewID(noon), Name: "s", At: noon, NextRunAt: noon, DueAt: noon,
 			Message: symphony.Message{Type: "Report", Payload: []byte(`{}`)}, CreatedAt: noon, UpdatedAt: noon, Version: 1}
-		if _, err := f.tr.CreateSchedule(context.Background(), s); err != nil {
+		if _, err := schedule.Create(context.Background(), f.tr, s); err != nil {
 			f.Fatal(err)
 		}
 		f.clock.Advance(late)

@@ -177,7 +177,7 @@ func (m *Monitor) schedules(ctx context.Context) Schedules {
 	if m.o.Schedules == nil {
 		return Schedules{}
 	}
-	due, err := m.o.Schedules.DueSchedules(ctx, schedule.DuePlace{}, dueLimit)
+	due, err := schedule.Due(ctx, m.o.Schedules, schedule.DuePlace{}, dueLimit)
 	if err != nil {
 		return Schedules{Err: err}
 	}

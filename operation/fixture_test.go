@@ -258,14 +258,6 @@ func (m *mortal) SwapRecord(ctx context.Context, kind, id string, old, new []byt
 	return m.call(func() error { return m.database.SwapRecord(ctx, kind, id, old, new) })
 }
 
-func (m *mortal) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
-	err = m.call(func() (err error) {
-		data, err = m.database.GetRecord(ctx, kind, id)
-		return err
-	})
-	return data, err
-}
-
 func (m *mortal) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
 	err = m.call(func() (err error) {
 		list, err = m.database.RangeRecords(ctx, kind, from, to, limit)

@@ -14,6 +14,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -273,7 +274,7 @@ func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
 			f.Errorf("after a week there are %v", got)
 		}
 		for _, kind := range []string{"operation", "operation.ids"} {
-			if left, _ := f.tr.ListRecords(f.Context(), kind); len(left) != 0 {
+			if left, _ := storage.List(f.Context(), f.tr, kind); len(left) != 0 {
 				f.Errorf("left in storage are %v", left)
 			}
 		}

@@ -146,7 +146,7 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	if r.IDs != nil {
 		raw, err := json.Marshal(r.IDs)
 		if err == nil {
-			err = at.records.PutRecord(ctx, idsKind, op.ID, raw)
+			err = storage.Put(ctx, at.records, idsKind, op.ID, raw)
 		}
 		if err != nil {
 			return Operation{}, fmt.Errorf("operation: %w", err)
@@ -200,7 +200,7 @@ type kept struct {
 // find returns an operation, or symphony.ErrNotFound.
 func (o *Operations) find(ctx context.Context, id string) (kept, error) {
 	for _, h := range o.homes {
-		raw, err := h.records.GetRecord(ctx, recordKind, id)
+		raw, err := storage.Get(ctx, h.records, recordKind, id)
 		if errors.Is(err, symphony.ErrNotFound) {
 			continue
 		}

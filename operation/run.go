@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // Run works on operations until ctx ends; then it lets go of those in hand, so that another process can carry on at once,
@@ -176,7 +177,7 @@ func (o *Operations) drop(id string) {
 func (o *Operations) forget(ctx context.Context, k kept) {
 	err := k.records.SwapRecord(ctx, recordKind, k.op.ID, k.raw, nil)
 	if err == nil && k.op.Selected > 0 {
-		err = k.records.DeleteRecord(ctx, idsKind, k.op.ID)
+		err = storage.Delete(ctx, k.records, idsKind, k.op.ID)
 	}
 	if err != nil && !errors.Is(err, symphony.ErrConflict) && !errors.Is(err, symphony.ErrNotFound) {
 		o.o.Logger.Warn("an operation that has ended cannot be forgotten", "operation", k.op.ID, "error", err)
@@ -193,8 +194,8 @@ func (o *Operations) sweep(ctx context.Context) {
 				break
 			}
 			id := list[0].ID
-			if _, err := h.records.GetRecord(ctx, recordKind, id); errors.Is(err, symphony.ErrNotFound) {
-				if err := h.records.DeleteRecord(ctx, idsKind, id); err != nil {
+			if _, err := storage.Get(ctx, h.records, recordKind, id); errors.Is(err, symphony.ErrNotFound) {
+				if err := storage.Delete(ctx, h.records, idsKind, id); err != nil {
 					o.o.Logger.Warn("ids of an operation that is not there cannot be deleted", "operation", id, "error", fmt.Errorf("operation: %w", err))
 				}
 			}

@@ -292,7 +292,7 @@ func (w *work) moveFailed(ctx context.Context, op Operation) error {
 // nextIDs returns the next of the ids that were asked for, and where it goes on behind them.
 func (w *work) nextIDs(ctx context.Context, op Operation, n int) (ids []string, cursor string, err error) {
 	if w.ids == nil {
-		raw, err := w.records.GetRecord(ctx, idsKind, op.ID)
+		raw, err := storage.Get(ctx, w.records, idsKind, op.ID)
 		if err == nil {
 			err = json.Unmarshal(raw, &w.ids)
 		}

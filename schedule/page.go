@@ -1,20 +1,32 @@
 package schedule
 
 import (
+	"encoding/json"
+
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// PageBytes counts the bodies of a page of schedules against its bytes.
-type PageBytes struct{ *storage.PageBytes }
-
-// Schedule counts a schedule, or where nothing is left takes its payload, metadata and headers away.
-func (b *PageBytes) Schedule(s *Schedule) {
+// Count counts a schedule against the bytes of its page. Where none are left it takes payload, metadata and headers away.
+func (s *Schedule) Count(page *storage.PageBytes) {
 	m, o := &s.Message, &s.Options
-	if b.Left() > 0 {
-		b.Bytes(len(m.Payload) + storage.JSONSize(m.Metadata) + storage.JSONSize(o.Metadata) + storage.JSONSize(o.Headers))
+	size := symphony.Omitted{Payload: len(m.Payload), Metadata: jsonSize(m.Metadata) + jsonSize(o.Metadata), Headers: jsonSize(o.Headers)}
+	if page.Left() > 0 {
+		page.Bytes(size.Payload + size.Metadata + size.Headers)
 		return
 	}
-	s.Omitted = &symphony.Omitted{Payload: len(m.Payload), Metadata: storage.JSONSize(m.Metadata) + storage.JSONSize(o.Metadata), Headers: storage.JSONSize(o.Headers)}
+	s.Omitted = &size
 	m.Payload, m.Metadata, o.Metadata, o.Headers = nil, nil, nil, nil
+}
+
+// jsonSize is the size of an object as it is stored, 0 where there is none.
+func jsonSize(m map[string]any) int {
+	if len(m) == 0 {
+		return 0
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return 0
+	}
+	return len(raw)
 }

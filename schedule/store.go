@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -10,77 +11,83 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// Store is the part of a storage that keeps schedules and their history. It is optional; see
-// Capabilities.Schedules. Schedules are shared by all transports of a storage. The store keeps what it is given and
-// decides nothing: applications use it through package scheduler, which knows when a schedule is due.
+// Store is the part of a storage that keeps schedules and their history. It is optional; see symphony.Capabilities.
+// Schedules are shared by all transports of a storage. The store compares and keeps what it is given and decides nothing:
+// the functions of this package say what is to be kept, and package scheduler, by which applications use schedules, when.
 //
 // Every change is one transaction and durable when the call returns. Times are kept to the microsecond. Returned values
-// belong to the caller. Methods are safe for concurrent use. symphony.ErrUnavailable says that storage cannot serve now, symphony.ErrOutcomeUnknown that a change may have been made.
+// belong to the caller. Methods are safe for concurrent use. symphony.ErrUnavailable says that storage cannot serve now,
+// symphony.ErrOutcomeUnknown that a change may have been made.
 type Store interface {
-	// CreateSchedule stores a new schedule with Version 1 and returns it as stored. The error for a name that another
-	// schedule has is a *NameError.
-	CreateSchedule(ctx context.Context, s Schedule) (Schedule, error)
+	// PutSchedule makes a change, all or nothing, and returns the schedule as stored, with the next version. Errors:
+	// symphony.ErrConflict where the version is another one, or the schedule is not there, or is; *NameError where another
+	// schedule has the name. Of several changes of one version, one succeeds.
+	PutSchedule(ctx context.Context, c Change) (Schedule, error)
 
-	// GetSchedule returns symphony.ErrNotFound for an unknown id.
-	GetSchedule(ctx context.Context, id string) (Schedule, error)
-
-	// ListSchedules returns a page, the newest schedule first.
+	// ListSchedules returns a page.
 	ListSchedules(ctx context.Context, q Query) (Page, error)
-
-	// UpdateSchedule replaces definition and state of a schedule that still has s.Version, and returns it as stored, with
-	// the next version. Source and CreatedAt never change. Errors: symphony.ErrNotFound, *ConflictError where the version
-	// is another one, *NameError.
-	UpdateSchedule(ctx context.Context, s Schedule) (Schedule, error)
-
-	// AdvanceSchedule replaces the state (NextRunAt and what follows it, but not CreatedAt and UpdatedAt) of a schedule
-	// that still has s.Version, records runs in its history in the order given, and returns it as stored, with the next
-	// version. Of the history, the newest KeptRuns entries are kept. Of several calls with one version, one
-	// succeeds; the others change and record nothing. Errors: symphony.ErrNotFound, *ConflictError.
-	AdvanceSchedule(ctx context.Context, s Schedule, runs []Run) (Schedule, error)
-
-	// DeleteSchedule deletes a schedule with its history. Messages that it dispatched are left alone. symphony.ErrNotFound for an
-	// unknown id.
-	DeleteSchedule(ctx context.Context, id string) error
-
-	// DueSchedules returns schedules whose DueAt has come, by DueAt and then id, from behind a place on. Its cost does not
-	// depend on how many are not due.
-	DueSchedules(ctx context.Context, after DuePlace, limit int) (Due, error)
 
 	// ScheduleRuns returns a page of the history of a schedule, the newest entry first. An unknown id has none.
 	ScheduleRuns(ctx context.Context, q RunQuery) (RunPage, error)
 
-	// Unfinished reports whether any of the messages, of whichever transport of this storage, is pending or processing.
-	// Ids that are unknown are of messages that were finished.
-	Unfinished(ctx context.Context, messageIDs []string) (bool, error)
+	// DeleteSchedule deletes a schedule with its history. Messages that it dispatched are left alone.
+	// symphony.ErrNotFound for an unknown id.
+	DeleteSchedule(ctx context.Context, id string) error
+}
+
+// Change is one change of a stored schedule.
+type Change struct {
+	// Schedule is what is to be kept, if the stored one has its version. Version 0 makes a new one, whose first version is
+	// 1. Source and CreatedAt are kept of a new one only.
+	Schedule Schedule
+	// StateOnly leaves the definition as it is stored, UpdatedAt and Disabled included: a node that fires a schedule may
+	// be unable to read all of it, because it is damaged or because a newer release has written it.
+	StateOnly bool
+	// Runs are added to the history, in this order. Of all, the newest Keep entries are kept; 0 keeps all.
+	Runs []Run
+	Keep int
 }
 
 // Query asks for a page of schedules. Zero fields select everything.
 type Query struct {
+	ID     string // exact
 	Name   string // exact
 	Source Source
 	Type   string // of the message, exact
 	State  State
+	// Due, unless nil, selects schedules whose DueAt has come, in the order of DueAt and then id, from behind a place on.
+	// The cost does not depend on how many are not due. Default: all, the newest first.
+	Due *DuePlace
 	// Limit is 1 to MaxPage, default DefaultPage.
 	Limit int
-	// After continues behind the schedule with this id.
+	// After continues behind the schedule with this id, where Due is nil.
 	After string
 	// Bytes is what the payloads, metadata and headers of the page may have before further schedules come without; see
 	// Schedule.Omitted. 0: any number.
 	Bytes int
 }
 
+// DuePlace is a place in the order in which schedules are due. The zero value is before all.
+type DuePlace struct {
+	DueAt time.Time
+	ID    string
+}
+
 // PageBytes begins a page of q.
-func (q *Query) PageBytes() *PageBytes {
+func (q *Query) PageBytes() *storage.PageBytes {
 	if q.Bytes == 0 {
-		return &PageBytes{storage.NewPageBytes(math.MaxInt)}
+		return storage.NewPageBytes(math.MaxInt)
 	}
-	return &PageBytes{storage.NewPageBytes(q.Bytes)}
+	return storage.NewPageBytes(q.Bytes)
 }
 
 // Page is one page of schedules.
 type Page struct {
 	Schedules []Schedule
 	HasMore   bool
+	// Now and Next are told with Query.Due: the time on the store's clock, which decided what is due, and the earliest
+	// DueAt after it, zero where there is none.
+	Now, Next time.Time
 }
 
 // RunQuery asks for a page of the history of one schedule.
@@ -96,21 +103,6 @@ type RunQuery struct {
 type RunPage struct {
 	Runs    []Run
 	HasMore bool
-}
-
-// DuePlace is a place in the order of DueSchedules. The zero value is before all.
-type DuePlace struct {
-	DueAt time.Time
-	ID    string
-}
-
-// Due are what is due at a moment.
-type Due struct {
-	Schedules []Schedule
-	// Now is the time on the store's clock, which decided what is due.
-	Now time.Time
-	// Next is the earliest DueAt after Now, zero where there is none.
-	Next time.Time
 }
 
 // WithDefaults returns q with the default for a limit that it does not give.
@@ -142,6 +134,67 @@ func Of(b *symphony.Bus) (Store, error) {
 		return nil, err
 	}
 	return StoreOf(t)
+}
+
+// Create stores a new schedule, which has no version yet, and returns it as stored, with version 1. Package scheduler makes
+// it complete and checks it before. Errors: *NameError, and those of the store.
+func Create(ctx context.Context, store Store, s Schedule) (Schedule, error) {
+	s.Version = 0
+	return store.PutSchedule(ctx, Change{Schedule: s})
+}
+
+// Update replaces definition and state of a schedule that still has s.Version, and returns it as stored. Source and
+// CreatedAt never change. Errors: symphony.ErrNotFound, *ConflictError where the version is another one, *NameError, and those
+// of the store.
+func Update(ctx context.Context, store Store, s Schedule) (Schedule, error) {
+	return put(ctx, store, Change{Schedule: s})
+}
+
+// Advance replaces the state of a schedule that still has s.Version (NextRunAt and what follows it, but not CreatedAt and
+// UpdatedAt), adds runs to its history, of which the newest KeptRuns entries are kept, and returns it as stored. Of several
+// calls with one version, one succeeds; the others change and record nothing. Errors: symphony.ErrNotFound, *ConflictError,
+// and those of the store.
+func Advance(ctx context.Context, store Store, s Schedule, runs []Run) (Schedule, error) {
+	return put(ctx, store, Change{Schedule: s, StateOnly: true, Runs: runs, Keep: KeptRuns})
+}
+
+// put changes a schedule that should be there.
+func put(ctx context.Context, store Store, c Change) (Schedule, error) {
+	id, version := c.Schedule.ID, c.Schedule.Version
+	if version == 0 {
+		return Schedule{}, unknown(id) // it was never stored
+	}
+	stored, err := store.PutSchedule(ctx, c)
+	var taken *NameError
+	if !errors.Is(err, symphony.ErrConflict) || errors.As(err, &taken) {
+		return stored, err
+	}
+	if _, err := Get(ctx, store, id); err != nil {
+		return Schedule{}, err
+	}
+	return Schedule{}, &ConflictError{ID: id, Version: version}
+}
+
+// Get returns one schedule, or symphony.ErrNotFound.
+func Get(ctx context.Context, store Store, id string) (Schedule, error) {
+	if id == "" {
+		return Schedule{}, unknown(id)
+	}
+	page, err := store.ListSchedules(ctx, Query{ID: id, Limit: 1})
+	if err != nil {
+		return Schedule{}, err
+	}
+	if len(page.Schedules) == 0 {
+		return Schedule{}, unknown(id)
+	}
+	return page.Schedules[0], nil
+}
+
+func unknown(id string) error { return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound) }
+
+// Due returns up to limit schedules whose time has come, by DueAt and then id, from behind a place on.
+func Due(ctx context.Context, store Store, after DuePlace, limit int) (Page, error) {
+	return store.ListSchedules(ctx, Query{Due: &after, Limit: limit})
 }
 
 // ConflictError says that a schedule was changed by somebody else since it was read. It matches symphony.ErrConflict.

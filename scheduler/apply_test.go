@@ -107,7 +107,7 @@ func TestApply_takes_no_name_from_one_made_by_hand(t *testing.T) {
 	_, err := r.Apply(t.Context(), []schedule.Schedule{named("a", every(time.Hour))})
 	var taken *schedule.NameError
 	if !errors.As(err, &taken) || taken.Name != "a" {
-		t.Errorf("got %v, want a *ScheduleNameError", err)
+		t.Errorf("got %v, want a *schedule.NameError", err)
 	}
 }
 

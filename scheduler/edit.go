@@ -72,7 +72,7 @@ func (t *timetable) plan(s *schedule.Schedule, now time.Time) {
 
 // now is the time on the store's clock.
 func (s *Scheduler) now(ctx context.Context) (time.Time, error) {
-	due, err := s.store.DueSchedules(ctx, schedule.DuePlace{}, 0)
+	due, err := schedule.Due(ctx, s.store, schedule.DuePlace{}, 1)
 	return due.Now.Truncate(time.Millisecond), err
 }
 
@@ -94,7 +94,7 @@ func (s *Scheduler) Create(ctx context.Context, sch schedule.Schedule) (schedule
 		return schedule.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
 	}
 	t.plan(&sch, now)
-	stored, err := s.store.CreateSchedule(ctx, sch)
+	stored, err := schedule.Create(ctx, s.store, sch)
 	if err != nil {
 		return schedule.Schedule{}, fmt.Errorf("scheduler: create: %w", err)
 	}
@@ -127,7 +127,7 @@ func (s *Scheduler) Update(ctx context.Context, id string, change func(*schedule
 
 func (s *Scheduler) update(ctx context.Context, id string, change func(*schedule.Schedule) error) (schedule.Schedule, error) {
 	for range conflicts {
-		have, err := s.store.GetSchedule(ctx, id)
+		have, err := schedule.Get(ctx, s.store, id)
 		if err != nil {
 			return have, err
 		}
@@ -156,7 +156,7 @@ func (s *Scheduler) update(ctx context.Context, id string, change func(*schedule
 		if want.CompletedAt.IsZero() || want.At.IsZero() || !want.At.Equal(have.At) {
 			t.plan(&want, now)
 		}
-		stored, err := s.store.UpdateSchedule(ctx, want)
+		stored, err := schedule.Update(ctx, s.store, want)
 		var conflict *schedule.ConflictError
 		if !errors.As(err, &conflict) {
 			return stored, err
@@ -201,7 +201,7 @@ func (s *Scheduler) Delete(ctx context.Context, id string) error {
 // counts for no limit and moves no occurrence. If the message was dispatched and could not be recorded, the run is returned
 // with the error.
 func (s *Scheduler) RunNow(ctx context.Context, id string) (schedule.Run, error) {
-	sch, err := s.store.GetSchedule(ctx, id)
+	sch, err := schedule.Get(ctx, s.store, id)
 	if err == nil {
 		err = sch.DecodeErr
 	}
@@ -264,7 +264,7 @@ func Preview(sch schedule.Schedule, now time.Time, n int) ([]time.Time, error) {
 
 // Get returns a schedule, or ErrNotFound.
 func (s *Scheduler) Get(ctx context.Context, id string) (schedule.Schedule, error) {
-	return s.store.GetSchedule(ctx, id)
+	return schedule.Get(ctx, s.store, id)
 }
 
 // List returns a page of schedules, newest first. What is out of range is a *symphony.ValidationError; the path of After is
@@ -290,7 +290,7 @@ func (s *Scheduler) Runs(ctx context.Context, q schedule.RunQuery) (schedule.Run
 	if list := limitProblems(q.Limit); len(list) > 0 {
 		return schedule.RunPage{}, &symphony.ValidationError{Problems: list}
 	}
-	if _, err := s.store.GetSchedule(ctx, q.ScheduleID); err != nil {
+	if _, err := schedule.Get(ctx, s.store, q.ScheduleID); err != nil {
 		return schedule.RunPage{}, err
 	}
 	return s.store.ScheduleRuns(ctx, q)

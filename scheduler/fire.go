@@ -140,12 +140,16 @@ func (s *Scheduler) unfinished(ctx context.Context, list []schedule.MessageRef) 
 		if errors.Is(err, symphony.ErrUnknownTransport) || err == nil && !t.Capabilities().Receive {
 			continue // nobody here handles it, or it was handled during the dispatch
 		}
-		store, err := schedule.StoreOf(t)
+		messages, err := s.bus.Messages(m.Transport)
 		if err != nil {
 			return false, err
 		}
-		if busy, err := store.Unfinished(ctx, []string{m.ID}); err != nil || busy {
-			return busy, err
+		info, err := messages.Get(ctx, m.ID)
+		if errors.Is(err, symphony.ErrNotFound) {
+			continue // it was completed and is not kept, or was deleted
+		}
+		if err != nil || info.Status == symphony.Pending || info.Status == symphony.Processing {
+			return err == nil, err
 		}
 	}
 	return false, nil
@@ -154,7 +158,7 @@ func (s *Scheduler) unfinished(ctx context.Context, list []schedule.MessageRef) 
 // record stores a schedule that was moved on, with what became of its occurrences. If somebody has changed it meanwhile, it
 // sees to it that a message which was dispatched is in the history.
 func (s *Scheduler) record(ctx context.Context, next schedule.Schedule, runs []schedule.Run, did *Report) (schedule.Schedule, error) {
-	stored, err := s.store.AdvanceSchedule(ctx, next, runs)
+	stored, err := schedule.Advance(ctx, s.store, next, runs)
 	switch {
 	case err == nil:
 		for _, r := range runs {
@@ -180,7 +184,7 @@ const conflicts = 20
 // has and nobody will, because the schedule has other times now or was disabled, it records a run that made a message.
 func (s *Scheduler) reconcile(ctx context.Context, id string, run schedule.Run, did *Report) (schedule.Schedule, error) {
 	for range conflicts {
-		fresh, err := s.store.GetSchedule(ctx, id)
+		fresh, err := schedule.Get(ctx, s.store, id)
 		if errors.Is(err, symphony.ErrNotFound) {
 			return schedule.Schedule{ID: id}, nil
 		}
@@ -202,7 +206,7 @@ func (s *Scheduler) reconcile(ctx context.Context, id string, run schedule.Run, 
 		if !run.FiredAt.Before(fresh.LastRunAt) {
 			fresh.LastRunAt, fresh.LastMessages = run.FiredAt, run.Messages
 		}
-		stored, err := s.store.AdvanceSchedule(ctx, fresh, []schedule.Run{run})
+		stored, err := schedule.Advance(ctx, s.store, fresh, []schedule.Run{run})
 		if err == nil {
 			did.Fired++
 		}
@@ -235,7 +239,7 @@ func (s *Scheduler) fail(ctx context.Context, sch schedule.Schedule, at, now tim
 	sch.Failures++
 	sch.LastError = symphony.ClipError(cause.Error())
 	sch.DueAt = now.Add(backoff(sch.Failures))
-	stored, err := s.store.AdvanceSchedule(ctx, sch, runs)
+	stored, err := schedule.Advance(ctx, s.store, sch, runs)
 	if errors.Is(err, symphony.ErrConflict) || errors.Is(err, symphony.ErrNotFound) {
 		return schedule.Schedule{ID: sch.ID}, nil // somebody else has dealt with it
 	}

@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,56 @@ func TestFireDue_overlap(t *testing.T) {
 	}
 }
 
+func TestFireDue_overlap_is_over_when_the_message_is_finished(t *testing.T) {
+	settle := func(s symphony.Settlement) func(*rig) error {
+		return func(r *rig) error {
+			got, err := r.tr.Receive(r.Context(), symphony.ReceiveOptions{})
+			if err != nil || len(got) != 1 {
+				return fmt.Errorf("received %d, %v", len(got), err)
+			}
+			s.Lease = got[0].Lease
+			return errors.Join(r.tr.Settle(r.Context(), []symphony.Settlement{s})...)
+		}
+	}
+	for name, test := range map[string]struct {
+		options symphony.DispatchOptions
+		do      func(*rig) error
+		want    schedule.Outcome
+	}{
+		"completed":        {do: settle(symphony.Settlement{Outcome: symphony.Ack}), want: schedule.Fired},
+		"failed":           {do: settle(symphony.Settlement{Outcome: symphony.Fail}), want: schedule.Fired},
+		"waiting to retry": {do: settle(symphony.Settlement{Outcome: symphony.Retry, Delay: time.Hour}), want: schedule.SkippedOverlap},
+		"given back":       {do: settle(symphony.Settlement{Outcome: symphony.Release}), want: schedule.SkippedOverlap},
+		"not ready yet":    {options: symphony.DispatchOptions{Delay: time.Hour}, do: func(*rig) error { return nil }, want: schedule.SkippedOverlap},
+		"deleted": {do: func(r *rig) error {
+			messages, err := r.bus.Messages(symphony.DefaultTransport)
+			if err != nil {
+				return err
+			}
+			page, err := messages.List(r.Context(), symphony.MessageQuery{})
+			if err != nil || len(page.Messages) != 1 {
+				return fmt.Errorf("there are %d messages, %v", len(page.Messages), err)
+			}
+			return messages.Delete(r.Context(), page.Messages[0].ID)
+		}, want: schedule.Fired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := onStorage(t)
+			sch := every(time.Minute)
+			sch.Overlap, sch.Options = schedule.OverlapSkip, test.options
+			id := r.create(sch).ID
+			r.clock.Advance(time.Minute)
+			r.fire()
+			if err := test.do(r); err != nil {
+				t.Fatal(err)
+			}
+			r.clock.Advance(time.Minute)
+			r.fire()
+			r.wantHistory(id, fired(time.Minute), entry{test.want, 2 * time.Minute, 2 * time.Minute, false})
+		})
+	}
+}
+
 func TestFireDue_jitter(t *testing.T) {
 	r := onStorage(t)
 	spread := make(map[time.Duration]bool)
@@ -271,18 +322,18 @@ func TestFireDue_a_broken_schedule_stops_no_other(t *testing.T) {
 	broken := r.create(every(time.Minute))
 	// As written by a release with other zones, or by hand.
 	broken.Cron, broken.Interval, broken.Timezone = "* * * * *", 0, "Europe/Atlantis"
-	if _, err := r.tr.UpdateSchedule(t.Context(), broken); err != nil {
+	if _, err := schedule.Update(t.Context(), r.tr, broken); err != nil {
 		t.Fatal(err)
 	}
 	empty := r.create(every(time.Minute))
 	empty.Interval = 0
-	if _, err := r.tr.UpdateSchedule(t.Context(), empty); err != nil {
+	if _, err := schedule.Update(t.Context(), r.tr, empty); err != nil {
 		t.Fatal(err)
 	}
 	refused := every(time.Minute)
 	refused = r.create(refused)
 	refused.Options.Transport = "gone"
-	if _, err := r.tr.UpdateSchedule(t.Context(), refused); err != nil {
+	if _, err := schedule.Update(t.Context(), r.tr, refused); err != nil {
 		t.Fatal(err)
 	}
 	good := r.create(every(time.Minute))
@@ -325,7 +376,7 @@ func TestFireDue_failures_in_a_row_pause_for_five_minutes_at_most(t *testing.T) 
 	r := onStorage(t)
 	sch := r.create(every(240 * time.Hour))
 	sch.Options.Transport = "gone"
-	if _, err := r.tr.UpdateSchedule(t.Context(), sch); err != nil {
+	if _, err := schedule.Update(t.Context(), r.tr, sch); err != nil {
 		t.Fatal(err)
 	}
 	r.to(sch.NextRunAt)

@@ -24,9 +24,10 @@ import (
 // noon is when the tests' clocks begin: a Monday.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// storage is a transport that keeps schedules.
+// storage is a transport that keeps schedules, and shows its messages.
 type storage interface {
 	symphony.Transport
+	symphony.MessageStore
 	schedule.Store
 }
 

@@ -66,27 +66,26 @@ func (m *mortal) Send(ctx context.Context, e []*symphony.Envelope) (got []sympho
 	return got, err
 }
 
-func (m *mortal) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (got schedule.Due, err error) {
-	err = m.call("due", func() (err error) { got, err = m.storage.DueSchedules(ctx, after, limit); return err })
+func (m *mortal) ListSchedules(ctx context.Context, q schedule.Query) (got schedule.Page, err error) {
+	name := "get"
+	if q.Due != nil {
+		name = "due"
+	}
+	err = m.call(name, func() (err error) { got, err = m.storage.ListSchedules(ctx, q); return err })
 	return got, err
 }
 
-func (m *mortal) GetSchedule(ctx context.Context, id string) (got schedule.Schedule, err error) {
-	err = m.call("get", func() (err error) { got, err = m.storage.GetSchedule(ctx, id); return err })
+func (m *mortal) GetMessage(ctx context.Context, id string) (got symphony.MessageInfo, err error) {
+	err = m.call("unfinished", func() (err error) { got, err = m.storage.GetMessage(ctx, id); return err })
 	return got, err
 }
 
-func (m *mortal) Unfinished(ctx context.Context, ids []string) (got bool, err error) {
-	err = m.call("unfinished", func() (err error) { got, err = m.storage.Unfinished(ctx, ids); return err })
-	return got, err
-}
-
-func (m *mortal) AdvanceSchedule(ctx context.Context, s schedule.Schedule, runs []schedule.Run) (got schedule.Schedule, err error) {
+func (m *mortal) PutSchedule(ctx context.Context, c schedule.Change) (got schedule.Schedule, err error) {
 	err = m.call("advance", func() (err error) {
-		if got, err = m.storage.AdvanceSchedule(ctx, s, runs); err == nil {
+		if got, err = m.storage.PutSchedule(ctx, c); err == nil {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.recorded = append(m.recorded, runs...)
+			m.recorded = append(m.recorded, c.Runs...)
 		}
 		return err
 	})
@@ -208,9 +207,9 @@ type interrupting struct {
 	once    sync.Once
 }
 
-func (i *interrupting) AdvanceSchedule(ctx context.Context, s schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
+func (i *interrupting) PutSchedule(ctx context.Context, c schedule.Change) (schedule.Schedule, error) {
 	i.once.Do(i.between)
-	return i.storage.AdvanceSchedule(ctx, s, runs)
+	return i.storage.PutSchedule(ctx, c)
 }
 
 func TestFireDue_changes_between_the_steps(t *testing.T) {

@@ -151,7 +151,7 @@ func TestOccurrences_neither_repeat_nor_get_lost(t *testing.T) {
 		s := newStory(t)
 		defer s.tr.Close()
 		died := s.happen()
-		stored, err := s.tr.GetSchedule(s.Context(), s.sch.ID)
+		stored, err := schedule.Get(s.Context(), s.tr, s.sch.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

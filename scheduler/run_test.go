@@ -25,12 +25,14 @@ type flaky struct {
 	asked atomic.Int64
 }
 
-func (f *flaky) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (schedule.Due, error) {
-	f.asked.Add(1)
-	if f.away.Load() {
-		return schedule.Due{}, fmt.Errorf("the disk is gone: %w", symphony.ErrUnavailable)
+func (f *flaky) ListSchedules(ctx context.Context, q schedule.Query) (schedule.Page, error) {
+	if q.Due != nil {
+		f.asked.Add(1)
 	}
-	return f.storage.DueSchedules(ctx, after, limit)
+	if f.away.Load() {
+		return schedule.Page{}, fmt.Errorf("the disk is gone: %w", symphony.ErrUnavailable)
+	}
+	return f.storage.ListSchedules(ctx, q)
 }
 
 func (f *flaky) Send(ctx context.Context, e []*symphony.Envelope) ([]symphony.Receipt, error) {

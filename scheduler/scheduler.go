@@ -180,11 +180,11 @@ func (s *Scheduler) round(ctx context.Context) (report Report, wait time.Duratio
 		mu    sync.Mutex
 		place schedule.DuePlace
 		seen  = make(map[string]bool)
-		due   schedule.Due
+		due   schedule.Page
 		errs  []error
 	)
 	for {
-		if due, err = s.store.DueSchedules(ctx, place, pageSize); err != nil {
+		if due, err = schedule.Due(ctx, s.store, place, pageSize); err != nil {
 			return report, 0, fmt.Errorf("scheduler: %w", err)
 		}
 		var group errgroup.Group // goes on after an error
@@ -204,12 +204,12 @@ func (s *Scheduler) round(ctx context.Context) (report Report, wait time.Duratio
 			})
 		}
 		errs = append(errs, group.Wait())
-		if len(due.Schedules) < pageSize {
+		if !due.HasMore {
 			break
 		}
 	}
 	if len(seen) > 0 { // they have been moved since
-		if due, err = s.store.DueSchedules(ctx, schedule.DuePlace{}, 1); err != nil {
+		if due, err = schedule.Due(ctx, s.store, schedule.DuePlace{}, 1); err != nil {
 			return report, 0, fmt.Errorf("scheduler: %w", err)
 		}
 		report.More = len(due.Schedules) > 0

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -53,6 +54,14 @@ func (q LogQuery) WithDefaults() LogQuery {
 	return q
 }
 
+// LogPage is what a read of a log returns.
+type LogPage struct {
+	Entries []Entry
+	// End is the Seq of the newest entry ever written, as of after the entries were read: none of them has a greater one.
+	// 0 before the first.
+	End int64
+}
+
 // Log is the part of a storage that keeps logs: entries that are added at the end, read in their order, and never
 // changed. It is optional; see symphony.Capabilities.Log. Logs are shared by all transports, and all processes, of a storage, and
 // exist by being written to. Methods are safe for concurrent use.
@@ -60,13 +69,17 @@ type Log interface {
 	// AppendLog adds entries, all or nothing and durably, and returns the Seq of the last. A reader who has seen an entry
 	// will find no entry with a smaller Seq that it could not have read before.
 	AppendLog(ctx context.Context, log string, entries []Entry) (int64, error)
-	// ReadLog returns up to q.Limit entries.
-	ReadLog(ctx context.Context, q LogQuery) ([]Entry, error)
-	// LogEnd returns the Seq of the newest entry ever written, 0 before the first.
-	LogEnd(ctx context.Context, log string) (int64, error)
+	// ReadLog returns up to q.Limit entries, and the log's end.
+	ReadLog(ctx context.Context, q LogQuery) (LogPage, error)
 	// TrimLog deletes entries written before a moment, and all but the newest keep (0: however many there are), in several
 	// transactions, and returns how many.
 	TrimLog(ctx context.Context, log string, before time.Time, keep int64) (int, error)
+}
+
+// LogEnd returns the Seq of the newest entry ever written to a log, 0 before the first.
+func LogEnd(ctx context.Context, l Log, log string) (int64, error) {
+	page, err := l.ReadLog(ctx, LogQuery{Log: log, After: math.MaxInt64, Limit: 1})
+	return page.End, err
 }
 
 // LogOf returns the logs of a transport's storage, or symphony.ErrUnsupported where it keeps none.

@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"encoding/json"
-
 	"github.com/symphony-messenger/symphony"
 )
 
@@ -37,22 +35,3 @@ const attemptBytes = 100
 
 // Bytes counts so many.
 func (b *PageBytes) Bytes(n int) { b.left -= n }
-
-// Bare takes the body of a row and its attempts away, and returns what that was.
-func Bare(e *symphony.Envelope, attempts *[]symphony.Attempt) *symphony.Omitted {
-	o := &symphony.Omitted{Payload: len(e.Payload), Metadata: JSONSize(e.Metadata), Headers: JSONSize(e.Headers), Attempts: len(*attempts)}
-	e.Payload, e.Metadata, e.Headers, *attempts = nil, nil, nil, nil
-	return o
-}
-
-// JSONSize is the size of an object as it is stored, 0 where there is none.
-func JSONSize(m map[string]any) int {
-	if len(m) == 0 {
-		return 0
-	}
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return 0
-	}
-	return len(raw)
-}

@@ -2,30 +2,78 @@ package storage
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/symphony-messenger/symphony"
 )
 
-// Records keep small JSON documents of the server itself, such as API keys, beside the messages. They are optional;
-// see symphony.Capabilities.Records. Records are shared by all transports of a storage. Methods are safe for concurrent use.
+// Records keep small JSON documents of the server itself, such as API keys, beside the messages. They are optional; see
+// symphony.Capabilities. Records are shared by all transports of a storage. A record is named by its kind and an id, and is
+// never empty. Methods are safe for concurrent use. Get, Put, Delete and List are made of them.
 type Records interface {
-	// GetRecord returns symphony.ErrNotFound for an unknown id.
-	GetRecord(ctx context.Context, kind, id string) ([]byte, error)
-	// PutRecord creates or replaces a record, durably. What ValidateRecord refuses is its error.
-	PutRecord(ctx context.Context, kind, id string, data []byte) error
-	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
-	// none, a nil new that it is deleted. symphony.ErrConflict if the record is another one, or is there, or is not. A new
-	// one that ValidateRecord refuses is its error.
-	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
-	// ListRecords returns all records of a kind, ordered by the bytes of their ids.
-	ListRecords(ctx context.Context, kind string) ([]Record, error)
-	// RangeRecords returns the records of a kind with an id in [from, to), in the order of ListRecords, at most limit. An
-	// empty to has no end.
+	// RangeRecords returns the records of a kind with an id in [from, to), ordered by the bytes of their ids, at most limit.
+	// An empty to has no end.
 	RangeRecords(ctx context.Context, kind, from, to string, limit int) ([]Record, error)
-	// DeleteRecords deletes the records of a kind with an id in [from, to) and returns how many there were.
+	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
+	// none, Any whatever is there; a nil new deletes it. symphony.ErrConflict if the record is another one, or is there,
+	// or is not. A new one that ValidateRecord refuses is its error.
+	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
+	// DeleteRecords deletes the records of a kind with an id in [from, to), durably, and returns how many there were.
 	DeleteRecords(ctx context.Context, kind, from, to string) (int, error)
-	// DeleteRecord returns symphony.ErrNotFound for an unknown id.
-	DeleteRecord(ctx context.Context, kind, id string) error
+}
+
+// Any, as the old record of a swap, means whatever is there, nothing included.
+func Any() []byte { return []byte{} }
+
+// IsAny reports whether the old record of a swap is Any.
+func IsAny(old []byte) bool { return old != nil && len(old) == 0 }
+
+// Get returns one record, or symphony.ErrNotFound.
+func Get(ctx context.Context, r Records, kind, id string) ([]byte, error) {
+	list, err := r.RangeRecords(ctx, kind, id, behind(id), 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 || list[0].ID != id {
+		return nil, unknown(kind, id)
+	}
+	return list[0].Data, nil
+}
+
+// Put creates or replaces a record, durably. What ValidateRecord refuses is its error.
+func Put(ctx context.Context, r Records, kind, id string, data []byte) error {
+	return r.SwapRecord(ctx, kind, id, Any(), data)
+}
+
+// Delete deletes a record. symphony.ErrNotFound for an unknown id.
+func Delete(ctx context.Context, r Records, kind, id string) error {
+	if !symphony.ValidText(id) {
+		return unknown(kind, id)
+	}
+	n, err := r.DeleteRecords(ctx, kind, id, behind(id))
+	if err == nil && n == 0 {
+		err = unknown(kind, id)
+	}
+	return err
+}
+
+// List returns all records of a kind, ordered by the bytes of their ids. It reads them in pages; one that comes or goes
+// meanwhile may be in the list or not.
+func List(ctx context.Context, r Records, kind string) (list []Record, err error) {
+	const limit = 500
+	for from := ""; ; from = behind(list[len(list)-1].ID) {
+		page, err := r.RangeRecords(ctx, kind, from, "", limit)
+		if list = append(list, page...); err != nil || len(page) < limit {
+			return list, err
+		}
+	}
+}
+
+// behind is the least id that is greater than another.
+func behind(id string) string { return id + "\x00" }
+
+func unknown(kind, id string) error {
+	return fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
 }
 
 // RecordsOf returns the records of a transport's storage, or symphony.ErrUnsupported where it keeps none.
@@ -33,14 +81,17 @@ func RecordsOf(t symphony.Transport) (Records, error) {
 	return Part[Records](t, t.Capabilities().Records, "keeps no records")
 }
 
-// ValidateRecord reports whether a record of this kind and id can be kept. Storages call it first. A record that cannot be
-// is not there.
-func ValidateRecord(kind, id string) error {
+// ValidateRecord reports whether a record of this kind and id can be kept with this content. Storages call it first. One that
+// cannot be is not there.
+func ValidateRecord(kind, id string, data []byte) error {
 	var problems []symphony.Problem
 	for _, text := range []struct{ path, value string }{{"kind", kind}, {"id", id}} {
 		if !symphony.ValidText(text.value) {
 			problems = append(problems, symphony.Problem{Path: text.path, Message: "must be valid UTF-8 without NUL"})
 		}
+	}
+	if len(data) == 0 {
+		problems = append(problems, symphony.Problem{Path: "data", Message: "must not be empty"})
 	}
 	if problems != nil {
 		return &symphony.ValidationError{Problems: problems}

@@ -25,7 +25,7 @@ const (
 // StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.StopRequests see it
 // within about a second. Workers that are started later are not concerned.
 func StopAll(ctx context.Context, records storage.Records, now time.Time) error {
-	return records.PutRecord(ctx, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
+	return storage.Put(ctx, records, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
 }
 
 // StartAll takes the latest StopAll back: processes that called AwaitStart, since their workers were stopped, go on. It
@@ -35,7 +35,7 @@ func StartAll(ctx context.Context, records storage.Records) (bool, error) {
 	if err != nil || stopped == started {
 		return false, err
 	}
-	return true, records.PutRecord(ctx, stopKind, startID, []byte(stopped))
+	return true, storage.Put(ctx, records, stopKind, startID, []byte(stopped))
 }
 
 // AwaitStart waits, after a run that ended with StopRequested, until StartAll takes the stop back. It looks about once a
@@ -66,7 +66,7 @@ func requests(ctx context.Context, records storage.Records) (stopped, started st
 
 // latestRequest returns the text of the latest request with an id, empty for none.
 func latestRequest(ctx context.Context, records storage.Records, id string) (string, error) {
-	raw, err := records.GetRecord(ctx, stopKind, id)
+	raw, err := storage.Get(ctx, records, stopKind, id)
 	if errors.Is(err, symphony.ErrNotFound) {
 		return "", nil
 	}

@@ -133,7 +133,7 @@ func (s *storage) Collect(to chan<- prometheus.Metric) {
 	}
 	if s.o.Schedules != nil {
 		all.Go(func() {
-			due, err := s.o.Schedules.DueSchedules(ctx, schedule.DuePlace{}, dueLimit)
+			due, err := schedule.Due(ctx, s.o.Schedules, schedule.DuePlace{}, dueLimit)
 			if err != nil {
 				return
 			}

@@ -13,7 +13,7 @@ var httpapiMutants = []mutant{
 	{file: "receipt.go", what: "a receipt may be written in several ways",
 		old: "base64.RawURLEncoding.Strict().DecodeString(text)", new: "base64.RawURLEncoding.DecodeString(text)"},
 	{file: "seal.go", what: "each node makes a key of its own",
-		old: "raw, err = s.records.GetRecord(ctx, sealKind, sealID)\n\t\t}", new: "err = nil\n\t\t}"},
+		old: "raw, err = storage.Get(ctx, s.records, sealKind, sealID)\n\t\t}", new: "err = nil\n\t\t}"},
 	{file: "pull.go", what: "messages of a caller that is gone stay claimed",
 		old: "back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}", new: "back[i] = symphony.Settlement{Outcome: symphony.Release}"},
 	{file: "pull.go", what: "messages that may not run are handed out",

@@ -169,31 +169,31 @@ var everyCut = map[string]struct {
 	"schedule made": {"create_schedule", func(t *testing.T, cut, others *postgres.Transport) changing {
 		n := aSchedule()
 		return changing{
-			do:   func(ctx context.Context) error { _, err := cut.CreateSchedule(ctx, n); return err },
-			done: func(t *testing.T) bool { _, err := others.GetSchedule(t.Context(), n.ID); return err == nil },
+			do:   func(ctx context.Context) error { _, err := schedule.Create(ctx, cut, n); return err },
+			done: func(t *testing.T) bool { _, err := schedule.Get(t.Context(), others, n.ID); return err == nil },
 		}
 	}},
 	"schedule deleted": {"delete_schedule", func(t *testing.T, cut, others *postgres.Transport) changing {
 		n := aSchedule()
-		if _, err := others.CreateSchedule(t.Context(), n); err != nil {
+		if _, err := schedule.Create(t.Context(), others, n); err != nil {
 			t.Fatal(err)
 		}
 		return changing{
 			do: func(ctx context.Context) error { return cut.DeleteSchedule(ctx, n.ID) },
 			done: func(t *testing.T) bool {
-				_, err := others.GetSchedule(t.Context(), n.ID)
+				_, err := schedule.Get(t.Context(), others, n.ID)
 				return errors.Is(err, symphony.ErrNotFound)
 			},
 		}
 	}},
 	"record such as a key": {"put_record", func(t *testing.T, cut, others *postgres.Transport) changing {
 		return changing{
-			do:   func(ctx context.Context) error { return cut.PutRecord(ctx, "api_key", "k", []byte("{}")) },
-			done: func(t *testing.T) bool { _, err := others.GetRecord(t.Context(), "api_key", "k"); return err == nil },
+			do:   func(ctx context.Context) error { return storage.Put(ctx, cut, "api_key", "k", []byte("{}")) },
+			done: func(t *testing.T) bool { _, err := storage.Get(t.Context(), others, "api_key", "k"); return err == nil },
 		}
 	}},
 	"step": {"save_record", func(t *testing.T, cut, others *postgres.Transport) changing {
-		if err := others.PutRecord(t.Context(), "operation", "o", []byte("old")); err != nil {
+		if err := storage.Put(t.Context(), others, "operation", "o", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
 		return changing{
@@ -202,7 +202,7 @@ var everyCut = map[string]struct {
 				return err
 			},
 			done: func(t *testing.T) bool {
-				data, err := others.GetRecord(t.Context(), "operation", "o")
+				data, err := storage.Get(t.Context(), others, "operation", "o")
 				return err == nil && string(data) == "new"
 			},
 		}
@@ -214,7 +214,7 @@ var everyCut = map[string]struct {
 				return err
 			},
 			done: func(t *testing.T) bool {
-				end, err := others.LogEnd(t.Context(), "audit")
+				end, err := storage.LogEnd(t.Context(), others, "audit")
 				return err == nil && end > 0
 			},
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // deadLetters fills the dead letter queue by n messages of which each hundredth has the needle.
@@ -64,7 +65,7 @@ func TestSearchesOfFailedLeaveConnectionsToOthers(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- search(ctx) }()
 		for what, err := range map[string]error{
-			"keys":   func() error { _, err := b.ListRecords(t.Context(), "key"); return err }(),
+			"keys":   func() error { _, err := storage.List(t.Context(), b, "key"); return err }(),
 			"status": func() error { _, err := b.Stats(t.Context()); return err }(),
 			"holds":  func() error { _, err := b.Holds(t.Context()); return err }(),
 			"failed": func() error {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -38,10 +37,17 @@ var (
 	}
 )
 
+var entryColumns = columns[storage.Entry]{
+	{"seq", func(e *storage.Entry, v cell) { e.Seq = int8Column(v) }},
+	{"at", func(e *storage.Entry, v cell) { e.At = v.time() }},
+	{"kind", func(e *storage.Entry, v cell) { e.Kind = v.text() }},
+	{"data", func(e *storage.Entry, v cell) { e.Data = bytes.Clone(v) }},
+}
+
 // AppendLog adds entries to a log.
 func (t *Transport) AppendLog(ctx context.Context, log string, entries []storage.Entry) (last int64, err error) {
 	if len(entries) == 0 {
-		return t.LogEnd(ctx, log)
+		return storage.LogEnd(ctx, t, log)
 	}
 	if err := t.usable(ctx); err != nil {
 		return 0, err
@@ -61,8 +67,8 @@ func (t *Transport) AppendLog(ctx context.Context, log string, entries []storage
 	return last, t.storageError("write to log "+log, err)
 }
 
-// ReadLog returns entries of a log.
-func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []storage.Entry, err error) {
+// ReadLog returns entries of a log, and its end.
+func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (page storage.LogPage, err error) {
 	q = q.WithDefaults()
 	c := &condition{}
 	c.add("log = ?::text", []byte(cleanText(q.Log)))
@@ -89,21 +95,19 @@ func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []sto
 	if !q.Until.IsZero() {
 		c.add("seq < coalesce("+firstAt+", 9223372036854775807)", timestamp(q.Until))
 	}
-	sql := fmt.Sprintf("SELECT seq, at, kind, data FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d", c, order, q.Limit)
-	err = t.do(ctx, "read log "+q.Log, call{query: &query{sql: sql}, params: c.params, row: func(v [][]byte) error {
-		list = append(list, storage.Entry{Seq: int8Column(v[0]), At: fromMicros(timeColumn(v[1])), Kind: string(v[2]), Data: json.RawMessage(bytes.Clone(v[3]))})
+	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d", entryColumns, c, order, q.Limit)
+	entries := call{query: &query{sql: sql}, params: c.params, row: func(v [][]byte) error {
+		var one storage.Entry
+		entryColumns.read(&one, v)
+		page.Entries = append(page.Entries, one)
 		return nil
-	}})
-	return list, err
-}
-
-// LogEnd returns the number of the newest entry ever written to a log.
-func (t *Transport) LogEnd(ctx context.Context, log string) (last int64, err error) {
-	err = t.do(ctx, "read log "+log, call{query: logEnd, params: [][]byte{[]byte(cleanText(log))}, row: func(v [][]byte) error {
-		last = int8Column(v[0])
+	}}
+	end := call{query: logEnd, params: [][]byte{[]byte(cleanText(q.Log))}, row: func(v [][]byte) error {
+		page.End = int8Column(v[0])
 		return nil
-	}})
-	return last, err
+	}}
+	err = t.do(ctx, "read log "+q.Log, entries, end)
+	return page, err
 }
 
 // TrimLog deletes old entries of a log.

@@ -75,12 +75,12 @@ func TestLog_of_several_nodes(t *testing.T) {
 					var seen int64
 					var at time.Time
 					for seen < total && !t.Failed() {
-						list, err := node.ReadLog(ctx, storage.LogQuery{Log: "events", After: seen, Limit: 50})
+						page, err := node.ReadLog(ctx, storage.LogQuery{Log: "events", After: seen, Limit: 50})
 						if err != nil {
 							t.Error(err)
 							return
 						}
-						for _, e := range list {
+						for _, e := range page.Entries {
 							if e.Seq != seen+1 || e.At.Before(at) {
 								t.Errorf("entry %d at %s follows %d at %s", e.Seq, e.At, seen, at)
 								return
@@ -91,7 +91,7 @@ func TestLog_of_several_nodes(t *testing.T) {
 				})
 			}
 			group.Wait()
-			if end, err := nodes[0].LogEnd(ctx, "events"); err != nil || end != total {
+			if end, err := storage.LogEnd(ctx, nodes[0], "events"); err != nil || end != total {
 				t.Errorf("the end is %d, %v, want %d", end, err, total)
 			}
 		})
@@ -110,11 +110,11 @@ func TestLog_is_trimmed_in_several_transactions_and_keeps_its_numbers(t *testing
 	if n, err := nodes[1].TrimLog(ctx, "events", time.Time{}, keep); err != nil || n != total-keep {
 		t.Errorf("got %d, %v", n, err)
 	}
-	list, err := nodes[1].ReadLog(ctx, storage.LogQuery{Log: "events"})
-	if err != nil || len(list) != keep || list[0].Seq != total-keep+1 {
-		t.Errorf("%d are left, %v", len(list), err)
+	page, err := nodes[1].ReadLog(ctx, storage.LogQuery{Log: "events"})
+	if err != nil || len(page.Entries) != keep || page.Entries[0].Seq != total-keep+1 {
+		t.Errorf("%d are left, %v", len(page.Entries), err)
 	}
-	if n, err := nodes[1].TrimLog(ctx, "events", list[keep-1].At.Add(time.Microsecond), 0); err != nil || n != keep {
+	if n, err := nodes[1].TrimLog(ctx, "events", page.Entries[keep-1].At.Add(time.Microsecond), 0); err != nil || n != keep {
 		t.Errorf("got %d, %v", n, err)
 	}
 	if last, err := nodes[1].AppendLog(ctx, "events", logEntries(1, "test")); err != nil || last != total+1 {
@@ -128,9 +128,9 @@ func TestLog_takes_any_text(t *testing.T) {
 	if _, err := tr.AppendLog(ctx, "a\x00b", []storage.Entry{{Kind: "k\xff\x00", Data: json.RawMessage("{\"a\": \"\xff\"}")}}); err != nil {
 		t.Fatal(err)
 	}
-	list, err := tr.ReadLog(ctx, storage.LogQuery{Log: "a\x00b", Kinds: []string{"k\xff\x00"}})
-	if err != nil || len(list) != 1 || !json.Valid(list[0].Data) {
-		t.Errorf("got %v, %v", list, err)
+	page, err := tr.ReadLog(ctx, storage.LogQuery{Log: "a\x00b", Kinds: []string{"k\xff\x00"}})
+	if err != nil || len(page.Entries) != 1 || !json.Valid(page.Entries[0].Data) {
+		t.Errorf("got %v, %v", page.Entries, err)
 	}
 }
 
@@ -141,7 +141,7 @@ func TestLog_while_the_database_is_away(t *testing.T) {
 	server.Stop()
 	_, appended := tr.AppendLog(ctx, "events", logEntries(1, "test"))
 	_, read := tr.ReadLog(ctx, storage.LogQuery{Log: "events"})
-	_, end := tr.LogEnd(ctx, "events")
+	_, end := storage.LogEnd(ctx, tr, "events")
 	_, trimmed := tr.TrimLog(ctx, "events", time.Now(), 1)
 	for doing, err := range map[string]error{"append": appended, "read": read, "end": end, "trim": trimmed} {
 		if !errors.Is(err, symphony.ErrUnavailable) {

@@ -36,7 +36,16 @@ var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n (id,
 	VALUES ($2::uuid, coalesce($1::timestamptz, now()), $3::timestamptz, $4::text, $5::text, $6::text)
 	ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, info = excluded.info`)
 
-var readNodes = newQuery("read_nodes", `SELECT id, seen_at, started_at, name, version, info FROM {schema}.messenger_nodes
+var nodeColumns = columns[storage.Node]{
+	{"id", func(n *storage.Node, v cell) { n.ID = v.id() }},
+	{"seen_at", func(n *storage.Node, v cell) { n.SeenAt = v.time() }},
+	{"started_at", func(n *storage.Node, v cell) { n.StartedAt = v.time() }},
+	{"name", func(n *storage.Node, v cell) { n.Name = v.text() }},
+	{"version", func(n *storage.Node, v cell) { n.Version = v.text() }},
+	{"info", func(n *storage.Node, v cell) { n.Info = bytes.Clone(v) }},
+}
+
+var readNodes = newQuery("read_nodes", `SELECT `+nodeColumns.String()+` FROM {schema}.messenger_nodes
 	WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' ORDER BY started_at, id`)
 
 var dropNodes = newQuery("drop_nodes", `DELETE FROM {schema}.messenger_nodes WHERE id = $2::uuid OR id IN (
@@ -90,10 +99,9 @@ func (s *store) beat(ctx context.Context) error {
 // nodesCall reads the nodes that are alive.
 func (s *store) nodesCall(list *[]storage.Node) call {
 	return call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
-		*list = append(*list, storage.Node{
-			ID: uuidColumn(v[0]).String(), SeenAt: fromMicros(timeColumn(v[1])), StartedAt: fromMicros(timeColumn(v[2])),
-			Name: string(v[3]), Version: string(v[4]), Info: bytes.Clone(v[5]),
-		})
+		var one storage.Node
+		nodeColumns.read(&one, v)
+		*list = append(*list, one)
 		return nil
 	}}
 }

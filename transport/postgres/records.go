@@ -10,114 +10,95 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-var (
-	getRecord    = newQuery("get_record", `SELECT data FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text`)
-	listRecords  = newQuery("list_records", `SELECT id, data FROM {schema}.messenger_records WHERE kind = $1::text ORDER BY id COLLATE "C"`)
-	rangeRecords = newQuery("range_records", `SELECT id, data FROM {schema}.messenger_records
-		WHERE kind = $1::text AND id COLLATE "C" >= $2::text AND ($3::text = '' OR id COLLATE "C" < $3::text) ORDER BY id COLLATE "C" LIMIT $4::int4`)
-	deleteRecords = newQuery("delete_records", `DELETE FROM {schema}.messenger_records
-		WHERE kind = $1::text AND id COLLATE "C" >= $2::text AND ($3::text = '' OR id COLLATE "C" < $3::text) RETURNING 1`)
-	// Each of these gives back a row where the record was as expected.
-	makeRecord   = newQuery("make_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text) ON CONFLICT DO NOTHING RETURNING id`)
-	swapRecord   = newQuery("swap_record", `UPDATE {schema}.messenger_records SET data = $3::text WHERE kind = $1::text AND id = $2::text AND data = $4::text RETURNING id`)
-	dropRecord   = newQuery("drop_record", `DELETE FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text AND data = $3::text RETURNING id`)
-	hasRecord    = newQuery("has_record", `SELECT id FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text`)
-	putRecord    = newQuery("put_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text) ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data`)
-	deleteRecord = newQuery("delete_record", `DELETE FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text RETURNING id`)
+var recordColumns = columns[storage.Record]{
+	{"id", func(r *storage.Record, v cell) { r.ID = v.text() }},
+	{"data", func(r *storage.Record, v cell) { r.Data = bytes.Clone(v) }},
+}
+
+// recordRange selects the records of a kind with an id from a bound on, recordsBetween those before a second bound only.
+const (
+	recordRange    = ` FROM {schema}.messenger_records WHERE kind = $1::text AND id COLLATE "C" >= $2::text`
+	recordsBetween = recordRange + ` AND id COLLATE "C" < $3::text`
 )
 
-// GetRecord returns one record.
-func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
-	found := false
-	if storage.ValidateRecord(kind, id) == nil {
-		err = t.do(ctx, "read record", call{query: getRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func(v [][]byte) error {
-			data, found = bytes.Clone(v[0]), true
-			return nil
-		}})
-	}
-	if err == nil && !found {
-		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-	}
-	return data, err
-}
-
-// ListRecords returns all records of a kind.
-func (t *Transport) ListRecords(ctx context.Context, kind string) (list []storage.Record, err error) {
-	err = t.do(ctx, "list records", call{query: listRecords, params: [][]byte{[]byte(cleanText(kind))}, row: func(v [][]byte) error {
-		list = append(list, storage.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
-		return nil
-	}})
-	return list, err
-}
-
-// PutRecord creates or replaces a record.
-func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := storage.ValidateRecord(kind, id); err != nil {
-		return err
-	}
-	return t.do(ctx, "store record", call{query: putRecord, params: [][]byte{[]byte(kind), []byte(id), data}})
-}
-
-// DeleteRecord deletes a record.
-func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
-	found := false
-	var err error
-	if storage.ValidateRecord(kind, id) == nil {
-		err = t.do(ctx, "delete record", call{query: deleteRecord, params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
-			found = true
-			return nil
-		}})
-	}
-	if err == nil && !found {
-		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-	}
-	return err
-}
+var (
+	recordsFrom   = newQuery("records_from", `SELECT `+recordColumns.String()+recordRange+` ORDER BY id COLLATE "C" LIMIT $3::int4`)
+	recordsFromTo = newQuery("records_from_to", `SELECT `+recordColumns.String()+recordsBetween+` ORDER BY id COLLATE "C" LIMIT $4::int4`)
+	deleteFrom    = newQuery("delete_records_from", `DELETE`+recordRange+` RETURNING 1`)
+	deleteFromTo  = newQuery("delete_records_from_to", `DELETE`+recordsBetween+` RETURNING 1`)
+	// Each of these gives back a row where the record was as expected.
+	hasRecord  = newQuery("has_record", `SELECT 1 FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text`)
+	makeRecord = newQuery("make_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text)
+		ON CONFLICT DO NOTHING RETURNING 1`)
+	putRecord = newQuery("put_record", `INSERT INTO {schema}.messenger_records (kind, id, data) VALUES ($1::text, $2::text, $3::text)
+		ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data RETURNING 1`)
+	swapRecord = newQuery("swap_record", `UPDATE {schema}.messenger_records SET data = $3::text
+		WHERE kind = $1::text AND id = $2::text AND data = $4::text RETURNING 1`)
+	dropRecord = newQuery("drop_record", `DELETE FROM {schema}.messenger_records
+		WHERE kind = $1::text AND id = $2::text AND ($3::text IS NULL OR data = $3) RETURNING 1`)
+)
 
 // RangeRecords returns records by their ids.
 func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
-	params := [][]byte{[]byte(cleanText(kind)), recordBound(from), recordBound(to), int4Param(limit)}
-	err = t.do(ctx, "list records", call{query: rangeRecords, params: params, row: func(v [][]byte) error {
-		list = append(list, storage.Record{ID: string(v[0]), Data: bytes.Clone(v[1])})
+	c := call{query: recordsFrom, params: [][]byte{[]byte(cleanText(kind)), recordBound(from)}, row: func(v [][]byte) error {
+		var one storage.Record
+		recordColumns.read(&one, v)
+		list = append(list, one)
 		return nil
-	}})
+	}}
+	if to != "" {
+		c.query, c.params = recordsFromTo, append(c.params, recordBound(to))
+	}
+	c.params = append(c.params, int4Param(limit))
+	err = t.do(ctx, "read records", c)
 	return list, err
 }
 
 // DeleteRecords deletes records by their ids.
 func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (n int, err error) {
-	err = t.do(ctx, "delete records", call{query: deleteRecords, params: [][]byte{[]byte(cleanText(kind)), recordBound(from), recordBound(to)}, row: func([][]byte) error {
+	c := call{query: deleteFrom, params: [][]byte{[]byte(cleanText(kind)), recordBound(from)}, row: func([][]byte) error {
 		n++
 		return nil
-	}})
+	}}
+	if to != "" {
+		c.query, c.params = deleteFromTo, append(c.params, recordBound(to))
+	}
+	err = t.do(ctx, "delete records", c)
 	return n, err
 }
 
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	if err := storage.ValidateRecord(kind, id); err != nil && new != nil {
-		return err
+	if new != nil {
+		if err := storage.ValidateRecord(kind, id, new); err != nil {
+			return err
+		}
 	}
 	done := false
 	c := call{params: [][]byte{[]byte(kind), []byte(id)}, row: func([][]byte) error {
 		done = true
 		return nil
 	}}
+	whatever := storage.IsAny(old)
 	switch {
 	case old == nil && new == nil:
 		c.query = hasRecord
-	case old == nil:
-		c.query, c.params = makeRecord, append(c.params, new)
+	case whatever && new == nil:
+		c.query, c.params = dropRecord, append(c.params, nil)
 	case new == nil:
 		c.query, c.params = dropRecord, append(c.params, old)
+	case whatever:
+		c.query, c.params = putRecord, append(c.params, new)
+	case old == nil:
+		c.query, c.params = makeRecord, append(c.params, new)
 	default:
 		c.query, c.params = swapRecord, append(c.params, new, old)
 	}
 	var err error
-	if storage.ValidateRecord(kind, id) == nil { // else there is none
+	if symphony.ValidText(kind) && symphony.ValidText(id) { // else there is none
 		err = t.do(ctx, "swap record", c)
 	}
-	if err == nil && done == (old == nil && new == nil) {
+	if absent := old == nil && new == nil; err == nil && done == absent && !whatever {
 		err = fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrConflict)
 	}
 	return err

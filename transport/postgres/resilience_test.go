@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -152,8 +153,8 @@ func TestOutage(t *testing.T) {
 				"Extend": func() error {
 					return errors.Join(tr.Extend(t.Context(), []symphony.Lease{held[0].Lease}, time.Minute)...)
 				},
-				"PutRecord": func() error { return tr.PutRecord(t.Context(), "k", "id", []byte(`{}`)) },
-				"Stats":     func() error { _, err := tr.Stats(t.Context()); return err },
+				"Put":   func() error { return storage.Put(t.Context(), tr, "k", "id", []byte(`{}`)) },
+				"Stats": func() error { _, err := tr.Stats(t.Context()); return err },
 			}
 			for name, call := range calls {
 				if name == "Stats" && trouble.reads {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -13,22 +15,174 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 )
 
-// scheduleColumns are what readSchedule reads, in its order.
-const scheduleColumns = `id, name, source, type, enabled, definition, payload, next_run_at, due_at, last_run_at, last_messages,
-	run_count, last_error, failures, completed_at, created_at, updated_at, version`
-
-func readSchedule(v [][]byte) schedule.Schedule {
-	at := func(b []byte) time.Time { return fromMicros(timeColumn(b)) }
-	s := schedule.Schedule{
-		ID: uuidColumn(v[0]).String(), Name: string(v[1]), Source: schedule.Source(v[2]), Disabled: !boolColumn(v[4]),
-		Message:   symphony.Message{Type: string(v[3]), Payload: bytes.Clone(v[6])},
-		NextRunAt: at(v[7]), DueAt: at(v[8]), LastRunAt: at(v[9]), LastMessages: schedule.DecodeMessages(v[10]),
-		RunCount: int(int8Column(v[11])), LastError: string(v[12]), Failures: int4Column(v[13]),
-		CompletedAt: at(v[14]), CreatedAt: at(v[15]), UpdatedAt: at(v[16]), Version: int8Column(v[17]),
-	}
-	s.DecodeDefinition(v[5])
-	return s
+var scheduleColumns = columns[schedule.Schedule]{
+	{"id", func(s *schedule.Schedule, v cell) { s.ID = v.id() }},
+	{"name", func(s *schedule.Schedule, v cell) { s.Name = v.text() }},
+	{"source", func(s *schedule.Schedule, v cell) { s.Source = schedule.Source(v.text()) }},
+	{"type", func(s *schedule.Schedule, v cell) { s.Message.Type = v.text() }},
+	{"enabled", func(s *schedule.Schedule, v cell) { s.Disabled = !v.bool() }},
+	{"definition", func(s *schedule.Schedule, v cell) { s.DecodeDefinition(v) }},
+	{"payload", func(s *schedule.Schedule, v cell) { s.Message.Payload = bytes.Clone(v) }},
+	{"next_run_at", func(s *schedule.Schedule, v cell) { s.NextRunAt = v.time() }},
+	{"due_at", func(s *schedule.Schedule, v cell) { s.DueAt = v.time() }},
+	{"last_run_at", func(s *schedule.Schedule, v cell) { s.LastRunAt = v.time() }},
+	{"last_messages", func(s *schedule.Schedule, v cell) { s.LastMessages = schedule.DecodeMessages(v) }},
+	{"run_count", func(s *schedule.Schedule, v cell) { s.RunCount = int(int8Column(v)) }},
+	{"last_error", func(s *schedule.Schedule, v cell) { s.LastError = v.text() }},
+	{"failures", func(s *schedule.Schedule, v cell) { s.Failures = v.int4() }},
+	{"completed_at", func(s *schedule.Schedule, v cell) { s.CompletedAt = v.time() }},
+	{"created_at", func(s *schedule.Schedule, v cell) { s.CreatedAt = v.time() }},
+	{"updated_at", func(s *schedule.Schedule, v cell) { s.UpdatedAt = v.time() }},
+	{"version", func(s *schedule.Schedule, v cell) { s.Version = int8Column(v) }},
 }
+
+var runColumns = columns[schedule.Run]{
+	{"schedule_id", func(r *schedule.Run, v cell) { r.ScheduleID = v.id() }},
+	{"seq", func(r *schedule.Run, v cell) { r.Seq = int8Column(v) }},
+	{"occurrence", func(r *schedule.Run, v cell) { r.Occurrence = v.time() }},
+	{"through", func(r *schedule.Run, v cell) { r.Through = v.time() }},
+	{"fired_at", func(r *schedule.Run, v cell) { r.FiredAt = v.time() }},
+	{"outcome", func(r *schedule.Run, v cell) { r.Outcome = schedule.Outcome(v.text()) }},
+	{"manual", func(r *schedule.Run, v cell) { r.Manual = v.bool() }},
+	{"messages", func(r *schedule.Run, v cell) { r.Messages = schedule.DecodeMessages(v) }},
+	{"error", func(r *schedule.Run, v cell) { r.Error = v.text() }},
+}
+
+// assignment is a column that a statement sets: its name, the type of its parameter, and its value.
+type assignment struct {
+	column, kind string
+	value        func(s *scheduleRow) []byte
+}
+
+// scheduleRow is a schedule as it is stored, with its definition as JSON.
+type scheduleRow struct {
+	schedule.Schedule
+	definition []byte
+}
+
+// What is set once besides the id, what by every change of the definition, and what by every change.
+var (
+	newAssignments = []assignment{
+		{"source", "text", func(s *scheduleRow) []byte { return []byte(s.Source) }},
+		{"created_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.CreatedAt) }},
+	}
+	definitionAssignments = []assignment{
+		{"name", "text", func(s *scheduleRow) []byte { return optionalText(s.Name) }},
+		{"type", "text", func(s *scheduleRow) []byte { return []byte(cleanText(s.Message.Type)) }},
+		{"enabled", "bool", func(s *scheduleRow) []byte { return boolParam(!s.Disabled) }},
+		{"definition", "text", func(s *scheduleRow) []byte { return s.definition }},
+		{"payload", "text", func(s *scheduleRow) []byte { return s.Message.Payload }},
+		{"updated_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.UpdatedAt) }},
+	}
+	stateAssignments = []assignment{
+		{"next_run_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.NextRunAt) }},
+		{"due_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.DueAt) }},
+		{"last_run_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.LastRunAt) }},
+		{"last_messages", "text", func(s *scheduleRow) []byte { return schedule.EncodeMessages(s.LastMessages) }},
+		{"run_count", "int8", func(s *scheduleRow) []byte { return int8Param(int64(s.RunCount)) }},
+		{"last_error", "text", func(s *scheduleRow) []byte { return []byte(cleanText(s.LastError)) }},
+		{"failures", "int4", func(s *scheduleRow) []byte { return int4Param(s.Failures) }},
+		{"completed_at", "timestamptz", func(s *scheduleRow) []byte { return givenTime(s.CompletedAt) }},
+		{"version", "int8", func(s *scheduleRow) []byte { return int8Param(s.Version + 1) }},
+	}
+)
+
+// runArrays are the columns of runs that are added, each an array parameter.
+var runArrays = []struct {
+	column, kind string
+	make         func(n int) *array
+	add          func(a *array, r *schedule.Run)
+}{
+	{"occurrence", "timestamptz", times, func(a *array, r *schedule.Run) { a.time(micros(r.Occurrence)) }},
+	{"through", "timestamptz", times, func(a *array, r *schedule.Run) { a.time(micros(r.Through)) }},
+	{"fired_at", "timestamptz", times, func(a *array, r *schedule.Run) { a.time(micros(r.FiredAt)) }},
+	{"outcome", "text", texts, func(a *array, r *schedule.Run) { a.text(string(r.Outcome)) }},
+	{"manual", "bool", bools, func(a *array, r *schedule.Run) { a.bool(r.Manual) }},
+	{"messages", "text", texts, func(a *array, r *schedule.Run) { a.bytes(schedule.EncodeMessages(r.Messages)) }},
+	{"error", "text", texts, func(a *array, r *schedule.Run) { a.text(cleanText(r.Error)) }},
+}
+
+// scheduleChange is a statement that changes a schedule and adds runs. It returns the schedule as stored, or nothing where
+// that has another version. Its parameters are the id, how many runs to keep, those of runArrays, the assignments, and for a
+// schedule that is there its version.
+type scheduleChange struct {
+	*query
+	assignments []assignment
+}
+
+func newScheduleChange(name string, parts ...[]assignment) scheduleChange {
+	c := scheduleChange{assignments: slices.Concat(parts...)}
+	n := 2
+	param := func(kind string) string {
+		n++
+		return fmt.Sprintf("$%d::%s", n, kind)
+	}
+	var runs, runParams []string
+	for _, r := range runArrays {
+		runs, runParams = append(runs, r.column), append(runParams, param(r.kind+"[]"))
+	}
+	into, values, set := []string{"id"}, []string{"$1::uuid"}, []string(nil)
+	for _, s := range c.assignments {
+		p := param(s.kind)
+		into, values, set = append(into, s.column), append(values, p), append(set, s.column+" = "+p)
+	}
+	var change string
+	if slices.Contains(into, "created_at") {
+		change = fmt.Sprintf("INSERT INTO {schema}.messenger_schedules (%s) VALUES (%s) ON CONFLICT (id) DO NOTHING",
+			strings.Join(into, ", "), strings.Join(values, ", "))
+	} else {
+		change = fmt.Sprintf("UPDATE {schema}.messenger_schedules SET %s WHERE id = $1::uuid AND version = %s",
+			strings.Join(set, ", "), param("int8"))
+	}
+	list := strings.Join(runs, ", ")
+	// Whoever changes the row's version has it for itself, so the greatest number in the statement's snapshot is the last.
+	c.query = newQuery(name, `WITH moved AS (`+change+` RETURNING `+scheduleColumns.String()+`), last AS (
+			SELECT coalesce(max(seq), 0) AS seq FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid
+		), recorded AS (
+			INSERT INTO {schema}.messenger_schedule_runs (schedule_id, seq, `+list+`)
+			SELECT moved.id, last.seq + r.place, r.`+strings.Join(runs, ", r.")+`
+			FROM moved, last, unnest(`+strings.Join(runParams, ", ")+`) WITH ORDINALITY AS r(`+list+`, place)
+		), forgotten AS (
+			DELETE FROM {schema}.messenger_schedule_runs o USING moved, last
+			WHERE $2::int8 > 0 AND o.schedule_id = moved.id AND o.seq <= last.seq + cardinality(`+runParams[0]+`) - $2
+		)
+		SELECT * FROM moved`)
+	return c
+}
+
+// params are the parameters of the statement.
+func (c scheduleChange) params(id uuid, s *scheduleRow, runs []schedule.Run, keep int) [][]byte {
+	list := [][]byte{id[:], int8Param(int64(keep))}
+	for _, column := range runArrays {
+		a := column.make(len(runs))
+		for i := range runs {
+			column.add(a, &runs[i])
+		}
+		list = append(list, a.value())
+	}
+	for _, set := range c.assignments {
+		list = append(list, set.value(s))
+	}
+	if s.Version > 0 {
+		list = append(list, int8Param(s.Version))
+	}
+	return list
+}
+
+var (
+	createSchedule  = newScheduleChange("create_schedule", newAssignments, definitionAssignments, stateAssignments)
+	updateSchedule  = newScheduleChange("update_schedule", definitionAssignments, stateAssignments)
+	advanceSchedule = newScheduleChange("advance_schedule", stateAssignments)
+
+	deleteSchedule = newQuery("delete_schedule", `WITH runs AS (DELETE FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid)
+		DELETE FROM {schema}.messenger_schedules WHERE id = $1::uuid RETURNING id`)
+
+	nextSchedule = newQuery("next_schedule", `SELECT coalesce($1::timestamptz, now()),
+		(SELECT min(due_at) FROM {schema}.messenger_schedules WHERE due_at > coalesce($1::timestamptz, now()))`)
+
+	scheduleRuns = newQuery("schedule_runs", `SELECT `+runColumns.String()+` FROM {schema}.messenger_schedule_runs
+		WHERE schedule_id = $1::uuid AND ($2::int8 = 0 OR seq < $2) ORDER BY seq DESC LIMIT $3::int4`)
+)
 
 // givenTime is a time, NULL for none.
 func givenTime(t time.Time) []byte {
@@ -46,169 +200,63 @@ func optionalText(s string) []byte {
 	return []byte(cleanText(s))
 }
 
-// stateColumns are what an advance changes, with the parameters 3 to 10 of scheduleState. The parameters before are the
-// id and the version.
-const stateColumns = `next_run_at = $3::timestamptz, due_at = $4::timestamptz, last_run_at = $5::timestamptz, last_messages = $6::text,
-	run_count = $7::int8, last_error = $8::text, failures = $9::int4, completed_at = $10::timestamptz`
-
-func scheduleState(id uuid, s *schedule.Schedule) [][]byte {
-	return [][]byte{id[:], int8Param(s.Version), givenTime(s.NextRunAt), givenTime(s.DueAt), givenTime(s.LastRunAt), schedule.EncodeMessages(s.LastMessages),
-		int8Param(int64(s.RunCount)), []byte(cleanText(s.LastError)), int4Param(s.Failures), givenTime(s.CompletedAt)}
-}
-
-var (
-	createSchedule = newQuery("create_schedule", `INSERT INTO {schema}.messenger_schedules (id, version, next_run_at, due_at, last_run_at, last_messages,
-			run_count, last_error, failures, completed_at, name, type, enabled, definition, payload, updated_at, source, created_at)
-		VALUES ($1::uuid, $2::int8, $3::timestamptz, $4::timestamptz, $5::timestamptz, $6::text, $7::int8, $8::text, $9::int4, $10::timestamptz,
-			$11::text, $12::text, $13::bool, $14::text, $15::text, $16::timestamptz, $17::text, $18::timestamptz)
-		RETURNING `+scheduleColumns)
-
-	updateSchedule = newQuery("update_schedule", `UPDATE {schema}.messenger_schedules SET `+stateColumns+`, name = $11::text, type = $12::text,
-			enabled = $13::bool, definition = $14::text, payload = $15::text, updated_at = $16::timestamptz, version = version + 1
-		WHERE id = $1::uuid AND version = $2::int8 RETURNING `+scheduleColumns)
-
-	// Whoever changes the row's version has it for itself, so the greatest number in the statement's snapshot is the last.
-	advanceSchedule = newQuery("advance_schedule", `WITH moved AS (
-			UPDATE {schema}.messenger_schedules SET `+stateColumns+`, version = version + 1
-			WHERE id = $1::uuid AND version = $2::int8 RETURNING `+scheduleColumns+`
-		), last AS (
-			SELECT coalesce(max(seq), 0) AS seq FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid
-		), recorded AS (
-			INSERT INTO {schema}.messenger_schedule_runs (schedule_id, seq, occurrence, through, fired_at, outcome, manual, messages, error)
-			SELECT moved.id, last.seq + r.place, r.occurrence, r.through, r.fired_at, r.outcome, r.manual, r.messages, r.error
-			FROM moved, last, unnest($11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::bool[], $16::text[], $17::text[])
-				WITH ORDINALITY AS r(occurrence, through, fired_at, outcome, manual, messages, error, place)
-		), forgotten AS (
-			DELETE FROM {schema}.messenger_schedule_runs o USING moved, last
-			WHERE o.schedule_id = moved.id AND o.seq <= last.seq + cardinality($11::timestamptz[]) - $18::int8
-		)
-		SELECT `+scheduleColumns+` FROM moved`)
-
-	getSchedule = newQuery("get_schedule", `SELECT `+scheduleColumns+` FROM {schema}.messenger_schedules WHERE id = $1::uuid`)
-
-	deleteSchedule = newQuery("delete_schedule", `WITH runs AS (DELETE FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid)
-		DELETE FROM {schema}.messenger_schedules WHERE id = $1::uuid RETURNING id`)
-
-	dueSchedules = newQuery("due_schedules", `SELECT `+scheduleColumns+` FROM {schema}.messenger_schedules
-		WHERE due_at <= coalesce($1::timestamptz, now()) AND (due_at, id) > (coalesce($2::timestamptz, '-infinity'), $3::uuid) ORDER BY due_at, id LIMIT $4::int4`)
-
-	nextSchedule = newQuery("next_schedule", `SELECT coalesce($1::timestamptz, now()),
-		(SELECT min(due_at) FROM {schema}.messenger_schedules WHERE due_at > coalesce($1::timestamptz, now()))`)
-
-	scheduleRuns = newQuery("schedule_runs", `SELECT seq, occurrence, through, fired_at, outcome, manual, messages, error
-		FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid AND ($2::int8 = 0 OR seq < $2) ORDER BY seq DESC LIMIT $3::int4`)
-
-	unfinished = newQuery("unfinished", `SELECT EXISTS (SELECT FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[]))`)
-)
-
-func noSchedule(id string) error { return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound) }
-
-// changeSchedule executes a statement that returns the schedule as stored, or nothing where it no longer has the version.
-func (s *store) changeSchedule(ctx context.Context, doing string, q *query, n *schedule.Schedule, params func(id uuid) ([][]byte, error)) (stored schedule.Schedule, err error) {
-	id, ok := parseUUID(n.ID)
-	if !ok {
-		return stored, noSchedule(n.ID)
+// PutSchedule makes a change of a schedule.
+func (s *store) PutSchedule(ctx context.Context, c schedule.Change) (stored schedule.Schedule, err error) {
+	row, doing, change := &scheduleRow{Schedule: c.Schedule}, "update a schedule", updateSchedule
+	switch {
+	case c.StateOnly:
+		doing, change = "advance a schedule", advanceSchedule
+	case c.Schedule.Version == 0:
+		doing, change = "create a schedule", createSchedule
 	}
-	values, err := params(id)
-	if err != nil {
-		return stored, fmt.Errorf("postgres: %s: %w", doing, err)
+	if !c.StateOnly {
+		if row.definition, err = row.EncodeDefinition(); err != nil {
+			return stored, fmt.Errorf("postgres: %s: %w", doing, err)
+		}
+	}
+	conflict := fmt.Errorf("schedule %s has another version than %d: %w", row.ID, row.Version, symphony.ErrConflict)
+	id, ok := parseUUID(row.ID)
+	if !ok {
+		return stored, conflict
 	}
 	if err := s.usable(ctx); err != nil {
 		return stored, err
 	}
+	params := change.params(id, row, c.Runs, c.Keep)
 	err = s.retrying(func(ctx context.Context, l *link) error {
-		return l.transact(ctx, call{query: q, params: values, row: func(v [][]byte) error {
-			stored = readSchedule(v)
+		return l.transact(ctx, call{query: change.query, params: params, row: func(v [][]byte) error {
+			scheduleColumns.read(&stored, v)
 			return nil
 		}})
 	})
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &refused) && refused.Code == pgerrcode.UniqueViolation && refused.ConstraintName == "messenger_schedules_name_key":
-		return stored, &schedule.NameError{Name: n.Name}
+		return stored, &schedule.NameError{Name: row.Name}
 	case err != nil:
 		return stored, s.storageError(doing, err)
 	case stored.ID == "":
-		if _, err := s.GetSchedule(ctx, n.ID); err != nil {
-			return stored, err
-		}
-		return stored, &schedule.ConflictError{ID: n.ID, Version: n.Version}
+		return stored, conflict
 	}
 	return stored, nil
 }
 
-// definitionParams are those of scheduleState with the definition.
-func definitionParams(id uuid, n *schedule.Schedule) ([][]byte, error) {
-	definition, err := n.EncodeDefinition()
-	return append(scheduleState(id, n), optionalText(n.Name), []byte(cleanText(n.Message.Type)), boolParam(!n.Disabled), definition, n.Message.Payload, givenTime(n.UpdatedAt)), err
-}
-
-// CreateSchedule stores a new schedule.
-func (s *store) CreateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
-	n.Version = 1
-	return s.changeSchedule(ctx, "create a schedule", createSchedule, &n, func(id uuid) ([][]byte, error) {
-		params, err := definitionParams(id, &n)
-		return append(params, []byte(n.Source), givenTime(n.CreatedAt)), err
-	})
-}
-
-// UpdateSchedule replaces definition and state.
-func (s *store) UpdateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
-	return s.changeSchedule(ctx, "update a schedule", updateSchedule, &n, func(id uuid) ([][]byte, error) { return definitionParams(id, &n) })
-}
-
-// AdvanceSchedule replaces the state and records runs.
-func (s *store) AdvanceSchedule(ctx context.Context, n schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
-	return s.changeSchedule(ctx, "advance a schedule", advanceSchedule, &n, func(id uuid) ([][]byte, error) {
-		occurrences, throughs, fired := times(len(runs)), times(len(runs)), times(len(runs))
-		outcomes, manual, messages, problems := texts(len(runs)), bools(len(runs)), texts(len(runs)), texts(len(runs))
-		for i := range runs {
-			r := &runs[i]
-			occurrences.time(micros(r.Occurrence))
-			throughs.time(micros(r.Through))
-			fired.time(micros(r.FiredAt))
-			outcomes.text(string(r.Outcome))
-			manual.bool(r.Manual)
-			messages.bytes(schedule.EncodeMessages(r.Messages))
-			problems.text(cleanText(r.Error))
-		}
-		return append(scheduleState(id, &n), occurrences.value(), throughs.value(), fired.value(), outcomes.value(), manual.value(), messages.value(),
-			problems.value(), int8Param(schedule.KeptRuns)), nil
-	})
-}
-
 // DeleteSchedule deletes a schedule with its history.
-func (s *store) DeleteSchedule(ctx context.Context, id string) error {
-	key, ok := parseUUID(id)
-	if !ok {
-		return noSchedule(id)
-	}
+func (s *store) DeleteSchedule(ctx context.Context, id string) (err error) {
 	found := false
-	err := s.do(ctx, "delete a schedule", call{query: deleteSchedule, params: [][]byte{key[:]}, row: func([][]byte) error {
-		found = true
-		return nil
-	}})
+	if key, ok := parseUUID(id); ok {
+		err = s.do(ctx, "delete a schedule", call{query: deleteSchedule, params: [][]byte{key[:]}, row: func([][]byte) error {
+			found = true
+			return nil
+		}})
+	}
 	if err == nil && !found {
-		err = noSchedule(id)
+		err = fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound)
 	}
 	return err
 }
 
-// GetSchedule returns one schedule.
-func (s *store) GetSchedule(ctx context.Context, id string) (sch schedule.Schedule, err error) {
-	if key, ok := parseUUID(id); ok {
-		err = s.do(ctx, "read a schedule", call{query: getSchedule, params: [][]byte{key[:]}, row: func(v [][]byte) error {
-			sch = readSchedule(v)
-			return nil
-		}})
-	}
-	if err == nil && sch.ID == "" {
-		err = noSchedule(id)
-	}
-	return sch, err
-}
-
-// ListSchedules returns a page of schedules, newest first.
+// ListSchedules returns a page of schedules.
 func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page schedule.Page, err error) {
 	q = q.WithDefaults()
 	where := &condition{terms: []string{"true"}}
@@ -219,12 +267,15 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 			where.add(c.term, []byte(cleanText(c.value)))
 		}
 	}
-	if q.After != "" {
-		after, ok := parseUUID(q.After)
-		if !ok {
-			return page, s.usable(ctx)
+	for _, c := range []struct{ term, value string }{{"id = ?::uuid", q.ID}, {"id < ?::uuid", q.After}} {
+		if c.value == "" {
+			continue
 		}
-		where.add("id < ?::uuid", after[:])
+		id, ok := parseUUID(c.value)
+		if !ok {
+			return page, s.usable(ctx) // no schedule has it
+		}
+		where.add(c.term, id[:])
 	}
 	switch q.State {
 	case schedule.Active:
@@ -234,33 +285,34 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 	case schedule.Completed:
 		where.terms = append(where.terms, "completed_at IS NOT NULL")
 	}
-	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY id DESC LIMIT %d", scheduleColumns, where, q.Limit+1)
+	order, now := "id DESC", s.nowParam()
+	var calls []call
+	if q.Due != nil {
+		order = "due_at, id"
+		where.add("due_at <= coalesce(?::timestamptz, now())", now)
+		if !q.Due.DueAt.IsZero() {
+			id, _ := parseUUID(q.Due.ID)
+			where.params = append(where.params, givenTime(q.Due.DueAt), id[:])
+			where.terms = append(where.terms, fmt.Sprintf("(due_at, id) > ($%d::timestamptz, $%d::uuid)", len(where.params)-1, len(where.params)))
+		}
+		// Both statements see one time.
+		calls = append(calls, call{query: nextSchedule, params: [][]byte{now}, row: func(v [][]byte) error {
+			page.Now, page.Next = cell(v[0]).time(), cell(v[1]).time()
+			return nil
+		}})
+	}
+	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY %s LIMIT %d", scheduleColumns, where, order, q.Limit+1)
 	bytes := q.PageBytes()
-	err = s.do(ctx, "list schedules", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
+	calls = append(calls, call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Schedules) == q.Limit; !page.HasMore {
-			sch := readSchedule(v)
-			bytes.Schedule(&sch)
-			page.Schedules = append(page.Schedules, sch)
+			var one schedule.Schedule
+			scheduleColumns.read(&one, v)
+			one.Count(bytes)
+			page.Schedules = append(page.Schedules, one)
 		}
 		return nil
 	}})
-	return page, err
-}
-
-// DueSchedules returns schedules whose time has come. Both statements see one time.
-func (s *store) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (due schedule.Due, err error) {
-	place, _ := parseUUID(after.ID)
-	now := s.nowParam()
-	err = s.do(ctx, "read due schedules",
-		call{query: dueSchedules, params: [][]byte{now, givenTime(after.DueAt), place[:], int4Param(limit)}, row: func(v [][]byte) error {
-			due.Schedules = append(due.Schedules, readSchedule(v))
-			return nil
-		}},
-		call{query: nextSchedule, params: [][]byte{now}, row: func(v [][]byte) error {
-			due.Now, due.Next = fromMicros(timeColumn(v[0])), fromMicros(timeColumn(v[1]))
-			return nil
-		}})
-	return due, err
+	return page, s.do(ctx, "list schedules", calls...)
 }
 
 // ScheduleRuns returns a page of a history, newest first.
@@ -270,30 +322,14 @@ func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page sch
 		return page, s.usable(ctx)
 	}
 	q = q.WithDefaults()
-	at := func(b []byte) time.Time { return fromMicros(timeColumn(b)) }
-	err = s.do(ctx, "read runs", call{query: scheduleRuns, params: [][]byte{id[:], int8Param(q.Before), int4Param(q.Limit + 1)}, row: func(v [][]byte) error {
+	params := [][]byte{id[:], int8Param(q.Before), int4Param(q.Limit + 1)}
+	err = s.do(ctx, "read runs", call{query: scheduleRuns, params: params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Runs) == q.Limit; !page.HasMore {
-			page.Runs = append(page.Runs, schedule.Run{
-				ScheduleID: q.ScheduleID, Seq: int8Column(v[0]), Occurrence: at(v[1]), Through: at(v[2]), FiredAt: at(v[3]),
-				Outcome: schedule.Outcome(v[4]), Manual: boolColumn(v[5]), Messages: schedule.DecodeMessages(v[6]), Error: string(v[7]),
-			})
+			var one schedule.Run
+			runColumns.read(&one, v)
+			page.Runs = append(page.Runs, one)
 		}
 		return nil
 	}})
 	return page, err
-}
-
-// Unfinished looks for messages that wait or are leased. All others are in other tables.
-func (s *store) Unfinished(ctx context.Context, ids []string) (found bool, err error) {
-	var wanted []uuid
-	for _, id := range ids {
-		if key, ok := parseUUID(id); ok {
-			wanted = append(wanted, key)
-		}
-	}
-	err = s.do(ctx, "look for messages", call{query: unfinished, params: [][]byte{uuidArray(wanted)}, row: func(v [][]byte) error {
-		found = boolColumn(v[0])
-		return nil
-	}})
-	return found, err
 }

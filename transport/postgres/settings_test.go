@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 )
 
@@ -98,10 +99,10 @@ func work(t *testing.T, admin string, tr *postgres.Transport) {
 		}
 	}
 	n := aSchedule()
-	if _, err := tr.CreateSchedule(t.Context(), n); err != nil {
+	if _, err := schedule.Create(t.Context(), tr, n); err != nil {
 		t.Fatal(err)
 	}
-	if stored, err := tr.GetSchedule(t.Context(), n.ID); err != nil || !stored.NextRunAt.Equal(n.NextRunAt.Truncate(time.Microsecond)) {
+	if stored, err := schedule.Get(t.Context(), tr, n.ID); err != nil || !stored.NextRunAt.Equal(n.NextRunAt.Truncate(time.Microsecond)) {
 		t.Errorf("got %+v, %v; want the next run at %s", stored, err, n.NextRunAt)
 	}
 	if stats, err := tr.Stats(t.Context()); err != nil || stats.Completed != 2 || stats.Failed != 1 || stats.Scheduled != 1 {

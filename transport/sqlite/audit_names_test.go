@@ -59,7 +59,7 @@ func TestAuditNamesOfOlderReleases(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	other, err := tr.ReadLog(ctx, storage.LogQuery{Log: "events", Limit: 1})
-	if err != nil || len(other) != 1 || other[0].Kind != "message.cancel" {
+	if err != nil || len(other.Entries) != 1 || other.Entries[0].Kind != "message.cancel" {
 		t.Errorf("another log has %v, %v; want it left alone", other, err)
 	}
 }

@@ -52,8 +52,15 @@ func (o *appendLogOp) apply(w *writer) error {
 	return w.exec("UPDATE messenger_logs SET last=?, last_at=? WHERE log=?", o.last, at, log)
 }
 
-// ReadLog returns entries of a log. Times become numbers first: the entries of a time stand together.
-func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []storage.Entry, err error) {
+var entryColumns = columns[storage.Entry]{
+	{"seq", func(e *storage.Entry, v cell) { e.Seq = v.int64() }},
+	{"at", func(e *storage.Entry, v cell) { e.At = v.time() }},
+	{"kind", func(e *storage.Entry, v cell) { e.Kind = v.text() }},
+	{"data", func(e *storage.Entry, v cell) { e.Data = v.bytes() }},
+}
+
+// ReadLog returns entries of a log, and its end. Times become numbers first: the entries of a time stand together.
+func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (page storage.LogPage, err error) {
 	q = q.WithDefaults()
 	const log = "log=(SELECT log FROM messenger_logs WHERE name=?)"
 	conditions, args := []string{log, "seq>?"}, []any{q.Log, q.After}
@@ -81,25 +88,23 @@ func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (list []sto
 			args = append(args, kind)
 		}
 	}
+	query := "SELECT " + entryColumns.String() + " FROM messenger_log_entries WHERE " + strings.Join(conditions, " AND ") + order + " LIMIT ?"
 	err = t.read(ctx, "read log in", func(r *reader) error {
-		list = nil
-		return r.query("SELECT seq, at, kind, data FROM messenger_log_entries WHERE "+strings.Join(conditions, " AND ")+order+" LIMIT ?", func(s *sqlite.Stmt) bool {
-			list = append(list, storage.Entry{Seq: s.ColumnInt64(0), At: fromMicros(s.ColumnInt64(1)), Kind: s.ColumnText(2), Data: columnBytes(s, 3)})
+		err := r.query(query, func(row *sqlite.Stmt) bool {
+			var one storage.Entry
+			entryColumns.read(&one, row, 0)
+			page.Entries = append(page.Entries, one)
 			return true
 		}, append(args, q.Limit)...)
-	})
-	return list, err
-}
-
-// LogEnd returns the number of the newest entry ever written.
-func (t *Transport) LogEnd(ctx context.Context, log string) (end int64, err error) {
-	err = t.read(ctx, "read log in", func(r *reader) error {
+		if err != nil {
+			return err
+		}
 		return r.query("SELECT last FROM messenger_logs WHERE name=?", func(s *sqlite.Stmt) bool {
-			end = s.ColumnInt64(0)
+			page.End = s.ColumnInt64(0)
 			return false
-		}, log)
+		}, q.Log)
 	})
-	return end, err
+	return page, err
 }
 
 // TrimLog deletes old entries of a log, some at a time.

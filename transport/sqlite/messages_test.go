@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 
 	"github.com/google/go-cmp/cmp"
@@ -242,7 +243,7 @@ func TestSearches_leave_readers_to_others(t *testing.T) {
 	if _, err := tr.ListFailed(ctx, symphony.FailedQuery{Limit: 1}); err != nil {
 		t.Error(err)
 	}
-	if _, err := tr.ListRecords(ctx, "key"); err != nil {
+	if _, err := storage.List(ctx, tr, "key"); err != nil {
 		t.Error(err)
 	}
 	if got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1}); err != nil || len(got) != 1 {

@@ -10,65 +10,43 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// GetRecord returns one record.
-func (t *Transport) GetRecord(ctx context.Context, kind, id string) (data []byte, err error) {
-	err = t.read(ctx, "read record in", func(r *reader) error {
-		found := false
-		err := r.query("SELECT data FROM messenger_records WHERE kind=? AND id=?", func(s *sqlite.Stmt) bool {
-			data, found = columnBytes(s, 0), true
-			return false
-		}, kind, id)
-		if err == nil && !found {
-			return fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-		}
-		return err
-	})
-	return data, err
+var recordColumns = columns[storage.Record]{
+	{"id", func(r *storage.Record, v cell) { r.ID = v.text() }},
+	{"data", func(r *storage.Record, v cell) { r.Data = v.bytes() }},
 }
 
-// ListRecords returns all records of a kind.
-func (t *Transport) ListRecords(ctx context.Context, kind string) (list []storage.Record, err error) {
-	err = t.read(ctx, "list records in", func(r *reader) error {
-		return r.query("SELECT id, data FROM messenger_records WHERE kind=? ORDER BY id", func(s *sqlite.Stmt) bool {
-			list = append(list, storage.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
-			return true
-		}, kind)
-	})
-	return list, err
-}
-
-// PutRecord creates or replaces a record.
-func (t *Transport) PutRecord(ctx context.Context, kind, id string, data []byte) error {
-	if err := storage.ValidateRecord(kind, id); err != nil {
-		return err
+// recordRange selects the records of a kind with an id in [from, to).
+func recordRange(kind, from, to string) (where string, args []any) {
+	where, args = "kind=? AND id>=?", []any{kind, from}
+	if to != "" {
+		where, args = where+" AND id<?", append(args, to)
 	}
-	return t.do(ctx, &recordOp{kind: kind, id: id, data: data})
+	return where, args
 }
 
 // RangeRecords returns records by their ids.
 func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
-	err = t.read(ctx, "list records in", func(r *reader) error {
-		return r.query("SELECT id, data FROM messenger_records WHERE kind=?1 AND id>=?2 AND (?3='' OR id<?3) ORDER BY id LIMIT ?4", func(s *sqlite.Stmt) bool {
-			list = append(list, storage.Record{ID: s.ColumnText(0), Data: columnBytes(s, 1)})
+	where, args := recordRange(kind, from, to)
+	query := "SELECT " + recordColumns.String() + " FROM messenger_records WHERE " + where + " ORDER BY id LIMIT ?"
+	err = t.read(ctx, "read records in", func(r *reader) error {
+		return r.query(query, func(row *sqlite.Stmt) bool {
+			var one storage.Record
+			recordColumns.read(&one, row, 0)
+			list = append(list, one)
 			return true
-		}, kind, from, to, limit)
+		}, append(args, limit)...)
 	})
 	return list, err
 }
 
-// DeleteRecords deletes records by their ids.
-func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (int, error) {
-	o := &recordRangeOp{kind: kind, from: from, to: to}
-	err := t.do(ctx, o)
-	return o.deleted, err
-}
-
 // SwapRecord replaces a record that still is old.
 func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []byte) error {
-	if err := storage.ValidateRecord(kind, id); err != nil && new != nil {
-		return err
+	if new != nil {
+		if err := storage.ValidateRecord(kind, id, new); err != nil {
+			return err
+		}
 	}
-	o := &swapRecordOp{recordOp: recordOp{kind: kind, id: id, data: new}, old: old}
+	o := &swapRecordOp{kind: kind, id: id, old: old, new: new}
 	if err := t.do(ctx, o); err != nil {
 		return err
 	}
@@ -78,69 +56,53 @@ func (t *Transport) SwapRecord(ctx context.Context, kind, id string, old, new []
 	return nil
 }
 
-// DeleteRecord deletes a record.
-func (t *Transport) DeleteRecord(ctx context.Context, kind, id string) error {
-	o := &recordOp{kind: kind, id: id}
-	if err := t.do(ctx, o); err != nil {
-		return err
-	}
-	if !o.found {
-		return fmt.Errorf("record %s/%s: %w", kind, id, symphony.ErrNotFound)
-	}
-	return nil
-}
-
-// recordOp stores a record, or deletes it where there is no data.
-type recordOp struct {
-	kind, id string
-	data     []byte
-	found    bool
-}
-
-func (o *recordOp) rows() int { return 1 }
-
-func (o *recordOp) apply(w *writer) error {
-	if o.data != nil {
-		return w.exec("INSERT OR REPLACE INTO messenger_records (kind, id, data) VALUES (?, ?, ?)", o.kind, o.id, o.data)
-	}
-	err := w.exec("DELETE FROM messenger_records WHERE kind=? AND id=?", o.kind, o.id)
-	o.found = w.conn.Changes() > 0
-	return err
-}
-
-// swapRecordOp is a recordOp for a record that must be as expected.
 type swapRecordOp struct {
-	recordOp
-	old      []byte
+	kind, id string
+	old, new []byte
 	conflict bool
 }
 
+func (o *swapRecordOp) rows() int { return 1 }
+
 func (o *swapRecordOp) apply(w *writer) error {
-	var data []byte
-	found := false
-	err := w.query("SELECT data FROM messenger_records WHERE kind=? AND id=?", func(s *sqlite.Stmt) bool {
-		data, found = columnBytes(s, 0), true
-		return false
-	}, o.kind, o.id)
-	if err != nil {
-		return err
+	if o.conflict = false; !storage.IsAny(o.old) {
+		data, err := w.record(o.kind, o.id)
+		if o.conflict = (data == nil) != (o.old == nil) || !bytes.Equal(data, o.old); err != nil || o.conflict {
+			return err
+		}
 	}
-	if o.conflict = found != (o.old != nil) || !bytes.Equal(data, o.old); o.conflict {
-		return nil
+	if o.new == nil {
+		return w.exec("DELETE FROM messenger_records WHERE kind=? AND id=?", o.kind, o.id)
 	}
-	return o.recordOp.apply(w)
+	return w.exec("INSERT OR REPLACE INTO messenger_records (kind, id, data) VALUES (?, ?, ?)", o.kind, o.id, o.new)
 }
 
-// recordRangeOp deletes records.
-type recordRangeOp struct {
+// record returns a record, nil where there is none: records are never empty.
+func (w *writer) record(kind, id string) (data []byte, err error) {
+	err = w.query("SELECT data FROM messenger_records WHERE kind=? AND id=?", func(s *sqlite.Stmt) bool {
+		data = columnBytes(s, 0)
+		return false
+	}, kind, id)
+	return data, err
+}
+
+// DeleteRecords deletes records by their ids.
+func (t *Transport) DeleteRecords(ctx context.Context, kind, from, to string) (int, error) {
+	o := &deleteRecordsOp{kind: kind, from: from, to: to}
+	err := t.do(ctx, o)
+	return o.deleted, err
+}
+
+type deleteRecordsOp struct {
 	kind, from, to string
 	deleted        int
 }
 
-func (*recordRangeOp) rows() int { return purgeRows }
+func (*deleteRecordsOp) rows() int { return purgeRows }
 
-func (o *recordRangeOp) apply(w *writer) error {
-	err := w.exec("DELETE FROM messenger_records WHERE kind=?1 AND id>=?2 AND (?3='' OR id<?3)", o.kind, o.from, o.to)
+func (o *deleteRecordsOp) apply(w *writer) error {
+	where, args := recordRange(o.kind, o.from, o.to)
+	err := w.exec("DELETE FROM messenger_records WHERE "+where, args...)
 	o.deleted = w.conn.Changes()
 	return err
 }

@@ -11,20 +11,81 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// scheduleColumns are what readSchedule reads, in its order.
-const scheduleColumns = `id, name, source, type, enabled, definition, payload, next_run_at, due_at, last_run_at, last_messages,
-	run_count, last_error, failures, completed_at, created_at, updated_at, version`
+var scheduleColumns = columns[schedule.Schedule]{
+	{"id", func(s *schedule.Schedule, v cell) { s.ID = v.text() }},
+	{"name", func(s *schedule.Schedule, v cell) { s.Name = v.text() }},
+	{"source", func(s *schedule.Schedule, v cell) { s.Source = schedule.Source(v.text()) }},
+	{"type", func(s *schedule.Schedule, v cell) { s.Message.Type = v.text() }},
+	{"enabled", func(s *schedule.Schedule, v cell) { s.Disabled = v.int() == 0 }},
+	{"definition", func(s *schedule.Schedule, v cell) { s.DecodeDefinition(v.bytes()) }},
+	{"payload", func(s *schedule.Schedule, v cell) { s.Message.Payload = v.bytes() }},
+	{"next_run_at", func(s *schedule.Schedule, v cell) { s.NextRunAt = v.time() }},
+	{"due_at", func(s *schedule.Schedule, v cell) { s.DueAt = v.time() }},
+	{"last_run_at", func(s *schedule.Schedule, v cell) { s.LastRunAt = v.time() }},
+	{"last_messages", func(s *schedule.Schedule, v cell) { s.LastMessages = schedule.DecodeMessages(v.bytes()) }},
+	{"run_count", func(s *schedule.Schedule, v cell) { s.RunCount = v.int() }},
+	{"last_error", func(s *schedule.Schedule, v cell) { s.LastError = v.text() }},
+	{"failures", func(s *schedule.Schedule, v cell) { s.Failures = v.int() }},
+	{"completed_at", func(s *schedule.Schedule, v cell) { s.CompletedAt = v.time() }},
+	{"created_at", func(s *schedule.Schedule, v cell) { s.CreatedAt = v.time() }},
+	{"updated_at", func(s *schedule.Schedule, v cell) { s.UpdatedAt = v.time() }},
+	{"version", func(s *schedule.Schedule, v cell) { s.Version = v.int64() }},
+}
 
-func readSchedule(s *sqlite.Stmt) schedule.Schedule {
-	sch := schedule.Schedule{
-		ID: s.ColumnText(0), Name: s.ColumnText(1), Source: schedule.Source(s.ColumnText(2)), Disabled: !s.ColumnBool(4),
-		Message:   symphony.Message{Type: s.ColumnText(3), Payload: columnBytes(s, 6)},
-		NextRunAt: fromMicros(s.ColumnInt64(7)), DueAt: fromMicros(s.ColumnInt64(8)), LastRunAt: fromMicros(s.ColumnInt64(9)),
-		LastMessages: schedule.DecodeMessages(columnBytes(s, 10)), RunCount: s.ColumnInt(11), LastError: s.ColumnText(12), Failures: s.ColumnInt(13),
-		CompletedAt: fromMicros(s.ColumnInt64(14)), CreatedAt: fromMicros(s.ColumnInt64(15)), UpdatedAt: fromMicros(s.ColumnInt64(16)), Version: s.ColumnInt64(17),
+var runColumns = columns[schedule.Run]{
+	{"schedule_id", func(r *schedule.Run, v cell) { r.ScheduleID = v.text() }},
+	{"seq", func(r *schedule.Run, v cell) { r.Seq = v.int64() }},
+	{"occurrence", func(r *schedule.Run, v cell) { r.Occurrence = v.time() }},
+	{"through", func(r *schedule.Run, v cell) { r.Through = v.time() }},
+	{"fired_at", func(r *schedule.Run, v cell) { r.FiredAt = v.time() }},
+	{"outcome", func(r *schedule.Run, v cell) { r.Outcome = schedule.Outcome(v.text()) }},
+	{"manual", func(r *schedule.Run, v cell) { r.Manual = v.int() != 0 }},
+	{"messages", func(r *schedule.Run, v cell) { r.Messages = schedule.DecodeMessages(v.bytes()) }},
+	{"error", func(r *schedule.Run, v cell) { r.Error = v.text() }},
+}
+
+// newScheduleValues are set once, definitionValues by every change of the definition, and stateValues by every change.
+func newScheduleValues(s *schedule.Schedule) []value {
+	return []value{{"id", s.ID}, {"source", string(s.Source)}, {"created_at", micros(s.CreatedAt)}}
+}
+
+func definitionValues(s *schedule.Schedule, definition []byte) []value {
+	return []value{
+		{"name", textArg(s.Name)}, {"type", s.Message.Type}, {"enabled", boolArg(!s.Disabled)}, {"definition", definition},
+		{"payload", []byte(s.Message.Payload)}, {"updated_at", micros(s.UpdatedAt)},
 	}
-	sch.DecodeDefinition(columnBytes(s, 5))
-	return sch
+}
+
+func stateValues(s *schedule.Schedule) []value {
+	return []value{
+		{"next_run_at", timeArg(s.NextRunAt)}, {"due_at", timeArg(s.DueAt)}, {"last_run_at", timeArg(s.LastRunAt)},
+		{"last_messages", schedule.EncodeMessages(s.LastMessages)}, {"run_count", s.RunCount}, {"last_error", s.LastError},
+		{"failures", s.Failures}, {"completed_at", timeArg(s.CompletedAt)}, {"version", s.Version + 1},
+	}
+}
+
+// value is what a column is set to.
+type value struct {
+	column string
+	arg    any
+}
+
+// insertRow adds a row to a table.
+func (w *writer) insertRow(table string, row []value) error {
+	names, args := make([]string, len(row)), make([]any, len(row))
+	for i, v := range row {
+		names[i], args[i] = v.column, v.arg
+	}
+	return w.exec("INSERT INTO "+table+" ("+strings.Join(names, ", ")+") VALUES (?"+strings.Repeat(", ?", len(row)-1)+")", args...)
+}
+
+// updateRow sets columns of the row of a table that has an id.
+func (w *writer) updateRow(table, id string, row []value) error {
+	sets, args := make([]string, len(row)), make([]any, len(row), len(row)+1)
+	for i, v := range row {
+		sets[i], args[i] = v.column+"=?", v.arg
+	}
+	return w.exec("UPDATE "+table+" SET "+strings.Join(sets, ", ")+" WHERE id=?", append(args, id)...)
 }
 
 // timeArg is a time as it is stored, NULL for none.
@@ -49,251 +110,203 @@ func textArg(s string) any {
 	return s
 }
 
-// state are the values of the columns that an advance changes, in the order of stateColumns.
-func state(s *schedule.Schedule) []any {
-	return []any{timeArg(s.NextRunAt), timeArg(s.DueAt), timeArg(s.LastRunAt), schedule.EncodeMessages(s.LastMessages), s.RunCount, s.LastError, s.Failures, timeArg(s.CompletedAt)}
-}
-
-const stateColumns = `next_run_at=?, due_at=?, last_run_at=?, last_messages=?, run_count=?, last_error=?, failures=?, completed_at=?`
-
-// scheduleOp changes one schedule and returns it as stored.
-type scheduleOp struct {
-	id      string
-	change  func(w *writer) error
-	runs    []schedule.Run
-	refused error // nothing was changed
-	stored  schedule.Schedule
-}
-
-func (o *scheduleOp) rows() int { return 1 + len(o.runs) }
-
-func (o *scheduleOp) apply(w *writer) error {
-	o.refused, o.stored = nil, schedule.Schedule{}
-	if err := o.change(w); err != nil || o.refused != nil {
-		return err
-	}
-	for i := range o.runs {
-		r := &o.runs[i]
-		if err := w.exec(`INSERT INTO messenger_schedule_runs (schedule_id, seq, occurrence, through, fired_at, outcome, manual, messages, error)
-			SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM messenger_schedule_runs WHERE schedule_id=?1`,
-			o.id, micros(r.Occurrence), micros(r.Through), micros(r.FiredAt), string(r.Outcome), boolArg(r.Manual), schedule.EncodeMessages(r.Messages), r.Error); err != nil {
-			return err
+// PutSchedule makes a change of a schedule.
+func (s *store) PutSchedule(ctx context.Context, c schedule.Change) (stored schedule.Schedule, err error) {
+	o := &putScheduleOp{Change: c}
+	if !c.StateOnly {
+		if o.definition, err = c.Schedule.EncodeDefinition(); err != nil {
+			return stored, fmt.Errorf("sqlite: schedule %s: %w", c.Schedule.ID, err)
 		}
 	}
-	if len(o.runs) > 0 {
-		if err := w.exec(`DELETE FROM messenger_schedule_runs WHERE schedule_id=?1 AND seq <=
-			(SELECT max(seq) FROM messenger_schedule_runs WHERE schedule_id=?1) - ?2`, o.id, schedule.KeptRuns); err != nil {
-			return err
-		}
-	}
-	return w.query("SELECT "+scheduleColumns+" FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
-		o.stored = readSchedule(s)
-		return false
-	}, o.id)
-}
-
-// current refuses an operation on a schedule that no longer has the version.
-func (o *scheduleOp) current(w *writer, version int64) error {
-	o.refused = noSchedule(o.id)
-	return w.query("SELECT version FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
-		if o.refused = nil; s.ColumnInt64(0) != version {
-			o.refused = &schedule.ConflictError{ID: o.id, Version: version}
-		}
-		return false
-	}, o.id)
-}
-
-func noSchedule(id string) error { return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound) }
-
-// nameFree refuses an operation that would give a second schedule the name.
-func (o *scheduleOp) nameFree(w *writer, name string) error {
-	return w.query("SELECT 1 FROM messenger_schedules WHERE name=? AND id<>?", func(*sqlite.Stmt) bool {
-		o.refused = &schedule.NameError{Name: name}
-		return false
-	}, name, o.id)
-}
-
-func (s *store) changeSchedule(ctx context.Context, o *scheduleOp) (schedule.Schedule, error) {
 	if err := s.do(ctx, o); err != nil {
-		return schedule.Schedule{}, err
+		return stored, err
 	}
 	return o.stored, o.refused
 }
 
-// CreateSchedule stores a new schedule.
-func (s *store) CreateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
-	definition, err := n.EncodeDefinition()
-	if err != nil {
-		return schedule.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
-	}
-	o := &scheduleOp{id: n.ID}
-	o.change = func(w *writer) error {
-		if err := o.nameFree(w, n.Name); err != nil || o.refused != nil {
-			return err
-		}
-		if err := w.exec(`INSERT INTO messenger_schedules (id, name, source, type, enabled, definition, payload, run_count, last_error, failures, created_at, updated_at, version)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, ?, ?, 1)`,
-			n.ID, textArg(n.Name), string(n.Source), n.Message.Type, boolArg(!n.Disabled), definition, []byte(n.Message.Payload), micros(n.CreatedAt), micros(n.UpdatedAt)); err != nil {
-			return err
-		}
-		return w.exec("UPDATE messenger_schedules SET "+stateColumns+" WHERE id=?", append(state(&n), n.ID)...)
-	}
-	return s.changeSchedule(ctx, o)
+type putScheduleOp struct {
+	schedule.Change
+	definition []byte
+	refused    error // nothing was changed
+	stored     schedule.Schedule
 }
 
-// UpdateSchedule replaces definition and state.
-func (s *store) UpdateSchedule(ctx context.Context, n schedule.Schedule) (schedule.Schedule, error) {
-	definition, err := n.EncodeDefinition()
+func (o *putScheduleOp) rows() int { return 1 + len(o.Runs) }
+
+func (o *putScheduleOp) apply(w *writer) error {
+	o.refused, o.stored = nil, schedule.Schedule{}
+	s := &o.Schedule
+	if err := o.compare(w); err != nil || o.refused != nil {
+		return err
+	}
+	row := stateValues(s)
+	if !o.StateOnly {
+		row = append(row, definitionValues(s, o.definition)...)
+	}
+	var err error
+	if s.Version == 0 {
+		err = w.insertRow("messenger_schedules", append(row, newScheduleValues(s)...))
+	} else {
+		err = w.updateRow("messenger_schedules", s.ID, row)
+	}
+	if err == nil {
+		err = o.record(w)
+	}
 	if err != nil {
-		return schedule.Schedule{}, fmt.Errorf("sqlite: schedule %s: %w", n.ID, err)
+		return err
 	}
-	o := &scheduleOp{id: n.ID}
-	o.change = func(w *writer) error {
-		if err := o.current(w, n.Version); err != nil || o.refused != nil {
-			return err
-		}
-		if err := o.nameFree(w, n.Name); err != nil || o.refused != nil {
-			return err
-		}
-		return w.exec("UPDATE messenger_schedules SET "+stateColumns+`, name=?, type=?, enabled=?, definition=?, payload=?, updated_at=?, version=version+1 WHERE id=?`,
-			append(state(&n), textArg(n.Name), n.Message.Type, boolArg(!n.Disabled), definition, []byte(n.Message.Payload), micros(n.UpdatedAt), n.ID)...)
-	}
-	return s.changeSchedule(ctx, o)
+	return w.query("SELECT "+scheduleColumns.String()+" FROM messenger_schedules WHERE id=?", func(row *sqlite.Stmt) bool {
+		scheduleColumns.read(&o.stored, row, 0)
+		return false
+	}, s.ID)
 }
 
-// AdvanceSchedule replaces the state and records runs.
-func (s *store) AdvanceSchedule(ctx context.Context, n schedule.Schedule, runs []schedule.Run) (schedule.Schedule, error) {
-	o := &scheduleOp{id: n.ID, runs: runs}
-	o.change = func(w *writer) error {
-		if err := o.current(w, n.Version); err != nil || o.refused != nil {
-			return err
-		}
-		return w.exec("UPDATE messenger_schedules SET "+stateColumns+", version=version+1 WHERE id=?", append(state(&n), n.ID)...)
+// compare refuses a change of another version, or that would give a second schedule the name.
+func (o *putScheduleOp) compare(w *writer) error {
+	s, version := &o.Schedule, int64(0)
+	err := w.query("SELECT version FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
+		version = s.ColumnInt64(0)
+		return false
+	}, s.ID)
+	if err != nil {
+		return err
 	}
-	return s.changeSchedule(ctx, o)
+	if version != s.Version {
+		o.refused = fmt.Errorf("schedule %s has version %d: %w", s.ID, version, symphony.ErrConflict)
+		return nil
+	}
+	if o.StateOnly {
+		return nil
+	}
+	return w.query("SELECT 1 FROM messenger_schedules WHERE name=? AND id<>?", func(*sqlite.Stmt) bool {
+		o.refused = &schedule.NameError{Name: s.Name}
+		return false
+	}, s.Name, s.ID)
+}
+
+// record adds runs to the history.
+func (o *putScheduleOp) record(w *writer) error {
+	if len(o.Runs) == 0 {
+		return nil
+	}
+	id, last := o.Schedule.ID, int64(0)
+	err := w.query("SELECT max(seq) FROM messenger_schedule_runs WHERE schedule_id=?", func(s *sqlite.Stmt) bool {
+		last = s.ColumnInt64(0)
+		return false
+	}, id)
+	for i := range o.Runs {
+		r := &o.Runs[i]
+		last++
+		if err == nil {
+			err = w.insertRow("messenger_schedule_runs", []value{
+				{"schedule_id", id}, {"seq", last}, {"occurrence", micros(r.Occurrence)}, {"through", micros(r.Through)},
+				{"fired_at", micros(r.FiredAt)}, {"outcome", string(r.Outcome)}, {"manual", boolArg(r.Manual)},
+				{"messages", schedule.EncodeMessages(r.Messages)}, {"error", r.Error},
+			})
+		}
+	}
+	if err != nil || o.Keep == 0 {
+		return err
+	}
+	return w.exec("DELETE FROM messenger_schedule_runs WHERE schedule_id=? AND seq<=?", id, last-int64(o.Keep))
 }
 
 // DeleteSchedule deletes a schedule with its history.
 func (s *store) DeleteSchedule(ctx context.Context, id string) error {
-	o := &scheduleOp{id: id}
-	o.change = func(w *writer) error {
-		if err := w.exec("DELETE FROM messenger_schedules WHERE id=?", id); err != nil {
-			return err
-		}
-		if w.conn.Changes() == 0 {
-			o.refused = noSchedule(id)
-			return nil
-		}
-		return w.exec("DELETE FROM messenger_schedule_runs WHERE schedule_id=?", id)
-	}
-	_, err := s.changeSchedule(ctx, o)
-	return err
-}
-
-// GetSchedule returns one schedule.
-func (s *store) GetSchedule(ctx context.Context, id string) (sch schedule.Schedule, err error) {
-	err = s.read(ctx, "read schedule in", func(r *reader) error {
-		err := r.query("SELECT "+scheduleColumns+" FROM messenger_schedules WHERE id=?", func(s *sqlite.Stmt) bool {
-			sch = readSchedule(s)
-			return false
-		}, id)
-		if err == nil && sch.ID == "" {
-			return noSchedule(id)
-		}
+	o := &deleteScheduleOp{id: id}
+	if err := s.do(ctx, o); err != nil {
 		return err
-	})
-	return sch, err
+	}
+	if !o.found {
+		return fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound)
+	}
+	return nil
 }
 
-// ListSchedules returns a page of schedules, newest first.
+type deleteScheduleOp struct {
+	id    string
+	found bool
+}
+
+func (o *deleteScheduleOp) rows() int { return 1 }
+
+func (o *deleteScheduleOp) apply(w *writer) error {
+	err := w.exec("DELETE FROM messenger_schedules WHERE id=?", o.id)
+	if o.found = w.conn.Changes() > 0; err != nil || !o.found {
+		return err
+	}
+	return w.exec("DELETE FROM messenger_schedule_runs WHERE schedule_id=?", o.id)
+}
+
+// ListSchedules returns a page of schedules.
 func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page schedule.Page, err error) {
 	q = q.WithDefaults()
 	conditions, args := []string{"1"}, []any(nil)
-	for _, c := range []struct{ condition, value string }{
-		{"name=?", q.Name}, {"source=?", string(q.Source)}, {"type=?", q.Type}, {"id<?", q.After},
-	} {
+	add := func(condition string, a ...any) {
+		conditions, args = append(conditions, condition), append(args, a...)
+	}
+	for _, c := range []struct{ condition, value string }{{"id=?", q.ID}, {"name=?", q.Name}, {"source=?", string(q.Source)}, {"type=?", q.Type}} {
 		if c.value != "" {
-			conditions, args = append(conditions, c.condition), append(args, c.value)
+			add(c.condition, c.value)
 		}
 	}
 	switch q.State {
 	case schedule.Active:
-		conditions = append(conditions, "completed_at IS NULL AND enabled")
+		add("completed_at IS NULL AND enabled")
 	case schedule.Disabled:
-		conditions = append(conditions, "completed_at IS NULL AND NOT enabled")
+		add("completed_at IS NULL AND NOT enabled")
 	case schedule.Completed:
-		conditions = append(conditions, "completed_at IS NOT NULL")
+		add("completed_at IS NOT NULL")
 	}
-	query := "SELECT " + scheduleColumns + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id DESC LIMIT ?"
+	order := "id DESC"
+	switch {
+	case q.Due != nil:
+		order = "due_at, id"
+		page.Now = s.clock.Now().UTC().Truncate(time.Microsecond)
+		place := int64(0)
+		if !q.Due.DueAt.IsZero() {
+			place = micros(q.Due.DueAt)
+		}
+		add("due_at<=? AND (due_at, id)>(?, ?)", micros(page.Now), place, q.Due.ID)
+	case q.After != "":
+		add("id<?", q.After)
+	}
+	query := "SELECT " + scheduleColumns.String() + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") + " ORDER BY " + order + " LIMIT ?"
 	bytes := q.PageBytes()
 	err = s.read(ctx, "list schedules in", func(r *reader) error {
-		return r.query(query, func(s *sqlite.Stmt) bool {
+		err := r.query(query, func(row *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Schedules) == q.Limit; !page.HasMore {
-				sch := readSchedule(s)
-				bytes.Schedule(&sch)
-				page.Schedules = append(page.Schedules, sch)
+				var one schedule.Schedule
+				scheduleColumns.read(&one, row, 0)
+				one.Count(bytes)
+				page.Schedules = append(page.Schedules, one)
 			}
 			return true
 		}, append(args, q.Limit+1)...)
-	})
-	return page, err
-}
-
-// DueSchedules returns schedules whose time has come.
-func (s *store) DueSchedules(ctx context.Context, after schedule.DuePlace, limit int) (due schedule.Due, err error) {
-	due.Now = s.clock.Now().UTC().Truncate(time.Microsecond)
-	place := int64(0)
-	if !after.DueAt.IsZero() {
-		place = micros(after.DueAt)
-	}
-	err = s.read(ctx, "read due schedules in", func(r *reader) error {
-		err := r.query("SELECT "+scheduleColumns+" FROM messenger_schedules WHERE due_at<=? AND (due_at, id)>(?, ?) ORDER BY due_at, id LIMIT ?", func(s *sqlite.Stmt) bool {
-			due.Schedules = append(due.Schedules, readSchedule(s))
-			return true
-		}, micros(due.Now), place, after.ID, limit)
-		if err != nil {
+		if err != nil || q.Due == nil {
 			return err
 		}
 		return r.query("SELECT min(due_at) FROM messenger_schedules WHERE due_at>?", func(s *sqlite.Stmt) bool {
-			due.Next = fromMicros(s.ColumnInt64(0))
+			page.Next = fromMicros(s.ColumnInt64(0))
 			return false
-		}, micros(due.Now))
+		}, micros(page.Now))
 	})
-	return due, err
+	return page, err
 }
 
 // ScheduleRuns returns a page of a history, newest first.
 func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page schedule.RunPage, err error) {
 	q = q.WithDefaults()
+	query := "SELECT " + runColumns.String() + " FROM messenger_schedule_runs WHERE schedule_id=?1 AND (?2=0 OR seq<?2) ORDER BY seq DESC LIMIT ?3"
 	err = s.read(ctx, "read runs in", func(r *reader) error {
-		return r.query(`SELECT seq, occurrence, through, fired_at, outcome, manual, messages, error FROM messenger_schedule_runs
-			WHERE schedule_id=?1 AND (?2=0 OR seq<?2) ORDER BY seq DESC LIMIT ?3`, func(s *sqlite.Stmt) bool {
+		return r.query(query, func(row *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Runs) == q.Limit; !page.HasMore {
-				page.Runs = append(page.Runs, schedule.Run{
-					ScheduleID: q.ScheduleID, Seq: s.ColumnInt64(0), Occurrence: fromMicros(s.ColumnInt64(1)), Through: fromMicros(s.ColumnInt64(2)),
-					FiredAt: fromMicros(s.ColumnInt64(3)), Outcome: schedule.Outcome(s.ColumnText(4)), Manual: s.ColumnBool(5),
-					Messages: schedule.DecodeMessages(columnBytes(s, 6)), Error: s.ColumnText(7),
-				})
+				var one schedule.Run
+				runColumns.read(&one, row, 0)
+				page.Runs = append(page.Runs, one)
 			}
 			return true
 		}, q.ScheduleID, q.Before, q.Limit+1)
 	})
 	return page, err
-}
-
-// Unfinished looks for messages that are not completed. Those that failed are in a table of their own.
-func (s *store) Unfinished(ctx context.Context, ids []string) (found bool, err error) {
-	err = s.read(ctx, "look for messages in", func(r *reader) error {
-		for _, id := range ids {
-			if err := r.query(`SELECT 1 FROM messenger_messages m WHERE id=? AND NOT EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq=m.seq)`,
-				func(*sqlite.Stmt) bool {
-					found = true
-					return false
-				}, id); err != nil || found {
-				return err
-			}
-		}
-		return nil
-	})
-	return found, err
 }

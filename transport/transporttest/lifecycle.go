@@ -198,7 +198,7 @@ var lifecycleTests = []test{
 		if log, ok := s.def.(storage.Log); ok && s.def.Capabilities().Log {
 			calls["AppendLog"] = func() error { _, err := log.AppendLog(ctx, "l", entries("k", 1)); return err }
 			calls["ReadLog"] = func() error { _, err := log.ReadLog(ctx, storage.LogQuery{Log: "l"}); return err }
-			calls["LogEnd"] = func() error { _, err := log.LogEnd(ctx, "l"); return err }
+			calls["LogEnd"] = func() error { _, err := storage.LogEnd(ctx, log, "l"); return err }
 			calls["TrimLog"] = func() error { _, err := log.TrimLog(ctx, "l", time.Time{}, 1); return err }
 		}
 		if s.def.Capabilities().Messages {

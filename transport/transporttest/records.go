@@ -20,23 +20,23 @@ var recordTests = []test{
 				s.Fatal(err)
 			}
 		}
-		if _, err := store.GetRecord(ctx, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := storage.Get(ctx, store, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("got %v, want ErrNotFound", err)
 		}
-		must(store.PutRecord(ctx, "k", "b", []byte(`{"v":1}`)))
-		must(store.PutRecord(ctx, "k", "a", []byte(`{"v":2}`)))
-		must(store.PutRecord(ctx, "other", "c", []byte(`{}`)))
-		must(store.PutRecord(ctx, "k", "b", []byte(`{"v":3}`)))
-		list, err := s.Email.(storage.Records).ListRecords(ctx, "k")
+		must(storage.Put(ctx, store, "k", "b", []byte(`{"v":1}`)))
+		must(storage.Put(ctx, store, "k", "a", []byte(`{"v":2}`)))
+		must(storage.Put(ctx, store, "other", "c", []byte(`{}`)))
+		must(storage.Put(ctx, store, "k", "b", []byte(`{"v":3}`)))
+		list, err := storage.List(ctx, s.Email.(storage.Records), "k")
 		if err != nil || len(list) != 2 || list[0].ID != "a" || string(list[1].Data) != `{"v":3}` {
 			s.Errorf("got %v, %v", list, err)
 		}
-		must(store.DeleteRecord(ctx, "k", "a"))
-		if err := store.DeleteRecord(ctx, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
+		must(storage.Delete(ctx, store, "k", "a"))
+		if err := storage.Delete(ctx, store, "k", "a"); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("deleting twice: %v", err)
 		}
 		s.reopen()
-		if data, err := s.def.(storage.Records).GetRecord(ctx, "k", "b"); err != nil || string(data) != `{"v":3}` {
+		if data, err := storage.Get(ctx, s.def.(storage.Records), "k", "b"); err != nil || string(data) != `{"v":3}` {
 			s.Errorf("after a crash: %s, %v", data, err)
 		}
 	}},
@@ -60,14 +60,23 @@ var recordTests = []test{
 			{"change from before", a, a, true, b},
 			{"delete another", a, nil, true, b},
 			{"delete", b, nil, false, nil},
+			{"delete whatever is there, which is nothing", storage.Any(), nil, false, nil},
+			{"make, whatever is there", storage.Any(), a, false, a},
+			{"replace whatever is there", storage.Any(), b, false, b},
+			{"delete whatever is there", storage.Any(), nil, false, nil},
 		}
 		for _, step := range steps {
 			err := store.SwapRecord(ctx, "k", "id", step.old, step.new)
 			if step.conflict != errors.Is(err, symphony.ErrConflict) || err != nil && !step.conflict {
 				s.Errorf("%s: got %v", step.what, err)
 			}
-			if data, _ := store.GetRecord(ctx, "k", "id"); string(data) != string(step.remaining) {
+			if data, _ := storage.Get(ctx, store, "k", "id"); string(data) != string(step.remaining) {
 				s.Errorf("after %s the record is %s, want %s", step.what, data, step.remaining)
+			}
+		}
+		for _, old := range [][]byte{nil, storage.Any(), a} {
+			if err := store.SwapRecord(ctx, "k", "id", old, []byte{}); !errors.Is(err, symphony.ErrInvalid) {
+				s.Errorf("an empty record in place of %q: got %v, want ErrInvalid", old, err)
 			}
 		}
 	}},
@@ -95,11 +104,11 @@ var recordTests = []test{
 	{"records are read and deleted by ranges of their ids", func(s *suite) {
 		store := s.def.(storage.Records)
 		for _, id := range []string{"b", "a", "B", "é", "a/1", "a-1", "c"} {
-			if err := store.PutRecord(ctx, "k", id, []byte(`{}`)); err != nil {
+			if err := storage.Put(ctx, store, "k", id, []byte(`{}`)); err != nil {
 				s.Fatal(err)
 			}
 		}
-		if err := store.PutRecord(ctx, "other", "a", []byte(`{}`)); err != nil {
+		if err := storage.Put(ctx, store, "other", "a", []byte(`{}`)); err != nil {
 			s.Fatal(err)
 		}
 		read := func(from, to string, limit int) string {

@@ -46,14 +46,14 @@ var scheduleRunTests = []test{
 		first := s.create(s.newSchedule(""))
 		second := s.advance(first, run(first, first.NextRunAt, "m1"))
 		first.RunCount = 77
-		_, err := s.scheduleStore().AdvanceSchedule(ctx, first, []schedule.Run{run(first, first.NextRunAt, "m2")})
+		_, err := schedule.Advance(ctx, s.scheduleStore(), first, []schedule.Run{run(first, first.NextRunAt, "m2")})
 		s.wantConflict("advance", err)
 		s.wantSchedule(first.ID, second)
 		if page := s.runs(schedule.RunQuery{ScheduleID: first.ID}); len(page.Runs) != 1 {
 			s.Errorf("the history has %d entries, want 1", len(page.Runs))
 		}
 		first.ID = symphony.NewID(s.clock.Now())
-		if _, err := s.scheduleStore().AdvanceSchedule(ctx, first, nil); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := schedule.Advance(ctx, s.scheduleStore(), first, nil); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("an unknown id: got %v, want ErrNotFound", err)
 		}
 	}},
@@ -64,7 +64,7 @@ var scheduleRunTests = []test{
 			errs := make([]error, 6)
 			for i := range errs {
 				all.Go(func() {
-					_, errs[i] = s.scheduleStore().AdvanceSchedule(ctx, sch, []schedule.Run{run(sch, sch.NextRunAt, fmt.Sprint(i))})
+					_, errs[i] = schedule.Advance(ctx, s.scheduleStore(), sch, []schedule.Run{run(sch, sch.NextRunAt, fmt.Sprint(i))})
 				})
 			}
 			all.Wait()
@@ -80,7 +80,7 @@ var scheduleRunTests = []test{
 				s.Fatalf("%d won, want 1", won)
 			}
 			var err error
-			if sch, err = s.scheduleStore().GetSchedule(ctx, sch.ID); err != nil || sch.Version != int64(round+2) {
+			if sch, err = schedule.Get(ctx, s.scheduleStore(), sch.ID); err != nil || sch.Version != int64(round+2) {
 				s.Fatalf("version is %d after round %d (%v)", sch.Version, round, err)
 			}
 		}
@@ -129,13 +129,13 @@ var scheduleRunTests = []test{
 		if err := s.scheduleStore().DeleteSchedule(ctx, sch.ID); err != nil {
 			s.Fatal(err)
 		}
-		if _, err := s.scheduleStore().GetSchedule(ctx, sch.ID); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := schedule.Get(ctx, s.scheduleStore(), sch.ID); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("get: %v, want ErrNotFound", err)
 		}
 		if err := s.scheduleStore().DeleteSchedule(ctx, sch.ID); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("delete again: %v, want ErrNotFound", err)
 		}
-		if _, err := s.scheduleStore().AdvanceSchedule(ctx, sch, nil); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := schedule.Advance(ctx, s.scheduleStore(), sch, nil); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("advance: %v, want ErrNotFound", err)
 		}
 		if page := s.runs(schedule.RunQuery{ScheduleID: sch.ID}); len(page.Runs) != 0 {
@@ -190,45 +190,11 @@ var scheduleRunTests = []test{
 			s.Errorf("the history has %d entries, want 1", len(page.Runs))
 		}
 	}},
-	{"a message is unfinished while it is pending or processing", func(s *suite) {
-		want := func(what string, unfinished bool, ids ...string) {
-			s.Helper()
-			got, err := s.scheduleStore().Unfinished(ctx, ids)
-			if err != nil || got != unfinished {
-				s.Errorf("%s: got %v, %v; want %v", what, got, err, unfinished)
-			}
-		}
-		want("no message", false)
-		want("unknown messages", false, "nonsense", symphony.NewID(s.clock.Now()))
-		done := s.dispatch(symphony.DispatchOptions{}).ID
-		want("pending", true, done)
-		d := s.one()
-		want("processing", true, done)
-		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Delay: time.Minute})
-		want("waiting for a retry", true, done)
-		s.clock.Advance(time.Minute)
-		s.ack(s.one())
-		want("completed", false, done)
-		failed := s.dispatch(symphony.DispatchOptions{}).ID
-		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Fail, Error: "e", ErrorClass: "test"})
-		want("failed", false, failed)
-		later := s.dispatch(symphony.DispatchOptions{ScheduledAt: s.clock.Now().Add(time.Hour)}).ID
-		want("scheduled", true, later)
-		other := s.dispatch(symphony.DispatchOptions{Transport: "email"}).ID
-		want("of another transport", true, other)
-		want("one of several", true, done, failed, other)
-		want("none of several", false, done, failed)
-		if s.def.Capabilities().Flow {
-			s.dispatch(symphony.DispatchOptions{ConcurrencyKey: "k"})
-			s.one()
-			want("waiting for its turn", true, s.dispatch(symphony.DispatchOptions{ConcurrencyKey: "k"}).ID)
-		}
-	}},
 	{"a cancelled call stores nothing", func(s *suite) {
 		sch := s.create(s.newSchedule(""))
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := s.scheduleStore().AdvanceSchedule(cancelled, sch, []schedule.Run{run(sch, sch.NextRunAt, "m1")}); err == nil {
+		if _, err := schedule.Advance(cancelled, s.scheduleStore(), sch, []schedule.Run{run(sch, sch.NextRunAt, "m1")}); err == nil {
 			s.Error("it succeeded")
 		}
 		s.wantSchedule(sch.ID, sch)
@@ -255,7 +221,7 @@ var scheduleRunTests = []test{
 			s.Errorf("advanced: %+v", got)
 		}
 		list[1].Version = 2
-		if got, err := s.scheduleStore().UpdateSchedule(ctx, list[1]); err != nil || got.DecodeErr != nil {
+		if got, err := schedule.Update(ctx, s.scheduleStore(), list[1]); err != nil || got.DecodeErr != nil {
 			s.Errorf("mended: %+v, %v", got, err)
 		}
 	}},

@@ -33,7 +33,7 @@ func (s *suite) newSchedule(name string) schedule.Schedule {
 
 func (s *suite) create(n schedule.Schedule) schedule.Schedule {
 	s.Helper()
-	got, err := s.scheduleStore().CreateSchedule(ctx, n)
+	got, err := schedule.Create(ctx, s.scheduleStore(), n)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func (s *suite) createMany(n int) []schedule.Schedule {
 
 func (s *suite) wantSchedule(id string, want schedule.Schedule) {
 	s.Helper()
-	got, err := s.scheduleStore().GetSchedule(ctx, id)
+	got, err := schedule.Get(ctx, s.scheduleStore(), id)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func (s *suite) wantSchedule(id string, want schedule.Schedule) {
 
 func (s *suite) advance(sch schedule.Schedule, runs ...schedule.Run) schedule.Schedule {
 	s.Helper()
-	got, err := s.scheduleStore().AdvanceSchedule(ctx, sch, runs)
+	got, err := schedule.Advance(ctx, s.scheduleStore(), sch, runs)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -79,9 +79,9 @@ func (s *suite) runs(q schedule.RunQuery) schedule.RunPage {
 	return page
 }
 
-func (s *suite) dueSchedules(after schedule.DuePlace, limit int) schedule.Due {
+func (s *suite) dueSchedules(after schedule.DuePlace, limit int) schedule.Page {
 	s.Helper()
-	due, err := s.scheduleStore().DueSchedules(ctx, after, limit)
+	due, err := schedule.Due(ctx, s.scheduleStore(), after, limit)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (s *suite) wantConflict(what string, err error) {
 	s.Helper()
 	var conflict *schedule.ConflictError
 	if !errors.As(err, &conflict) {
-		s.Errorf("%s: got %v, want a *ScheduleConflictError", what, err)
+		s.Errorf("%s: got %v, want a *schedule.ConflictError", what, err)
 	}
 }
 
@@ -119,13 +119,13 @@ var scheduleTests = []test{
 			s.Errorf("as created (-want +got):\n%s", diff)
 		}
 		s.wantSchedule(want.ID, want)
-		if _, err := s.scheduleStore().GetSchedule(ctx, symphony.NewID(s.clock.Now())); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := schedule.Get(ctx, s.scheduleStore(), symphony.NewID(s.clock.Now())); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("an unknown id: got %v, want ErrNotFound", err)
 		}
 	}},
 	{"schedules are shared by all transports of a storage", func(s *suite) {
 		want := s.create(s.newSchedule("report"))
-		got, err := s.Email.(schedule.Store).GetSchedule(ctx, want.ID)
+		got, err := schedule.Get(ctx, s.Email.(schedule.Store), want.ID)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			s.Errorf("%v (-want +got):\n%s", err, diff)
 		}
@@ -136,7 +136,7 @@ var scheduleTests = []test{
 		want.ID, want.CreatedAt, want.Version = first.ID, first.CreatedAt, first.Version
 		want.Cron, want.Timezone, want.Interval, want.Disabled = "", "", time.Minute, true
 		want.NextRunAt, want.DueAt = time.Time{}, time.Time{}
-		got, err := s.scheduleStore().UpdateSchedule(ctx, want)
+		got, err := schedule.Update(ctx, s.scheduleStore(), want)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -145,11 +145,11 @@ var scheduleTests = []test{
 			s.Errorf("as updated (-want +got):\n%s", diff)
 		}
 		s.wantSchedule(first.ID, want)
-		_, err = s.scheduleStore().UpdateSchedule(ctx, first)
+		_, err = schedule.Update(ctx, s.scheduleStore(), first)
 		s.wantConflict("an old version", err)
 		s.wantSchedule(first.ID, want)
 		want.ID = symphony.NewID(s.clock.Now())
-		if _, err := s.scheduleStore().UpdateSchedule(ctx, want); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := schedule.Update(ctx, s.scheduleStore(), want); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("an unknown id: got %v, want ErrNotFound", err)
 		}
 	}},
@@ -157,11 +157,39 @@ var scheduleTests = []test{
 		first := s.create(s.newSchedule("report"))
 		changed := first
 		changed.Source, changed.CreatedAt = schedule.SourceConfig, first.CreatedAt.Add(time.Hour)
-		if _, err := s.scheduleStore().UpdateSchedule(ctx, changed); err != nil {
+		if _, err := schedule.Update(ctx, s.scheduleStore(), changed); err != nil {
 			s.Fatal(err)
 		}
 		first.Version = 2
 		s.wantSchedule(first.ID, first)
+	}},
+	{"a change is for the version that it names", func(s *suite) {
+		store, first := s.scheduleStore(), s.newSchedule("report")
+		put := func(version int64, c schedule.Change) error {
+			c.Schedule.Version = version
+			_, err := store.PutSchedule(ctx, c)
+			return err
+		}
+		change := schedule.Change{Schedule: first, Runs: []schedule.Run{run(first, first.NextRunAt, "m1")}}
+		state := schedule.Change{Schedule: first, StateOnly: true}
+		for what, err := range map[string]error{"of what is not there": put(1, change), "of the state of what is not there": put(1, state)} {
+			if !errors.Is(err, symphony.ErrConflict) {
+				s.Errorf("a change %s: got %v, want ErrConflict", what, err)
+			}
+		}
+		if err := put(0, change); err != nil {
+			s.Fatal(err)
+		}
+		for what, err := range map[string]error{"that makes it again": put(0, change), "of another version": put(2, change), "of the state of another version": put(2, state)} {
+			if !errors.Is(err, symphony.ErrConflict) {
+				s.Errorf("a change %s: got %v, want ErrConflict", what, err)
+			}
+		}
+		first.Version = 1
+		s.wantSchedule(first.ID, first)
+		if n := len(s.runs(schedule.RunQuery{ScheduleID: first.ID}).Runs); n != 1 {
+			s.Errorf("the history has %d entries, want 1", n)
+		}
 	}},
 	{"a name is unique, and none is not a name", func(s *suite) {
 		s.createMany(2)
@@ -170,18 +198,18 @@ var scheduleTests = []test{
 			s.Helper()
 			var taken *schedule.NameError
 			if !errors.As(err, &taken) || taken.Name != "report" {
-				s.Errorf("%s: got %v, want a *ScheduleNameError", what, err)
+				s.Errorf("%s: got %v, want a *schedule.NameError", what, err)
 			}
 		}
-		_, err := s.scheduleStore().CreateSchedule(ctx, s.newSchedule("report"))
+		_, err := schedule.Create(ctx, s.scheduleStore(), s.newSchedule("report"))
 		wantTaken("create", err)
 		renamed := second
 		renamed.Name = "report"
-		_, err = s.scheduleStore().UpdateSchedule(ctx, renamed)
+		_, err = schedule.Update(ctx, s.scheduleStore(), renamed)
 		wantTaken("update", err)
 		s.wantSchedule(second.ID, second)
 		first.Disabled = true
-		if _, err := s.scheduleStore().UpdateSchedule(ctx, first); err != nil {
+		if _, err := schedule.Update(ctx, s.scheduleStore(), first); err != nil {
 			s.Errorf("keeping the own name: %v", err)
 		}
 		if err := s.scheduleStore().DeleteSchedule(ctx, first.ID); err != nil {
@@ -194,7 +222,7 @@ var scheduleTests = []test{
 		errs := make([]error, 6)
 		for i := range errs {
 			n := s.newSchedule("report")
-			all.Go(func() { _, errs[i] = s.scheduleStore().CreateSchedule(ctx, n) })
+			all.Go(func() { _, errs[i] = schedule.Create(ctx, s.scheduleStore(), n) })
 		}
 		all.Wait()
 		made := 0
@@ -203,7 +231,7 @@ var scheduleTests = []test{
 			if err == nil {
 				made++
 			} else if !errors.As(err, &taken) {
-				s.Errorf("got %v, want a *ScheduleNameError", err)
+				s.Errorf("got %v, want a *schedule.NameError", err)
 			}
 		}
 		if made != 1 {
@@ -220,7 +248,7 @@ var scheduleTests = []test{
 		completed := list[2]
 		completed.CompletedAt = s.clock.Now()
 		for _, sch := range []schedule.Schedule{disabled, completed} {
-			if _, err := s.scheduleStore().UpdateSchedule(ctx, sch); err != nil {
+			if _, err := schedule.Update(ctx, s.scheduleStore(), sch); err != nil {
 				s.Fatal(err)
 			}
 		}
@@ -235,6 +263,8 @@ var scheduleTests = []test{
 			"a page":           {schedule.Query{Limit: 2}, ids[:2], true},
 			"the next":         {schedule.Query{Limit: 2, After: ids[1]}, ids[2:4], true},
 			"the last":         {schedule.Query{Limit: 2, After: ids[3]}, ids[4:], false},
+			"id":               {schedule.Query{ID: ids[2]}, ids[2:3], false},
+			"id and type":      {schedule.Query{ID: ids[2], Type: "Mail"}, nil, false},
 			"name":             {schedule.Query{Name: "report"}, ids[:1], false},
 			"no such name":     {schedule.Query{Name: "Report"}, nil, false},
 			"source":           {schedule.Query{Source: schedule.SourceConfig}, ids[:1], false},
@@ -277,6 +307,9 @@ var scheduleTests = []test{
 		rest := s.dueSchedules(schedule.DuePlace{DueAt: last.DueAt, ID: last.ID}, 2)
 		if got, want := append(scheduleIDs(first.Schedules), scheduleIDs(rest.Schedules)...), scheduleIDs(due.Schedules); !slices.Equal(got, want) {
 			s.Errorf("in pages: got %v, want %v", got, want)
+		}
+		if page, err := s.scheduleStore().ListSchedules(ctx, schedule.Query{Due: &schedule.DuePlace{}, ID: ids[0]}); err != nil || !slices.Equal(scheduleIDs(page.Schedules), ids[:1]) {
+			s.Errorf("of those due one: got %v, %v", scheduleIDs(page.Schedules), err)
 		}
 		s.clock.Advance(2 * time.Minute)
 		if due := s.dueSchedules(schedule.DuePlace{}, 10); len(due.Schedules) != 6 || !due.Next.IsZero() {

@@ -32,7 +32,7 @@ func (s *suite) mustStep(want int, old string, step storage.Step) {
 // record returns the record of the steps, and wantRecord compares it.
 func (s *suite) record() string {
 	s.Helper()
-	raw, err := s.def.(storage.Records).GetRecord(ctx, "work", "1")
+	raw, err := storage.Get(ctx, s.def.(storage.Records), "work", "1")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func (s *suite) wantRecord(want string) {
 // begin writes the record of work that has not got anywhere.
 func (s *suite) begin() {
 	s.Helper()
-	if err := s.def.(storage.Records).PutRecord(ctx, "work", "1", []byte("a")); err != nil {
+	if err := storage.Put(ctx, s.def.(storage.Records), "work", "1", []byte("a")); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -39,8 +39,8 @@ var textTests = []test{
 		s.needs(func(c symphony.Capabilities) bool { return c.Schedules })
 		schedules := s.def.(schedule.Store)
 		for _, id := range unknown {
-			_, err := schedules.GetSchedule(ctx, id)
-			s.notFound("GetSchedule", id, err)
+			_, err := schedule.Get(ctx, schedules, id)
+			s.notFound("Get", id, err)
 			s.notFound("DeleteSchedule", id, schedules.DeleteSchedule(ctx, id))
 			if page, err := schedules.ScheduleRuns(ctx, schedule.RunQuery{ScheduleID: id}.WithDefaults()); err != nil && !errors.Is(err, symphony.ErrNotFound) || len(page.Runs) > 0 {
 				s.Errorf("ScheduleRuns of %q: %v, %v", id, page, err)
@@ -52,10 +52,10 @@ var textTests = []test{
 		records := s.def.(storage.Records)
 		data := []byte(`{}`)
 		for _, id := range unkeepable {
-			_, err := records.GetRecord(ctx, "k", id)
-			s.notFound("GetRecord", id, err)
-			s.notFound("DeleteRecord", id, records.DeleteRecord(ctx, "k", id))
-			for what, err := range map[string]error{"PutRecord": records.PutRecord(ctx, "k", id, data), "SwapRecord": records.SwapRecord(ctx, "k", id, nil, data)} {
+			_, err := storage.Get(ctx, records, "k", id)
+			s.notFound("Get", id, err)
+			s.notFound("Delete", id, storage.Delete(ctx, records, "k", id))
+			for what, err := range map[string]error{"Put": storage.Put(ctx, records, "k", id, data), "SwapRecord": records.SwapRecord(ctx, "k", id, nil, data)} {
 				if !errors.Is(err, symphony.ErrInvalid) {
 					s.Errorf("%s of %q: %v, want ErrInvalid", what, id, err)
 				}
@@ -72,7 +72,7 @@ var textTests = []test{
 		s.needs(func(c symphony.Capabilities) bool { return c.Records })
 		records := s.def.(storage.Records)
 		for _, id := range []string{"a", "a\x01", "ab", "b"} {
-			if err := records.PutRecord(ctx, "k", id, []byte(`{}`)); err != nil {
+			if err := storage.Put(ctx, records, "k", id, []byte(`{}`)); err != nil {
 				s.Fatal(err)
 			}
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
-	"zombiezen.com/go/sqlite"
 )
 
 // TakeStep takes a step of work in bulk, in one transaction.
@@ -44,15 +43,11 @@ func (o *stepOp) rows() int { return 1 + len(o.step.Send) + len(o.step.Retry) + 
 
 func (o *stepOp) apply(w *writer) error {
 	o.done, o.refused = 0, nil
-	same := false
-	err := w.query("SELECT data FROM messenger_records WHERE kind=? AND id=?", func(s *sqlite.Stmt) bool {
-		same = bytes.Equal(columnBytes(s, 0), o.step.Old)
-		return false
-	}, o.step.Kind, o.step.ID)
+	old, err := w.record(o.step.Kind, o.step.ID)
 	if err != nil {
 		return err
 	}
-	if !same {
+	if old == nil || !bytes.Equal(old, o.step.Old) {
 		o.refused = fmt.Errorf("record %s/%s: %w", o.step.Kind, o.step.ID, symphony.ErrConflict)
 		return nil
 	}

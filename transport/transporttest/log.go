@@ -30,12 +30,16 @@ var logTests = []test{
 		if diff := cmp.Diff(want, s.entries(storage.LogQuery{Log: "l"})); diff != "" {
 			s.Errorf("entries (-want +got)\n%s", diff)
 		}
-		if end, err := s.Email.(storage.Log).LogEnd(ctx, "other"); err != nil || end != 3 {
+		if end, err := storage.LogEnd(ctx, s.Email.(storage.Log), "other"); err != nil || end != 3 {
 			s.Errorf("another transport of the storage sees the end %d, %v; want 3", end, err)
 		}
 		s.reopen()
 		if diff := cmp.Diff(want, s.entries(storage.LogQuery{Log: "l"})); diff != "" {
 			s.Errorf("after a crash (-want +got)\n%s", diff)
+		}
+		page, err := s.log().ReadLog(ctx, storage.LogQuery{Log: "l", After: 1, Limit: 1})
+		if err != nil || !slices.Equal(numbers(page.Entries), []int64{2}) || page.End != 3 {
+			s.Errorf("a page has %v and the end %d, %v; want 2 and the end 3", numbers(page.Entries), page.End, err)
 		}
 		if last := s.append("l", "e", 1); last != 4 {
 			s.Errorf("after a crash the next entry is %d, want 4", last)
@@ -45,7 +49,7 @@ var logTests = []test{
 		if last, err := s.log().AppendLog(ctx, "l", nil); err != nil || last != 0 {
 			s.Errorf("appending nothing: %d, %v", last, err)
 		}
-		if end, err := s.log().LogEnd(ctx, "l"); err != nil || end != 0 {
+		if end, err := storage.LogEnd(ctx, s.log(), "l"); err != nil || end != 0 {
 			s.Errorf("end %d, %v", end, err)
 		}
 		if list := s.entries(storage.LogQuery{Log: "l"}); len(list) != 0 {
@@ -130,7 +134,7 @@ var logTests = []test{
 			if got := numbers(list); first == 0 && len(got) > 0 || first > 0 && !slices.Equal(got, []int64{first}) {
 				s.Errorf("the log begins with %v, want %d", got, first)
 			}
-			if end, err := s.log().LogEnd(ctx, "l"); err != nil || end != 2000 {
+			if end, err := storage.LogEnd(ctx, s.log(), "l"); err != nil || end != 2000 {
 				s.Errorf("the end is %d, %v; want 2000", end, err)
 			}
 		}
@@ -197,16 +201,16 @@ var logTests = []test{
 			all.Go(func() {
 				next := make(map[string]int)
 				for after := int64(0); after < want; {
-					list, err := s.log().ReadLog(ctx, storage.LogQuery{Log: "l", After: after, Limit: 7})
+					page, err := s.log().ReadLog(ctx, storage.LogQuery{Log: "l", After: after, Limit: 7})
 					if err != nil {
 						s.Error(err)
 						return
 					}
-					if len(list) == 0 && symphony.SystemClock().Now().After(deadline) {
+					if len(page.Entries) == 0 && symphony.SystemClock().Now().After(deadline) {
 						s.Errorf("nothing came after %d of %d", after, want)
 						return
 					}
-					for _, e := range list {
+					for _, e := range page.Entries {
 						if e.Seq != after+1 {
 							s.Errorf("read %d after %d", e.Seq, after)
 							return
@@ -245,11 +249,11 @@ func (s *suite) append(log, kind string, n int) int64 {
 
 func (s *suite) entries(q storage.LogQuery) []storage.Entry {
 	s.Helper()
-	list, err := s.log().ReadLog(ctx, q)
+	page, err := s.log().ReadLog(ctx, q)
 	if err != nil {
 		s.Fatal(err)
 	}
-	return list
+	return page.Entries
 }
 
 func numbers(list []storage.Entry) []int64 {

@@ -1,0 +1,80 @@
+package storage_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/transport/inline"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+)
+
+func TestList_reads_all_pages(t *testing.T) {
+	tr := symphonytest.Storage(t, sqlite.Options{})
+	var want []string
+	for i := range 1201 {
+		id := fmt.Sprintf("%04d", i)
+		want = append(want, id)
+		if err := storage.Put(t.Context(), tr, "k", id, []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := storage.Put(t.Context(), tr, "other", "0500", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := storage.List(t.Context(), tr, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range list {
+		got = append(got, r.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %d records, want %d, in the order of their ids", len(got), len(want))
+	}
+}
+
+// An id with a neighbour on each side, one of which it is the beginning of.
+func TestOne_record_is_a_range(t *testing.T) {
+	tr := symphonytest.Storage(t, sqlite.Options{})
+	for _, id := range []string{"a", "b", "b\x01", "b ", "c"} {
+		if err := storage.Put(t.Context(), tr, "k", id, []byte(`"`+id+`"`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := storage.Get(t.Context(), tr, "k", "b"); err != nil || string(got) != `"b"` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if err := storage.Delete(t.Context(), tr, "k", "b"); err != nil {
+		t.Error(err)
+	}
+	list, err := storage.List(t.Context(), tr, "k")
+	if err != nil || len(list) != 4 {
+		t.Errorf("%d records are left, %v; want 4", len(list), err)
+	}
+	_, got := storage.Get(t.Context(), tr, "k", "b")
+	for what, err := range map[string]error{"Get": got, "Delete": storage.Delete(t.Context(), tr, "k", "b")} {
+		if !errors.Is(err, symphony.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", what, err)
+		}
+	}
+}
+
+func TestParts_that_a_transport_lacks_are_unsupported(t *testing.T) {
+	lacking := inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})
+	_, records := storage.RecordsOf(lacking)
+	_, log := storage.LogOf(lacking)
+	_, steps := storage.StepsOf(lacking)
+	_, nodes := storage.NodesOf(lacking)
+	_, alone := storage.NodesOf(symphonytest.Storage(t, sqlite.Options{}))
+	for what, err := range map[string]error{"records": records, "log": log, "steps": steps, "nodes": nodes, "nodes of one process": alone} {
+		if !errors.Is(err, symphony.ErrUnsupported) {
+			t.Errorf("%s: got %v, want ErrUnsupported", what, err)
+		}
+	}
+}
