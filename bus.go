@@ -64,11 +64,11 @@ type Bus struct {
 	sender     Sender // nil: each message's own transport
 }
 
-// Sender stores envelopes: a transport, or a transaction of the caller's own; see Bus.In.
+// Sender stores envelopes, as a transaction of the caller's own does; see Bus.In.
 type Sender interface {
 	// Send is Transport.Send.
 	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
-	// Storage identifies the storage: a sender takes messages for the transports that share it.
+	// Storage identifies the storage, as Capabilities.Storage does: a sender takes messages for the transports that share it.
 	Storage() any
 }
 
@@ -163,7 +163,7 @@ func (b *Bus) checkRoute(names []string) error {
 			return b.unknown(name)
 		case slices.Contains(names[:i], name):
 			return fmt.Errorf("names transport %q twice", name)
-		case t.Storage() != b.transports[names[0]].Storage():
+		case !b.SameStorage(names[0], name):
 			return fmt.Errorf("transports %q and %q are kept in different storages, so a message for both could not be stored all or nothing", names[0], name)
 		}
 	}
@@ -186,6 +186,17 @@ func (b *Bus) Transport(name string) (Transport, error) {
 		return t, nil
 	}
 	return nil, b.unknown(name)
+}
+
+// SameStorage reports whether two transports, given by their names, keep messages in one storage and so can take part in one
+// all-or-nothing Send. Unknown names do not.
+func (b *Bus) SameStorage(first, second string) bool {
+	t, other := b.transports[first], b.transports[second]
+	if t == nil || other == nil || first == second {
+		return t != nil && other != nil
+	}
+	storage := t.Capabilities().Storage
+	return storage != nil && storage == other.Capabilities().Storage
 }
 
 // Observer returns BusOptions.Observer, nil if there is none.
@@ -309,7 +320,7 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
 			first, this := envelopes[0].Transport, envelopes[known].Transport
-			if b.transports[first].Storage() != b.transports[this].Storage() {
+			if !b.SameStorage(first, this) {
 				p.add("options.transport", "%q is kept in another storage than %q of the messages before; a batch is stored all or nothing", this, first)
 			}
 		}
@@ -410,7 +421,7 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 			p.add("options", "transport %q has no flow control: it takes no expiresAt, concurrencyKey, groupKey, debounceKey or throttleKey", name)
 			return to
 		}
-		if b.sender != nil && b.sender.Storage() != b.transports[name].Storage() {
+		if b.sender != nil && (b.sender.Storage() == nil || b.sender.Storage() != b.transports[name].Capabilities().Storage) {
 			p.add("options.transport", "%q is kept in another storage than the one that this is dispatched in", name)
 			return to
 		}

@@ -398,3 +398,32 @@ func TestDispatch_checks_payloads_by_their_schemas(t *testing.T) {
 		t.Errorf("stored are %v", got)
 	}
 }
+
+// of is a transport that is of some storage.
+type of struct {
+	symphony.Transport
+	name    string
+	storage any
+}
+
+func (o of) Name() string                        { return o.name }
+func (o of) Capabilities() symphony.Capabilities { return symphony.Capabilities{Storage: o.storage} }
+
+func TestBus_a_transport_that_names_no_storage_shares_none(t *testing.T) {
+	bus := newBus(t, symphony.BusOptions{}, of{name: "a", storage: 1}, of{name: "b", storage: 1}, of{name: "c", storage: 2}, of{name: "none"}, of{name: "nor"})
+	for _, test := range []struct {
+		first, second string
+		want          bool
+	}{
+		{"a", "b", true}, {"a", "a", true}, {"a", "c", false}, {"none", "nor", false}, {"none", "none", true}, {"a", "none", false},
+		{"a", "unknown", false}, {"unknown", "unknown", false},
+	} {
+		if got := bus.SameStorage(test.first, test.second); got != test.want {
+			t.Errorf("%s and %s: got %v, want %v", test.first, test.second, got, test.want)
+		}
+	}
+	_, err := symphony.NewBus([]symphony.Transport{of{name: "none"}, of{name: "nor"}}, symphony.BusOptions{Routes: map[string][]string{"*": {"none", "nor"}}})
+	if err == nil {
+		t.Error("a route to both was accepted")
+	}
+}

@@ -152,7 +152,6 @@ func BenchmarkDispatchWithoutTrace(b *testing.B) {
 type discard struct{ symphony.Transport }
 
 func (discard) Name() string                        { return "default" }
-func (discard) Storage() any                        { return discard{} }
 func (discard) Capabilities() symphony.Capabilities { return symphony.Capabilities{} }
 func (discard) Send(_ context.Context, list []*symphony.Envelope) ([]symphony.Receipt, error) {
 	return make([]symphony.Receipt, len(list)), nil

@@ -16,7 +16,7 @@ type Transport interface {
 	Name() string
 
 	// Send stores the envelopes, all or nothing, and returns when they are as durable as the transport gets. Receipts
-	// stand in the order of the envelopes. The envelopes may be for any transport of the same Storage. An envelope
+	// stand in the order of the envelopes. The envelopes may be for any transport of the same Capabilities.Storage. An envelope
 	// whose idempotency key is already known gets the receipt of the first message, marked Duplicate; if its
 	// fingerprint differs, nothing is stored and the error is an *IdempotencyConflictError.
 	// Send keeps no reference to the envelopes. The end of ctx is obeyed until the transaction begins, and then
@@ -43,10 +43,6 @@ type Transport interface {
 	// Capabilities says what the transport can do. It never changes.
 	Capabilities() Capabilities
 
-	// Storage identifies what holds the messages: transports with equal storages (compared with ==) take part in one
-	// all-or-nothing Send.
-	Storage() any
-
 	// Close releases what the transport holds. Waiting receivers return ErrClosed. Transports that share a storage
 	// are closed together.
 	Close() error
@@ -54,6 +50,9 @@ type Transport interface {
 
 // Capabilities are what a transport can do beyond taking messages. What is missing is refused with ErrUnsupported.
 type Capabilities struct {
+	// Storage identifies what holds the messages: transports with equal ones (compared with ==) take part in one
+	// all-or-nothing Send. Nil: none does but this.
+	Storage     any
 	Durable     bool // survives the process
 	Receive     bool // messages wait and are leased to workers
 	Idempotency bool // keys are remembered

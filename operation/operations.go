@@ -52,9 +52,9 @@ type Operations struct {
 
 // home is a storage that keeps operations.
 type home struct {
-	storage any
-	records storage.Records
-	clock   symphony.Clock // of the times of its operations
+	transport string // one of those that share it
+	records   storage.Records
+	clock     symphony.Clock // of the times of its operations
 }
 
 // New makes the operations of a bus.
@@ -90,8 +90,8 @@ func New(bus *symphony.Bus, o Options) (*Operations, error) {
 			return nil, fmt.Errorf("operation: %w", err)
 		}
 		records, err := storage.RecordsOf(t)
-		if _, unable := storage.StepsOf(t); err == nil && unable == nil && !slices.ContainsFunc(ops.homes, func(h home) bool { return h.storage == t.Storage() }) {
-			ops.homes = append(ops.homes, home{t.Storage(), records, symphony.StoreClock(t, o.Clock)})
+		if _, unable := storage.StepsOf(t); err == nil && unable == nil && !slices.ContainsFunc(ops.homes, func(h home) bool { return bus.SameStorage(h.transport, name) }) {
+			ops.homes = append(ops.homes, home{name, records, symphony.StoreClock(t, o.Clock)})
 		}
 	}
 	return ops, nil
@@ -103,7 +103,7 @@ func (o *Operations) home(transport string) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	i := slices.IndexFunc(o.homes, func(h home) bool { return h.storage == t.Storage() })
+	i := slices.IndexFunc(o.homes, func(h home) bool { return o.bus.SameStorage(h.transport, transport) })
 	if i < 0 || !t.Capabilities().Steps {
 		return home{}, fmt.Errorf("transport %q does no work in bulk in the background: %w", transport, symphony.ErrUnsupported)
 	}

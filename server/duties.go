@@ -55,8 +55,8 @@ func (n *node) cronDuties(ctx context.Context) {
 	}
 	seen := make(map[any]bool)
 	for _, t := range n.transports {
-		if h, ok := t.(housekeeper); ok && !seen[t.Storage()] {
-			seen[t.Storage()] = true
+		if h, ok := t.(housekeeper); ok && !seen[t.Capabilities().Storage] {
+			seen[t.Capabilities().Storage] = true
 			report("housekeeping of the storage", h.Housekeep(ctx))
 		}
 	}

@@ -52,7 +52,6 @@ type discard struct {
 }
 
 func (*discard) Name() string                        { return "default" }
-func (*discard) Storage() any                        { return discard{} }
 func (*discard) Capabilities() symphony.Capabilities { return symphony.Capabilities{} }
 func (d *discard) Send(_ context.Context, list []*symphony.Envelope) ([]symphony.Receipt, error) {
 	d.last = list[0]

@@ -33,7 +33,7 @@ var rootMutants = []mutant{
 	{file: "replay.go", what: "an operation replays what it has made",
 		old: "if list[i].Header(HeaderOperation) == operation {", new: "if operation == \"\" {"},
 	{file: "bus.go", what: "a batch is stored in part by two storages",
-		old: "if b.transports[first].Storage() != b.transports[this].Storage() {", new: "if first == \"\" && this == \"\" {"},
+		old: "if !b.SameStorage(first, this) {", new: "if first == \"\" && this == \"\" {"},
 	{file: "bus.go", what: "a schema that refuses is ignored",
 		old: "if p.payload(b.opts.Schemas, m.Type, m.Payload, \"message.payload\"); len(p.list) > known {", new: "if false {"},
 	{file: "storable.go", what: "the last second that is kept is refused",

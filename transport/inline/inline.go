@@ -67,9 +67,6 @@ func (t *Transport) Name() string { return t.o.Name }
 // Capabilities says that messages are handled, and nothing else.
 func (t *Transport) Capabilities() symphony.Capabilities { return symphony.Capabilities{} }
 
-// Storage is the transport itself: it shares none.
-func (t *Transport) Storage() any { return t }
-
 // Close refuses further messages.
 func (t *Transport) Close() error {
 	t.done.Store(true)

@@ -245,11 +245,8 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true, Messages: true, Log: true, Steps: true}
+	return symphony.Capabilities{Storage: t.store, Durable: true, Receive: true, Idempotency: true, Failed: true, Records: true, Schedules: true, Flow: true, Messages: true, Log: true, Steps: true}
 }
-
-// Storage is the store.
-func (t *Transport) Storage() any { return t.store }
 
 // Close ends the connections, for all transports of the store, when the calls in progress have ended. It is safe to
 // call again.
