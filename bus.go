@@ -3,6 +3,7 @@ package symphony
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -389,10 +390,10 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 		maps.Copy(metadata, m.Metadata)
 		maps.Copy(metadata, o.Metadata)
 	}
-	var fingerprint Fingerprint
+	var fingerprint [sha256.Size]byte
 	if o.IdempotencyKey != "" {
 		var err error
-		if fingerprint, err = FingerprintOf(m.Type, m.Payload); err != nil {
+		if fingerprint, err = Fingerprint(m.Type, m.Payload); err != nil {
 			p.add("message.payload", "must be valid JSON: %v", err)
 			return to
 		}

@@ -129,29 +129,29 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // ErrorClass is "panic".
 func (e *PanicError) ErrorClass() string { return "panic" }
 
-// LostError is the failure of a message whose attempts were used up by workers that died or lost their leases.
-type LostError struct{ Deliveries int }
-
-func (e *LostError) Error() string {
-	return fmt.Sprintf("attempts used up: %d deliveries ended with their worker lost", e.Deliveries)
-}
-
-// ErrorClass is "worker_lost".
-func (e *LostError) ErrorClass() string { return "worker_lost" }
-
-// UsedUpError is the failure of a message that has had more attempts than its policy now allows, without having lost a worker.
-// A storage that knows the error of the last attempt keeps that error instead.
+// UsedUpError is the failure of a message that has had all the attempts that its policy allows, without one that says why it
+// failed: the last ones lost their worker, or the policy has become stricter. A storage that knows the error of the last
+// attempt keeps that error instead.
 type UsedUpError struct {
 	Attempts int // that were made
 	Allowed  int
+	Lost     int // attempts that ended with a worker that died or lost its lease
 }
 
 func (e *UsedUpError) Error() string {
+	if e.Lost > 0 {
+		return fmt.Sprintf("attempts used up: %d deliveries ended with their worker lost", e.Lost)
+	}
 	return fmt.Sprintf("attempts used up: %d were made, and %d are allowed by now", e.Attempts, e.Allowed)
 }
 
-// ErrorClass is "used_up".
-func (e *UsedUpError) ErrorClass() string { return "used_up" }
+// ErrorClass is LostClass if workers were lost, else "used_up".
+func (e *UsedUpError) ErrorClass() string {
+	if e.Lost > 0 {
+		return LostClass
+	}
+	return "used_up"
+}
 
 // ExpiredError is the failure of a message that no handler had begun by its ExpiresAt. It is permanent.
 type ExpiredError struct{ At time.Time }

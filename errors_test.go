@@ -48,7 +48,7 @@ func TestErrorClass(t *testing.T) {
 		"no handler":                          {&symphony.NoHandlerError{Type: "t"}, "no_handler"},
 		"undecodable":                         {&symphony.DecodeError{Err: plain}, "undecodable"},
 		"panic":                               {&symphony.PanicError{Value: "x"}, "panic"},
-		"worker lost":                         {&symphony.LostError{Deliveries: 4}, symphony.LostClass},
+		"worker lost":                         {&symphony.UsedUpError{Lost: 4}, symphony.LostClass},
 		"deadline":                            {fmt.Errorf("handle: %w", context.DeadlineExceeded), "timeout"},
 		"cancelled":                           {fmt.Errorf("handle: %w", context.Canceled), "canceled"},
 		"a type":                              {fmt.Errorf("handle: %w", &fs.PathError{Op: "open", Path: "x", Err: classed{"inner"}}), "inner"},
@@ -129,7 +129,7 @@ func TestErrorTexts(t *testing.T) {
 		`no handler for type "t"`: &symphony.NoHandlerError{Type: "t"},
 		"decode: unexpected end":  &symphony.DecodeError{Err: errors.New("unexpected end")},
 		"panic: 42":               &symphony.PanicError{Value: 42},
-		"attempts used up: 4 deliveries ended with their worker lost": &symphony.LostError{Deliveries: 4},
+		"attempts used up: 4 deliveries ended with their worker lost": &symphony.UsedUpError{Lost: 4},
 		"attempts used up: 5 were made, and 3 are allowed by now":     &symphony.UsedUpError{Attempts: 5, Allowed: 3},
 	} {
 		if err.Error() != want {

@@ -11,14 +11,11 @@ import (
 	"strings"
 )
 
-// Fingerprint is a SHA-256 hash of a message's type and payload. Two messages have the same fingerprint if their types are
-// equal and their payloads are the same JSON value: key order, white space and the spelling of strings and numbers (1, 1.0,
-// 10e-1) make no difference, and every digit counts. An escaped half of a surrogate pair counts as U+FFFD.
-type Fingerprint [sha256.Size]byte
-
-// FingerprintOf returns the fingerprint of a message. The payload must be valid JSON.
-func FingerprintOf(typ string, payload json.RawMessage) (Fingerprint, error) {
-	var f Fingerprint
+// Fingerprint returns a SHA-256 hash of a message's type and payload, which must be valid JSON. Two messages have the same
+// fingerprint if their types are equal and their payloads are the same JSON value: key order, white space and the spelling of
+// strings and numbers (1, 1.0, 10e-1) make no difference, and every digit counts. An escaped half of a surrogate pair counts as
+// U+FFFD.
+func Fingerprint(typ string, payload json.RawMessage) (f [sha256.Size]byte, err error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d:%s:", len(typ), typ)
 	dec := json.NewDecoder(bytes.NewReader(payload))

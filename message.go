@@ -1,6 +1,7 @@
 package symphony
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -105,7 +106,7 @@ type Envelope struct {
 	// envelopes.
 	IdempotencyKey    string
 	KeysOf            string
-	Fingerprint       Fingerprint
+	Fingerprint       [sha256.Size]byte
 	IdempotencyWindow time.Duration
 }
 

@@ -149,7 +149,7 @@ func (p Policy) Settle(st *Settlement, attempt int, err error, random float64) {
 // untried reports whether err came from Admit, before any handler began.
 func untried(err error) bool {
 	switch err.(type) { //nolint:errorlint // a handler may return a copy of one
-	case *LostError, *UsedUpError, *ExpiredError:
+	case *UsedUpError, *ExpiredError:
 		return true
 	}
 	return false
@@ -157,17 +157,13 @@ func untried(err error) bool {
 
 // Admit decides whether an attempt may begin now. A delivery beyond the last allowed attempt means that earlier workers died
 // while they had the message, or that the policy has become stricter; it must not run again. A first delivery may come after
-// the message has expired. The error is nil, or the *LostError, *UsedUpError or *ExpiredError to fail the message with.
+// the message has expired. The error is nil, or the *UsedUpError or *ExpiredError to fail the message with.
 func (p Policy) Admit(d *Delivery, now time.Time) error {
 	if f := d.Flow; f != nil && !f.ExpiresAt.IsZero() && d.Attempt == 1 && !now.Before(f.ExpiresAt) {
 		return &ExpiredError{f.ExpiresAt}
 	}
-	switch allowed := p.Retries() + 1; {
-	case d.Attempt <= allowed:
-	case d.Lost == 0:
-		return &UsedUpError{Attempts: d.Attempt - 1, Allowed: allowed}
-	default:
-		return &LostError{Deliveries: d.Lost}
+	if allowed := p.Retries() + 1; d.Attempt > allowed {
+		return &UsedUpError{Attempts: d.Attempt - 1, Allowed: allowed, Lost: d.Lost}
 	}
 	return nil
 }

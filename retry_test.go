@@ -121,10 +121,10 @@ func TestAdmit(t *testing.T) {
 	}{
 		"first delivery":         {symphony.Policy{}, 1, 0, nil},
 		"last allowed delivery":  {symphony.Policy{}, 4, 3, nil},
-		"one too many":           {symphony.Policy{}, 5, 4, &symphony.LostError{Deliveries: 4}},
+		"one too many":           {symphony.Policy{}, 5, 4, &symphony.UsedUpError{Attempts: 4, Allowed: 4, Lost: 4}},
 		"the only delivery":      {symphony.Policy{MaxRetries: symphony.NoRetries}, 1, 0, nil},
-		"one more than the only": {symphony.Policy{MaxRetries: symphony.NoRetries}, 2, 1, &symphony.LostError{Deliveries: 1}},
-		"a policy that became tighter, after a lost worker": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.LostError{Deliveries: 1}},
+		"one more than the only": {symphony.Policy{MaxRetries: symphony.NoRetries}, 2, 1, &symphony.UsedUpError{Attempts: 1, Allowed: 1, Lost: 1}},
+		"a policy that became tighter, after a lost worker": {symphony.Policy{MaxRetries: 1}, 4, 1, &symphony.UsedUpError{Attempts: 3, Allowed: 2, Lost: 1}},
 		"a policy that became tighter":                      {symphony.Policy{MaxRetries: 1}, 4, 0, &symphony.UsedUpError{Attempts: 3, Allowed: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestSettlement_Reason(t *testing.T) {
 			t.Errorf("%s: got %q and %d retries, want %q and %d", name, got, test.st.Retries(3), test.want, test.retries)
 		}
 	}
-	for _, err := range []error{&symphony.LostError{}, &symphony.UsedUpError{}, &symphony.ExpiredError{}, errors.New("of a handler")} {
+	for _, err := range []error{&symphony.UsedUpError{Lost: 1}, &symphony.UsedUpError{}, &symphony.ExpiredError{}, errors.New("of a handler")} {
 		var st symphony.Settlement
 		symphony.Policy{}.Settle(&st, 1, err, 0)
 		if want := err.Error() != "of a handler"; st.Untried != want {

@@ -136,7 +136,7 @@ func (s *series) ended(e *symphony.EndedAttempt) {
 // handlerRan reports whether an attempt that failed for good had a handler run at all.
 func handlerRan(class string) bool {
 	switch class {
-	case (*symphony.ExpiredError)(nil).ErrorClass(), (*symphony.LostError)(nil).ErrorClass(), (*symphony.UsedUpError)(nil).ErrorClass():
+	case (*symphony.ExpiredError)(nil).ErrorClass(), symphony.LostClass, (&symphony.UsedUpError{}).ErrorClass():
 		return false
 	}
 	return true

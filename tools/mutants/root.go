@@ -11,7 +11,7 @@ var rootMutants = []mutant{
 	{file: "retry.go", what: "jitter goes beyond the longest delay",
 		old: "if d >= float64(longest) {", new: "if d >= 2*float64(longest) {"},
 	{file: "retry.go", what: "a message whose workers died runs once more",
-		old: "\tcase d.Attempt <= allowed:\n", new: "\tcase d.Attempt <= allowed+1:\n"},
+		old: "allowed := p.Retries() + 1; d.Attempt > allowed {", new: "allowed := p.Retries() + 1; d.Attempt > allowed+1 {"},
 	{file: "retry.go", what: "a message that expires now is begun",
 		old: "d.Attempt == 1 && !now.Before(f.ExpiresAt)", new: "d.Attempt == 1 && now.After(f.ExpiresAt)"},
 	{file: "retry.go", what: "a message that was begun expires at its next attempt",

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +31,7 @@ type takenKey struct {
 	id          string
 	queue       string
 	scheduled   int64
-	fingerprint symphony.Fingerprint
+	fingerprint [sha256.Size]byte
 }
 
 // keyPatience is how long a group waits for a key that another transaction has claimed and not committed, and with it all
