@@ -203,24 +203,6 @@ func (b *Bus) SameStorage(first, second string) bool {
 // Observer returns BusOptions.Observer, nil if there is none.
 func (b *Bus) Observer() Observer { return b.opts.Observer }
 
-// Failed returns the dead letter queue of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
-// keeps none.
-func (b *Bus) Failed(transport string) (*DeadLetters, error) {
-	t, err := b.Transport(transport)
-	if err != nil {
-		return nil, err
-	}
-	store, ok := t.(FailedStore)
-	if !ok || !t.Capabilities().Failed {
-		return nil, fmt.Errorf("transport %q keeps no failed messages: %w", transport, ErrUnsupported)
-	}
-	d := &DeadLetters{store: store, clock: b.clocks[transport], maxBytes: b.opts.MaxMessageBytes, schemas: b.opts.Schemas}
-	if t.Capabilities().Messages {
-		d.messages, _ = t.(MessageStore)
-	}
-	return d, nil
-}
-
 // In returns a bus like b that dispatches through a sender, such as the caller's own transaction. Messages for transports of
 // another storage than the sender's are refused with a *ValidationError.
 func (b *Bus) In(s Sender) *Bus {

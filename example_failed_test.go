@@ -8,6 +8,7 @@ import (
 	"log"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -37,7 +38,7 @@ func ExampleDeadLetters() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	page, err := failed.List(ctx, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Type: "order.paid"}})
+	page, err := failed.List(ctx, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "order.paid"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,7 +50,8 @@ func ExampleDeadLetters() {
 	}
 	// The worker gets to the corrected message and to the one that handleOne dispatches.
 	handleOne(ctx, tr, mux, 2)
-	n, err := failed.DeleteAll(ctx, symphony.FailedSelection{All: true}, nil)
+	everything := operation.Request{Kind: operation.FailedDelete, Filter: &symphony.MessageFilter{}, All: true}
+	n, err := operation.Do(ctx, failed, everything, nil)
 	fmt.Println("deleted:", n, err)
 	// Output:
 	// order.paid {"order":42} failed: order 42 does not exist

@@ -75,10 +75,6 @@ const (
 	// MaxErrorLength is how many bytes of an error's text are stored with an attempt.
 	MaxErrorLength = 8 << 10
 
-	// MaxFailedPage is the most failed messages that one page may hold; DefaultFailedPage is what it holds unasked.
-	MaxFailedPage     = 200
-	DefaultFailedPage = 50
-
 	// MaxMessagePage is the most messages that one page may hold; DefaultMessagePage is what it holds unasked.
 	MaxMessagePage     = 200
 	DefaultMessagePage = 50

@@ -3,6 +3,7 @@ package symphony
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -18,28 +19,32 @@ const (
 	Failed     Status = "failed"     // in the dead letter queue
 )
 
-// MessageInfo is everything that a storage knows about one message.
+// MessageInfo is everything that a storage knows about one message, whatever its status.
 type MessageInfo struct {
 	Envelope
 	Status Status
-	// Deliveries counts how often the message was handed to a worker, the time that it is in hand included. Those from which
-	// it was given back (Release) are not counted.
+	// Deliveries counts how often the message was handed to a worker, the time that it is in hand included. Those
+	// from which it was given back (Release) are not counted.
 	Deliveries int
-	// AvailableAt is when a pending message is ready: in the past for one that waits for a worker or before a gate. Zero
-	// for others.
+	// AvailableAt is when a pending message is ready: in the past for one that waits for a worker or before a gate.
+	// Zero for others.
 	AvailableAt time.Time
-	// Worker has the message in hand, or has completed it. StartedAt is when it got, or for a completed message began, it;
-	// if that was not told, when it got it. Both are zero for pending and failed messages.
+	// Worker has the message in hand, or has completed it. StartedAt is when it got, or for a completed message
+	// began, it; if that was not told, when it got it. Both are zero for pending and failed messages.
 	Worker    string
 	StartedAt time.Time
 	// LeasedUntil is when the lease of a message in hand ends.
 	LeasedUntil time.Time
 	// FinishedAt is when the message was completed or failed for good.
 	FinishedAt time.Time
-	// FailedID is the id of a failed message in the dead letter queue, Error and ErrorClass say why it is there.
+	// FailedID is the id of a failed message in the dead letter queue. Error and ErrorClass say why it is there,
+	// MaxRetries is how many retries its policy allowed, and Done names the handlers that had succeeded: a retry does
+	// not run them again. All five are zero for messages that have not failed.
 	FailedID   string
 	Error      string
 	ErrorClass string
+	MaxRetries int
+	Done       []string
 	// Attempts are those that did not succeed, oldest first.
 	Attempts []Attempt
 	// DecodeErr is set where part of what is stored could not be read, and is left out.
@@ -48,58 +53,104 @@ type MessageInfo struct {
 	Omitted *Omitted
 }
 
-// Omitted says what a page has left out of one row: how many bytes of payload, metadata and headers, each as it is stored,
-// and how many attempts.
+// Omitted says what a page has left out of one row: how many bytes of payload, metadata and headers, each as it is
+// stored, and how many attempts.
 type Omitted struct {
 	Payload, Metadata, Headers, Attempts int
 }
 
-// MessageFilter selects messages of one transport. Zero fields select everything.
-type MessageFilter struct {
-	Status   Status
-	Queue    string
-	Type     string // exact
-	Priority int
-	// Since and Until, unless zero, select messages with a CreatedAt at or after, and before. Messages with an id that tells
-	// another time than their CreatedAt, by more than MaxIDSkew, may be left out; a Bus makes none.
-	Since time.Time
-	Until time.Time
-	// Text is searched for, ignoring ASCII case, in type, payload, metadata and headers, each as it is stored. Every
-	// character is literal.
-	Text string
-	// DispatchedBy is who had the message dispatched, exact. Storages have an index of it: only his are looked at.
-	DispatchedBy string
-	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
-	ScheduledAfter time.Time
+// Retries is how many attempts the message has had after its first one.
+func (m *MessageInfo) Retries() int { return max(m.Deliveries-1, 0) }
+
+// Attempt is one try at a message that did not succeed.
+type Attempt struct {
+	Number     int
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Worker     string
+	Error      string
+	ErrorClass string
+	// RetryAt is when it was to be tried again; zero where it was not.
+	RetryAt time.Time
 }
 
-// MessageQuery asks for a page of messages, in the order of their ids, which is that of their dispatch.
+// LostClass and LostText describe, in the history, an attempt whose lease ran out without a word from its worker.
+const (
+	LostClass = "worker_lost"
+	LostText  = "the worker stopped without settling the message"
+)
+
+// MessageFilter selects messages of one transport. Zero fields select everything.
+type MessageFilter struct {
+	Status   Status `json:"status,omitempty"`
+	Queue    string `json:"queue,omitempty"`
+	Type     string `json:"type,omitempty"` // exact
+	Priority int    `json:"priority,omitempty"`
+	// ErrorClass is exact. It selects failed messages only.
+	ErrorClass string `json:"errorClass,omitempty"`
+	// Since and Until, unless zero, bound the time by which a query is ordered, at or after and before: CreatedAt in
+	// the order of dispatch, FinishedAt in the order of failure. In the order of dispatch, messages with an id that
+	// tells another time than their CreatedAt, by more than MaxIDSkew, may be left out; a Bus makes none.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// Text is searched for, ignoring ASCII case, in type and payload; in the order of dispatch also in metadata and
+	// headers, in the order of failure also in the error. Each is searched as it is stored, and every character is
+	// literal.
+	Text string `json:"text,omitempty"`
+	// DispatchedBy is who had the message dispatched, exact. Storages have an index of it: only that caller's
+	// messages are looked at.
+	DispatchedBy string `json:"dispatchedBy,omitempty"`
+	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
+	ScheduledAfter time.Time `json:"scheduledAfter,omitzero"`
+}
+
+// MessageQuery asks for messages: in the order of their ids, which is that of their dispatch, or those that failed in
+// the order of their failure.
 type MessageQuery struct {
 	MessageFilter
-	// Oldest has the oldest message first. Default: the newest.
+	// ByFailure asks for failed messages, in the order of their failure.
+	ByFailure bool
+	// Oldest lists the oldest message, or failure, first. Default: the newest.
 	Oldest bool
+	// ID asks for one message, which always has its body, and makes all else of the query void: by the message's id,
+	// or with ByFailure by its FailedID.
+	ID string
 	// Limit is 1 to MaxMessagePage, default DefaultMessagePage.
 	Limit int
-	// After continues behind the message with this id, which need not exist any more. Empty: from the first.
+	// Offset skips that many, ByFailure only. Deep lists are read faster with After, which wins over it.
+	Offset int
+	// After continues behind the message with this id, or with ByFailure this FailedID, which need not exist any more.
+	// Empty: from the first.
 	After string
 	// Scan bounds how many messages are looked at, so that a page costs the same however many messages there are and
-	// however few match. 1 to MaxMessageScan, default that.
+	// however few match. 1 to MaxMessageScan, default that. ByFailure, it bounds searches for a text without Total.
 	Scan int
 	// Bytes is what the bodies of the page may have before further messages come without; see MessageInfo.Omitted.
-	// Default MaxPageBytes.
+	// Default MaxPageBytes. With NoBodies no message has its body.
 	Bytes int
+	// Total has the page's Total counted, too, which may take longer than the page. ByFailure only.
+	Total bool
+	// CountOnly has the messages counted that match among the next Scan, and none listed. Not with ByFailure.
+	CountOnly bool
 }
+
+// NoBodies is the Bytes of a query whose messages come without payload, metadata, headers and attempts.
+const NoBodies = -1
 
 // MessagePage is one page of messages.
 type MessagePage struct {
 	Messages []MessageInfo
-	// Next is the After of the next page, empty where the last message has been looked at. A page may have fewer messages
-	// than its limit, or none, and a Next: then nothing more was found in as many messages as may be looked at.
+	// Total is, with MessageQuery.Total, how many messages match the filter; with CountOnly, how many of those looked
+	// at do.
+	Total int64
+	// Next is the After of the next page, empty where the last message has been looked at. A page may have fewer
+	// messages than its limit, or none, and a Next: then nothing more was found in as many messages as may be looked
+	// at.
 	Next string
 }
 
-// NextLimit is how many messages, at most limit, the next page should have so that its payloads do not fill the memory, if
-// they are as large as this page's.
+// NextLimit is how many messages, at most limit, the next page should have so that its payloads do not fill the
+// memory, if they are as large as this page's.
 func (p *MessagePage) NextLimit(limit int) int {
 	if len(p.Messages) == 0 {
 		return limit
@@ -111,30 +162,34 @@ func (p *MessagePage) NextLimit(limit int) int {
 	return min(max(DefaultReceiveBytes/(size/len(p.Messages)+1), 1), limit)
 }
 
-// MessageCount is how many of the messages looked at match a query.
-type MessageCount struct {
-	Count int64
-	// Next is the After of the query that goes on, empty where the last message has been looked at.
-	Next string
+// FailedMove takes one failed message out of the dead letter queue: for good, or to dispatch it again.
+type FailedMove struct {
+	ID string // the FailedID of the message
+	// NewID is the id of the message that takes its place. Empty: none does, it is deleted.
+	NewID string
+	// Payload replaces that message's payload, unless nil.
+	Payload json.RawMessage
 }
 
-// MessageStore is the part of a transport that shows its messages. It is optional; see Capabilities.Messages.
-// Applications use it through Bus.Messages. Each answer is of one moment: a message that moves while it is given is in it
-// once. Methods are safe for concurrent use and hold up neither dispatches nor workers.
+// MessageStore is the part of a transport that shows and steers its messages, whatever their status. It is optional;
+// see Capabilities.Messages. Applications use it through Bus.Messages and Bus.Failed. Methods are safe for concurrent
+// use; those that read hold up neither dispatches nor workers.
 type MessageStore interface {
-	// ListMessages returns a page. Messages has checked the query.
+	// ListMessages answers a query, which has been checked. Each answer is of one moment: a message that moves while
+	// it is given is in it once. An unknown ID, also that of a message that is no longer kept, is an empty page.
 	ListMessages(ctx context.Context, q MessageQuery) (MessagePage, error)
-	// CountMessages counts the messages that match q among the next q.Scan. It takes no account of q.Limit.
-	CountMessages(ctx context.Context, q MessageQuery) (MessageCount, error)
-	// GetMessage returns ErrNotFound for an unknown id, also that of a message that is no longer kept.
-	GetMessage(ctx context.Context, id string) (MessageInfo, error)
 	// DeleteMessage deletes a pending message. Errors: ErrNotFound, *MessageStatusError where it is not pending. Its
 	// idempotency key stays known.
 	DeleteMessage(ctx context.Context, id string) error
-	// RunMessageNow makes a pending message that waits for its time ready, be it scheduled or to be retried. One that is
-	// ready, or waits before a gate or in its group's line, is left as it is. Errors: ErrNotFound, *MessageStatusError
-	// where it is not pending.
+	// RunMessageNow makes a pending message that waits for its time ready, be it scheduled or to be retried. One that
+	// is ready, or waits before a gate or in its group's line, is left as it is. Errors: ErrNotFound,
+	// *MessageStatusError where it is not pending.
 	RunMessageNow(ctx context.Context, id string) error
+	// MoveFailed takes messages out of the dead letter queue, in one transaction, and returns how many. One with a
+	// NewID leaves a new message in its place, with the same type, payload, metadata, headers, queue, priority and
+	// idempotency key, ready now, with no attempts counted and the same handlers done; idempotency keys are not
+	// checked. Unknown ids are left out.
+	MoveFailed(ctx context.Context, moves []FailedMove) (done int, err error)
 }
 
 // MessageStatusError says that a message has not the status that was asked for. It matches ErrConflict.
@@ -165,74 +220,21 @@ func (q MessageQuery) WithDefaults() MessageQuery {
 	return q
 }
 
-// TimelineKind is what happened to a message.
-type TimelineKind string
-
-// The kinds.
-const (
-	TimelineDispatched TimelineKind = "dispatched"
-	TimelineScheduled  TimelineKind = "scheduled" // when it was to be ready
-	TimelineStarted    TimelineKind = "started"   // an attempt
-	TimelineFailed     TimelineKind = "failed"    // an attempt
-	TimelineRetry      TimelineKind = "retry"     // when it is, or was, to be tried again
-	TimelineCompleted  TimelineKind = "completed"
-	TimelineDead       TimelineKind = "dead" // went to the dead letter queue
-)
-
-// TimelineEntry is one thing that happened, or will, to a message.
-type TimelineEntry struct {
-	At         time.Time
-	Kind       TimelineKind
-	Attempt    int    // 0 where the entry is not of an attempt
-	Worker     string // of started, failed, completed
-	Error      string // of failed, dead
-	ErrorClass string
-}
-
-// Timeline tells the message's story so far, in its order: dispatched, each attempt with its worker, start, end, error and
-// next try, and how it was settled.
-func (m *MessageInfo) Timeline() []TimelineEntry {
-	list := []TimelineEntry{{At: m.CreatedAt, Kind: TimelineDispatched}}
-	if m.ScheduledAt.After(m.CreatedAt) {
-		list = append(list, TimelineEntry{At: m.ScheduledAt, Kind: TimelineScheduled})
-	}
-	last := 0
-	for _, a := range m.Attempts {
-		last = a.Number
-		if !a.StartedAt.IsZero() {
-			list = append(list, TimelineEntry{At: a.StartedAt, Kind: TimelineStarted, Attempt: a.Number, Worker: a.Worker})
-		}
-		list = append(list, TimelineEntry{At: a.FinishedAt, Kind: TimelineFailed, Attempt: a.Number, Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass})
-		if !a.RetryAt.IsZero() {
-			list = append(list, TimelineEntry{At: a.RetryAt, Kind: TimelineRetry, Attempt: a.Number})
-		}
-	}
-	switch m.Status {
-	case Processing:
-		list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
-	case Completed:
-		if !m.StartedAt.IsZero() {
-			list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
-		}
-		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineCompleted, Attempt: m.Deliveries, Worker: m.Worker})
-	case Failed:
-		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineDead, Attempt: last, Error: m.Error, ErrorClass: m.ErrorClass})
-	}
-	return list
-}
-
-// Messages looks after the messages of one transport: all that are waiting, in hand, completed and kept, or failed. Safe
-// for concurrent use.
+// Messages looks after the messages of one transport: all that are waiting, in hand, completed and kept, or failed.
+// Safe for concurrent use.
 type Messages struct {
 	bus   *Bus
 	store MessageStore
+	clock Clock  // the storage's
 	owner string // whose messages these are; empty: all
 }
 
 // Of returns the messages that carry a DispatchedBy, which must not be empty, as if there were no others: those are not
 // listed, counted or found.
 func (m *Messages) Of(dispatchedBy string) *Messages {
-	return &Messages{bus: m.bus, store: m.store, owner: dispatchedBy}
+	of := *m
+	of.owner = dispatchedBy
+	return &of
 }
 
 // own narrows a filter to the messages that these are.
@@ -254,8 +256,8 @@ func (m *Messages) check(ctx context.Context, id string) error {
 	return err
 }
 
-// Messages returns the messages of a transport, an *UnknownTransportError, or ErrUnsupported where the transport does not
-// show them.
+// Messages returns the messages of a transport, an *UnknownTransportError, or ErrUnsupported where the transport does
+// not show them.
 func (b *Bus) Messages(transport string) (*Messages, error) {
 	t, err := b.Transport(transport)
 	if err != nil {
@@ -265,14 +267,14 @@ func (b *Bus) Messages(transport string) (*Messages, error) {
 	if !ok || !t.Capabilities().Messages {
 		return nil, fmt.Errorf("transport %q does not show its messages: %w", transport, ErrUnsupported)
 	}
-	return &Messages{bus: b, store: store}, nil
+	return &Messages{bus: b, store: store, clock: b.clocks[transport]}, nil
 }
 
 // List returns a page. What is out of range is a *ValidationError; the path of After is "cursor", of Text "q".
 func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error) {
 	q = q.WithDefaults()
-	if err := q.validate(); err != nil {
-		return MessagePage{}, err
+	if problems := q.Problems(""); len(problems) > 0 {
+		return MessagePage{}, &ValidationError{problems}
 	}
 	var none bool
 	if q.MessageFilter, none = m.own(q.MessageFilter); none {
@@ -284,35 +286,34 @@ func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error
 // Count counts all messages that match a filter. It looks at every message that the filter's times and status leave, in
 // several steps, and ends early with ctx: then the error is ctx's, and the count that of the messages looked at so far.
 func (m *Messages) Count(ctx context.Context, f MessageFilter) (int64, error) {
-	q := MessageQuery{MessageFilter: f}.WithDefaults()
-	if err := q.validate(); err != nil {
-		return 0, err
-	}
-	var none bool
-	if q.MessageFilter, none = m.own(q.MessageFilter); none {
-		return 0, nil
-	}
 	var total int64
-	for {
-		c, err := m.store.CountMessages(ctx, q)
-		if err != nil {
+	for q := (MessageQuery{MessageFilter: f, CountOnly: true}); ; {
+		page, err := m.List(ctx, q)
+		if total += page.Total; err != nil || page.Next == "" {
 			return total, err
 		}
-		total += c.Count
-		if c.Next == "" {
-			return total, nil
-		}
-		q.After = c.Next
+		q.After = page.Next
 	}
 }
 
 // Get returns one message, or ErrNotFound.
 func (m *Messages) Get(ctx context.Context, id string) (MessageInfo, error) {
-	info, err := m.store.GetMessage(ctx, id)
-	if err == nil && m.owner != "" && info.DispatchedBy != m.owner {
-		return MessageInfo{}, fmt.Errorf("message %s: %w", id, ErrNotFound)
+	return m.one(ctx, MessageQuery{ID: id})
+}
+
+// one returns the message that a query by ID finds, or ErrNotFound.
+func (m *Messages) one(ctx context.Context, q MessageQuery) (MessageInfo, error) {
+	var page MessagePage
+	if ValidID(q.ID) {
+		var err error
+		if page, err = m.store.ListMessages(ctx, q.WithDefaults()); err != nil {
+			return MessageInfo{}, err
+		}
 	}
-	return info, err
+	if len(page.Messages) == 0 || m.owner != "" && page.Messages[0].DispatchedBy != m.owner {
+		return MessageInfo{}, fmt.Errorf("message %s: %w", q.ID, ErrNotFound)
+	}
+	return page.Messages[0], nil
 }
 
 // Delete deletes a pending message. Errors: ErrNotFound, *MessageStatusError.
@@ -331,46 +332,82 @@ func (m *Messages) RunNow(ctx context.Context, id string) error {
 	return m.store.RunMessageNow(ctx, id)
 }
 
-// validate reports every problem of a query, which has its defaults.
-func (q *MessageQuery) validate() error {
-	var p problems
+// Problems returns what is wrong with a query, which has its defaults. Paths begin with prefix; that of After is
+// "cursor", of Text "q".
+func (q *MessageQuery) Problems(prefix string) []Problem {
+	p := problems{prefix: prefix}
 	if q.Limit < 1 || q.Limit > MaxMessagePage {
 		p.add("limit", "must be 1 to %d", MaxMessagePage)
 	}
 	if q.Scan < 1 || q.Scan > MaxMessageScan {
 		p.add("scan", "must be 1 to %d", MaxMessageScan)
 	}
-	if q.Bytes < 1 {
+	if q.Bytes < 1 && q.Bytes != NoBodies {
 		p.add("bytes", "must be at least 1")
+	}
+	if q.Offset < 0 {
+		p.add("offset", "must be at least 0")
+	}
+	if !q.ByFailure && (q.Offset != 0 || q.Total) || q.ByFailure && q.CountOnly {
+		p.add("order", "offset and total are for the order of failure, a count alone is for the order of dispatch")
 	}
 	switch q.Status {
 	case "", Pending, Processing, Completed, Failed:
 	default:
 		p.add("status", "must be %s, %s, %s or %s", Pending, Processing, Completed, Failed)
 	}
+	if q.ByFailure && q.Status != "" && q.Status != Failed {
+		p.add("status", "must be %s in the order of failure", Failed)
+	}
 	if q.Priority != 0 && (q.Priority < MinPriority || q.Priority > MaxPriority) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
-	p.list = append(p.list, RangeProblems("", q.Since, q.Until)...)
-	for _, text := range []struct{ path, value string }{{"queue", q.Queue}, {"type", q.Type}, {"q", q.Text}, {"dispatchedBy", q.DispatchedBy}} {
+	for _, text := range []struct{ path, value string }{
+		{"queue", q.Queue}, {"type", q.Type}, {"errorClass", q.ErrorClass}, {"q", q.Text}, {"dispatchedBy", q.DispatchedBy},
+	} {
 		p.filter(text.path, text.value)
 	}
+	if q.ErrorClass != "" && q.Status != Failed && !q.ByFailure {
+		p.add("errorClass", "selects failed messages only")
+	}
+	p.list = append(p.list, RangeProblems(prefix, q.Since, q.Until)...)
 	if q.After != "" && !ValidID(q.After) {
-		p.add("cursor", "must be the id of a message")
+		what := "a message"
+		if q.ByFailure {
+			what = "a failed message"
+		}
+		p.add("cursor", "must be the id of %s", what)
 	}
-	if len(p.list) > 0 {
-		return &ValidationError{p.list}
-	}
-	return nil
+	return p.list
 }
 
-// Whole cuts a page before the first message that came without its body; its Next goes on there. The first message of a
-// page always has its body.
-func (p *MessagePage) Whole() {
+// filter appends a problem of a text that selects.
+func (p *problems) filter(path, s string) {
+	if len(s) > MaxFilterLength {
+		p.add(path, "must have at most %d bytes, has %d", MaxFilterLength, len(s))
+		return
+	}
+	p.text(path, s)
+}
+
+// text appends a problem of a text that cannot be kept, and so cannot be looked for.
+func (p *problems) text(path, s string) {
+	if !ValidText(s) {
+		p.add(path, "must be valid UTF-8 without NUL")
+	}
+}
+
+// Whole cuts the page of a query before the first message that came without its body; its Next goes on there. The first
+// message of a page always has its body, unless the query says NoBodies.
+func (p *MessagePage) Whole(q *MessageQuery) {
 	for i := 1; i < len(p.Messages); i++ {
-		if p.Messages[i].Omitted != nil {
-			p.Messages, p.Next = p.Messages[:i], p.Messages[i-1].ID
-			return
+		if p.Messages[i].Omitted == nil {
+			continue
 		}
+		last := p.Messages[i-1]
+		if p.Messages, p.Next = p.Messages[:i], last.ID; q.ByFailure {
+			p.Next = last.FailedID
+		}
+		return
 	}
 }

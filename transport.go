@@ -56,11 +56,10 @@ type Capabilities struct {
 	Durable     bool // survives the process
 	Receive     bool // messages wait and are leased to workers
 	Idempotency bool // keys are remembered
-	Failed      bool // implements FailedStore
 	Records     bool // implements storage.Records
 	Flow        bool // heeds Envelope.Flow and limits, and implements flow.Control
 	Schedules   bool // implements schedule.Store
-	Messages    bool // implements MessageStore
+	Messages    bool // keeps failed messages, and implements MessageStore
 	Log         bool // implements storage.Log
 	Steps       bool // implements storage.Steps
 }

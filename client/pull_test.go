@@ -14,6 +14,7 @@ import (
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // patience bounds how long a test waits for what must happen soon.
@@ -90,7 +91,7 @@ func TestPullTellsWhyAMessageFailed(t *testing.T) {
 		}
 		return symphony.Permanent(errors.New("no such address"))
 	}, func() bool { return stats(t, tr).Failed >= 1 })
-	page, err := tr.ListFailed(t.Context(), symphony.FailedQuery{Limit: 10})
+	page, err := transporttest.ListFailed(t.Context(), tr, symphony.MessageQuery{Limit: 10})
 	if err != nil || len(page.Messages) == 0 || page.Messages[0].Error != "no such address" {
 		t.Fatalf("failed messages %+v, %v", page.Messages, err)
 	}

@@ -71,7 +71,7 @@ func bounds() []bound {
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep, int(httpapi.Recheck.Seconds())),
 	}
 	return slices.Concat(list, page("listMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
-		page("listFailedMessages", symphony.MaxFailedPage, symphony.DefaultFailedPage), page("listSchedules", schedule.MaxPage, schedule.DefaultPage),
+		page("listFailedMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage), page("listSchedules", schedule.MaxPage, schedule.DefaultPage),
 		page("listScheduleRuns", schedule.MaxPage, schedule.DefaultPage), page("listOperations", operation.MaxPage, operation.DefaultPage),
 		page("listAuditEntries", audit.MaxPage, audit.DefaultPage))
 }
@@ -173,7 +173,7 @@ func TestPagesTellTheLimitsOfTheCode(t *testing.T) {
 			fmt.Sprintf("`batchSize` 1–%d (%d)", wire.MaxConsumeBatch, wire.DefaultConsumeBatch),
 			fmt.Sprintf("`maxConcurrency` 1–%d (%d)", wire.MaxConsumeConcurrency, wire.DefaultConsumeConcurrency),
 			"`timeLimit` " + within(millis(wire.MinConsumeTime), millis(wire.MaxConsumeTime), millis(wire.DefaultConsumeTime)),
-			"`max` " + pull, "`wait` " + within(0, millis(wire.MaxPullWait), 0), page(symphony.MaxFailedPage, symphony.DefaultFailedPage),
+			"`max` " + pull, "`wait` " + within(0, millis(wire.MaxPullWait), 0), page(symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		},
 		"../docs/audit.md":        {page(audit.MaxPage, audit.DefaultPage), fmt.Sprintf("(%d days)", int(audit.DefaultRetention.Hours()/24))},
 		"../docs/messages.md":     {page(symphony.MaxMessagePage, symphony.DefaultMessagePage)},

@@ -144,7 +144,7 @@ func messagesExport(c *call) error {
 		if err != nil {
 			return 0, false, err
 		}
-		page.Whole()
+		page.Whole(&q)
 		if last != "" && page.Next > last {
 			page.Next = ""
 		}
@@ -166,7 +166,7 @@ func messagesExport(c *call) error {
 func failedExport(c *call) error {
 	var list []symphony.Problem
 	format := c.formatOf(&list)
-	q := symphony.FailedQuery{FailedFilter: c.failedFilter(&list), NoTotal: true}
+	q := c.failedQuery(&list)
 	if len(list) > 0 {
 		return invalid(list...)
 	}
@@ -180,14 +180,14 @@ func failedExport(c *call) error {
 		if err != nil {
 			return 0, false, err
 		}
-		page.Whole()
+		page.Whole(&q)
 		for i := range page.Messages {
-			m := Failed(&page.Messages[i])
+			m := failedMessage(&page.Messages[i])
 			if err := e.Failed(&m); err != nil {
 				return 0, false, err
 			}
 		}
 		q.After = page.Next
-		return len(page.Messages), page.HasMore, nil
+		return len(page.Messages), page.Next != "", nil
 	})
 }

@@ -2,13 +2,10 @@ package httpapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	stdjson "encoding/json"
 
@@ -17,20 +14,19 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 )
 
-// failedFilter reads what selects failed messages.
-func (c *call) failedFilter(list *[]symphony.Problem) symphony.FailedFilter {
-	return symphony.FailedFilter{
+// failedQuery reads what selects failed messages.
+func (c *call) failedQuery(list *[]symphony.Problem) symphony.MessageQuery {
+	return symphony.MessageQuery{ByFailure: true, MessageFilter: symphony.MessageFilter{
 		Queue: c.query["queue"], Type: c.query["type"], ErrorClass: c.query["errorClass"], Text: c.query["q"],
 		Since: c.queryTime("since", list), Until: c.queryTime("until", list),
-	}
+	}}
 }
 
 func failedList(c *call) error {
 	var list []symphony.Problem
-	q := symphony.FailedQuery{
-		FailedFilter: c.failedFilter(&list),
-		Limit:        c.queryInt("limit", symphony.DefaultFailedPage, &list), Offset: c.queryInt("offset", 0, &list), After: c.query["cursor"],
-	}
+	q := c.failedQuery(&list)
+	q.Limit, q.Offset = c.queryInt("limit", symphony.DefaultMessagePage, &list), c.queryInt("offset", 0, &list)
+	q.After, q.Total = c.query["cursor"], true
 	counted := int64(-1)
 	if id, total, ok := strings.Cut(q.After, "."); ok && q.Text != "" {
 		n, err := strconv.ParseInt(total, 10, 64)
@@ -38,7 +34,7 @@ func failedList(c *call) error {
 			list = append(list, symphony.Problem{Path: "cursor", Message: "must be one that this route has made"})
 		}
 		// What was counted for the first page is not counted again, which would mean to look at every message.
-		q.After, q.NoTotal, q.Scan, counted = id, true, symphony.MaxMessageScan, n
+		q.After, q.Total, counted = id, false, n
 	}
 	if q.Limit == 0 {
 		q.Limit = -1 // to the domain 0 means the default; here it was asked for, and is out of range
@@ -57,43 +53,40 @@ func failedList(c *call) error {
 	if counted >= 0 {
 		page.Total = counted
 	}
-	out := FailedPage(page, q)
-	if q.Text != "" && page.HasMore {
+	out := failedPage(&page, &q)
+	if q.Text != "" && page.Next != "" {
 		out.Pagination.NextCursor += "." + strconv.FormatInt(page.Total, 10)
 	}
 	return c.answer(http.StatusOK, out)
 }
 
-// FailedPage is a page of failed messages as the API tells it.
-func FailedPage(page symphony.FailedPage, q symphony.FailedQuery) wire.FailedListResponse {
+// failedPage is a page of failed messages as the API tells it.
+func failedPage(page *symphony.MessagePage, q *symphony.MessageQuery) wire.FailedListResponse {
 	out := wire.FailedListResponse{Success: true, Messages: make([]wire.FailedMessage, len(page.Messages)),
-		Pagination: wire.Pagination{Total: page.Total, Limit: q.Limit, Offset: q.Offset, HasMore: page.HasMore}}
+		Pagination: wire.Pagination{Total: page.Total, Limit: q.Limit, Offset: q.Offset, HasMore: page.Next != "", NextCursor: page.Next}}
 	for i := range page.Messages {
-		out.Messages[i] = Failed(&page.Messages[i])
-	}
-	if page.HasMore {
-		out.Pagination.NextCursor = page.Next
+		out.Messages[i] = failedMessage(&page.Messages[i])
 	}
 	return out
 }
 
-// Failed is a failed message as the API tells it.
-func Failed(f *symphony.FailedMessage) wire.FailedMessage {
+// failedMessage is a failed message as the API tells it.
+func failedMessage(f *symphony.MessageInfo) wire.FailedMessage {
 	out := wire.FailedMessage{
-		ID: f.ID, MessageID: f.Envelope.ID, Transport: f.Transport, Queue: f.Queue,
-		Message: wire.Message{Type: f.Type, Payload: payload(f.Payload), Metadata: metadata(f.Metadata)}, Headers: headers(f.Headers),
-		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.RetryCount,
-		MaxRetries: f.MaxRetries, FailedAt: f.FailedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
-		Attempts: wireAttempts(f.Attempts), Flow: flowOf(&f.Envelope), Unreadable: f.DecodeErr != nil,
-	}
-	if f.Omitted != nil {
-		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(f.Omitted)
+		ID: f.FailedID, MessageID: f.ID, Transport: f.Transport, Queue: f.Queue,
+		Message: body(f), Headers: headers(f.Headers),
+		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.Retries(),
+		MaxRetries: f.MaxRetries, FailedAt: f.FinishedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
+		Attempts: wireAttempts(f.Attempts), Flow: flowOf(&f.Envelope), Unreadable: f.DecodeErr != nil, Omitted: omitted(f.Omitted),
 	}
 	return out
 }
 
-// omitted is what a page has left out of a row.
+// omitted is what a page has left out of a row, nil for nothing.
 func omitted(o *symphony.Omitted) *wire.Omitted {
+	if o == nil {
+		return nil
+	}
 	out := wire.Omitted(*o)
 	return &out
 }
@@ -116,7 +109,7 @@ func failedShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, wire.FailedResponse{Success: true, FailedMessage: Failed(&f)})
+	return c.answer(http.StatusOK, wire.FailedResponse{Success: true, FailedMessage: failedMessage(&f)})
 }
 
 func failedRetry(c *call) error {
@@ -131,7 +124,7 @@ func failedRetry(c *call) error {
 	id := c.PathValue("id") // or the message's; the answer has the failed message's own
 	switch f, err := dead.Get(c.Context(), id); {
 	case err == nil:
-		id = f.ID
+		id = f.FailedID
 	case !errors.Is(err, symphony.ErrNotFound): // that comes after what is wrong with the payload
 		return err
 	}
@@ -153,79 +146,63 @@ func failedDelete(c *call) error {
 	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The failed message was deleted."})
 }
 
-func failedRetryBulk(c *call) error {
-	return c.bulk(operation.FailedRetry, func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
-		return dead.RetryAll(c.Context(), s, nil)
-	})
-}
+func failedRetryBulk(c *call) error { return c.bulk(operation.FailedRetry) }
 
-func failedDeleteBulk(c *call) error {
-	return c.bulk(operation.FailedDelete, func(dead *symphony.DeadLetters, s symphony.FailedSelection) (int, error) {
-		return dead.DeleteAll(c.Context(), s, nil)
-	})
-}
+func failedDeleteBulk(c *call) error { return c.bulk(operation.FailedDelete) }
 
-// bulkProblems are those of what a request selects.
-func bulkProblems(req *wire.BulkRequest) (list []symphony.Problem) {
-	switch {
-	case req.IDs != nil && req.Filter != nil:
-		list = append(list, symphony.Problem{Path: "filter", Message: "must not be given with ids"})
-	case req.IDs == nil && req.Filter == nil:
-		list = append(list, symphony.Problem{Path: "ids", Message: "ids or filter is required; an empty filter selects everything"})
-	case req.Filter == nil && (len(req.IDs) == 0 || len(req.IDs) > operation.MaxIDs):
-		list = append(list, symphony.Problem{Path: "ids", Message: fmt.Sprintf("must have 1 to %d entries", operation.MaxIDs)})
-	}
+// bulkRequest is what a bulk call asks for, and what is wrong with it. wrong says that something is already.
+func (c *call) bulkRequest(kind operation.Kind, req *wire.BulkRequest, wrong bool) (r operation.Request, list []symphony.Problem) {
 	if value(req.All) && (req.Filter == nil || *req.Filter != (wire.FailedFilter{})) {
 		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
 	}
 	if req.Rate != nil && !value(req.Background) {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
-	return list
+	r = operation.Request{Kind: kind, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), All: value(req.All)}
+	if value(req.Background) {
+		r.Rate = rate(req.Rate)
+	}
+	if f := req.Filter; f != nil {
+		r.Filter = &symphony.MessageFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Text: f.Q,
+			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list)}
+	}
+	if wrong || len(list) > 0 { // else the domain tells
+		list = append(list, r.Problems()...)
+	}
+	return r, list
 }
 
 // bulk moves failed messages: in this request, or in the background.
-func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony.FailedSelection) (int, error)) error {
-	var req wire.BulkRequest
-	var since, until time.Time
-	err := c.accept(&req, func(bool) (list []symphony.Problem) {
-		if f := req.Filter; f != nil {
-			since, until = instant(f.Since, "filter.since", &list), instant(f.Until, "filter.until", &list)
-		}
-		return append(bulkProblems(&req), list...)
+func (c *call) bulk(kind operation.Kind) error {
+	var (
+		req wire.BulkRequest
+		r   operation.Request
+	)
+	err := c.accept(&req, func(wrong bool) (list []symphony.Problem) {
+		r, list = c.bulkRequest(kind, &req, wrong)
+		return list
 	})
 	if err != nil {
 		return err
 	}
-	name := c.transportOr(value(req.Transport))
 	if value(req.Background) {
-		r := operation.Request{Kind: kind, Transport: name, IDs: distinct(req.IDs), All: value(req.All), Rate: rate(req.Rate)}
-		if f := req.Filter; f != nil {
-			r.Filter = &operation.Filter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: since, Until: until, Text: f.Q}
-		}
 		return c.startOperation(r)
 	}
-	dead, err := c.deadLetters(name)
+	dead, err := c.deadLetters(r.Transport)
 	if err != nil {
 		return err
-	}
-	s := symphony.FailedSelection{All: value(req.All)}
-	if f := req.Filter; f != nil {
-		s.Filter = symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: since, Until: until, Text: f.Q}
-	} else {
-		s.IDs = distinct(req.IDs)
 	}
 	// However many there are: the server's deadline is for answers that are made at once, and a caller that is gone
 	// ends the work by its context.
 	c.deadline(time.Time{})
-	n, err := do(dead, s)
+	n, err := operation.Do(c.Context(), dead, r, nil)
 	if err != nil && n > 0 {
 		return partly(err)
 	}
 	if err != nil {
 		return err
 	}
-	t, err := c.api.o.Bus.Transport(name)
+	t, err := c.api.o.Bus.Transport(r.Transport)
 	if err != nil {
 		return err
 	}
@@ -234,8 +211,8 @@ func (c *call) bulk(kind operation.Kind, do func(*symphony.DeadLetters, symphony
 		return partly(err)
 	}
 	out := wire.BulkResponse{Success: true, Count: n, Failed: stats.Failed}
-	if s.IDs != nil {
-		out.NotFound = len(s.IDs) - n
+	if r.IDs != nil {
+		out.NotFound = len(r.IDs) - n
 	}
 	return c.answer(http.StatusOK, out)
 }

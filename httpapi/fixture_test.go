@@ -23,6 +23,7 @@ import (
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/inline"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -175,11 +176,11 @@ func (f *fixture) fail(typ, payload string) string {
 	}
 	f.tr.Settle(context.Background(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "boom " + typ, ErrorClass: "test", MaxRetries: 3,
 		StartedAt: time.Now(), FinishedAt: time.Now()}})
-	page, err := f.tr.ListFailed(context.Background(), symphony.FailedQuery{Limit: 1})
+	page, err := transporttest.ListFailed(context.Background(), f.tr, symphony.MessageQuery{Limit: 1})
 	if err != nil || len(page.Messages) != 1 {
 		f.Fatalf("got %+v, %v", page, err)
 	}
-	return page.Messages[0].ID
+	return page.Messages[0].FailedID
 }
 
 func newServer(t *testing.T, h http.Handler) *httptest.Server {

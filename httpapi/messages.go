@@ -62,15 +62,21 @@ func messagesList(c *call) error {
 func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 	out := wire.StoredMessage{
 		ID: m.ID, Status: string(m.Status), Transport: m.Transport, Queue: m.Queue,
-		Message: wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}, Headers: headers(m.Headers),
+		Message: body(m), Headers: headers(m.Headers),
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
 		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flowOf(&m.Envelope), Unreadable: m.DecodeErr != nil,
-	}
-	if m.Omitted != nil {
-		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(m.Omitted)
+		Omitted: omitted(m.Omitted),
 	}
 	return out
+}
+
+// body is what a message carries, without its payload where a page has left it out.
+func body(m *symphony.MessageInfo) wire.Message {
+	if m.Omitted != nil {
+		return wire.Message{Type: m.Type, Payload: jsontext.Value("{}"), Metadata: metadata(m.Metadata)}
+	}
+	return wire.Message{Type: m.Type, Payload: payload(m.Payload), Metadata: metadata(m.Metadata)}
 }
 
 // wireAttempts are attempts as the API tells them.

@@ -162,7 +162,7 @@ func deadLettersRoutes() []route {
 		on(wire.ListFailedMessages, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "List failed messages, newest failure first",
-			query: append(failedParameters(), limited(symphony.MaxFailedPage, symphony.DefaultFailedPage),
+			query: append(failedParameters(), limited(symphony.MaxMessagePage, symphony.DefaultMessagePage),
 				parameter{name: "offset", kind: "integer", doc: "Default 0."},
 				parameter{name: "cursor", doc: "nextCursor of the page before; faster than offset in deep lists."}),
 			errors: []int{501},

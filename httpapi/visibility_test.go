@@ -22,6 +22,7 @@ import (
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // own is a server where users see their own messages.
@@ -107,11 +108,11 @@ func (w *own) others() map[string]string {
 			}
 		}
 	}
-	page, err := w.tr.ListFailed(context.Background(), symphony.FailedQuery{Limit: 10})
+	page, err := transporttest.ListFailed(context.Background(), w.tr, symphony.MessageQuery{Limit: 10})
 	if err != nil || len(page.Messages) != 2 {
 		w.Fatalf("failed: %+v, %v", page, err)
 	}
-	ids["failedID0"], ids["failedID1"] = page.Messages[0].ID, page.Messages[1].ID
+	ids["failedID0"], ids["failedID1"] = page.Messages[0].FailedID, page.Messages[1].FailedID
 	must := func(a answer) map[string]any {
 		w.Helper()
 		if a.status >= 300 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/operation"
 )
 
@@ -28,7 +29,7 @@ func TestChanged_tells_of_progress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		op, err := ops.Start(t.Context(), operation.Request{Kind: operation.FailedRetry, Transport: f.tr.Name(), Filter: &operation.Filter{}, Rate: 1})
+		op, err := ops.Start(t.Context(), operation.Request{Kind: operation.FailedRetry, Transport: f.tr.Name(), Filter: &symphony.MessageFilter{}, Rate: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

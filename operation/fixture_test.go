@@ -21,10 +21,9 @@ import (
 // database is a transport that can be worked on in bulk.
 type database interface {
 	symphony.Transport
-	symphony.FailedStore
+	symphony.MessageStore
 	storage.Records
 	storage.Steps
-	symphony.MessageStore
 }
 
 // fixture is a storage in this process, and one node that works on its operations.
@@ -264,14 +263,6 @@ func (m *mortal) RangeRecords(ctx context.Context, kind, from, to string, limit 
 		return err
 	})
 	return list, err
-}
-
-func (m *mortal) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
-	err = m.call(func() (err error) {
-		ids, err = m.database.SelectFailed(ctx, f, limit)
-		return err
-	})
-	return ids, err
 }
 
 func (m *mortal) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"pgregory.net/rapid"
 )
 
@@ -50,13 +51,13 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs b
 	r := operation.Request{Kind: kind, Rate: rate}
 	switch {
 	case !byID || messages == 0:
-		r.Filter, r.All = &operation.Filter{}, true
+		r.Filter, r.All = &symphony.MessageFilter{}, true
 	case kind == operation.MessagesReplay:
 		for _, m := range f.list(symphony.MessageFilter{Status: symphony.Completed}) {
 			r.IDs = append(r.IDs, m.ID)
 		}
 	default:
-		r.IDs, _ = tr.SelectFailed(context.Background(), symphony.FailedFilter{}, messages)
+		r.IDs, _ = transporttest.SelectFailed(context.Background(), tr, symphony.MessageFilter{}, messages)
 	}
 	id := f.start(r).ID
 
@@ -124,7 +125,7 @@ func TestOperation_of_a_process_that_comes_back_is_anothers(t *testing.T) {
 		hung := &hanging{database: tr, hang: make(chan struct{}), hung: make(chan struct{})}
 		f := on(t, hung, symphony.BusOptions{})
 		f.fail(1000, "Mail")
-		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}})
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}})
 		stop := running(f.Operations)
 		<-hung.hung // with a step in its hands that it is about to take
 		other := on(t, tr, symphony.BusOptions{})
@@ -161,7 +162,7 @@ func TestOperation_is_carried_on_at_once_after_an_orderly_end(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.fail(100, "Mail")
-		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: 20})
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: 20})
 		stop := running(f.Operations)
 		wait(2 * time.Second)
 		stop()

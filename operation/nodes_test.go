@@ -44,9 +44,9 @@ func onEach(t *testing.T, nodes []database) {
 	}
 	var ids []string
 	for i, r := range []operation.Request{
-		{Kind: operation.FailedRetry, Filter: &operation.Filter{Type: "Retry"}},
-		{Kind: operation.FailedDelete, Filter: &operation.Filter{Type: "Delete"}, Rate: 1000},
-		{Kind: operation.MessagesReplay, Filter: &operation.Filter{Type: "Replay"}, Rate: 2000},
+		{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{Type: "Retry"}},
+		{Kind: operation.FailedDelete, Filter: &symphony.MessageFilter{Type: "Delete"}, Rate: 1000},
+		{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{Type: "Replay"}, Rate: 2000},
 	} {
 		ids = append(ids, fixtures[i%len(fixtures)].start(r).ID)
 	}
@@ -127,7 +127,7 @@ func TestOperation_is_stopped_and_resumed_by_many(t *testing.T) {
 	defer tr.Close()
 	f := on(t, tr, symphony.BusOptions{})
 	f.fail(2000, "Mail")
-	op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: 4000})
+	op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: 4000})
 	var all sync.WaitGroup
 	for i := range 3 {
 		ops := f.node(fmt.Sprint(i))

@@ -17,6 +17,11 @@
 // the record since. For the same reason an operation is at a stand the moment Stop returns.
 //
 // Messages that come, or fail, after an operation began are left alone. It ends when it has seen all others.
+//
+// # At once
+//
+// Do retries or deletes failed messages before it returns, by the same selections and steps, but keeps no record: what
+// it has not done when its process ends is left undone.
 package operation
 
 import (
@@ -79,9 +84,12 @@ type Operation struct {
 	State     State  `json:"state"`
 	Transport string `json:"transport"`
 	// Filter is nil for an operation on Selected ids.
-	Filter   *Filter `json:"filter,omitempty"`
-	Selected int     `json:"selected,omitempty"`
-	Rate     int     `json:"rate,omitempty"`
+	Filter   *symphony.MessageFilter `json:"filter,omitempty"`
+	Selected int                     `json:"selected,omitempty"`
+	// Ahead is how many failed messages, which a clock that was set back had dated ahead, are moved after those that
+	// Filter selects.
+	Ahead int `json:"ahead,omitempty"`
+	Rate  int `json:"rate,omitempty"`
 	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and Skipped
 	// together.
 	Total *int64 `json:"total,omitempty"`
@@ -111,43 +119,37 @@ type Operation struct {
 	DecodeErr error `json:"-"`
 }
 
-// Filter selects messages, or failed ones. Zero fields select everything.
-type Filter struct {
-	Queue      string    `json:"queue,omitempty"`
-	Type       string    `json:"type,omitempty"`
-	Priority   int       `json:"priority,omitempty"`   // of messages to replay only
-	ErrorClass string    `json:"errorClass,omitempty"` // of failed messages only
-	Since      time.Time `json:"since,omitzero"`       // dispatched, or failed, at or after
-	Until      time.Time `json:"until,omitzero"`       // and before
-	Text       string    `json:"text,omitempty"`
-}
-
-func (f *Filter) failed() symphony.FailedFilter {
-	return symphony.FailedFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Since: f.Since, Until: f.Until, Text: f.Text}
-}
-
-func (f *Filter) completed() symphony.MessageFilter {
-	return symphony.MessageFilter{Status: symphony.Completed, Queue: f.Queue, Type: f.Type, Priority: f.Priority, Since: f.Since, Until: f.Until, Text: f.Text}
-}
-
 // Request asks for an operation.
 type Request struct {
 	Kind      Kind
 	Transport string
 	// IDs, 1 to MaxIDs, are those of failed messages, or of messages to replay; or Filter selects them. One of the two is
-	// given.
+	// given. The status that the kind means need not be given.
 	IDs    []string
-	Filter *Filter
-	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it.
+	Filter *symphony.MessageFilter
+	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it, so that a filter that was
+	// made of nothing by mistake deletes nothing.
 	All bool
 	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
 	Rate int
 	By   string // who asks
 }
 
-// validate returns every problem of a request.
-func (r *Request) validate() error {
-	var list []symphony.Problem
+// query selects what an operation of a kind is about.
+func query(kind Kind, f symphony.MessageFilter) symphony.MessageQuery {
+	q := symphony.MessageQuery{MessageFilter: f, ByFailure: kind != MessagesReplay}
+	switch {
+	case f.Status != "":
+	case q.ByFailure:
+		q.Status = symphony.Failed
+	default:
+		q.Status = symphony.Completed
+	}
+	return q.WithDefaults()
+}
+
+// Problems returns every problem of a request.
+func (r *Request) Problems() (list []symphony.Problem) {
 	bad := func(path, format string, args ...any) {
 		list = append(list, symphony.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
@@ -164,33 +166,24 @@ func (r *Request) validate() error {
 	case r.Filter == nil && (len(r.IDs) == 0 || len(r.IDs) > MaxIDs):
 		bad("ids", "must have 1 to %d entries", MaxIDs)
 	}
-	if r.Kind == FailedDelete && r.Filter != nil && *r.Filter == (Filter{}) && !r.All {
-		bad("all", "%s", symphony.NeedsAll)
+	if r.Kind == FailedDelete && r.IDs == nil && r.Filter != nil && *r.Filter == (symphony.MessageFilter{}) && !r.All {
+		bad("all", "must be true to delete every failed message: the filter is empty")
 	}
 	if f := r.Filter; f != nil {
-		for _, t := range []struct{ path, value string }{{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}} {
-			if !symphony.ValidText(t.value) {
-				bad("filter."+t.path, "must be valid UTF-8 without NUL")
-			}
-			if len(t.value) > symphony.MaxFilterLength {
-				bad("filter."+t.path, "must have at most %d bytes, has %d", symphony.MaxFilterLength, len(t.value))
-			}
-		}
-		list = append(list, symphony.RangeProblems("filter.", f.Since, f.Until)...)
-		if f.Priority != 0 && (f.Priority < symphony.MinPriority || f.Priority > symphony.MaxPriority) {
-			bad("filter.priority", "must be %d to %d", symphony.MinPriority, symphony.MaxPriority)
-		}
-		if f.Priority != 0 && r.Kind != MessagesReplay {
-			bad("filter.priority", "does not select failed messages")
-		}
-		if f.ErrorClass != "" && r.Kind == MessagesReplay {
-			bad("filter.errorClass", "selects failed messages only")
+		q := query(r.Kind, *f)
+		list = append(list, q.Problems("filter.")...)
+		if r.Kind == MessagesReplay && q.Status != symphony.Completed {
+			bad("filter.status", "must be %s to be replayed", symphony.Completed)
 		}
 	}
 	if r.Rate < 0 || r.Rate > MaxRate {
 		bad("rate", "must be 1 to %d", MaxRate)
 	}
-	if len(list) > 0 {
+	return list
+}
+
+func (r *Request) validate() error {
+	if list := r.Problems(); len(list) > 0 {
 		return &symphony.ValidationError{Problems: list}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // bubble runs a test in a bubble of synctest, with a node that runs.
@@ -34,7 +35,7 @@ func TestOperation_retries_failed_messages(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		f.fail(1200, "Mail")
 		f.fail(7, "Other")
-		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{Type: "Mail"}, By: "ada"})
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{Type: "Mail"}, By: "ada"})
 		if op.State != operation.Running || op.Total == nil || *op.Total != 1200 || op.By != "ada" {
 			f.Errorf("it began as %+v", op)
 		}
@@ -51,7 +52,7 @@ func TestOperation_retries_failed_messages(t *testing.T) {
 func TestOperation_leaves_alone_what_fails_later(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		f.fail(10, "Mail")
-		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: 2})
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: 2})
 		for range 20 {
 			wait(time.Second)
 			f.settle(symphony.Fail)
@@ -64,7 +65,7 @@ func TestOperation_leaves_alone_what_fails_later(t *testing.T) {
 func TestOperation_works_on_ids(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		f.fail(700, "Mail")
-		ids, err := f.tr.SelectFailed(context.Background(), symphony.FailedFilter{}, 1000)
+		ids, err := transporttest.SelectFailed(context.Background(), f.tr, symphony.MessageFilter{}, 1000)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func TestOperation_replays_completed_messages(t *testing.T) {
 		f.complete(90, "Order") // twice as many are kept in memory
 		f.complete(5, "Other")
 		f.fail(3, "Order")
-		op := f.start(operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{Type: "Order"}, Rate: 20})
+		op := f.start(operation.Request{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{Type: "Order"}, Rate: 20})
 		for range 10 {
 			wait(time.Second)
 			f.settle(symphony.Ack) // what was replayed is completed at once, and not replayed again
@@ -145,7 +146,7 @@ func TestOperation_skips_what_would_be_refused(t *testing.T) {
 		f.complete(3, "New")
 		later := on(t, f.tr, symphony.BusOptions{Schemas: refusing("Old")})
 		defer running(later.Operations)()
-		op := later.start(operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{}})
+		op := later.start(operation.Request{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{}})
 		wait(time.Second)
 		later.want(op.ID, operation.Completed, 3, 3)
 		if op = later.get(op.ID); !strings.Contains(op.Refused, "is not wanted any more") {
@@ -157,7 +158,7 @@ func TestOperation_skips_what_would_be_refused(t *testing.T) {
 func TestOperation_stops_at_once_and_resumes(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		f.fail(100, "Mail")
-		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: 20})
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: 20})
 		wait(1900 * time.Millisecond)
 		stopped, err := f.Stop(f.Context(), op.ID)
 		if err != nil || stopped.State != operation.Stopped || stopped.Done == 0 || stopped.Done == 100 {
@@ -193,7 +194,7 @@ func TestOperation_keeps_its_rate(t *testing.T) {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			bubble(t, func(f *fixture) {
 				f.fail(rate*10, "Mail")
-				op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: rate})
+				op := f.start(operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: rate})
 				history := []int64{0}
 				for range 100 {
 					wait(100 * time.Millisecond)
@@ -219,7 +220,7 @@ func TestOperation_waits_while_a_queue_drains(t *testing.T) {
 		if err := control.Hold(f.Context(), flow.Hold{Mode: flow.Draining}); err != nil {
 			f.Fatal(err)
 		}
-		op := f.start(operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{}})
+		op := f.start(operation.Request{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{}})
 		wait(time.Hour)
 		if got := f.get(op.ID); got.State != operation.Running || !strings.Contains(got.Error, "drain") {
 			f.Errorf("while it drains: %+v", got)
@@ -239,11 +240,11 @@ func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
 	bubble(t, func(f *fixture) {
 		var ids []string
 		for range 5 {
-			ids = append(ids, f.start(operation.Request{Kind: operation.FailedDelete, Filter: &operation.Filter{}, All: true}).ID)
+			ids = append(ids, f.start(operation.Request{Kind: operation.FailedDelete, Filter: &symphony.MessageFilter{}, All: true}).ID)
 			wait(time.Second)
 		}
 		f.fail(1, "Mail")
-		list, _ := f.tr.SelectFailed(f.Context(), symphony.FailedFilter{}, 1)
+		list, _ := transporttest.SelectFailed(f.Context(), f.tr, symphony.MessageFilter{}, 1)
 		ids = append(ids, f.start(operation.Request{Kind: operation.FailedRetry, IDs: list, Rate: 1}).ID)
 		wait(time.Second)
 		slices.Reverse(ids)
@@ -283,19 +284,21 @@ func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
 
 func TestOperation_requests_are_checked(t *testing.T) {
 	f := newFixture(t)
+	pending := symphony.MessageFilter{Status: symphony.Pending}
 	for name, c := range map[string]struct {
 		r    operation.Request
 		path string
 	}{
-		"no kind":              {operation.Request{Filter: &operation.Filter{}}, "kind"},
+		"no kind":              {operation.Request{Filter: &symphony.MessageFilter{}}, "kind"},
 		"nothing selected":     {operation.Request{Kind: operation.FailedRetry}, "ids"},
 		"no ids":               {operation.Request{Kind: operation.FailedRetry, IDs: []string{}}, "ids"},
 		"too many":             {operation.Request{Kind: operation.FailedRetry, IDs: make([]string, operation.MaxIDs+1)}, "ids"},
-		"both":                 {operation.Request{Kind: operation.FailedRetry, IDs: []string{"a"}, Filter: &operation.Filter{}}, "filter"},
-		"rate":                 {operation.Request{Kind: operation.FailedRetry, Filter: &operation.Filter{}, Rate: -1}, "rate"},
-		"class of completed":   {operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{ErrorClass: "a"}}, "filter.errorClass"},
-		"priority of failed":   {operation.Request{Kind: operation.FailedDelete, Filter: &operation.Filter{Priority: 3}}, "filter.priority"},
-		"priority of nonsense": {operation.Request{Kind: operation.MessagesReplay, Filter: &operation.Filter{Priority: 11}}, "filter.priority"},
+		"both":                 {operation.Request{Kind: operation.FailedRetry, IDs: []string{"a"}, Filter: &symphony.MessageFilter{}}, "filter"},
+		"rate":                 {operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Rate: -1}, "rate"},
+		"class of completed":   {operation.Request{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{ErrorClass: "a"}}, "filter.errorClass"},
+		"status of failed":     {operation.Request{Kind: operation.FailedDelete, Filter: &pending}, "filter.status"},
+		"status of completed":  {operation.Request{Kind: operation.MessagesReplay, Filter: &pending}, "filter.status"},
+		"priority of nonsense": {operation.Request{Kind: operation.MessagesReplay, Filter: &symphony.MessageFilter{Priority: 11}}, "filter.priority"},
 	} {
 		c.r.Transport = "default"
 		var invalid *symphony.ValidationError
@@ -303,7 +306,7 @@ func TestOperation_requests_are_checked(t *testing.T) {
 			t.Errorf("%s: got %v, want a problem of %s", name, err, c.path)
 		}
 	}
-	if _, err := f.Start(t.Context(), operation.Request{Kind: operation.FailedRetry, Transport: "mars", Filter: &operation.Filter{}}); !errors.Is(err, symphony.ErrUnknownTransport) {
+	if _, err := f.Start(t.Context(), operation.Request{Kind: operation.FailedRetry, Transport: "mars", Filter: &symphony.MessageFilter{}}); !errors.Is(err, symphony.ErrUnknownTransport) {
 		t.Errorf("got %v, want ErrUnknownTransport", err)
 	}
 }

@@ -124,6 +124,7 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	now := at.clock.Now().UTC()
 	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs), Rate: r.Rate, By: r.By,
 		CreatedAt: now, UpdatedAt: now, Version: 1}
+	ids := r.IDs
 	if r.Filter != nil {
 		f := *r.Filter
 		op.Filter = &f
@@ -137,14 +138,14 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 		if until := now.Truncate(time.Microsecond).Add(time.Microsecond); op.Filter != nil && (op.Filter.Until.IsZero() || op.Filter.Until.After(until)) {
 			op.Filter.Until = until
 		}
-	} else {
-		err = o.bound(ctx, &op)
+	} else if ids, err = o.bound(ctx, &op, ids); err == nil && op.Filter != nil {
+		op.Ahead = len(ids)
 	}
 	if err != nil {
 		return Operation{}, err
 	}
-	if r.IDs != nil {
-		raw, err := json.Marshal(r.IDs)
+	if ids != nil {
+		raw, err := json.Marshal(ids)
 		if err == nil {
 			err = storage.Put(ctx, at.records, idsKind, op.ID, raw)
 		}
@@ -159,26 +160,25 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	return op, nil
 }
 
-// bound counts the failed messages of an operation, and sets its filter's end behind the newest: what fails later, or
-// fails again, is not meant. The time of that failure is the storage's, so no clocks are compared.
-func (o *Operations) bound(ctx context.Context, op *Operation) error {
+// bound counts the failed messages of an operation by filter, and bounds the filter: see the function bound. It returns
+// the ids that the operation is to keep.
+func (o *Operations) bound(ctx context.Context, op *Operation, ids []string) ([]string, error) {
 	dead, err := o.bus.Failed(op.Transport)
 	if err != nil || op.Filter == nil {
-		return err
+		return ids, err
 	}
-	newest, err := dead.List(ctx, symphony.FailedQuery{FailedFilter: op.Filter.failed(), Limit: 1})
+	total, err := count(ctx, dead, *op.Filter)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	op.Total = &newest.Total
-	until := op.CreatedAt
-	if len(newest.Messages) > 0 {
-		until = newest.Messages[0].FailedAt.UTC().Add(time.Microsecond) // storages keep no shorter times
-	}
-	if op.Filter.Until.IsZero() || op.Filter.Until.After(until) {
-		op.Filter.Until = until
-	}
-	return nil
+	op.Total = &total
+	return bound(ctx, dead, op.Filter, op.CreatedAt)
+}
+
+// count counts the failed messages that a filter selects.
+func count(ctx context.Context, dead *symphony.DeadLetters, f symphony.MessageFilter) (int64, error) {
+	page, err := dead.List(ctx, symphony.MessageQuery{MessageFilter: f, Limit: 1, Total: true, Bytes: symphony.NoBodies})
+	return page.Total, err
 }
 
 // encode makes the record of an operation.
@@ -410,8 +410,7 @@ func (o *Operations) Preview(ctx context.Context, r Request) (int64, error) {
 		return 0, err
 	}
 	if r.Filter != nil {
-		page, err := dead.List(ctx, symphony.FailedQuery{FailedFilter: r.Filter.failed(), Limit: 1})
-		return page.Total, err
+		return count(ctx, dead, *r.Filter)
 	}
 	var n int64
 	for _, id := range r.IDs {
@@ -431,7 +430,7 @@ func (o *Operations) previewReplay(ctx context.Context, r Request) (n int64, err
 		return 0, err
 	}
 	if r.Filter != nil {
-		return messages.Count(ctx, r.Filter.completed())
+		return messages.Count(ctx, query(r.Kind, *r.Filter).MessageFilter)
 	}
 	for _, id := range r.IDs {
 		switch m, err := messages.Get(ctx, id); {

@@ -176,7 +176,7 @@ func (o *Operations) drop(id string) {
 // forget deletes an operation that has ended. One that was resumed meanwhile stays.
 func (o *Operations) forget(ctx context.Context, k kept) {
 	err := k.records.SwapRecord(ctx, recordKind, k.op.ID, k.raw, nil)
-	if err == nil && k.op.Selected > 0 {
+	if err == nil && k.op.Selected+k.op.Ahead > 0 {
 		err = storage.Delete(ctx, k.records, idsKind, k.op.ID)
 	}
 	if err != nil && !errors.Is(err, symphony.ErrConflict) && !errors.Is(err, symphony.ErrNotFound) {

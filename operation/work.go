@@ -228,7 +228,7 @@ func (w *work) count(ctx context.Context) {
 	if err != nil {
 		return // the work says so
 	}
-	n, err := messages.Count(ctx, op.Filter.completed())
+	n, err := messages.Count(ctx, query(op.Kind, *op.Filter).MessageFilter)
 	if err == nil {
 		err = w.change(ctx, func(op *Operation) { op.Total = &n })
 	}
@@ -251,42 +251,40 @@ func (w *work) once(ctx context.Context) error {
 
 // moveFailed retries or deletes the next failed messages.
 func (w *work) moveFailed(ctx context.Context, op Operation) error {
-	n := w.pace.chunk(stepMessages)
-	var (
-		ids    []string
-		cursor string
-	)
-	if op.Filter != nil {
-		dead, err := w.bus.Failed(op.Transport)
-		if err != nil {
-			return err
-		}
-		// Those of the steps before are gone.
-		if ids, err = dead.Select(ctx, op.Filter.failed(), n); err != nil {
-			return err
-		}
-	} else {
-		var err error
-		if ids, cursor, err = w.nextIDs(ctx, op, n); err != nil {
-			return err
-		}
+	dead, err := w.bus.Failed(op.Transport)
+	if err != nil {
+		return err
+	}
+	ids, cursor, err := w.nextFailed(ctx, dead, op, w.pace.chunk(stepMessages))
+	if err != nil {
+		return err
 	}
 	if len(ids) == 0 {
 		return w.complete(ctx)
 	}
-	s := storage.Step{Delete: ids}
-	if op.Kind == FailedRetry {
-		s = storage.Step{}
-		now := w.clock.Now()
-		for _, id := range ids {
-			s.Retry = append(s.Retry, symphony.FailedRetry{ID: id, NewID: symphony.NewID(now)})
-		}
-	}
-	return w.paced(ctx, s, func(op *Operation, done int64) {
+	return w.paced(ctx, storage.Step{Move: moves(op.Kind, ids, w.clock.Now())}, func(op *Operation, done int64) {
 		op.Cursor = cursor
 		op.Done += done
 		op.Skipped += int64(len(ids)) - done
 	})
+}
+
+// nextFailed returns the next failed messages, and where it goes on behind them: those that the filter selects, then
+// those that are kept by their ids.
+func (w *work) nextFailed(
+	ctx context.Context, dead *symphony.DeadLetters, op Operation, n int,
+) (ids []string, cursor string, err error) {
+	if op.Filter != nil && (op.Cursor == "" || symphony.ValidID(op.Cursor)) {
+		ids, err = dead.Select(ctx, *op.Filter, op.Cursor, n)
+		if err != nil || len(ids) > 0 {
+			return ids, last(ids), err
+		}
+		op.Cursor = ""
+	}
+	if op.Filter != nil && op.Ahead == 0 {
+		return nil, "", nil
+	}
+	return w.nextIDs(ctx, op, n)
 }
 
 // nextIDs returns the next of the ids that were asked for, and where it goes on behind them.
@@ -320,11 +318,13 @@ func (w *work) replayPage(ctx context.Context, op Operation) error {
 	if w.limit == 0 {
 		w.limit = symphony.DefaultMessagePage
 	}
-	page, err := messages.List(ctx, symphony.MessageQuery{MessageFilter: op.Filter.completed(), Oldest: true, After: op.Cursor, Limit: w.pace.chunk(w.limit)})
+	q := query(op.Kind, *op.Filter)
+	q.Oldest, q.After, q.Limit = true, op.Cursor, w.pace.chunk(w.limit)
+	page, err := messages.List(ctx, q)
 	if err != nil {
 		return err
 	}
-	page.Whole()
+	page.Whole(&q)
 	w.limit = page.NextLimit(symphony.MaxMessagePage)
 	if len(page.Messages) == 0 && page.Next == "" {
 		return w.complete(ctx)

@@ -75,8 +75,8 @@ func (m *mortal) ListSchedules(ctx context.Context, q schedule.Query) (got sched
 	return got, err
 }
 
-func (m *mortal) GetMessage(ctx context.Context, id string) (got symphony.MessageInfo, err error) {
-	err = m.call("unfinished", func() (err error) { got, err = m.storage.GetMessage(ctx, id); return err })
+func (m *mortal) ListMessages(ctx context.Context, q symphony.MessageQuery) (got symphony.MessagePage, err error) {
+	err = m.call("unfinished", func() (err error) { got, err = m.storage.ListMessages(ctx, q); return err })
 	return got, err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -243,9 +244,9 @@ func (f *fixture) stats() symphony.QueueStats {
 	return s.QueueStats
 }
 
-func (f *fixture) failed() []symphony.FailedMessage {
+func (f *fixture) failed() []symphony.MessageInfo {
 	f.Helper()
-	page, err := f.tr.ListFailed(context.Background(), symphony.FailedQuery{Limit: 200})
+	page, err := transporttest.ListFailed(context.Background(), f.tr, symphony.MessageQuery{Limit: 200})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -44,11 +44,11 @@ func TestRun_retries_by_the_policy_and_then_fails(t *testing.T) {
 		attempt := func(n int, retryAt time.Time) symphony.Attempt {
 			return symphony.Attempt{Number: n, Worker: "w1", Error: "no luck", ErrorClass: "error", RetryAt: retryAt}
 		}
-		want := symphony.FailedMessage{Error: "no luck", ErrorClass: "error", RetryCount: 2, MaxRetries: 2,
+		want := symphony.MessageInfo{Status: symphony.Failed, Error: "no luck", ErrorClass: "error", Deliveries: 3, MaxRetries: 2,
 			Attempts: []symphony.Attempt{attempt(1, begin.Add(10*time.Second)), attempt(2, begin.Add(30*time.Second)), attempt(3, time.Time{})}}
-		ignore := cmp.Options{cmpopts.IgnoreFields(symphony.FailedMessage{}, "ID", "Envelope", "FailedAt"),
+		ignore := cmp.Options{cmpopts.IgnoreFields(symphony.MessageInfo{}, "FailedID", "Envelope", "FinishedAt"),
 			cmpopts.IgnoreFields(symphony.Attempt{}, "StartedAt", "FinishedAt")}
-		if diff := cmp.Diff(want, failed[0], ignore); diff != "" || failed[0].Envelope.ID != ids[0] {
+		if diff := cmp.Diff(want, failed[0], ignore); diff != "" || failed[0].ID != ids[0] {
 			t.Errorf("failed message differs (-want +got):\n%s", diff)
 		}
 	})

@@ -113,7 +113,7 @@ id that show, retry and remove take.`,
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().IntVarP(&limit, "limit", "n", symphony.DefaultFailedPage, fmt.Sprintf("how many to list, 1 to %d", symphony.MaxFailedPage))
+	cmd.Flags().IntVarP(&limit, "limit", "n", symphony.DefaultMessagePage, fmt.Sprintf("how many to list, 1 to %d", symphony.MaxMessagePage))
 	cmd.Flags().IntVar(&offset, "offset", 0, "how many to skip")
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)

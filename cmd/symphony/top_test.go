@@ -76,11 +76,11 @@ func (s *screen) fail(typ, reason string) string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	page, err := dead.List(ctx, symphony.FailedQuery{Limit: 1})
+	page, err := dead.List(ctx, symphony.MessageQuery{Limit: 1})
 	if err != nil || len(page.Messages) != 1 {
 		s.Fatalf("failed messages: %+v, %v", page, err)
 	}
-	return page.Messages[0].ID
+	return page.Messages[0].FailedID
 }
 
 // look has the screen look once.

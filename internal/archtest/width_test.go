@@ -22,7 +22,7 @@ const slack = 40
 // wideLines are how many lines of each top folder are wider, from before there was a bound. The numbers only go down.
 func wideLines() map[string]int {
 	return map[string]int{
-		".":            385,
+		".":            336,
 		"alert":        48,
 		"audit":        32,
 		"auth":         141,
@@ -49,7 +49,7 @@ func wideLines() map[string]int {
 		"symphonytest": 41,
 		"tools":        69,
 		"tracing":      56,
-		"transport":    1292,
+		"transport":    1228,
 		"worker":       115,
 	}
 }

@@ -49,6 +49,7 @@ type mutant struct {
 func tables() map[string][]mutant {
 	return map[string][]mutant{
 		".": rootMutants, "flow": flowMutants, "worker": workerMutants, "auth": authMutants, "httpapi": httpapiMutants,
+		"operation":        operationMutants,
 		"transport/sqlite": sqliteMutants, "transport/postgres": postgresMutants,
 	}
 }

@@ -56,5 +56,5 @@ var sqliteMutants = []mutant{
 	{file: "receive.go", what: "no share for what waits long", run: "TestConformance/Order",
 		old: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 1 {", new: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 100 {"},
 	{file: "failed.go", what: "a retried message stays in the dead letter queue", run: "TestConformance/Failed",
-		old: "errors.Join(w.insert(&row, l), w.deleteFailed(retry.ID, l))", new: "errors.Join(w.insert(&row, l))"},
+		old: "errors.Join(w.insert(&row, l), w.deleteFailed(move.ID, l))", new: "errors.Join(w.insert(&row, l))"},
 }

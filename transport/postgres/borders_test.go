@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
@@ -296,7 +297,7 @@ func TestFirstRollDeletesNothing(t *testing.T) {
 	if err := other.Close(); err != nil { // waits for what housekeeping has begun
 		t.Fatal(err)
 	}
-	if m, err := b.GetMessage(t.Context(), id); err != nil || m.Status != symphony.Completed {
+	if m, err := transporttest.GetMessage(t.Context(), b, id); err != nil || m.Status != symphony.Completed {
 		t.Errorf("got %s, %v; want the completed message", m.Status, err)
 	}
 }

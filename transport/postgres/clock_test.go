@@ -136,7 +136,7 @@ func TestClock_of_a_node_that_is_wrong_makes_and_judges_nothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				nearly(t, "the end of the delay", r.ScheduledAt, time.Now().Add(3*time.Hour))
-				m, err := tr.GetMessage(t.Context(), r.ID)
+				m, err := transporttest.GetMessage(t.Context(), tr, r.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -171,7 +171,7 @@ func TestClock_of_a_node_that_is_wrong_makes_and_judges_nothing(t *testing.T) {
 				default:
 					t.Error("a message was not handled that had not expired")
 				}
-				page, err := tr.ListFailed(t.Context(), symphony.FailedQuery{Limit: 10, FailedFilter: symphony.FailedFilter{Type: "Expiring"}})
+				page, err := transporttest.ListFailed(t.Context(), tr, symphony.MessageQuery{Limit: 10, MessageFilter: symphony.MessageFilter{Type: "Expiring"}})
 				if err != nil || len(page.Messages) != 1 || len(page.Messages[0].Attempts) != 1 {
 					t.Fatalf("got %+v, %v", page, err)
 				}
@@ -200,7 +200,7 @@ func TestClock_of_a_node_that_is_wrong_makes_and_judges_nothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := 0
-				done, err := dead.RetryAll(t.Context(), symphony.FailedSelection{Filter: symphony.FailedFilter{Queue: "f"}}, func(done int) {
+				done, err := operation.Do(t.Context(), dead, operation.Request{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{Queue: "f"}}, func(done int) {
 					if again := done - before; again > 0 && done <= 3*n {
 						before = done
 						fail(again) // they fail again at once
@@ -213,7 +213,7 @@ func TestClock_of_a_node_that_is_wrong_makes_and_judges_nothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				op, err := ops.Start(t.Context(), operation.Request{Kind: operation.FailedDelete, Transport: tr.Name(), Filter: &operation.Filter{Queue: "f"}})
+				op, err := ops.Start(t.Context(), operation.Request{Kind: operation.FailedDelete, Transport: tr.Name(), Filter: &symphony.MessageFilter{Queue: "f"}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// columns are what a statement returns: the text of each column, and beside it where its value goes. So a column is added in
-// one place, and none is known by its number.
+// columns are what a statement returns: the text of each column, and beside it where its value goes. So a column is
+// added in one place, and none is known by its number.
 type columns[T any] []column[T]
 
 type column[T any] struct {
@@ -14,7 +14,8 @@ type column[T any] struct {
 	read func(to *T, v cell)
 }
 
-// cell is one value of a row, in PostgreSQL's binary form. It is nil for NULL, which the methods take for the zero value.
+// cell is one value of a row, in PostgreSQL's binary form. It is nil for NULL, which the methods take for the zero
+// value.
 type cell []byte
 
 func (c cell) text() string { return string(c) }

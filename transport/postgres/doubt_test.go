@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // changing is a call that changes something, and how to find out whether it did.
@@ -104,7 +105,7 @@ func onFailed(do func(ctx context.Context, dead *symphony.DeadLetters, id string
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids, err := cut.SelectFailed(t.Context(), symphony.FailedFilter{}, 10)
+		ids, err := transporttest.SelectFailed(t.Context(), cut, symphony.MessageFilter{}, 10)
 		if err != nil || len(ids) != 1 {
 			t.Fatalf("got %v, %v", ids, err)
 		}

@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/storage"
 )
 
-// A search for a text must look at payloads, which may be large and many: it looks at some at a time, so that no statement
-// takes longer than a transaction may, and uses the few connections that all searches share.
+// A search for a text must look at payloads, which may be large and many: it looks at some at a time, so that no
+// statement takes longer than a transaction may, and uses the few connections that all searches share.
 
 // How many failed messages the first statement of a search looks at, and how many any does at most.
 const (
@@ -21,18 +20,17 @@ const (
 
 // failedWalk is a way through the dead letter queue.
 type failedWalk struct {
-	symphony.FailedFilter
-	after  string // behind this id; empty: from the first
-	oldest bool   // the oldest first
-	scan   int    // the most messages to look at, 0: all
+	*symphony.MessageQuery
+	after string // behind this id; empty: from the first
+	scan  int    // the most messages to look at, 0: all
 }
 
-// walkFailed calls visit with the ids of failed messages that match, until it returns false. It returns the id of the last
-// message that was looked at, empty where that was the last there is.
+// walkFailed calls visit with the ids of failed messages that match, until it returns false. It returns the id of the
+// last message that was looked at, empty where that was the last there is.
 func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(uuid) bool) (next string, err error) {
-	at, behind, order := uuid(bytes.Repeat([]byte{0xff}, 16)), "<", "DESC"
-	if w.oldest {
-		at, behind, order = uuid{}, ">", "ASC"
+	at, order, behind := uuid(bytes.Repeat([]byte{0xff}, 16)), direction(w.MessageQuery), behind(w.MessageQuery)
+	if w.Oldest {
+		at = uuid{}
 	}
 	if w.after != "" {
 		var ok bool
@@ -45,7 +43,7 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(uui
 		if w.scan > 0 {
 			size = min(size, left)
 		}
-		where := t.where(w.FailedFilter)
+		where := t.where(&w.MessageFilter)
 		matches := where.String()
 		where.add("transport = ?::text AND id "+behind+" ", []byte(t.name))
 		where.params = append(where.params, at[:])
@@ -71,55 +69,50 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(uui
 	}
 }
 
-// searchFailed is ListFailed for a text.
-func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (page symphony.FailedPage, err error) {
+// searchFailed is listFailed for a text.
+func (t *Transport) searchFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	var ids []uuid
 	skip := q.Offset
 	after, _ := parseUUID(q.After)
 	if q.After != "" {
 		skip = 0
 	}
-	found := int64(0)
-	walk := failedWalk{FailedFilter: q.FailedFilter}
-	if q.NoTotal {
+	found, more := int64(0), false
+	walk := failedWalk{MessageQuery: q}
+	if !q.Total {
 		walk.after, walk.scan = q.After, q.Scan
 	}
 	next, err := t.walkFailed(ctx, walk, func(id uuid) bool {
 		found++
-		switch {
-		case q.After != "" && bytes.Compare(id[:], after[:]) >= 0:
+		switch order := bytes.Compare(id[:], after[:]); {
+		case q.After != "" && (q.Oldest && order <= 0 || !q.Oldest && order >= 0):
 		case skip > 0:
 			skip--
 		case len(ids) < q.Limit:
 			ids = append(ids, id)
 		default:
-			page.HasMore = true
-			return !q.NoTotal
+			more = true
+			return q.Total
 		}
 		return true
 	})
 	if err != nil {
 		return page, err
 	}
-	switch {
-	case page.HasMore:
+	if page.Next = next; more {
 		page.Next = ids[len(ids)-1].String()
-	case next != "":
-		page.HasMore, page.Next = true, next
 	}
-	if !q.NoTotal {
+	if q.Total {
 		page.Total = found
 	}
 	if len(ids) == 0 {
 		return page, nil
 	}
 	// One that is gone by now is left out.
-	list := pageOfFailed(listedFailed, storage.NewPageBytes(q.Bytes).Left())
-	err = t.doSearch(ctx, "list failed messages", call{query: &query{sql: list}, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
-		page.Messages = append(page.Messages, failedRow(v, t.name))
+	list := &query{sql: pageOfFailed(listedFailed, q)}
+	err = t.doSearch(ctx, "list failed messages", call{query: list, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
+		page.Messages = append(page.Messages, t.failedMessage(v))
 		return nil
 	}})
 	return page, err
 }
-
-const listedFailed = `SELECT * FROM {schema}.messenger_failed_messages WHERE id = ANY ($1::uuid[]) AND transport = $2::text`

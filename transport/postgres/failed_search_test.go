@@ -7,6 +7,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // deadLetters fills the dead letter queue by n messages of which each hundredth has the needle.
@@ -28,12 +29,12 @@ func deadLetters(t *testing.T, b *border, n int) {
 func TestSearchOfFailedGoesThroughAllInParts(t *testing.T) {
 	b := openBorder(t, Options{})
 	deadLetters(t, b, 1000)
-	filter := symphony.FailedFilter{Text: "NEEDLE"}
-	page, err := b.ListFailed(t.Context(), symphony.FailedQuery{FailedFilter: filter, Limit: 4, Offset: 3})
-	if err != nil || page.Total != 10 || len(page.Messages) != 4 || !page.HasMore {
-		t.Errorf("got %d of %d, more: %v, %v; want 4 of 10 and more", len(page.Messages), page.Total, page.HasMore, err)
+	filter := symphony.MessageFilter{Text: "NEEDLE"}
+	page, err := transporttest.ListFailed(t.Context(), b, symphony.MessageQuery{MessageFilter: filter, Limit: 4, Offset: 3, Total: true})
+	if err != nil || page.Total != 10 || len(page.Messages) != 4 || page.Next == "" {
+		t.Errorf("got %d of %d, more: %v, %v; want 4 of 10 and more", len(page.Messages), page.Total, page.Next != "", err)
 	}
-	if ids, err := b.SelectFailed(t.Context(), filter, 100); err != nil || len(ids) != 10 {
+	if ids, err := transporttest.SelectFailed(t.Context(), b, filter, 100); err != nil || len(ids) != 10 {
 		t.Errorf("selected %d, %v; want 10", len(ids), err)
 	}
 }
@@ -48,15 +49,15 @@ func TestSearchesOfFailedLeaveConnectionsToOthers(t *testing.T) {
 	}
 	searches := map[string]func(context.Context) error{
 		"list by text": func(ctx context.Context) error {
-			_, err := b.ListFailed(ctx, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Text: "x"}, Limit: 1})
+			_, err := transporttest.ListFailed(ctx, b, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "x"}, Limit: 1})
 			return err
 		},
 		"list by type": func(ctx context.Context) error {
-			_, err := b.ListFailed(ctx, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Type: "x"}, Limit: 1})
+			_, err := transporttest.ListFailed(ctx, b, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "x"}, Limit: 1})
 			return err
 		},
 		"select by text": func(ctx context.Context) error {
-			_, err := b.SelectFailed(ctx, symphony.FailedFilter{Text: "x"}, 1)
+			_, err := transporttest.SelectFailed(ctx, b, symphony.MessageFilter{Text: "x"}, 1)
 			return err
 		},
 	}
@@ -69,8 +70,8 @@ func TestSearchesOfFailedLeaveConnectionsToOthers(t *testing.T) {
 			"status": func() error { _, err := b.Stats(t.Context()); return err }(),
 			"holds":  func() error { _, err := b.Holds(t.Context()); return err }(),
 			"failed": func() error {
-				page, err := b.ListFailed(t.Context(), symphony.FailedQuery{Limit: 1})
-				_, gerr := b.GetFailed(t.Context(), page.Messages[0].ID)
+				page, err := transporttest.ListFailed(t.Context(), b, symphony.MessageQuery{Limit: 1})
+				_, gerr := transporttest.GetFailed(t.Context(), b, page.Messages[0].FailedID)
 				return errors.Join(err, gerr)
 			}(),
 		} {

@@ -2,66 +2,134 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// messageInfo reads a row of detailsText.
-func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
-	m := symphony.MessageInfo{
-		Envelope: symphony.Envelope{
-			Transport: t.name, ID: uuidColumn(v[1]).String(), Queue: string(v[5]), CreatedAt: fromMicros(timeColumn(v[6])), ScheduledAt: fromMicros(timeColumn(v[7])),
-			Priority: int2Column(v[8]), Type: t.types.text(v[9]), IdempotencyKey: string(v[10]), Payload: bytes.Clone(v[13]),
-		},
-		Attempts: readHistory(v[15]), Worker: string(v[17]), StartedAt: fromMicros(timeColumn(v[18])), LeasedUntil: fromMicros(timeColumn(v[19])),
-		FinishedAt: fromMicros(timeColumn(v[20])), Error: string(v[22]), ErrorClass: string(v[23]), AvailableAt: fromMicros(timeColumn(v[24])),
-	}
-	// A message that cannot be decoded is shown as far as it can.
-	m.DecodeErr = errors.Join(decode("headers", v[11], &m.Headers), decode("metadata", v[12], &m.Metadata), m.DecodeExtras(v[14]))
-	if boolColumn(v[25]) {
-		m.Omitted = &symphony.Omitted{Payload: int4Column(v[26]), Metadata: int4Column(v[27]), Headers: int4Column(v[28]), Attempts: int4Column(v[29])}
-	}
-	if v[16] != nil {
-		m.Deliveries = int4Column(v[16])
-	} else if n := len(m.Attempts); n > 0 {
-		m.Deliveries = m.Attempts[n-1].Number
-	}
-	switch place := int2Column(v[2]); {
-	case place == inCompleted:
-		m.Status = symphony.Completed
-	case place == inFailed:
-		m.Status, m.FailedID = symphony.Failed, uuidColumn(v[21]).String()
-	case boolColumn(v[3]):
-		m.Status = symphony.Processing
-	default:
-		m.Status = symphony.Pending
-	}
-	return m
+// infoRow is a row of the messages' tables as it is shown.
+type infoRow struct {
+	symphony.MessageInfo
+	types *interner
+	place int  // one of inMessages and its like
+	held  bool // it is in hand
+	sizes symphony.Omitted
 }
 
-// ListMessages returns a page of messages.
+func (t *Transport) newRow(status symphony.Status) infoRow {
+	r := infoRow{types: &t.types}
+	r.Transport, r.Status = t.name, status
+	return r
+}
+
+// infoColumns are what rows of every status have. What is not whole has no body and no attempts, but their sizes. A
+// message that cannot be decoded is shown as far as it can be.
+var infoColumns = columns[infoRow]{
+	{"queue", func(r *infoRow, v cell) { r.Queue = v.text() }},
+	{"created_at", func(r *infoRow, v cell) { r.CreatedAt = v.time() }},
+	{"scheduled_at", func(r *infoRow, v cell) { r.ScheduledAt = v.time() }},
+	{"priority", func(r *infoRow, v cell) { r.Priority = v.int2() }},
+	{"type", func(r *infoRow, v cell) { r.Type = r.types.text(v) }},
+	{"idempotency_key", func(r *infoRow, v cell) { r.IdempotencyKey = v.text() }},
+	{"CASE WHEN whole THEN headers END", func(r *infoRow, v cell) { r.broken(decode("headers", v, &r.Headers)) }},
+	{"CASE WHEN whole THEN metadata END", func(r *infoRow, v cell) { r.broken(decode("metadata", v, &r.Metadata)) }},
+	{"CASE WHEN whole THEN payload END", func(r *infoRow, v cell) { r.Payload = bytes.Clone(v) }},
+	{"CASE WHEN whole THEN attempts::text END", func(r *infoRow, v cell) { r.Attempts = readHistory(v) }},
+	{"extras", func(r *infoRow, v cell) { r.broken(r.DecodeExtras(v)) }},
+	{"done", func(r *infoRow, v cell) { r.broken(decode("done", v, &r.Done)) }},
+	{"error", func(r *infoRow, v cell) { r.Error = v.text() }},
+	{"error_class", func(r *infoRow, v cell) { r.ErrorClass = v.text() }},
+	{"max_retries", func(r *infoRow, v cell) { r.MaxRetries = v.int4() }},
+	{"octet_length(payload)", func(r *infoRow, v cell) { r.sizes.Payload = v.int4() }},
+	{"octet_length(metadata)", func(r *infoRow, v cell) { r.sizes.Metadata = v.int4() }},
+	{"octet_length(headers)", func(r *infoRow, v cell) { r.sizes.Headers = v.int4() }},
+	{"jsonb_array_length(attempts)", func(r *infoRow, v cell) { r.sizes.Attempts = v.int4() }},
+	{"NOT whole", func(r *infoRow, v cell) {
+		if v.bool() {
+			r.Omitted = &r.sizes
+		}
+	}},
+}
+
+// broken notes what could not be read.
+func (r *infoRow) broken(err error) { r.DecodeErr = errors.Join(r.DecodeErr, err) }
+
+// foundRow is what a statement says of a message before its details, of which only one that is a hit has some.
+type foundRow struct {
+	hit    bool
+	before string // the id of the message before it
+}
+
+var foundColumns = columns[foundRow]{
+	{"hit", func(r *foundRow, v cell) { r.hit = v.bool() }},
+	{"before", func(r *foundRow, v cell) { r.before = v.id() }},
+}
+
+// placeColumns are where a message is, beside infoColumns.
+var placeColumns = columns[infoRow]{
+	{"id", func(r *infoRow, v cell) { r.ID = v.id() }},
+	{"place", func(r *infoRow, v cell) { r.place = v.int2() }},
+	{"held", func(r *infoRow, v cell) { r.held = v.bool() }},
+	{"coalesce(attempt, (attempts->-1->>'attempt')::int4)", func(r *infoRow, v cell) { r.Deliveries = v.int4() }},
+	{"worker", func(r *infoRow, v cell) { r.Worker = v.text() }},
+	{"started_at", func(r *infoRow, v cell) { r.StartedAt = v.time() }},
+	{"until", func(r *infoRow, v cell) { r.LeasedUntil = v.time() }},
+	{"finished_at", func(r *infoRow, v cell) { r.FinishedAt = v.time() }},
+	{"available_at", func(r *infoRow, v cell) { r.AvailableAt = v.time() }},
+	{"key", func(r *infoRow, v cell) {
+		if v != nil {
+			r.FailedID = v.id()
+		}
+	}},
+}
+
+// messageInfo reads the columns behind foundColumns of a row of detailsText.
+func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
+	r := t.newRow(symphony.Pending)
+	infoColumns.read(&r, placeColumns.read(&r, v))
+	switch {
+	case r.place == inCompleted:
+		r.Status = symphony.Completed
+	case r.place == inFailed:
+		r.Status = symphony.Failed
+	case r.held:
+		r.Status = symphony.Processing
+	}
+	return r.MessageInfo
+}
+
+// ListMessages answers a query.
 func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	q = q.WithDefaults()
+	switch {
+	case q.ByFailure:
+		return t.listFailed(ctx, &q)
+	case q.ID != "":
+		return t.oneMessage(ctx, q.ID)
+	case q.CountOnly:
+		return t.countMessages(ctx, q)
+	}
 	limit, bytes := q.Limit, storage.NewPageBytes(q.Bytes)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
-		q.Limit, q.Bytes = limit-len(page.Messages), bytes.Left()
+		q.Limit, q.Bytes = limit-len(page.Messages), cmp.Or(bytes.Left(), symphony.NoBodies)
 		b, err := t.newSearch(q)
 		if err != nil {
 			return "", false, err
 		}
 		err = t.inspect(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
+			var f foundRow
+			details := foundColumns.read(&f, v)
 			switch {
-			case !boolColumn(v[0]): // as many as may be were looked at
-				next = uuidColumn(v[4]).String()
+			case !f.hit: // as many as may be were looked at
+				next = f.before
 			case len(page.Messages) == limit:
 				full = true
 			default:
-				m := t.messageInfo(v)
+				m := t.messageInfo(details)
 				if m.Omitted == nil {
 					bytes.Message(&m.Envelope, m.Attempts)
 				}
@@ -80,26 +148,28 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	return page, nil
 }
 
-// CountMessages counts messages.
-func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) (c symphony.MessageCount, err error) {
-	c.Next, err = t.inParts(ctx, q.WithDefaults(), func(q symphony.MessageQuery) (next string, full bool, err error) {
+// countMessages counts what matches a query.
+func (t *Transport) countMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
 		b, err := t.newSearch(q)
 		if err != nil {
 			return "", false, err
 		}
 		err = t.inspect(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
-			c.Count += int8Column(v[0])
-			if boolColumn(v[2]) {
-				next = string(v[1])
+			var c countRow
+			countColumns.read(&c, v)
+			page.Total += c.count
+			if c.more {
+				next = c.last
 			}
 			return nil
 		}})
 		return next, false, err
 	})
 	if err != nil {
-		return symphony.MessageCount{}, err
+		return symphony.MessagePage{}, err
 	}
-	return c, nil
+	return page, nil
 }
 
 const (
@@ -113,8 +183,8 @@ const (
 	searchesAtOnce = 2
 )
 
-// inParts calls f for the messages that q may look at: all at once, or some at a time where they are searched for a text. f
-// returns where to go on, and whether enough was found.
+// inParts calls f for the messages that q may look at: all at once, or some at a time where they are searched for a
+// text. f returns where to go on, and whether enough was found.
 func (t *Transport) inParts(ctx context.Context, q symphony.MessageQuery, f func(q symphony.MessageQuery) (next string, full bool, err error)) (string, error) {
 	if err := t.catchUp(ctx); err != nil {
 		return "", err
@@ -180,22 +250,21 @@ var getMessage = func() *query {
 	return newQuery("get_message", b.listText())
 }()
 
-// GetMessage returns one message.
-func (t *Transport) GetMessage(ctx context.Context, id string) (m symphony.MessageInfo, err error) {
+// oneMessage returns a page of one message.
+func (t *Transport) oneMessage(ctx context.Context, id string) (page symphony.MessagePage, err error) {
 	key, ok := messageID(id)
-	if ok {
-		if err := t.catchUp(ctx); err != nil {
-			return m, err
-		}
-		err = t.do(ctx, "read message", call{query: getMessage, params: [][]byte{[]byte(t.name), key[:], t.keptSince()}, row: func(v [][]byte) error {
-			m = t.messageInfo(v)
-			return nil
-		}})
+	if !ok {
+		return page, nil
 	}
-	if err == nil && m.ID == "" {
-		err = fmt.Errorf("message %s: %w", id, symphony.ErrNotFound)
+	if err := t.catchUp(ctx); err != nil {
+		return page, err
 	}
-	return m, err
+	params := [][]byte{[]byte(t.name), key[:], t.keptSince()}
+	err = t.do(ctx, "read message", call{query: getMessage, params: params, row: func(v [][]byte) error {
+		page.Messages = append(page.Messages, t.messageInfo(foundColumns.read(new(foundRow), v)))
+		return nil
+	}})
+	return page, err
 }
 
 // catchUp ends leases that have run out and fails messages that expired, so that what is shown is true now.

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // benchMessagesEnv is how many messages BenchmarkMessages loads.
@@ -184,7 +185,7 @@ func BenchmarkMessages(b *testing.B) {
 	for name, q := range map[string]symphony.MessageQuery{"50,000 messages": {}, "50,000 by text": {MessageFilter: symphony.MessageFilter{Text: "needle"}}} {
 		b.Run("count/"+name, func(b *testing.B) {
 			measure(b, func(int) error {
-				_, err := tr.CountMessages(context.Background(), q)
+				_, err := transporttest.CountMessages(context.Background(), tr, q)
 				return err
 			})
 		})
@@ -203,7 +204,7 @@ func BenchmarkMessages(b *testing.B) {
 		}
 		b.Run("get/"+kind.name, func(b *testing.B) {
 			measure(b, func(i int) error {
-				_, err := tr.GetMessage(context.Background(), ids[i%len(ids)])
+				_, err := transporttest.GetMessage(context.Background(), tr, ids[i%len(ids)])
 				return err
 			})
 		})

@@ -13,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // sendJobs stores n messages and returns their ids.
@@ -174,7 +175,7 @@ func TestSteer_finds_what_stands_where_nobody_would_look(t *testing.T) {
 			if err := tr.DeleteMessage(t.Context(), id); err != nil {
 				t.Error(err)
 			}
-			if _, err := tr.GetMessage(t.Context(), id); !errors.Is(err, symphony.ErrNotFound) {
+			if _, err := transporttest.GetMessage(t.Context(), tr, id); !errors.Is(err, symphony.ErrNotFound) {
 				t.Error(err)
 			}
 		})
@@ -192,12 +193,12 @@ func TestSteer_finds_what_stands_where_nobody_would_look(t *testing.T) {
 				t.Fatal(errs)
 			}
 		}
-		before, err := tr.GetMessage(t.Context(), id)
+		before, err := transporttest.GetMessage(t.Context(), tr, id)
 		if err != nil || before.AvailableAt.IsZero() {
 			t.Fatalf("got %+v, %v", before, err)
 		}
 		exec(t, url, "UPDATE symphony.messenger_attempts SET retry_at = NULL")
-		m, err := tr.GetMessage(t.Context(), id)
+		m, err := transporttest.GetMessage(t.Context(), tr, id)
 		if err != nil || !m.AvailableAt.Equal(before.AvailableAt) || !m.Attempts[0].RetryAt.IsZero() {
 			t.Errorf("ready at %s, was %s; %v", m.AvailableAt, before.AvailableAt, err)
 		}
@@ -218,8 +219,8 @@ func TestMessages_while_the_database_is_away(t *testing.T) {
 	id := sendJobs(t, tr, 1, symphony.DispatchOptions{Delay: time.Hour})[0]
 	server.Stop()
 	_, list := tr.ListMessages(ctx, symphony.MessageQuery{})
-	_, counted := tr.CountMessages(ctx, symphony.MessageQuery{})
-	_, got := tr.GetMessage(ctx, id)
+	_, counted := transporttest.CountMessages(ctx, tr, symphony.MessageQuery{})
+	_, got := transporttest.GetMessage(ctx, tr, id)
 	for doing, err := range map[string]error{"list": list, "count": counted, "get": got, "delete": tr.DeleteMessage(ctx, id), "run": tr.RunMessageNow(ctx, id)} {
 		if !errors.Is(err, symphony.ErrUnavailable) {
 			t.Errorf("%s: %v", doing, err)
@@ -287,8 +288,8 @@ func TestSearch_for_a_text_goes_through_all_that_it_may_look_at(t *testing.T) {
 		}
 	}
 	// No more than it may look at.
-	c, err := tr.CountMessages(ctx, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "job"}, Scan: 1300})
-	if err != nil || c.Next == "" || c.Count > 1300 {
+	c, err := transporttest.CountMessages(ctx, tr, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "job"}, Scan: 1300})
+	if err != nil || c.Next == "" || c.Total > 1300 {
 		t.Errorf("counted %+v, %v", c, err)
 	}
 }

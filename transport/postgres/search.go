@@ -50,22 +50,15 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		if !ok {
 			return nil, &symphony.ValidationError{Problems: []symphony.Problem{{Path: "cursor", Message: "must be the id of a message"}}}
 		}
-		op := "<"
-		if q.Oldest {
-			op = ">"
-		}
-		b.bounds = append(b.bounds, "id "+op+" "+b.param(after[:], "uuid"))
+		b.bounds = append(b.bounds, "id "+behind(&q)+" "+b.param(after[:], "uuid"))
 	}
 	terms := []string{"lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
 	if q.Queue != "" {
 		terms[0] = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text AND queue = " + b.param([]byte(cleanText(q.Queue)), "text") + "))"
 	}
-	if q.Type != "" {
-		terms = append(terms, "type = "+b.param([]byte(cleanText(q.Type)), "text"))
-	}
-	if q.Priority != 0 {
-		terms = append(terms, "priority = "+b.param(int2Param(q.Priority), "int2"))
-	}
+	c := condition{params: b.params}
+	c.common(&q.MessageFilter)
+	b.params, terms = c.params, append(terms, c.terms...)
 	if !q.Since.IsZero() {
 		id := idAt(q.Since.Add(-symphony.MaxIDSkew))
 		b.bounds = append(b.bounds, "id >= "+b.param(id[:], "uuid"))
@@ -75,9 +68,6 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		id := idAt(q.Until.Add(symphony.MaxIDSkew))
 		b.bounds = append(b.bounds, "id < "+b.param(id[:], "uuid"))
 		terms = append(terms, "created_at < "+b.param(timestamp(q.Until), "timestamptz"))
-	}
-	if !q.ScheduledAfter.IsZero() {
-		terms = append(terms, "scheduled_at > "+b.param(timestamp(q.ScheduledAfter), "timestamptz"))
 	}
 	if q.DispatchedBy != "" {
 		b.caller = ofCaller + b.param([]byte(cleanText(q.DispatchedBy)), "text")
@@ -169,14 +159,14 @@ func (b *search) sourcesText() string {
 			where += " AND " + b.caller
 		}
 		return fmt.Sprintf("(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)",
-			id, place, at, key, hit, table, where, b.direction(), b.Scan+1)
+			id, place, at, key, hit, table, where, direction(&b.MessageQuery), b.Scan+1)
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
 	var list []string
 	switch b.Status {
 	case symphony.Processing:
 		// Few messages are in hand: each is looked up by its key.
-		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+b.direction()+`) hand
+		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+direction(&b.MessageQuery)+`) hand
 			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`, "hand.h", noTime, noKey, b.filter, inMessages))
 	case symphony.Pending:
 		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter+" AND NOT "+isInHand, inMessages))
@@ -196,14 +186,23 @@ func (b *search) sourcesText() string {
 func (b *search) numberedText() string {
 	return fmt.Sprintf(`SELECT *, row_number() OVER byid AS n, lag(id) OVER byid AS before
 		FROM (SELECT * FROM (%[1]s) found ORDER BY id %[2]s LIMIT %[3]d) looked WINDOW byid AS (ORDER BY id %[2]s)`,
-		b.sourcesText(), b.direction(), b.Scan+1)
+		b.sourcesText(), direction(&b.MessageQuery), b.Scan+1)
 }
 
-func (b *search) direction() string {
-	if b.Oldest {
+// direction is the order of a query.
+func direction(q *symphony.MessageQuery) string {
+	if q.Oldest {
 		return "ASC"
 	}
 	return "DESC"
+}
+
+// behind compares an id with one that comes before it in the order of a query.
+func behind(q *symphony.MessageQuery) string {
+	if q.Oldest {
+		return ">"
+	}
+	return "<"
 }
 
 // listText finds a page, and the message behind the last one that may be looked at.
@@ -211,13 +210,26 @@ func (b *search) listText() string {
 	return fmt.Sprintf(`WITH %[1]s, page AS MATERIALIZED (
 		SELECT id, place, lane, at, key, hit AND n <= %[2]d AS hit, n, before FROM (%[3]s) numbered
 		WHERE (hit AND n <= %[2]d) OR n > %[2]d ORDER BY id %[4]s LIMIT %[5]d
-	), %[6]s`, b.handText(), b.Scan, b.numberedText(), b.direction(), b.Limit+1, b.heldText()) + detailsText(b.Bytes)
+	), %[6]s`, b.handText(), b.Scan, b.numberedText(), direction(&b.MessageQuery), b.Limit+1, b.heldText()) + detailsText(b.Bytes)
+}
+
+// countRow is what a count says.
+type countRow struct {
+	count int64
+	last  string // the id of the last message that may be looked at
+	more  bool   // there are others behind it
+}
+
+// countColumns count messages, of which $scan may be looked at.
+var countColumns = columns[countRow]{
+	{"count(*) FILTER (WHERE hit AND n <= $scan)", func(r *countRow, v cell) { r.count = int8Column(v) }},
+	{"max(id::text) FILTER (WHERE n = $scan)", func(r *countRow, v cell) { r.last = v.text() }},
+	{"count(*) > $scan", func(r *countRow, v cell) { r.more = v.bool() }},
 }
 
 func (b *search) countText() string {
-	return fmt.Sprintf(`WITH %[1]s
-	SELECT count(*) FILTER (WHERE hit AND n <= %[2]d), max(id::text) FILTER (WHERE n = %[2]d), count(*) > %[2]d FROM (%[3]s) numbered`,
-		b.handText(), b.Scan, b.numberedText())
+	counts := strings.ReplaceAll(countColumns.String(), "$scan", strconv.Itoa(b.Scan))
+	return "WITH " + b.handText() + "\n\tSELECT " + counts + " FROM (" + b.numberedText() + ") numbered"
 }
 
 // heldText has the deliveries of the page's messages.
@@ -248,7 +260,7 @@ const rowsText = `
 	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
-		coalesce(d.started_at, held.claimed_at) AS started_at, held.until, d.finished_at, p.key, d.error, d.error_class,
+		coalesce(d.started_at, held.claimed_at) AS started_at, held.until, d.finished_at, p.key, d.error, d.error_class, d.done, d.max_retries,
 		CASE
 			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
@@ -268,15 +280,15 @@ const rowsText = `
 	LEFT JOIN LATERAL (
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
 			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
-			NULL::text AS error, NULL::text AS error_class
+			NULL::text AS error, NULL::text AS error_class, NULL::text AS done, NULL::int4 AS max_retries
 		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, attempt, worker, started_at, completed_at, NULL, NULL
+			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL
 		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, NULL, NULL, NULL, failed_at, error, error_class
+			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done, max_retries
 		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
 		LIMIT 1) d ON p.hit
 	LEFT JOIN LATERAL (
@@ -287,10 +299,7 @@ const rowsText = `
 // have used them up comes without. Only sizes are read of what is left out.
 func detailsText(bytes int) string {
 	return `
-	SELECT hit, id, place, held, before, queue, created_at, scheduled_at, priority, type, idempotency_key,
-		CASE WHEN whole THEN headers END, CASE WHEN whole THEN metadata END, CASE WHEN whole THEN payload END, extras,
-		CASE WHEN whole THEN attempts::text END, coalesce(attempt, (attempts->-1->>'attempt')::int4), worker, started_at, until, finished_at, key, error, error_class, available_at,
-		NOT whole, octet_length(payload), coalesce(octet_length(metadata), 0), coalesce(octet_length(headers), 0), coalesce(jsonb_array_length(attempts), 0)
+	SELECT ` + foundColumns.String() + `, ` + placeColumns.String() + `, ` + infoColumns.String() + `
 	FROM (SELECT *, coalesce(sum(size) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ` + strconv.Itoa(bytes) + ` AS whole
 		FROM (SELECT *, coalesce(` + bodySize + `, 0) AS size FROM (` + rowsText + `) r) sized) shown
 	ORDER BY n`

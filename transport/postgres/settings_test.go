@@ -14,6 +14,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // odd is what a session may be set to, by its role, its database, or by whoever had it before.
@@ -82,11 +83,11 @@ func work(t *testing.T, admin string, tr *postgres.Transport) {
 	if errs := tr.Settle(t.Context(), []symphony.Settlement{{Lease: again[0].Lease, Outcome: symphony.Fail, Error: "schön €"}}); errs != nil {
 		t.Fatal(errs)
 	}
-	failed, err := tr.ListFailed(t.Context(), symphony.FailedQuery{Limit: 10})
+	failed, err := transporttest.ListFailed(t.Context(), tr, symphony.MessageQuery{Limit: 10})
 	if err != nil || len(failed.Messages) != 1 || failed.Messages[0].Error != "schön €" || len(failed.Messages[0].Attempts) != 2 {
 		t.Fatalf("got %+v, %v", failed, err)
 	}
-	near("the failure", failed.Messages[0].FailedAt, time.Now())
+	near("the failure", failed.Messages[0].FinishedAt, time.Now())
 	near("the first attempt's end", failed.Messages[0].Attempts[0].FinishedAt, time.Now())
 	page, err := tr.ListMessages(t.Context(), symphony.MessageQuery{Limit: 10})
 	if err != nil || len(page.Messages) != 4 {

@@ -85,10 +85,14 @@ func (t *Transport) seek(ctx context.Context, m *symphony.MessageInfo) (int64, e
 // steer runs f with a message that waits, in a flow.
 func (t *Transport) steer(ctx context.Context, doing, id string, f func(*flowTx, *waiting) error) error {
 	for range steerTries {
-		m, err := t.GetMessage(ctx, id)
+		page, err := t.oneMessage(ctx, id)
 		if err != nil {
 			return err
 		}
+		if len(page.Messages) == 0 {
+			return fmt.Errorf("message %s: %w", id, symphony.ErrNotFound)
+		}
+		m := page.Messages[0]
 		if m.Status != symphony.Pending {
 			return &symphony.MessageStatusError{ID: id, Status: m.Status}
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
@@ -50,15 +49,10 @@ func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (done int, err
 		return 0, err
 	}
 	r := &recordStep{Step: s}
-	switch {
-	case len(s.Send) > 0:
+	if len(s.Send) > 0 {
 		done, err = t.sendStep(r)
-	case len(s.Retry) > 0:
-		var list []string
-		list, err = t.retryAll(ctx, s.Retry, r)
-		done = len(list)
-	default:
-		done, err = t.deleteStep(r)
+	} else {
+		done, err = t.moveFailed(s.Move, r)
 	}
 	if errors.Is(err, errStepTaken) {
 		return 0, fmt.Errorf("record %s/%s: %w", s.Kind, s.ID, symphony.ErrConflict)
@@ -123,47 +117,4 @@ func (t *Transport) sendStep(r *recordStep) (done int, err error) {
 	}
 	t.arrived(list)
 	return len(o.list), nil
-}
-
-// deleteStep deletes the failed messages of a step, or changes just its record.
-func (t *Transport) deleteStep(r *recordStep) (done int, err error) {
-	var wanted []uuid
-	for _, name := range r.Delete {
-		if id, ok := parseUUID(name); ok {
-			wanted = append(wanted, id)
-		}
-	}
-	err = t.retrying(func(ctx context.Context, l *link) error {
-		calls := []call{r.look()}
-		if len(wanted) > 0 {
-			calls = append(calls, call{query: deleteFailed, params: [][]byte{uuidArray(wanted), []byte(t.name), l.nextShard()}, row: func(v [][]byte) error {
-				done = int(int8Column(v[0]))
-				return nil
-			}})
-		}
-		done = 0
-		if err := l.begin(ctx, calls...); err != nil {
-			return err
-		}
-		if !r.same {
-			l.rollback(ctx)
-			return errStepTaken
-		}
-		return l.finish(ctx, r.save(done))
-	})
-	return done, err
-}
-
-// retryStep dispatches the failed messages of a step again, in one transaction, be they under flow control or not.
-func (t *Transport) retryStep(r *recordStep, plain, controlled []uuid, retries map[string]symphony.FailedRetry, lanes map[uuid]*lane) (done []string, err error) {
-	var list []added
-	err = t.retrying(func(ctx context.Context, l *link) (err error) {
-		done, list, err = t.retryFailed(ctx, l, slices.Concat(plain, controlled), len(controlled) > 0, retries, lanes, r)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	t.arrived(list)
-	return done, nil
 }

@@ -7,8 +7,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// columns are what statements read of a table: the text of each column, and beside it where its value goes. So a column is
-// added in one place, and none is known by its number.
+// columns are what statements read of a table: the text of each column, and beside it where its value goes. So a
+// column is added in one place, and none is known by its number.
 type columns[T any] []column[T]
 
 type column[T any] struct {

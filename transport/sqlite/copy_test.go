@@ -14,6 +14,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // A backup made while others dispatch has everything that was answered before it began, and opens as it is.
@@ -54,7 +55,7 @@ func TestBackup_beside_a_server(t *testing.T) {
 	}
 	copied := open(t, to, sqlite.Options{})
 	for _, id := range before {
-		if _, err := copied.GetMessage(ctx, id); err != nil {
+		if _, err := transporttest.GetMessage(ctx, copied, id); err != nil {
 			t.Errorf("message %s: %v", id, err)
 		}
 	}

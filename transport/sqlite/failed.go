@@ -12,90 +12,121 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// failedColumns are what failedMessage reads, in its order.
-const failedColumns = `id, queue, message_id, type, priority, created_at, scheduled_at, failed_at, idempotency_key,
-	headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras,
-	CASE WHEN json_valid(attempts) THEN json_array_length(attempts) ELSE 0 END`
-
-// failedRow reads a row of a page, without its body where nothing is left of the page's bytes.
-func failedRow(s *sqlite.Stmt, transport string, bytes *storage.PageBytes) symphony.FailedMessage {
-	if bytes.Left() > 0 {
-		f := failedMessage(s, transport)
-		bytes.Message(&f.Envelope, f.Attempts)
-		return f
-	}
-	f := bareFailed(s, transport)
-	f.Omitted = &symphony.Omitted{Payload: s.ColumnLen(17), Metadata: s.ColumnLen(10), Headers: s.ColumnLen(9), Attempts: s.ColumnInt(19)}
-	return f
+// failedRow is a row of the dead letter queue.
+type failedRow struct {
+	symphony.MessageInfo
+	retries int
+	sizes   symphony.Omitted
 }
 
-func failedMessage(s *sqlite.Stmt, transport string) symphony.FailedMessage {
-	f := bareFailed(s, transport)
-	f.Payload = columnBytes(s, 17)
-	// A message may be here because it could not be decoded: show what can be shown.
-	f.DecodeErr = errors.Join(f.DecodeErr, decode("headers", columnBytes(s, 9), &f.Headers), decode("metadata", columnBytes(s, 10), &f.Metadata))
+// failedColumns are all but the body and the attempts, of which they have the sizes.
+var failedColumns = columns[failedRow]{
+	{"id", func(f *failedRow, v cell) { f.FailedID = v.text() }},
+	{"queue", func(f *failedRow, v cell) { f.Queue = v.text() }},
+	{"message_id", func(f *failedRow, v cell) { f.ID = v.text() }},
+	{"type", func(f *failedRow, v cell) { f.Type = v.text() }},
+	{"priority", func(f *failedRow, v cell) { f.Priority = v.int() }},
+	{"created_at", func(f *failedRow, v cell) { f.CreatedAt = v.time() }},
+	{"scheduled_at", func(f *failedRow, v cell) { f.ScheduledAt = v.time() }},
+	{"failed_at", func(f *failedRow, v cell) { f.FinishedAt = v.time() }},
+	{"idempotency_key", func(f *failedRow, v cell) { f.IdempotencyKey = v.text() }},
+	{"error", func(f *failedRow, v cell) { f.Error = v.text() }},
+	{"error_class", func(f *failedRow, v cell) { f.ErrorClass = v.text() }},
+	{"retry_count", func(f *failedRow, v cell) { f.retries = v.int() }},
+	{"max_retries", func(f *failedRow, v cell) { f.MaxRetries = v.int() }},
+	{"done", func(f *failedRow, v cell) { f.broken(decode("done", v.bytes(), &f.Done)) }},
+	{"extras", func(f *failedRow, v cell) { f.broken(f.DecodeExtras(v.bytes())) }},
+	{"octet_length(payload)", func(f *failedRow, v cell) { f.sizes.Payload = v.int() }},
+	{"octet_length(metadata)", func(f *failedRow, v cell) { f.sizes.Metadata = v.int() }},
+	{"octet_length(headers)", func(f *failedRow, v cell) { f.sizes.Headers = v.int() }},
+	{"CASE WHEN json_valid(attempts) THEN json_array_length(attempts) ELSE 0 END", func(f *failedRow, v cell) { f.sizes.Attempts = v.int() }},
+}
+
+// failedBody are the columns of the body and the attempts. A message may be here because it could not be decoded:
+// what can be shown of it is.
+var failedBody = columns[failedRow]{
+	{"payload", func(f *failedRow, v cell) { f.Payload = v.bytes() }},
+	{"headers", func(f *failedRow, v cell) { f.broken(decode("headers", v.bytes(), &f.Headers)) }},
+	{"metadata", func(f *failedRow, v cell) { f.broken(decode("metadata", v.bytes(), &f.Metadata)) }},
+	{"attempts", func(f *failedRow, v cell) { f.broken(f.readAttempts(v.bytes())) }},
+}
+
+// broken notes what could not be read.
+func (f *failedRow) broken(err error) { f.DecodeErr = errors.Join(f.DecodeErr, err) }
+
+func (f *failedRow) readAttempts(raw []byte) error {
 	var attempts []struct {
 		Attempt                   int
 		StartedAt, FinishedAt     int64
 		RetryAt                   int64
 		Worker, Error, ErrorClass string
 	}
-	if err := json.Unmarshal(columnBytes(s, 16), &attempts); err != nil {
-		f.DecodeErr = errors.Join(f.DecodeErr, fmt.Errorf("attempts: %w", err))
+	if err := json.Unmarshal(raw, &attempts); err != nil {
+		return fmt.Errorf("attempts: %w", err)
+	}
+	for _, a := range attempts {
+		f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
+			FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})
+	}
+	return nil
+}
+
+// failedReader reads rows of the dead letter queue into a page, whose bodies have so many bytes.
+type failedReader struct {
+	transport string
+	bytes     *storage.PageBytes
+	bodies    bool // the statement reads bodies
+}
+
+func (t *Transport) failedReader(bytes *storage.PageBytes) failedReader {
+	return failedReader{t.name, bytes, bytes.Left() > 0}
+}
+
+// columns is what a statement selects.
+func (r failedReader) columns() string {
+	if r.bodies {
+		return failedColumns.String() + ", " + failedBody.String()
+	}
+	return failedColumns.String()
+}
+
+// row reads a row, without its body where nothing is left of the page's bytes.
+func (r failedReader) row(s *sqlite.Stmt) symphony.MessageInfo {
+	var f failedRow
+	failedColumns.read(&f, s, 0)
+	f.Transport, f.Status = r.transport, symphony.Failed
+	if f.retries > 0 || f.sizes.Attempts > 0 { // one that expired has no attempt
+		f.Deliveries = f.retries + 1
+	}
+	if r.bytes.Left() > 0 {
+		failedBody.read(&f, s, len(failedColumns))
+		r.bytes.Message(&f.Envelope, f.Attempts)
 	} else {
-		for _, a := range attempts {
-			f.Attempts = append(f.Attempts, symphony.Attempt{Number: a.Attempt, StartedAt: fromMicros(a.StartedAt),
-				FinishedAt: fromMicros(a.FinishedAt), Worker: a.Worker, Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: fromMicros(a.RetryAt)})
+		f.Omitted = &f.sizes
+	}
+	return f.MessageInfo
+}
+
+// where builds the condition of a filter in the order of failure.
+func (t *Transport) where(f *symphony.MessageFilter) (string, []any) {
+	conditions, args := []string{"transport=?"}, []any{t.name}
+	add := func(given bool, condition string, arg ...any) {
+		if given {
+			conditions, args = append(conditions, condition), append(args, arg...)
 		}
 	}
-	return f
-}
-
-// bareFailed reads all but the body and the attempts.
-func bareFailed(s *sqlite.Stmt, transport string) symphony.FailedMessage {
-	f := symphony.FailedMessage{
-		ID: s.ColumnText(0), Error: s.ColumnText(12), ErrorClass: s.ColumnText(13),
-		RetryCount: s.ColumnInt(14), MaxRetries: s.ColumnInt(15), FailedAt: fromMicros(s.ColumnInt64(7)),
-		Envelope: symphony.Envelope{
-			Transport: transport, Queue: s.ColumnText(1), ID: s.ColumnText(2), Type: s.ColumnText(3), Priority: s.ColumnInt(4),
-			CreatedAt: fromMicros(s.ColumnInt64(5)), ScheduledAt: fromMicros(s.ColumnInt64(6)), IdempotencyKey: s.ColumnText(8),
-		},
-	}
-	f.DecodeErr = errors.Join(decode("done", columnBytes(s, 11), &f.Done), f.DecodeExtras(columnBytes(s, 18)))
-	return f
-}
-
-// where builds the condition of a filter.
-func (t *Transport) where(f symphony.FailedFilter) (string, []any) {
-	conditions, args := []string{"transport=?"}, []any{t.name}
-	add := func(condition string, arg any) {
-		conditions = append(conditions, condition)
-		args = append(args, arg)
-	}
-	if f.Queue != "" {
-		add("queue=?", f.Queue)
-	}
-	if f.Type != "" {
-		add("type=?", f.Type)
-	}
-	if f.ErrorClass != "" {
-		add("error_class=?", f.ErrorClass)
-	}
-	if f.DispatchedBy != "" {
-		add(ofCaller, f.DispatchedBy)
-	}
-	if !f.Since.IsZero() {
-		add("failed_at>=?", micros(f.Since))
-	}
-	if !f.Until.IsZero() {
-		add("failed_at<?", micros(f.Until))
-	}
-	if f.Text != "" {
-		// lower() folds ASCII only, which is what FailedFilter promises; instr knows no wildcards. Each column is
-		// looked at by itself, so that no match spans two of them.
-		add("(instr(lower(type), ?) OR instr(lower(error), ?) OR instr(lower(payload), ?))", lowerASCII(f.Text))
-		args = append(args, lowerASCII(f.Text), lowerASCII(f.Text))
-	}
+	add(f.Queue != "", "queue=?", f.Queue)
+	add(f.Type != "", "type=?", f.Type)
+	add(f.Priority != 0, "priority=?", f.Priority)
+	add(f.ErrorClass != "", "error_class=?", f.ErrorClass)
+	add(f.DispatchedBy != "", ofCaller, f.DispatchedBy)
+	add(!f.Since.IsZero(), "failed_at>=?", micros(f.Since))
+	add(!f.Until.IsZero(), "failed_at<?", micros(f.Until))
+	add(!f.ScheduledAfter.IsZero(), "scheduled_at>?", micros(f.ScheduledAfter))
+	// lower() folds ASCII only, which is what MessageFilter promises; instr knows no wildcards. Each column is looked
+	// at by itself, so that no match spans two of them.
+	text := lowerASCII(f.Text)
+	add(text != "", "(instr(lower(type), ?) OR instr(lower(error), ?) OR instr(lower(payload), ?))", text, text, text)
 	return strings.Join(conditions, " AND "), args
 }
 
@@ -108,21 +139,30 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// ListFailed returns a page of failed messages, newest failure first.
-func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (page symphony.FailedPage, err error) {
+// selectsAll reports whether a filter selects every failed message.
+func selectsAll(f symphony.MessageFilter) bool {
+	f.Status = ""
+	return f == symphony.MessageFilter{}
+}
+
+// listFailed returns a page in the order of failure.
+func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	if q.ID != "" {
+		return t.failedMessage(ctx, q.ID)
+	}
 	if q.Text != "" {
 		return t.searchFailed(ctx, q)
 	}
-	readers := t.searchers
-	if q.FailedFilter == (symphony.FailedFilter{}) {
+	readers, all := t.searchers, selectsAll(q.MessageFilter)
+	if all {
 		readers = t.readers // it looks at no more than it returns
 	}
-	where, args := t.where(q.FailedFilter)
-	bytes := storage.NewPageBytes(q.Bytes)
+	where, args := t.where(&q.MessageFilter)
+	rows := t.failedReader(storage.NewPageBytes(q.Bytes))
 	err = t.readOn(ctx, readers, "list failed messages in", func(r *reader) error {
 		switch {
-		case q.NoTotal:
-		case q.FailedFilter == (symphony.FailedFilter{}):
+		case !q.Total:
+		case all:
 			stats, _ := t.stats(t.name)
 			page.Total = stats.Failed
 		default:
@@ -135,156 +175,119 @@ func (t *Transport) ListFailed(ctx context.Context, q symphony.FailedQuery) (pag
 			}
 		}
 		offset := q.Offset
-		if q.After != "" {
-			where, args, offset = where+" AND id<?", append(args, q.After), 0
+		order, behind := " ORDER BY id"+direction(q), " AND id<?"
+		if q.Oldest {
+			behind = " AND id>?"
 		}
-		return r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE "+where+" ORDER BY id DESC LIMIT ? OFFSET ?", func(s *sqlite.Stmt) bool {
-			if page.HasMore = len(page.Messages) == q.Limit; !page.HasMore {
-				page.Messages = append(page.Messages, failedRow(s, t.name, bytes))
+		if q.After != "" {
+			where, args, offset = where+behind, append(args, q.After), 0
+		}
+		statement := "SELECT " + rows.columns() + " FROM messenger_failed_messages WHERE " + where + order + " LIMIT ? OFFSET ?"
+		return r.query(statement, func(s *sqlite.Stmt) bool {
+			if n := len(page.Messages); n == q.Limit {
+				page.Next = page.Messages[n-1].FailedID
+			} else {
+				page.Messages = append(page.Messages, rows.row(s))
 			}
 			return true
 		}, append(args, q.Limit+1, offset)...)
 	})
-	if page.HasMore {
-		page.Next = page.Messages[len(page.Messages)-1].ID
-	}
 	return page, err
 }
 
-// GetFailed returns one failed message.
-func (t *Transport) GetFailed(ctx context.Context, id string) (f symphony.FailedMessage, err error) {
+// failedMessage returns a page of one failed message.
+func (t *Transport) failedMessage(ctx context.Context, id string) (page symphony.MessagePage, err error) {
+	rows := t.failedReader(storage.NewPageBytes(0))
 	err = t.read(ctx, "read failed message in", func(r *reader) error {
-		err := r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
-			f = failedMessage(s, t.name)
+		return r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
+			page.Messages = append(page.Messages, rows.row(s))
 			return false
 		}, id, t.name)
-		if err == nil && f.ID == "" {
-			return fmt.Errorf("failed message %s: %w", id, symphony.ErrNotFound)
-		}
-		return err
 	})
-	return f, err
+	return page, err
 }
 
-// SelectFailed returns ids of failed messages, oldest failure first.
-func (t *Transport) SelectFailed(ctx context.Context, f symphony.FailedFilter, limit int) (ids []string, err error) {
-	if f.Text != "" {
-		_, err = t.walkFailed(ctx, failedWalk{FailedFilter: f, oldest: true}, func(id string) bool {
-			ids = append(ids, id)
-			return len(ids) < limit
-		})
-		return ids, err
-	}
-	where, args := t.where(f)
-	err = t.readOn(ctx, t.searchers, "select failed messages in", func(r *reader) error {
-		return r.query("SELECT id FROM messenger_failed_messages WHERE "+where+" ORDER BY id LIMIT ?", func(s *sqlite.Stmt) bool {
-			ids = append(ids, s.ColumnText(0))
-			return true
-		}, append(args, limit)...)
-	})
-	return ids, err
-}
-
-// RetryFailed dispatches failed messages again.
-func (t *Transport) RetryFailed(ctx context.Context, retries []symphony.FailedRetry) ([]string, error) {
-	o := &retryFailedOp{transport: t.name, retries: retries}
+// MoveFailed takes messages out of the dead letter queue.
+func (t *Transport) MoveFailed(ctx context.Context, moves []symphony.FailedMove) (int, error) {
+	o := &moveFailedOp{transport: t.name, moves: moves}
 	if err := t.do(ctx, o); err != nil {
-		return nil, err
+		return 0, err
 	}
 	return o.done, nil
 }
 
-type retryFailedOp struct {
+type moveFailedOp struct {
 	transport string
-	retries   []symphony.FailedRetry
-	done      []string
+	moves     []symphony.FailedMove
+	done      int
 }
 
-func (o *retryFailedOp) rows() int { return len(o.retries) }
+func (o *moveFailedOp) rows() int { return len(o.moves) }
 
-func (o *retryFailedOp) apply(w *writer) error {
-	o.done = nil
-	for _, retry := range o.retries {
-		row := messageRow{Envelope: &symphony.Envelope{ID: retry.NewID, Transport: o.transport, CreatedAt: fromMicros(w.wall)}}
-		found := false
-		err := w.query(`SELECT queue, type, priority, idempotency_key, headers, metadata, done, payload, extras
-			FROM messenger_failed_messages WHERE id=? AND transport=?`, func(s *sqlite.Stmt) bool {
-			found = true
-			row.Queue, row.Type, row.Priority, row.IdempotencyKey = s.ColumnText(0), s.ColumnText(1), s.ColumnInt(2), s.ColumnText(3)
-			row.headers, row.metadata, row.done, row.Payload = columnBytes(s, 4), columnBytes(s, 5), columnBytes(s, 6), columnBytes(s, 7)
-			_ = row.DecodeExtras(columnBytes(s, 8)) // what cannot be read limits nothing
-			return false
-		}, retry.ID, o.transport)
+func (o *moveFailedOp) apply(w *writer) error {
+	o.done = 0
+	for i := range o.moves {
+		moved, err := o.move(w, &o.moves[i])
 		if err != nil {
 			return err
 		}
-		if !found {
-			continue
+		if moved {
+			o.done++
 		}
-		row.Flow = row.Flow.Again()
-		if row.extras, err = row.EncodeExtras(); err != nil {
-			return err
-		}
-		if retry.Payload != nil {
-			row.Payload = retry.Payload
-		}
-		l, err := w.lane(o.transport, row.Queue, w.limits.Covers(row.Envelope))
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(w.insert(&row, l), w.deleteFailed(retry.ID, l)); err != nil {
-			return err
-		}
-		o.done = append(o.done, retry.ID)
 	}
 	return nil
+}
+
+// againColumns are what a message that is dispatched again keeps.
+var againColumns = columns[messageRow]{
+	{"queue", func(m *messageRow, v cell) { m.Queue = v.text() }},
+	{"type", func(m *messageRow, v cell) { m.Type = v.text() }},
+	{"priority", func(m *messageRow, v cell) { m.Priority = v.int() }},
+	{"idempotency_key", func(m *messageRow, v cell) { m.IdempotencyKey = v.text() }},
+	{"headers", func(m *messageRow, v cell) { m.headers = v.bytes() }},
+	{"metadata", func(m *messageRow, v cell) { m.metadata = v.bytes() }},
+	{"done", func(m *messageRow, v cell) { m.done = v.bytes() }},
+	{"payload", func(m *messageRow, v cell) { m.Payload = v.bytes() }},
+	{"extras", func(m *messageRow, v cell) { _ = m.DecodeExtras(v.bytes()) }}, // what cannot be read limits nothing
+}
+
+func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, err error) {
+	row := messageRow{Envelope: &symphony.Envelope{ID: move.NewID, Transport: o.transport, CreatedAt: fromMicros(w.wall)}}
+	read := againColumns
+	if move.NewID == "" {
+		read = againColumns[:1] // its queue, for the counts
+	}
+	err = w.query("SELECT "+read.String()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
+		moved = true
+		read.read(&row, s, 0)
+		return false
+	}, move.ID, o.transport)
+	if err != nil || !moved {
+		return false, err
+	}
+	if move.NewID == "" {
+		l, err := w.lane(o.transport, row.Queue, false)
+		if err != nil {
+			return false, err
+		}
+		return true, w.deleteFailed(move.ID, l)
+	}
+	row.Flow = row.Flow.Again()
+	if row.extras, err = row.EncodeExtras(); err != nil {
+		return false, err
+	}
+	if move.Payload != nil {
+		row.Payload = move.Payload
+	}
+	l, err := w.lane(o.transport, row.Queue, w.limits.Covers(row.Envelope))
+	if err != nil {
+		return false, err
+	}
+	return true, errors.Join(w.insert(&row, l), w.deleteFailed(move.ID, l))
 }
 
 // deleteFailed removes one message of a lane from the dead letter queue.
 func (w *writer) deleteFailed(id string, l *lane) error {
 	l.next.failed--
 	return w.exec("DELETE FROM messenger_failed_messages WHERE id=?", id)
-}
-
-// DeleteFailed deletes failed messages.
-func (t *Transport) DeleteFailed(ctx context.Context, ids []string) (int, error) {
-	o := &deleteFailedOp{transport: t.name, ids: ids}
-	if err := t.do(ctx, o); err != nil {
-		return 0, err
-	}
-	return o.deleted, nil
-}
-
-type deleteFailedOp struct {
-	transport string
-	ids       []string
-	deleted   int
-}
-
-func (o *deleteFailedOp) rows() int { return len(o.ids) }
-
-func (o *deleteFailedOp) apply(w *writer) error {
-	o.deleted = 0
-	for _, id := range o.ids {
-		queue, found := "", false
-		err := w.query("SELECT queue FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
-			queue, found = s.ColumnText(0), true
-			return false
-		}, id, o.transport)
-		if err != nil {
-			return err
-		}
-		if !found {
-			continue
-		}
-		l, err := w.lane(o.transport, queue, false)
-		if err != nil {
-			return err
-		}
-		if err := w.deleteFailed(id, l); err != nil {
-			return err
-		}
-		o.deleted++
-	}
-	return nil
 }

@@ -17,21 +17,20 @@ const (
 
 // failedWalk is a way through the dead letter queue.
 type failedWalk struct {
-	symphony.FailedFilter
-	after  string // behind this id; empty: from the first
-	oldest bool   // the oldest first
-	scan   int    // the most messages to look at, 0: all
+	*symphony.MessageQuery
+	after string // behind this id; empty: from the first
+	scan  int    // the most messages to look at, 0: all
 }
 
-// walkFailed calls visit with the ids of failed messages that match, until it returns false. It returns the id of the last
-// message that was looked at, empty where that was the last there is.
+// walkFailed calls visit with the ids of failed messages that match, until it returns false. It returns the id of the
+// last message that was looked at, empty where that was the last there is.
 func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(id string) bool) (next string, err error) {
-	where, args := t.where(w.FailedFilter)
+	where, args := t.where(&w.MessageFilter)
 	order := " AND id<? ORDER BY id DESC"
 	if next = w.after; next == "" {
 		next = "g" // behind all ids
 	}
-	if w.oldest {
+	if w.Oldest {
 		order, next = " AND id>? ORDER BY id", w.after
 	}
 	for looked, more := 0, true; more; {
@@ -64,49 +63,46 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(id 
 	return "", nil
 }
 
-// searchFailed is ListFailed for a text.
-func (t *Transport) searchFailed(ctx context.Context, q symphony.FailedQuery) (page symphony.FailedPage, err error) {
+// searchFailed is listFailed for a text.
+func (t *Transport) searchFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	var ids []string
 	skip := q.Offset
 	if q.After != "" {
 		skip = 0
 	}
-	found := int64(0)
-	walk := failedWalk{FailedFilter: q.FailedFilter}
-	if q.NoTotal {
+	found, more := int64(0), false
+	walk := failedWalk{MessageQuery: q}
+	if !q.Total {
 		walk.after, walk.scan = q.After, q.Scan
 	}
 	next, err := t.walkFailed(ctx, walk, func(id string) bool {
 		found++
 		switch {
-		case q.After != "" && id >= q.After:
+		case q.After != "" && (q.Oldest && id <= q.After || !q.Oldest && id >= q.After):
 		case skip > 0:
 			skip--
 		case len(ids) < q.Limit:
 			ids = append(ids, id)
 		default:
-			page.HasMore = true
-			return !q.NoTotal
+			more = true
+			return q.Total
 		}
 		return true
 	})
 	if err != nil {
 		return page, err
 	}
-	switch {
-	case page.HasMore:
+	if page.Next = next; more {
 		page.Next = ids[len(ids)-1]
-	case next != "":
-		page.HasMore, page.Next = true, next
 	}
-	if !q.NoTotal {
+	if q.Total {
 		page.Total = found
 	}
-	bytes := storage.NewPageBytes(q.Bytes)
+	rows := t.failedReader(storage.NewPageBytes(q.Bytes))
 	err = t.readOn(ctx, t.searchers, "list failed messages in", func(r *reader) error {
 		for _, id := range ids {
-			err := r.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
-				page.Messages = append(page.Messages, failedRow(s, t.name, bytes))
+			err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
+				page.Messages = append(page.Messages, rows.row(s))
 				return false
 			}, id, t.name) // one that is gone by now is left out
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // What is written to a file that has lost its name is gone with the process, so nothing may be answered as stored.
@@ -185,7 +186,7 @@ func TestClose_leaves_one_file(t *testing.T) {
 	if err := os.WriteFile(other, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := open(t, other, sqlite.Options{}).GetMessage(context.Background(), id); err != nil || m.Status != symphony.Pending {
+	if m, err := transporttest.GetMessage(context.Background(), open(t, other, sqlite.Options{}), id); err != nil || m.Status != symphony.Pending {
 		t.Errorf("a copy of the file has %+v, %v", m, err)
 	}
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/symphony-messenger/symphony"
@@ -9,8 +8,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// find finds a message of the transport by its id.
-func (v *view) find(id string) (f found, err error) {
+// one finds a message of the transport by its id; none is found where there is none.
+func (v *view) one(id string) (f found, err error) {
 	err = v.query("SELECT seq, lane FROM messenger_messages WHERE id=?", func(s *sqlite.Stmt) bool {
 		if v.lanes[s.ColumnInt64(1)] != nil {
 			f = found{id: id, seq: s.ColumnInt64(0)}
@@ -23,17 +22,15 @@ func (v *view) find(id string) (f found, err error) {
 			return false
 		}, v.transport, id)
 	}
-	if err == nil && f.id == "" {
-		err = fmt.Errorf("message %s: %w", id, symphony.ErrNotFound)
-	}
 	return f, err
 }
 
 // row tells all about a message of a page, or where nothing is left of the page's bytes all but its body.
 func (v *view) row(f found, bytes *storage.PageBytes) (m symphony.MessageInfo, err error) {
 	if f.failed != "" {
-		err = v.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
-			m = failedInfo(failedRow(s, v.transport, bytes))
+		rows := failedReader{v.transport, bytes, bytes.Left() > 0}
+		err = v.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
+			m = rows.row(s)
 			return false
 		}, f.failed)
 		return m, err
@@ -41,60 +38,60 @@ func (v *view) row(f found, bytes *storage.PageBytes) (m symphony.MessageInfo, e
 	if bytes.Left() == 0 {
 		return v.bare(f.seq)
 	}
-	if m, err = v.info(f); err == nil {
-		bytes.Message(&m.Envelope, m.Attempts)
-	}
-	return m, err
-}
-
-// info tells all about a message that was found.
-func (v *view) info(f found) (m symphony.MessageInfo, err error) {
-	if f.failed != "" {
-		err = v.query("SELECT "+failedColumns+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
-			m = failedInfo(failedMessage(s, v.transport))
-			return false
-		}, f.failed)
-		return m, err
-	}
 	var delay int64 // microseconds to where it waits, or unknownDelay
-	m, delay, err = v.envelope(f.seq)
-	if err != nil {
+	if m, delay, err = v.envelope(f.seq); err != nil {
 		return m, err
 	}
 	if m.Attempts, err = v.attempts(f.seq); err != nil {
 		return m, err
 	}
+	bytes.Message(&m.Envelope, m.Attempts)
 	return m, v.state(&m, f.seq, delay)
+}
+
+// bareRow is a message without its body and attempts.
+type bareRow struct {
+	symphony.MessageInfo
+	lane, delay int64
+	sizes       symphony.Omitted
+}
+
+// bareColumns are those of messenger_messages m, of which nothing large is read.
+var bareColumns = columns[bareRow]{
+	{"id", func(m *bareRow, v cell) { m.ID = v.text() }},
+	{"type", func(m *bareRow, v cell) { m.Type = v.text() }},
+	{"priority", func(m *bareRow, v cell) { m.Priority = v.int() }},
+	{"created_at", func(m *bareRow, v cell) { m.CreatedAt = v.time() }},
+	{"scheduled_at", func(m *bareRow, v cell) { m.ScheduledAt = v.time() }},
+	{"idempotency_key", func(m *bareRow, v cell) { m.IdempotencyKey = v.text() }},
+	{"extras", func(m *bareRow, v cell) { m.DecodeErr = m.DecodeExtras(v.bytes()) }}, // a message is shown as far as it can be
+	{"lane", func(m *bareRow, v cell) { m.lane = v.int64() }},
+	{"coalesce(delay, ?2)", func(m *bareRow, v cell) { m.delay = v.int64() }},
+	{"octet_length(payload)", func(m *bareRow, v cell) { m.sizes.Payload = v.int() }},
+	{"octet_length(metadata)", func(m *bareRow, v cell) { m.sizes.Metadata = v.int() }},
+	{"octet_length(headers)", func(m *bareRow, v cell) { m.sizes.Headers = v.int() }},
+	{"(SELECT count(*) FROM messenger_attempts a WHERE a.seq = m.seq)", func(m *bareRow, v cell) { m.sizes.Attempts = v.int() }},
 }
 
 // bare tells all about a message but its body and attempts, which it does not read.
 func (v *view) bare(seq int64) (m symphony.MessageInfo, err error) {
-	var delay, lane int64
-	m.Omitted = &symphony.Omitted{}
-	err = v.query(`SELECT id, type, priority, created_at, scheduled_at, idempotency_key, extras, lane, coalesce(delay, ?2),
-			octet_length(payload), octet_length(metadata), octet_length(headers), (SELECT count(*) FROM messenger_attempts a WHERE a.seq = m.seq)
-		FROM messenger_messages m WHERE seq=?1`, func(s *sqlite.Stmt) bool {
-		m.ID, m.Type, m.Priority, m.CreatedAt, m.ScheduledAt = s.ColumnText(0), s.ColumnText(1), s.ColumnInt(2), fromMicros(s.ColumnInt64(3)), fromMicros(s.ColumnInt64(4))
-		m.IdempotencyKey = s.ColumnText(5)
-		m.DecodeErr = m.DecodeExtras(columnBytes(s, 6)) // a message is shown as far as it can be
-		lane, delay = s.ColumnInt64(7), s.ColumnInt64(8)
-		*m.Omitted = symphony.Omitted{Payload: s.ColumnInt(9), Metadata: s.ColumnInt(10), Headers: s.ColumnInt(11), Attempts: s.ColumnInt(12)}
+	var row bareRow
+	err = v.query("SELECT "+bareColumns.String()+" FROM messenger_messages m WHERE seq=?1", func(s *sqlite.Stmt) bool {
+		bareColumns.read(&row, s, 0)
 		return false
 	}, seq, int64(unknownDelay))
 	if err != nil {
 		return m, err
 	}
-	m.Transport = v.transport
-	if l := v.lanes[lane]; l != nil {
+	m = row.MessageInfo
+	m.Transport, m.Omitted = v.transport, &row.sizes
+	if l := v.lanes[row.lane]; l != nil {
 		m.Queue = l.queue
 	}
 	// What the last attempt was tells where a message waits.
-	err = v.query("SELECT attempt, finished_at, coalesce(retry_at, 0) FROM messenger_attempts WHERE seq=? ORDER BY attempt DESC LIMIT 1", func(s *sqlite.Stmt) bool {
-		m.Attempts = []symphony.Attempt{{Number: s.ColumnInt(0), FinishedAt: fromMicros(s.ColumnInt64(1)), RetryAt: v.shown(s.ColumnInt64(2))}}
-		return false
-	}, seq)
+	err = v.eachAttempt(seq, " DESC LIMIT 1", func(a symphony.Attempt) { m.Attempts = append(m.Attempts, a) })
 	if err == nil {
-		err = v.state(&m, seq, delay)
+		err = v.state(&m, seq, row.delay)
 	}
 	m.Attempts = nil
 	return m, err
@@ -130,21 +127,35 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 
 // attempts are the tries at a message that did not succeed.
 func (v *view) attempts(seq int64) (list []symphony.Attempt, err error) {
-	err = v.query("SELECT attempt, started_at, finished_at, worker, error, error_class, coalesce(retry_at, 0) FROM messenger_attempts WHERE seq=? ORDER BY attempt", func(s *sqlite.Stmt) bool {
-		list = append(list, symphony.Attempt{Number: s.ColumnInt(0), StartedAt: fromMicros(s.ColumnInt64(1)), FinishedAt: fromMicros(s.ColumnInt64(2)),
-			Worker: s.ColumnText(3), Error: s.ColumnText(4), ErrorClass: s.ColumnText(5), RetryAt: v.shown(s.ColumnInt64(6))})
-		return true
-	}, seq)
+	err = v.eachAttempt(seq, "", func(a symphony.Attempt) { list = append(list, a) })
 	return list, err
 }
 
-// failedInfo is a message of the dead letter queue.
-func failedInfo(f symphony.FailedMessage) symphony.MessageInfo {
-	m := symphony.MessageInfo{Envelope: f.Envelope, Status: symphony.Failed, FinishedAt: f.FailedAt, FailedID: f.ID, Error: f.Error, ErrorClass: f.ErrorClass, Attempts: f.Attempts, Omitted: f.Omitted, DecodeErr: f.DecodeErr}
-	if len(f.Attempts) > 0 || f.Omitted != nil && f.Omitted.Attempts > 0 { // one that expired has none
-		m.Deliveries = f.RetryCount + 1
-	}
-	return m
+// attemptRow is an attempt, with the time of its next one on the storage's clock.
+type attemptRow struct {
+	symphony.Attempt
+	retryAt int64
+}
+
+var attemptColumns = columns[attemptRow]{
+	{"attempt", func(a *attemptRow, v cell) { a.Number = v.int() }},
+	{"started_at", func(a *attemptRow, v cell) { a.StartedAt = v.time() }},
+	{"finished_at", func(a *attemptRow, v cell) { a.FinishedAt = v.time() }},
+	{"worker", func(a *attemptRow, v cell) { a.Worker = v.text() }},
+	{"error", func(a *attemptRow, v cell) { a.Error = v.text() }},
+	{"error_class", func(a *attemptRow, v cell) { a.ErrorClass = v.text() }},
+	{"coalesce(retry_at, 0)", func(a *attemptRow, v cell) { a.retryAt = v.int64() }},
+}
+
+// eachAttempt visits the attempts of a message, oldest first unless which says otherwise.
+func (v *view) eachAttempt(seq int64, which string, visit func(symphony.Attempt)) error {
+	return v.query("SELECT "+attemptColumns.String()+" FROM messenger_attempts WHERE seq=? ORDER BY attempt"+which, func(s *sqlite.Stmt) bool {
+		var a attemptRow
+		attemptColumns.read(&a, s, 0)
+		a.RetryAt = v.shown(a.retryAt)
+		visit(a.Attempt)
+		return true
+	}, seq)
 }
 
 // envelope reads a message. What cannot be decoded is left out: a message is shown as far as it can be.
@@ -165,8 +176,8 @@ func (v *view) envelope(seq int64) (m symphony.MessageInfo, delay int64, err err
 	return m, delay, err
 }
 
-// unknownDelay is the delay of a message that an older release has stored. Others may be less than 0: steady time is behind
-// the time of day after the machine's clock was set forward.
+// unknownDelay is the delay of a message that an older release has stored. Others may be less than 0: steady time is
+// behind the time of day after the machine's clock was set forward.
 const unknownDelay = math.MinInt64
 
 // searchedRows bounds the search for where a message waits that an older release has stored.
@@ -174,9 +185,9 @@ const searchedRows = 5000
 
 const readyRowColumns = "SELECT 0, 0, lane, rank, available_at, attempt, lost, size FROM messenger_ready "
 
-// waiting finds where a pending message waits, nil if that cannot be found among so many rows. Those under flow control are
-// found by their number. The others' place follows from the last thing that put them there: the dispatch or a release
-// (delay), or an attempt.
+// waiting finds where a pending message waits, nil if that cannot be found among so many rows. Those under flow
+// control are found by their number. The others' place follows from the last thing that put them there: the dispatch
+// or a release (delay), or an attempt.
 func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w *waiting, err error) {
 	row := func(s *sqlite.Stmt) bool {
 		l := v.lanes[s.ColumnInt64(2)]

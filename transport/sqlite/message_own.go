@@ -18,7 +18,7 @@ func (f *filter) ownQuery(q *symphony.MessageQuery) string {
 }
 
 func (f *filter) ownFailedQuery(q *symphony.MessageQuery) string {
-	return "SELECT id, message_id, queue, " + f.columns() + " FROM messenger_failed_messages INDEXED BY messenger_failed_messages_caller_message WHERE " + ofCaller +
+	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM messenger_failed_messages INDEXED BY messenger_failed_messages_caller_message WHERE " + ofCaller +
 		" AND transport=? AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
 }
 

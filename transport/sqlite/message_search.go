@@ -10,9 +10,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// A search takes the shorter of two ways. Where the counts say that no more than fewMessages have the status asked for, all of
-// them are looked at and sorted. Else messages are walked through in the order of their ids, those of
-// the dead letter queue among them, until the page is full or has looked at as many as it may.
+// A search takes the shorter of two ways. Where the counts say that no more than fewMessages have the status asked
+// for, all of them are looked at and sorted. Else messages are walked through in the order of their ids, those of the
+// dead letter queue among them, until the page is full or has looked at as many as it may.
 
 // found is a message that a search has found: by its number, or in the dead letter queue by its id there.
 type found struct {
@@ -74,10 +74,12 @@ type filter struct {
 	text         []byte // in lower case
 	by           string // who had it dispatched; then only his are walked through
 	after        int64  // of scheduled_at
+	class        []byte // of failed messages
 }
 
 func (v *view) filter(q *symphony.MessageQuery) *filter {
-	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never, text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy}
+	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never,
+		text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy, class: []byte(q.ErrorClass)}
 	for _, l := range v.lanes {
 		if q.Queue == "" || q.Queue == l.queue {
 			f.lanes[l.id] = true
@@ -95,10 +97,22 @@ func (v *view) filter(q *symphony.MessageQuery) *filter {
 	return f
 }
 
-// searchColumns are what matches reads, from its second column on: from the third on if there is a text.
+// searchColumns are what matches reads; with a text it looks also at textColumns, which follow.
 const (
 	searchColumns = "priority, created_at, scheduled_at, type"
 	textColumns   = ", payload, metadata, headers"
+)
+
+// Where they stand among these.
+const (
+	priorityColumn = iota
+	createdColumn
+	scheduledColumn
+	typeColumn
+	payloadColumn
+	metadataColumn
+	headersColumn
+	endOfColumns
 )
 
 func (f *filter) columns() string {
@@ -108,29 +122,49 @@ func (f *filter) columns() string {
 	return searchColumns
 }
 
+// failedColumns are those of the dead letter queue: classColumn follows.
+func (f *filter) failedColumns() string { return f.columns() + ", error_class" }
+
+func (f *filter) classColumn() int {
+	if len(f.text) > 0 {
+		return endOfColumns
+	}
+	return payloadColumn
+}
+
 // matches looks at a row whose columns begin at col. What is cheap to look at comes first.
 func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
-	if f.priority != 0 && f.priority != s.ColumnInt(col) {
+	if f.priority != 0 && f.priority != s.ColumnInt(col+priorityColumn) {
 		return false
 	}
-	if at := s.ColumnInt64(col + 1); at < f.since || at >= f.until {
+	if at := s.ColumnInt64(col + createdColumn); at < f.since || at >= f.until {
 		return false
 	}
-	if f.after != 0 && s.ColumnInt64(col+2) <= f.after {
+	if f.after != 0 && s.ColumnInt64(col+scheduledColumn) <= f.after {
 		return false
 	}
-	if len(f.typ) > 0 && (s.ColumnLen(col+3) != len(f.typ) || !bytes.Equal(v.bytes(s, col+3), f.typ)) {
+	if !v.equal(s, col+typeColumn, f.typ) {
 		return false
 	}
 	if len(f.text) == 0 {
 		return true
 	}
-	for c := col + 3; c < col+7; c++ {
-		if s.ColumnLen(c) >= len(f.text) && bytes.Contains(foldASCII(v.bytes(s, c)), f.text) {
+	for c := typeColumn; c < endOfColumns; c++ {
+		if s.ColumnLen(col+c) >= len(f.text) && bytes.Contains(foldASCII(v.bytes(s, col+c)), f.text) {
 			return true
 		}
 	}
 	return false
+}
+
+// failedMatches is matches for a row of walkFailedQuery.
+func (v *view) failedMatches(f *filter, s *sqlite.Stmt) bool {
+	return (f.queue == "" || f.queue == s.ColumnText(2)) && v.equal(s, 3+f.classColumn(), f.class) && v.matches(f, s, 3)
+}
+
+// equal reports whether a column has a text, which is so for any if none is asked for.
+func (v *view) equal(s *sqlite.Stmt, col int, want []byte) bool {
+	return len(want) == 0 || s.ColumnLen(col) == len(want) && bytes.Equal(v.bytes(s, col), want)
 }
 
 // bytes reads a column into a buffer that the next call uses again.
@@ -154,13 +188,15 @@ func foldASCII(b []byte) []byte {
 	return b
 }
 
-// fewMessages is how many messages may be looked up by their numbers, each of which may be on a page of the file of its own.
+// fewMessages is how many messages may be looked up by their numbers, each of which may be on a page of the file of
+// its own.
 const fewMessages = 5000
 
 // errMany says that more messages have a status than that.
 var errMany = errors.New("many messages")
 
-// few returns all messages that match a query, in no order, if so few have its status that all can be looked at; else nil.
+// few returns all messages that match a query, in no order, if so few have its status that all can be looked at; else
+// nil.
 func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	var sum laneView
 	for id := range f.lanes {
@@ -261,9 +297,9 @@ func (v *view) seqs(to []int64, most int, query string, args ...any) ([]int64, e
 	return to, err
 }
 
-// walkQuery reads the messages' table by id, those of a status if one is asked for: then its first two arguments are the
-// least and the greatest number of a completed message, so that most others need not be looked up. Messages in hand are among
-// the pending.
+// walkQuery reads the messages' table by id, those of a status if one is asked for: then its first two arguments are
+// the least and the greatest number of a completed message, so that most others need not be looked up. Messages in
+// hand are among the pending.
 func (f *filter) walkQuery(q *symphony.MessageQuery) string {
 	status := ""
 	switch completed := "+seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"; q.Status {
@@ -282,7 +318,7 @@ func endQuery(q *symphony.MessageQuery) string {
 
 // walkFailedQuery reads a transport's dead letter queue by the messages' ids.
 func (f *filter) walkFailedQuery(q *symphony.MessageQuery) string {
-	return "SELECT id, message_id, queue, " + f.columns() + " FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
+	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
 }
 
 func direction(q *symphony.MessageQuery) string {

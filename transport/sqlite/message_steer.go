@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -52,9 +53,12 @@ func (t *Transport) steer(ctx context.Context, id string, change func(*writer, *
 	for {
 		o := &steerOp{change: change}
 		err := t.view(ctx, t.readers, "find message in", func(v *view) error {
-			f, err := v.find(id)
+			f, err := v.one(id)
 			if err != nil {
 				return err
+			}
+			if f.id == "" {
+				return fmt.Errorf("message %s: %w", id, symphony.ErrNotFound)
 			}
 			status := symphony.Failed
 			if f.failed == "" {

@@ -90,7 +90,7 @@ func (v *view) mergeSources(sources []*source, q *symphony.MessageQuery, f *filt
 // selects reports whether the message at which a source stands matches.
 func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (bool, error) {
 	if s.failed {
-		return (f.queue == "" || f.queue == s.stmt.ColumnText(2)) && v.matches(f, s.stmt, 3), nil
+		return v.failedMatches(f, s.stmt), nil
 	}
 	if !f.lanes[s.stmt.ColumnInt64(2)] || !v.matches(f, s.stmt, 3) {
 		return false, nil
@@ -244,7 +244,7 @@ func (v *view) between(q *symphony.MessageQuery, f *filter, live, failed stretch
 	}
 	if err == nil && failed.n > 0 {
 		err = v.query(f.walkFailedQuery(q), func(s *sqlite.Stmt) bool {
-			if (f.queue == "" || f.queue == s.ColumnText(2)) && v.matches(f, s, 3) {
+			if v.failedMatches(f, s) {
 				list = append(list, found{id: s.ColumnText(1), failed: s.ColumnText(0)})
 			}
 			return true

@@ -10,9 +10,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Messages are shown from one read transaction, on connections of their own, so that searches hold up neither the writer
-// nor the receivers that read bodies. What a message is follows from the tables: failed ones are in the dead letter queue,
-// completed ones have a row there, those in hand are listed by a lease, and all others wait.
+// Messages are shown from one read transaction, on connections of their own, so that searches hold up neither the
+// writer nor the receivers that read bodies. What a message is follows from the tables: failed ones are in the dead
+// letter queue, completed ones have a row there, those in hand are listed by a lease, and all others wait.
 
 // view is the database as one read transaction sees it.
 type view struct {
@@ -112,18 +112,24 @@ func (v *view) status(seq int64) (symphony.Status, error) {
 	return symphony.Pending, err
 }
 
-// ListMessages returns a page of messages.
+// ListMessages answers a query.
 func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	q = q.WithDefaults()
+	if q.ByFailure {
+		return t.listFailed(ctx, &q)
+	}
+	readers, doing := t.searchers, "list messages in"
+	if q.ID != "" {
+		readers, doing = t.readers, "read message in"
+	}
 	var held []heldMessage
-	err = t.view(ctx, t.searchers, "list messages in", func(v *view) error {
-		found, next, err := v.search(&q, q.Limit)
+	err = t.view(ctx, readers, doing, func(v *view) error {
+		list, err := v.find(&q, &page)
 		if err != nil {
 			return err
 		}
-		page.Next = next
 		bytes := storage.NewPageBytes(q.Bytes)
-		for _, f := range found {
+		for _, f := range list {
 			m, err := v.row(f, bytes)
 			if err != nil {
 				return err
@@ -142,36 +148,23 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	return page, nil
 }
 
-// CountMessages counts messages.
-func (t *Transport) CountMessages(ctx context.Context, q symphony.MessageQuery) (c symphony.MessageCount, err error) {
-	q = q.WithDefaults()
-	err = t.view(ctx, t.searchers, "count messages in", func(v *view) error {
-		found, next, err := v.search(&q, q.Scan)
-		c = symphony.MessageCount{Count: int64(len(found)), Next: next}
-		return err
-	})
-	return c, err
-}
-
-// GetMessage returns one message.
-func (t *Transport) GetMessage(ctx context.Context, id string) (m symphony.MessageInfo, err error) {
-	var held []heldMessage
-	err = t.view(ctx, t.readers, "read message in", func(v *view) error {
-		f, err := v.find(id)
-		if err != nil {
-			return err
+// find returns the messages to list, and sets what else a page has.
+func (v *view) find(q *symphony.MessageQuery, page *symphony.MessagePage) (list []found, err error) {
+	switch {
+	case q.ID != "":
+		q.Bytes = symphony.MaxPageBytes
+		f, err := v.one(q.ID)
+		if f.id != "" {
+			list = append(list, f)
 		}
-		if m, err = v.info(f); err == nil && m.Status == symphony.Processing {
-			held = append(held, heldMessage{v.claims[f.seq].lease, f.seq, 0})
-		}
-		return err
-	})
-	if err != nil {
-		return symphony.MessageInfo{}, err
+		return list, err
+	case q.CountOnly:
+		list, page.Next, err = v.search(q, q.Scan)
+		page.Total = int64(len(list))
+		return nil, err
 	}
-	list := []symphony.MessageInfo{m}
-	t.leaseEnds(ctx, list, held)
-	return list[0], nil
+	list, page.Next, err = v.search(q, q.Limit)
+	return list, err
 }
 
 // heldMessage is a message in hand that is shown.
@@ -180,8 +173,8 @@ type heldMessage struct {
 	place      int // in the list
 }
 
-// leaseEnds asks the writer, who alone knows, until when leases were extended. One that ended meanwhile is shown with the
-// end that it had when it was claimed.
+// leaseEnds asks the writer, who alone knows, until when leases were extended. One that ended meanwhile is shown with
+// the end that it had when it was claimed.
 func (t *Transport) leaseEnds(ctx context.Context, list []symphony.MessageInfo, held []heldMessage) {
 	if len(held) == 0 {
 		return

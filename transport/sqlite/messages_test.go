@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
@@ -91,7 +92,7 @@ func TestMessages_of_older_releases(t *testing.T) {
 	}
 	show := func(id string) symphony.MessageInfo {
 		t.Helper()
-		m, err := tr.GetMessage(ctx, id)
+		m, err := transporttest.GetMessage(ctx, tr, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,8 +177,8 @@ func TestSearch_in_bulk(t *testing.T) {
 					for _, m := range page.Messages {
 						ids = append(ids, m.ID)
 					}
-					c, err := tr.CountMessages(ctx, q)
-					if err != nil || c.Count > int64(q.Scan) {
+					c, err := transporttest.CountMessages(ctx, tr, q)
+					if err != nil || c.Total > int64(q.Scan) {
 						t.Fatalf("counted %+v, %v", c, err)
 					}
 					if q.After = page.Next; q.After == "" {
@@ -227,20 +228,23 @@ func TestSearches_leave_readers_to_others(t *testing.T) {
 	searches := []func() error{
 		func() error { _, err := tr.ListMessages(waiting, symphony.MessageQuery{}); return err },
 		func() error {
-			_, err := tr.ListFailed(waiting, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Text: "x"}, Limit: 1})
+			_, err := transporttest.ListFailed(waiting, tr, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "x"}, Limit: 1})
 			return err
 		},
 		func() error {
-			_, err := tr.ListFailed(waiting, symphony.FailedQuery{FailedFilter: symphony.FailedFilter{Type: "x"}, Limit: 1})
+			_, err := transporttest.ListFailed(waiting, tr, symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "x"}, Limit: 1})
 			return err
 		},
-		func() error { _, err := tr.SelectFailed(waiting, symphony.FailedFilter{Text: "x"}, 1); return err },
+		func() error {
+			_, err := transporttest.SelectFailed(waiting, tr, symphony.MessageFilter{Text: "x"}, 1)
+			return err
+		},
 	}
 	done := make(chan error)
 	for _, search := range searches {
 		go func() { done <- search() }()
 	}
-	if _, err := tr.ListFailed(ctx, symphony.FailedQuery{Limit: 1}); err != nil {
+	if _, err := transporttest.ListFailed(ctx, tr, symphony.MessageQuery{Limit: 1}); err != nil {
 		t.Error(err)
 	}
 	if _, err := storage.List(ctx, tr, "key"); err != nil {
@@ -249,7 +253,7 @@ func TestSearches_leave_readers_to_others(t *testing.T) {
 	if got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 1}); err != nil || len(got) != 1 {
 		t.Errorf("received %v, %v", got, err)
 	}
-	if m, err := tr.GetMessage(ctx, r.ID); err != nil || m.Status != symphony.Processing {
+	if m, err := transporttest.GetMessage(ctx, tr, r.ID); err != nil || m.Status != symphony.Processing {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	cancel()
@@ -293,12 +297,12 @@ func TestSearchOfFailed_goes_through_all_in_parts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filter := symphony.FailedFilter{Text: "NEEDLE"}
-	page, err := tr.ListFailed(ctx, symphony.FailedQuery{FailedFilter: filter, Limit: 4, Offset: 3})
-	if err != nil || page.Total != n/1000 || len(page.Messages) != 4 || !page.HasMore {
-		t.Errorf("got %d of %d, more: %v, %v; want 4 of %d and more", len(page.Messages), page.Total, page.HasMore, err, n/1000)
+	filter := symphony.MessageFilter{Text: "NEEDLE"}
+	page, err := transporttest.ListFailed(ctx, tr, symphony.MessageQuery{MessageFilter: filter, Limit: 4, Offset: 3, Total: true})
+	if err != nil || page.Total != n/1000 || len(page.Messages) != 4 || page.Next == "" {
+		t.Errorf("got %d of %d, more: %v, %v; want 4 of %d and more", len(page.Messages), page.Total, page.Next != "", err, n/1000)
 	}
-	if ids, err := tr.SelectFailed(ctx, filter, 100); err != nil || len(ids) != n/1000 {
+	if ids, err := transporttest.SelectFailed(ctx, tr, filter, 100); err != nil || len(ids) != n/1000 {
 		t.Errorf("selected %d, %v; want %d", len(ids), err, n/1000)
 	}
 }
@@ -356,7 +360,7 @@ func TestWorkers_are_forgotten_with_their_messages(t *testing.T) {
 	if got := names(); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("workers %v, want b", got)
 	}
-	if m, err := tr.GetMessage(ctx, kept); err != nil || m.Worker != "b" {
+	if m, err := transporttest.GetMessage(ctx, tr, kept); err != nil || m.Worker != "b" {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	clock.Advance(20 * time.Hour)
@@ -366,10 +370,10 @@ func TestWorkers_are_forgotten_with_their_messages(t *testing.T) {
 	if got := names(); len(got) > 0 {
 		t.Errorf("workers %v, want none", got)
 	}
-	if _, err := tr.GetMessage(ctx, kept); !errors.Is(err, symphony.ErrNotFound) {
+	if _, err := transporttest.GetMessage(ctx, tr, kept); !errors.Is(err, symphony.ErrNotFound) {
 		t.Errorf("a message that is no longer kept: %v", err)
 	}
-	if m, err := tr.GetMessage(ctx, work("a")); err != nil || m.Worker != "a" {
+	if m, err := transporttest.GetMessage(ctx, tr, work("a")); err != nil || m.Worker != "a" {
 		t.Errorf("a worker that comes again: %+v, %v", m, err)
 	}
 }

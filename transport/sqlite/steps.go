@@ -16,10 +16,8 @@ func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (int, error) {
 	switch {
 	case len(s.Send) > 0:
 		o.send, err = newSendOp(s.Send)
-	case len(s.Retry) > 0:
-		o.retry = &retryFailedOp{transport: t.name, retries: s.Retry}
-	case len(s.Delete) > 0:
-		o.delete = &deleteFailedOp{transport: t.name, ids: s.Delete}
+	case len(s.Move) > 0:
+		o.move = &moveFailedOp{transport: t.name, moves: s.Move}
 	}
 	if err == nil {
 		err = t.do(ctx, o)
@@ -33,13 +31,12 @@ func (t *Transport) TakeStep(ctx context.Context, s storage.Step) (int, error) {
 type stepOp struct {
 	step    storage.Step
 	send    *sendOp
-	retry   *retryFailedOp
-	delete  *deleteFailedOp
+	move    *moveFailedOp
 	done    int
 	refused error // why nothing was done
 }
 
-func (o *stepOp) rows() int { return 1 + len(o.step.Send) + len(o.step.Retry) + len(o.step.Delete) }
+func (o *stepOp) rows() int { return 1 + len(o.step.Send) + len(o.step.Move) }
 
 func (o *stepOp) apply(w *writer) error {
 	o.done, o.refused = 0, nil
@@ -58,12 +55,9 @@ func (o *stepOp) apply(w *writer) error {
 			return nil
 		}
 		o.done = len(o.send.rowsIn)
-	case o.retry != nil:
-		err = o.retry.apply(w)
-		o.done = len(o.retry.done)
-	case o.delete != nil:
-		err = o.delete.apply(w)
-		o.done = o.delete.deleted
+	case o.move != nil:
+		err = o.move.apply(w)
+		o.done = o.move.done
 	}
 	if err != nil {
 		return err

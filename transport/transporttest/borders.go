@@ -190,7 +190,7 @@ var borderTests = []test{
 		}
 	}},
 	{"a message that is not tried again fails for its last attempt, and no attempt is made up", func(s *suite) {
-		if !s.def.Capabilities().Failed {
+		if !s.def.Capabilities().Messages {
 			s.Skip("transport keeps no failed messages")
 		}
 		lose := func() { s.one(); s.clock.Advance(symphony.DefaultLease) }
@@ -212,12 +212,12 @@ var borderTests = []test{
 				f()
 			}
 			s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Fail, Untried: true, Error: "used up", ErrorClass: "own", MaxRetries: 1})
-			f := s.list(symphony.FailedQuery{Limit: 1}).Messages[0]
+			f := s.list(symphony.MessageQuery{Limit: 1}).Messages[0]
 			if f.Error != test.want || f.ErrorClass != test.class {
 				s.Errorf("%s: the reason is %q of class %q, want %q of %q", name, f.Error, f.ErrorClass, test.want, test.class)
 			}
-			if n := len(test.before); len(f.Attempts) != n || f.RetryCount != max(n-1, 0) || f.MaxRetries != 1 {
-				s.Errorf("%s: %d attempts, %d retries of %d; want %d attempts", name, len(f.Attempts), f.RetryCount, f.MaxRetries, n)
+			if n := len(test.before); len(f.Attempts) != n || f.Retries() != max(n-1, 0) || f.MaxRetries != 1 {
+				s.Errorf("%s: %d attempts, %d retries of %d; want %d attempts", name, len(f.Attempts), f.Retries(), f.MaxRetries, n)
 			}
 			s.clock.Advance(time.Millisecond)
 		}
@@ -241,7 +241,7 @@ var borderTests = []test{
 		s.wantCounts(0, 0, 2, 1, 0)
 		if s.def.Capabilities().Messages {
 			for i, id := range list {
-				if _, err := s.messages().GetMessage(ctx, id); i < 2 != errors.Is(err, symphony.ErrNotFound) {
+				if _, err := GetMessage(ctx, s.messages(), id); i < 2 != errors.Is(err, symphony.ErrNotFound) {
 					s.Errorf("message %d: %v", i, err)
 				}
 			}
@@ -345,7 +345,7 @@ var borderTests = []test{
 		}
 		s.clock.Advance(10 * time.Millisecond)
 		s.Tidy(s.T)
-		if _, err := s.messages().GetMessage(ctx, key.ID); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := GetMessage(ctx, s.messages(), key.ID); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("a completed message whose time is over: %v", err)
 		}
 		if list, n := s.search(completed), s.count(completed); len(list)+int(n) != 0 {

@@ -48,7 +48,7 @@ var callerTests = []test{
 				s.Errorf("failed: %q and %q", f.DispatchedBy, s.show(id).DispatchedBy)
 			}
 			again := symphony.NewID(s.clock.Now())
-			if done, err := s.def.(symphony.FailedStore).RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: again}}); err != nil || len(done) != 1 {
+			if done, err := s.def.(symphony.MessageStore).MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: again}}); err != nil || done != 1 {
 				s.Fatalf("retried %v, %v", done, err)
 			}
 			if d = s.one(); d.ID != again || d.DispatchedBy != ada {
@@ -114,26 +114,26 @@ var callerTests = []test{
 		}
 	}},
 	{"failed messages are found by who had them dispatched", func(s *suite) {
-		store := s.def.(symphony.FailedStore)
+		store := s.def.(symphony.MessageStore)
 		var want []string
 		for i := range 6 {
 			by := []string{ada, eve, ""}[i%3]
 			s.dispatch(symphony.DispatchOptions{DispatchedBy: by})
 			if f := s.fail(s.one(), "boom"); by == ada {
-				want = append(want, f.ID)
+				want = append(want, f.FailedID)
 			}
 		}
-		f := symphony.FailedFilter{DispatchedBy: ada}
-		ids, err := store.SelectFailed(ctx, f, 10)
+		f := symphony.MessageFilter{DispatchedBy: ada}
+		ids, err := SelectFailed(ctx, store, f, 10)
 		if diff := cmp.Diff(want, ids); err != nil || diff != "" {
 			s.Errorf("selected (-want +got)\n%s%v", diff, err)
 		}
-		page, err := store.ListFailed(ctx, symphony.FailedQuery{FailedFilter: f, Limit: 1})
-		if err != nil || page.Total != 2 || !page.HasMore || len(page.Messages) != 1 || page.Messages[0].ID != want[1] {
+		page, err := ListFailed(ctx, store, symphony.MessageQuery{MessageFilter: f, Limit: 1, Total: true})
+		if err != nil || page.Total != 2 || page.Next == "" || len(page.Messages) != 1 || page.Messages[0].FailedID != want[1] {
 			s.Errorf("listed %+v, %v", page, err)
 		}
-		page, err = store.ListFailed(ctx, symphony.FailedQuery{FailedFilter: f, Limit: 5, After: page.Messages[0].ID})
-		if err != nil || page.HasMore || len(page.Messages) != 1 || page.Messages[0].ID != want[0] {
+		page, err = ListFailed(ctx, store, symphony.MessageQuery{MessageFilter: f, Limit: 5, After: page.Messages[0].FailedID})
+		if err != nil || page.Next != "" || len(page.Messages) != 1 || page.Messages[0].FailedID != want[0] {
 			s.Errorf("listed on %+v, %v", page, err)
 		}
 	}},

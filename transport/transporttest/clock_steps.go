@@ -126,7 +126,7 @@ var clockTests = []test{
 		}
 		info := func(id string) symphony.MessageInfo {
 			s.Helper()
-			m, err := store.GetMessage(ctx, id)
+			m, err := GetMessage(ctx, store, id)
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -160,10 +160,10 @@ var clockTests = []test{
 		for _, by := range []time.Duration{time.Hour, -3 * time.Hour} {
 			s.clock.Step(by)
 			ready, later := s.dispatch(symphony.DispatchOptions{}), s.dispatch(symphony.DispatchOptions{ScheduledAt: s.clock.Now().Add(time.Hour)})
-			if m, err := store.GetMessage(ctx, ready.ID); err != nil || m.Status != symphony.Pending || !m.AvailableAt.Equal(m.CreatedAt) {
+			if m, err := GetMessage(ctx, store, ready.ID); err != nil || m.Status != symphony.Pending || !m.AvailableAt.Equal(m.CreatedAt) {
 				s.Errorf("set by %s: got %+v, %v; want it available since it was created", by, m, err)
 			}
-			if m, err := store.GetMessage(ctx, later.ID); err != nil || !m.AvailableAt.Equal(later.ScheduledAt) {
+			if m, err := GetMessage(ctx, store, later.ID); err != nil || !m.AvailableAt.Equal(later.ScheduledAt) {
 				s.Errorf("set by %s: a scheduled message is available at %s, %v; want %s", by, m.AvailableAt, err, later.ScheduledAt)
 			}
 			if err := store.DeleteMessage(ctx, ready.ID); err != nil {

@@ -155,7 +155,7 @@ var groupTests = []test{
 	{"a failed message that is dispatched again joins its group at the end", func(s *suite) {
 		first := s.sendMany(2, "Job", symphony.DispatchOptions{GroupKey: "a", Ordered: true})
 		f := s.fail(s.one(), "e")
-		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
+		if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
 			s.Fatal(err)
 		}
 		d := s.one()

@@ -27,7 +27,7 @@ var waitingTests = []test{
 		if diff := cmp.Diff(want, f.Flow); diff != "" || f.CorrelationID != "story" || f.CausationID != "cause" {
 			s.Errorf("failed: correlation %q, causation %q, flow (-want +got)\n%s", f.CorrelationID, f.CausationID, diff)
 		}
-		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
+		if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
 			s.Fatal(err)
 		}
 		d = s.one()
@@ -62,12 +62,12 @@ var waitingTests = []test{
 		s.wantCounts(6, 1, 1, 0, 1)
 		s.clock.Advance(2 * time.Minute)
 		s.wantCounts(2, 0, 1, 5, 0) // what was in hand lost its lease meanwhile
-		for _, f := range s.list(symphony.FailedQuery{Limit: 50}).Messages {
-			if want[f.Envelope.ID] == "" {
-				s.Errorf("message %s expired", f.Envelope.ID)
+		for _, f := range s.list(symphony.MessageQuery{Limit: 50}).Messages {
+			if want[f.ID] == "" {
+				s.Errorf("message %s expired", f.ID)
 			}
-			delete(want, f.Envelope.ID)
-			if f.ErrorClass != "expired" || f.Error == "" || len(f.Attempts) != 0 || f.RetryCount != 0 || f.Payload == nil {
+			delete(want, f.ID)
+			if f.ErrorClass != "expired" || f.Error == "" || len(f.Attempts) != 0 || f.Retries() != 0 || f.Payload == nil {
 				s.Errorf("failed message %+v", f)
 			}
 		}
@@ -90,8 +90,8 @@ var waitingTests = []test{
 		s.send("Job", symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(time.Minute)})
 		s.clock.Advance(time.Minute)
 		s.wantCounts(0, 0, 0, 1, 0)
-		f := s.list(symphony.FailedQuery{Limit: 1}).Messages[0]
-		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
+		f := s.list(symphony.MessageQuery{Limit: 1}).Messages[0]
+		if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: symphony.NewID(s.clock.Now())}}); err != nil {
 			s.Fatal(err)
 		}
 		s.clock.Advance(time.Hour)

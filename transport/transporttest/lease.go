@@ -32,7 +32,7 @@ var leaseTests = []test{
 		}
 	}},
 	{"an expired delivery stands in the message's history", func(s *suite) {
-		if !s.def.Capabilities().Failed {
+		if !s.def.Capabilities().Messages {
 			s.Skip("transport keeps no failed messages")
 		}
 		s.dispatch(symphony.DispatchOptions{})
@@ -40,7 +40,7 @@ var leaseTests = []test{
 		claimed := s.clock.Now()
 		s.clock.Advance(symphony.DefaultLease)
 		f := s.fail(s.one(), "boom")
-		if len(f.Attempts) != 2 || f.RetryCount != 1 {
+		if len(f.Attempts) != 2 || f.Retries() != 1 {
 			s.Fatalf("got %+v, want two attempts", f)
 		}
 		if a := f.Attempts[0]; a.Number != 1 || a.ErrorClass != symphony.LostClass || a.Error != symphony.LostText || a.Worker != "w1" || !a.StartedAt.Equal(claimed) {

@@ -138,20 +138,20 @@ func (s *suite) model() {
 			}
 		case n < 93:
 			s.clock.Advance(symphony.DefaultLease / 2)
-		case s.def.Capabilities().Failed:
-			page := s.list(symphony.FailedQuery{Limit: 1})
+		case s.def.Capabilities().Messages:
+			page := s.list(symphony.MessageQuery{Limit: 1})
 			if len(page.Messages) == 0 {
 				continue
 			}
 			f := page.Messages[0]
-			states[f.Envelope.ID] = deleted
+			states[f.ID] = deleted
 			if n < 97 {
 				id := symphony.NewID(s.clock.Now())
-				if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: id}}); err != nil {
+				if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: id}}); err != nil {
 					s.Fatal(err)
 				}
 				states[id] = pending
-			} else if _, err := s.failures().DeleteFailed(ctx, []string{f.ID}); err != nil {
+			} else if _, err := DeleteFailed(ctx, s.messages(), f.FailedID); err != nil {
 				s.Fatal(err)
 			}
 		}
@@ -191,9 +191,9 @@ var lifecycleTests = []test{
 			"Extend":  func() error { return first(s.def.Extend(ctx, []symphony.Lease{d.Lease}, symphony.MinLease)) },
 			"Stats":   func() error { _, err := s.def.Stats(ctx); return err },
 		}
-		if s.def.Capabilities().Failed {
-			calls["ListFailed"] = func() error { _, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 1}); return err }
-			calls["DeleteFailed"] = func() error { _, err := s.failures().DeleteFailed(ctx, []string{"x"}); return err }
+		if s.def.Capabilities().Messages {
+			calls["ListFailed"] = func() error { _, err := ListFailed(ctx, s.messages(), symphony.MessageQuery{Limit: 1}); return err }
+			calls["DeleteFailed"] = func() error { _, err := DeleteFailed(ctx, s.messages(), "x"); return err }
 		}
 		if log, ok := s.def.(storage.Log); ok && s.def.Capabilities().Log {
 			calls["AppendLog"] = func() error { _, err := log.AppendLog(ctx, "l", entries("k", 1)); return err }
@@ -208,10 +208,10 @@ var lifecycleTests = []test{
 				return err
 			}
 			calls["CountMessages"] = func() error {
-				_, err := s.messages().CountMessages(ctx, symphony.MessageQuery{}.WithDefaults())
+				_, err := CountMessages(ctx, s.messages(), symphony.MessageQuery{}.WithDefaults())
 				return err
 			}
-			calls["GetMessage"] = func() error { _, err := s.messages().GetMessage(ctx, id); return err }
+			calls["GetMessage"] = func() error { _, err := GetMessage(ctx, s.messages(), id); return err }
 			calls["DeleteMessage"] = func() error { return s.messages().DeleteMessage(ctx, id) }
 			calls["RunMessageNow"] = func() error { return s.messages().RunMessageNow(ctx, id) }
 		}

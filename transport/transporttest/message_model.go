@@ -122,12 +122,12 @@ func (s *suite) messageModel() {
 			}
 			failed := s.show(m.ID).FailedID
 			if n < 97 {
-				if _, err := s.failures().DeleteFailed(ctx, []string{failed}); err != nil {
+				if _, err := DeleteFailed(ctx, s.messages(), failed); err != nil {
 					s.Fatal(err)
 				}
 			} else {
 				id := symphony.NewID(s.clock.Now())
-				if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: failed, NewID: id}}); err != nil {
+				if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: failed, NewID: id}}); err != nil {
 					s.Fatal(err)
 				}
 				add(id, m.Type, m.Queue, m.Priority, s.clock.Now())
@@ -192,7 +192,7 @@ func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.
 		return
 	}
 	m := made[rnd.IntN(len(made))]
-	got, err := s.messages().GetMessage(ctx, m.ID)
+	got, err := GetMessage(ctx, s.messages(), m.ID)
 	if err != nil || got.Status != m.Status || got.Deliveries != m.Deliveries || len(got.Attempts) != len(m.Attempts) {
 		s.Fatalf("%s: got %+v, %v; want %+v", when, got, err, m)
 	}

@@ -45,11 +45,11 @@ func (s *suite) count(q symphony.MessageQuery) int64 {
 	s.Helper()
 	total := int64(0)
 	for steps := 0; ; steps++ {
-		c, err := s.messages().CountMessages(ctx, q.WithDefaults())
+		c, err := CountMessages(ctx, s.messages(), q.WithDefaults())
 		if err != nil {
 			s.Fatal(err)
 		}
-		total += c.Count
+		total += c.Total
 		if c.Next == "" {
 			return total
 		}
@@ -191,8 +191,8 @@ var searchTests = []test{
 			}
 		}
 		for _, scan := range []int{1, 10, 61, 62, 100} {
-			c, err := s.messages().CountMessages(ctx, symphony.MessageQuery{Scan: scan}.WithDefaults())
-			if err != nil || c.Count != int64(min(scan, 62)) || (c.Next == "") != (scan >= 62) {
+			c, err := CountMessages(ctx, s.messages(), symphony.MessageQuery{Scan: scan}.WithDefaults())
+			if err != nil || c.Total != int64(min(scan, 62)) || (c.Next == "") != (scan >= 62) {
 				s.Errorf("scan %d: counted %+v, %v", scan, c, err)
 			}
 			page := s.page(symphony.MessageQuery{Scan: scan, Limit: 200})
@@ -324,10 +324,10 @@ var searchTests = []test{
 		if _, err := s.messages().ListMessages(dead, symphony.MessageQuery{}.WithDefaults()); err == nil {
 			s.Error("ListMessages: no error")
 		}
-		if _, err := s.messages().CountMessages(dead, symphony.MessageQuery{}.WithDefaults()); err == nil {
+		if _, err := CountMessages(dead, s.messages(), symphony.MessageQuery{}.WithDefaults()); err == nil {
 			s.Error("CountMessages: no error")
 		}
-		if _, err := s.messages().GetMessage(dead, symphony.NewID(s.clock.Now())); err == nil {
+		if _, err := GetMessage(dead, s.messages(), symphony.NewID(s.clock.Now())); err == nil {
 			s.Error("GetMessage: no error")
 		}
 	}},
@@ -432,7 +432,7 @@ func (s *suite) churn(oldest bool, f symphony.MessageFilter) {
 		q.After = page.Next
 		s.send("Job", symphony.DispatchOptions{Delay: 2 * time.Hour})
 		for _, id := range []string{move[(5*step)%len(move)], move[(5*step+7)%len(move)]} {
-			m, err := s.messages().GetMessage(ctx, id)
+			m, err := GetMessage(ctx, s.messages(), id)
 			if err != nil || m.Status != symphony.Pending {
 				continue
 			}
@@ -451,7 +451,7 @@ func (s *suite) churn(oldest bool, f symphony.MessageFilter) {
 					s.ack(d)
 				case 2:
 					failed := s.fail(d, "e")
-					if _, err := s.failures().DeleteFailed(ctx, []string{failed.ID}); err != nil {
+					if _, err := DeleteFailed(ctx, s.messages(), failed.ID); err != nil {
 						s.Fatal(err)
 					}
 				default:

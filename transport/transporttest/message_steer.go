@@ -122,7 +122,7 @@ var waitingKinds = []struct {
 		s.send("Job", symphony.DispatchOptions{})
 		f := s.fail(s.one(), "e")
 		id := symphony.NewID(s.clock.Now())
-		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: id}}); err != nil {
+		if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: id}}); err != nil {
 			s.Fatal(err)
 		}
 		return id, nil, nil
@@ -158,7 +158,7 @@ func steerTests() []test {
 						s.Errorf("again: %v, want ErrNotFound", err)
 					}
 				}
-				if _, err := s.messages().GetMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
+				if _, err := GetMessage(ctx, s.messages(), id); !errors.Is(err, symphony.ErrNotFound) {
 					s.Errorf("show: %v, want ErrNotFound", err)
 				}
 				// Keys are free again, and whatever stood behind it moves up.
@@ -319,7 +319,7 @@ func (s *suite) ackLeft(hand []symphony.Delivery) {
 func (s *suite) completedOf(list, not []string) (out []string) {
 	s.Helper()
 	for _, id := range list {
-		if m, err := s.messages().GetMessage(ctx, id); err == nil && m.Status == symphony.Completed && !slices.Contains(not, id) {
+		if m, err := GetMessage(ctx, s.messages(), id); err == nil && m.Status == symphony.Completed && !slices.Contains(not, id) {
 			out = append(out, id)
 		} else if err != nil {
 			s.Error(fmt.Errorf("message %s: %w", id, err))

@@ -13,14 +13,14 @@ import (
 )
 
 func showsMessages(c symphony.Capabilities) (bool, string) {
-	return c.Messages && c.Receive && c.Failed && c.Flow, "does not show its messages"
+	return c.Messages && c.Receive && c.Flow, "does not show its messages"
 }
 
 func (s *suite) messages() symphony.MessageStore { return s.def.(symphony.MessageStore) }
 
 func (s *suite) show(id string) symphony.MessageInfo {
 	s.Helper()
-	m, err := s.messages().GetMessage(ctx, id)
+	m, err := GetMessage(ctx, s.messages(), id)
 	if err != nil {
 		s.Fatalf("message %s: %v", id, err)
 	}
@@ -83,7 +83,7 @@ var messageTests = []test{
 		d := s.one()
 		begun := s.clock.Now()
 		f := s.fail(d, "boom")
-		want[failedID] = symphony.MessageInfo{Status: symphony.Failed, Deliveries: 1, FinishedAt: f.FailedAt, FailedID: f.ID, Error: "boom", ErrorClass: "test",
+		want[failedID] = symphony.MessageInfo{Status: symphony.Failed, Deliveries: 1, FinishedAt: f.FinishedAt, FailedID: f.FailedID, Error: "boom", ErrorClass: "test", MaxRetries: 3,
 			Attempts: []symphony.Attempt{{Number: 1, StartedAt: begun, FinishedAt: begun, Worker: "w1", Error: "boom", ErrorClass: "test"}}}
 		// Completed, once with the time of its start and once without.
 		for _, told := range []bool{true, false} {
@@ -270,7 +270,7 @@ var messageTests = []test{
 			s.Errorf("attempts (-want +got)\n%s", diff)
 		}
 		line := m.Timeline()
-		if diff := cmp.Diff(symphony.TimelineEntry{At: f.FailedAt, Kind: symphony.TimelineDead, Attempt: 3, Error: "last", ErrorClass: "test"}, line[len(line)-1]); diff != "" || len(line) != 10 {
+		if diff := cmp.Diff(symphony.TimelineEntry{At: f.FinishedAt, Kind: symphony.TimelineDead, Attempt: 3, Error: "last", ErrorClass: "test"}, line[len(line)-1]); diff != "" || len(line) != 10 {
 			s.Errorf("the last of %d entries (-want +got)\n%s", len(line), diff)
 		}
 	}},
@@ -286,7 +286,7 @@ var messageTests = []test{
 		mine := s.dispatch(symphony.DispatchOptions{}).ID
 		email := s.dispatch(symphony.DispatchOptions{Transport: s.Email.Name()}).ID
 		for _, id := range []string{email, symphony.NewID(s.clock.Now()), "", "x", "'", strings.ToUpper(mine), mine + " ", mine[:35], strings.Repeat("0", 36), "\x00", "\xff"} {
-			if m, err := s.messages().GetMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
+			if m, err := GetMessage(ctx, s.messages(), id); !errors.Is(err, symphony.ErrNotFound) {
 				s.Errorf("show %q: %v, %v; want ErrNotFound", id, m, err)
 			}
 			if err := s.messages().DeleteMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
@@ -299,7 +299,7 @@ var messageTests = []test{
 		if got := messageIDs(s.page(symphony.MessageQuery{}).Messages); !slices.Equal(got, []string{mine}) {
 			s.Errorf("listed %v, want %s", got, mine)
 		}
-		got, err := s.Email.(symphony.MessageStore).GetMessage(ctx, email)
+		got, err := GetMessage(ctx, s.Email.(symphony.MessageStore), email)
 		if err != nil || got.Transport != s.Email.Name() {
 			s.Errorf("the other transport shows %+v, %v", got, err)
 		}
@@ -313,7 +313,7 @@ var messageTests = []test{
 		if errs := s.Email.Settle(ctx, []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Fail, Error: "e"}}); errs != nil {
 			s.Fatal(errs)
 		}
-		if _, err := s.messages().GetMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := GetMessage(ctx, s.messages(), id); !errors.Is(err, symphony.ErrNotFound) {
 			s.Errorf("got %v, want ErrNotFound", err)
 		}
 		for _, status := range []symphony.Status{"", symphony.Failed} {
@@ -325,17 +325,17 @@ var messageTests = []test{
 	{"a failed message that is deleted or dispatched again is no longer there", func(s *suite) {
 		gone := s.dispatch(symphony.DispatchOptions{}).ID
 		f := s.fail(s.one(), "e")
-		if _, err := s.failures().DeleteFailed(ctx, []string{f.ID}); err != nil {
+		if _, err := DeleteFailed(ctx, s.messages(), f.FailedID); err != nil {
 			s.Fatal(err)
 		}
 		again := s.dispatch(symphony.DispatchOptions{}).ID
 		f = s.fail(s.one(), "e")
 		id := symphony.NewID(s.clock.Now())
-		if _, err := s.failures().RetryFailed(ctx, []symphony.FailedRetry{{ID: f.ID, NewID: id}}); err != nil {
+		if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: id}}); err != nil {
 			s.Fatal(err)
 		}
 		for _, id := range []string{gone, again} {
-			if _, err := s.messages().GetMessage(ctx, id); !errors.Is(err, symphony.ErrNotFound) {
+			if _, err := GetMessage(ctx, s.messages(), id); !errors.Is(err, symphony.ErrNotFound) {
 				s.Errorf("got %v, want ErrNotFound", err)
 			}
 		}

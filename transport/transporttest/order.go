@@ -218,7 +218,7 @@ var receiveTests = []test{
 			s.Fatalf("got %+v, want its DecodeErr", d)
 		}
 		f := s.fail(d, "undecodable")
-		if f.Envelope.ID != r.ID || string(f.Payload) != `{}` {
+		if f.ID != r.ID || string(f.Payload) != `{}` {
 			s.Errorf("failed message %+v", f)
 		}
 	}},

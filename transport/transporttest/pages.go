@@ -98,7 +98,7 @@ var pageTests = []test{
 					}
 				}
 				s.wantPage(fmt.Sprintf("status %q, oldest %v", status, oldest), rows, len(all.Messages), bytes, func(id string) pageRow { return rowOf(s.show(id)) })
-				page.Whole()
+				page.Whole(&q)
 				for _, m := range page.Messages {
 					if m.Omitted != nil {
 						s.Errorf("%q: a page cut before the first bare row has one", status)
@@ -108,8 +108,8 @@ var pageTests = []test{
 		}
 	}},
 	{"a page of failed messages has all its rows, and bodies until its bytes are used up", func(s *suite) {
-		s.needs(func(c symphony.Capabilities) bool { return c.Failed })
-		failed := s.def.(symphony.FailedStore)
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		failed := s.def.(symphony.MessageStore)
 		const n, bytes = 9, 20_000
 		now := s.clock.Now()
 		for i := range n {
@@ -125,29 +125,58 @@ var pageTests = []test{
 			s.clock.Advance(time.Second)
 		}
 		whole := func(id string) pageRow {
-			f, err := failed.GetFailed(ctx, id)
+			f, err := GetFailed(ctx, failed, id)
 			if err != nil {
 				s.Fatal(err)
 			}
-			return pageRow{f.ID, &f.Envelope, len(f.Attempts), f.Omitted}
+			return pageRow{f.FailedID, &f.Envelope, len(f.Attempts), f.Omitted}
 		}
-		for what, q := range map[string]symphony.FailedQuery{
-			"all": {Limit: 50}, "an offset": {Limit: 50, Offset: 2}, "by text": {Limit: 50, FailedFilter: symphony.FailedFilter{Text: "boom"}}, "a limit": {Limit: n},
+		for what, q := range map[string]symphony.MessageQuery{
+			"all": {Limit: 50}, "an offset": {Limit: 50, Offset: 2}, "by text": {Limit: 50, MessageFilter: symphony.MessageFilter{Text: "boom"}}, "a limit": {Limit: n},
 		} {
 			q.Bytes = bytes
-			page, err := failed.ListFailed(ctx, q)
+			page, err := ListFailed(ctx, failed, q)
 			if err != nil {
 				s.Fatal(err)
 			}
 			rows := make([]pageRow, len(page.Messages))
 			for i := range page.Messages {
 				f := &page.Messages[i]
-				rows[i] = pageRow{f.ID, &f.Envelope, len(f.Attempts), f.Omitted}
+				rows[i] = pageRow{f.FailedID, &f.Envelope, len(f.Attempts), f.Omitted}
 				if f.Error != "boom" || f.ErrorClass != "test" {
 					s.Errorf("%s: row %d is %+v", what, i, f)
 				}
 			}
 			s.wantPage(what, rows, n-q.Offset, bytes, whole)
+			q.ByFailure = true
+			if page.Whole(&q); len(page.Messages) == 0 || page.Next != page.Messages[len(page.Messages)-1].FailedID {
+				s.Errorf("%s: a page cut before the first bare row goes on behind %q", what, page.Next)
+			}
+		}
+	}},
+	{"a query that asks for no bodies has none, and is told of them", func(s *suite) {
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		s.sendBody("Large", 500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
+		failed := s.fail(s.one(), "boom")
+		s.sendBody("Large", 500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
+		for what, q := range map[string]symphony.MessageQuery{
+			"dispatch": {}, "failure": {ByFailure: true}, "failure, by text": {ByFailure: true, MessageFilter: symphony.MessageFilter{Text: "boom"}},
+		} {
+			q.Bytes = symphony.NoBodies
+			page, err := s.messages().ListMessages(ctx, q.WithDefaults())
+			if err != nil || len(page.Messages) == 0 {
+				s.Fatalf("%s: %d messages, %v", what, len(page.Messages), err)
+			}
+			for i := range page.Messages {
+				m := &page.Messages[i]
+				want := symphony.Omitted{Payload: len(failed.Payload), Metadata: len(`{"m":"v"}`)}
+				if m.Status == symphony.Failed {
+					want.Attempts = 1
+				}
+				if m.Payload != nil || m.Metadata != nil || m.Attempts != nil || m.Omitted == nil || *m.Omitted != want {
+					s.Errorf("%s: the %s message has %d bytes, left out are %+v, want %+v", what, m.Status, m.Size(), m.Omitted, want)
+				}
+			}
 		}
 	}},
 	{"a page of schedules has all its rows, and bodies until its bytes are used up", func(s *suite) {

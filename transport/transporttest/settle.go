@@ -116,7 +116,7 @@ var settleTests = []test{
 		s.wantIDs(s.receive(all))
 	}},
 	{"a failed message stands in the dead letter queue with everything", func(s *suite) {
-		if !s.def.Capabilities().Failed {
+		if !s.def.Capabilities().Messages {
 			s.Skip("transport keeps no failed messages")
 		}
 		r := s.dispatch(symphony.DispatchOptions{Queue: "q", Priority: 3, IdempotencyKey: "k", Headers: map[string]any{"a": "b"}, Metadata: map[string]any{"m": "n"}})
@@ -125,13 +125,13 @@ var settleTests = []test{
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Retry, Error: "first", ErrorClass: "c1", StartedAt: begin, FinishedAt: begin.Add(time.Second)})
 		d = s.one()
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Fail, Error: "second", ErrorClass: "c2", StartedAt: begin, FinishedAt: begin, Done: []string{"mail"}, MaxRetries: 1})
-		page, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 10})
+		page, err := ListFailed(ctx, s.messages(), symphony.MessageQuery{Limit: 10})
 		if err != nil || len(page.Messages) != 1 {
 			s.Fatalf("got %+v, %v", page, err)
 		}
 		f := page.Messages[0]
-		if f.Envelope.ID != r.ID || f.Queue != "q" || f.Priority != 3 || f.IdempotencyKey != "k" || f.Headers["a"] != "b" || f.Metadata["m"] != "n" || string(f.Payload) != string(d.Payload) ||
-			f.Transport != s.def.Name() || f.Error != "second" || f.ErrorClass != "c2" || f.RetryCount != 1 || f.MaxRetries != 1 || !f.FailedAt.Equal(s.clock.Now()) || !slices.Equal(f.Done, []string{"mail"}) {
+		if f.ID != r.ID || f.Queue != "q" || f.Priority != 3 || f.IdempotencyKey != "k" || f.Headers["a"] != "b" || f.Metadata["m"] != "n" || string(f.Payload) != string(d.Payload) ||
+			f.Transport != s.def.Name() || f.Error != "second" || f.ErrorClass != "c2" || f.Retries() != 1 || f.MaxRetries != 1 || !f.FinishedAt.Equal(s.clock.Now()) || !slices.Equal(f.Done, []string{"mail"}) {
 			s.Errorf("got %+v", f)
 		}
 		if len(f.Attempts) != 2 || f.Attempts[0].Error != "first" || f.Attempts[0].ErrorClass != "c1" || !f.Attempts[0].FinishedAt.Equal(begin.Add(time.Second)) ||
@@ -140,7 +140,7 @@ var settleTests = []test{
 		}
 	}},
 	{"long errors are cut between characters", func(s *suite) {
-		if !s.def.Capabilities().Failed {
+		if !s.def.Capabilities().Messages {
 			s.Skip("transport keeps no failed messages")
 		}
 		s.dispatch(symphony.DispatchOptions{})

@@ -99,18 +99,22 @@ var stepTests = []test{
 	{"a step retries and deletes failed messages, those that are there", func(s *suite) {
 		ids := s.failMany(5)
 		s.begin()
-		retry := func(i int) symphony.FailedRetry {
-			return symphony.FailedRetry{ID: ids[i], NewID: symphony.NewID(s.clock.Now())}
+		retry := func(i int) symphony.FailedMove {
+			return symphony.FailedMove{ID: ids[i], NewID: symphony.NewID(s.clock.Now())}
 		}
-		s.mustStep(2, "a", storage.Step{Retry: []symphony.FailedRetry{retry(0), retry(1)}})
+		s.mustStep(2, "a", storage.Step{Move: []symphony.FailedMove{retry(0), retry(1)}})
 		s.wantCounts(2, 0, 0, 3, 0)
-		s.mustStep(1, s.record(), storage.Step{Retry: []symphony.FailedRetry{retry(1), retry(2)}})
-		s.mustStep(1, s.record(), storage.Step{Delete: []string{ids[2], ids[3], "nonsense"}})
-		s.mustStep(0, s.record(), storage.Step{Retry: []symphony.FailedRetry{{ID: "nonsense", NewID: symphony.NewID(s.clock.Now())}}})
-		s.mustStep(0, s.record(), storage.Step{Delete: []string{"nonsense"}})
+		s.mustStep(1, s.record(), storage.Step{Move: []symphony.FailedMove{retry(1), retry(2)}})
+		s.mustStep(1, s.record(), storage.Step{Move: deletes([]string{ids[2], ids[3], "nonsense"})})
+		s.mustStep(0, s.record(), storage.Step{Move: []symphony.FailedMove{{ID: "nonsense", NewID: symphony.NewID(s.clock.Now())}}})
+		s.mustStep(0, s.record(), storage.Step{Move: deletes([]string{"nonsense"})})
 		s.wantCounts(3, 0, 0, 1, 0)
-		if got := s.receive(all); len(got) != 3 {
-			s.Errorf("received %d messages, want 3", len(got))
+		both := s.failMany(2)
+		again := symphony.FailedMove{ID: both[0], NewID: symphony.NewID(s.clock.Now())}
+		s.mustStep(2, s.record(), storage.Step{Move: []symphony.FailedMove{again, {ID: both[1]}}})
+		s.wantCounts(4, 0, 0, 1, 0)
+		if got := s.receive(all); len(got) != 4 {
+			s.Errorf("received %d messages, want 4", len(got))
 		}
 	}},
 	{"a step retries messages with and without flow control together", func(s *suite) {
@@ -118,16 +122,16 @@ var stepTests = []test{
 			s.Skip("transport has no flow control")
 		}
 		s.begin()
-		var retries []symphony.FailedRetry
+		var retries []symphony.FailedMove
 		for i := range 4 {
 			o := symphony.DispatchOptions{}
 			if i%2 == 1 {
 				o.ConcurrencyKey = fmt.Sprint(i)
 			}
 			s.dispatch(o)
-			retries = append(retries, symphony.FailedRetry{ID: s.fail(s.one(), "boom").ID, NewID: symphony.NewID(s.clock.Now())})
+			retries = append(retries, symphony.FailedMove{ID: s.fail(s.one(), "boom").FailedID, NewID: symphony.NewID(s.clock.Now())})
 		}
-		s.mustStep(4, "a", storage.Step{Retry: retries})
+		s.mustStep(4, "a", storage.Step{Move: retries})
 		s.wantCounts(4, 0, 0, 0, 0)
 		if got := s.receive(all); len(got) != 4 {
 			s.Errorf("received %d messages, want 4", len(got))
@@ -137,8 +141,8 @@ var stepTests = []test{
 		ids := s.failMany(2)
 		list := s.envelopes(3)
 		steps := map[string]storage.Step{
-			"send": {Send: list}, "send plain": {Send: list[:1]}, "delete": {Delete: ids}, "nothing": {},
-			"retry": {Retry: []symphony.FailedRetry{{ID: ids[0], NewID: symphony.NewID(s.clock.Now())}}},
+			"send": {Send: list}, "send plain": {Send: list[:1]}, "delete": {Move: deletes(ids)}, "nothing": {},
+			"retry": {Move: []symphony.FailedMove{{ID: ids[0], NewID: symphony.NewID(s.clock.Now())}}},
 		}
 		for _, there := range []bool{false, true} {
 			if there {
@@ -184,9 +188,9 @@ var stepTests = []test{
 			step := storage.Step{Send: lists[i]}
 			switch i % 3 {
 			case 1:
-				step = storage.Step{Delete: ids}
+				step = storage.Step{Move: deletes(ids)}
 			case 2:
-				step = storage.Step{Retry: []symphony.FailedRetry{{ID: ids[i%8], NewID: symphony.NewID(s.clock.Now())}}}
+				step = storage.Step{Move: []symphony.FailedMove{{ID: ids[i%8], NewID: symphony.NewID(s.clock.Now())}}}
 			}
 			all.Go(func() {
 				switch _, err := s.step("a", step); {

@@ -56,7 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"Settle", settleTests, receives},
 		{"Clock", clockTests, receives},
 		{"Borders", slices.Concat(borderTests, rivalTests), receives},
-		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Failed, "keeps no failed messages" }},
+		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Messages, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
 		{"Stats", statsTests, receives},
 		{"Limits", limitTests, controls},
@@ -216,10 +216,10 @@ func (s *suite) ack(list ...symphony.Delivery) {
 }
 
 // fail fails a message and returns its entry in the dead letter queue.
-func (s *suite) fail(d symphony.Delivery, text string) symphony.FailedMessage {
+func (s *suite) fail(d symphony.Delivery, text string) symphony.MessageInfo {
 	s.Helper()
 	s.mustSettle(d, symphony.Settlement{Outcome: symphony.Fail, Error: text, ErrorClass: "test", StartedAt: s.clock.Now(), FinishedAt: s.clock.Now(), MaxRetries: 3})
-	page, err := s.failures().ListFailed(ctx, symphony.FailedQuery{Limit: 1})
+	page, err := ListFailed(ctx, s.messages(), symphony.MessageQuery{Limit: 1})
 	if err != nil || len(page.Messages) != 1 {
 		s.Fatalf("failed messages: %+v, %v", page, err)
 	}
@@ -227,7 +227,7 @@ func (s *suite) fail(d symphony.Delivery, text string) symphony.FailedMessage {
 	return page.Messages[0]
 }
 
-func (s *suite) failures() symphony.FailedStore { return s.def.(symphony.FailedStore) }
+func (s *suite) failures() symphony.MessageStore { return s.def.(symphony.MessageStore) }
 
 func (s *suite) stats() symphony.Stats {
 	s.Helper()

@@ -18,18 +18,18 @@ var unknown = append([]string{"", "0197", "garbage", "019A0F6E-0000-7000-8000-00
 
 var textTests = []test{
 	{"ids that cannot be kept are not there", func(s *suite) {
-		s.needs(func(c symphony.Capabilities) bool { return c.Failed && c.Messages })
-		failed, messages := s.def.(symphony.FailedStore), s.def.(symphony.MessageStore)
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		failed, messages := s.def.(symphony.MessageStore), s.def.(symphony.MessageStore)
 		for _, id := range unknown {
-			_, err := failed.GetFailed(ctx, id)
+			_, err := GetFailed(ctx, failed, id)
 			s.notFound("GetFailed", id, err)
-			if done, err := failed.RetryFailed(ctx, []symphony.FailedRetry{{ID: id, NewID: symphony.NewID(s.clock.Now())}}); err != nil || len(done) > 0 {
+			if done, err := failed.MoveFailed(ctx, []symphony.FailedMove{{ID: id, NewID: symphony.NewID(s.clock.Now())}}); err != nil || done > 0 {
 				s.Errorf("RetryFailed of %q: %v, %v", id, done, err)
 			}
-			if n, err := failed.DeleteFailed(ctx, []string{id}); n != 0 || err != nil {
+			if n, err := DeleteFailed(ctx, failed, id); n != 0 || err != nil {
 				s.Errorf("DeleteFailed of %q: %d, %v", id, n, err)
 			}
-			_, err = messages.GetMessage(ctx, id)
+			_, err = GetMessage(ctx, messages, id)
 			s.notFound("GetMessage", id, err)
 			s.notFound("DeleteMessage", id, messages.DeleteMessage(ctx, id))
 			s.notFound("RunMessageNow", id, messages.RunMessageNow(ctx, id))
@@ -113,10 +113,10 @@ var textTests = []test{
 		}
 	}},
 	{"searches for what cannot be kept find nothing", func(s *suite) {
-		s.needs(func(c symphony.Capabilities) bool { return c.Failed && c.Messages })
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
 		for _, text := range unkeepable {
-			for _, f := range []symphony.FailedFilter{{Queue: text}, {Type: text}, {ErrorClass: text}, {Text: text}} {
-				if page, err := s.def.(symphony.FailedStore).ListFailed(ctx, symphony.FailedQuery{FailedFilter: f, Limit: 10}); err != nil || len(page.Messages) > 0 {
+			for _, f := range []symphony.MessageFilter{{Queue: text}, {Type: text}, {ErrorClass: text}, {Text: text}} {
+				if page, err := ListFailed(ctx, s.def.(symphony.MessageStore), symphony.MessageQuery{MessageFilter: f, Limit: 10}); err != nil || len(page.Messages) > 0 {
 					s.Errorf("%+v: %v, %v", f, page, err)
 				}
 			}
