@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -18,27 +19,12 @@ func (a *app) alertsCommand() *cobra.Command {
 its value now. Rules are judged by processes that serve or work, which tell webhooks.`,
 		Example: "  symphony alerts\n  symphony alerts --json\n  symphony alerts test",
 		Args:    noSubcommand,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			list, err := r.Alerts(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(list)
-			}
-			a.showAlerts(list)
-			return nil
-		}),
 	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
 	cmd.AddCommand(a.alertsTestCommand())
-	return cmd
+	return query[wire.AlertsResponse]{
+		ask:  func(ctx context.Context, r *reached, _ []string) (wire.AlertsResponse, error) { return r.Alerts(ctx) },
+		show: a.showAlerts,
+	}.command(a, cmd)
 }
 
 func (a *app) showAlerts(list wire.AlertsResponse) {
@@ -80,40 +66,39 @@ func alertValue(v float64, unit string) string {
 }
 
 func (a *app) alertsTestCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return act[wire.AlertTestResponse]{
+		do: testAlerts, show: a.showAlertTest, verdict: refusedAlerts,
+	}.command(a, &cobra.Command{
 		Use:   "test",
 		Short: "Send a test notification to every webhook",
 		Long: `Send a notification of type alert.test to every webhook of alerts.webhooks, once, and say
 what each answered. It ends with 1 if one did not take it, or if there is none.`,
 		Example: "  symphony alerts test",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			done, err := r.TestAlerts(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(done.Webhooks) == 0 {
-				return errors.New("nobody was told: there are no webhooks; name them under alerts.webhooks in the configuration")
-			}
-			if a.json {
-				err = a.printJSON(done)
-			}
-			for _, w := range done.Webhooks {
-				if !w.Delivered {
-					err = errors.Join(err, fmt.Errorf("%s did not take it: %s", w.Webhook, w.Error))
-				} else if !a.json {
-					fmt.Fprintf(a.out, "%s took it.\n", printable(w.Webhook))
-				}
-			}
-			return err
-		}),
+	})
+}
+
+func testAlerts(ctx context.Context, r *reached, _ []string) (wire.AlertTestResponse, error) {
+	done, err := r.TestAlerts(ctx)
+	if err == nil && len(done.Webhooks) == 0 {
+		err = errors.New("nobody was told: there are no webhooks; name them under alerts.webhooks in the configuration")
 	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	return done, err
+}
+
+func (a *app) showAlertTest(done wire.AlertTestResponse) {
+	for _, w := range done.Webhooks {
+		if w.Delivered {
+			fmt.Fprintf(a.out, "%s took it.\n", printable(w.Webhook))
+		}
+	}
+}
+
+func refusedAlerts(done wire.AlertTestResponse) (err error) {
+	for _, w := range done.Webhooks {
+		if !w.Delivered {
+			err = errors.Join(err, fmt.Errorf("%s did not take it: %s", w.Webhook, w.Error))
+		}
+	}
+	return err
 }

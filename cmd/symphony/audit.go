@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -31,29 +32,6 @@ outcome "unfinished" means that it goes on, or that the process ended before it 
   symphony audit --action 'failed.*' --since 24h
   symphony audit --who ops --json`,
 		Args: cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if q.Since, err = parseMoment("--since", since); err != nil {
-				return err
-			}
-			if q.Until, err = parseMoment("--until", until); err != nil {
-				return err
-			}
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			page, err := r.Audit(cmd.Context(), q)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(page)
-			}
-			a.showAudit(page)
-			return nil
-		}),
 	}
 	cmd.Flags().StringVar(&q.Action, "action", "", "only this `ACTION`, or those of a pattern like 'failed.*'")
 	cmd.Flags().StringVar(&q.Who, "who", "", "only what the one with this `ID` or name did")
@@ -61,9 +39,16 @@ outcome "unfinished" means that it goes on, or that the process ended before it 
 	cmd.Flags().StringVar(&until, "until", "", "older than this `TIME` or span")
 	cmd.Flags().IntVar(&q.Limit, "limit", 0, "how many, "+within(1, audit.MaxPage, audit.DefaultPage))
 	cmd.Flags().StringVar(&q.Cursor, "cursor", "", "go on behind a page: its nextCursor")
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	return query[wire.AuditResponse]{
+		check: func([]string) (err error) {
+			if q.Since, err = parseMoment("--since", since); err == nil {
+				q.Until, err = parseMoment("--until", until)
+			}
+			return err
+		},
+		ask:  func(ctx context.Context, r *reached, _ []string) (wire.AuditResponse, error) { return r.Audit(ctx, q) },
+		show: a.showAudit,
+	}.command(a, cmd)
 }
 
 func (a *app) showAudit(page wire.AuditResponse) {

@@ -48,11 +48,10 @@ On PostgreSQL nothing is done: the command says which pg_dump makes a backup.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(map[string]any{"success": true, "database": c.Database.Path, "file": args[0], "bytes": size})
-			}
-			fmt.Fprintf(a.out, "Copied %s to %s, %s.\n", c.Database.Path, args[0], plural(int(size), "byte"))
-			return nil
+			done := map[string]any{"success": true, "database": c.Database.Path, "file": args[0], "bytes": size}
+			return tell(a, done, func(map[string]any) {
+				fmt.Fprintf(a.out, "Copied %s to %s, %s.\n", c.Database.Path, args[0], plural(int(size), "byte"))
+			})
 		}),
 	}
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace FILE if it exists")
@@ -96,14 +95,13 @@ On PostgreSQL nothing is done: the command says which pg_restore puts a backup b
 			if err != nil {
 				return stopFirst(err)
 			}
-			if a.json {
-				return a.printJSON(map[string]any{"success": true, "database": path, "file": args[0], "kept": kept})
-			}
-			fmt.Fprintf(a.out, "Restored %s from %s.\n", path, args[0])
-			if kept != "" {
-				fmt.Fprintf(a.out, "What was there is kept in %s.\n", kept)
-			}
-			return nil
+			done := map[string]any{"success": true, "database": path, "file": args[0], "kept": kept}
+			return tell(a, done, func(map[string]any) {
+				fmt.Fprintf(a.out, "Restored %s from %s.\n", path, args[0])
+				if kept != "" {
+					fmt.Fprintf(a.out, "What was there is kept in %s.\n", kept)
+				}
+			})
 		}),
 	}
 	yesFlag(cmd, &yes)
@@ -138,11 +136,10 @@ room back to the disk.`,
 			if err != nil {
 				return stopFirst(err)
 			}
-			if a.json {
-				return a.printJSON(map[string]any{"success": true, "database": c.Database.Path, "bytesBefore": before, "bytes": after})
-			}
-			fmt.Fprintf(a.out, "%s had %s and has %s.\n", c.Database.Path, plural(int(before), "byte"), plural(int(after), "byte"))
-			return nil
+			done := map[string]any{"success": true, "database": c.Database.Path, "bytesBefore": before, "bytes": after}
+			return tell(a, done, func(map[string]any) {
+				fmt.Fprintf(a.out, "%s had %s and has %s.\n", c.Database.Path, plural(int(before), "byte"), plural(int(after), "byte"))
+			})
 		}),
 	}
 	a.databaseFlag(cmd)

@@ -101,3 +101,10 @@ func knownSchedules(ctx context.Context, r *reached, _ *cobra.Command) ([]string
 	}
 	return names, err
 }
+
+// complete offers fixed values for a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag does not exist
+	}
+}

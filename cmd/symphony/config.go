@@ -75,14 +75,11 @@ variable, or "default". Secrets are masked.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(struct {
-					File     string           `json:"file,omitempty"`
-					Settings []config.Setting `json:"settings"`
-				}{c.File, c.Settings()})
+			type settings struct {
+				File     string           `json:"file,omitempty"`
+				Settings []config.Setting `json:"settings"`
 			}
-			fmt.Fprint(a.out, c.YAML())
-			return nil
+			return tell(a, settings{c.File, c.Settings()}, func(settings) { fmt.Fprint(a.out, c.YAML()) })
 		}),
 	}
 	a.jsonFlag(cmd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -28,36 +29,6 @@ server its own handlers run there. Ctrl-C finishes what is in hand.`,
   symphony consume --transport email --queue outbox --message-limit 100
   symphony consume --wait --time-limit 30s --json`,
 		Args: cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			req := wire.ConsumeRequest{
-				Transport: optional(transport), Queues: queues, BatchSize: optional(batch), MaxConcurrency: optional(concurrency),
-				MessageLimit: optional(messages), TimeLimit: optional(int(timeLimit.Milliseconds())), WaitForMessages: optional(wait),
-			}
-			r, err := a.reach(cmd, longRunning)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			result, err := r.Consume(cmd.Context(), req)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(result)
-			}
-			s, st := result.Stats, a.style(a.out)
-			fmt.Fprintf(a.out, "%s handled: %s, %s", plural(int(s.TotalProcessed), "message"),
-				st.green(fmt.Sprintf("%d succeeded", s.TotalSucceeded)), failedCount(st, s.TotalFailed))
-			if s.TotalProcessed > 0 {
-				fmt.Fprintf(a.out, ", %.1f ms on average", s.AverageProcessingTime)
-			}
-			fmt.Fprintf(a.out, "; %d waiting", s.CurrentQueueDepth)
-			if result.Health.StopReason != "" {
-				fmt.Fprintf(a.out, " (stopped: %s)", result.Health.StopReason)
-			}
-			fmt.Fprintln(a.out)
-			return nil
-		}),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&transport, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
@@ -67,9 +38,30 @@ server its own handlers run there. Ctrl-C finishes what is in hand.`,
 	flags.IntVarP(&messages, "message-limit", "n", 0, "stop after so many messages (default: none)")
 	flags.DurationVar(&timeLimit, "time-limit", 0, "stop claiming after this `TIME`, "+within(wire.MinConsumeTime, wire.MaxConsumeTime, wire.DefaultConsumeTime))
 	flags.BoolVarP(&wait, "wait", "w", false, "wait for messages until the time limit")
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	return act[wire.ConsumeResponse]{
+		need: longRunning,
+		do: func(ctx context.Context, r *reached, _ []string) (wire.ConsumeResponse, error) {
+			return r.Consume(ctx, wire.ConsumeRequest{
+				Transport: optional(transport), Queues: queues, BatchSize: optional(batch), MaxConcurrency: optional(concurrency),
+				MessageLimit: optional(messages), TimeLimit: optional(int(timeLimit.Milliseconds())), WaitForMessages: optional(wait),
+			})
+		},
+		show: a.showConsumed,
+	}.command(a, cmd)
+}
+
+func (a *app) showConsumed(done wire.ConsumeResponse) {
+	s, st := done.Stats, a.style(a.out)
+	fmt.Fprintf(a.out, "%s handled: %s, %s", plural(int(s.TotalProcessed), "message"),
+		st.green(fmt.Sprintf("%d succeeded", s.TotalSucceeded)), failedCount(st, s.TotalFailed))
+	if s.TotalProcessed > 0 {
+		fmt.Fprintf(a.out, ", %.1f ms on average", s.AverageProcessingTime)
+	}
+	fmt.Fprintf(a.out, "; %d waiting", s.CurrentQueueDepth)
+	if done.Health.StopReason != "" {
+		fmt.Fprintf(a.out, " (stopped: %s)", done.Health.StopReason)
+	}
+	fmt.Fprintln(a.out)
 }
 
 // failedCount is red only if there is something to look at.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,31 +37,24 @@ make one message; with another TYPE or PAYLOAD the exit code is 4.`,
   symphony dispatch report.monthly '{}' --at 2026-12-01T06:00:00Z
   symphony dispatch reminder '{}' --delay 15m --server https://queue.example.com`,
 		Args: cobra.RangeArgs(1, 2),
-		RunE: a.run(func(cmd *cobra.Command, args []string) error {
+	}
+	f.add(cmd)
+	var req wire.DispatchRequest
+	return act[wire.DispatchResponse]{
+		check: func(args []string) error {
 			payload, err := a.payload(args[1:])
 			if err != nil {
 				return err
 			}
-			req, err := f.request(args[0], payload)
-			if err != nil {
-				return err
-			}
-			r, err := a.reach(cmd, withHandlers)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			receipt, err := r.Dispatch(cmd.Context(), req)
-			if err != nil {
-				return err
-			}
-			return a.showReceipt(receipt)
-		}),
-	}
-	f.add(cmd)
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+			req, err = f.request(args[0], payload)
+			return err
+		},
+		need: withHandlers,
+		do: func(ctx context.Context, r *reached, _ []string) (wire.DispatchResponse, error) {
+			return r.Dispatch(ctx, req)
+		},
+		show: a.showReceipt,
+	}.command(a, cmd)
 }
 
 // dispatchFlags are the options of a dispatch.
@@ -214,10 +208,7 @@ func (a *app) readPayload(arg string) ([]byte, error) {
 	return raw, nil
 }
 
-func (a *app) showReceipt(r wire.DispatchResponse) error {
-	if a.json {
-		return a.printJSON(r)
-	}
+func (a *app) showReceipt(r wire.DispatchResponse) {
 	s := a.style(a.out)
 	show := func(r wire.Receipt) {
 		what := "dispatched"
@@ -240,5 +231,4 @@ func (a *app) showReceipt(r wire.DispatchResponse) error {
 	for _, also := range r.Also {
 		show(also)
 	}
-	return nil
 }

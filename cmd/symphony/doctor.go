@@ -39,7 +39,7 @@ Exit code 1 means that there are problems.`,
 			if err := cmd.Context().Err(); err != nil {
 				return errInterrupted
 			}
-			return errors.Join(a.showFindings(findings), problems(findings))
+			return errors.Join(tell(a, diagnosis{findings}, a.showFindings), problems(findings))
 		}),
 	}
 	a.databaseFlag(cmd)
@@ -68,13 +68,13 @@ func problems(findings []finding) error {
 	return errors.New("the database has " + plural(n, "problem"))
 }
 
-func (a *app) showFindings(findings []finding) error {
-	if a.json {
-		return a.printJSON(struct {
-			Findings []finding `json:"findings"`
-		}{findings})
-	}
-	st := a.style(a.out)
+// diagnosis is what the command prints for programs.
+type diagnosis struct {
+	Findings []finding `json:"findings"`
+}
+
+func (a *app) showFindings(d diagnosis) {
+	findings, st := d.Findings, a.style(a.out)
 	width := 0
 	for _, f := range findings {
 		width = max(width, len(f.Check))
@@ -94,5 +94,4 @@ func (a *app) showFindings(findings []finding) error {
 			fmt.Fprintf(a.out, "%s→ %s\n", strings.Repeat(" ", len("problem")+2+width+2), printable(f.Advice))
 		}
 	}
-	return nil
 }

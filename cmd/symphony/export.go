@@ -70,11 +70,9 @@ func (a *app) export(f *exportFlags, do func(format string, w io.Writer) error) 
 		return err
 	}
 	_ = bar.Finish()
-	if a.json {
-		return a.printJSON(map[string]any{"success": true, "file": f.file, "bytes": counted.bytes})
-	}
-	fmt.Fprintf(a.out, "Wrote %s, %d bytes.\n", f.file, counted.bytes)
-	return nil
+	return tell(a, map[string]any{"success": true, "file": f.file, "bytes": counted.bytes}, func(map[string]any) {
+		fmt.Fprintf(a.out, "Wrote %s, %d bytes.\n", f.file, counted.bytes)
+	})
 }
 
 // lineCounter counts what passes.

@@ -16,7 +16,22 @@ import (
 var errUnhealthy = errors.New("work does not flow")
 
 func (a *app) healthCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return query[wire.HealthReport]{
+		ask: func(ctx context.Context, r *reached, _ []string) (wire.HealthReport, error) {
+			report, err := r.Health(ctx)
+			if err == nil {
+				err = deserted(ctx, r, &report)
+			}
+			return report, err
+		},
+		show: a.showHealth,
+		verdict: func(report wire.HealthReport) error {
+			if report.Status == string(monitor.Unhealthy) {
+				return errUnhealthy
+			}
+			return nil
+		},
+	}.command(a, &cobra.Command{
 		Use:   "health",
 		Short: "Tell whether work flows, and what is wrong",
 		Long: `Check the installation, all its nodes:
@@ -38,49 +53,25 @@ healthy and degraded end with 0, unhealthy with 1: work does not flow then. Bein
 healthy. The section health of the configuration has the thresholds.`,
 		Example: "  symphony health\n  symphony health --json\n  symphony health --server https://queue.example.com",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			report, err := r.Health(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if err := deserted(cmd.Context(), r, &report); err != nil {
-				return err
-			}
-			if a.json {
-				if err := a.printJSON(report); err != nil {
-					return err
-				}
-			} else {
-				s := a.style(a.out)
-				fmt.Fprintf(a.out, "%s\n\n", s.bold(report.Status))
-				var rows [][]string
-				for _, c := range report.Checks {
-					rows = append(rows, []string{c.Name, c.Status, printable(c.Message)})
-				}
-				a.table([]string{"CHECK", "STATUS", "WHAT"}, rows, func(column int, cell string) string {
-					switch {
-					case column != 1:
-						return cell
-					case strings.HasPrefix(cell, "healthy"):
-						return s.green(cell)
-					}
-					return s.red(cell)
-				})
-			}
-			if report.Status == "unhealthy" {
-				return errUnhealthy
-			}
-			return nil
-		}),
+	})
+}
+
+func (a *app) showHealth(report wire.HealthReport) {
+	s := a.style(a.out)
+	fmt.Fprintf(a.out, "%s\n\n", s.bold(report.Status))
+	var rows [][]string
+	for _, c := range report.Checks {
+		rows = append(rows, []string{c.Name, c.Status, printable(c.Message)})
 	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	a.table([]string{"CHECK", "STATUS", "WHAT"}, rows, func(column int, cell string) string {
+		switch {
+		case column != 1:
+			return cell
+		case strings.HasPrefix(cell, "healthy"):
+			return s.green(cell)
+		}
+		return s.red(cell)
+	})
 }
 
 // deserted adds a check to a report that this process made itself, because no server was named or found: whether any

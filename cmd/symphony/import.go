@@ -79,12 +79,8 @@ func (a *app) importFrom(ctx context.Context, r *reached, file io.Reader, size i
 	if err != nil {
 		return err
 	}
-	if a.json {
-		if err := a.printJSON(done); err != nil {
-			return err
-		}
-	} else {
-		a.showImport(done)
+	if err := tell(a, done, a.showImport); err != nil {
+		return err
 	}
 	if done.Invalid > 0 {
 		return usageError{fmt.Errorf("%s could not be imported", plural(int(done.Invalid), "line"))}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,29 +32,6 @@ the exact ones. Figures are kept for metrics.retention, by minute for the last t
   symphony metrics --minutes 1440 --type order.created
   symphony metrics --since 7d --step 60 --json`,
 		Args: cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if q.StartTime, err = parseMoment("--since", since); err != nil {
-				return err
-			}
-			if q.EndTime, err = parseMoment("--until", until); err != nil {
-				return err
-			}
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			got, err := r.Metrics(cmd.Context(), q)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(got)
-			}
-			a.showMetrics(got)
-			return nil
-		}),
 	}
 	cmd.Flags().IntVarP(&q.Minutes, "minutes", "m", 0, fmt.Sprintf("the last so many, this one included (default %d)", wire.DefaultMetricsMinutes))
 	cmd.Flags().StringVar(&since, "since", "", "from this `TIME` (like 2026-12-01T09:00:00Z) or span ago (like 90m or 7d) on")
@@ -63,9 +41,18 @@ the exact ones. Figures are kept for metrics.retention, by minute for the last t
 	cmd.Flags().StringVarP(&q.Transport, "transport", "t", "", "only this transport (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("minutes", "since")
 	cmd.MarkFlagsMutuallyExclusive("minutes", "until")
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	return query[wire.MetricsResponse]{
+		check: func([]string) (err error) {
+			if q.StartTime, err = parseMoment("--since", since); err == nil {
+				q.EndTime, err = parseMoment("--until", until)
+			}
+			return err
+		},
+		ask: func(ctx context.Context, r *reached, _ []string) (wire.MetricsResponse, error) {
+			return r.Metrics(ctx, q)
+		},
+		show: a.showMetrics,
+	}.command(a, cmd)
 }
 
 func (a *app) showMetrics(m wire.MetricsResponse) {

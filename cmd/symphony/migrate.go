@@ -253,12 +253,17 @@ func (a *app) showSteps(s *schema, sql bool) error {
 			steps[i].SQL = ""
 		}
 	}
-	if a.json {
-		return a.printJSON(struct {
-			Database string `json:"database"`
-			Steps    []step `json:"steps"`
-		}{s.database, steps})
-	}
+	return tell(a, stepList{s.database, steps}, a.showStepList)
+}
+
+// stepList is what the command prints for programs.
+type stepList struct {
+	Database string `json:"database"`
+	Steps    []step `json:"steps"`
+}
+
+func (a *app) showStepList(list stepList) {
+	steps := list.Steps
 	rows := make([][]string, len(steps))
 	for i, m := range steps {
 		at := ""
@@ -273,5 +278,4 @@ func (a *app) showSteps(s *schema, sql bool) error {
 			fmt.Fprintf(a.out, "\n-- Step %d (%s)\n%s\n", m.Version, m.Name, strings.TrimRight(m.SQL, "\n"))
 		}
 	}
-	return nil
 }

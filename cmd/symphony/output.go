@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"golang.org/x/term"
 )
 
@@ -107,6 +108,9 @@ func (a *app) printJSON(v any) error {
 	fmt.Fprintln(w)
 	return nil
 }
+
+// showDone prints an answer that says in words what was done.
+func (a *app) showDone(done wire.DoneResponse) { fmt.Fprintln(a.out, done.Message) }
 
 // shortTime is a time for people, in their zone, which it names.
 func shortTime(t time.Time) string {

@@ -92,25 +92,22 @@ func (a *app) interrupted(ctx context.Context, r *reached, op wire.Operation) er
 // it counts.
 func (a *app) carry(ctx context.Context, r *reached, op wire.Operation, background bool, done, noun string) error {
 	if background {
-		if a.json {
-			return a.printJSON(op)
-		}
-		fmt.Fprintf(a.out, "Started operation %s\n", a.style(a.out).bold(op.ID))
-		if r.operations != nil {
-			fmt.Fprintln(a.err, "No process works on this database here; one that serves it, or works on it, carries the operation out.")
-		}
-		return nil
+		return tell(a, op, func(wire.Operation) {
+			fmt.Fprintf(a.out, "Started operation %s\n", a.style(a.out).bold(op.ID))
+			if r.operations != nil {
+				fmt.Fprintln(a.err, "No process works on this database here; one that serves it, or works on it, carries the operation out.")
+			}
+		})
 	}
 	op, err := a.follow(ctx, r, op)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		if err := a.printJSON(op); err != nil {
-			return err
-		}
-	} else {
+	err = tell(a, op, func(wire.Operation) {
 		fmt.Fprintf(a.out, "%s %s%s.\n", done, plural(int(op.Done), noun), skipped(op))
+	})
+	if err != nil {
+		return err
 	}
 	return outcome(op)
 }

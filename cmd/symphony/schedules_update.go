@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
-	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -43,7 +41,19 @@ stays. An empty value, or 0, takes a setting away: --end '' --max-runs 0. One of
   symphony schedules update report '{"format": "pdf"}'`,
 		Args:        cobra.RangeArgs(1, 2),
 		Annotations: emptyTakesAway,
-		RunE: a.run(func(cmd *cobra.Command, args []string) error {
+	}
+	timing.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&name, "name", "", "`NAME` of the schedule, unique")
+	flags.StringVar(&typ, "type", "", "`TYPE` of its message")
+	flags.StringVar(&missed, "missed", "", "missed occurrences: all, last or skip")
+	flags.StringVar(&overlap, "overlap", "", "while the last message is unfinished: allow or skip")
+	options.addTo(cmd)
+	complete(cmd, "missed", "all", "last", "skip")
+	complete(cmd, "overlap", "allow", "skip")
+	var patch map[string]any
+	return act[wire.ScheduleResponse]{
+		check: func(args []string) error {
 			req, err := timing.request()
 			if err != nil {
 				return err
@@ -54,8 +64,7 @@ stays. An empty value, or 0, takes a setting away: --end '' --max-runs 0. One of
 			}
 			req.Name, req.Missed, req.Overlap = optional(name), optional(missed), optional(overlap)
 			req.Message, req.Options = &wire.Message{Type: typ}, &dispatch.Options
-			patch, err := schedulePatch(cmd, req)
-			if err != nil {
+			if patch, err = schedulePatch(cmd, req); err != nil {
 				return err
 			}
 			if len(args) > 1 {
@@ -68,31 +77,13 @@ stays. An empty value, or 0, takes a setting away: --end '' --max-runs 0. One of
 			if len(patch) == 0 {
 				return usageError{errors.New("nothing is to be changed: give a flag such as --cron, or a payload")}
 			}
-			return a.withSchedules(cmd, func(ctx context.Context, c *client.Client) error {
-				id, err := scheduleID(ctx, c, args[0])
-				if err != nil {
-					return err
-				}
-				changed, err := c.ChangeSchedule(ctx, id, patch)
-				if err != nil {
-					return err
-				}
-				return a.showSchedule(changed)
-			})
+			return nil
+		},
+		do: onSchedule(func(ctx context.Context, r *reached, id string) (wire.ScheduleResponse, error) {
+			return r.ChangeSchedule(ctx, id, patch)
 		}),
-	}
-	timing.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&name, "name", "", "`NAME` of the schedule, unique")
-	flags.StringVar(&typ, "type", "", "`TYPE` of its message")
-	flags.StringVar(&missed, "missed", "", "missed occurrences: all, last or skip")
-	flags.StringVar(&overlap, "overlap", "", "while the last message is unfinished: allow or skip")
-	options.addTo(cmd)
-	complete(cmd, "missed", "all", "last", "skip")
-	complete(cmd, "overlap", "allow", "skip")
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+		show: a.showSchedule,
+	}.command(a, cmd)
 }
 
 // schedulePatch is the JSON Merge Patch of the flags that were given: their values in a request, null where it has none.
@@ -158,47 +149,4 @@ func setIn(object map[string]any, value any, path ...string) {
 		object = within
 	}
 	object[path[len(path)-1]] = value
-}
-
-func (a *app) schedulesFireCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "fire",
-		Short: "Fire what is due, once",
-		Long: `Dispatch the messages of all schedules that are due and end: for a crontab, where no
-process runs all the time. "symphony serve" and "symphony worker" do so by themselves.
-
-It is the cron route /api/cron/symphony-scheduler from the command line: on a server it
-takes the cron secret in place of an API key.`,
-		Example: "  symphony schedules fire && symphony consume",
-		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, withHandlers)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			var sum wire.SchedulerResponse
-			for {
-				result, err := r.FireSchedules(cmd.Context())
-				if err != nil {
-					return err
-				}
-				did := result.Fired + result.Skipped + result.Failed
-				result.Fired, result.Skipped, result.Failed = result.Fired+sum.Fired, result.Skipped+sum.Skipped, result.Failed+sum.Failed
-				sum = result
-				if !result.More || did == 0 { // the rest is in other hands
-					break
-				}
-			}
-			if a.json {
-				return a.printJSON(sum)
-			}
-			fmt.Fprintf(a.out, "%d fired, %d skipped, %s; next %s\n", sum.Fired, sum.Skipped, failedCount(a.style(a.out), int64(sum.Failed)),
-				shortTime(valueOr(sum.NextRunAt, time.Time{})))
-			return nil
-		}),
-	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -28,36 +30,33 @@ func (a *app) statusCommand() *cobra.Command {
 It costs the same however many messages there are.`,
 		Example: "  symphony status\n  symphony status --transport email --json\n  symphony status --server https://queue.example.com",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			first, err := r.Status(cmd.Context(), transport)
-			if err != nil {
-				return err
-			}
-			all := []wire.StatusResponse{first}
-			if transport == "" {
-				if all, err = r.statuses(cmd.Context(), first); err != nil {
-					return err
-				}
-			}
-			switch {
-			case a.json && transport != "":
-				return a.printJSON(all[0])
-			case a.json:
-				return a.printJSON(map[string]any{"transports": all})
-			}
-			a.showStatus(all)
-			return nil
-		}),
 	}
 	cmd.Flags().StringVarP(&transport, "transport", "t", "", "only this transport (default: all)")
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
+	return query[statusAnswer]{
+		ask: func(ctx context.Context, r *reached, _ []string) (statusAnswer, error) {
+			first, err := r.Status(ctx, transport)
+			if err != nil || transport != "" {
+				return statusAnswer{one: transport != "", transports: []wire.StatusResponse{first}}, err
+			}
+			all, err := r.statuses(ctx, first)
+			return statusAnswer{transports: all}, err
+		},
+		show: func(all statusAnswer) { a.showStatus(all.transports) },
+	}.command(a, cmd)
+}
+
+// statusAnswer has the status of each transport. Where one was asked for, programs get it alone.
+type statusAnswer struct {
+	transports []wire.StatusResponse
+	one        bool
+}
+
+// MarshalJSONTo writes what was asked for.
+func (s statusAnswer) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if s.one {
+		return json.MarshalEncode(enc, s.transports[0])
+	}
+	return json.MarshalEncode(enc, map[string]any{"transports": s.transports})
 }
 
 // statuses are those of all transports, as configured. first is the one of the default transport.
@@ -106,7 +105,7 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 	for _, t := range all {
 		if len(t.Holds) > 0 {
 			fmt.Fprintln(a.out)
-			a.showHolds(t.Transport, t.Holds)
+			a.showHolds(wire.HoldsResponse{Transport: t.Transport, Holds: t.Holds})
 		}
 	}
 	for _, t := range all {

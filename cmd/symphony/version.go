@@ -49,15 +49,12 @@ func (a *app) versionCommand() *cobra.Command {
 		Example: "  symphony version\n  symphony version --json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(*cobra.Command, []string) error {
-			b := build()
-			if a.json {
-				return a.printJSON(b)
-			}
-			fmt.Fprintf(a.out, "symphony %s (%s, %s)\n", b.Version, b.Go, b.Platform)
-			if b.Commit != "" {
-				fmt.Fprintf(a.out, "commit %s\n", b.Commit)
-			}
-			return nil
+			return tell(a, build(), func(b buildInfo) {
+				fmt.Fprintf(a.out, "symphony %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+				if b.Commit != "" {
+					fmt.Fprintf(a.out, "commit %s\n", b.Commit)
+				}
+			})
 		}),
 	}
 	a.jsonFlag(cmd)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -25,27 +26,12 @@ died.
 "symphony messages show ID" tells all of a message.`,
 		Example: "  symphony workers\n  symphony workers --json\n  symphony workers --server https://queue.example.com",
 		Args:    noSubcommand,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			got, err := r.Workers(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(got)
-			}
-			a.showWorkers(got)
-			return nil
-		}),
 	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
 	cmd.AddCommand(a.workersStartCommand())
-	return cmd
+	return query[wire.WorkersResponse]{
+		ask:  func(ctx context.Context, r *reached, _ []string) (wire.WorkersResponse, error) { return r.Workers(ctx) },
+		show: a.showWorkers,
+	}.command(a, cmd)
 }
 
 func (a *app) showWorkers(got wire.WorkersResponse) {
@@ -115,60 +101,4 @@ func atWork(at wire.AtWork, now time.Time) string {
 		text += " (lease lost)"
 	}
 	return text
-}
-
-func (a *app) stopWorkersCommand() *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use:   "stop-workers",
-		Short: "Have all workers finish what they do and stop",
-		Long: `Ask all workers that use the storage, in all processes, to stop gracefully: they finish
-what is in hand, give back what has not begun, and say so. They see it within about a
-second. Workers that are started later are not concerned. As it stops all that is done,
-it is asked about first; without a terminal to ask on, --yes is needed.
-
-"symphony worker" ends then, for its supervisor to start it anew, say with a new
-release. "symphony serve" goes on serving HTTP, without a worker: it does not come back by
-itself, but by "symphony workers start" or when the server is restarted.`,
-		Example: "  symphony stop-workers\n  symphony stop-workers --yes --server https://queue.example.com",
-		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			if err := a.confirm("Stop all workers of all processes, until they are started again?", yes); err != nil {
-				return err
-			}
-			return a.done(r.StopWorkers(cmd.Context()))
-		}),
-	}
-	yesFlag(cmd, &yes)
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
-}
-
-func (a *app) workersStartCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "start",
-		Short: "Bring back the workers that stop-workers stopped",
-		Long: `Have all servers whose workers were stopped by "symphony stop-workers", and that still run,
-start new ones. They do within about a second. A "symphony worker" that ended is for its
-supervisor to start.`,
-		Example: "  symphony workers start\n  symphony workers start --server https://queue.example.com",
-		Args:    cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
-			r, err := a.reach(cmd, storageOnly)
-			if err != nil {
-				return err
-			}
-			defer r.close()
-			return a.done(r.StartWorkers(cmd.Context()))
-		}),
-	}
-	a.jsonFlag(cmd)
-	a.reachFlags(cmd)
-	return cmd
 }
