@@ -30,6 +30,8 @@ type BusOptions struct {
 	Types []string
 	// Schemas checks payloads by type. Default: any JSON object is accepted.
 	Schemas PayloadChecker
+	// Codec encodes payloads before they are stored, once they have been checked. Default: they are stored as they are.
+	Codec Codec
 	// Tracer traces dispatches. Default: none; messages still get the trace of their context, see ContextWithTrace.
 	Tracer DispatchTracer
 	// Observer is notified of each message sent, except for those sent in the caller's own transaction (see In), which may
@@ -260,9 +262,9 @@ func (b *Bus) dispatchOne(ctx context.Context, out *Outgoing) (Receipt, error) {
 	var p problems
 	out.Options.Headers = TraceFrom(ctx).traced(out.Options.Headers)
 	var now time.Time
-	envelopes := b.envelopes(&p, nil, out, DeliveryFrom(ctx), &now)
-	if len(p.list) > 0 {
-		return Receipt{}, &ValidationError{p.list}
+	envelopes := b.envelopes(ctx, &p, nil, out, DeliveryFrom(ctx), &now)
+	if err := p.err(); err != nil {
+		return Receipt{}, err
 	}
 	receipts, err := b.send(ctx, envelopes)
 	if err != nil {
@@ -299,7 +301,7 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 		p.prefix = fmt.Sprintf("messages[%d].", i)
 		known, out := len(envelopes), batch[i]
 		out.Options.Headers = trace.traced(out.Options.Headers)
-		envelopes = b.envelopes(&p, envelopes, &out, cause, &now)
+		envelopes = b.envelopes(ctx, &p, envelopes, &out, cause, &now)
 		ends[i] = len(envelopes)
 		if len(envelopes) > known && known > 0 {
 			first, this := envelopes[0].Transport, envelopes[known].Transport
@@ -308,8 +310,8 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 			}
 		}
 	}
-	if len(p.list) > 0 {
-		return nil, &ValidationError{p.list}
+	if err := p.err(); err != nil {
+		return nil, err
 	}
 	receipts, err := b.send(ctx, envelopes)
 	if err != nil {
@@ -325,10 +327,13 @@ func (b *Bus) dispatchAll(ctx context.Context, batch []Outgoing) ([]Receipt, err
 }
 
 // Check returns the problems that dispatching the message would have, without dispatching it. Paths begin with prefix.
+// Check looks at the payload as it is given, without BusOptions.Codec.
 func (b *Bus) Check(out Outgoing, prefix string) []Problem {
 	p := problems{prefix: prefix}
 	var now time.Time
-	b.envelopes(&p, nil, &out, nil, &now)
+	plain := *b
+	plain.opts.Codec = nil
+	plain.envelopes(context.Background(), &p, nil, &out, nil, &now)
 	return p.list
 }
 
@@ -343,9 +348,9 @@ func withOthers(receipts []Receipt) Receipt {
 
 // envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it. cause
 // is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
-func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
+func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
 	known := len(p.list)
-	p.validate(out, b.opts.MaxMessageBytes)
+	size := p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
 	names, routed := b.routes.Match(m.Type)
 	switch {
@@ -363,8 +368,19 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 	if len(p.list) > known {
 		return to
 	}
-	if p.payload(b.opts.Schemas, m.Type, m.Payload, "message.payload"); len(p.list) > known {
+	stored, payload, err := encoded(ctx, b.opts.Codec, m)
+	if err != nil {
+		p.fault = cmp.Or(p.fault, err)
 		return to
+	}
+	if p.payload(b.opts.Schemas, m.Type, payload, "message.payload"); len(p.list) > known {
+		return to
+	}
+	if b.opts.Codec != nil {
+		p.encoded(stored, size-len(m.Payload), b.opts.MaxMessageBytes)
+		if len(p.list) > known {
+			return to
+		}
 	}
 	metadata := m.Metadata
 	if len(o.Metadata) > 0 {
@@ -374,8 +390,7 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 	}
 	var fingerprint [sha256.Size]byte
 	if o.IdempotencyKey != "" {
-		var err error
-		if fingerprint, err = Fingerprint(m.Type, m.Payload); err != nil {
+		if fingerprint, err = Fingerprint(m.Type, payload); err != nil {
 			p.add("message.payload", "must be valid JSON: %v", err)
 			return to
 		}
@@ -411,7 +426,7 @@ func (b *Bus) envelopes(p *problems, to []*Envelope, out *Outgoing, cause *Deliv
 		defaults := b.opts.Defaults[name]
 		e := &Envelope{
 			// Those of one batch are in its order, as far as ids tell times apart.
-			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: m.Payload, Metadata: metadata, Headers: o.Headers,
+			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: stored, Metadata: metadata, Headers: o.Headers,
 			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
 			CorrelationID: correlation, CausationID: causation, DispatchedBy: o.DispatchedBy, Flow: flow,
 			IdempotencyKey: o.IdempotencyKey, KeysOf: o.KeysOf, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,

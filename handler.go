@@ -39,6 +39,9 @@ type HandlerOptions struct {
 	// leaves the rest of the worker to others. Messages beyond the limit are given back for a while without counting an
 	// attempt; they may lose their place in the order. HalfPlaces means half of the worker's concurrency. Default: no limit.
 	Places int
+	// StoredPayload hands payloads to the handler as they are stored, although the Mux has a codec: for handlers that pass
+	// messages on to programs that decode them.
+	StoredPayload bool
 }
 
 // HalfPlaces is half of a worker's concurrency, at least one. It limits nothing in a Mux whose handlers all share one
@@ -56,6 +59,7 @@ type Mux struct {
 	bounded    bool // a handler has bounded places
 	policies   Patterns[Policy]
 	middleware []Middleware
+	codec      Codec
 }
 
 // route holds the handlers of one pattern.
@@ -69,6 +73,7 @@ type entry struct {
 	handler Handler
 	timeout time.Duration
 	places  int
+	stored  bool // the handler gets payloads as they are stored
 }
 
 // NewMux returns an empty Mux.
@@ -98,7 +103,7 @@ func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 		m.patterns++
 	}
 	m.bounded = m.bounded || o.Places != 0
-	m.routes.set(pattern, route{pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places})})
+	m.routes.set(pattern, route{pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places, o.StoredPayload})})
 }
 
 // HandleFunc registers a function.
@@ -200,8 +205,9 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	if !ok {
 		return Result{Err: &NoHandlerError{d.Type}, Done: d.Done}
 	}
+	a := attempt{stored: d}
 	if len(entries) == 1 && len(d.Done) == 0 {
-		return Result{Err: m.runOne(ctx, rt.pattern, entries[0], d, timeout)}
+		return Result{Err: m.runOne(ctx, rt.pattern, entries[0], &a, timeout)}
 	}
 	done := slices.Clone(d.Done)
 	var errs handlerErrors
@@ -213,7 +219,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 			errs = append(errs, &handlerError{e.name, context.Cause(ctx)})
 			continue
 		}
-		if err := m.runOne(ctx, rt.pattern, e, d, timeout); err != nil {
+		if err := m.runOne(ctx, rt.pattern, e, &a, timeout); err != nil {
 			errs = append(errs, &handlerError{e.name, err})
 			continue
 		}
@@ -228,7 +234,7 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	return Result{Err: errs, Done: done}
 }
 
-func (m *Mux) runOne(ctx context.Context, pattern string, e entry, d *Delivery, timeout time.Duration) (err error) {
+func (m *Mux) runOne(ctx context.Context, pattern string, e entry, a *attempt, timeout time.Duration) (err error) {
 	if e.timeout > 0 {
 		timeout = e.timeout
 	}
@@ -242,6 +248,10 @@ func (m *Mux) runOne(ctx context.Context, pattern string, e entry, d *Delivery, 
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
+	d, err := a.delivery(ctx, m.codec, e.stored)
+	if err != nil {
+		return err
+	}
 	h := e.handler
 	for _, mw := range slices.Backward(m.middleware) {
 		h = mw(h)

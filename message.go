@@ -145,6 +145,7 @@ func (e *Envelope) Size() int {
 type problems struct {
 	prefix string
 	list   []Problem
+	fault  error // what kept the message from being looked at: no mistake of the caller's
 }
 
 func (p *problems) add(path, format string, args ...any) {
@@ -153,14 +154,14 @@ func (p *problems) add(path, format string, args ...any) {
 
 // err is nil without problems.
 func (p *problems) err() error {
-	if len(p.list) == 0 {
-		return nil
+	if len(p.list) > 0 {
+		return &ValidationError{p.list}
 	}
-	return &ValidationError{p.list}
+	return p.fault
 }
 
-// validate appends every problem of one outgoing message.
-func (p *problems) validate(out *Outgoing, maxBytes int) {
+// validate appends every problem of one outgoing message, and returns the bytes of its payload and metadata.
+func (p *problems) validate(out *Outgoing, maxBytes int) (size int) {
 	m, o := &out.Message, &out.Options
 	switch n := utf8.RuneCountInString(m.Type); {
 	case n == 0:
@@ -175,7 +176,7 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 	} else {
 		p.object("message.payload", m.Payload)
 	}
-	size := len(m.Payload) + p.free("message.metadata", m.Metadata) + p.free("options.metadata", o.Metadata)
+	size = len(m.Payload) + p.free("message.metadata", m.Metadata) + p.free("options.metadata", o.Metadata)
 	if size > maxBytes {
 		p.add("message.payload", "payload and metadata must have at most %d bytes together, have %d", maxBytes, size)
 	}
@@ -194,6 +195,15 @@ func (p *problems) validate(out *Outgoing, maxBytes int) {
 	p.key("options.idempotencyKey", o.IdempotencyKey)
 	p.flow(o)
 	p.headers(o.Headers)
+	return size
+}
+
+// encoded appends the problems of a payload as a codec made it, beside which besides bytes are stored.
+func (p *problems) encoded(payload json.RawMessage, besides, maxBytes int) {
+	p.object("message.payload", payload)
+	if size := len(payload) + besides; size > maxBytes {
+		p.add("message.payload", "payload, as it is encoded, and metadata must have at most %d bytes together, have %d", maxBytes, size)
+	}
 }
 
 // key checks a text by which messages are told apart. None is fine.

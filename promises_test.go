@@ -75,7 +75,7 @@ func TestAgain_leaves_out_what_the_operation_has_made(t *testing.T) {
 		list[i].Envelope = symphony.Envelope{ID: symphony.NewID(time.Now()), Type: "Order", Payload: json.RawMessage(`{}`), Transport: "default",
 			Queue: "default", Priority: 5, Headers: map[string]any{symphony.HeaderOperation: operation}}
 	}
-	envelopes, refused := messages.Again(list, "this")
+	envelopes, refused := messages.Again(t.Context(), list, "this")
 	if len(envelopes) != 1 || len(refused) != 0 || envelopes[0].CausationID != list[1].ID {
 		t.Errorf("%d envelopes, refused %v; want that of the other operation's message alone", len(envelopes), refused)
 	}

@@ -43,13 +43,13 @@ func (m *Messages) Replay(ctx context.Context, id string, o ReplayOptions) (Rece
 // Refused is a message that cannot be dispatched again, and why.
 type Refused struct {
 	ID  string
-	Err error // a *ValidationError
+	Err error // a *ValidationError, or of the bus's codec
 }
 
 // Again makes the envelopes of messages that an operation dispatches again, in their order, for a Step. Left out are those
 // that the operation has made itself, which a clock that is behind may have put among the messages to replay, and those
 // that would be refused, such as by a schema that is newer than they.
-func (m *Messages) Again(list []MessageInfo, operation string) (envelopes []*Envelope, refused []Refused) {
+func (m *Messages) Again(ctx context.Context, list []MessageInfo, operation string) (envelopes []*Envelope, refused []Refused) {
 	var now time.Time
 	for i := range list {
 		if list[i].Header(HeaderOperation) == operation {
@@ -63,8 +63,8 @@ func (m *Messages) Again(list []MessageInfo, operation string) (envelopes []*Env
 		}
 		out.Options.Headers = headers
 		var p problems
-		if envelopes = m.bus.envelopes(&p, envelopes, &out, nil, &now); len(p.list) > 0 {
-			refused = append(refused, Refused{list[i].ID, &ValidationError{p.list}})
+		if envelopes = m.bus.envelopes(ctx, &p, envelopes, &out, nil, &now); p.err() != nil {
+			refused = append(refused, Refused{list[i].ID, p.err()})
 		}
 	}
 	return envelopes, refused

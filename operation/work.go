@@ -365,7 +365,7 @@ func (w *work) replayIDs(ctx context.Context, op Operation) error {
 
 // replay dispatches messages again. cursor is where it goes on, last says that these are the last.
 func (w *work) replay(ctx context.Context, messages *symphony.Messages, list []symphony.MessageInfo, gone int64, cursor string, last bool) error {
-	envelopes, refused := messages.Again(list, w.now().ID)
+	envelopes, refused := messages.Again(ctx, list, w.now().ID)
 	return w.paced(ctx, storage.Step{Send: envelopes}, func(op *Operation, done int64) {
 		op.Done += done
 		op.Skipped += gone + int64(len(refused))

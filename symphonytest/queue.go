@@ -38,7 +38,7 @@ type Options struct {
 	Start time.Time
 	// Transports are the names of the transports; the first one is the default. Default: symphony.DefaultTransport alone.
 	Transports []string
-	// Bus has what a program sets for its bus: routes, types, schemas and so on. Its Clock is the queue's.
+	// Bus has what a program sets for its bus: routes, types, schemas and so on. Its Clock is the queue's. Mux gets its Codec.
 	Bus symphony.BusOptions
 	// Mux has the program's handlers. Default: an empty one, for the test to register some.
 	Mux *symphony.Mux
@@ -83,6 +83,9 @@ func New(t testing.TB, o Options) *Queue {
 	}
 	if o.Mux == nil {
 		o.Mux = symphony.NewMux()
+	}
+	if o.Bus.Codec != nil {
+		o.Mux.UseCodec(o.Bus.Codec)
 	}
 	if o.MaxAttempts == 0 {
 		o.MaxAttempts = defaultMaxAttempts

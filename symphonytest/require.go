@@ -10,8 +10,22 @@ import (
 )
 
 // Dispatched returns the messages of a type that were dispatched since the queue was made, in that order; "" stands for all types.
-// Those that were not stored because of their idempotency key are not among them.
-func (q *Queue) Dispatched(typ string) []symphony.Envelope { return q.dispatched.of(typ) }
+// Those that were not stored because of their idempotency key are not among them. Payloads are as handlers get them.
+func (q *Queue) Dispatched(typ string) []symphony.Envelope {
+	q.t.Helper()
+	list := q.dispatched.of(typ)
+	if q.o.Bus.Codec == nil {
+		return list
+	}
+	for i, e := range list {
+		payload, err := q.o.Bus.Codec.Decode(q.t.Context(), e.Type, e.Payload)
+		if err != nil {
+			q.t.Fatalf("symphonytest: decode the payload of a message of type %q: %v", e.Type, err)
+		}
+		list[i].Payload = payload
+	}
+	return list
+}
 
 // RequireDispatched returns the payload of the one message of a type that was dispatched. It fails the test if there is none, or
 // more than one, and says what there is.

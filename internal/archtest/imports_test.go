@@ -32,6 +32,7 @@ func importRules() []rule {
 		{pkg: "worker", may: []string{".", "storage", "internal/*"}},
 		{pkg: "scheduler", may: []string{".", "schedule"}},
 		{pkg: "operation", may: []string{".", "storage", "flow"}},
+		{pkg: "codec", may: []string{"."}, standardOnly: true},
 		{pkg: "schema", may: []string{"."}},
 		{pkg: "handler", may: []string{"."}},
 		{pkg: "handler/*", may: []string{".", "handler"}},
