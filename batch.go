@@ -23,21 +23,22 @@ type BatchOptions struct {
 	// Name and Timeout work as in HandlerOptions. The time spent gathering counts towards the timeout.
 	Name    string
 	Timeout time.Duration
-	// Size is the maximum number of messages in a batch, 1 to MaxBatchSize, default DefaultBatchSize. A worker can gather only
-	// as many messages as it handles concurrently, so its concurrency should be at least Size.
+	// Size is the maximum number of messages in a batch, 1 to MaxBatchSize, default DefaultBatchSize. A worker can
+	// gather only as many messages as it handles concurrently, so its concurrency should be at least Size.
 	Size int
-	// Wait is how long the first message of a batch waits for others, default DefaultBatchWait. Idle ends the wait earlier
-	// when no message has arrived for that long, default DefaultBatchIdle. A worker that is stopping does not wait.
+	// Wait is how long the first message of a batch waits for others, default DefaultBatchWait. Idle ends the wait
+	// earlier when no message has arrived for that long, default DefaultBatchIdle. A worker that is stopping does not
+	// wait.
 	Wait time.Duration
 	Idle time.Duration
 }
 
-// HandleBatch registers a handler that takes several messages at a time. The handler returns one error per message, in the
-// order given, or nil if all succeeded; each message is acked, retried or failed according to its own error. Messages stay
-// leased while a batch is gathered and handled; a message whose lease is lost before the batch begins is left out. If the
-// handler panics, or returns the wrong number of errors, the attempt fails for every message. The context ends when every
-// message has timed out or lost its lease, or when the worker is interrupted. Like Handle, HandleBatch panics on programming
-// mistakes.
+// HandleBatch registers a handler that takes several messages at a time. The handler returns one error per message, in
+// the order given, or nil if all succeeded; each message is acked, retried or failed according to its own error.
+// Messages stay leased while a batch is gathered and handled; a message whose lease is lost before the batch begins is
+// left out. If the handler panics, or returns the wrong number of errors, the attempt fails for every message. The
+// context ends when every message has timed out or lost its lease, or when the worker is interrupted. Like Handle,
+// HandleBatch panics on programming mistakes.
 func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Context, batch []*Delivery) []error) {
 	if f == nil {
 		panic("symphony: nil handler for " + pattern)

@@ -16,8 +16,8 @@ import (
 type BusOptions struct {
 	// Default names the transport for types without a route. Default: the first transport given to NewBus.
 	Default string
-	// Routes maps patterns of types (exact, "Prefix.*", "*") to transports. If a type has several transports, each gets a
-	// message; they must share one storage.
+	// Routes maps patterns of types (exact, "Prefix.*", "*") to transports. If a type has several transports, each gets
+	// a message; they must share one storage.
 	Routes map[string][]string
 	// Defaults holds, by transport, the queue and priority of messages that specify none.
 	Defaults map[string]TransportDefaults
@@ -25,8 +25,8 @@ type BusOptions struct {
 	MaxMessageBytes int
 	// IdempotencyWindow is how long idempotency keys are remembered. Default DefaultIdempotencyWindow.
 	IdempotencyWindow time.Duration
-	// Types lists the types that may be dispatched, as patterns (exact, "Prefix.*", "*"). Any other type is refused with a
-	// *ValidationError. Default: all types.
+	// Types lists the types that may be dispatched, as patterns (exact, "Prefix.*", "*"). Any other type is refused
+	// with a *ValidationError. Default: all types.
 	Types []string
 	// Schemas checks payloads by type. Default: any JSON object is accepted.
 	Schemas PayloadChecker
@@ -34,17 +34,17 @@ type BusOptions struct {
 	Codec Codec
 	// Tracer traces dispatches. Default: none; messages still get the trace of their context, see ContextWithTrace.
 	Tracer DispatchTracer
-	// Observer is notified of each message sent, except for those sent in the caller's own transaction (see In), which may
-	// still be rolled back. Default: none.
+	// Observer is notified of each message sent, except for those sent in the caller's own transaction (see In), which
+	// may still be rolled back. Default: none.
 	Observer Observer
 	// Clock provides the time of creation, from which delays count, for storages without a clock of their own; see
 	// StoreClock. Default SystemClock.
 	Clock Clock
 }
 
-// PayloadChecker checks a payload, a valid JSON object, by the type of its message. The paths of problems are relative to the
-// payload ("items[2].sku", or "" for the payload itself). Implementations are safe for concurrent use. Package schema makes
-// one from JSON Schemas.
+// PayloadChecker checks a payload, a valid JSON object, by the type of its message. The paths of problems are relative
+// to the payload ("items[2].sku", or "" for the payload itself). Implementations are safe for concurrent use. Package
+// schema makes one from JSON Schemas.
 type PayloadChecker interface {
 	CheckPayload(typ string, payload json.RawMessage) []Problem
 }
@@ -71,7 +71,8 @@ type Bus struct {
 type Sender interface {
 	// Send is Transport.Send.
 	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
-	// Storage identifies the storage, as Capabilities.Storage does: a sender takes messages for the transports that share it.
+	// Storage identifies the storage, as Capabilities.Storage does: a sender takes messages for the transports that
+	// share it.
 	Storage() any
 }
 
@@ -191,8 +192,8 @@ func (b *Bus) Transport(name string) (Transport, error) {
 	return nil, b.unknown(name)
 }
 
-// SameStorage reports whether two transports, given by their names, keep messages in one storage and so can take part in one
-// all-or-nothing Send. Unknown names do not.
+// SameStorage reports whether two transports, given by their names, keep messages in one storage and so can take part
+// in one all-or-nothing Send. Unknown names do not.
 func (b *Bus) SameStorage(first, second string) bool {
 	t, other := b.transports[first], b.transports[second]
 	if t == nil || other == nil || first == second {
@@ -205,8 +206,8 @@ func (b *Bus) SameStorage(first, second string) bool {
 // Observer returns BusOptions.Observer, nil if there is none.
 func (b *Bus) Observer() Observer { return b.opts.Observer }
 
-// In returns a bus like b that dispatches through a sender, such as the caller's own transaction. Messages for transports of
-// another storage than the sender's are refused with a *ValidationError.
+// In returns a bus like b that dispatches through a sender, such as the caller's own transaction. Messages for
+// transports of another storage than the sender's are refused with a *ValidationError.
 func (b *Bus) In(s Sender) *Bus {
 	in := *b
 	in.sender = s
@@ -225,15 +226,15 @@ func (b *Bus) send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error
 	return receipts, err
 }
 
-// Dispatch stores one message. When it returns without an error, the message is stored as durably as its transport can. The
-// payload is marshalled to JSON unless it is a json.RawMessage.
+// Dispatch stores one message. When it returns without an error, the message is stored as durably as its transport can.
+// The payload is marshalled to JSON unless it is a json.RawMessage.
 //
-// After a *ValidationError, an *IdempotencyConflictError, a *flow.HeldError, ErrUnavailable, ErrClosed or the context's error
-// nothing was stored. After ErrOutcomeUnknown the message may have been stored; under an idempotency key the same dispatch
-// can be repeated.
+// After a *ValidationError, an *IdempotencyConflictError, a *flow.HeldError, ErrUnavailable, ErrClosed or the context's
+// error nothing was stored. After ErrOutcomeUnknown the message may have been stored; under an idempotency key the same
+// dispatch can be repeated.
 //
-// Cancelling ctx ends the wait for the transaction to begin. Once it has begun, Dispatch waits for its outcome, for as long as
-// the transport lets transactions take, so that the result says what was stored.
+// Cancelling ctx ends the wait for the transaction to begin. Once it has begun, Dispatch waits for its outcome, for as
+// long as the transport lets transactions take, so that the result says what was stored.
 func (b *Bus) Dispatch(ctx context.Context, typ string, payload any, o DispatchOptions) (Receipt, error) {
 	m, err := NewMessage(typ, payload)
 	if err != nil {
@@ -273,9 +274,9 @@ func (b *Bus) dispatchOne(ctx context.Context, out *Outgoing) (Receipt, error) {
 	return withOthers(receipts), nil
 }
 
-// DispatchBatch stores up to MaxBatch messages, all or none of them, and returns their receipts in the order given. Their
-// transports must share one storage. Errors are as for Dispatch; paths of problems begin with the index of the message
-// ("messages[1].").
+// DispatchBatch stores up to MaxBatch messages, all or none of them, and returns their receipts in the order given.
+// Their transports must share one storage. Errors are as for Dispatch; paths of problems begin with the index of the
+// message ("messages[1].").
 func (b *Bus) DispatchBatch(ctx context.Context, batch []Outgoing) ([]Receipt, error) {
 	if b.opts.Tracer == nil {
 		return b.dispatchAll(ctx, batch)
@@ -346,8 +347,8 @@ func withOthers(receipts []Receipt) Receipt {
 	return r
 }
 
-// envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it. cause
-// is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
+// envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it.
+// cause is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
 func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
 	known := len(p.list)
 	size := p.validate(out, b.opts.MaxMessageBytes)

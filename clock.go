@@ -7,11 +7,12 @@ import "time"
 type Clock interface {
 	// Now is the time of day. It jumps when the machine's clock is set.
 	Now() time.Time
-	// Read returns Now, and the time that has elapsed since a fixed moment. Setting the machine's clock does not change the
-	// elapsed time, so durations are measured by it. Both are read at the same instant: if their difference changes, the
-	// clock was set or the machine was asleep.
+	// Read returns Now, and the time that has elapsed since a fixed moment. Setting the machine's clock does not change
+	// the elapsed time, so durations are measured by it. Both are read at the same instant: if their difference
+	// changes, the clock was set or the machine was asleep.
 	Read() (now time.Time, elapsed time.Duration)
-	// NewTimer returns a timer that fires once, after d has elapsed, even if the machine's clock is set in the meantime.
+	// NewTimer returns a timer that fires once, after d has elapsed, even if the machine's clock is set in the
+	// meantime.
 	NewTimer(d time.Duration) Timer
 }
 
@@ -35,9 +36,9 @@ type timekeeper interface {
 }
 
 // StoreClock returns the clock that governs what a storage keeps. A storage with a clock of its own, such as a database
-// server's, has a method StoreTime() time.Time that returns what that clock shows, as far as this process knows; it must be
-// cheap, safe for concurrent use, and unaffected by setting the machine's clock. Now is then that time; without such a method
-// it is base's. Elapsed time and timers are always base's.
+// server's, has a method StoreTime() time.Time that returns what that clock shows, as far as this process knows; it
+// must be cheap, safe for concurrent use, and unaffected by setting the machine's clock. Now is then that time; without
+// such a method it is base's. Elapsed time and timers are always base's.
 func StoreClock(storage any, base Clock) Clock {
 	if k, ok := storage.(timekeeper); ok {
 		return storeClock{base, k}

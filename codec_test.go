@@ -54,7 +54,8 @@ func TestCodec_hides_payloads_from_storage_and_not_from_handlers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := mail.Dispatch(t.Context(), q.Bus, welcome{"ada@example.com"}, options); err != nil || !again.Duplicate {
+	again, err := mail.Dispatch(t.Context(), q.Bus, welcome{"ada@example.com"}, options)
+	if err != nil || !again.Duplicate {
 		t.Errorf("the same message under its key is %+v (%v)", again, err)
 	}
 	messages, err := q.Bus.Messages(symphony.DefaultTransport)
@@ -116,7 +117,8 @@ func TestCodec_that_fails_stores_nothing(t *testing.T) {
 	for name, c := range map[string]broken{"encode": {encode: away}, "decode": {decode: away}} {
 		t.Run(name, func(t *testing.T) {
 			q := symphonytest.New(t, symphonytest.Options{Bus: symphony.BusOptions{Codec: c}})
-			if _, err := q.Bus.Dispatch(t.Context(), "mail", welcome{}, symphony.DispatchOptions{}); !errors.Is(err, away) || errors.Is(err, symphony.ErrInvalid) {
+			_, err := q.Bus.Dispatch(t.Context(), "mail", welcome{}, symphony.DispatchOptions{})
+			if !errors.Is(err, away) || errors.Is(err, symphony.ErrInvalid) {
 				t.Errorf("dispatch: %v", err)
 			}
 			batch := []symphony.Outgoing{{Message: symphony.Message{Type: "mail", Payload: []byte("{}")}}}
@@ -128,8 +130,10 @@ func TestCodec_that_fails_stores_nothing(t *testing.T) {
 			}
 		})
 	}
-	q := symphonytest.New(t, symphonytest.Options{Bus: symphony.BusOptions{Codec: broken{grows: 1000}, MaxMessageBytes: 500}})
-	if _, err := q.Bus.Dispatch(t.Context(), "mail", welcome{}, symphony.DispatchOptions{}); !errors.Is(err, symphony.ErrInvalid) {
+	options := symphony.BusOptions{Codec: broken{grows: 1000}, MaxMessageBytes: 500}
+	q := symphonytest.New(t, symphonytest.Options{Bus: options})
+	_, err := q.Bus.Dispatch(t.Context(), "mail", welcome{}, symphony.DispatchOptions{})
+	if !errors.Is(err, symphony.ErrInvalid) {
 		t.Errorf("an encoded payload that is too large: %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // What a handler, worker or endpoint says about a failure helps people find its cause. It is cleaned and cut, but never
 // refused: a failure must not be lost because of how it was described.
 
-// ClipError makes an error text storable: invalid UTF-8 is replaced, control characters other than newline and tab, which
-// could rewrite a terminal, become spaces, and the text is cut between characters to MaxErrorLength bytes.
+// ClipError makes an error text storable: invalid UTF-8 is replaced, control characters other than newline and tab,
+// which could rewrite a terminal, become spaces, and the text is cut between characters to MaxErrorLength bytes.
 func ClipError(text string) string {
 	if len(text) > MaxErrorLength+utf8.UTFMax {
 		text = text[:MaxErrorLength+utf8.UTFMax] // what is behind is cut off below, however much it is

@@ -32,25 +32,25 @@
 //
 // # What to use
 //
-// Most programs need a [Bus] with [BusOptions] and [DispatchOptions], a [Mux] with [Handle] or a [Type] tied to its payload, a
-// [Policy] for what fails, and a worker from package worker. [Bus.Failed] and [Bus.Messages] find, correct and repeat messages.
-// Package symphonytest tests all of it without waiting. To dispatch in a transaction with changes of your own, see [Bus.In].
-// Packages scheduler (cron), flow (limits, pausing), operation (work in bulk) and server (the HTTP API, in
-// your own process) are there when they are needed.
+// Most programs need a [Bus] with [BusOptions] and [DispatchOptions], a [Mux] with [Handle] or a [Type] tied to its
+// payload, a [Policy] for what fails, and a worker from package worker. [Bus.Failed] and [Bus.Messages] find, correct
+// and repeat messages. Package symphonytest tests all of it without waiting. To dispatch in a transaction with changes
+// of your own, see [Bus.In]. Packages scheduler (cron), flow (limits, pausing), operation (work in bulk) and server
+// (the HTTP API, in your own process) are there when they are needed.
 //
 // # What you may ignore
 //
-// [Transport] with [Envelope], [Delivery], [Lease], [Settlement] and [ReceiveOptions] is what transports promise to workers:
-// only who writes a transport or a worker calls it. [Capabilities] and the optional interfaces ([MessageStore], and those in
-// packages storage, schedule and flow) are between transports and the server. [Observer], [DispatchTracer] and [Clock] are
-// for measuring, tracing and tests.
+// [Transport] with [Envelope], [Delivery], [Lease], [Settlement] and [ReceiveOptions] is what transports promise to
+// workers: only who writes a transport or a worker calls it. [Capabilities] and the optional interfaces
+// ([MessageStore], and those in packages storage, schedule and flow) are between transports and the server. [Observer],
+// [DispatchTracer] and [Clock] are for measuring, tracing and tests.
 //
 // # What stays compatible
 //
 // From version 1.0 on, programs that dispatch and handle messages compile and behave as before with each release of the
 // same major version: struct types may get fields, and zero values keep their meaning, so name the fields of literals.
-// What transports implement (Transport and the optional interfaces) may get methods in any minor release, because storages
-// must be able to learn; embed one of our transports rather than writing all methods. Stored messages of every
+// What transports implement (Transport and the optional interfaces) may get methods in any minor release, because
+// storages must be able to learn; embed one of our transports rather than writing all methods. Stored messages of every
 // release can be read by later ones, and the tables that people query keep their names and the meaning of their
 // columns. Before 1.0 anything but what is stored may change; the changelog says what did.
 //

@@ -15,8 +15,8 @@ var (
 	ErrInvalid = errors.New("invalid message")
 	// ErrNotFound says that no message, failed message, schedule or record has the given id.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is matched by *IdempotencyConflictError, *MessageStatusError and the errors of package schedule. It also says
-	// that somebody else has changed a record.
+	// ErrConflict is matched by *IdempotencyConflictError, *MessageStatusError and the errors of package schedule. It
+	// also says that somebody else has changed a record.
 	ErrConflict = errors.New("conflict")
 	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease expired, it was settled already, or
 	// another worker holds it. Nothing was changed; the caller must discard its result.
@@ -27,16 +27,17 @@ var (
 	ErrUnsupported = errors.New("not supported by this transport")
 	// ErrUnknownTransport is matched by every *UnknownTransportError.
 	ErrUnknownTransport = errors.New("unknown transport")
-	// ErrUnavailable is matched when storage cannot serve at present (unreachable, read-only, disk full) and the same call
-	// may succeed later. Nothing was stored or changed.
+	// ErrUnavailable is matched when storage cannot serve at present (unreachable, read-only, disk full) and the same
+	// call may succeed later. Nothing was stored or changed.
 	ErrUnavailable = errors.New("storage unavailable")
-	// ErrOutcomeUnknown is matched when storage was asked to commit and did not say whether it had: a connection broke before
-	// the answer, or a disk failed to make the transaction durable. The call took effect completely or not at all. A
-	// dispatch can be repeated safely under an idempotency key; a repeated settlement answers ErrLeaseLost if the first one
-	// took effect. Check for it before ErrUnavailable: an error that matches both comes from a call that did part of its work.
+	// ErrOutcomeUnknown is matched when storage was asked to commit and did not say whether it had: a connection broke
+	// before the answer, or a disk failed to make the transaction durable. The call took effect completely or not at
+	// all. A dispatch can be repeated safely under an idempotency key; a repeated settlement answers ErrLeaseLost if
+	// the first one took effect. Check for it before ErrUnavailable: an error that matches both comes from a call that
+	// did part of its work.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrHandlerFailed is matched when a transport that handles messages during the dispatch (transport/inline) ran a handler
-	// that failed. The message was not stored.
+	// ErrHandlerFailed is matched when a transport that handles messages during the dispatch (transport/inline) ran a
+	// handler that failed. The message was not stored.
 	ErrHandlerFailed = errors.New("handler failed")
 	// ErrInterrupted is the cause of a handler's context that ended because the worker's grace period was over.
 	ErrInterrupted = errors.New("worker is stopping")
@@ -129,9 +130,9 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // ErrorClass is "panic".
 func (e *PanicError) ErrorClass() string { return "panic" }
 
-// UsedUpError is the failure of a message that has had all the attempts that its policy allows, without one that says why it
-// failed: the last ones lost their worker, or the policy has become stricter. A storage that knows the error of the last
-// attempt keeps that error instead.
+// UsedUpError is the failure of a message that has had all the attempts that its policy allows, without one that says
+// why it failed: the last ones lost their worker, or the policy has become stricter. A storage that knows the error of
+// the last attempt keeps that error instead.
 type UsedUpError struct {
 	Attempts int // that were made
 	Allowed  int
@@ -177,8 +178,8 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
-// IsPermanent reports whether err fails its message without further attempts. If several handlers of a message failed, all
-// of them must have failed permanently.
+// IsPermanent reports whether err fails its message without further attempts. If several handlers of a message failed,
+// all of them must have failed permanently.
 func IsPermanent(err error) bool {
 	var several handlerErrors
 	if errors.As(err, &several) {
@@ -218,8 +219,9 @@ type deferError struct {
 func (e *deferError) Error() string { return e.err.Error() }
 func (e *deferError) Unwrap() error { return e.err }
 
-// Defer gives the message back without counting the attempt; it becomes ready again after d, clamped to [0, MaxRetryDelay].
-// It is for handlers that did not try, such as one behind an open circuit breaker. Defer(nil, d) is nil.
+// Defer gives the message back without counting the attempt; it becomes ready again after d, clamped to [0,
+// MaxRetryDelay]. It is for handlers that did not try, such as one behind an open circuit breaker. Defer(nil, d) is
+// nil.
 func Defer(err error, d time.Duration) error {
 	if err == nil {
 		return nil
@@ -227,8 +229,8 @@ func Defer(err error, d time.Duration) error {
 	return &deferError{err, min(max(d, 0), MaxRetryDelay)}
 }
 
-// DeferDelay returns the delay that Defer asked for, if any. If several handlers of a message failed, all of them must have
-// deferred; the longest delay counts.
+// DeferDelay returns the delay that Defer asked for, if any. If several handlers of a message failed, all of them must
+// have deferred; the longest delay counts.
 func DeferDelay(err error) (d time.Duration, ok bool) {
 	var several handlerErrors
 	if errors.As(err, &several) {
@@ -257,9 +259,10 @@ func RetryDelay(err error) (time.Duration, bool) {
 	return after.delay, true
 }
 
-// ErrorClass returns a short, stable word for the kind of an error, by which failed messages can be filtered: the result of
-// a method ErrorClass() string of the error or one that it wraps; otherwise "timeout" or "canceled" if a context ended;
-// otherwise the Go type of the innermost error, or "error" for a plain one. Of joined errors the first counts.
+// ErrorClass returns a short, stable word for the kind of an error, by which failed messages can be filtered: the
+// result of a method ErrorClass() string of the error or one that it wraps; otherwise "timeout" or "canceled" if a
+// context ended; otherwise the Go type of the innermost error, or "error" for a plain one. Of joined errors the first
+// counts.
 func ErrorClass(err error) string {
 	var classed interface{ ErrorClass() string }
 	switch {

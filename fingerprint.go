@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Fingerprint returns a SHA-256 hash of a message's type and payload, which must be valid JSON. Two messages have the same
-// fingerprint if their types are equal and their payloads are the same JSON value: key order, white space and the spelling of
-// strings and numbers (1, 1.0, 10e-1) make no difference, and every digit counts. An escaped half of a surrogate pair counts as
-// U+FFFD.
+// Fingerprint returns a SHA-256 hash of a message's type and payload, which must be valid JSON. Two messages have the
+// same fingerprint if their types are equal and their payloads are the same JSON value: key order, white space and the
+// spelling of strings and numbers (1, 1.0, 10e-1) make no difference, and every digit counts. An escaped half of a
+// surrogate pair counts as U+FFFD.
 func Fingerprint(typ string, payload json.RawMessage) (f [sha256.Size]byte, err error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d:%s:", len(typ), typ)
@@ -68,8 +68,8 @@ func writeString(w io.Writer, s string) {
 	fmt.Fprintf(w, "%d\"%s", len(s), s)
 }
 
-// canonicalNumber writes a JSON number as its sign, its digits without zeros at either end, and a decimal exponent. A number
-// whose exponent does not fit an int64 stays as written, so such numbers are equal only if spelled the same.
+// canonicalNumber writes a JSON number as its sign, its digits without zeros at either end, and a decimal exponent. A
+// number whose exponent does not fit an int64 stays as written, so such numbers are equal only if spelled the same.
 func canonicalNumber(s string) string {
 	mantissa, exp := s, int64(0)
 	if i := strings.IndexAny(s, "eE"); i >= 0 {

@@ -8,7 +8,8 @@ import (
 // Flow is how one message is to be let through, beside its priority and its time. Envelopes have none where nothing of
 // it was asked for.
 type Flow struct {
-	// ExpiresAt is when a message that no handler has begun goes to the dead letter queue, with ExpiredError. Zero: never.
+	// ExpiresAt is when a message that no handler has begun goes to the dead letter queue, with ExpiredError. Zero:
+	// never.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// ConcurrencyKey names what the limits by key count together; see Limits. Without a configured limit, messages with
 	// the same key are handled one at a time.
@@ -32,8 +33,8 @@ const (
 	UniqueThrottle = "throttle"
 )
 
-// Unique returns the debounce or throttle key as storages keep it: its kind, and its name, which is another one for each
-// owner. Both are empty without a key, and for no flow.
+// Unique returns the debounce or throttle key as storages keep it: its kind, and its name, which is another one for
+// each owner. Both are empty without a key, and for no flow.
 func (f *Flow) Unique() (kind, name string) {
 	switch {
 	case f == nil:
@@ -45,8 +46,9 @@ func (f *Flow) Unique() (kind, name string) {
 	return "", ""
 }
 
-// extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages. DispatchedBy is
-// the first, so that storages tell by how the text begins, which is ExtrasDispatchedBy, whether it is there.
+// extras are the rare fields of an envelope, as storages keep them: in one column, empty for most messages.
+// DispatchedBy is the first, so that storages tell by how the text begins, which is ExtrasDispatchedBy, whether it is
+// there.
 type extras struct {
 	DispatchedBy  string `json:"dispatchedBy,omitempty"`
 	CorrelationID string `json:"correlationId,omitempty"`
@@ -58,8 +60,8 @@ type extras struct {
 // object's member dispatchedBy. Storages index messages by it; the index has these messages only.
 const ExtrasDispatchedBy = `{"dispatchedBy":`
 
-// EncodeExtras returns the fields of e that few messages have (who dispatched it, correlation, causation, Flow) as a JSON
-// object for a storage to keep, nil if it has none.
+// EncodeExtras returns the fields of e that few messages have (who dispatched it, correlation, causation, Flow) as a
+// JSON object for a storage to keep, nil if it has none.
 func (e *Envelope) EncodeExtras() ([]byte, error) {
 	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil && e.DispatchedBy == "" {
 		return nil, nil

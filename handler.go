@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// Handler handles a delivered message. A nil error acks the message; any other error is a failed attempt, which the policy
-// retries unless the error is Permanent. The context ends when the handler times out, when the lease is lost (context.Cause
-// is ErrLeaseLost), or when the worker's grace period is over (ErrInterrupted). Handlers run concurrently. Delivery is at
-// least once, so a handler must cope with seeing a message again. It must not change the delivery.
+// Handler handles a delivered message. A nil error acks the message; any other error is a failed attempt, which the
+// policy retries unless the error is Permanent. The context ends when the handler times out, when the lease is lost
+// (context.Cause is ErrLeaseLost), or when the worker's grace period is over (ErrInterrupted). Handlers run
+// concurrently. Delivery is at least once, so a handler must cope with seeing a message again. It must not change the
+// delivery.
 type Handler interface {
 	Handle(ctx context.Context, d *Delivery) error
 }
@@ -30,17 +31,18 @@ type Middleware func(Handler) Handler
 
 // HandlerOptions are the optional settings of one registered handler.
 type HandlerOptions struct {
-	// Name identifies the handler among those of its pattern, so that a retry runs only the ones that failed. It must not
-	// change between releases of a program. Default: "1", "2", … in order of registration.
+	// Name identifies the handler among those of its pattern, so that a retry runs only the ones that failed. It must
+	// not change between releases of a program. Default: "1", "2", … in order of registration.
 	Name string
 	// Timeout limits how long the handler may run; its context ends then. Default: the worker's timeout.
 	Timeout time.Duration
-	// Places limits how many messages of one worker this handler works on at the same time, so that a handler that hangs
-	// leaves the rest of the worker to others. Messages beyond the limit are given back for a while without counting an
-	// attempt; they may lose their place in the order. HalfPlaces means half of the worker's concurrency. Default: no limit.
+	// Places limits how many messages of one worker this handler works on at the same time, so that a handler that
+	// hangs leaves the rest of the worker to others. Messages beyond the limit are given back for a while without
+	// counting an attempt; they may lose their place in the order. HalfPlaces means half of the worker's concurrency.
+	// Default: no limit.
 	Places int
-	// StoredPayload hands payloads to the handler as they are stored, although the Mux has a codec: for handlers that pass
-	// messages on to programs that decode them.
+	// StoredPayload hands payloads to the handler as they are stored, although the Mux has a codec: for handlers that
+	// pass messages on to programs that decode them.
 	StoredPayload bool
 }
 
@@ -48,11 +50,11 @@ type HandlerOptions struct {
 // pattern.
 const HalfPlaces = -1
 
-// Mux routes messages to handlers by type. Register handlers before the first worker runs; from then on a Mux is safe for
-// concurrent use and must not be changed.
+// Mux routes messages to handlers by type. Register handlers before the first worker runs; from then on a Mux is safe
+// for concurrent use and must not be changed.
 //
-// A pattern is an exact type, "Prefix.*" or "*". The most specific matching pattern is used, and all of its handlers run,
-// one after the other. If some of them fail, a retry runs only those.
+// A pattern is an exact type, "Prefix.*" or "*". The most specific matching pattern is used, and all of its handlers
+// run, one after the other. If some of them fail, a retry runs only those.
 type Mux struct {
 	routes     Patterns[route]
 	patterns   int
@@ -114,8 +116,8 @@ func (m *Mux) HandleFunc(pattern string, f func(ctx context.Context, d *Delivery
 	m.Handle(pattern, HandlerFunc(f), HandlerOptions{})
 }
 
-// Handle registers a function that takes the payload decoded into T. A message whose payload does not decode goes to the
-// dead letter queue at once, as undecodable. DeliveryFrom returns the delivery being handled.
+// Handle registers a function that takes the payload decoded into T. A message whose payload does not decode goes to
+// the dead letter queue at once, as undecodable. DeliveryFrom returns the delivery being handled.
 func Handle[T any](m *Mux, pattern string, f func(ctx context.Context, payload T) error) {
 	HandleWith(m, pattern, HandlerOptions{}, f)
 }
@@ -168,8 +170,8 @@ func (m *Mux) Handles(typ string) bool {
 // Bounded reports whether any handler limits its places.
 func (m *Mux) Bounded() bool { return m.bounded }
 
-// Places returns the pattern that handles a type, and how many messages of it a worker with that concurrency may work on at
-// the same time: the smallest Places of the pattern's handlers. 0 means no limit.
+// Places returns the pattern that handles a type, and how many messages of it a worker with that concurrency may work
+// on at the same time: the smallest Places of the pattern's handlers. 0 means no limit.
 func (m *Mux) Places(typ string, concurrency int) (pattern string, places int) {
 	rt, _ := m.routes.Match(typ)
 	for _, e := range rt.entries {

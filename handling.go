@@ -27,8 +27,8 @@ func DeliveryFrom(ctx context.Context) *Delivery {
 	return nil
 }
 
-// HandlerFrom returns the pattern and name under which the running handler was registered, so that middleware can tell which
-// handler it wraps. ok is false outside of a handler.
+// HandlerFrom returns the pattern and name under which the running handler was registered, so that middleware can tell
+// which handler it wraps. ok is false outside of a handler.
 func HandlerFrom(ctx context.Context) (pattern, name string, ok bool) {
 	h, _ := ctx.Value(handlingKey{}).(*handling)
 	if h == nil {

@@ -14,8 +14,8 @@ import (
 // Headers hold any JSON values, like metadata, and are passed on as given. The difference is who reads them: whatever
 // transports the message (tracing, schedules, replays, a push) rather than its handler.
 
-// HeaderText returns a header's value as a line of text, for protocols such as HTTP. ok is false for null, objects, arrays and
-// strings with control characters, which a line cannot hold.
+// HeaderText returns a header's value as a line of text, for protocols such as HTTP. ok is false for null, objects,
+// arrays and strings with control characters, which a line cannot hold.
 func HeaderText(value any) (text string, ok bool) {
 	switch v := value.(type) {
 	case string:
@@ -33,8 +33,8 @@ func HeaderText(value any) (text string, ok bool) {
 	return "", false
 }
 
-// Header returns a header as text: a string as it is, a number or boolean as in JSON. It is empty if there is no such header,
-// and for null, objects and arrays.
+// Header returns a header as text: a string as it is, a number or boolean as in JSON. It is empty if there is no such
+// header, and for null, objects and arrays.
 func (e *Envelope) Header(name string) string {
 	value := e.Headers[name]
 	if s, ok := value.(string); ok {

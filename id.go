@@ -36,9 +36,9 @@ func NewID(t time.Time) string {
 	return string(out[:])
 }
 
-// IDRange returns bounds for the ids of messages dispatched in [since, until): ids are at least from and less than to. The
-// bounds leave MaxIDSkew at both ends, so the times of the messages must still be compared. A zero time gives an empty
-// bound, which excludes nothing.
+// IDRange returns bounds for the ids of messages dispatched in [since, until): ids are at least from and less than to.
+// The bounds leave MaxIDSkew at both ends, so the times of the messages must still be compared. A zero time gives an
+// empty bound, which excludes nothing.
 func IDRange(since, until time.Time) (from, to string) {
 	bound := func(t time.Time) string {
 		ms := t.UnixMilli()
@@ -76,8 +76,8 @@ func ValidID(s string) bool {
 	return true
 }
 
-// ValidText reports whether s can be used in a name, a key or an id: it must be valid UTF-8 without NUL, which every storage
-// can keep and search for.
+// ValidText reports whether s can be used in a name, a key or an id: it must be valid UTF-8 without NUL, which every
+// storage can keep and search for.
 func ValidText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }

@@ -14,8 +14,8 @@ const (
 	DefaultTransport = "default"
 	DefaultQueue     = "default"
 
-	// MaxTypeLength, MaxKeyLength (idempotency, concurrency, group and other keys) and MaxNameLength (queues and transports)
-	// count characters.
+	// MaxTypeLength, MaxKeyLength (idempotency, concurrency, group and other keys) and MaxNameLength (queues and
+	// transports) count characters.
 	MaxTypeLength = 255
 	MaxKeyLength  = 255
 	MaxNameLength = 100
@@ -23,11 +23,12 @@ const (
 	// MaxCallerLength limits, in characters, the name of a message's dispatcher: a kind, a colon and an id.
 	MaxCallerLength = 300
 
-	// MaxDepth limits how deeply objects and arrays may be nested in a payload, metadata or a header value. It is far below
-	// what common JSON parsers accept (1,000 levels and more), even inside the answers that carry it.
+	// MaxDepth limits how deeply objects and arrays may be nested in a payload, metadata or a header value. It is far
+	// below what common JSON parsers accept (1,000 levels and more), even inside the answers that carry it.
 	MaxDepth = 1000
 
-	// MaxHeaders limits the headers of a message. Name and value lengths are in bytes; values other than strings count as JSON.
+	// MaxHeaders limits the headers of a message. Name and value lengths are in bytes; values other than strings count
+	// as JSON.
 	MaxHeaders           = 64
 	MaxHeaderNameLength  = 128
 	MaxHeaderValueLength = 4096
@@ -59,8 +60,8 @@ const (
 	DefaultReceiveMax = 10
 	MaxReceive        = 2000
 
-	// DefaultReceiveBytes limits the payloads of one Receive, so that large messages cannot exhaust a worker's memory. A
-	// single message above the limit is still delivered, alone.
+	// DefaultReceiveBytes limits the payloads of one Receive, so that large messages cannot exhaust a worker's memory.
+	// A single message above the limit is still delivered, alone.
 	DefaultReceiveBytes = 4 << 20
 
 	// MaxDelay limits the delay of a dispatch. ScheduledAt can be later.
@@ -88,7 +89,7 @@ const (
 	// MaxMessageScan is how many messages, matching or not, one page of a search examines.
 	MaxMessageScan = 50_000
 
-	// MaxIDSkew is the largest difference between the time in a message's id and its CreatedAt that searches by time allow
-	// for, since the clocks of nodes and storage differ.
+	// MaxIDSkew is the largest difference between the time in a message's id and its CreatedAt that searches by time
+	// allow for, since the clocks of nodes and storage differ.
 	MaxIDSkew = time.Minute
 )

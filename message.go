@@ -47,8 +47,8 @@ type DispatchOptions struct {
 	IdempotencyKey string
 	// Metadata is merged over the message's, name by name.
 	Metadata map[string]any
-	// Headers travel with the message, for tracing and the like: at most MaxHeaders, of any JSON value. Values are given as
-	// in Metadata, and numbers come back as json.Number, with every digit.
+	// Headers travel with the message, for tracing and the like: at most MaxHeaders, of any JSON value. Values are
+	// given as in Metadata, and numbers come back as json.Number, with every digit.
 	Headers map[string]any
 	// Delay is the wait before delivery, 0 to MaxDelay, instead of ScheduledAt.
 	Delay time.Duration
@@ -60,15 +60,15 @@ type DispatchOptions struct {
 	Ordered        bool
 	DebounceKey    string
 	ThrottleKey    string
-	// CorrelationID and CausationID are those of Envelope. Default: those that follow from the message being handled, if
-	// the dispatch is made with its handler's context.
+	// CorrelationID and CausationID are those of Envelope. Default: those that follow from the message being handled,
+	// if the dispatch is made with its handler's context.
 	CorrelationID string
 	CausationID   string
 	// DispatchedBy names who has the message dispatched, such as "user:" and an id: what Messages.Of and DeadLetters.Of
 	// show of all messages. At most MaxCallerLength characters. Empty: nobody in particular.
 	DispatchedBy string
-	// KeysOf names whose IdempotencyKey, DebounceKey and ThrottleKey are: equal keys of two owners have nothing to do with
-	// each other. Empty: those that all share.
+	// KeysOf names whose IdempotencyKey, DebounceKey and ThrottleKey are: equal keys of two owners have nothing to do
+	// with each other. Empty: those that all share.
 	KeysOf string
 }
 
@@ -92,8 +92,8 @@ type Envelope struct {
 	// CreatedAt is when the message was dispatched, ScheduledAt when the caller wanted it (zero: at once).
 	CreatedAt   time.Time
 	ScheduledAt time.Time
-	// CorrelationID is shared by all messages of one story; empty for the one that began it, see Correlation. CausationID
-	// is the id of the message whose handling dispatched this one.
+	// CorrelationID is shared by all messages of one story; empty for the one that began it, see Correlation.
+	// CausationID is the id of the message whose handling dispatched this one.
 	CorrelationID string
 	CausationID   string
 	// DispatchedBy is who had the message dispatched, empty for nobody in particular.
@@ -110,8 +110,8 @@ type Envelope struct {
 	IdempotencyWindow time.Duration
 }
 
-// IdempotencyName is the name under which storages remember the idempotency key: keys of different owners have different
-// ones. Empty without a key.
+// IdempotencyName is the name under which storages remember the idempotency key: keys of different owners have
+// different ones. Empty without a key.
 func (e *Envelope) IdempotencyName() string { return keyName(e.KeysOf, e.IdempotencyKey) }
 
 // keyName joins a key with its owner. Neither has a line break in it.

@@ -25,8 +25,8 @@ type EndedAttempt struct {
 	Settlement             Settlement
 }
 
-// Observers combines observers, which are called in that order. Nil observers are left out; the result is nil if none is
-// left.
+// Observers combines observers, which are called in that order. Nil observers are left out; the result is nil if none
+// is left.
 func Observers(list ...Observer) Observer {
 	list = slices.DeleteFunc(slices.Clone(list), func(o Observer) bool { return o == nil })
 	switch len(list) {
@@ -38,8 +38,8 @@ func Observers(list ...Observer) Observer {
 	return observers(list)
 }
 
-// ObserversAs returns the observers combined in o that also implement T, an interface for what goes beyond Observer, such as
-// flow.Observer.
+// ObserversAs returns the observers combined in o that also implement T, an interface for what goes beyond Observer,
+// such as flow.Observer.
 func ObserversAs[T any](o Observer) []T {
 	list, several := o.(observers)
 	if !several {

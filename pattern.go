@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Patterns maps patterns of message types to values. A pattern is an exact type, "Prefix.*" for every type that begins with
-// "Prefix.", or "*" for all types. The most specific match wins: exact, then the longest prefix, then "*". The zero value is
-// empty. A filled Patterns is safe for concurrent use.
+// Patterns maps patterns of message types to values. A pattern is an exact type, "Prefix.*" for every type that begins
+// with "Prefix.", or "*" for all types. The most specific match wins: exact, then the longest prefix, then "*". The
+// zero value is empty. A filled Patterns is safe for concurrent use.
 type Patterns[V any] struct {
 	exact    map[string]V
 	prefixes []prefixPattern[V] // longest first

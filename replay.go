@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A replay dispatches what was completed once more: a new message with a fresh id, the type, payload, metadata, headers,
-// transport, queue, priority, groups, correlation and DispatchedBy of the first, whose id is its CausationID. Its time to expire, and its
-// idempotency key, are over: it is to be handled again, and its handlers must be able to tell that from a second delivery.
+// A replay dispatches what was completed once more: a new message with a fresh id, the type, payload, metadata,
+// headers, transport, queue, priority, groups, correlation and DispatchedBy of the first, whose id is its CausationID.
+// Its time to expire, and its idempotency key, are over: it is to be handled again, and its handlers must be able to
+// tell that from a second delivery.
 
 // HeaderOperation is a header of messages that were replayed in bulk: the id of the operation.
 const HeaderOperation = "symphony-operation"
@@ -46,9 +47,9 @@ type Refused struct {
 	Err error // a *ValidationError, or of the bus's codec
 }
 
-// Again makes the envelopes of messages that an operation dispatches again, in their order, for a Step. Left out are those
-// that the operation has made itself, which a clock that is behind may have put among the messages to replay, and those
-// that would be refused, such as by a schema that is newer than they.
+// Again makes the envelopes of messages that an operation dispatches again, in their order, for a Step. Left out are
+// those that the operation has made itself, which a clock that is behind may have put among the messages to replay, and
+// those that would be refused, such as by a schema that is newer than they.
 func (m *Messages) Again(ctx context.Context, list []MessageInfo, operation string) (envelopes []*Envelope, refused []Refused) {
 	var now time.Time
 	for i := range list {

@@ -33,15 +33,15 @@ const (
 	Fixed       Backoff = "fixed"       // always InitialDelay
 )
 
-// Policy decides whether and when a failed message is retried. The zero value means the defaults: 3 retries after 1 s, 2 s
-// and 4 s, each plus or minus 10%.
+// Policy decides whether and when a failed message is retried. The zero value means the defaults: 3 retries after 1 s,
+// 2 s and 4 s, each plus or minus 10%.
 type Policy struct {
 	// MaxRetries is the number of attempts after the first. Default 3, or the number of Delays; NoRetries for none.
 	MaxRetries int
 	// Backoff selects how the delay grows. Default Exponential.
 	Backoff Backoff
-	// Delays lists the delay before each retry and replaces Backoff and InitialDelay; the last one repeats. Each is 0 to
-	// MaxRetryDelay. Of the other fields only Jitter applies to them.
+	// Delays lists the delay before each retry and replaces Backoff and InitialDelay; the last one repeats. Each is 0
+	// to MaxRetryDelay. Of the other fields only Jitter applies to them.
 	Delays []time.Duration
 	// InitialDelay is the delay before the first retry. Default 1 s.
 	InitialDelay time.Duration
@@ -49,7 +49,8 @@ type Policy struct {
 	Multiplier float64
 	// MaxDelay limits every delay, jitter included. Default 30 s.
 	MaxDelay time.Duration
-	// Jitter varies each delay randomly by up to this fraction in either direction. 0 to 1, default 0.1; NoJitter for none.
+	// Jitter varies each delay randomly by up to this fraction in either direction. 0 to 1, default 0.1; NoJitter for
+	// none.
 	Jitter float64
 }
 
@@ -115,10 +116,10 @@ type Decision struct {
 	Delay   time.Duration // for Retry and Release
 }
 
-// Decide decides what happens to a message after an attempt; nothing else does. attempt is the 1-based number of the attempt
-// that ended with err, and random, in [0, 1), spreads the delay. A nil error acks the message; an error of Defer releases it.
-// A permanent error, or any error of the last attempt allowed, fails it. Otherwise the message is retried after the delay
-// that RetryAfter asked for, or after the policy's backoff.
+// Decide decides what happens to a message after an attempt; nothing else does. attempt is the 1-based number of the
+// attempt that ended with err, and random, in [0, 1), spreads the delay. A nil error acks the message; an error of
+// Defer releases it. A permanent error, or any error of the last attempt allowed, fails it. Otherwise the message is
+// retried after the delay that RetryAfter asked for, or after the policy's backoff.
 func (p Policy) Decide(attempt int, err error, random float64) Decision {
 	p = p.WithDefaults()
 	delay, deferred := DeferDelay(err)
@@ -155,9 +156,9 @@ func untried(err error) bool {
 	return false
 }
 
-// Admit decides whether an attempt may begin now. A delivery beyond the last allowed attempt means that earlier workers died
-// while they had the message, or that the policy has become stricter; it must not run again. A first delivery may come after
-// the message has expired. The error is nil, or the *UsedUpError or *ExpiredError to fail the message with.
+// Admit decides whether an attempt may begin now. A delivery beyond the last allowed attempt means that earlier workers
+// died while they had the message, or that the policy has become stricter; it must not run again. A first delivery may
+// come after the message has expired. The error is nil, or the *UsedUpError or *ExpiredError to fail the message with.
 func (p Policy) Admit(d *Delivery, now time.Time) error {
 	if f := d.Flow; f != nil && !f.ExpiresAt.IsZero() && d.Attempt == 1 && !now.Before(f.ExpiresAt) {
 		return &ExpiredError{f.ExpiresAt}

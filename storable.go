@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// Whatever is stored must be presentable later: lists, exports and deliveries write times as RFC 3339, whose years have four
-// digits, and values as JSON, which parsers reject when nested too deeply. So every entrance (HTTP, Go, files, flags)
-// accepts times and values by the rules in this file.
+// Whatever is stored must be presentable later: lists, exports and deliveries write times as RFC 3339, whose years have
+// four digits, and values as JSON, which parsers reject when nested too deeply. So every entrance (HTTP, Go, files,
+// flags) accepts times and values by the rules in this file.
 
-// MinTime and MaxTime are the first and last second that can be stored, in seconds since 1970: the years 1970 to 9999, UTC.
+// MinTime and MaxTime are the first and last second that can be stored, in seconds since 1970: the years 1970 to 9999,
+// UTC.
 const (
 	MinTime = 0
 	MaxTime = 253_402_300_799
@@ -42,8 +43,8 @@ func RangeProblems(prefix string, since, until time.Time) []Problem {
 	return p.list
 }
 
-// TooDeep reports whether objects and arrays in a JSON text are nested more than MaxDepth levels deep; the outermost value is
-// level one. The text need not be valid.
+// TooDeep reports whether objects and arrays in a JSON text are nested more than MaxDepth levels deep; the outermost
+// value is level one. The text need not be valid.
 func TooDeep(raw []byte) bool {
 	if len(raw) <= MaxDepth || bytes.Count(raw, []byte{'{'})+bytes.Count(raw, []byte{'['}) <= MaxDepth {
 		return false // there are not enough brackets, as nearly always

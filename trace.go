@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// HeaderTraceParent and HeaderTraceState are the message headers that carry its distributed trace, in the format of W3C Trace
-// Context (https://www.w3.org/TR/trace-context/). Upper and lower case make no difference.
+// HeaderTraceParent and HeaderTraceState are the message headers that carry its distributed trace, in the format of W3C
+// Trace Context (https://www.w3.org/TR/trace-context/). Upper and lower case make no difference.
 const (
 	HeaderTraceParent = "traceparent"
 	HeaderTraceState  = "tracestate"
@@ -22,11 +22,11 @@ type TraceContext struct {
 
 // DispatchTracer traces dispatches; package tracing has one. Implementations are safe for concurrent use.
 type DispatchTracer interface {
-	// BeginDispatch is called before a dispatch is validated. The dispatch continues with the returned context, whose trace
-	// (see ContextWithTrace) goes to messages that have none of their own. It must not change or keep batch.
+	// BeginDispatch is called before a dispatch is validated. The dispatch continues with the returned context, whose
+	// trace (see ContextWithTrace) goes to messages that have none of their own. It must not change or keep batch.
 	BeginDispatch(ctx context.Context, batch []Outgoing) context.Context
-	// EndDispatch is called with that context when the dispatch is over. Receipts are in the order of the batch; there are
-	// none if err is not nil.
+	// EndDispatch is called with that context when the dispatch is over. Receipts are in the order of the batch; there
+	// are none if err is not nil.
 	EndDispatch(ctx context.Context, receipts []Receipt, err error)
 }
 
@@ -38,9 +38,9 @@ type (
 	}
 )
 
-// ContextWithTrace returns a context whose dispatches belong to a trace, except for messages that have a traceparent header
-// of their own. Its values must be valid message headers. While a message is being handled, the message's own trace applies
-// instead of one that was set outside.
+// ContextWithTrace returns a context whose dispatches belong to a trace, except for messages that have a traceparent
+// header of their own. Its values must be valid message headers. While a message is being handled, the message's own
+// trace applies instead of one that was set outside.
 func ContextWithTrace(ctx context.Context, t TraceContext) context.Context {
 	return context.WithValue(ctx, traceKey{}, traceValue{t, DeliveryFrom(ctx)})
 }
@@ -88,8 +88,8 @@ func lineOf(value any) string {
 	return ""
 }
 
-// traced returns the headers of a message that is dispatched in trace t: own, if it names a trace or has no room for more,
-// else a copy with the trace added.
+// traced returns the headers of a message that is dispatched in trace t: own, if it names a trace or has no room for
+// more, else a copy with the trace added.
 func (t TraceContext) traced(own map[string]any) map[string]any {
 	if t.Parent == "" || len(own)+2 > MaxHeaders || traceOf(own) != (TraceContext{}) {
 		return own

@@ -16,12 +16,12 @@ type Transport interface {
 	Name() string
 
 	// Send stores the envelopes, all or nothing, and returns when they are as durable as the transport gets. Receipts
-	// stand in the order of the envelopes. The envelopes may be for any transport of the same Capabilities.Storage. An envelope
-	// whose idempotency key is already known gets the receipt of the first message, marked Duplicate; if its
-	// fingerprint differs, nothing is stored and the error is an *IdempotencyConflictError.
-	// Send keeps no reference to the envelopes. The end of ctx is obeyed until the transaction begins, and then
-	// nothing was stored; later it is not, so that the outcome is told. ErrOutcomeUnknown where the storage itself does
-	// not tell it; the envelopes are never half stored.
+	// stand in the order of the envelopes. The envelopes may be for any transport of the same Capabilities.Storage. An
+	// envelope whose idempotency key is already known gets the receipt of the first message, marked Duplicate; if its
+	// fingerprint differs, nothing is stored and the error is an *IdempotencyConflictError. Send keeps no reference to
+	// the envelopes. The end of ctx is obeyed until the transaction begins, and then nothing was stored; later it is
+	// not, so that the outcome is told. ErrOutcomeUnknown where the storage itself does not tell it; the envelopes are
+	// never half stored.
 	Send(ctx context.Context, envelopes []*Envelope) ([]Receipt, error)
 
 	// Receive claims up to Max ready messages, counts the attempt and leases them to the caller. With nothing ready
@@ -95,8 +95,9 @@ type ReceiveOptions struct {
 	MaxLost int
 	// Lease is how long the messages belong to the caller unless extended, MinLease to MaxLease, default DefaultLease.
 	Lease time.Duration
-	// Apart says that the worker is another process, which goes on when this one ends: the leases go on, too, and end when
-	// their time is over. Else a transport on which one process works may give the messages back when that has ended.
+	// Apart says that the worker is another process, which goes on when this one ends: the leases go on, too, and end
+	// when their time is over. Else a transport on which one process works may give the messages back when that has
+	// ended.
 	Apart bool
 	// Wait is how long to wait for a message when there is none. Default: not at all.
 	Wait time.Duration
@@ -157,8 +158,8 @@ const (
 	Retry
 	// Fail: to the dead letter queue.
 	Fail
-	// Release: back to its queue at its old place as if never claimed, or ready after Settlement.Delay; the attempt is not
-	// counted.
+	// Release: back to its queue at its old place as if never claimed, or ready after Settlement.Delay; the attempt is
+	// not counted.
 	Release
 )
 

@@ -21,7 +21,8 @@ func (t Type[T]) Dispatch(ctx context.Context, b *Bus, payload T, o DispatchOpti
 	return b.Dispatch(ctx, string(t), payload, o)
 }
 
-// Outgoing makes a message for Bus.DispatchBatch. The error is a *ValidationError for a payload that cannot be marshalled.
+// Outgoing makes a message for Bus.DispatchBatch. The error is a *ValidationError for a payload that cannot be
+// marshalled.
 func (t Type[T]) Outgoing(payload T, o DispatchOptions) (Outgoing, error) {
 	m, err := NewMessage(string(t), payload)
 	if err != nil {

@@ -28,8 +28,8 @@ func (e *Engine) states(ctx context.Context) (map[string]*state, error) {
 	return states, nil
 }
 
-// advance makes of a state what a reading says, if nobody else has changed it meanwhile: then that one has judged, too, and
-// the next look goes on from there. It returns the state that is stored, nil for none.
+// advance makes of a state what a reading says, if nobody else has changed it meanwhile: then that one has judged, too,
+// and the next look goes on from there. It returns the state that is stored, nil for none.
 func (e *Engine) advance(ctx context.Context, r reading, before *state, now time.Time) (*state, error) {
 	if before == nil {
 		before = &state{}

@@ -1,20 +1,20 @@
-// Package alert watches the signals of an installation by rules and tells webhooks when one of them holds, and when it does
-// no more.
+// Package alert watches the signals of an installation by rules and tells webhooks when one of them holds, and when it
+// does no more.
 //
 // # Rules
 //
-// A rule is judged for each transport by itself: whether more messages failed for good than may, whether one waits for too
-// long, whether too many attempts fail, whether messages wait and nobody works. What a rule says must hold for a time before
-// it fires, so that a moment does not wake anybody; and it is resolved only when its value has been below a lower bound for
-// that time, so that one that goes up and down around the threshold is one alert. Where a value is not known, because storage
-// does not answer, nothing changes.
+// A rule is judged for each transport by itself: whether more messages failed for good than may, whether one waits for
+// too long, whether too many attempts fail, whether messages wait and nobody works. What a rule says must hold for a
+// time before it fires, so that a moment does not wake anybody; and it is resolved only when its value has been below a
+// lower bound for that time, so that one that goes up and down around the threshold is one alert. Where a value is not
+// known, because storage does not answer, nothing changes.
 //
 // # One notification for each change
 //
-// Any number of nodes judge the same rules. The state of each is a record that is changed by comparing and swapping, together
-// with the notifications that the change makes; so one node makes each of them, and it survives the node. Each is posted to
-// each webhook until that has taken it, at least once, always with the same webhook-id and body. A webhook that is dead holds
-// up neither other webhooks nor anything else.
+// Any number of nodes judge the same rules. The state of each is a record that is changed by comparing and swapping,
+// together with the notifications that the change makes; so one node makes each of them, and it survives the node. Each
+// is posted to each webhook until that has taken it, at least once, always with the same webhook-id and body. A webhook
+// that is dead holds up neither other webhooks nor anything else.
 package alert
 
 import (
@@ -65,7 +65,8 @@ type Rules struct {
 	DeadLetters int
 	// Oldest fires when a message that is ready, and not paused, has waited for so long.
 	Oldest time.Duration
-	// ErrorRate, 0 to 1, fires when that share of attempts, or more, failed within Window, where there were ErrorSample of them.
+	// ErrorRate, 0 to 1, fires when that share of attempts, or more, failed within Window, where there were ErrorSample
+	// of them.
 	ErrorRate   float64
 	ErrorSample int
 	// NoWorkers fires when a message has been ready for so long and nobody works on its transport.
@@ -104,7 +105,8 @@ type Options struct {
 	Reminder time.Duration
 	// Node names this process in notifications.
 	Node string
-	// Changed is called with each alert that fires or is resolved, by the node that made the change. It must return at once.
+	// Changed is called with each alert that fires or is resolved, by the node that made the change. It must return at
+	// once.
 	Changed func(Notification)
 	Clock   symphony.Clock
 	Logger  *slog.Logger
@@ -148,8 +150,8 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// Run judges the rules once in an interval until ctx ends, and delivers meanwhile. What is being delivered then is cut off
-// and delivered by another node, or after the next start.
+// Run judges the rules once in an interval until ctx ends, and delivers meanwhile. What is being delivered then is cut
+// off and delivered by another node, or after the next start.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.delivery.Wait()
 	for {
@@ -188,9 +190,9 @@ func (e *Engine) Judge(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// JudgeOnce looks at the signals once and returns when the notifications that were due are delivered or have failed, for a
-// process that does not go on between calls and has no Run. Those that failed are tried again by the next call. Errors are
-// the storage's.
+// JudgeOnce looks at the signals once and returns when the notifications that were due are delivered or have failed,
+// for a process that does not go on between calls and has no Run. Those that failed are tried again by the next call.
+// Errors are the storage's.
 func (e *Engine) JudgeOnce(ctx context.Context) error {
 	defer e.delivery.Wait()
 	return e.Judge(ctx)

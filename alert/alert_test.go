@@ -239,8 +239,8 @@ func TestEngine_holds_still_while_nothing_is_known(t *testing.T) {
 	})
 }
 
-// Whatever the signals do, an alert fires and is resolved by turns, is told once for each change however many nodes judge,
-// and none changes before its time.
+// Whatever the signals do, an alert fires and is resolved by turns, is told once for each change however many nodes
+// judge, and none changes before its time.
 func TestEngine_does_not_flap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		values := rapid.SliceOfN(rapid.Int64Range(0, 14), 20, 200).Draw(rt, "values")

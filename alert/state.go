@@ -49,8 +49,8 @@ const (
 	giveUp    = 24 * time.Hour // nobody wants to know by then
 )
 
-// step is what the signals make of a state: the decision about firing and resolving, and nothing else. It returns the kind
-// of notification due, or "".
+// step is what the signals make of a state: the decision about firing and resolving, and nothing else. It returns the
+// kind of notification due, or "".
 func (s *state) step(r *reading, hold, reminder time.Duration, now time.Time) Kind {
 	if !r.Known {
 		return ""

@@ -1,12 +1,13 @@
-// Package audit keeps a record of what people did: who retried, deleted, purged, paused, made keys and the like, when, from
-// where, and what came of it. It is kept in a log of the storage, shared by all processes, and nothing in it is ever changed.
+// Package audit keeps a record of what people did: who retried, deleted, purged, paused, made keys and the like, when,
+// from where, and what came of it. It is kept in a log of the storage, shared by all processes, and nothing in it is
+// ever changed.
 //
 // # Nothing happens unrecorded
 //
-// An action is recorded in two steps. Begin writes who is about to do what, durably; only then is it done, and where this
-// cannot be written it is not done at all. End writes what came of it. A process that dies between the two leaves an entry
-// without an outcome, which reads as Unfinished: it may have been done, in part or not at all. Readers see one Entry for
-// each action, the two steps put together.
+// An action is recorded in two steps. Begin writes who is about to do what, durably; only then is it done, and where
+// this cannot be written it is not done at all. End writes what came of it. A process that dies between the two leaves
+// an entry without an outcome, which reads as Unfinished: it may have been done, in part or not at all. Readers see one
+// Entry for each action, the two steps put together.
 //
 // What an entry says about its target is for the caller to choose. Payloads and secrets must not be among it.
 package audit
@@ -53,7 +54,8 @@ type Who struct {
 	Kind string `json:"kind"`
 	// ID is unique within a kind: a user's subject, a key's id, "service_role", "cron", or "local".
 	ID string `json:"id"`
-	// Name is for people: a user's e-mail address, a key's name, the user of the operating system. It may be personal data.
+	// Name is for people: a user's e-mail address, a key's name, the user of the operating system. It may be personal
+	// data.
 	Name string `json:"name,omitempty"`
 }
 
@@ -78,8 +80,8 @@ type Entry struct {
 	// Result tells ids and counts, a JSON object or nil.
 	Result     json.RawMessage
 	FinishedAt time.Time // zero while Unfinished
-	// Count is how often the caller was refused this action within a minute: the entry is of the first time, FinishedAt of
-	// the last. 0 and 1 are once, as all other entries are.
+	// Count is how often the caller was refused this action within a minute: the entry is of the first time, FinishedAt
+	// of the last. 0 and 1 are once, as all other entries are.
 	Count int64
 	// DecodeErr is set where the entry could not be read. Then only Seq, At and Action are known.
 	DecodeErr error
@@ -148,8 +150,8 @@ type Action struct {
 	entry Entry
 }
 
-// Begin records that an action is about to be done, durably. Of e it takes Action, Who, RequestID, Remote and Target. On an
-// error the action must not be done.
+// Begin records that an action is about to be done, durably. Of e it takes Action, Who, RequestID, Remote and Target.
+// On an error the action must not be done.
 func (t *Trail) Begin(ctx context.Context, e Entry) (*Action, error) {
 	seq, err := t.append(ctx, e.Action, intent{Who: e.Who, RequestID: e.RequestID, Remote: e.Remote, Target: e.Target})
 	if err != nil {
@@ -200,8 +202,8 @@ func (t *Trail) Trim(ctx context.Context) (int, error) {
 // Flush records how often callers were refused so far, for a process that does not go on between calls and has no Run.
 func (t *Trail) Flush(ctx context.Context) error { return t.settle(ctx, true) }
 
-// Run deletes old entries once an hour, and each minute records how often callers were refused, until ctx ends. Any number
-// of processes may run it.
+// Run deletes old entries once an hour, and each minute records how often callers were refused, until ctx ends. Any
+// number of processes may run it.
 func (t *Trail) Run(ctx context.Context) error {
 	for round := 0; ; round++ {
 		var err error

@@ -18,8 +18,8 @@ const (
 	DefaultPage = 50
 )
 
-// One page looks at no more than maxReads times readSize steps, however few match, and so costs the same however long the
-// trail is. The outcome of an action is looked for among as many that were recorded after it.
+// One page looks at no more than maxReads times readSize steps, however few match, and so costs the same however long
+// the trail is. The outcome of an action is looked for among as many that were recorded after it.
 const (
 	maxReads = 20
 	readSize = 500
@@ -42,8 +42,8 @@ type Query struct {
 // Page is one page.
 type Page struct {
 	Entries []Entry
-	// Next is the Cursor of the next page, "" where there is none. A page may have fewer entries than asked for, or none,
-	// and a Next: then nothing more was found in as much as is looked at for one page.
+	// Next is the Cursor of the next page, "" where there is none. A page may have fewer entries than asked for, or
+	// none, and a Next: then nothing more was found in as much as is looked at for one page.
 	Next string
 }
 
@@ -146,8 +146,8 @@ func read(step storage.Entry) Entry {
 	return e
 }
 
-// complete gives entries their outcomes: those that came by on the way and, unless these are all, those that were recorded
-// later than what was read.
+// complete gives entries their outcomes: those that came by on the way and, unless these are all, those that were
+// recorded later than what was read.
 func (t *Trail) complete(ctx context.Context, entries []Entry, outcomes map[int64]storage.Entry, all bool) error {
 	t.counted(entries)
 	missing, refused := make(map[int64]*Entry), make(map[int64]*Entry)

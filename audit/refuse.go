@@ -12,8 +12,8 @@ import (
 )
 
 // Who may not do something may still ask for it without end. So that this does not fill the trail, what one caller is
-// refused of one action within a minute is one entry: the first is recorded at once, and those that follow are counted. When
-// the minute is over their number is recorded in one step more.
+// refused of one action within a minute is one entry: the first is recorded at once, and those that follow are counted.
+// When the minute is over their number is recorded in one step more.
 
 // foldTime is the time whose refusals are one entry.
 const foldTime = time.Minute
@@ -149,8 +149,8 @@ func (t *Trail) counted(entries []Entry) {
 	}
 }
 
-// countedSoon is how long after an entry the number of those that followed it is recorded at the latest, unless the storage
-// was away.
+// countedSoon is how long after an entry the number of those that followed it is recorded at the latest, unless the
+// storage was away.
 const countedSoon = 3 * foldTime
 
 // repeated gives refused entries the numbers that were recorded later than what was read of the trail.

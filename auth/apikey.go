@@ -126,8 +126,8 @@ var (
 // what they return apart from what they hold, and keep times to the millisecond. Package
 // keystoretest holds its conformance test. [MemoryKeys] is one that forgets at exit.
 type KeyStore interface {
-	// CreateKey stores a new key. ErrKeyExists if the id is taken; a *symphony.ValidationError where it expires at a time
-	// that cannot be kept.
+	// CreateKey stores a new key. ErrKeyExists if the id is taken; a *symphony.ValidationError where it expires at a
+	// time that cannot be kept.
 	CreateKey(ctx context.Context, key Key) error
 	// Lookup returns the key with this id, revoked and expired ones too. ErrKeyNotFound if there is
 	// none. It is called about once per KeyCacheTTL for each key in use.

@@ -105,8 +105,9 @@ func (a *Authenticator) RevokeKey(ctx context.Context, id string) error {
 	return a.keys.revoke(ctx, id)
 }
 
-// CheckRemote asks the Supabase server once whether it would confirm tokens, where Supabase.Remote is set. The error says
-// why it can't be asked, such as a gateway that refuses requests without the project's key. It takes a few seconds at most.
+// CheckRemote asks the Supabase server once whether it would confirm tokens, where Supabase.Remote is set. The error
+// says why it can't be asked, such as a gateway that refuses requests without the project's key. It takes a few seconds
+// at most.
 func (a *Authenticator) CheckRemote(ctx context.Context) error {
 	if a.supabase == nil || a.supabase.remote == nil {
 		return nil

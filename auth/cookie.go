@@ -157,8 +157,8 @@ func (c *sessionCookies) match(name string) (base string, index int, ok bool) {
 	return base, index, ok
 }
 
-// cutChunk takes the number of a chunk off a cookie's name. It is not ok if what stands behind the last dot is no number
-// as the libraries write it.
+// cutChunk takes the number of a chunk off a cookie's name. It is not ok if what stands behind the last dot is no
+// number as the libraries write it.
 func cutChunk(name string) (base string, index int, ok bool) {
 	dot := strings.LastIndexByte(name, '.')
 	if dot < 0 {

@@ -21,12 +21,11 @@
 // Then "exp" (required), "nbf" (when there), "role", "aud", "iss" and "sub" must hold. Clocks may
 // differ by [ClockLeeway].
 //
-// The project's anon key (role "anon") is refused. The service_role key is refused unless
-// [Supabase].AllowServiceRole is set; then it is an admin, and as such keys carry neither subject nor
-// audience, only its signature, its times and its role are checked. Users signed in anonymously are
-// refused unless [Supabase].AllowAnonymous is set, and tokens that the project's OAuth server issued to a third-party
-// application (they have a claim "client_id") unless [Supabase].OAuthClients names it: then they have the scopes that both
-// the user and the application have.
+// The project's anon key (role "anon") is refused. The service_role key is refused unless [Supabase].AllowServiceRole
+// is set; then it is an admin, and as such keys carry neither subject nor audience, only its signature, its times and
+// its role are checked. Users signed in anonymously are refused unless [Supabase].AllowAnonymous is set, and tokens
+// that the project's OAuth server issued to a third-party application (they have a claim "client_id") unless
+// [Supabase].OAuthClients names it: then they have the scopes that both the user and the application have.
 //
 // A user holds [Supabase].DefaultScopes. The claim app_metadata.symphony_role, which only the
 // project's administrators can write, replaces them, wider or narrower. It is one of

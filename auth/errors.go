@@ -83,8 +83,8 @@ func (e *Error) Unwrap() []error {
 	return []error{e.kind, e.cause}
 }
 
-// Expired is the error of a caller whose credential was good and has expired: an API key, or else an access token. It is an
-// ErrUnauthenticated.
+// Expired is the error of a caller whose credential was good and has expired: an API key, or else an access token. It
+// is an ErrUnauthenticated.
 func Expired(kind Kind) error {
 	if kind == KindAPIKey {
 		return unauthenticated(CodeAPIKeyExpired, "The API key has expired.")

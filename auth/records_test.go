@@ -28,8 +28,8 @@ func TestRecordKeys(t *testing.T) {
 	})
 }
 
-// Where there was no scope operate, consume included what it opens: keys that were made then keep it, whoever made them.
-// Keys that are made now have what they say.
+// Where there was no scope operate, consume included what it opens: keys that were made then keep it, whoever made
+// them. Keys that are made now have what they say.
 func TestRecordKeys_of_older_releases_may_operate_if_they_may_consume(t *testing.T) {
 	tr, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "keys.db"), sqlite.Options{})
 	if err != nil {

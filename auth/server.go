@@ -35,8 +35,8 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("answered with status %d", e.status) }
 
-// refuses reports whether it is the authentication server's own no to a token. A gateway before it answers with the same
-// statuses to requests that lack the project's key, and says nothing about the token; what tells them apart is the
+// refuses reports whether it is the authentication server's own no to a token. A gateway before it answers with the
+// same statuses to requests that lack the project's key, and says nothing about the token; what tells them apart is the
 // server's form of an error, {"code", "error_code", "msg"} or formerly without error_code, which has a code.
 func (e *statusError) refuses() bool {
 	if e.status != http.StatusUnauthorized && e.status != http.StatusForbidden {

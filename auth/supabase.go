@@ -304,8 +304,8 @@ func (s *supabase) verify(ctx context.Context, token string, claims jwt.MapClaim
 	return errTokenInvalid("The access token's signature is not valid here.")
 }
 
-// maxClaimTime is the end of the year 9999. The parser makes an int64 of a claim's number, where a larger one overflows and
-// a token that is good from then on would seem to be good now.
+// maxClaimTime is the end of the year 9999. The parser makes an int64 of a claim's number, where a larger one overflows
+// and a token that is good from then on would seem to be good now.
 const maxClaimTime = 253402300799
 
 // checkTimes refuses times that the parser can't have compared.

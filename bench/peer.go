@@ -72,8 +72,8 @@ type Queue interface {
 // place is where the case's database is: a URL or a folder.
 func (e *Env) place() string { return cmp.Or(e.Postgres, e.Dir) }
 
-// OpenQueue opens a product's database, in a folder or at a URL, with its default worker or its tuned one, creating what
-// it needs when there is nothing.
+// OpenQueue opens a product's database, in a folder or at a URL, with its default worker or its tuned one, creating
+// what it needs when there is nothing.
 type OpenQueue func(ctx context.Context, place string, tuned bool) (Queue, error)
 
 // peers are all products, in the order in which they take turns.

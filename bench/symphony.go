@@ -150,8 +150,8 @@ func symphonyCases(openQueue OpenQueue) []Case {
 	)
 }
 
-// loadDeep makes a database with e.N messages to work on, e.Depth waiting in another queue and e.Depth scheduled for next
-// year; on PostgreSQL a tenth of that scheduled, and e.Depth retained.
+// loadDeep makes a database with e.N messages to work on, e.Depth waiting in another queue and e.Depth scheduled for
+// next year; on PostgreSQL a tenth of that scheduled, and e.Depth retained.
 func loadDeep(ctx context.Context, openQueue OpenQueue, e *Env) error {
 	q, err := openQueue(ctx, e.place(), false)
 	if err != nil {

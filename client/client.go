@@ -1,5 +1,5 @@
-// Package client calls the HTTP API of a Symphony Messenger server from Go. Shapes are those of package wire. Payloads are
-// sent byte for byte as they are given.
+// Package client calls the HTTP API of a Symphony Messenger server from Go. Shapes are those of package wire. Payloads
+// are sent byte for byte as they are given.
 package client
 
 import (
@@ -41,8 +41,8 @@ type Client struct {
 	agent string
 }
 
-// New makes a client for the server at a URL such as http://127.0.0.1:8080. key is an API key or a Supabase access token,
-// "" for none.
+// New makes a client for the server at a URL such as http://127.0.0.1:8080. key is an API key or a Supabase access
+// token, "" for none.
 func New(server, key string, o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimSuffix(server, "/"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -99,9 +99,9 @@ func (e *Error) Error() string {
 	return s
 }
 
-// CodeLeaseLost and CodeForeignReceipt are the codes of errors with which a call did nothing for some of its receipts: their
-// leases were lost, or they come from another installation or version of the server. Either way the worker has lost the
-// message.
+// CodeLeaseLost and CodeForeignReceipt are the codes of errors with which a call did nothing for some of its receipts:
+// their leases were lost, or they come from another installation or version of the server. Either way the worker has
+// lost the message.
 const (
 	CodeLeaseLost      = "lease_lost"
 	CodeForeignReceipt = "foreign_receipt"

@@ -11,9 +11,9 @@ import (
 
 var errNotJSON = errors.New("must be one JSON value in UTF-8 without duplicate names")
 
-// encode makes the body of a request. Payloads and metadata are JSON already and go byte for byte: an encoder would drop
-// their white space and spell their strings anew, though a handler gets a payload as it was dispatched. So the encoder
-// writes a mark in the place of each, which no caller can guess, and they take their places afterwards.
+// encode makes the body of a request. Payloads and metadata are JSON already and go byte for byte: an encoder would
+// drop their white space and spell their strings anew, though a handler gets a payload as it was dispatched. So the
+// encoder writes a mark in the place of each, which no caller can guess, and they take their places afterwards.
 func encode(request any) ([]byte, error) {
 	mark := []byte(`"` + rand.Text() + `"`)
 	var values [][]byte

@@ -20,7 +20,8 @@ import (
 
 // How Events follows a stream.
 const (
-	// reconnectDelay is the first pause before it connects again; each further one is twice as long, up to reconnectMax.
+	// reconnectDelay is the first pause before it connects again; each further one is twice as long, up to
+	// reconnectMax.
 	reconnectDelay = 500 * time.Millisecond
 	reconnectMax   = 15 * time.Second
 	// silence is how long a stream may say nothing, not even that it is alive. The server does so every 15 s.
@@ -33,15 +34,16 @@ const (
 type EventQuery struct {
 	// Types are types or patterns such as message.*; none means all.
 	Types []string
-	// After begins behind the event with this number. Nil: with what happens from now on. 0: with the oldest that is kept.
+	// After begins behind the event with this number. Nil: with what happens from now on. 0: with the oldest that is
+	// kept.
 	After *int64
 	// Lost, if not nil, is called when the connection was lost, before it is made anew after the pause.
 	Lost func(err error, pause time.Duration)
 }
 
-// Events calls f with each event as it happens, until ctx ends, f returns an error, which is returned, or the server refuses
-// the call (an *Error that is not 429 or 503). When the connection is lost it connects again and goes on behind the last
-// event, so that each comes once. Where events are not kept any more there is one of type reset.
+// Events calls f with each event as it happens, until ctx ends, f returns an error, which is returned, or the server
+// refuses the call (an *Error that is not 429 or 503). When the connection is lost it connects again and goes on behind
+// the last event, so that each comes once. Where events are not kept any more there is one of type reset.
 func (c *Client) Events(ctx context.Context, q EventQuery, f func(wire.Event) error) error {
 	s := &eventStream{Client: c, query: q, handle: f}
 	if q.After != nil {

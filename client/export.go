@@ -58,8 +58,8 @@ func (c *Client) export(ctx context.Context, path string, query url.Values, form
 	return nil
 }
 
-// ExportMessages writes all messages that match to w, as "jsonl" or "csv", as they arrive. After an error what was written
-// is not all. Limit and Cursor do not matter.
+// ExportMessages writes all messages that match to w, as "jsonl" or "csv", as they arrive. After an error what was
+// written is not all. Limit and Cursor do not matter.
 func (c *Client) ExportMessages(ctx context.Context, q MessageQuery, format string, w io.Writer) error {
 	q.Limit, q.Cursor = 0, ""
 	return c.export(ctx, wire.ExportMessages.Path, q.values(), format, w)

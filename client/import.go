@@ -20,8 +20,8 @@ type ImportOptions struct {
 	DryRun    bool     // check only
 }
 
-// ImportMessages imports what was exported, as "jsonl" or "csv". The file is read as it is sent, whatever its length. An
-// import that broke off can be repeated.
+// ImportMessages imports what was exported, as "jsonl" or "csv". The file is read as it is sent, whatever its length.
+// An import that broke off can be repeated.
 func (c *Client) ImportMessages(ctx context.Context, file io.Reader, format string, o ImportOptions) (out wire.ImportResponse, err error) {
 	query := inTransport(o.Transport)
 	if len(o.Statuses) > 0 {

@@ -8,7 +8,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// MetricsQuery asks for figures over time. Zero fields leave the choice to the server: the last hour, by minute, of all.
+// MetricsQuery asks for figures over time. Zero fields leave the choice to the server: the last hour, by minute, of
+// all.
 type MetricsQuery struct {
 	Minutes            int       // the last so many; not with StartTime or EndTime
 	StartTime, EndTime time.Time // EndTime zero: until now

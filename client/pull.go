@@ -44,9 +44,9 @@ type PullOptions struct {
 
 // Pull receives messages and calls handle for each, until ctx ends; then it lets the handlers finish and returns nil. A
 // nil error acks. Any other is a nack: retried by the policy of the message's type on the server, unless it is
-// symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost or the
-// grace period is over. While the server is away Pull tries again, at growing intervals; what it returns then is the error
-// of a request that can never succeed, such as one without a valid key.
+// symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost or
+// the grace period is over. While the server is away Pull tries again, at growing intervals; what it returns then is
+// the error of a request that can never succeed, such as one without a valid key.
 func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Context, *wire.Pulled) error) error {
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultPullConcurrency)
 	o.Lease = cmp.Or(o.Lease, symphony.DefaultLease)
@@ -282,8 +282,8 @@ func (c *Client) Receive(ctx context.Context, r wire.ReceiveRequest) (wire.Recei
 	return send(ctx, c, wire.ReceiveMessages, "", nil, r)
 }
 
-// Ack completes messages. Where leases were lost the error has code lease_lost, or foreign_receipt for receipts of another
-// installation or version, and Error.Lost names their receipts; the others are completed.
+// Ack completes messages. Where leases were lost the error has code lease_lost, or foreign_receipt for receipts of
+// another installation or version, and Error.Lost names their receipts; the others are completed.
 func (c *Client) Ack(ctx context.Context, r wire.AckRequest) (wire.ReceiptsResponse, error) {
 	return send(ctx, c, wire.AckMessages, "", nil, r)
 }

@@ -49,8 +49,8 @@ func (c *Client) PreviewSchedule(ctx context.Context, r wire.PreviewRequest) (wi
 }
 
 // ChangeSchedule merges members into the definition of a schedule; nil takes away what is there. They are those of a
-// ScheduleRequest; message and options are merged member by member. What is a jsontext.Value among them, such as a payload,
-// goes byte for byte.
+// ScheduleRequest; message and options are merged member by member. What is a jsontext.Value among them, such as a
+// payload, goes byte for byte.
 func (c *Client) ChangeSchedule(ctx context.Context, id string, patch map[string]any) (wire.ScheduleResponse, error) {
 	return send(ctx, c, wire.PatchSchedule, id, nil, patch)
 }

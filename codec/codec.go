@@ -1,8 +1,8 @@
 // Package codec has codecs for payloads, so that a database and whoever reads it see no content. Standard library only.
 //
-// Encrypted payloads cannot be searched, and schemas that the server checks do not fit them: check types whose payloads are
-// encrypted where they are dispatched ([symphony.BusOptions].Schemas), which looks at them before they are encoded. Metadata,
-// headers, keys, errors and outputs are not encoded.
+// Encrypted payloads cannot be searched, and schemas that the server checks do not fit them: check types whose payloads
+// are encrypted where they are dispatched ([symphony.BusOptions].Schemas), which looks at them before they are encoded.
+// Metadata, headers, keys, errors and outputs are not encoded.
 package codec
 
 import (
@@ -26,9 +26,9 @@ import (
 //
 //	{"$codec": "aes-gcm", "key": "2026-11", "data": "base64 of nonce, ciphertext and tag"}
 //
-// The type of the message is authenticated with the payload, so that a payload cannot be passed off as that of another type.
-// Equal payloads of a type under one key are stored as equal texts, which keeps idempotency keys working for clients that
-// encrypt: the nonce is the first 12 bytes of an HMAC of type and payload. Safe for concurrent use.
+// The type of the message is authenticated with the payload, so that a payload cannot be passed off as that of another
+// type. Equal payloads of a type under one key are stored as equal texts, which keeps idempotency keys working for
+// clients that encrypt: the nonce is the first 12 bytes of an HMAC of type and payload. Safe for concurrent use.
 type AESGCM struct {
 	current string
 	keys    map[string]key
@@ -55,13 +55,13 @@ type envelope struct {
 	Data  []byte `json:"data"`
 }
 
-// ErrUnknownKey says that a payload was encrypted with a key that the codec does not have. The attempt is retried, so that a
-// key may be rolled out while messages wait.
+// ErrUnknownKey says that a payload was encrypted with a key that the codec does not have. The attempt is retried, so
+// that a key may be rolled out while messages wait.
 var ErrUnknownKey = errors.New("unknown key")
 
-// NewAESGCM returns a codec that encrypts with the key named current and decrypts with any of keys. Names are stored beside
-// each payload; keys are KeySize random bytes. To rotate, add a new key everywhere, then make it the current one; drop the
-// old one when nothing that is stored names it any more.
+// NewAESGCM returns a codec that encrypts with the key named current and decrypts with any of keys. Names are stored
+// beside each payload; keys are KeySize random bytes. To rotate, add a new key everywhere, then make it the current
+// one; drop the old one when nothing that is stored names it any more.
 func NewAESGCM(current string, keys map[string][]byte) (*AESGCM, error) {
 	c := &AESGCM{current: current, keys: make(map[string]key, len(keys))}
 	if _, ok := keys[current]; !ok {
@@ -135,7 +135,8 @@ func (c *AESGCM) Decode(_ context.Context, typ string, stored json.RawMessage) (
 	}
 	payload, err := k.aead.Open(nil, e.Data[:size], e.Data[size:], []byte(typ))
 	if err != nil {
-		return nil, symphony.Permanent(fmt.Errorf("codec: the encrypted payload was changed, or is of another type: %w", err))
+		err = fmt.Errorf("codec: the encrypted payload was changed, or is of another type: %w", err)
+		return nil, symphony.Permanent(err)
 	}
 	return payload, nil
 }

@@ -155,8 +155,9 @@ func TestAESGCM_refuses(t *testing.T) {
 }
 
 func TestAESGCM_leaves_what_it_did_not_encode(t *testing.T) {
+	c := aesgcm(t, "a")
 	for _, payload := range []string{`{}`, `{"n":1}`, `{"$codec":"zstd","data":"x"}`, `{"$codec":7}`, `[1]`} {
-		if got, err := aesgcm(t, "a").Decode(t.Context(), "Mail", []byte(payload)); err != nil || string(got) != payload {
+		if got, err := c.Decode(t.Context(), "Mail", []byte(payload)); err != nil || string(got) != payload {
 			t.Errorf("%s became %s (%v)", payload, got, err)
 		}
 	}

@@ -1,9 +1,9 @@
-// Package event tells what is noteworthy as it happens: messages that fail, workers that start and stop, what is paused, and
-// the like. A [Recorder] writes events to a log of the storage, and a [Hub] follows that log for readers, so that a reader at
-// one node sees what happens at all of them, and can go on where it stopped.
+// Package event tells what is noteworthy as it happens: messages that fail, workers that start and stop, what is
+// paused, and the like. A [Recorder] writes events to a log of the storage, and a [Hub] follows that log for readers,
+// so that a reader at one node sees what happens at all of them, and can go on where it stopped.
 //
-// Events are for people who watch and for programs that react; they are no queue. They are kept for a short time, and where
-// too much happens at once some are left out, which an event of its own tells. None holds a payload.
+// Events are for people who watch and for programs that react; they are no queue. They are kept for a short time, and
+// where too much happens at once some are left out, which an event of its own tells. None holds a payload.
 package event
 
 import (

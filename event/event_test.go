@@ -294,8 +294,8 @@ func TestHub_counts_messages_while_somebody_reads(t *testing.T) {
 	})
 }
 
-// Readers come and go at any time, on several nodes, while events are written at others: each finds every event once and in
-// order, whatever it had seen when it went.
+// Readers come and go at any time, on several nodes, while events are written at others: each finds every event once
+// and in order, whatever it had seen when it went.
 func TestReader_loses_and_repeats_nothing(t *testing.T) {
 	const total = 6000
 	tr := symphonytest.Storage(t, sqlite.Options{})

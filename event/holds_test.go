@@ -19,8 +19,8 @@ type deaf struct{}
 func (deaf) MessagesDispatched([]*symphony.Envelope, []symphony.Receipt) {}
 func (deaf) AttemptsEnded([]symphony.EndedAttempt)                       {}
 
-// What is paused, drained and resumed is an event, whoever asked for it: over HTTP or in Go, with an audit trail or without.
-// What failed or was not there is none.
+// What is paused, drained and resumed is an event, whoever asked for it: over HTTP or in Go, with an audit trail or
+// without. What failed or was not there is none.
 func TestRecorder_tells_of_holds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := symphonytest.Storage(t, sqlite.Options{})

@@ -23,8 +23,8 @@ const (
 	DefaultPoll = 500 * time.Millisecond
 	// StatsInterval is the time between two Stats events.
 	StatsInterval = 2 * time.Second
-	// ringSize is how many of the newest events are held in memory, once for all readers. Readers that are further behind
-	// read from the log.
+	// ringSize is how many of the newest events are held in memory, once for all readers. Readers that are further
+	// behind read from the log.
 	ringSize = 1024
 	// pageSize is how many events a reader gets at a time.
 	pageSize = 256
@@ -46,9 +46,9 @@ type HubOptions struct {
 	Logger     *slog.Logger
 }
 
-// Hub hands events to readers. While there are any, one loop follows the log for all of them; without, it does nothing. Each
-// reader has a place in the log and no memory of its own: the newest events are held once for all, and who is further behind
-// reads the log. Safe for concurrent use.
+// Hub hands events to readers. While there are any, one loop follows the log for all of them; without, it does nothing.
+// Each reader has a place in the log and no memory of its own: the newest events are held once for all, and who is
+// further behind reads the log. Safe for concurrent use.
 type Hub struct {
 	store storage.Log
 	o     HubOptions
@@ -183,8 +183,8 @@ func (h *Hub) follow(ctx context.Context) error {
 		}
 		h.mu.Lock()
 		if entries[0].Seq != h.end+1 {
-			// Some were deleted before this node saw them; readers find that out for themselves. They may hold the ring,
-			// which is only ever added to.
+			// Some were deleted before this node saw them; readers find that out for themselves. They may hold the
+			// ring, which is only ever added to.
 			h.ring = make([]Frame, 0, ringSize)
 		}
 		for _, e := range entries {

@@ -23,8 +23,8 @@ type Reader struct {
 	pending []Frame
 }
 
-// Read makes a reader of the events behind after; 0 begins with the oldest that is kept, FromNow with the next. The error is
-// ErrTooManyReaders, or the storage's. Close must be called.
+// Read makes a reader of the events behind after; 0 begins with the oldest that is kept, FromNow with the next. The
+// error is ErrTooManyReaders, or the storage's. Close must be called.
 func (h *Hub) Read(ctx context.Context, after int64, filter Filter) (*Reader, error) {
 	h.mu.Lock()
 	if h.readers >= h.o.MaxReaders {
@@ -126,8 +126,8 @@ func (r *Reader) Next(ctx context.Context, wait time.Duration) ([]Frame, error) 
 	}
 }
 
-// look returns what is there: of the events in memory, else of those in the log. changed, if not nil, is closed when there is
-// something new.
+// look returns what is there: of the events in memory, else of those in the log. changed, if not nil, is closed when
+// there is something new.
 func (r *Reader) look(ctx context.Context) (list []Frame, changed <-chan struct{}, err error) {
 	h := r.hub
 	h.mu.Lock()

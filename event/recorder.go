@@ -176,8 +176,8 @@ func (r *Recorder) attempt(typ string, most int, e *symphony.EndedAttempt) {
 	r.take(typ, raw)
 }
 
-// Run writes events to a store, and deletes old ones, until ctx ends; then it writes what waits and returns. It runs once. A
-// storage that is away for a time costs the events that find no room meanwhile.
+// Run writes events to a store, and deletes old ones, until ctx ends; then it writes what waits and returns. It runs
+// once. A storage that is away for a time costs the events that find no room meanwhile.
 func (r *Recorder) Run(ctx context.Context, store storage.Log) error {
 	trim := r.o.Clock.NewTimer(trimInterval)
 	defer func() { trim.Stop() }()

@@ -32,8 +32,8 @@ type Body struct {
 	// ScheduledAt is left out of messages that were to be delivered at once, IdempotencyKey of those without one.
 	ScheduledAt    time.Time `json:"scheduledAt,omitzero"`
 	IdempotencyKey string    `json:"idempotencyKey,omitempty"`
-	// CorrelationID is shared by the messages of one story, CausationID the message whose handling dispatched this one, if
-	// any. A receiver that dispatches messages gives the first on, and its ID as their causation.
+	// CorrelationID is shared by the messages of one story, CausationID the message whose handling dispatched this one,
+	// if any. A receiver that dispatches messages gives the first on, and its ID as their causation.
 	CorrelationID string `json:"correlationId"`
 	CausationID   string `json:"causationId,omitempty"`
 	// Metadata and Headers are always objects, if empty ones. Numbers keep every digit.
@@ -43,8 +43,8 @@ type Body struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// Encode returns the Body of a delivery as JSON. Times are in UTC. The error, of a message that an older release has stored, or
-// whose storage was damaged, is permanent.
+// Encode returns the Body of a delivery as JSON. Times are in UTC. The error, of a message that an older release has
+// stored, or whose storage was damaged, is permanent.
 func Encode(d *symphony.Delivery) ([]byte, error) {
 	b := Body{
 		ID: d.ID, Type: d.Type, Transport: d.Transport, Queue: d.Queue, Priority: d.Priority, Attempt: d.Attempt,
@@ -72,8 +72,8 @@ func Encode(d *symphony.Delivery) ([]byte, error) {
 	return append(body, '}'), nil
 }
 
-// Trace returns the trace that goes along with a delivery: that of the handler's context, such as the span of the attempt,
-// else what the message's headers name.
+// Trace returns the trace that goes along with a delivery: that of the handler's context, such as the span of the
+// attempt, else what the message's headers name.
 func Trace(ctx context.Context, d *symphony.Delivery) symphony.TraceContext {
 	if t := symphony.TraceFrom(ctx); t.Parent != "" {
 		return t

@@ -1,6 +1,6 @@
-// Package httpapi serves the HTTP API: it authenticates, decodes strictly, calls the bus and the worker, and answers. It
-// decides nothing about messages itself. What the API promises stands in docs/api.md and in the OpenAPI document that it
-// serves; both the routes and that document come from the table in routes.go.
+// Package httpapi serves the HTTP API: it authenticates, decodes strictly, calls the bus and the worker, and answers.
+// It decides nothing about messages itself. What the API promises stands in docs/api.md and in the OpenAPI document
+// that it serves; both the routes and that document come from the table in routes.go.
 package httpapi
 
 import (
@@ -54,8 +54,8 @@ type Options struct {
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
 	Keys auth.KeyStore
-	// Records is where the request to stop all workers is kept, see worker.StopAll, and the key of receipts. Nil: stopping
-	// answers 501, and receipts are good for this API only.
+	// Records is where the request to stop all workers is kept, see worker.StopAll, and the key of receipts. Nil:
+	// stopping answers 501, and receipts are good for this API only.
 	Records storage.Records
 	// Scheduler works on schedules. Nil answers 501.
 	Scheduler *scheduler.Scheduler
@@ -68,8 +68,8 @@ type Options struct {
 	// Alerts judges rules. Nil: its routes answer 501. AlertsEnabled says whether somebody runs it.
 	Alerts        *alert.Engine
 	AlertsEnabled bool
-	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known. Default:
-	// not known.
+	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known.
+	// Default: not known.
 	LocalUser func(*http.Request) string
 	// Breakers tells which circuit breakers of this process are not closed, for the status. Nil: none.
 	Breakers func() []monitor.OpenBreaker
@@ -77,8 +77,8 @@ type Options struct {
 	// consume takes where a request does not say. Default: the worker's.
 	CronWorker    func(transport string) worker.Options
 	ConsumeWorker func(transport string) worker.Options
-	// CronDuties is called by each request to a cron route before its own work, where no process does in the background what
-	// they would otherwise do. It returns when that is done or the context ends. Default: there are none.
+	// CronDuties is called by each request to a cron route before its own work, where no process does in the background
+	// what they would otherwise do. It returns when that is done or the context ends. Default: there are none.
 	CronDuties func(context.Context)
 	// Observer is told of each attempt of a pull worker that was settled; runs of workers have their own, in their
 	// options. Default: nobody.
@@ -86,8 +86,8 @@ type Options struct {
 	// Metrics are what the metrics route tells, Monitor what health and workers do. Nil answers 501.
 	Metrics *metrics.Recorder
 	Monitor *monitor.Monitor
-	// Exposition answers GET /metrics, which takes a user with the scope read, unless MetricsOpen lets in everybody. Nil
-	// answers 501.
+	// Exposition answers GET /metrics, which takes a user with the scope read, unless MetricsOpen lets in everybody.
+	// Nil answers 501.
 	Exposition  http.Handler
 	MetricsOpen bool
 	// Requests is told of each request that was answered: the route's path, empty for none, and how long it took. It is
@@ -100,11 +100,11 @@ type Options struct {
 	// MaxBodyBytes and MaxBatchBytes bound bodies.
 	MaxBodyBytes  int64
 	MaxBatchBytes int64
-	// MaxBytesInFlight bounds the bodies and large answers of all requests together. Default DefaultBytesInFlight(); never
-	// less than four times MaxBatchBytes.
+	// MaxBytesInFlight bounds the bodies and large answers of all requests together. Default DefaultBytesInFlight();
+	// never less than four times MaxBatchBytes.
 	MaxBytesInFlight int64
-	// RateLimit bounds the requests of each API key and each user that Handler serves; beyond it they are answered 429. A
-	// Burst of 0 means what the rate allows in a second. Default: no bound.
+	// RateLimit bounds the requests of each API key and each user that Handler serves; beyond it they are answered 429.
+	// A Burst of 0 means what the rate allows in a second. Default: no bound.
 	RateLimit flow.Rate
 	// CORSOrigins are the origins whose pages may call. Default: none.
 	CORSOrigins []string

@@ -178,7 +178,8 @@ func keepMembers(v reflect.Value, kept map[string]any) {
 			continue
 		}
 		member := v.FieldByIndex(f.Index)
-		// What is given and empty, as a filter that selects everything, is a pointer. A count says something also where it is 0.
+		// What is given and empty, as a filter that selects everything, is a pointer. A count says something also where
+		// it is 0.
 		if member.IsZero() && !member.CanInt() {
 			continue
 		}

@@ -69,12 +69,13 @@ func (p *places) count() int {
 	return p.taken
 }
 
-// maxCallers bounds the callers that are remembered, in each of two generations. One that is forgotten begins with a full
-// burst, so there should be more than are at work in the time in which a burst comes back.
+// maxCallers bounds the callers that are remembered, in each of two generations. One that is forgotten begins with a
+// full burst, so there should be more than are at work in the time in which a burst comes back.
 const maxCallers = 10_000
 
 // callers bounds the requests of each caller by a rate. Those who have not called for a while are forgotten: when the
-// younger generation is full it becomes the older one, whose members go unless they call again. Safe for concurrent use.
+// younger generation is full it becomes the older one, whose members go unless they call again. Safe for concurrent
+// use.
 type callers struct {
 	limit limits.Limit
 	burst int

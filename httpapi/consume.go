@@ -93,7 +93,8 @@ func untilDraining(serve func(*call) error) func(*call) error {
 	})
 }
 
-// whileServing returns the call's context, which ends also when the server drains. One that drains already refuses the call.
+// whileServing returns the call's context, which ends also when the server drains. One that drains already refuses the
+// call.
 func (c *call) whileServing() (ctx context.Context, stop func(), err error) {
 	draining := c.api.o.Draining
 	if draining.Err() != nil {

@@ -77,8 +77,8 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 type row struct {
 	status int
 	code   string // empty where the error has its own
-	// tell reports whether the row is for an error, and fills in what callers are told of it. The cause, for the log, is the
-	// error itself unless tell takes it away.
+	// tell reports whether the row is for an error, and fills in what callers are told of it. The cause, for the log,
+	// is the error itself unless tell takes it away.
 	tell func(err error, f *failure) bool
 }
 

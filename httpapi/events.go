@@ -24,8 +24,8 @@ const (
 
 var errNoEvents = unsupported("keeps no events: no transport can, or the API was made without Options.Events")
 
-// events streams events until the caller is gone or no longer let in, the connection takes nothing, or the server shuts down.
-// In the latter two the caller connects again, with the number of the last event it has, and goes on.
+// events streams events until the caller is gone or no longer let in, the connection takes nothing, or the server shuts
+// down. In the latter two the caller connects again, with the number of the last event it has, and goes on.
 func events(c *call) error {
 	hub := c.api.o.Events
 	if hub == nil {
@@ -75,8 +75,8 @@ func events(c *call) error {
 	}
 }
 
-// eventQuery reads where to begin and what is wanted. Browsers connect again by the URL they have and tell the last event
-// they saw in a header, which therefore counts.
+// eventQuery reads where to begin and what is wanted. Browsers connect again by the URL they have and tell the last
+// event they saw in a header, which therefore counts.
 func (c *call) eventQuery() (after int64, f event.Filter, err error) {
 	var list []symphony.Problem
 	after = event.FromNow
@@ -112,8 +112,8 @@ type stream struct {
 	place   int64 // the last number that the caller was told
 }
 
-// open begins the answer. The server's deadlines are for requests that are answered at once: the one for reading would end
-// the stream, and the one for writing is set anew for each event.
+// open begins the answer. The server's deadlines are for requests that are answered at once: the one for reading would
+// end the stream, and the one for writing is set anew for each event.
 func (s *stream) open() error {
 	if err := s.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
@@ -126,8 +126,8 @@ func (s *stream) open() error {
 	return s.flush([]byte(fmt.Sprintf("retry: %d\n\n", reconnectDelay.Milliseconds())))
 }
 
-// send writes events. Where there are none it tells the place that the reader has come to, so that a caller who selects few
-// events does not begin far behind when it connects again; a number without data is no event.
+// send writes events. Where there are none it tells the place that the reader has come to, so that a caller who selects
+// few events does not begin far behind when it connects again; a number without data is no event.
 func (s *stream) send(frames []event.Frame, place int64) error {
 	if len(frames) == 0 {
 		if place == s.place {

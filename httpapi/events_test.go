@@ -208,7 +208,8 @@ func TestEvents_stay_connected(t *testing.T) {
 	})
 }
 
-// A connection that takes nothing is ended after 30 seconds, however much there is to send, and costs no memory meanwhile.
+// A connection that takes nothing is ended after 30 seconds, however much there is to send, and costs no memory
+// meanwhile.
 func TestEvents_end_for_who_does_not_read(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatched(t, event.HubOptions{MaxReaders: 1})

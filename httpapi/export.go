@@ -12,10 +12,10 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/archive"
 )
 
-// An export reads a page, writes it and reads the next one, each of about so many bytes, however many messages there are:
-// a caller who reads slowly holds up nothing but the export. It ends when the caller is gone, takes nothing for
-// stallTime, or the server shuts down. An export that cannot be completed breaks the connection off, so that nobody takes
-// half of it for all.
+// An export reads a page, writes it and reads the next one, each of about so many bytes, however many messages there
+// are: a caller who reads slowly holds up nothing but the export. It ends when the caller is gone, takes nothing for
+// stallTime, or the server shuts down. An export that cannot be completed breaks the connection off, so that nobody
+// takes half of it for all.
 const exportBytes = 2 << 20
 
 // export is one export on its way.
@@ -126,8 +126,9 @@ func messagesExport(c *call) error {
 	if err != nil {
 		return err
 	}
-	// What comes while the export runs is left to the next one: else it would never end on a busy server. Its end is a place
-	// in the order of ids, and no time: clocks that were set leave messages of times to come, which are exported, too.
+	// What comes while the export runs is left to the next one: else it would never end on a busy server. Its end is a
+	// place in the order of ids, and no time: clocks that were set leave messages of times to come, which are exported,
+	// too.
 	newest, err := messages.List(c.Context(), symphony.MessageQuery{Limit: 1})
 	if err != nil {
 		return err

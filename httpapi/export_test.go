@@ -324,7 +324,8 @@ func TestImportTakesBodiesOfAnyLength(t *testing.T) {
 	}
 }
 
-// A clock that was set back leaves messages of times to come, and one that was wrong ids that do not tell their messages' time.
+// A clock that was set back leaves messages of times to come, and one that was wrong ids that do not tell their
+// messages' time.
 func TestExport_is_complete_whatever_clocks_did(t *testing.T) {
 	f := newFixture(t, nil)
 	now := time.Now()

@@ -19,10 +19,10 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// An import dispatches the messages of a file as new ones, some at a time while it is read, so that a file may be as long as
-// it likes. Each message has an idempotency key: its own, or importKey and the id that it was exported with. So a file may be
-// imported again, whole or in part, within the window for which keys are known: after an import that broke off, what is
-// there already counts as duplicate.
+// An import dispatches the messages of a file as new ones, some at a time while it is read, so that a file may be as
+// long as it likes. Each message has an idempotency key: its own, or importKey and the id that it was exported with. So
+// a file may be imported again, whole or in part, within the window for which keys are known: after an import that
+// broke off, what is there already counts as duplicate.
 const (
 	importKey      = "import:"
 	importMessages = 200

@@ -8,9 +8,9 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// Bodies, and answers that are large, count against a bound on the bytes in flight of all requests together. Each counts
-// with what has arrived of it, not with what it claims to have. What would go beyond is refused at once, so that many
-// large requests make callers try again, and not the process run out of memory.
+// Bodies, and answers that are large, count against a bound on the bytes in flight of all requests together. Each
+// counts with what has arrived of it, not with what it claims to have. What would go beyond is refused at once, so that
+// many large requests make callers try again, and not the process run out of memory.
 
 const (
 	// inFlightShare of the memory is what bytes in flight may take: each is copied several times on its way.
@@ -19,8 +19,8 @@ const (
 	inFlightUnbounded = 256 << 20
 )
 
-// DefaultBytesInFlight is a share of the memory that the process may use by GOMEMLIMIT or its control group, whichever is
-// less; 256 MiB where neither is set.
+// DefaultBytesInFlight is a share of the memory that the process may use by GOMEMLIMIT or its control group, whichever
+// is less; 256 MiB where neither is set.
 func DefaultBytesInFlight() int64 {
 	limit := debug.SetMemoryLimit(-1) // as it is
 	if group, err := memlimit.FromCgroup(); err == nil && group < uint64(limit) {

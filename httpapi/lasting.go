@@ -9,8 +9,8 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 )
 
-// Most calls are over before anything can have changed about their caller. Those that last, such as streams, runs, exports
-// and waits, are for callers who were let in long ago:
+// Most calls are over before anything can have changed about their caller. Those that last, such as streams, runs,
+// exports and waits, are for callers who were let in long ago:
 //
 //   - a call ends when the caller's token or key expires,
 //   - at each recheck, and before a wait that was long hands anything over, its credential is judged once more: a key that
@@ -26,8 +26,8 @@ type refusal struct{ error }
 
 func (r *refusal) Unwrap() error { return r.error }
 
-// stillAllowed returns why the caller of r, which is the call's request, is no longer let in, nil where it is or where that
-// cannot be told now.
+// stillAllowed returns why the caller of r, which is the call's request, is no longer let in, nil where it is or where
+// that cannot be told now.
 func (c *call) stillAllowed(r *http.Request) error {
 	if end := c.ends(); !end.IsZero() && !c.api.o.Clock.Now().Before(end) {
 		return expired(c.principal)
@@ -42,8 +42,8 @@ func (c *call) stillAllowed(r *http.Request) error {
 	return &refusal{err}
 }
 
-// ends is when the caller's credential expires, zero for never. A token that has expired and was let in within the leeway of
-// clocks is good until that is over.
+// ends is when the caller's credential expires, zero for never. A token that has expired and was let in within the
+// leeway of clocks is good until that is over.
 func (c *call) ends() time.Time {
 	end := c.principal.Expires
 	if !end.IsZero() && !c.w.start.Before(end) {
@@ -56,8 +56,8 @@ func expired(p auth.Principal) error {
 	return &refusal{auth.Expired(p.Kind)}
 }
 
-// whileAllowed returns a context that ends with ctx, and with the refusal as its cause when the caller is no longer let in.
-// The function that it returns must be called: it waits for what looks after this.
+// whileAllowed returns a context that ends with ctx, and with the refusal as its cause when the caller is no longer let
+// in. The function that it returns must be called: it waits for what looks after this.
 func (c *call) whileAllowed(ctx context.Context) (context.Context, func()) {
 	if c.route.access != userAccess {
 		return ctx, func() {}

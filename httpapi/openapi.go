@@ -223,7 +223,8 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	case openAccess:
 	}
 	op.SetDescription(strings.TrimSpace(doc))
-	// For the library, which asks for every name of the path, and for the shape among the components: complete says more.
+	// For the library, which asks for every name of the path, and for the shape among the components: complete says
+	// more.
 	if strings.Contains(rt.path, "{id}") {
 		op.AddReqStructure(struct {
 			ID string `path:"id"`

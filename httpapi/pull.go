@@ -139,8 +139,9 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 	}
 }
 
-// handOver answers with the messages. If the caller is gone, or there is no answer for another reason, they go back to their
-// queues at once, as if never claimed. A message that cannot be written as JSON fails for good, and holds up no other.
+// handOver answers with the messages. If the caller is gone, or there is no answer for another reason, they go back to
+// their queues at once, as if never claimed. A message that cannot be written as JSON fails for good, and holds up no
+// other.
 func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []symphony.Delivery) error {
 	answer := wire.ReceiveResponse{Success: true, Messages: make([]wire.Pulled, len(got))}
 	for i := range got {
@@ -173,7 +174,8 @@ func (c *call) handOver(t symphony.Transport, seal *seal, worker string, got []s
 	return nil
 }
 
-// giveBack returns messages to their queues, as if never claimed. What cannot be given back returns when its lease runs out.
+// giveBack returns messages to their queues, as if never claimed. What cannot be given back returns when its lease runs
+// out.
 func (c *call) giveBack(t symphony.Transport, worker string, got []symphony.Delivery) {
 	receipts := make([]receipt, len(got))
 	back := make([]symphony.Settlement, len(got))
@@ -354,8 +356,8 @@ type pullError struct{ text, class string }
 func (e *pullError) Error() string      { return e.text }
 func (e *pullError) ErrorClass() string { return e.class }
 
-// receipt parses a receipt. One of another installation or version has no transport: it is well formed, and nothing can be
-// done with it here.
+// receipt parses a receipt. One of another installation or version has no transport: it is well formed, and nothing can
+// be done with it here.
 func (c *call) receipt(seal *seal, text string) (receipt, error) {
 	r, err := parseReceipt(text, seal)
 	switch {
@@ -389,8 +391,8 @@ type undone struct {
 	message string
 }
 
-// byTransport calls do for the receipts of each transport. It returns for which of all receipts nothing was done. An error
-// is one that says nothing about a lease.
+// byTransport calls do for the receipts of each transport. It returns for which of all receipts nothing was done. An
+// error is one that says nothing about a lease.
 func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt) []error) (list []undone, err error) {
 	groups := make(map[string][]int)
 	done := false

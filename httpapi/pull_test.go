@@ -280,7 +280,8 @@ func TestCallersThatAreGoneTakeNothingWithThem(t *testing.T) {
 		f.settleDown(0)
 		list := f.receive(`{"wait":1000}`)
 		if len(list) == 0 {
-			// The answer was under way when the caller left: nobody can know that it did not arrive, but its lease ends.
+			// The answer was under way when the caller left: nobody can know that it did not arrive, but its lease
+			// ends.
 			stats, err := f.tr.Stats(context.Background())
 			if err != nil || stats.Processing != 1 {
 				t.Fatalf("the message is gone: %+v, %v", stats, err)

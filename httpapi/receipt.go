@@ -17,9 +17,9 @@ import (
 //
 //	version (1)  id of the key (4)  fields  extras  sum (16)
 //
-// where the sum is an HMAC-SHA256 of all before it, cut. Fields are texts and numbers in a fixed order. Extras are what few
-// receipts have, or what later releases add: each is a number that names it, a length and as many bytes. Whoever does not
-// know one passes over it, so that adding one needs no new version.
+// where the sum is an HMAC-SHA256 of all before it, cut. Fields are texts and numbers in a fixed order. Extras are what
+// few receipts have, or what later releases add: each is a number that names it, a length and as many bytes. Whoever
+// does not know one passes over it, so that adding one needs no new version.
 type receipt struct {
 	transport string
 	lease     symphony.Lease
@@ -36,7 +36,8 @@ type receipt struct {
 
 const (
 	receiptVersion = 3
-	// lastVersion bounds what is taken for the version of another release: what begins with anything else is no receipt.
+	// lastVersion bounds what is taken for the version of another release: what begins with anything else is no
+	// receipt.
 	lastVersion = 15
 	// extraBy is the number of DispatchedBy among the extras.
 	extraBy = 1

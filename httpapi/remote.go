@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// remoteAddress is the address that a request came from, for the log and the audit trail: that of the connection or, where a trusted proxy made
-// it, the nearest one in X-Forwarded-For that is no trusted proxy. What stands before that one was written by strangers. It
-// is empty where there is no network between.
+// remoteAddress is the address that a request came from, for the log and the audit trail: that of the connection or,
+// where a trusted proxy made it, the nearest one in X-Forwarded-For that is no trusted proxy. What stands before that
+// one was written by strangers. It is empty where there is no network between.
 func remoteAddress(r *http.Request, trusted []netip.Prefix) string {
 	connected, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -17,12 +17,12 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// accept reads the body into v, a pointer to what the route takes, has the audit trail record it, and checks it. Everything
-// that is wrong is told at once: what does not fit v's shape and what check finds. check may leave to the domain what the
-// domain will refuse, unless wrong says that something is wrong already. A nil check finds nothing.
+// accept reads the body into v, a pointer to what the route takes, has the audit trail record it, and checks it.
+// Everything that is wrong is told at once: what does not fit v's shape and what check finds. check may leave to the
+// domain what the domain will refuse, unless wrong says that something is wrong already. A nil check finds nothing.
 //
-// A body with payloads counts as in flight until the call ends, since they are on their way so long; another one until it is
-// read.
+// A body with payloads counts as in flight until the call ends, since they are on their way so long; another one until
+// it is read.
 func (c *call) accept(v any, check func(wrong bool) []symphony.Problem) error {
 	limit := c.api.o.MaxBodyBytes
 	if c.route.body != shortBody {

@@ -25,8 +25,8 @@ type bodyKind int
 const (
 	shortBody bodyKind = iota // up to Options.MaxBodyBytes
 	longBody                  // up to Options.MaxBatchBytes
-	// diagnosticBody tells of a failure, which is not to be lost because of how it is told: it may be as long as either, and
-	// what is no UTF-8 in its texts is replaced.
+	// diagnosticBody tells of a failure, which is not to be lost because of how it is told: it may be as long as
+	// either, and what is no UTF-8 in its texts is replaced.
 	diagnosticBody
 )
 
@@ -74,8 +74,8 @@ type route struct {
 	own     ownRule // see visibility.go
 	query   []parameter
 	request any // nil: no body
-	// optionalBody says that a request without a body is fine. example is a body that the route takes as it stands, beside
-	// an id that exists where the path has one.
+	// optionalBody says that a request without a body is fine. example is a body that the route takes as it stands,
+	// beside an id that exists where the path has one.
 	optionalBody bool
 	body         bodyKind
 	example      string
@@ -88,8 +88,8 @@ type route struct {
 	// streams are the media types of a success that is no JSON, takes those of a body that is none.
 	streams, takes []string
 	serve          func(*call) error
-	// audit is the action that the audit trail records, a thing and a verb, or traffic. Every route that changes something
-	// has one; see audit.go.
+	// audit is the action that the audit trail records, a thing and a verb, or traffic. Every route that changes
+	// something has one; see audit.go.
 	audit  string
 	hidden bool // not in the document
 }

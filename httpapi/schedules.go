@@ -195,8 +195,8 @@ func schedulesPreview(c *call, _ *scheduler.Scheduler) error {
 	return c.answer(http.StatusOK, wire.PreviewResponse{Success: true, NextRuns: times})
 }
 
-// schedulesChange applies a JSON merge patch (RFC 7396) to the definition, where message and options are merged member by
-// member and payload and metadata are replaced as a whole: null takes away what is there.
+// schedulesChange applies a JSON merge patch (RFC 7396) to the definition, where message and options are merged member
+// by member and payload and metadata are replaced as a whole: null takes away what is there.
 func schedulesChange(c *call, s *scheduler.Scheduler) error {
 	var patch map[string]jsontext.Value
 	if err := c.accept(&patch, nil); err != nil {

@@ -60,7 +60,8 @@ const (
 	tableEnd   = "<!-- End of what is made. -->\n"
 )
 
-// TestReference_routes fails when docs/api.md does not say of each route what the table says. With -update it writes it.
+// TestReference_routes fails when docs/api.md does not say of each route what the table says. With -update it writes
+// it.
 func TestReference_routes(t *testing.T) {
 	raw, err := os.ReadFile(apiPage)
 	if err != nil {

@@ -69,7 +69,8 @@ type storedSeal struct {
 	Key []byte `json:"key"`
 }
 
-// get returns the seal. The first call reads the key or makes it; its error is the store's, and the next call tries again.
+// get returns the seal. The first call reads the key or makes it; its error is the store's, and the next call tries
+// again.
 func (s *seals) get(ctx context.Context) (*seal, error) {
 	if current := s.current.Load(); current != nil {
 		return current, nil

@@ -31,7 +31,8 @@ func NewServer(h http.Handler, log *slog.Logger) *Server {
 	}}
 }
 
-// ConnContext has f make the context of the requests of each connection; see http.Server. It is to be called before Serve.
+// ConnContext has f make the context of the requests of each connection; see http.Server. It is to be called before
+// Serve.
 func (s *Server) ConnContext(f func(context.Context, net.Conn) context.Context) {
 	s.http.ConnContext = f
 }

@@ -38,7 +38,8 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return here, nil
 }
 
-// A run takes as long as it takes: what bounds the reading of requests and the writing of quick answers leaves it alone.
+// A run takes as long as it takes: what bounds the reading of requests and the writing of quick answers leaves it
+// alone.
 func TestServer_lets_long_runs_go_on(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := symphonytest.Storage(t, sqlite.Options{})

@@ -19,9 +19,10 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// A body that does not decode is read a second time, token by token, to tell everything that is wrong with it and not just
-// the first mistake. So is each body of a type in which the absence of a member selects more (tag absent:"all"), because
-// decoding cannot tell null from absent. Work and memory are linear in the body: what is too much is skipped, not kept.
+// A body that does not decode is read a second time, token by token, to tell everything that is wrong with it and not
+// just the first mistake. So is each body of a type in which the absence of a member selects more (tag absent:"all"),
+// because decoding cannot tell null from absent. Work and memory are linear in the body: what is too much is skipped,
+// not kept.
 
 var (
 	rawType  = reflect.TypeFor[jsontext.Value]()
@@ -131,8 +132,8 @@ func pathTo(places []place) string {
 	return b.String()
 }
 
-// fit reads a value and writes it, without what does not fit t, behind the name of m if that has one. It reports whether
-// the value itself fits; what does not is not written.
+// fit reads a value and writes it, without what does not fit t, behind the name of m if that has one. It reports
+// whether the value itself fits; what does not is not written.
 func (s *shaper) fit(t reflect.Type, m member) (bool, error) {
 	if s.values++; s.values%1024 == 0 {
 		if err := s.ctx.Err(); err != nil {

@@ -101,7 +101,8 @@ func TestBadBodiesCostAsMuchAsTheyAreLong(t *testing.T) {
 			cost(n) // what is made once
 			one, two, four := cost(n), cost(2*n), cost(4*n)
 			t.Logf("%d, %d, %d bytes", one, two, four)
-			// A constant part may be there, for the messages that are looked at; what is added for each byte may not grow.
+			// A constant part may be there, for the messages that are looked at; what is added for each byte may not
+			// grow.
 			const fixed = 8 << 20
 			if four > 4*one+fixed || four > 16*4*n+fixed {
 				t.Errorf("1, 2 and 4 MiB cost %d, %d and %d bytes", one, two, four)

@@ -198,7 +198,8 @@ func (o odd) request(receipts, schedules *[]string) (method, path, body, kind st
 	return "POST", "/api/symphony/receive", `{"max":3,"lease":60000}`, kind
 }
 
-// Whatever any entrance takes, every list, export and receive can show: no answer is the server's fault, and no row is cut.
+// Whatever any entrance takes, every list, export and receive can show: no answer is the server's fault, and no row is
+// cut.
 func TestAPI_shows_whatever_it_takes(t *testing.T) {
 	onEachStorage(t, func(t *testing.T, tr keeper, f *fixture) {
 		for seed := range uint64(3) {

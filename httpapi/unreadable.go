@@ -11,7 +11,8 @@ import (
 )
 
 // failUnreadable fails the messages of an answer that cannot be written as JSON, takes them out of it, and returns the
-// others. They are in the dead letter queue then, where they can be looked at, as far as they can be shown, and deleted.
+// others. They are in the dead letter queue then, where they can be looked at, as far as they can be shown, and
+// deleted.
 func (c *call) failUnreadable(t symphony.Transport, worker string, got []symphony.Delivery, answer *wire.ReceiveResponse) (fit []symphony.Delivery) {
 	var (
 		messages    = []wire.Pulled{}

@@ -13,8 +13,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// Payloads, metadata and headers are JSON of the caller's own. Here they come in and go out: every digit of a number and
-// every character of a string stays, while white space between the parts of JSON does not.
+// Payloads, metadata and headers are JSON of the caller's own. Here they come in and go out: every digit of a number
+// and every character of a string stays, while white space between the parts of JSON does not.
 
 // free reads a JSON value as Go has it, with json.Number for numbers. It keeps nothing of raw, which must be valid.
 func free(raw jsontext.Value) any {
@@ -62,8 +62,8 @@ func object(raw jsontext.Value, path string, list *[]symphony.Problem) map[strin
 	return m
 }
 
-// instant is an optional time of a request. One that cannot be kept is a problem here, since to the domain the year 1 means
-// that none is given.
+// instant is an optional time of a request. One that cannot be kept is a problem here, since to the domain the year 1
+// means that none is given.
 func instant(t *time.Time, path string, list *[]symphony.Problem) time.Time {
 	if t == nil {
 		return time.Time{}

@@ -10,8 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 )
 
-// With Options.OwnMessages users who may not operate see and steer only the messages that carry their DispatchedBy. Each route
-// of the table says what that means for it:
+// With Options.OwnMessages users who may not operate see and steer only the messages that carry their DispatchedBy.
+// Each route of the table says what that means for it:
 //
 //   - most are refused: what they show or do is about everybody's messages. That is what a route is that says nothing,
 //   - some are open to such a user as to others, because they show nothing of anybody, or him his own alone,
@@ -65,7 +65,8 @@ func (c *call) owner() string {
 	return c.dispatcher()
 }
 
-// dispatcher is the DispatchedBy of what the caller dispatches: users have one, and with OwnMessages holders of API keys.
+// dispatcher is the DispatchedBy of what the caller dispatches: users have one, and with OwnMessages holders of API
+// keys.
 func (c *call) dispatcher() string {
 	switch c.principal.Kind {
 	case auth.KindUser:
@@ -100,8 +101,8 @@ func (c *call) deadLetters(transport string) (*symphony.DeadLetters, error) {
 	return d, err
 }
 
-// ownStatus is the status for a caller who sees his own messages only: the same figures, of his. Those that are completed
-// are counted while they are kept.
+// ownStatus is the status for a caller who sees his own messages only: the same figures, of his. Those that are
+// completed are counted while they are kept.
 func (c *call) ownStatus(t symphony.Transport, everybodys symphony.Stats) error {
 	now := c.storeClock(t).Now()
 	messages, err := c.messages(t.Name())
@@ -132,8 +133,8 @@ func (c *call) ownStatus(t symphony.Transport, everybodys symphony.Stats) error 
 	return c.answer(http.StatusOK, answer)
 }
 
-// ownCounts counts a caller's messages of a queue, or of all where it is empty. The oldest that is ready is looked for among
-// as many as one page has.
+// ownCounts counts a caller's messages of a queue, or of all where it is empty. The oldest that is ready is looked for
+// among as many as one page has.
 func (c *call) ownCounts(messages *symphony.Messages, queue string, now time.Time) (q symphony.QueueStats, err error) {
 	for _, of := range []struct {
 		to *int64

@@ -148,7 +148,8 @@ func (w *own) settleCanary(status string) {
 	}
 }
 
-// A user who owns nothing walks every route, with the ids of everything there is, and finds nothing and changes nothing.
+// A user who owns nothing walks every route, with the ids of everything there is, and finds nothing and changes
+// nothing.
 func TestVisibility_own_shows_nothing_of_others(t *testing.T) {
 	w := newOwn(t)
 	ids := w.others()

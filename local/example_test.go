@@ -12,8 +12,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// A program with embedded SQLite and a worker. While it runs, "symphony status --database shop.db" and the other commands
-// work on its messages.
+// A program with embedded SQLite and a worker. While it runs, "symphony status --database shop.db" and the other
+// commands work on its messages.
 func ExampleServe() {
 	dir, err := os.MkdirTemp("", "shop")
 	if err != nil {

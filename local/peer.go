@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// The audit trail names the user of the operating system who gave a command: who runs this process, where it works on the
-// database itself, else who is at the other end of the private socket, as the system knows it.
+// The audit trail names the user of the operating system who gave a command: who runs this process, where it works on
+// the database itself, else who is at the other end of the private socket, as the system knows it.
 
 // peerKey is where the context of a local request has the name of its user.
 type peerKey struct{}

@@ -1,5 +1,5 @@
-// Package local lets the symphony commands work on a SQLite file that a Go program has open, as they do beside "symphony
-// serve": status, failed, messages, schedules, pause, top and the others.
+// Package local lets the symphony commands work on a SQLite file that a Go program has open, as they do beside
+// "symphony serve": status, failed, messages, schedules, pause, top and the others.
 //
 //	go func() { done <- local.Serve(ctx, db, bus, mux, local.Options{}) }()
 //
@@ -32,11 +32,11 @@ import (
 type Options struct {
 	// Scheduler works on schedules. Default: one that is made for the commands, and fires nothing by itself.
 	Scheduler *scheduler.Scheduler
-	// Metrics are what "symphony metrics" shows; they are counted only if the bus and the workers have them as Observer.
-	// Nil: the command says that none are kept.
+	// Metrics are what "symphony metrics" shows; they are counted only if the bus and the workers have them as
+	// Observer. Nil: the command says that none are kept.
 	Metrics *metrics.Recorder
-	// Workers are the program's continuous workers, for "symphony workers", status and health. Without any, nothing is known
-	// of them.
+	// Workers are the program's continuous workers, for "symphony workers", status and health. Without any, nothing is
+	// known of them.
 	Workers []*worker.Worker
 	// Worker has the settings for runs of "symphony consume", by transport. Default: a worker's defaults.
 	Worker func(transport string) worker.Options

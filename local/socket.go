@@ -27,8 +27,8 @@ type Server struct {
 	server   *httpapi.Server
 }
 
-// Listen opens the socket for a handler, which is httpapi's LocalHandler, and announces it beside the database file, where
-// commands look. Call Serve next, and Close in any case.
+// Listen opens the socket for a handler, which is httpapi's LocalHandler, and announces it beside the database file,
+// where commands look. Call Serve next, and Close in any case.
 func Listen(ctx context.Context, db *sqlite.Transport, h http.Handler, log *slog.Logger) (*Server, error) {
 	base := os.TempDir()
 	if runtime.GOOS != "windows" && len(base) > maxSocketPath/2 {
@@ -53,7 +53,8 @@ func Listen(ctx context.Context, db *sqlite.Transport, h http.Handler, log *slog
 // Serve answers until Close.
 func (s *Server) Serve() error { return s.server.Serve(s.listener) }
 
-// Close takes no more requests and waits for those in progress until ctx ends. It works whether Serve was called or not.
+// Close takes no more requests and waits for those in progress until ctx ends. It works whether Serve was called or
+// not.
 func (s *Server) Close(ctx context.Context) error {
 	err := errors.Join(s.database.Announce(""), s.server.Shutdown(ctx))
 	if cerr := s.listener.Close(); !errors.Is(cerr, net.ErrClosed) {

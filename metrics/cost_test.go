@@ -16,8 +16,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// BenchmarkCost dispatches messages in batches and drains them with handlers that do nothing, counted and not: what counting
-// costs where nothing else takes time.
+// BenchmarkCost dispatches messages in batches and drains them with handlers that do nothing, counted and not: what
+// counting costs where nothing else takes time.
 func BenchmarkCost(b *testing.B) {
 	for _, kind := range []struct {
 		name string

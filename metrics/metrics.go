@@ -1,5 +1,5 @@
-// Package metrics counts what becomes of messages and how long it takes, by transport and type, and keeps that by minute
-// beside the messages, for all nodes together and across restarts.
+// Package metrics counts what becomes of messages and how long it takes, by transport and type, and keeps that by
+// minute beside the messages, for all nodes together and across restarts.
 //
 // A [Recorder] observes the messages of one process and writes its figures as records; [Reader.Query] adds up those of
 // all processes:
@@ -12,21 +12,22 @@
 //
 // # What is kept
 //
-// One record for each minute and writer (kind "metrics", id "2026-11-28T04:30/<writer>"), with the minute's figures so far:
-// it is written again as long as the minute lasts, so that a write that is repeated counts nothing twice. A writer is one
-// process's run; no two ever write the same record. Records of a minute are kept for DetailRetention. One record for each
-// hour (kind "metrics.hours", id "2026-11-28T04/<writer>"), written once a minute, is kept for all of Options.Retention.
+// One record for each minute and writer (kind "metrics", id "2026-11-28T04:30/<writer>"), with the minute's figures so
+// far: it is written again as long as the minute lasts, so that a write that is repeated counts nothing twice. A writer
+// is one process's run; no two ever write the same record. Records of a minute are kept for DetailRetention. One record
+// for each hour (kind "metrics.hours", id "2026-11-28T04/<writer>"), written once a minute, is kept for all of
+// Options.Retention.
 //
-// A process that is killed loses what it counted since its last write, ten seconds at most, and of the figures by hour one
-// minute at most. Storage that fails is waited for: two hours of records wait in memory meanwhile.
+// A process that is killed loses what it counted since its last write, ten seconds at most, and of the figures by hour
+// one minute at most. Storage that fails is waited for: two hours of records wait in memory meanwhile.
 //
 // A message counts in the minute, on the clock of its process, in which its result was stored. A clock that is set back
 // makes the process a new writer, so that nothing written before is overwritten.
 //
 // # Percentiles
 //
-// Durations are kept in DDSketches, which merge without loss: a percentile over any number of nodes and minutes is within
-// RelativeAccuracy of the exact one. Averages and maxima are exact.
+// Durations are kept in DDSketches, which merge without loss: a percentile over any number of nodes and minutes is
+// within RelativeAccuracy of the exact one. Averages and maxima are exact.
 package metrics
 
 import (
@@ -47,8 +48,8 @@ const (
 	MaxRetention     = 90 * 24 * time.Hour
 	// DetailRetention is how long figures are kept by minute, unless they are kept for less at all.
 	DetailRetention = 48 * time.Hour
-	// MaxSeries bounds the pairs of transport and type that a process tells apart, within a minute and, for Prometheus, in
-	// its life. All others of a transport count as the type Other.
+	// MaxSeries bounds the pairs of transport and type that a process tells apart, within a minute and, for Prometheus,
+	// in its life. All others of a transport count as the type Other.
 	MaxSeries = 200
 	// MaxErrorClasses bounds the classes of errors told apart within a series; all others count as the class Other.
 	MaxErrorClasses = 20

@@ -142,8 +142,9 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Query adds up what all processes have counted. Figures of other processes are up to about ten seconds old, those of this
-// one are of the moment. What is out of range is a *symphony.ValidationError with the paths startTime, endTime and step.
+// Query adds up what all processes have counted. Figures of other processes are up to about ten seconds old, those of
+// this one are of the moment. What is out of range is a *symphony.ValidationError with the paths startTime, endTime and
+// step.
 func (r *Recorder) Query(ctx context.Context, q Query) (Result, error) {
 	q, err := r.resolve(q)
 	if err != nil {

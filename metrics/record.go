@@ -17,7 +17,8 @@ type Recorder struct {
 	writer string
 
 	mu sync.Mutex
-	// generation tells apart what this process writes before and after its clock was set back, or it wrote for the last time.
+	// generation tells apart what this process writes before and after its clock was set back, or it wrote for the last
+	// time.
 	generation int
 	current    *bucket   // of this minute; nil before the first event
 	ended      []*bucket // minutes that are over and have not been written for the last time, the oldest first

@@ -81,8 +81,8 @@ func decode(raw []byte) (*bucket, error) {
 	return b, nil
 }
 
-// Run writes figures every ten seconds and deletes old ones, until ctx ends; then it writes what is left, for at most five
-// seconds. Its error is that of this last write. Nothing that is counted afterwards is written.
+// Run writes figures every ten seconds and deletes old ones, until ctx ends; then it writes what is left, for at most
+// five seconds. Its error is that of this last write. Nothing that is counted afterwards is written.
 func (r *Recorder) Run(ctx context.Context) error {
 	r.writing.Lock()
 	r.trimmed = r.o.Clock.Now().Add(time.Minute - trimEvery) // not by those who are here for a moment
@@ -106,8 +106,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 // Flush writes what has changed since the last time.
 func (r *Recorder) Flush(ctx context.Context) error { return r.flush(ctx, false) }
 
-// Housekeep writes what has changed and deletes what is older than the retention, at most once in trimEvery, for a process
-// that does not go on between calls and has no Run. What fails is logged, and done the next time.
+// Housekeep writes what has changed and deletes what is older than the retention, at most once in trimEvery, for a
+// process that does not go on between calls and has no Run. What fails is logged, and done the next time.
 func (r *Recorder) Housekeep(ctx context.Context) {
 	if err := r.Flush(ctx); err == nil {
 		r.trim(ctx)

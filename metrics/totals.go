@@ -74,8 +74,8 @@ func (h *histogram) export(bounds []float64) Histogram {
 	return out
 }
 
-// Totals returns what this process counted since it began, in no order: at most MaxSeries, and one of the type Other for
-// each transport.
+// Totals returns what this process counted since it began, in no order: at most MaxSeries, and one of the type Other
+// for each transport.
 func (r *Recorder) Totals() []Total {
 	r.mu.Lock()
 	defer r.mu.Unlock()

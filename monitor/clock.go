@@ -14,8 +14,8 @@ const (
 	clockNews = time.Hour
 )
 
-// ClockChange is what is known of the machine's clock: by how much it was set, or the machine slept, and how long ago that
-// was noticed. By is 0 where it was not within the last hour.
+// ClockChange is what is known of the machine's clock: by how much it was set, or the machine slept, and how long ago
+// that was noticed. By is 0 where it was not within the last hour.
 type ClockChange struct {
 	By  time.Duration
 	Ago time.Duration

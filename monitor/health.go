@@ -45,8 +45,8 @@ type Check struct {
 	Name    string
 	Status  Status
 	Message string // for people: what is wrong and where, or that nothing is
-	// Value is what was measured, Threshold from when on it is a problem, in Unit ("ms", "ratio", "messages", "schedules",
-	// "workers", "circuits"). Threshold is 0 where there is none.
+	// Value is what was measured, Threshold from when on it is a problem, in Unit ("ms", "ratio", "messages",
+	// "schedules", "workers", "circuits"). Threshold is 0 where there is none.
 	Value, Threshold float64
 	Unit             string
 }
@@ -127,9 +127,9 @@ func (m *Monitor) errorRate(s Signals) Check {
 	return c
 }
 
-// Unattended reports whether messages wait on a transport and nobody has worked on it lately: no continuous worker, and no
-// pull worker, consume or cron run either. since is how long the oldest has been ready. Where it is not known who works,
-// nothing counts as unattended.
+// Unattended reports whether messages wait on a transport and nobody has worked on it lately: no continuous worker, and
+// no pull worker, consume or cron run either. since is how long the oldest has been ready. Where it is not known who
+// works, nothing counts as unattended.
 func (s Signals) Unattended(t Transport) (since time.Duration, ok bool) {
 	if t.Err != nil || !t.Keeps || t.OldestAge == 0 || t.Workers > 0 || t.Stats.Processing > 0 || s.AttemptsErr != nil || s.NodesErr != nil {
 		return 0, false
@@ -170,8 +170,8 @@ func (m *Monitor) workers(s Signals) Check {
 	return c
 }
 
-// Stuck returns the message that has been in the hands of a continuous worker for the longest, with its worker and node;
-// ok is false where none is.
+// Stuck returns the message that has been in the hands of a continuous worker for the longest, with its worker and
+// node; ok is false where none is.
 func (s Signals) Stuck() (stuck StuckMessage, ok bool) {
 	for _, n := range s.Nodes {
 		for _, w := range n.Workers {

@@ -1,5 +1,5 @@
-// Package monitor tells whether work flows: it collects the signals of an installation, of all its nodes, and judges its
-// health by them. Alerts evaluate the same signals.
+// Package monitor tells whether work flows: it collects the signals of an installation, of all its nodes, and judges
+// its health by them. Alerts evaluate the same signals.
 //
 //	m, err := monitor.New(monitor.Options{Bus: bus, Metrics: recorder, Self: self})
 //	signals := m.Collect(ctx)
@@ -40,7 +40,8 @@ type Thresholds struct {
 	Latency time.Duration
 	// Lag is how long a message that is ready, and not paused, may wait; from LagUnhealthy on work does not flow.
 	Lag, LagUnhealthy time.Duration
-	// ErrorRate is the share of attempts that may fail, 0 to 1, within ErrorWindow, where there were ErrorSample of them.
+	// ErrorRate is the share of attempts that may fail, 0 to 1, within ErrorWindow, where there were ErrorSample of
+	// them.
 	ErrorRate   float64
 	ErrorWindow time.Duration
 	ErrorSample int

@@ -14,8 +14,8 @@ type Node struct {
 	NodeInfo
 }
 
-// NodeInfo is what a process says about itself with each heartbeat. Nodes of other releases read it, too: members are added
-// and never change their meaning.
+// NodeInfo is what a process says about itself with each heartbeat. Nodes of other releases read it, too: members are
+// added and never change their meaning.
 type NodeInfo struct {
 	Workers  []NodeWorker  `json:"workers"` // the continuous ones
 	Breakers []OpenBreaker `json:"breakers,omitempty"`
@@ -96,8 +96,8 @@ func (i NodeInfo) Encode() json.RawMessage {
 	return raw
 }
 
-// NodeOf decodes what a node says about itself. Where a node of another release says something else, nothing is known of
-// its workers.
+// NodeOf decodes what a node says about itself. Where a node of another release says something else, nothing is known
+// of its workers.
 func NodeOf(n storage.Node) Node {
 	out := Node{Node: n}
 	if json.Unmarshal(n.Info, &out.NodeInfo) != nil {

@@ -14,8 +14,8 @@ import (
 // maxOthers bounds how many messages in hand of a transport Others looks at.
 const maxOthers = 5 * symphony.MaxMessagePage
 
-// Other is what somebody has in hand who is no continuous worker of a node that is alive: a pull worker, a run of consume or
-// cron, or a worker that died.
+// Other is what somebody has in hand who is no continuous worker of a node that is alive: a pull worker, a run of
+// consume or cron, or a worker that died.
 type Other struct {
 	Transport, Worker string
 	Messages          int
@@ -23,8 +23,8 @@ type Other struct {
 	LeasedUntil       time.Time // when the first of the leases ends
 }
 
-// Others lists who else has messages, the one whose oldest has been out for the longest first. more says that there are more
-// messages in hand than were looked at. Transports that do not show their messages are left out.
+// Others lists who else has messages, the one whose oldest has been out for the longest first. more says that there are
+// more messages in hand than were looked at. Transports that do not show their messages are left out.
 func (m *Monitor) Others(ctx context.Context, nodes []Node) (list []Other, more bool, err error) {
 	known := make(map[[2]string]bool)
 	for _, n := range nodes {

@@ -51,8 +51,8 @@ type Transport struct {
 	OldestQueue string
 	// Attempts are those of the window.
 	Attempts Attempts
-	// Workers are the continuous workers that run on it, on all nodes. Stopped are those that a request ended, in processes
-	// that still run.
+	// Workers are the continuous workers that run on it, on all nodes. Stopped are those that a request ended, in
+	// processes that still run.
 	Workers, Stopped int
 }
 
@@ -88,8 +88,8 @@ type Schedules struct {
 // dueLimit bounds the schedules that are looked at.
 const dueLimit = 100
 
-// Collect asks storage. It takes as long as storage does, within ctx; what does not answer has its error in the signals.
-// It may be called at any time: it costs a few small reads.
+// Collect asks storage. It takes as long as storage does, within ctx; what does not answer has its error in the
+// signals. It may be called at any time: it costs a few small reads.
 func (m *Monitor) Collect(ctx context.Context) Signals {
 	s := Signals{At: m.o.Clock.Now(), Window: m.t.ErrorWindow, Clock: m.clock.look()}
 	names := m.o.Bus.Names()
@@ -188,9 +188,9 @@ func (m *Monitor) schedules(ctx context.Context) Schedules {
 	return out
 }
 
-// Nodes returns the processes that share the storage and are alive, with what each said of itself at its last heartbeat,
-// at most ten seconds ago. Where the storage belongs to one process, it is that one, as it is now. The error is the
-// storage's.
+// Nodes returns the processes that share the storage and are alive, with what each said of itself at its last
+// heartbeat, at most ten seconds ago. Where the storage belongs to one process, it is that one, as it is now. The error
+// is the storage's.
 func (m *Monitor) Nodes(ctx context.Context) ([]Node, error) {
 	for _, name := range m.o.Bus.Names() {
 		t, err := m.o.Bus.Transport(name)

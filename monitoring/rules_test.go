@@ -59,8 +59,8 @@ func TestExampleConfigurationLoads(t *testing.T) {
 	}
 }
 
-// Each alert fires on series that call for it, after the time it waits, and not on series that do not. Series are those of
-// an hour, in steps of a minute; the rules are looked at when it ends.
+// Each alert fires on series that call for it, after the time it waits, and not on series that do not. Series are those
+// of an hour, in steps of a minute; the rules are looked at when it ends.
 func TestAlertsFire(t *testing.T) {
 	const one = `{job="symphony", instance="a:1", transport="default"}`
 	age := func(values string) string {

@@ -14,7 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 )
 
-// Who follows an operation is told when it begins, now and then how far it is, when it is stopped and resumed, and of its end.
+// Who follows an operation is told when it begins, now and then how far it is, when it is stopped and resumed, and of
+// its end.
 func TestChanged_tells_of_progress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

@@ -206,8 +206,8 @@ func (f *fixture) list(filter symphony.MessageFilter) (list []symphony.MessageIn
 // errDead is what a process that was killed gets from its storage.
 var errDead = errors.New("this process is dead")
 
-// mortal is a storage as one process sees it that is killed at one of its calls: before the call is made, or after it was
-// made and before its result arrives.
+// mortal is a storage as one process sees it that is killed at one of its calls: before the call is made, or after it
+// was made and before its result arrives.
 type mortal struct {
 	database
 	mu    sync.Mutex

@@ -22,8 +22,8 @@ type life struct {
 	after bool
 }
 
-// TestOperation_survives_any_kills has processes, one or two at a time, die at random calls, and a last one that lives. At
-// the end each message was moved exactly once, and the counts say so.
+// TestOperation_survives_any_kills has processes, one or two at a time, die at random calls, and a last one that lives.
+// At the end each message was moved exactly once, and the counts say so.
 func TestOperation_survives_any_kills(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom([]operation.Kind{operation.FailedRetry, operation.FailedDelete, operation.MessagesReplay}).Draw(rt, "kind")

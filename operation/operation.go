@@ -7,14 +7,15 @@
 //
 // # Exactly once
 //
-// An operation is one record beside the messages of its transport. It is done in steps, each of which moves some messages
-// and says so in the record, in one transaction (storage.Step). So an operation that is interrupted between any two moments
-// is carried on from the step before: no message is moved twice, none is left out, and its counts are right.
+// An operation is one record beside the messages of its transport. It is done in steps, each of which moves some
+// messages and says so in the record, in one transaction (storage.Step). So an operation that is interrupted between
+// any two moments is carried on from the step before: no message is moved twice, none is left out, and its counts are
+// right.
 //
 // One process at a time works on an operation, under a lease that it renews. A process that is gone is noticed when the
-// lease is over by the clock of whoever looks, or when the record has not changed while that one watched for as long. It
-// does no harm to be wrong about it, or to have clocks that disagree: a step changes nothing where anybody else has changed
-// the record since. For the same reason an operation is at a stand the moment Stop returns.
+// lease is over by the clock of whoever looks, or when the record has not changed while that one watched for as long.
+// It does no harm to be wrong about it, or to have clocks that disagree: a step changes nothing where anybody else has
+// changed the record since. For the same reason an operation is at a stand the moment Stop returns.
 //
 // Messages that come, or fail, after an operation began are left alone. It ends when it has seen all others.
 //
@@ -61,19 +62,19 @@ const (
 	// MaxPage is the most operations that one page may hold; DefaultPage is what it holds unasked.
 	MaxPage     = 200
 	DefaultPage = 50
-	// DefaultRetention is how long an operation that is not running any more is remembered, unless more than maxFinished
-	// are.
+	// DefaultRetention is how long an operation that is not running any more is remembered, unless more than
+	// maxFinished are.
 	DefaultRetention = 7 * 24 * time.Hour
 	maxFinished      = 1000
 	// DefaultLease is how long a process that is gone is waited for.
 	DefaultLease = 5 * time.Second
-	// DefaultPoll is how often a process looks for operations while there are any that run. While there are none, it looks
-	// after each DefaultLease.
+	// DefaultPoll is how often a process looks for operations while there are any that run. While there are none, it
+	// looks after each DefaultLease.
 	DefaultPoll = time.Second
 	// concurrency is how many operations one process works on at a time.
 	concurrency = 8
-	// stepMessages is how many messages one step moves at most: enough to be fast, few enough that dispatches and workers
-	// are not held up.
+	// stepMessages is how many messages one step moves at most: enough to be fast, few enough that dispatches and
+	// workers are not held up.
 	stepMessages = 500
 )
 
@@ -90,8 +91,8 @@ type Operation struct {
 	// Filter selects.
 	Ahead int `json:"ahead,omitempty"`
 	Rate  int `json:"rate,omitempty"`
-	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and Skipped
-	// together.
+	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and
+	// Skipped together.
 	Total *int64 `json:"total,omitempty"`
 	// Done counts the messages moved, Skipped those that were not there any more, not completed, or refused.
 	Done    int64 `json:"done"`
@@ -102,20 +103,21 @@ type Operation struct {
 	Error   string `json:"error,omitempty"`
 	Refused string `json:"refused,omitempty"`
 	By      string `json:"by,omitempty"`
-	// CreatedAt is when it was asked for, StartedAt when the first step was begun, UpdatedAt the latest change, FinishedAt
-	// when it was stopped, completed or failed. They are on the clock of whoever made the change.
+	// CreatedAt is when it was asked for, StartedAt when the first step was begun, UpdatedAt the latest change,
+	// FinishedAt when it was stopped, completed or failed. They are on the clock of whoever made the change.
 	CreatedAt  time.Time `json:"createdAt"`
 	StartedAt  time.Time `json:"startedAt,omitzero"`
 	UpdatedAt  time.Time `json:"updatedAt"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
-	// Owner is the process that works on it and Node its name for people, empty for none; LeasedUntil is when to give it up.
+	// Owner is the process that works on it and Node its name for people, empty for none; LeasedUntil is when to give
+	// it up.
 	Owner       string    `json:"owner,omitempty"`
 	Node        string    `json:"node,omitempty"`
 	LeasedUntil time.Time `json:"leasedUntil,omitzero"`
 	// Version counts the changes, so that no two states of the record are alike.
 	Version int64 `json:"version"`
-	// DecodeErr is set in a list for an operation whose record cannot be read, be it damaged or of a release to come. Then
-	// only ID is known.
+	// DecodeErr is set in a list for an operation whose record cannot be read, be it damaged or of a release to come.
+	// Then only ID is known.
 	DecodeErr error `json:"-"`
 }
 
@@ -123,12 +125,12 @@ type Operation struct {
 type Request struct {
 	Kind      Kind
 	Transport string
-	// IDs, 1 to MaxIDs, are those of failed messages, or of messages to replay; or Filter selects them. One of the two is
-	// given. The status that the kind means need not be given.
+	// IDs, 1 to MaxIDs, are those of failed messages, or of messages to replay; or Filter selects them. One of the two
+	// is given. The status that the kind means need not be given.
 	IDs    []string
 	Filter *symphony.MessageFilter
-	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it, so that a filter that was
-	// made of nothing by mistake deletes nothing.
+	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it, so that a filter that
+	// was made of nothing by mistake deletes nothing.
 	All bool
 	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
 	Rate int

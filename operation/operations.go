@@ -27,11 +27,11 @@ type Options struct {
 	Node string
 	// Lease, Poll and Retention: see DefaultLease, DefaultPoll and DefaultRetention.
 	Lease, Poll, Retention time.Duration
-	// Changed is called with an operation that this process begins, works on (once in TellInterval), ends, stops or resumes.
-	// It is called concurrently and must return at once. Default: nobody is told.
+	// Changed is called with an operation that this process begins, works on (once in TellInterval), ends, stops or
+	// resumes. It is called concurrently and must return at once. Default: nobody is told.
 	Changed func(Operation)
-	// Clock makes the timers, and paces work. It tells the time of operations where the storage has no clock of its own.
-	// Default symphony.SystemClock.
+	// Clock makes the timers, and paces work. It tells the time of operations where the storage has no clock of its
+	// own. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what operations come to. Default slog.Default.
 	Logger *slog.Logger
@@ -110,9 +110,9 @@ func (o *Operations) home(transport string) (home, error) {
 	return o.homes[i], nil
 }
 
-// Start begins an operation, which is worked on by whichever process runs one of these. What fails, or is dispatched, from
-// now on is left alone by it. Errors: *symphony.ValidationError, *symphony.UnknownTransportError, symphony.ErrUnsupported,
-// and those of the storage.
+// Start begins an operation, which is worked on by whichever process runs one of these. What fails, or is dispatched,
+// from now on is left alone by it. Errors: *symphony.ValidationError, *symphony.UnknownTransportError,
+// symphony.ErrUnsupported, and those of the storage.
 func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	if err := r.validate(); err != nil {
 		return Operation{}, err

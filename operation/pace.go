@@ -2,9 +2,9 @@ package operation
 
 import "time"
 
-// pace spreads the messages of an operation over time: steps of about a twentieth of a second's messages, each begun when
-// those before have had their time. What could not be done in time is not made up for, so no second ever has more messages
-// than the rate, but for the one step with which the work begins or is carried on elsewhere.
+// pace spreads the messages of an operation over time: steps of about a twentieth of a second's messages, each begun
+// when those before have had their time. What could not be done in time is not made up for, so no second ever has more
+// messages than the rate, but for the one step with which the work begins or is carried on elsewhere.
 type pace struct {
 	rate int // messages per second, 0 for no limit
 	next time.Time

@@ -11,12 +11,12 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// Run works on operations until ctx ends; then it lets go of those in hand, so that another process can carry on at once,
-// and returns nil. Any number of processes may run one on a storage.
+// Run works on operations until ctx ends; then it lets go of those in hand, so that another process can carry on at
+// once, and returns nil. Any number of processes may run one on a storage.
 //
-// It looks for operations that nobody works on when one is started or resumed here, every Poll while any runs, and every
-// Lease otherwise: those that were started elsewhere are worked on there, as long as that process lives. Storage that fails
-// is waited for. The error is symphony.ErrClosed if a storage was closed underneath.
+// It looks for operations that nobody works on when one is started or resumed here, every Poll while any runs, and
+// every Lease otherwise: those that were started elsewhere are worked on there, as long as that process lives. Storage
+// that fails is waited for. The error is symphony.ErrClosed if a storage was closed underneath.
 func (o *Operations) Run(ctx context.Context) error {
 	var (
 		working sync.WaitGroup
@@ -47,9 +47,9 @@ func (o *Operations) Run(ctx context.Context) error {
 	return nil
 }
 
-// RunWaiting works on the operations that nobody else works on until they have ended or ctx ends; then it lets go of those in
-// hand and returns. It is for a process that does not go on between calls and has no Run, and it may be called beside one.
-// Errors are the storage's.
+// RunWaiting works on the operations that nobody else works on until they have ended or ctx ends; then it lets go of
+// those in hand and returns. It is for a process that does not go on between calls and has no Run, and it may be called
+// beside one. Errors are the storage's.
 func (o *Operations) RunWaiting(ctx context.Context) error {
 	o.sweep(ctx)
 	watched := make(map[string]sighting)
@@ -88,7 +88,8 @@ type sighting struct {
 	at      time.Duration // by what has elapsed
 }
 
-// round takes on what nobody works on, and forgets what ended long ago. busy says that something runs, here or elsewhere.
+// round takes on what nobody works on, and forgets what ended long ago. busy says that something runs, here or
+// elsewhere.
 func (o *Operations) round(ctx context.Context, watched map[string]sighting, working *sync.WaitGroup) (busy bool, err error) {
 	for _, h := range o.homes {
 		list, err := h.all(ctx)

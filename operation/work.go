@@ -17,7 +17,8 @@ import (
 // errLost says that the operation is another process's, or nobody's, by now.
 var errLost = errors.New("operation: it was stopped or taken over")
 
-// Troubles of a step are waited out, with growing pauses; those that storage is not to blame for, for maxFailures steps.
+// Troubles of a step are waited out, with growing pauses; those that storage is not to blame for, for maxFailures
+// steps.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 10 * time.Second
@@ -103,8 +104,8 @@ func (w *work) step(ctx context.Context, s storage.Step, f func(op *Operation, d
 	return 0, w.explain(ctx, err)
 }
 
-// explain finds out why a change was refused. If it had been made after all, and only its answer was lost, the record says
-// that the operation is ours: then the work goes on from there.
+// explain finds out why a change was refused. If it had been made after all, and only its answer was lost, the record
+// says that the operation is ours: then the work goes on from there.
 func (w *work) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, symphony.ErrConflict) {
 		return err

@@ -45,8 +45,8 @@ type options struct {
 	KeysOf         string         `json:"keysOf,omitempty"`
 }
 
-// EncodeDefinition returns, as a JSON object for a storage to keep, the definition without what storages keep by itself:
-// name, source, the message's type and payload, and whether it is enabled.
+// EncodeDefinition returns, as a JSON object for a storage to keep, the definition without what storages keep by
+// itself: name, source, the message's type and payload, and whether it is enabled.
 func (s *Schedule) EncodeDefinition() ([]byte, error) {
 	o := &s.Options
 	return json.Marshal(definition{

@@ -7,7 +7,8 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// Count counts a schedule against the bytes of its page. Where none are left it takes payload, metadata and headers away.
+// Count counts a schedule against the bytes of its page. Where none are left it takes payload, metadata and headers
+// away.
 func (s *Schedule) Count(page *storage.PageBytes) {
 	m, o := &s.Message, &s.Options
 	size := symphony.Omitted{Payload: len(m.Payload), Metadata: jsonSize(m.Metadata) + jsonSize(o.Metadata), Headers: jsonSize(o.Headers)}

@@ -13,8 +13,9 @@ import (
 
 // Schedule dispatches a message at a time, or again and again. Package scheduler makes, changes and fires schedules.
 //
-// The times at which it is meant to fire are its occurrences. They follow from its definition alone, to the millisecond:
-// neither jitter nor a late or repeated attempt moves them. Each makes one message, however many nodes there are.
+// The times at which it is meant to fire are its occurrences. They follow from its definition alone, to the
+// millisecond: neither jitter nor a late or repeated attempt moves them. Each makes one message, however many nodes
+// there are.
 type Schedule struct {
 	ID string // UUID version 7
 	// Name is optional, for people, and unique in its storage. Schedules of the configuration file are found by it.
@@ -44,14 +45,15 @@ type Schedule struct {
 	Jitter time.Duration
 	// Missed says what becomes of occurrences that could not fire in time. Default MissedLast.
 	Missed MissedPolicy
-	// Overlap says what becomes of an occurrence while the messages of the last run are unfinished. Default OverlapAllow.
+	// Overlap says what becomes of an occurrence while the messages of the last run are unfinished. Default
+	// OverlapAllow.
 	Overlap OverlapPolicy
-	// Disabled is the user's switch: while it is set nothing fires, and occurrences that pass are no missed ones; they never
-	// were. A new schedule is enabled unless told otherwise.
+	// Disabled is the user's switch: while it is set nothing fires, and occurrences that pass are no missed ones; they
+	// never were. A new schedule is enabled unless told otherwise.
 	Disabled bool
 
-	// Message and Options are what is dispatched. ScheduledAt and IdempotencyKey belong to the schedule and are not given;
-	// nor is ExpiresAt, unless the schedule is one with At.
+	// Message and Options are what is dispatched. ScheduledAt and IdempotencyKey belong to the schedule and are not
+	// given; nor is ExpiresAt, unless the schedule is one with At.
 	Message symphony.Message
 	Options symphony.DispatchOptions
 
@@ -66,8 +68,8 @@ type Schedule struct {
 	LastMessages []MessageRef
 	// RunCount counts the occurrences that were dispatched. Runs by hand and skipped ones do not count.
 	RunCount int
-	// LastError says why the last attempt to fire failed, cut to symphony.MaxErrorLength bytes, and Failures how many have failed
-	// in a row. Both end with the next success.
+	// LastError says why the last attempt to fire failed, cut to symphony.MaxErrorLength bytes, and Failures how many
+	// have failed in a row. Both end with the next success.
 	LastError string
 	Failures  int
 	// CompletedAt is when nothing was left to fire. Zero as long as something is.
@@ -76,8 +78,8 @@ type Schedule struct {
 	UpdatedAt   time.Time // of the definition or of Disabled, not of state
 	// Version grows by one with every change, and guards against changes by two at once. The first is 1.
 	Version int64
-	// DecodeErr is set when the stored definition could not be decoded. Such a schedule cannot fire, only be replaced or
-	// deleted. It is not stored.
+	// DecodeErr is set when the stored definition could not be decoded. Such a schedule cannot fire, only be replaced
+	// or deleted. It is not stored.
 	DecodeErr error
 	// Omitted is nil unless a page has left out payload, metadata and headers. Such a schedule is to look at only.
 	Omitted *symphony.Omitted

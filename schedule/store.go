@@ -12,16 +12,17 @@ import (
 )
 
 // Store is the part of a storage that keeps schedules and their history. It is optional; see symphony.Capabilities.
-// Schedules are shared by all transports of a storage. The store compares and keeps what it is given and decides nothing:
-// the functions of this package say what is to be kept, and package scheduler, by which applications use schedules, when.
+// Schedules are shared by all transports of a storage. The store compares and keeps what it is given and decides
+// nothing: the functions of this package say what is to be kept, and package scheduler, by which applications use
+// schedules, when.
 //
 // Every change is one transaction and durable when the call returns. Times are kept to the microsecond. Returned values
-// belong to the caller. Methods are safe for concurrent use. symphony.ErrUnavailable says that storage cannot serve now,
-// symphony.ErrOutcomeUnknown that a change may have been made.
+// belong to the caller. Methods are safe for concurrent use. symphony.ErrUnavailable says that storage cannot serve
+// now, symphony.ErrOutcomeUnknown that a change may have been made.
 type Store interface {
 	// PutSchedule makes a change, all or nothing, and returns the schedule as stored, with the next version. Errors:
-	// symphony.ErrConflict where the version is another one, or the schedule is not there, or is; *NameError where another
-	// schedule has the name. Of several changes of one version, one succeeds.
+	// symphony.ErrConflict where the version is another one, or the schedule is not there, or is; *NameError where
+	// another schedule has the name. Of several changes of one version, one succeeds.
 	PutSchedule(ctx context.Context, c Change) (Schedule, error)
 
 	// ListSchedules returns a page.
@@ -37,11 +38,12 @@ type Store interface {
 
 // Change is one change of a stored schedule.
 type Change struct {
-	// Schedule is what is to be kept, if the stored one has its version. Version 0 makes a new one, whose first version is
+	// Schedule is what is to be kept, if the stored one has its version. Version 0 makes a new one, whose first version
+	// is
 	// 1. Source and CreatedAt are kept of a new one only.
 	Schedule Schedule
-	// StateOnly leaves the definition as it is stored, UpdatedAt and Disabled included: a node that fires a schedule may
-	// be unable to read all of it, because it is damaged or because a newer release has written it.
+	// StateOnly leaves the definition as it is stored, UpdatedAt and Disabled included: a node that fires a schedule
+	// may be unable to read all of it, because it is damaged or because a newer release has written it.
 	StateOnly bool
 	// Runs are added to the history, in this order. Of all, the newest Keep entries are kept; 0 keeps all.
 	Runs []Run
@@ -55,8 +57,8 @@ type Query struct {
 	Source Source
 	Type   string // of the message, exact
 	State  State
-	// Due, unless nil, selects schedules whose DueAt has come, in the order of DueAt and then id, from behind a place on.
-	// The cost does not depend on how many are not due. Default: all, the newest first.
+	// Due, unless nil, selects schedules whose DueAt has come, in the order of DueAt and then id, from behind a place
+	// on. The cost does not depend on how many are not due. Default: all, the newest first.
 	Due *DuePlace
 	// Limit is 1 to MaxPage, default DefaultPage.
 	Limit int
@@ -126,8 +128,8 @@ func StoreOf(t symphony.Transport) (Store, error) {
 	return storage.Part[Store](t, t.Capabilities().Schedules, "keeps no schedules")
 }
 
-// Of returns the schedules of a bus, which the storage of its default transport keeps, or symphony.ErrUnsupported where it
-// keeps none.
+// Of returns the schedules of a bus, which the storage of its default transport keeps, or symphony.ErrUnsupported where
+// it keeps none.
 func Of(b *symphony.Bus) (Store, error) {
 	t, err := b.Transport(b.DefaultTransport())
 	if err != nil {
@@ -136,24 +138,24 @@ func Of(b *symphony.Bus) (Store, error) {
 	return StoreOf(t)
 }
 
-// Create stores a new schedule, which has no version yet, and returns it as stored, with version 1. Package scheduler makes
-// it complete and checks it before. Errors: *NameError, and those of the store.
+// Create stores a new schedule, which has no version yet, and returns it as stored, with version 1. Package scheduler
+// makes it complete and checks it before. Errors: *NameError, and those of the store.
 func Create(ctx context.Context, store Store, s Schedule) (Schedule, error) {
 	s.Version = 0
 	return store.PutSchedule(ctx, Change{Schedule: s})
 }
 
 // Update replaces definition and state of a schedule that still has s.Version, and returns it as stored. Source and
-// CreatedAt never change. Errors: symphony.ErrNotFound, *ConflictError where the version is another one, *NameError, and those
-// of the store.
+// CreatedAt never change. Errors: symphony.ErrNotFound, *ConflictError where the version is another one, *NameError,
+// and those of the store.
 func Update(ctx context.Context, store Store, s Schedule) (Schedule, error) {
 	return put(ctx, store, Change{Schedule: s})
 }
 
-// Advance replaces the state of a schedule that still has s.Version (NextRunAt and what follows it, but not CreatedAt and
-// UpdatedAt), adds runs to its history, of which the newest KeptRuns entries are kept, and returns it as stored. Of several
-// calls with one version, one succeeds; the others change and record nothing. Errors: symphony.ErrNotFound, *ConflictError,
-// and those of the store.
+// Advance replaces the state of a schedule that still has s.Version (NextRunAt and what follows it, but not CreatedAt
+// and UpdatedAt), adds runs to its history, of which the newest KeptRuns entries are kept, and returns it as stored. Of
+// several calls with one version, one succeeds; the others change and record nothing. Errors: symphony.ErrNotFound,
+// *ConflictError, and those of the store.
 func Advance(ctx context.Context, store Store, s Schedule, runs []Run) (Schedule, error) {
 	return put(ctx, store, Change{Schedule: s, StateOnly: true, Runs: runs, Keep: KeptRuns})
 }

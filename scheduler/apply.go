@@ -12,13 +12,13 @@ import (
 // Applied is what Apply changed.
 type Applied struct{ Created, Updated, Deleted int }
 
-// Apply makes the schedules of the configuration file be those of the list, which it finds by their names: it creates what
-// is missing, updates what differs, and deletes those that came from the file before and are no longer in it. Schedules
-// made otherwise are left alone; that one of them has a name of the list is a *schedule.NameError. One that exists
-// and is unchanged keeps its state. A schedule that the list has as enabled stays disabled where somebody has disabled it;
-// one that it has as disabled is disabled. All nodes on one storage should have the same list, and may apply it at the
-// same time. The problems of all schedules are reported together, with paths such as "schedules[1].cron", before anything
-// is changed.
+// Apply makes the schedules of the configuration file be those of the list, which it finds by their names: it creates
+// what is missing, updates what differs, and deletes those that came from the file before and are no longer in it.
+// Schedules made otherwise are left alone; that one of them has a name of the list is a *schedule.NameError. One that
+// exists and is unchanged keeps its state. A schedule that the list has as enabled stays disabled where somebody has
+// disabled it; one that it has as disabled is disabled. All nodes on one storage should have the same list, and may
+// apply it at the same time. The problems of all schedules are reported together, with paths such as
+// "schedules[1].cron", before anything is changed.
 func (s *Scheduler) Apply(ctx context.Context, list []schedule.Schedule) (done Applied, err error) {
 	var problems []symphony.Problem
 	places := make(map[string]int, len(list))

@@ -13,11 +13,11 @@ import (
 // Cron is a cron expression in a time zone.
 //
 // An expression has the fields minute, hour, day of month, month and day of week, before them optionally seconds, or is
-// one of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly. A field is * or ?, a value, a range a-b, a
-// step */n or a-b/n, or a list of those with commas. Months and days of the week may be names (JAN, MON); Sunday is 0 or 7.
-// Ranges may wrap (FRI-MON, 22-2). Days of the month may be L (the last), L-n (n days before it), nW (the working day
-// nearest to the n-th) and LW (the last working day), days of the week d#n (the n-th of the month) and d#L (the last).
-// Where both day of month and day of week are given, a day matches that matches either.
+// one of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly. A field is * or ?, a value, a range a-b,
+// a step */n or a-b/n, or a list of those with commas. Months and days of the week may be names (JAN, MON); Sunday is 0
+// or 7. Ranges may wrap (FRI-MON, 22-2). Days of the month may be L (the last), L-n (n days before it), nW (the working
+// day nearest to the n-th) and LW (the last working day), days of the week d#n (the n-th of the month) and d#L (the
+// last). Where both day of month and day of week are given, a day matches that matches either.
 //
 // The expression is about the wall clock of its zone. When that is set forward or back:
 //
@@ -82,8 +82,8 @@ func (c *Cron) Next(t time.Time) time.Time {
 	return c.nextOfClock(t)
 }
 
-// period is a time without a change of the zone's offset: from start on, up to end. They are zero where there is none. It
-// need not be the longest such time.
+// period is a time without a change of the zone's offset: from start on, up to end. They are zero where there is none.
+// It need not be the longest such time.
 type period struct {
 	start, end time.Time
 	offset     time.Duration
@@ -138,8 +138,8 @@ func (c *Cron) later(p period, w time.Time) period {
 	return next
 }
 
-// nextOfClock takes an occurrence to happen at the first moment at which the wall clock shows its time or a later one. So
-// it happens once if the clock shows it twice, and also if the clock skips it.
+// nextOfClock takes an occurrence to happen at the first moment at which the wall clock shows its time or a later one.
+// So it happens once if the clock shows it twice, and also if the clock skips it.
 func (c *Cron) nextOfClock(t time.Time) time.Time {
 	p := c.period(t)
 	after := p.wall(t)

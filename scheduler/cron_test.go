@@ -150,7 +150,8 @@ func TestCron_clock_changes(t *testing.T) {
 			[]string{"2027-11-07T01:30:00-04:00", "2027-11-07T01:00:00-05:00", "2027-11-07T01:30:00-05:00", "2027-11-07T02:00:00-05:00"}},
 		"New York: a day of the week in the missing hour": {newYork, "30 2 * * SUN", "2027-03-07T02:30:00-05:00",
 			[]string{"2027-03-14T03:00:00-04:00", "2027-03-21T02:30:00-04:00"}},
-		// Lord Howe, by half an hour. 2026-10-04: 02:00 +10:30 becomes 02:30 +11:00. 2027-04-04: 02:00 +11:00 becomes 01:30 +10:30.
+		// Lord Howe, by half an hour. 2026-10-04: 02:00 +10:30 becomes 02:30 +11:00. 2027-04-04: 02:00 +11:00 becomes
+		// 01:30 +10:30.
 		"Lord Howe: a time in the missing half hour": {lordHowe, "15 2 * * *", "2026-10-03T02:15:00+10:30",
 			[]string{"2026-10-04T02:30:00+11:00", "2026-10-05T02:15:00+11:00"}},
 		"Lord Howe: a time after the missing half hour": {lordHowe, "45 2 * * *", "2026-10-03T02:45:00+10:30",

@@ -39,8 +39,8 @@ func timeProblems(sch *schedule.Schedule, prefix string) []symphony.Problem {
 	return list
 }
 
-// plan sets when the schedule fires next, by a definition that is new or was changed. An occurrence that is due and still
-// is one stays.
+// plan sets when the schedule fires next, by a definition that is new or was changed. An occurrence that is due and
+// still is one stays.
 func (t *timetable) plan(s *schedule.Schedule, now time.Time) {
 	var at time.Time
 	switch {
@@ -76,8 +76,8 @@ func (s *Scheduler) now(ctx context.Context) (time.Time, error) {
 	return due.Now.Truncate(time.Millisecond), err
 }
 
-// Create makes a schedule of a definition and returns it with its id and its next occurrence. Occurrences before now are
-// none, but a StartAt up to schedule.MissedGrace ago counts as now, and an At that is past is due at once. Errors:
+// Create makes a schedule of a definition and returns it with its id and its next occurrence. Occurrences before now
+// are none, but a StartAt up to schedule.MissedGrace ago counts as now, and an At that is past is due at once. Errors:
 // *symphony.ValidationError, *schedule.NameError, or the storage's.
 func (s *Scheduler) Create(ctx context.Context, sch schedule.Schedule) (schedule.Schedule, error) {
 	now, err := s.now(ctx)
@@ -113,8 +113,8 @@ func withState(definition, state schedule.Schedule) schedule.Schedule {
 
 // Update changes the definition of a schedule, or its Disabled. change is called with the schedule as it is, and again
 // should it be fired or changed meanwhile; its error ends the call. It must not change maps and slices in place, only
-// replace them, and what it changes of the state is ignored. NextRunAt follows from the new definition and the time now,
-// but an occurrence that is due and still is one stays. Errors: ErrNotFound, *symphony.ValidationError,
+// replace them, and what it changes of the state is ignored. NextRunAt follows from the new definition and the time
+// now, but an occurrence that is due and still is one stays. Errors: ErrNotFound, *symphony.ValidationError,
 // *schedule.NameError, or the storage's.
 func (s *Scheduler) Update(ctx context.Context, id string, change func(*schedule.Schedule) error) (schedule.Schedule, error) {
 	stored, err := s.update(ctx, id, change)
@@ -189,7 +189,8 @@ func (s *Scheduler) Disable(ctx context.Context, id string) (schedule.Schedule, 
 	})
 }
 
-// Delete deletes a schedule with its history. Messages that it dispatched are left alone. ErrNotFound for an unknown id.
+// Delete deletes a schedule with its history. Messages that it dispatched are left alone. ErrNotFound for an unknown
+// id.
 func (s *Scheduler) Delete(ctx context.Context, id string) error {
 	if err := s.store.DeleteSchedule(ctx, id); err != nil {
 		return fmt.Errorf("scheduler: delete: %w", err)
@@ -197,9 +198,9 @@ func (s *Scheduler) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// RunNow dispatches the message of a schedule at once, whether it is enabled or not, and records that as a run by hand. It
-// counts for no limit and moves no occurrence. If the message was dispatched and could not be recorded, the run is returned
-// with the error.
+// RunNow dispatches the message of a schedule at once, whether it is enabled or not, and records that as a run by hand.
+// It counts for no limit and moves no occurrence. If the message was dispatched and could not be recorded, the run is
+// returned with the error.
 func (s *Scheduler) RunNow(ctx context.Context, id string) (schedule.Run, error) {
 	sch, err := schedule.Get(ctx, s.store, id)
 	if err == nil {
@@ -225,9 +226,9 @@ func (s *Scheduler) RunNow(ctx context.Context, id string) (schedule.Run, error)
 	return run, nil
 }
 
-// Preview returns up to n (1 to MaxPreview) occurrences of a schedule, beginning with its next one. Of a definition that is
-// not stored, or of a schedule that is disabled, these are the ones that it would have if it were created or enabled at
-// now. A *symphony.ValidationError tells what is wrong with when it fires; the message is not looked at.
+// Preview returns up to n (1 to MaxPreview) occurrences of a schedule, beginning with its next one. Of a definition
+// that is not stored, or of a schedule that is disabled, these are the ones that it would have if it were created or
+// enabled at now. A *symphony.ValidationError tells what is wrong with when it fires; the message is not looked at.
 func Preview(sch schedule.Schedule, now time.Time, n int) ([]time.Time, error) {
 	if sch.DecodeErr != nil {
 		return nil, sch.DecodeErr
@@ -267,8 +268,8 @@ func (s *Scheduler) Get(ctx context.Context, id string) (schedule.Schedule, erro
 	return schedule.Get(ctx, s.store, id)
 }
 
-// List returns a page of schedules, newest first. What is out of range is a *symphony.ValidationError; the path of After is
-// "cursor".
+// List returns a page of schedules, newest first. What is out of range is a *symphony.ValidationError; the path of
+// After is "cursor".
 func (s *Scheduler) List(ctx context.Context, q schedule.Query) (schedule.Page, error) {
 	list := limitProblems(q.Limit)
 	if q.After != "" && !symphony.ValidID(q.After) {

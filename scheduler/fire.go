@@ -12,8 +12,8 @@ import (
 	"github.com/symphony-messenger/symphony/schedule"
 )
 
-// choose decides what becomes of the occurrences of a schedule that are due: an entry about those that were missed, nil if
-// none was, and the one to fire, zero if none is.
+// choose decides what becomes of the occurrences of a schedule that are due: an entry about those that were missed, nil
+// if none was, and the one to fire, zero if none is.
 func (t *timetable) choose(s *schedule.Schedule, now time.Time) (missed *schedule.Run, fire time.Time) {
 	oldest := s.NextRunAt
 	if s.Missed == schedule.MissedAll {
@@ -48,8 +48,8 @@ func (t *timetable) moveOn(s *schedule.Schedule, past, now time.Time) {
 	s.DueAt = t.due(s.NextRunAt)
 }
 
-// fire fires what is due of one schedule, up to schedule.MaxCatchUp occurrences. The error is that of a store that cannot
-// take what became of it.
+// fire fires what is due of one schedule, up to schedule.MaxCatchUp occurrences. The error is that of a store that
+// cannot take what became of it.
 func (s *Scheduler) fire(ctx context.Context, sch schedule.Schedule, now time.Time) (did Report, err error) {
 	for range schedule.MaxCatchUp {
 		if sch.DueAt.IsZero() || sch.DueAt.After(now) || ctx.Err() != nil {
@@ -155,8 +155,8 @@ func (s *Scheduler) unfinished(ctx context.Context, list []schedule.MessageRef) 
 	return false, nil
 }
 
-// record stores a schedule that was moved on, with what became of its occurrences. If somebody has changed it meanwhile, it
-// sees to it that a message which was dispatched is in the history.
+// record stores a schedule that was moved on, with what became of its occurrences. If somebody has changed it
+// meanwhile, it sees to it that a message which was dispatched is in the history.
 func (s *Scheduler) record(ctx context.Context, next schedule.Schedule, runs []schedule.Run, did *Report) (schedule.Schedule, error) {
 	stored, err := schedule.Advance(ctx, s.store, next, runs)
 	switch {
@@ -180,8 +180,9 @@ func (s *Scheduler) record(ctx context.Context, next schedule.Schedule, runs []s
 // conflicts is how often a change of a schedule is tried that others change at the same time.
 const conflicts = 20
 
-// reconcile reads a schedule again that was changed meanwhile. Usually another node has recorded the same run. If nobody
-// has and nobody will, because the schedule has other times now or was disabled, it records a run that made a message.
+// reconcile reads a schedule again that was changed meanwhile. Usually another node has recorded the same run. If
+// nobody has and nobody will, because the schedule has other times now or was disabled, it records a run that made a
+// message.
 func (s *Scheduler) reconcile(ctx context.Context, id string, run schedule.Run, did *Report) (schedule.Schedule, error) {
 	for range conflicts {
 		fresh, err := schedule.Get(ctx, s.store, id)

@@ -25,8 +25,8 @@ import (
 // errDead is what a node that has died gets from its storage.
 var errDead = errors.New("this node is dead")
 
-// mortal is a storage as one node sees it, which dies at one of its calls: before the call is made, or after it was made
-// and before its result arrives. What it calls it counts, and what it recorded it remembers.
+// mortal is a storage as one node sees it, which dies at one of its calls: before the call is made, or after it was
+// made and before its result arrives. What it calls it counts, and what it recorded it remembers.
 type mortal struct {
 	storage
 
@@ -332,8 +332,8 @@ func TestNodes_race(t *testing.T) {
 				}
 				group.Wait()
 			}
-			// A node finds what others have sent a moment before when it is told, or looks again: by a clock that stands still,
-			// only a node that has not looked yet is sure to find everything.
+			// A node finds what others have sent a moment before when it is told, or looks again: by a clock that
+			// stands still, only a node that has not looked yet is sure to find everything.
 			if diff := cmp.Diff(want, occurrencesOf(t, fresh(t))); diff != "" {
 				t.Errorf("occurrences with a message (-want +got):\n%s", diff)
 			}

@@ -144,8 +144,9 @@ func (s *story) happen() (died bool) {
 	return died
 }
 
-// TestOccurrences_neither_repeat_nor_get_lost checks, whatever nodes and clocks do: the entries of the history follow one
-// after the other without a gap, each occurrence has at most one message, none is early, and all that was fired has one.
+// TestOccurrences_neither_repeat_nor_get_lost checks, whatever nodes and clocks do: the entries of the history follow
+// one after the other without a gap, each occurrence has at most one message, none is early, and all that was fired has
+// one.
 func TestOccurrences_neither_repeat_nor_get_lost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStory(t)

@@ -1,5 +1,5 @@
-// Package scheduler makes, changes and fires schedules: messages that are dispatched once at a time, by a cron expression,
-// or at an interval.
+// Package scheduler makes, changes and fires schedules: messages that are dispatched once at a time, by a cron
+// expression, or at an interval.
 //
 //	s, err := scheduler.New(store, bus, scheduler.Options{})
 //	_, err = s.Create(ctx, schedule.Schedule{Name: "report", Cron: "0 9 * * MON-FRI", Timezone: "Europe/Berlin",
@@ -11,22 +11,24 @@
 //
 // # One message for each occurrence
 //
-// An occurrence is fired in two steps: its message is dispatched with the idempotency key of schedule and occurrence, and
-// then the schedule is advanced to the next occurrence, together with the entry in its history, if nobody has changed it
-// since it was read. Of several nodes at the same occurrence all get the same message, and one advances. A node that dies
-// between the steps leaves the occurrence due: whoever fires it again gets the message that is there, and records it.
+// An occurrence is fired in two steps: its message is dispatched with the idempotency key of schedule and occurrence,
+// and then the schedule is advanced to the next occurrence, together with the entry in its history, if nobody has
+// changed it since it was read. Of several nodes at the same occurrence all get the same message, and one advances. A
+// node that dies between the steps leaves the occurrence due: whoever fires it again gets the message that is there,
+// and records it.
 //
 // The key is remembered for the bus's idempotency window, from the dispatch on. A second message could only be made if
-// all schedulers died between the two steps of an occurrence and none came back within that window, 24 hours by default.
-// Occurrences that are older than the window when they are fired for the first time have no such limit: what was advanced
-// past is not fired again. If, when another node takes over, the MissedPolicy has the occurrence skipped, the history says
-// so, although the dead node's message is there. A transport that remembers no keys, such as transport/inline, may handle an occurrence twice
-// when a node dies.
+// all schedulers died between the two steps of an occurrence and none came back within that window, 24 hours by
+// default. Occurrences that are older than the window when they are fired for the first time have no such limit: what
+// was advanced past is not fired again. If, when another node takes over, the MissedPolicy has the occurrence skipped,
+// the history says so, although the dead node's message is there. A transport that remembers no keys, such as
+// transport/inline, may handle an occurrence twice when a node dies.
 //
 // # Times
 //
 // The clock of the store decides what is due. An occurrence that cannot be dispatched stays due and is tried again with
-// growing pauses, up to 5 minutes, while other schedules go on; what became of it meanwhile is for its MissedPolicy to say.
+// growing pauses, up to 5 minutes, while other schedules go on; what became of it meanwhile is for its MissedPolicy to
+// say.
 package scheduler
 
 import (
@@ -127,16 +129,16 @@ func (r *Report) add(o Report) {
 }
 
 // FireDue fires each schedule that is due, up to schedule.MaxCatchUp occurrences of each, and returns. A schedule that
-// cannot fire is counted and tried again later; it stops no other. The error is the storage's, or that of ctx; the report
-// says what was done before it.
+// cannot fire is counted and tried again later; it stops no other. The error is the storage's, or that of ctx; the
+// report says what was done before it.
 func (s *Scheduler) FireDue(ctx context.Context) (Report, error) {
 	report, _, err := s.round(ctx)
 	return report, err
 }
 
-// Run fires schedules as they become due, until ctx ends; then it finishes what is in hand and returns nil. It sleeps until
-// the next one is due, and looks again when this Scheduler changes one, and after Options.Poll. Storage that fails is
-// waited for. The error is symphony.ErrClosed if the store was closed underneath.
+// Run fires schedules as they become due, until ctx ends; then it finishes what is in hand and returns nil. It sleeps
+// until the next one is due, and looks again when this Scheduler changes one, and after Options.Poll. Storage that
+// fails is waited for. The error is symphony.ErrClosed if the store was closed underneath.
 func (s *Scheduler) Run(ctx context.Context) error {
 	failures := 0
 	for ctx.Err() == nil {

@@ -25,8 +25,8 @@ type Schemas struct {
 }
 
 // New compiles schemas, given as JSON by pattern ("Mail", "Mail.*", "*"); of several patterns that fit a type the most
-// specific one applies. A $ref leads to the same document only: nothing is loaded from elsewhere. The error tells of every
-// schema that does not compile.
+// specific one applies. A $ref leads to the same document only: nothing is loaded from elsewhere. The error tells of
+// every schema that does not compile.
 func New(byPattern map[string][]byte) (*Schemas, error) {
 	s := new(Schemas)
 	var errs []error

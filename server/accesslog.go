@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// accessLogDelay is how long lines of the access log may wait for others; accessLogBytes is how much of them may wait. A
-// write for each request would cost a third of what the server can dispatch. Lines that wait are lost if the process is
-// killed; everything else is logged at once.
+// accessLogDelay is how long lines of the access log may wait for others; accessLogBytes is how much of them may wait.
+// A write for each request would cost a third of what the server can dispatch. Lines that wait are lost if the process
+// is killed; everything else is logged at once.
 const (
 	accessLogDelay = 100 * time.Millisecond
 	accessLogBytes = 64 << 10

@@ -12,8 +12,8 @@ import (
 )
 
 // Check finds whatever New and Run would refuse in a configuration, by making the same parts in the same way, but with
-// messages in memory instead of the database, and by starting none of them: nothing is opened, listened at or changed. The
-// error is a *config.Error that lists every mistake.
+// messages in memory instead of the database, and by starting none of them: nothing is opened, listened at or changed.
+// The error is a *config.Error that lists every mistake.
 func Check(ctx context.Context, c *config.Config) error {
 	o := Options{Logger: slog.New(slog.DiscardHandler)}
 	made, handlersErr := newMux(c, o.Logger, new(command.Programs))

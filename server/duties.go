@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Where nothing runs in the background (HandlerOnly), each request writes what it has left to be written, and each request to
-// a cron route first does what a process that runs all the time does every now and then.
+// Where nothing runs in the background (HandlerOnly), each request writes what it has left to be written, and each
+// request to a cron route first does what a process that runs all the time does every now and then.
 
 // settleTime bounds what is written after a request.
 const settleTime = 10 * time.Second
@@ -29,7 +29,8 @@ func (s *Server) settled(h http.Handler) http.Handler {
 	})
 }
 
-// settle writes figures, events and refusals that only this process knows. What fails is logged, and written the next time.
+// settle writes figures, events and refusals that only this process knows. What fails is logged, and written the next
+// time.
 func (n *node) settle(ctx context.Context) {
 	if n.metrics != nil {
 		_ = n.metrics.Flush(ctx) // it logs
@@ -45,8 +46,8 @@ func (n *node) settle(ctx context.Context) {
 	}
 }
 
-// cronDuties does all that is due, beside handling messages and firing schedules. Work in bulk may take half of the time of a
-// run of workers. What fails is logged, holds up nothing else, and is tried by the next request.
+// cronDuties does all that is due, beside handling messages and firing schedules. Work in bulk may take half of the
+// time of a run of workers. What fails is logged, holds up nothing else, and is tried by the next request.
 func (n *node) cronDuties(ctx context.Context) {
 	report := func(duty string, err error) {
 		if err != nil && ctx.Err() == nil {

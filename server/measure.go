@@ -16,8 +16,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// measure begins to count what happens in this process, before anything does. Figures are kept beside the API keys; where
-// nothing can be kept, in a temporary database. endMeasure writes the last ones.
+// measure begins to count what happens in this process, before anything does. Figures are kept beside the API keys;
+// where nothing can be kept, in a temporary database. endMeasure writes the last ones.
 func (n *node) measure(ctx context.Context) error {
 	if !n.config.Metrics.Enabled {
 		return nil

@@ -226,8 +226,8 @@ func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
 	return payloads.New(texts)
 }
 
-// recordKeeper is where API keys and the like are kept: beside the messages, where they last if any transport lasts. It is
-// nil where nothing can be kept.
+// recordKeeper is where API keys and the like are kept: beside the messages, where they last if any transport lasts. It
+// is nil where nothing can be kept.
 func recordKeeper(transports []symphony.Transport) storage.Records {
 	var best symphony.Transport
 	for _, t := range transports {
@@ -327,8 +327,8 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 	return o
 }
 
-// newAPI makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the local
-// socket is served.
+// newAPI makes the HTTP API, which ends runs and takes no more when draining ends. authenticator is nil where only the
+// local socket is served.
 func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticator, access *slog.Logger) (*httpapi.API, error) {
 	c := n.config
 	cron, err := auth.NewCron(config.Reveal(c.Cron.Secrets)...)

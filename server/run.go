@@ -20,9 +20,9 @@ import (
 // requestGrace is how long requests in progress may take once the workers have stopped.
 const requestGrace = 5 * time.Second
 
-// Run applies the configured schedules, serves and works until ctx ends or a part fails, stops in the order that the type
-// tells, and closes the server. It returns when nothing of it is left, nil where ctx ended it and all went well. Stopping
-// takes at most the configured worker.grace and five seconds more. Call it once.
+// Run applies the configured schedules, serves and works until ctx ends or a part fails, stops in the order that the
+// type tells, and closes the server. It returns when nothing of it is left, nil where ctx ended it and all went well.
+// Stopping takes at most the configured worker.grace and five seconds more. Call it once.
 //
 // Errors: a *config.Error where the configured schedules are wrong, otherwise those of the part that failed.
 func (s *Server) Run(ctx context.Context) (err error) {

@@ -1,6 +1,6 @@
-// Package server is the whole of Symphony Messenger in one process of yours: the HTTP API, continuous workers, schedules,
-// work in bulk, metrics, alerts, events and the audit trail, assembled from a configuration. "symphony serve" is a few lines
-// on it, and a Go program that embeds it adds its own handlers and its own way to serve HTTP.
+// Package server is the whole of Symphony Messenger in one process of yours: the HTTP API, continuous workers,
+// schedules, work in bulk, metrics, alerts, events and the audit trail, assembled from a configuration. "symphony
+// serve" is a few lines on it, and a Go program that embeds it adds its own handlers and its own way to serve HTTP.
 //
 //	c, err := config.Load(config.Sources{Environ: os.Environ()})
 //	s, err := server.New(ctx, c, server.Options{Handlers: func(mux *symphony.Mux) {
@@ -8,11 +8,11 @@
 //	}})
 //	err = s.Run(ctx) // until ctx ends; then it finishes what is in hand and closes the storage
 //
-// Options.Mode says who serves HTTP and what runs in the background: by default the server listens itself; Mounted leaves
-// HTTP to the program, which puts Handler on its own mux.
+// Options.Mode says who serves HTTP and what runs in the background: by default the server listens itself; Mounted
+// leaves HTTP to the program, which puts Handler on its own mux.
 //
-// The storage stays locked as long as the server is open: one process at a time has a SQLite file, any number a PostgreSQL
-// database.
+// The storage stays locked as long as the server is open: one process at a time has a SQLite file, any number a
+// PostgreSQL database.
 package server
 
 import (
@@ -44,23 +44,25 @@ type Mode int
 
 // The modes.
 const (
-	// Listen serves the API at the configured address, or on Options.Listener, and does all the work. It is the default.
+	// Listen serves the API at the configured address, or on Options.Listener, and does all the work. It is the
+	// default.
 	Listen Mode = iota
 	// Mounted does all the work, and leaves it to the program to serve Handler, on a mux and with a server of its own.
 	Mounted
-	// WorkOnly does all the work without an API for the network, as "symphony worker". Run also returns when a request has
-	// stopped the workers, so that a supervisor can start the process anew.
+	// WorkOnly does all the work without an API for the network, as "symphony worker". Run also returns when a request
+	// has stopped the workers, so that a supervisor can start the process anew.
 	WorkOnly
-	// HandlerOnly serves Handler and does nothing else: each request leaves nothing to do behind it, and requests to the cron
-	// routes do all the work, housekeeping included. It is for serverless functions, which make a server at the cold start and
-	// stand still between requests. There is no Run.
+	// HandlerOnly serves Handler and does nothing else: each request leaves nothing to do behind it, and requests to
+	// the cron routes do all the work, housekeeping included. It is for serverless functions, which make a server at
+	// the cold start and stand still between requests. There is no Run.
 	//
-	// What cannot be avoided: a storage has goroutines of its own, which go on for as long as the platform lets them and are
-	// needed by no request but those that they serve; GET /api/symphony/events is answered 501; and where the platform ends
-	// an instance without Close, its latest spans, and the last minute in the hourly metrics, may be missing.
+	// What cannot be avoided: a storage has goroutines of its own, which go on for as long as the platform lets them
+	// and are needed by no request but those that they serve; GET /api/symphony/events is answered 501; and where the
+	// platform ends an instance without Close, its latest spans, and the last minute in the hourly metrics, may be
+	// missing.
 	HandlerOnly
-	// Command opens the storage for a while, for a program that looks at it and changes it by LocalHandler. Nothing of the
-	// configuration is applied to the storage, and there is no Run.
+	// Command opens the storage for a while, for a program that looks at it and changes it by LocalHandler. Nothing of
+	// the configuration is applied to the storage, and there is no Run.
 	Command
 )
 
@@ -75,33 +77,34 @@ const (
 type Options struct {
 	// Mode says who serves HTTP. Default Listen.
 	Mode Mode
-	// Handlers registers the program's own handlers and middleware, beside the handlers of the configuration: it is called
-	// once, by New, when those are there. A type may have handlers of both kinds. Default: there are none.
+	// Handlers registers the program's own handlers and middleware, beside the handlers of the configuration: it is
+	// called once, by New, when those are there. A type may have handlers of both kinds. Default: there are none.
 	Handlers func(*symphony.Mux)
 	// NoHandlers leaves out the handlers of the configuration, for a Command that runs none.
 	NoHandlers bool
 	// NoWorker runs no continuous workers. Consume and the cron route still run handlers.
 	NoWorker bool
-	// Listener is what the mode Listen serves, with the configured certificate if there is one. The server closes it, also
-	// where New fails. Who can reach it is for the program to judge; the configured address is refused with an *ExposedError
-	// where others can reach it and nobody has decided who may call. Default: New listens at the configured address.
+	// Listener is what the mode Listen serves, with the configured certificate if there is one. The server closes it,
+	// also where New fails. Who can reach it is for the program to judge; the configured address is refused with an
+	// *ExposedError where others can reach it and nobody has decided who may call. Default: New listens at the
+	// configured address.
 	Listener net.Listener
-	// FirstKey has Run make an API key where there has never been one and nobody else could call. Started gets it; it cannot
-	// be shown again.
+	// FirstKey has Run make an API key where there has never been one and nobody else could call. Started gets it; it
+	// cannot be shown again.
 	FirstKey bool
 	// Started is called by Run when everything is ready, before the first request is answered and the first message is
 	// handled. Default: nobody is told.
 	Started func(Started)
-	// Patience is how long New waits for a SQLite file that another process has open for a moment, as commands do; one that
-	// is served by another process is not waited for. Default DefaultPatience; NoPatience for not at all.
+	// Patience is how long New waits for a SQLite file that another process has open for a moment, as commands do; one
+	// that is served by another process is not waited for. Default DefaultPatience; NoPatience for not at all.
 	Patience time.Duration
 	// Waiting is called again and again while New waits so. Default: nobody is told.
 	Waiting func(*sqlite.LockedError)
-	// Programs are those that handlers of kind command run. A program that ends at once, without Run, kills them. Default:
-	// programs of this server, which Close kills if their handlers had to be left behind.
+	// Programs are those that handlers of kind command run. A program that ends at once, without Run, kills them.
+	// Default: programs of this server, which Close kills if their handlers had to be left behind.
 	Programs *command.Programs
-	// AccessLog takes the lines of requests, in the configured form, where server.access_log is set; they are gathered for
-	// up to a tenth of a second. Default: Logger.
+	// AccessLog takes the lines of requests, in the configured form, where server.access_log is set; they are gathered
+	// for up to a tenth of a second. Default: Logger.
 	AccessLog io.Writer
 	// Logger reports what an operator must know. Default slog.Default().
 	Logger *slog.Logger
@@ -121,9 +124,9 @@ type Started struct {
 
 // Server is an installation of Symphony Messenger in this process. Safe for concurrent use.
 //
-// Run stops in this order when its context ends: the API says that it is not ready and takes no more connections, runs of
-// consume and of the cron route end as if their callers had gone, and the workers drain; when all that is over, or its time
-// is, the private socket closes, the last uses of API keys are written, and the storage closes.
+// Run stops in this order when its context ends: the API says that it is not ready and takes no more connections, runs
+// of consume and of the cron route end as if their callers had gone, and the workers drain; when all that is over, or
+// its time is, the private socket closes, the last uses of API keys are written, and the storage closes.
 type Server struct {
 	*node
 	tcp           net.Listener // nil unless it serves HTTP itself
@@ -150,12 +153,12 @@ type Server struct {
 	closed  error
 }
 
-// New checks a configuration, listens where the mode says so, and opens the storage; nothing is served, handled or fired
-// before Run. Call Run, which closes the server, or Close. ctx bounds New alone.
+// New checks a configuration, listens where the mode says so, and opens the storage; nothing is served, handled or
+// fired before Run. Call Run, which closes the server, or Close. ctx bounds New alone.
 //
-// Errors, after which nothing is left open: a *config.Error with mistakes of the configuration (those of its schedules come
-// from Run unless the mode is HandlerOnly; Check finds all of them); an *ExposedError; a *sqlite.LockedError where another process has the file; otherwise
-// those of listening and of opening the storage.
+// Errors, after which nothing is left open: a *config.Error with mistakes of the configuration (those of its schedules
+// come from Run unless the mode is HandlerOnly; Check finds all of them); an *ExposedError; a *sqlite.LockedError where
+// another process has the file; otherwise those of listening and of opening the storage.
 func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -251,8 +254,8 @@ func (s *Server) listen(ctx context.Context, c *config.Config) (err error) {
 // lockInterval is how often New looks whether a file can be had.
 const lockInterval = 50 * time.Millisecond
 
-// patiently calls open again while the database is open in another process, as it is for a moment while a command works on
-// it. A process that serves it announces a socket.
+// patiently calls open again while the database is open in another process, as it is for a moment while a command works
+// on it. A process that serves it announces a socket.
 func patiently(ctx context.Context, o Options, open func() error) error {
 	patience := o.Patience
 	if patience == 0 {
@@ -280,8 +283,8 @@ func patiently(ctx context.Context, o Options, open func() error) error {
 
 // Handler is the API for callers from the network, who must authenticate, and who are told of the routes under
 // /api/symphony/ and /api/cron/, of /docs, /openapi.json, /metrics, /healthz and /readyz. It may be served at any time
-// until Close, by any number of servers, under these paths. In the mode Mounted, Run lets requests in progress finish when
-// it stops, for as long as handlers may take; later ones are answered 503.
+// until Close, by any number of servers, under these paths. In the mode Mounted, Run lets requests in progress finish
+// when it stops, for as long as handlers may take; later ones are answered 503.
 func (s *Server) Handler() http.Handler {
 	h := s.traces.handler(s.api.Handler())
 	switch s.o.Mode {
@@ -293,8 +296,8 @@ func (s *Server) Handler() http.Handler {
 	return h
 }
 
-// LocalHandler is the API for callers who may read and write the database anyway, each of whom is the local administrator:
-// it must be reachable for nobody else.
+// LocalHandler is the API for callers who may read and write the database anyway, each of whom is the local
+// administrator: it must be reachable for nobody else.
 func (s *Server) LocalHandler() http.Handler {
 	if s.o.Mode == Command {
 		return s.api.LocalHandler() // the command that asks is not traced either
@@ -302,8 +305,9 @@ func (s *Server) LocalHandler() http.Handler {
 	return s.traces.handler(s.api.LocalHandler())
 }
 
-// ListenLocal opens the private socket through which commands of this user reach a SQLite file that is open here. Run does
-// that, too. It is nil, without an error, where the storage is no file. Whoever calls it closes it before the Server.
+// ListenLocal opens the private socket through which commands of this user reach a SQLite file that is open here. Run
+// does that, too. It is nil, without an error, where the storage is no file. Whoever calls it closes it before the
+// Server.
 func (s *Server) ListenLocal(ctx context.Context) (*local.Server, error) {
 	if s.file() == nil {
 		return nil, nil
@@ -320,8 +324,8 @@ func (s *Server) Scheduler() *scheduler.Scheduler { return s.scheduler }
 // Operations starts work in bulk. Run does it.
 func (s *Server) Operations() *operation.Operations { return s.operations }
 
-// Database names the storage for people: the path of a file, or host and name of a PostgreSQL database, without a password.
-// It is "" where messages are in memory only.
+// Database names the storage for people: the path of a file, or host and name of a PostgreSQL database, without a
+// password. It is "" where messages are in memory only.
 func (s *Server) Database() string {
 	if s.storage == nil {
 		return ""
@@ -348,8 +352,8 @@ func (s *Server) URL() string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// Close writes what waits to be written and closes the storage, and the listener. Run calls it; those who do not call Run
-// call it when they serve no more requests. It is safe to call again.
+// Close writes what waits to be written and closes the storage, and the listener. Run calls it; those who do not call
+// Run call it when they serve no more requests. It is safe to call again.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		s.drain()

@@ -44,8 +44,8 @@ func openStorage(ctx context.Context, c *config.Config, o Options, info func() j
 	return &database{address: db.Address(), named: func(name string) symphony.Transport { return db.Named(name) }}, nil
 }
 
-// warnExposedFile says that others than its owner have access to a database, which an earlier version, a restored copy or a
-// person may have left so. Windows has no such modes.
+// warnExposedFile says that others than its owner have access to a database, which an earlier version, a restored copy
+// or a person may have left so. Windows has no such modes.
 func warnExposedFile(path string, log *slog.Logger) {
 	if runtime.GOOS == "windows" {
 		return

@@ -56,8 +56,8 @@ func (w *watch) close() {
 	w.running.Wait()
 }
 
-// audited makes events of an entry of the audit trail. Readers of events need not be administrators: they learn that something
-// was done and by whom, without names, filters and addresses.
+// audited makes events of an entry of the audit trail. Readers of events need not be administrators: they learn that
+// something was done and by whom, without names, filters and addresses.
 func (w *watch) audited(e audit.Entry) {
 	var target struct {
 		Transport string `json:"transport,omitempty"`

@@ -11,8 +11,8 @@ import (
 
 // The limits and defaults of logs.
 const (
-	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked. MaxLogKind
-	// bounds, in bytes, the kind of an entry.
+	// MaxLogPage is the most entries of a log that one read returns; DefaultLogPage is what it returns unasked.
+	// MaxLogKind bounds, in bytes, the kind of an entry.
 	MaxLogPage     = 1000
 	DefaultLogPage = 100
 	MaxLogKind     = 100
@@ -20,8 +20,8 @@ const (
 
 // Entry is one entry of a log.
 type Entry struct {
-	// Seq orders the entries of a log: 1, 2, 3, … without a gap, in the order in which they can be read. The storage sets
-	// it, and At, when it appends.
+	// Seq orders the entries of a log: 1, 2, 3, … without a gap, in the order in which they can be read. The storage
+	// sets it, and At, when it appends.
 	Seq int64
 	At  time.Time // on the store's clock
 	// Kind says what the entry is about, like "message.failed", in at most MaxLogKind bytes.
@@ -34,8 +34,8 @@ type LogQuery struct {
 	Log string
 	// After selects entries with a greater Seq, oldest first.
 	After int64
-	// Newest turns the order around: the newest entry first. Then Before, unless 0, selects entries with a smaller Seq, and
-	// After still bounds them.
+	// Newest turns the order around: the newest entry first. Then Before, unless 0, selects entries with a smaller Seq,
+	// and After still bounds them.
 	Newest bool
 	Before int64
 	// Kinds selects entries of these kinds; none means all.
@@ -57,22 +57,22 @@ func (q LogQuery) WithDefaults() LogQuery {
 // LogPage is what a read of a log returns.
 type LogPage struct {
 	Entries []Entry
-	// End is the Seq of the newest entry ever written, as of after the entries were read: none of them has a greater one.
-	// 0 before the first.
+	// End is the Seq of the newest entry ever written, as of after the entries were read: none of them has a greater
+	// one. 0 before the first.
 	End int64
 }
 
 // Log is the part of a storage that keeps logs: entries that are added at the end, read in their order, and never
-// changed. It is optional; see symphony.Capabilities.Log. Logs are shared by all transports, and all processes, of a storage, and
-// exist by being written to. Methods are safe for concurrent use.
+// changed. It is optional; see symphony.Capabilities.Log. Logs are shared by all transports, and all processes, of a
+// storage, and exist by being written to. Methods are safe for concurrent use.
 type Log interface {
-	// AppendLog adds entries, all or nothing and durably, and returns the Seq of the last. A reader who has seen an entry
-	// will find no entry with a smaller Seq that it could not have read before.
+	// AppendLog adds entries, all or nothing and durably, and returns the Seq of the last. A reader who has seen an
+	// entry will find no entry with a smaller Seq that it could not have read before.
 	AppendLog(ctx context.Context, log string, entries []Entry) (int64, error)
 	// ReadLog returns up to q.Limit entries, and the log's end.
 	ReadLog(ctx context.Context, q LogQuery) (LogPage, error)
-	// TrimLog deletes entries written before a moment, and all but the newest keep (0: however many there are), in several
-	// transactions, and returns how many.
+	// TrimLog deletes entries written before a moment, and all but the newest keep (0: however many there are), in
+	// several transactions, and returns how many.
 	TrimLog(ctx context.Context, log string, before time.Time, keep int64) (int, error)
 }
 

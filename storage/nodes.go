@@ -26,8 +26,8 @@ type Nodes interface {
 	Nodes(ctx context.Context) ([]Node, error)
 }
 
-// NodesOf returns the processes that share a transport's storage, or symphony.ErrUnsupported where the storage belongs to
-// one process.
+// NodesOf returns the processes that share a transport's storage, or symphony.ErrUnsupported where the storage belongs
+// to one process.
 func NodesOf(t symphony.Transport) (Nodes, error) {
 	return Part[Nodes](t, true, "belongs to one process")
 }

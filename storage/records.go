@@ -8,15 +8,15 @@ import (
 )
 
 // Records keep small JSON documents of the server itself, such as API keys, beside the messages. They are optional; see
-// symphony.Capabilities. Records are shared by all transports of a storage. A record is named by its kind and an id, and is
-// never empty. Methods are safe for concurrent use. Get, Put, Delete and List are made of them.
+// symphony.Capabilities. Records are shared by all transports of a storage. A record is named by its kind and an id,
+// and is never empty. Methods are safe for concurrent use. Get, Put, Delete and List are made of them.
 type Records interface {
-	// RangeRecords returns the records of a kind with an id in [from, to), ordered by the bytes of their ids, at most limit.
-	// An empty to has no end.
+	// RangeRecords returns the records of a kind with an id in [from, to), ordered by the bytes of their ids, at most
+	// limit. An empty to has no end.
 	RangeRecords(ctx context.Context, kind, from, to string, limit int) ([]Record, error)
-	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must be
-	// none, Any whatever is there; a nil new deletes it. symphony.ErrConflict if the record is another one, or is there,
-	// or is not. A new one that ValidateRecord refuses is its error.
+	// SwapRecord replaces a record by new if it still is old, byte for byte, durably. A nil old means that there must
+	// be none, Any whatever is there; a nil new deletes it. symphony.ErrConflict if the record is another one, or is
+	// there, or is not. A new one that ValidateRecord refuses is its error.
 	SwapRecord(ctx context.Context, kind, id string, old, new []byte) error
 	// DeleteRecords deletes the records of a kind with an id in [from, to), durably, and returns how many there were.
 	DeleteRecords(ctx context.Context, kind, from, to string) (int, error)
@@ -81,8 +81,8 @@ func RecordsOf(t symphony.Transport) (Records, error) {
 	return Part[Records](t, t.Capabilities().Records, "keeps no records")
 }
 
-// ValidateRecord reports whether a record of this kind and id can be kept with this content. Storages call it first. One that
-// cannot be is not there.
+// ValidateRecord reports whether a record of this kind and id can be kept with this content. Storages call it first.
+// One that cannot be is not there.
 func ValidateRecord(kind, id string, data []byte) error {
 	var problems []symphony.Problem
 	for _, text := range []struct{ path, value string }{{"kind", kind}, {"id", id}} {

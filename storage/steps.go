@@ -6,15 +6,16 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Step is one step of work in bulk: messages that are sent, or failed messages that are moved, and the record that says how far the work
-// has come. Both happen in one transaction or not at all, so the work can be carried on by anybody at any time: nothing is
-// done twice, nothing left out, and whoever works on by mistake changes nothing once another has taken a step.
+// Step is one step of work in bulk: messages that are sent, or failed messages that are moved, and the record that says
+// how far the work has come. Both happen in one transaction or not at all, so the work can be carried on by anybody at
+// any time: nothing is done twice, nothing left out, and whoever works on by mistake changes nothing once another has
+// taken a step.
 type Step struct {
 	// Kind and ID name the record, which must still be Old, byte for byte.
 	Kind, ID string
 	Old      []byte
-	// Of these at most one is given. Envelopes to send are of the storage's transports and have neither an idempotency key
-	// nor a debounce or throttle key. Failed messages that are not there any more are left out.
+	// Of these at most one is given. Envelopes to send are of the storage's transports and have neither an idempotency
+	// key nor a debounce or throttle key. Failed messages that are not there any more are left out.
 	Send []*symphony.Envelope
 	Move []symphony.FailedMove
 	// New returns what the record becomes, by how many messages were sent or moved. It is called within the
@@ -22,8 +23,9 @@ type Step struct {
 	New func(done int) []byte
 }
 
-// Steps is the part of a transport that takes steps. It is optional; see symphony.Capabilities.Steps. It goes with Records,
-// and for failed messages with symphony.MessageStore. Work in bulk uses it through TakeStep. Methods are safe for concurrent use.
+// Steps is the part of a transport that takes steps. It is optional; see symphony.Capabilities.Steps. It goes with
+// Records, and for failed messages with symphony.MessageStore. Work in bulk uses it through TakeStep. Methods are safe
+// for concurrent use.
 type Steps interface {
 	// TakeStep takes a step, all or nothing and durably, and returns how many messages were sent or moved.
 	// symphony.ErrConflict if the record is another one, or is not there. Other errors are those of Send.

@@ -1,8 +1,8 @@
-// Package storage holds what a storage keeps for the server itself, beside the messages: records, logs, the processes that
-// share it, and work in bulk that goes on by steps. Applications need none of it.
+// Package storage holds what a storage keeps for the server itself, beside the messages: records, logs, the processes
+// that share it, and work in bulk that goes on by steps. Applications need none of it.
 //
-// Each part is an interface that a transport may implement. What a transport has is asked for in one place: RecordsOf, LogOf,
-// StepsOf and NodesOf, and for schedules schedule.StoreOf.
+// Each part is an interface that a transport may implement. What a transport has is asked for in one place: RecordsOf,
+// LogOf, StepsOf and NodesOf, and for schedules schedule.StoreOf.
 package storage
 
 import (

@@ -25,8 +25,8 @@ func pay(ctx context.Context, bus *symphony.Bus, order int, mail string) error {
 	return err
 }
 
-// TestPay is what a program's own test looks like: it has an order paid, looks at what was dispatched, and then runs the handler
-// through an outage of the mail server, retries included, without waiting.
+// TestPay is what a program's own test looks like: it has an order paid, looks at what was dispatched, and then runs
+// the handler through an outage of the mail server, retries included, without waiting.
 func TestPay(t *testing.T) {
 	q := symphonytest.New(t, symphonytest.Options{Policy: symphony.Policy{MaxRetries: 5, InitialDelay: 10 * time.Minute}})
 	outage, mails := 2, 0

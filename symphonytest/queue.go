@@ -11,9 +11,9 @@
 //		q.Drain() // runs the handlers, retries and delays included
 //	}
 //
-// A [Queue] is a bus on a temporary storage, with a clock that stands still until it is moved: [Queue.Drain] moves it to when the
-// next message is due, so a retry after ten minutes takes no time. The storage is a real one. What it does is what the other
-// storages do, down to leases and limits; it only forgets everything when the test ends.
+// A [Queue] is a bus on a temporary storage, with a clock that stands still until it is moved: [Queue.Drain] moves it
+// to when the next message is due, so a retry after ten minutes takes no time. The storage is a real one. What it does
+// is what the other storages do, down to leases and limits; it only forgets everything when the test ends.
 package symphonytest
 
 import (
@@ -36,18 +36,21 @@ import (
 type Options struct {
 	// Start is where the clock begins. Default: noon of 2026-01-01, UTC.
 	Start time.Time
-	// Transports are the names of the transports; the first one is the default. Default: symphony.DefaultTransport alone.
+	// Transports are the names of the transports; the first one is the default. Default: symphony.DefaultTransport
+	// alone.
 	Transports []string
-	// Bus has what a program sets for its bus: routes, types, schemas and so on. Its Clock is the queue's. Mux gets its Codec.
+	// Bus has what a program sets for its bus: routes, types, schemas and so on. Its Clock is the queue's. Mux gets its
+	// Codec.
 	Bus symphony.BusOptions
 	// Mux has the program's handlers. Default: an empty one, for the test to register some.
 	Mux *symphony.Mux
 	// Limits bound how many messages are handled at once, or started in a time. Default: none.
 	Limits *flow.Limits
-	// Policy is the retry policy of types for which Mux has none. Delays are spread as if chance always took their middle.
+	// Policy is the retry policy of types for which Mux has none. Delays are spread as if chance always took their
+	// middle.
 	Policy symphony.Policy
-	// MaxAttempts is how many attempts one Drain may make before it fails the test, because handlers that dispatch themselves
-	// again never come to an end. Default 10,000.
+	// MaxAttempts is how many attempts one Drain may make before it fails the test, because handlers that dispatch
+	// themselves again never come to an end. Default 10,000.
 	MaxAttempts int
 	// Logger gets what workers report. Default: nobody.
 	Logger *slog.Logger
@@ -56,8 +59,8 @@ type Options struct {
 // defaultMaxAttempts is the default of Options.MaxAttempts.
 const defaultMaxAttempts = 10_000
 
-// Queue is a message queue for one test. Its methods fail that test where something is not as it must be. They are not safe
-// for concurrent use; Bus is.
+// Queue is a message queue for one test. Its methods fail that test where something is not as it must be. They are not
+// safe for concurrent use; Bus is.
 type Queue struct {
 	// Bus dispatches to the queue. Hand it to the code under test.
 	Bus *symphony.Bus
@@ -127,8 +130,8 @@ func (c *Counts) add(o Counts) {
 	c.Failed += o.Failed
 }
 
-// Work runs the handlers for everything that is ready now, one message at a time in the order of the queue, with what the handlers
-// dispatch meanwhile. No time passes. Timeouts of handlers are on the machine's clock.
+// Work runs the handlers for everything that is ready now, one message at a time in the order of the queue, with what
+// the handlers dispatch meanwhile. No time passes. Timeouts of handlers are on the machine's clock.
 func (q *Queue) Work() Counts {
 	q.t.Helper()
 	var all Counts
@@ -165,9 +168,9 @@ func (q *Queue) work(all *Counts) (some bool) {
 	return some
 }
 
-// Drain runs the handlers until no message waits any more: whenever nothing is ready, it moves the clock to when the next one is,
-// be it scheduled, delayed or about to be retried. Messages that nothing will let through, such as those of a paused queue, are left
-// where they are.
+// Drain runs the handlers until no message waits any more: whenever nothing is ready, it moves the clock to when the
+// next one is, be it scheduled, delayed or about to be retried. Messages that nothing will let through, such as those
+// of a paused queue, are left where they are.
 func (q *Queue) Drain() Counts {
 	q.t.Helper()
 	var all Counts
@@ -200,7 +203,8 @@ const (
 	lastStep  = time.Hour
 )
 
-// next is when the next message is due that is not due yet, zero if there is none; waiting says that others are due already.
+// next is when the next message is due that is not due yet, zero if there is none; waiting says that others are due
+// already.
 func (q *Queue) next() (next time.Time, waiting bool) {
 	q.t.Helper()
 	now := q.Clock.Now()

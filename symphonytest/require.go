@@ -9,8 +9,9 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Dispatched returns the messages of a type that were dispatched since the queue was made, in that order; "" stands for all types.
-// Those that were not stored because of their idempotency key are not among them. Payloads are as handlers get them.
+// Dispatched returns the messages of a type that were dispatched since the queue was made, in that order; "" stands for
+// all types. Those that were not stored because of their idempotency key are not among them. Payloads are as handlers
+// get them.
 func (q *Queue) Dispatched(typ string) []symphony.Envelope {
 	q.t.Helper()
 	list := q.dispatched.of(typ)
@@ -27,15 +28,15 @@ func (q *Queue) Dispatched(typ string) []symphony.Envelope {
 	return list
 }
 
-// RequireDispatched returns the payload of the one message of a type that was dispatched. It fails the test if there is none, or
-// more than one, and says what there is.
+// RequireDispatched returns the payload of the one message of a type that was dispatched. It fails the test if there is
+// none, or more than one, and says what there is.
 func RequireDispatched[T any](q *Queue, typ symphony.Type[T]) T {
 	q.t.Helper()
 	return RequireAllDispatched(q, typ, 1)[0]
 }
 
-// RequireAllDispatched returns the payloads of the messages of a type that were dispatched, in that order. It fails the test if
-// there are not n of them.
+// RequireAllDispatched returns the payloads of the messages of a type that were dispatched, in that order. It fails the
+// test if there are not n of them.
 func RequireAllDispatched[T any](q *Queue, typ symphony.Type[T], n int) []T {
 	q.t.Helper()
 	sent := q.Dispatched(typ.Name())
@@ -91,8 +92,8 @@ func (q *Queue) seen() string {
 	return strings.Join(order, ", ")
 }
 
-// NewDelivery makes a delivery as a worker gets it, for tests that call a handler or middleware by itself: the first attempt at a
-// message that was dispatched a moment ago to the default transport and queue. The test may change it.
+// NewDelivery makes a delivery as a worker gets it, for tests that call a handler or middleware by itself: the first
+// attempt at a message that was dispatched a moment ago to the default transport and queue. The test may change it.
 func NewDelivery(t testing.TB, typ string, payload any) *symphony.Delivery {
 	t.Helper()
 	m, err := symphony.NewMessage(typ, payload)

@@ -14,8 +14,8 @@ type T interface {
 	Fatalf(format string, args ...any)
 }
 
-// Storage opens an empty storage that is closed, and forgotten, when the test ends: an SQLite database among the system's
-// temporary files. It fails the test if that does not work.
+// Storage opens an empty storage that is closed, and forgotten, when the test ends: an SQLite database among the
+// system's temporary files. It fails the test if that does not work.
 func Storage(t T, o sqlite.Options) *sqlite.Transport {
 	t.Helper()
 	tr, err := sqlite.OpenTemporary(context.Background(), o)

@@ -10,7 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony/tracing"
 )
 
-// The cost of spans for one message, dispatched and handled without any storage; the batch processor drops what nobody takes.
+// The cost of spans for one message, dispatched and handled without any storage; the batch processor drops what nobody
+// takes.
 func BenchmarkMessage(b *testing.B) {
 	provider := func(sampler sdktrace.Sampler) *tracing.Tracing {
 		p := sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler), sdktrace.WithBatcher(discardSpans{}))

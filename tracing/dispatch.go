@@ -69,8 +69,8 @@ func fail(span trace.Span, class string) {
 	span.SetStatus(codes.Error, class)
 }
 
-// commonType is the type of the messages, "" if they are of several, or if it is none that a message could have: it is not
-// validated yet.
+// commonType is the type of the messages, "" if they are of several, or if it is none that a message could have: it is
+// not validated yet.
 func commonType(batch []symphony.Outgoing) string {
 	if len(batch) == 0 {
 		return ""

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// maxTraceState is, in bytes, the longest tracestate that is taken over from a caller; the W3C asks for 512 at least.
+	// maxTraceState is, in bytes, the longest tracestate that is taken over from a caller; the W3C asks for 512 at
+	// least.
 	maxTraceState = 1024
 	// maxPath is how much of a request's path is kept, in bytes.
 	maxPath = 256

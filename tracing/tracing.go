@@ -1,5 +1,5 @@
-// Package tracing follows messages with OpenTelemetry spans, through any tracer provider; package tracing/otlp makes one
-// that sends them away.
+// Package tracing follows messages with OpenTelemetry spans, through any tracer provider; package tracing/otlp makes
+// one that sends them away.
 //
 //	t := tracing.New(provider, tracing.Options{})
 //	bus, err := symphony.NewBus(transports, symphony.BusOptions{Tracer: t})
@@ -15,11 +15,11 @@
 //	  ├ process order.paid        consumer   one attempt of one handler
 //	  └ process order.paid        consumer   the next attempt
 //
-// The trace goes along in the message's headers traceparent and tracestate: a message has that of its send span, unless it
-// has one of its own, which is left alone; the send span then has a link to it. A process span is a child of what the
-// message's headers name, so that all attempts stand in the trace of the dispatch, however much later they come; as the
-// conventions ask, it also has a link to it. What a handler dispatches is a child of its process span, and so is what
-// handler/httppush and handler/command call.
+// The trace goes along in the message's headers traceparent and tracestate: a message has that of its send span, unless
+// it has one of its own, which is left alone; the send span then has a link to it. A process span is a child of what
+// the message's headers name, so that all attempts stand in the trace of the dispatch, however much later they come; as
+// the conventions ask, it also has a link to it. What a handler dispatches is a child of its process span, and so is
+// what handler/httppush and handler/command call.
 //
 // Spans are named by the message's type, which is what handlers and routes are found by. The conventions would name the
 // queue; almost all messages may be in one.

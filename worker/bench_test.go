@@ -11,7 +11,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// BenchmarkDrain empties a queue with handlers that do nothing: what is left is the cost of the worker and its transport.
+// BenchmarkDrain empties a queue with handlers that do nothing: what is left is the cost of the worker and its
+// transport.
 func BenchmarkDrain(b *testing.B) {
 	for _, kind := range []struct {
 		name string

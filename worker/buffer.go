@@ -7,8 +7,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// item is a message in hand. Each is a value of its own, so that a long handler keeps alive its own message only and not
-// all that were claimed with it.
+// item is a message in hand. Each is a value of its own, so that a long handler keeps alive its own message only and
+// not all that were claimed with it.
 type item struct {
 	symphony.Delivery
 	size int

@@ -13,8 +13,8 @@ import (
 const (
 	minBack = 25 * time.Millisecond
 	maxBack = 30 * time.Second
-	// maxSift is how many messages at most are claimed to find one whose handler has a place, where the latest claims had
-	// none.
+	// maxSift is how many messages at most are claimed to find one whose handler has a place, where the latest claims
+	// had none.
 	maxSift = 256
 )
 
@@ -22,7 +22,8 @@ const (
 type bulkhead struct {
 	places  int
 	running int
-	// waiting are messages that were claimed ahead for the next places, as many as the handlers get through in prefetchSpan.
+	// waiting are messages that were claimed ahead for the next places, as many as the handlers get through in
+	// prefetchSpan.
 	waiting buffer
 	pace    pace
 	freed   time.Time // when a place became free for the last time, or the last one was taken
@@ -46,8 +47,8 @@ func (r *run) bulkheadLocked(typ string) *bulkhead {
 	return b
 }
 
-// takeLocked takes the first message of the buffer whose handler has a place, nil if there is none. Those before it wait or
-// are given back.
+// takeLocked takes the first message of the buffer whose handler has a place, nil if there is none. Those before it
+// wait or are given back.
 func (r *run) takeLocked() *item {
 	for r.buffer.len() > 0 {
 		it := r.buffer.pop()
@@ -117,8 +118,8 @@ func (r *run) backLocked(it *item) {
 	r.addResultLocked(it, symphony.Settlement{Lease: it.Lease, Outcome: symphony.Release, Delay: delay})
 }
 
-// backStaleLocked gives back the messages whose handlers have freed no place for so long that they must be slower than they
-// were when these were claimed.
+// backStaleLocked gives back the messages whose handlers have freed no place for so long that they must be slower than
+// they were when these were claimed.
 func (r *run) backStaleLocked() {
 	now := symphony.Elapsed(r.o.Clock)
 	for _, b := range r.bulkheads {
@@ -137,8 +138,8 @@ func (r *run) waitingLocked() int {
 	return n
 }
 
-// siftLocked takes note of a claim of which so many messages have a place. Where none has, the next claim is larger: what
-// else there is may stand behind many such.
+// siftLocked takes note of a claim of which so many messages have a place. Where none has, the next claim is larger:
+// what else there is may stand behind many such.
 func (r *run) siftLocked(startable int) {
 	if startable > 0 || r.bulkheads == nil {
 		r.sift = 0

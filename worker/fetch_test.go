@@ -147,8 +147,8 @@ func TestFetch_bounds_what_is_buffered(t *testing.T) {
 	})
 }
 
-// Messages that lost a worker before may be those that killed it: they start at once, so that each takes nothing else with
-// it that only waited.
+// Messages that lost a worker before may be those that killed it: they start at once, so that each takes nothing else
+// with it that only waited.
 func TestFetch_claims_lost_messages_only_for_free_slots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

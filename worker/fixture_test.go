@@ -18,8 +18,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// fixture is a fresh queue with a mux. In a synctest bubble its clock is the bubble's, and a goroutine that a worker leaves
-// behind fails the test.
+// fixture is a fresh queue with a mux. In a synctest bubble its clock is the bubble's, and a goroutine that a worker
+// leaves behind fails the test.
 type fixture struct {
 	*testing.T
 	tr  *faulty
@@ -225,8 +225,8 @@ func (f *fixture) runDry(o worker.Options) worker.Report {
 	return f.run(o)
 }
 
-// warmUp teaches a worker that handlers are fast, so that it claims ahead: the fixture's handler must return at once for
-// the type "fast".
+// warmUp teaches a worker that handlers are fast, so that it claims ahead: the fixture's handler must return at once
+// for the type "fast".
 func (f *fixture) warmUp(w *run) {
 	f.Helper()
 	f.dispatch("fast", 100)

@@ -13,8 +13,8 @@ type Group struct{ workers []*Worker }
 // NewGroup makes a group.
 func NewGroup(workers ...*Worker) *Group { return &Group{workers} }
 
-// Run runs all workers until ctx ends or each has stopped by itself. If one ends with an error, all stop. Reports stand in
-// the order of the workers; the error joins theirs.
+// Run runs all workers until ctx ends or each has stopped by itself. If one ends with an error, all stop. Reports stand
+// in the order of the workers; the error joins theirs.
 func (g *Group) Run(ctx context.Context) ([]Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -119,8 +119,8 @@ func (r *run) logFailure(d *symphony.Delivery, st *symphony.Settlement, err erro
 // maxLogText bounds an error's text in a log, in bytes.
 const maxLogText = 200
 
-// logText is an error for the log: its first line, cut. An error that quotes what others wrote, such as the answer of an
-// endpoint, which may repeat the payload, says by LogValue what of it belongs there.
+// logText is an error for the log: its first line, cut. An error that quotes what others wrote, such as the answer of
+// an endpoint, which may repeat the payload, says by LogValue what of it belongs there.
 func logText(err error) string {
 	text := err.Error()
 	var quoting interface {
@@ -140,8 +140,8 @@ func logText(err error) string {
 	return text
 }
 
-// next hands over the result of a slot's message, if it has one, and waits for another message. It is false when there is
-// none because the run stops.
+// next hands over the result of a slot's message, if it has one, and waits for another message. It is false when there
+// is none because the run stops.
 func (r *run) next(s *slot, st *symphony.Settlement) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 // maxExtend is the most leases that one call carries.
 const maxExtend = 1000
 
-// heartbeat extends the leases of what is buffered or at work when a third of their time has passed, together with those
-// that are nearly due. A message whose lease is lost is dropped: its handler's context ends with ErrLeaseLost, and what
-// the handler comes up with is ignored. Lost is a lease of which the transport says so, and one that ran out by the
-// worker's clock because storage failed or gave no answer.
+// heartbeat extends the leases of what is buffered or at work when a third of their time has passed, together with
+// those that are nearly due. A message whose lease is lost is dropped: its handler's context ends with ErrLeaseLost,
+// and what the handler comes up with is ignored. Lost is a lease of which the transport says so, and one that ran out
+// by the worker's clock because storage failed or gave no answer.
 type heartbeat struct {
 	*run
 	out     outage

@@ -36,8 +36,8 @@ type Options struct {
 	Queues []string
 	// Concurrency is how many handlers run at once, 1 to MaxConcurrency. Default DefaultConcurrency.
 	Concurrency int
-	// BatchSize is the most messages of one claim, 1 to symphony.MaxReceive. Default: what the handlers get through in a
-	// few milliseconds.
+	// BatchSize is the most messages of one claim, 1 to symphony.MaxReceive. Default: what the handlers get through in
+	// a few milliseconds.
 	BatchSize int
 	// MaxBufferedBytes bounds the messages that were claimed and have not started, as symphony.Envelope.Size counts
 	// them. One message larger than that is still handled. Default DefaultMaxBufferedBytes.
@@ -74,8 +74,8 @@ type Options struct {
 	Name string
 	// Logger reports what an operator must know. Default slog.Default().
 	Logger *slog.Logger
-	// Clock is the worker's clock; the timeouts of handlers are on the system's, and when attempts began, and whether messages
-	// have expired, is told by the clock of the storage where it has one. Default symphony.SystemClock.
+	// Clock is the worker's clock; the timeouts of handlers are on the system's, and when attempts began, and whether
+	// messages have expired, is told by the clock of the storage where it has one. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Random spreads delays; it returns numbers in [0, 1) and is safe for concurrent use. Default rand.Float64.
 	Random func() float64

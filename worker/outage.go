@@ -8,12 +8,12 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// minPause is the pause after the first failure. Each later one is twice as long, up to the outage's maximum, and between
-// half and all of that, so that workers do not come back all at once.
+// minPause is the pause after the first failure. Each later one is twice as long, up to the outage's maximum, and
+// between half and all of that, so that workers do not come back all at once.
 const minPause = 100 * time.Millisecond
 
-// outage follows one kind of call to the transport through times when storage fails. It logs when they begin and when they
-// are over, not each failure. It is not safe for concurrent use.
+// outage follows one kind of call to the transport through times when storage fails. It logs when they begin and when
+// they are over, not each failure. It is not safe for concurrent use.
 type outage struct {
 	call     string // for the log
 	maxPause time.Duration

@@ -8,9 +8,9 @@ import (
 )
 
 // How far ahead of the handlers the worker claims: what they get through in prefetchSpan, at most maxPrefetch. That is
-// long enough to hide the way to the storage and to claim fast messages by the thousand, and short enough that a message
-// of high priority does not wait behind what was claimed before it. Handlers that take slowHandler or longer get nothing
-// ahead: other workers may be free to take it.
+// long enough to hide the way to the storage and to claim fast messages by the thousand, and short enough that a
+// message of high priority does not wait behind what was claimed before it. Handlers that take slowHandler or longer
+// get nothing ahead: other workers may be free to take it.
 const (
 	prefetchSpan = 50 * time.Millisecond
 	maxPrefetch  = symphony.MaxReceive

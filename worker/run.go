@@ -11,14 +11,15 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// memoryEvery is how often a memory limit is looked at. A limit that is too low for anything stops the worker after that
-// long, not before its first message.
+// memoryEvery is how often a memory limit is looked at. A limit that is too low for anything stops the worker after
+// that long, not before its first message.
 const memoryEvery = 500 * time.Millisecond
 
 // run is one call of Worker.Run.
 //
 // A message in hand is in the buffer, at work in a slot, or, when its handler has returned, a result to be settled. mu
-// guards all three; a handler goroutine takes it once for each message, to hand over one result and take the next message.
+// guards all three; a handler goroutine takes it once for each message, to hand over one result and take the next
+// message.
 type run struct {
 	transport symphony.Transport
 	mux       *symphony.Mux
@@ -104,9 +105,9 @@ func (r *run) do(ctx context.Context) error {
 	return err
 }
 
-// supervise stops the run when ctx ends or its time or memory is used up, interrupts the handlers that are still at work
-// when the grace period is over, and returns when the last has ended. The grace period begins when the run stops, but
-// not for MessageLimit: what it allowed is to be finished, as long as nothing else presses.
+// supervise stops the run when ctx ends or its time or memory is used up, interrupts the handlers that are still at
+// work when the grace period is over, and returns when the last has ended. The grace period begins when the run stops,
+// but not for MessageLimit: what it allowed is to be finished, as long as nothing else presses.
 func (r *run) supervise(ctx context.Context, handled <-chan struct{}) {
 	timeLimit, endTimeLimit := r.timer(r.o.TimeLimit)
 	defer endTimeLimit()

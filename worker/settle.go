@@ -11,8 +11,8 @@ import (
 const (
 	// maxSettle is the most results that one call carries.
 	maxSettle = 1000
-	// maxUnsettled bounds the results that wait: while there are more, nothing is claimed. What is buffered or at work at
-	// that moment still comes on top.
+	// maxUnsettled bounds the results that wait: while there are more, nothing is claimed. What is buffered or at work
+	// at that moment still comes on top.
 	maxUnsettled = 4 * maxSettle
 	// maxSettlePause is the longest pause between two tries: leases go on running.
 	maxSettlePause = time.Second
@@ -49,9 +49,9 @@ func (r *run) addResultLocked(it *item, st symphony.Settlement) {
 	}
 }
 
-// settler stores results, all at once that have come up while it was busy: it leaves at once when it was idle, and takes
-// the more together the busier it is. Leases of results are not extended. What storage did not take is tried again until
-// its lease has ended; then the message is delivered again, to whomever.
+// settler stores results, all at once that have come up while it was busy: it leaves at once when it was idle, and
+// takes the more together the busier it is. Leases of results are not extended. What storage did not take is tried
+// again until its lease has ended; then the message is delivered again, to whomever.
 type settler struct {
 	*run
 	out    outage
@@ -106,8 +106,8 @@ func (s *settler) take() bool {
 	return !s.settlerWaits
 }
 
-// store makes one try at the open results and keeps those that are to be tried again. It returns how long to wait before
-// that, 0 if there are none.
+// store makes one try at the open results and keeps those that are to be tried again. It returns how long to wait
+// before that, 0 if there are none.
 func (s *settler) store() time.Duration {
 	if len(s.open) == 0 {
 		return 0

@@ -10,7 +10,8 @@ import (
 )
 
 // A request to stop all workers is a record beside the messages: its text changes with each request. A worker reads it
-// when it starts, and stops when it has changed. So no clocks are compared, and workers started later are not concerned.
+// when it starts, and stops when it has changed. So no clocks are compared, and workers started later are not
+// concerned.
 //
 // A request to start them again is a second record, which repeats the text of the stop that it takes back. Whoever runs
 // workers, and saw that stop end them, runs them again when it finds it repeated, however late it looks.
@@ -22,8 +23,8 @@ const (
 	stopEvery = time.Second
 )
 
-// StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.StopRequests see it
-// within about a second. Workers that are started later are not concerned.
+// StopAll asks all workers that use a storage, in all processes, to stop gracefully. Those with Options.StopRequests
+// see it within about a second. Workers that are started later are not concerned.
 func StopAll(ctx context.Context, records storage.Records, now time.Time) error {
 	return storage.Put(ctx, records, stopKind, stopID, []byte(`{"request":"`+symphony.NewID(now)+`"}`))
 }
@@ -38,8 +39,8 @@ func StartAll(ctx context.Context, records storage.Records) (bool, error) {
 	return true, storage.Put(ctx, records, stopKind, startID, []byte(stopped))
 }
 
-// AwaitStart waits, after a run that ended with StopRequested, until StartAll takes the stop back. It looks about once a
-// second; a storage that does not answer is asked again. The error is ctx's.
+// AwaitStart waits, after a run that ended with StopRequested, until StartAll takes the stop back. It looks about once
+// a second; a storage that does not answer is asked again. The error is ctx's.
 func AwaitStart(ctx context.Context, records storage.Records, clock symphony.Clock) error {
 	for {
 		if stopped, started, err := requests(ctx, records); err == nil && stopped == started {

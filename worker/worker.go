@@ -1,9 +1,9 @@
 // Package worker takes messages from a transport and has them handled.
 //
-// A [Worker] is a fetcher that claims messages into a bounded buffer, handler goroutines that take them from there one by
-// one, and a settler that stores how they ended, many at a time. Beside them a heartbeat keeps the leases of what is in
-// hand. How far ahead the fetcher claims follows from how fast the handlers are, so that fast ones never wait and slow ones
-// hold nothing back from other workers.
+// A [Worker] is a fetcher that claims messages into a bounded buffer, handler goroutines that take them from there one
+// by one, and a settler that stores how they ended, many at a time. Beside them a heartbeat keeps the leases of what is
+// in hand. How far ahead the fetcher claims follows from how fast the handlers are, so that fast ones never wait and
+// slow ones hold nothing back from other workers.
 //
 //	w, err := worker.New(tr, mux, worker.Options{Concurrency: 20})
 //	report, err := w.Run(ctx) // until ctx ends
@@ -61,11 +61,12 @@ func (w *Worker) Name() string { return w.o.Name }
 // if they fail thereafter, stores the results, and returns when nothing that it started is left. A handler that ignores
 // its context therefore holds Run up.
 //
-// After MessageLimit there is no hurry: the grace period of the last handlers begins when ctx ends or another limit is hit.
+// After MessageLimit there is no hurry: the grace period of the last handlers begins when ctx ends or another limit is
+// hit.
 //
-// The error is symphony.ErrClosed if the transport was closed underneath, and the storage's if a StopWhenEmpty run ended
-// otherwise while storage was failing, so that nobody knows whether the queue is empty. A worker may be run again, but not
-// twice at once: that is ErrRunning.
+// The error is symphony.ErrClosed if the transport was closed underneath, and the storage's if a StopWhenEmpty run
+// ended otherwise while storage was failing, so that nobody knows whether the queue is empty. A worker may be run
+// again, but not twice at once: that is ErrRunning.
 func (w *Worker) Run(ctx context.Context) (Report, error) {
 	w.mu.Lock()
 	if w.run != nil && w.run.snapshot().Running {

@@ -1,5 +1,5 @@
-// Command inspect measures how long it takes to list, search, count and show messages of a SQLite database with very many of
-// them. It makes the database, prints a table in Markdown, and deletes it.
+// Command inspect measures how long it takes to list, search, count and show messages of a SQLite database with very
+// many of them. It makes the database, prints a table in Markdown, and deletes it.
 package main
 
 import (
@@ -69,9 +69,9 @@ var options = sqlite.Options{Retention: 10_000 * time.Hour}
 // every is the time between two messages.
 const every = 8 * time.Millisecond
 
-// fill makes a database as a day of work would leave it: one message in a hundred failed, one in five hundred is scheduled
-// for later in a queue of its own, the newest twelfth waits, and all others are completed. Half of them are of one type, one
-// in a thousand of another, and ten of a third; five have a word that no other has.
+// fill makes a database as a day of work would leave it: one message in a hundred failed, one in five hundred is
+// scheduled for later in a queue of its own, the newest twelfth waits, and all others are completed. Half of them are
+// of one type, one in a thousand of another, and ten of a third; five have a word that no other has.
 func fill(ctx context.Context, path string, n int) error {
 	tr, err := sqlite.Open(ctx, path, options)
 	if err != nil {

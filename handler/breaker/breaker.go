@@ -1,11 +1,12 @@
 // Package breaker keeps a handler whose endpoint is down from using up the attempts of its messages.
 //
 // After some failures in a row the circuit opens: messages are given back without a call and without a counted attempt,
-// until it is time for a probe. One message at a time probes, which costs it no attempt either. When a probe succeeds the
-// circuit closes; when it fails the next one waits twice as long. A failure that no retry can mend (symphony.Permanent) says that the endpoint works.
+// until it is time for a probe. One message at a time probes, which costs it no attempt either. When a probe succeeds
+// the circuit closes; when it fails the next one waits twice as long. A failure that no retry can mend
+// (symphony.Permanent) says that the endpoint works.
 //
-// The state machine is our own: the circuit breakers that are libraries refuse calls, and do not tell when to try again,
-// which is what a message that is given back needs to know.
+// The state machine is our own: the circuit breakers that are libraries refuse calls, and do not tell when to try
+// again, which is what a message that is given back needs to know.
 package breaker
 
 import (
@@ -36,7 +37,8 @@ type Options struct {
 	Name string
 	// Failures in a row open the circuit. Default DefaultFailures.
 	Failures int
-	// Pause is the time until the first probe, MaxPause the longest between two. Defaults DefaultPause, DefaultMaxPause.
+	// Pause is the time until the first probe, MaxPause the longest between two. Defaults DefaultPause,
+	// DefaultMaxPause.
 	Pause    time.Duration
 	MaxPause time.Duration
 	// Logger tells when the circuit opens and closes. Default slog.Default().

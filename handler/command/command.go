@@ -7,15 +7,15 @@
 //
 //	SYMPHONY_MESSAGE_ID  SYMPHONY_MESSAGE_TYPE  SYMPHONY_MESSAGE_ATTEMPT  SYMPHONY_MESSAGE_TRANSPORT  SYMPHONY_MESSAGE_QUEUE
 //
-// and TRACEPARENT and TRACESTATE: the message's headers of these names, or with tracing those of the attempt's span. Of the
-// caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret reaches
-// it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
+// and TRACEPARENT and TRACESTATE: the message's headers of these names, or with tracing those of the attempt's span. Of
+// the caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret
+// reaches it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
 //
 // # How it ends
 //
 // Exit code 0 acks. 75 (EX_TEMPFAIL in sysexits.h) retries by the message's policy, and so does every other code and
-// death by a signal, except for the codes in Options.FailCodes, which fail the message for good. The last MaxStderr bytes of
-// standard error are kept in the error's text.
+// death by a signal, except for the codes in Options.FailCodes, which fail the message for good. The last MaxStderr
+// bytes of standard error are kept in the error's text.
 //
 // The program has a process group of its own. When the context ends, by the handler's timeout or because the worker
 // stops, the group gets SIGTERM, and SIGKILL after Options.Grace; whatever the exit code then is, the message does not

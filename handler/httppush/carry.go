@@ -9,13 +9,13 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// maxCarried bounds the names and values, in bytes, of a message's headers that go out as headers of the request: servers
-// refuse requests whose headers are large, commonly those of more than 8 KiB.
+// maxCarried bounds the names and values, in bytes, of a message's headers that go out as headers of the request:
+// servers refuse requests whose headers are large, commonly those of more than 8 KiB.
 const maxCarried = 4 << 10
 
-// carry sets headers of the request from a message's, in the order of their names: those that are text, a number or true or
-// false, that HTTP can hold, and that do not say what is for the handler, its configuration or the network to say. All of
-// them are in the body in any case.
+// carry sets headers of the request from a message's, in the order of their names: those that are text, a number or
+// true or false, that HTTP can hold, and that do not say what is for the handler, its configuration or the network to
+// say. All of them are in the body in any case.
 func carry(to http.Header, headers map[string]any) {
 	room := maxCarried
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
@@ -32,8 +32,8 @@ func carry(to http.Header, headers map[string]any) {
 	}
 }
 
-// ownName reports whether a header in canonical form is not for whoever dispatches a message to set: it frames the request,
-// proves who sends it or where it comes from, or is set by the handler.
+// ownName reports whether a header in canonical form is not for whoever dispatches a message to set: it frames the
+// request, proves who sends it or where it comes from, or is set by the handler.
 func ownName(canonical string) bool {
 	for _, prefix := range []string{"Content-", "Proxy-", "Sec-", "Webhook-", "X-Forwarded", "X-Real-"} {
 		if strings.HasPrefix(canonical, prefix) {
@@ -54,7 +54,8 @@ func isToken(name string) bool {
 	})
 }
 
-// isFieldValue reports whether HTTP can hold a value. Letters beyond ASCII can be sent, and receivers read them as they like.
+// isFieldValue reports whether HTTP can hold a value. Letters beyond ASCII can be sent, and receivers read them as they
+// like.
 func isFieldValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && (r < ' ' || r == 0x7f) })
 }

@@ -19,10 +19,10 @@
 // attempt. There is one signature for each secret. Without secrets there is none, and the endpoint must trust its
 // network. Traceparent and Tracestate are the message's headers, or with tracing those of the attempt's span.
 //
-// The message's other headers go along as headers of the request where they are one line of text, a number, true or false,
-// up to 4 KiB together in the order of their names. Left to the body alone are all other values, names that HTTP or this
-// package need (Content-*, Webhook-*, Host, Connection, …), names by which endpoints tell who calls (Authorization, Cookie,
-// X-Api-Key, Forwarded, X-Forwarded-*, …), and those that the configuration sets.
+// The message's other headers go along as headers of the request where they are one line of text, a number, true or
+// false, up to 4 KiB together in the order of their names. Left to the body alone are all other values, names that HTTP
+// or this package need (Content-*, Webhook-*, Host, Connection, …), names by which endpoints tell who calls
+// (Authorization, Cookie, X-Api-Key, Forwarded, X-Forwarded-*, …), and those that the configuration sets.
 //
 // # The answer
 //
@@ -157,8 +157,8 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	return h.post(ctx, d.ID, body, d.Headers, handler.Trace(ctx, d))
 }
 
-// Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the same in
-// every attempt. Errors are those of Handle.
+// Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the
+// same in every attempt. Errors are those of Handle.
 func (h *Handler) Post(ctx context.Context, id string, body []byte) error {
 	return h.post(ctx, id, body, nil, symphony.TraceContext{})
 }

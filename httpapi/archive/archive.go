@@ -1,10 +1,10 @@
-// Package archive reads and writes messages as files: JSON lines, one message in the shape of the API on each, and CSV, one
-// message in each row under a header. What is written can be read back: payload, metadata and headers keep every digit and
-// every character, apart from white space between the parts of JSON.
+// Package archive reads and writes messages as files: JSON lines, one message in the shape of the API on each, and CSV,
+// one message in each row under a header. What is written can be read back: payload, metadata and headers keep every
+// digit and every character, apart from white space between the parts of JSON.
 //
-// Spreadsheets take a cell that begins with one of = + - @, a tab or a carriage return for a formula, and calculate it when
-// the file is opened. In CSV such a cell, and one that begins with an apostrophe, gets an apostrophe in front, which a
-// spreadsheet does not show; reading takes it away again.
+// Spreadsheets take a cell that begins with one of = + - @, a tab or a carriage return for a formula, and calculate it
+// when the file is opened. In CSV such a cell, and one that begins with an apostrophe, gets an apostrophe in front,
+// which a spreadsheet does not show; reading takes it away again.
 package archive
 
 import (
@@ -32,8 +32,8 @@ func (f Format) MediaType() string {
 	return "application/x-ndjson"
 }
 
-// Message is one message of a file: a stored message, or a failed one, which has an id of its own and a MessageID. What can
-// be read back is all but what became of it.
+// Message is one message of a file: a stored message, or a failed one, which has an id of its own and a MessageID. What
+// can be read back is all but what became of it.
 type Message struct {
 	ID             string                    `json:"id"`
 	MessageID      string                    `json:"messageId,omitzero"`
@@ -70,7 +70,8 @@ type Message struct {
 	Unreadable     bool                      `json:"unreadable,omitzero"` // not all of it could be written
 }
 
-// Origin is the id of the message, by which two of its exports are told to be the same. Empty where the file does not say.
+// Origin is the id of the message, by which two of its exports are told to be the same. Empty where the file does not
+// say.
 func (m *Message) Origin() string {
 	if m.MessageID != "" {
 		return m.MessageID

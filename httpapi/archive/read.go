@@ -38,8 +38,8 @@ func (e *FileError) Error() string {
 
 // Reader reads messages from a file, one after the other. For one goroutine.
 type Reader interface {
-	// Next returns the next entry, or io.EOF. A *FileError means that the rest cannot be read; other errors are those of
-	// the file.
+	// Next returns the next entry, or io.EOF. A *FileError means that the rest cannot be read; other errors are those
+	// of the file.
 	Next() (Entry, error)
 }
 

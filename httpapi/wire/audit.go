@@ -12,8 +12,8 @@ import (
 //	audit:"within"  what the tags of its members say
 //	audit:"given"   that there was one, not what it was
 //
-// The tag "absent" says what it means in a request that a member is left out: all, the default, or nothing. There null and
-// empty must not be taken for that, and are refused.
+// The tag "absent" says what it means in a request that a member is left out: all, the default, or nothing. There null
+// and empty must not be taken for that, and are refused.
 
 // AuditResponse is a page of the audit trail, newest first.
 type AuditResponse struct {

@@ -12,9 +12,10 @@ import (
 
 var asGiven = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 
-// AsGiven are the options with which answers and exports are written: a payload that was stored goes out as it came in, with
-// every digit and every escape, also where it has names twice or half a surrogate pair, which readers of JSON may take and
-// the API itself does not. Only white space between the parts of JSON is left out. Text that is not UTF-8 is mended.
+// AsGiven are the options with which answers and exports are written: a payload that was stored goes out as it came in,
+// with every digit and every escape, also where it has names twice or half a surrogate pair, which readers of JSON may
+// take and the API itself does not. Only white space between the parts of JSON is left out. Text that is not UTF-8 is
+// mended.
 func AsGiven() json.Options { return asGiven }
 
 // Buffer is where Encode writes to, such as a *bytes.Buffer.
@@ -24,9 +25,10 @@ type Buffer interface {
 	Truncate(n int)
 }
 
-// Encode appends an answer, or one record of an export, to buf as JSON. What of a record cannot be written, because an older
-// release has stored it or storage was damaged, is left out, and the record says so: it costs its own row, and never the
-// list. mended reports that this was so. Records are structs with a member Unreadable; an error is of something else.
+// Encode appends an answer, or one record of an export, to buf as JSON. What of a record cannot be written, because an
+// older release has stored it or storage was damaged, is left out, and the record says so: it costs its own row, and
+// never the list. mended reports that this was so. Records are structs with a member Unreadable; an error is of
+// something else.
 func Encode(buf Buffer, v any) (mended bool, err error) {
 	begin := buf.Len()
 	if err = write(buf, v); err == nil {
@@ -53,8 +55,8 @@ var (
 	timeType = reflect.TypeFor[time.Time]()
 )
 
-// mend takes out of v, a copy of an answer, what cannot be written, of its records only. It reports whether anything was
-// taken out. within says that v is part of a record.
+// mend takes out of v, a copy of an answer, what cannot be written, of its records only. It reports whether anything
+// was taken out. within says that v is part of a record.
 func mend(v reflect.Value, within bool) (mended bool) {
 	if writable(v) {
 		return false

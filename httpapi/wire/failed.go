@@ -75,7 +75,8 @@ type BulkRequest struct {
 	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
 }
 
-// FailedFilter selects failed messages. A member that is left out selects everything; one that is null or empty is refused.
+// FailedFilter selects failed messages. A member that is left out selects everything; one that is null or empty is
+// refused.
 type FailedFilter struct {
 	Queue      string     `json:"queue,omitzero" absent:"all" minLength:"1"`
 	Type       string     `json:"type,omitzero" absent:"all" minLength:"1"`

@@ -2,8 +2,8 @@ package wire
 
 import "time"
 
-// HealthReport answers GET /api/symphony/health. Where it is unhealthy the answer is 503 with code unhealthy, and this is
-// its details.
+// HealthReport answers GET /api/symphony/health. Where it is unhealthy the answer is 503 with code unhealthy, and this
+// is its details.
 type HealthReport struct {
 	Success   bool          `json:"success" required:"true"`
 	Status    string        `json:"status" enum:"healthy,degraded,unhealthy" required:"true" description:"healthy, degraded (work flows, and somebody should look) or unhealthy (work does not flow): that of the worst check. Idle is healthy."`

@@ -18,7 +18,8 @@ const (
 	MinConsumeTime            = time.Second
 	MaxConsumeTime            = 55 * time.Second
 
-	// DefaultPull and MaxPull are how many messages one receive hands out, MaxPullWait is the longest that it waits for one.
+	// DefaultPull and MaxPull are how many messages one receive hands out, MaxPullWait is the longest that it waits for
+	// one.
 	DefaultPull = symphony.DefaultReceiveMax
 	MaxPull     = 100
 	MaxPullWait = 30 * time.Second

@@ -2,8 +2,8 @@ package wire
 
 import "time"
 
-// ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules. Exactly one of at, cron and
-// interval says when.
+// ScheduleRequest is the definition of a schedule: the body of POST /api/symphony/schedules. Exactly one of at, cron
+// and interval says when.
 type ScheduleRequest struct {
 	Name     *string          `json:"name,omitzero" audit:"keep" minLength:"1" maxLength:"100" description:"For people. Unique."`
 	At       *time.Time       `json:"at,omitzero" audit:"keep" description:"Once, at this time. In the past means now."`
@@ -21,8 +21,8 @@ type ScheduleRequest struct {
 	Options  *DispatchOptions `json:"options,omitzero" audit:"within" description:"How it is dispatched; without scheduledAt and idempotencyKey, which belong to the schedule."`
 }
 
-// ScheduleChange is the body of PATCH /api/symphony/schedules/{id}, a JSON merge patch (RFC 7396): what is given replaces
-// what is there, null takes it away, and message and options are merged member by member.
+// ScheduleChange is the body of PATCH /api/symphony/schedules/{id}, a JSON merge patch (RFC 7396): what is given
+// replaces what is there, null takes it away, and message and options are merged member by member.
 type ScheduleChange ScheduleRequest
 
 // PreviewRequest is the body of POST /api/symphony/schedules/preview.

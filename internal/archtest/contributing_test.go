@@ -48,8 +48,8 @@ func kept(files []*goFile) []string {
 // addTransport begins the section of CONTRIBUTING.md that lists what a transport may implement.
 const addTransport = "## Add a transport"
 
-// checkContributing returns what the page lacks of the promises, what it names that is none, and what no storage says it
-// implements.
+// checkContributing returns what the page lacks of the promises, what it names that is none, and what no storage says
+// it implements.
 func checkContributing(page string, promises []promise, kept []string) []string {
 	var violations []string
 	_, section, _ := strings.Cut(page, addTransport+"\n")

@@ -16,8 +16,8 @@ var layers = []struct{ column, folder string }{
 	{"httpapi", "httpapi"}, {"wire", "httpapi/wire"}, {"client", "client"}, {"cmd", "cmd/symphony"},
 }
 
-// namesHeading is the section of ARCHITECTURE.md that has the two tables: of concepts that several layers have, each with
-// a mark where it has a file of that name, and of those that one layer has.
+// namesHeading is the section of ARCHITECTURE.md that has the two tables: of concepts that several layers have, each
+// with a mark where it has a file of that name, and of those that one layer has.
 const namesHeading = "## One name walks the stack"
 
 // mark stands in the table where a layer has files of a concept.

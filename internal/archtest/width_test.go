@@ -22,7 +22,7 @@ const slack = 40
 // wideLines are how many lines of each top folder are wider, from before there was a bound. The numbers only go down.
 func wideLines() map[string]int {
 	return map[string]int{
-		".":            336,
+		".":            232,
 		"alert":        48,
 		"audit":        32,
 		"auth":         141,
@@ -34,23 +34,23 @@ func wideLines() map[string]int {
 		"event":        30,
 		"flow":         86,
 		"handler":      85,
-		"httpapi":      877,
+		"httpapi":      771,
 		"internal":     132,
 		"local":        10,
 		"metrics":      78,
 		"monitor":      86,
 		"monitoring":   41,
-		"operation":    90,
+		"operation":    44,
 		"schedule":     50,
-		"scheduler":    148,
+		"scheduler":    103,
 		"schema":       7,
-		"server":       104,
+		"server":       53,
 		"storage":      31,
 		"symphonytest": 41,
 		"tools":        69,
 		"tracing":      56,
 		"transport":    1228,
-		"worker":       115,
+		"worker":       71,
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 )
 
 // gatherYields is how often Take gives up the processor to let callers in, counted from the last one that came. The
-// callers of the last group were woken a moment ago and are likely to call again at once; taking the first of them alone
-// would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else wants to run,
-// and a lone caller pays none: Take leaves when as many have come as there were.
+// callers of the last group were woken a moment ago and are likely to call again at once; taking the first of them
+// alone would make the others wait for a whole commit. A yield costs well under a microsecond where nothing else wants
+// to run, and a lone caller pays none: Take leaves when as many have come as there were.
 const gatherYields = 64
 
 // Queue is an unbounded queue with one taker. Callers wait for their own call to be committed, so there are never more

@@ -21,9 +21,9 @@ import (
 // errMissing says what to do where the programs that a test needs are not there.
 var errMissing = errors.New("run scripts/test-deps.sh")
 
-// Versions returns the major versions of PostgreSQL that a test is to run on, oldest first, such as "13", "15", "18": of
-// those that Start can run on this machine all in the full tier, the oldest and the newest in CI, and the newest in daily
-// runs. They are found in the directories of Debian's packages and of Homebrew, on the PATH, and in the cache of
+// Versions returns the major versions of PostgreSQL that a test is to run on, oldest first, such as "13", "15", "18":
+// of those that Start can run on this machine all in the full tier, the oldest and the newest in CI, and the newest in
+// daily runs. They are found in the directories of Debian's packages and of Homebrew, on the PATH, and in the cache of
 // scripts/test-deps.sh. Without any the test fails; beyond daily runs also with one alone.
 func Versions(t testing.TB) []string {
 	t.Helper()

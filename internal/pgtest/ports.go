@@ -28,8 +28,8 @@ func listenLocal() (net.Listener, error) {
 	return nil, errors.New("no free port on 127.0.0.1")
 }
 
-// FreeAddress is a host:port of the loopback interface on which nobody listens at the moment, and which the system gives to
-// no one: a program can be killed and started again there, whatever else runs.
+// FreeAddress is a host:port of the loopback interface on which nobody listens at the moment, and which the system
+// gives to no one: a program can be killed and started again there, whatever else runs.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	port, err := freePort()

@@ -106,8 +106,8 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Ports returns the local ports of the proxy's connections to the server, by which the server knows them. Those that were
-// cut or have ended are not among them, although the server may still be busy with what it got over them.
+// Ports returns the local ports of the proxy's connections to the server, by which the server knows them. Those that
+// were cut or have ended are not among them, although the server may still be busy with what it got over them.
 func (p *Proxy) Ports() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

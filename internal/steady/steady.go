@@ -1,9 +1,11 @@
-// Package steady is the time of a storage that lives in one process: a time of day that never goes back and never jumps.
+// Package steady is the time of a storage that lives in one process: a time of day that never goes back and never
+// jumps.
 //
 // It begins at the time of day, or where the storage stood when it was closed if that is later, and goes on by what
-// elapses, whatever the machine's clock is set to meanwhile. What lasts a while (leases, pauses between attempts, the order
-// of those who wait) is kept in steady time. What has a time of day (a message scheduled for nine o'clock) is judged by the
-// machine's clock: it is kept in steady time by how far that is ahead, and moved when the machine's clock is set.
+// elapses, whatever the machine's clock is set to meanwhile. What lasts a while (leases, pauses between attempts, the
+// order of those who wait) is kept in steady time. What has a time of day (a message scheduled for nine o'clock) is
+// judged by the machine's clock: it is kept in steady time by how far that is ahead, and moved when the machine's clock
+// is set.
 package steady
 
 import (

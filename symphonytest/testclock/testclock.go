@@ -56,8 +56,8 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// Step sets the time of day d later, or earlier if d is negative, as an operator or a time service sets a machine's clock.
-// No time passes by it, so no timer fires.
+// Step sets the time of day d later, or earlier if d is negative, as an operator or a time service sets a machine's
+// clock. No time passes by it, so no timer fires.
 func (c *Clock) Step(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

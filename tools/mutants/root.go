@@ -35,7 +35,7 @@ var rootMutants = []mutant{
 	{file: "bus.go", what: "a batch is stored in part by two storages",
 		old: "if !b.SameStorage(first, this) {", new: "if first == \"\" && this == \"\" {"},
 	{file: "bus.go", what: "a schema that refuses is ignored",
-		old: "if p.payload(b.opts.Schemas, m.Type, m.Payload, \"message.payload\"); len(p.list) > known {", new: "if false {"},
+		old: "if p.payload(b.opts.Schemas, m.Type, payload, \"message.payload\"); len(p.list) > known {", new: "if false {"},
 	{file: "storable.go", what: "the last second that is kept is refused",
 		old: "return s >= MinTime && s <= MaxTime", new: "return s >= MinTime && s < MaxTime"},
 	{file: "storable.go", what: "one level more than allowed",

@@ -1,13 +1,14 @@
-// Package otlp makes a tracer provider that sends spans to a collector by OTLP, over HTTP (protobuf) or gRPC, for package
-// tracing.
+// Package otlp makes a tracer provider that sends spans to a collector by OTLP, over HTTP (protobuf) or gRPC, for
+// package tracing.
 //
-// Spans are sent in the background. While the collector cannot be reached, or is slower than spans come, they are dropped:
-// nothing ever waits for it. The first failure of a row is logged, and when it is over.
+// Spans are sent in the background. While the collector cannot be reached, or is slower than spans come, they are
+// dropped: nothing ever waits for it. The first failure of a row is logged, and when it is over.
 //
-// The variables of OpenTelemetry apply where Options say nothing: OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER (otlp or none),
-// OTEL_TRACES_SAMPLER with its _ARG, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_PROTOCOL,
-// _ENDPOINT, _HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, each also as OTEL_EXPORTER_OTLP_TRACES_…, and the
-// OTEL_BSP_ and OTEL_SPAN_ limits. Propagation is always that of the W3C, so OTEL_PROPAGATORS is not looked at.
+// The variables of OpenTelemetry apply where Options say nothing: OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER (otlp or
+// none), OTEL_TRACES_SAMPLER with its _ARG, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_PROTOCOL,
+// _ENDPOINT, _HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY, each also as
+// OTEL_EXPORTER_OTLP_TRACES_…, and the OTEL_BSP_ and OTEL_SPAN_ limits. Propagation is always that of the W3C, so
+// OTEL_PROPAGATORS is not looked at.
 package otlp
 
 import (
@@ -49,8 +50,8 @@ const tracesPath = "/v1/traces"
 // Options are the settings of a Provider. What is not set is taken from the variables of OpenTelemetry, else it is the
 // default.
 type Options struct {
-	// Endpoint is the URL of the collector, like http://localhost:4318. Over HTTP, /v1/traces is added unless it ends so;
-	// over gRPC only scheme and host count.
+	// Endpoint is the URL of the collector, like http://localhost:4318. Over HTTP, /v1/traces is added unless it ends
+	// so; over gRPC only scheme and host count.
 	Endpoint string
 	// Protocol is HTTP or GRPC.
 	Protocol string
@@ -74,8 +75,8 @@ type Provider struct {
 	Endpoint string
 }
 
-// New makes a provider, nil without an error where OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER turn tracing off. It does not
-// try to reach the collector. The error names every option and variable that is not valid.
+// New makes a provider, nil without an error where OTEL_SDK_DISABLED or OTEL_TRACES_EXPORTER turn tracing off. It does
+// not try to reach the collector. The error names every option and variable that is not valid.
 func New(ctx context.Context, o Options) (*Provider, error) {
 	env, err := environment()
 	if err == nil && env.off {

@@ -38,8 +38,8 @@ type Transport struct {
 
 var _ symphony.Transport = (*Transport)(nil)
 
-// HandlerError is the failure of the handler of a dispatched message. It matches symphony.ErrHandlerFailed and wraps the
-// handler's error.
+// HandlerError is the failure of the handler of a dispatched message. It matches symphony.ErrHandlerFailed and wraps
+// the handler's error.
 type HandlerError struct {
 	MessageID string
 	Err       error

@@ -7,8 +7,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// clockTests set the machine's clock while messages wait and are in hand. What lasts a while must not notice; what has a
-// time of day goes by the new time.
+// clockTests set the machine's clock while messages wait and are in hand. What lasts a while must not notice; what has
+// a time of day goes by the new time.
 var clockTests = []test{
 	{"what is ready stays ready and in order, wherever the clock is set", steady(func(s *suite) {
 		var want []string

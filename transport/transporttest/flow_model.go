@@ -24,8 +24,8 @@ var flowModelTests = []test{
 	}},
 }
 
-// FlowQueue is what FlowModel drives: a fresh queue with the limits of Limits, under a clock that stands still between the
-// calls. What fails fails the test.
+// FlowQueue is what FlowModel drives: a fresh queue with the limits of Limits, under a clock that stands still between
+// the calls. What fails fails the test.
 type FlowQueue interface {
 	// Send dispatches a message, a millisecond after the one before.
 	Send(typ string, o symphony.DispatchOptions) symphony.Receipt
@@ -89,8 +89,8 @@ type flowModel struct {
 	failed int64
 }
 
-// FlowModel dispatches, claims, settles, loses workers, crashes, pauses types and lets time pass at random, so many times,
-// and compares what the queue does with what it must. In the end everything is handled.
+// FlowModel dispatches, claims, settles, loses workers, crashes, pauses types and lets time pass at random, so many
+// times, and compares what the queue does with what it must. In the end everything is handled.
 func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 	t.Helper()
 	m := &flowModel{FlowTest: t, queue: q, rnd: rnd, paused: make(map[string]bool), held: make(map[string]symphony.Delivery),

@@ -11,8 +11,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// messageModel does random things to messages, and compares lists, counts and single messages with a model that keeps of
-// each message what was done to it. The seed is told when it fails.
+// messageModel does random things to messages, and compares lists, counts and single messages with a model that keeps
+// of each message what was done to it. The seed is told when it fails.
 func (s *suite) messageModel() {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))

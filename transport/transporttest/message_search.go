@@ -10,7 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// search pages through a query to its end and returns what it found. Each page must be in order and bring nothing again.
+// search pages through a query to its end and returns what it found. Each page must be in order and bring nothing
+// again.
 func (s *suite) search(q symphony.MessageQuery) []string {
 	s.Helper()
 	var found []string

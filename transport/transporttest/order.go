@@ -243,8 +243,8 @@ func (s *suite) wait(o symphony.ReceiveOptions) <-chan received {
 const patience = 30 * time.Second
 
 // advanceUntil moves the clock on, step by step, until the receiver has returned. Timers may be set while the clock is
-// moved, so one large step would not do. The clock goes on while the receiver claims: what it got may not be its own any
-// more when it returns, if its lease is shorter than all steps.
+// moved, so one large step would not do. The clock goes on while the receiver claims: what it got may not be its own
+// any more when it returns, if its lease is shorter than all steps.
 func (s *suite) advanceUntil(done <-chan received, step time.Duration, most int) received {
 	s.Helper()
 	// The transport's goroutines need real time between two steps; the number of steps is what is tested.

@@ -7,8 +7,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Skewed is the clock of a machine whose time of day is wrong, and may be set while it runs. Time passes as for its base.
-// Safe for concurrent use.
+// Skewed is the clock of a machine whose time of day is wrong, and may be set while it runs. Time passes as for its
+// base. Safe for concurrent use.
 type Skewed struct {
 	base symphony.Clock
 	by   atomic.Int64 // ns

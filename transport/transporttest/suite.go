@@ -1,7 +1,7 @@
 // Package transporttest is the conformance suite of transports: what symphony.Transport promises, in executable form.
 //
-// A transport's test file opens a fresh storage and calls Run. What a transport says it cannot do, by its Capabilities, is
-// skipped with the reason; everything else must hold. No test sleeps: time is a Clock that the tests move.
+// A transport's test file opens a fresh storage and calls Run. What a transport says it cannot do, by its Capabilities,
+// is skipped with the reason; everything else must hold. No test sleeps: time is a Clock that the tests move.
 package transporttest
 
 import (
@@ -24,8 +24,8 @@ type Harness struct {
 	Default, Email symphony.Transport
 	// Reopen ends the storage as a crash would and opens it again, on the same clock. Nil where nothing survives.
 	Reopen func(t *testing.T) (def, email symphony.Transport)
-	// Steady says that the storage goes by the clock that it was opened with, of this process: setting it must not matter to
-	// what lasts a while. False where the time is that of a database server.
+	// Steady says that the storage goes by the clock that it was opened with, of this process: setting it must not
+	// matter to what lasts a while. False where the time is that of a database server.
 	Steady bool
 	// Corrupt makes the stored metadata of a message undecodable. Nil where that cannot happen.
 	Corrupt func(t *testing.T, messageID string)
