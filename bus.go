@@ -206,6 +206,14 @@ func (b *Bus) SameStorage(first, second string) bool {
 // Observer returns BusOptions.Observer, nil if there is none.
 func (b *Bus) Observer() Observer { return b.opts.Observer }
 
+// Payload returns a payload that storage has as handlers get it: decoded by BusOptions.Codec.
+func (b *Bus) Payload(ctx context.Context, typ string, stored json.RawMessage) (json.RawMessage, error) {
+	if b.opts.Codec == nil {
+		return stored, nil
+	}
+	return b.opts.Codec.Decode(ctx, typ, stored)
+}
+
 // In returns a bus like b that dispatches through a sender, such as the caller's own transaction. Messages for
 // transports of another storage than the sender's are refused with a *ValidationError.
 func (b *Bus) In(s Sender) *Bus {

@@ -162,3 +162,43 @@ func TestCodec_that_cannot_decode_fails_the_attempt(t *testing.T) {
 		})
 	}
 }
+
+// What is corrected in the dead letter queue is checked and encoded like what is dispatched.
+func TestCodec_encodes_corrections(t *testing.T) {
+	q := symphonytest.New(t, symphonytest.Options{Bus: symphony.BusOptions{Codec: aesgcm(t), Schemas: only{}}})
+	mail := symphony.Type[welcome]("mail")
+	var got string
+	mail.Handle(q.Mux, func(_ context.Context, w welcome) error {
+		if got = w.To; got == "wrong@" {
+			return symphony.Permanent(errors.New("no such address"))
+		}
+		return nil
+	})
+	if _, err := mail.Dispatch(t.Context(), q.Bus, welcome{"wrong@"}, symphony.DispatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	q.Drain()
+	dead, err := q.Bus.Failed(symphony.DefaultTransport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := q.Failed()[0]
+	plain, err := q.Bus.Payload(t.Context(), failed.Type, failed.Payload)
+	if err != nil || string(plain) != `{"To":"wrong@"}` {
+		t.Errorf("the failed message's payload is %s (%v)", plain, err)
+	}
+	var invalid *symphony.ValidationError
+	_, err = dead.Retry(t.Context(), failed.ID, []byte(`{"To":"nobody@example.com"}`))
+	if !errors.As(err, &invalid) || invalid.Problems[0].Path != "payload.To" {
+		t.Errorf("a correction that the schema refuses: %v", err)
+	}
+	if _, err := dead.Retry(t.Context(), failed.ID, []byte(`{"To":"ada@example.com"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if stored := q.Pending()[0].Payload; !strings.HasPrefix(string(stored), `{"$codec"`) {
+		t.Errorf("stored is %s", stored)
+	}
+	if q.Drain(); got != "ada@example.com" {
+		t.Errorf("handled was %q", got)
+	}
+}

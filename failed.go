@@ -82,23 +82,10 @@ func (d *DeadLetters) Select(ctx context.Context, f MessageFilter, after string,
 // Retry dispatches one failed message again and returns the new message's id. A payload that is not nil corrects the
 // message's. An unknown id, or one that was retried or deleted before, is ErrNotFound.
 func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMessage) (string, error) {
-	bus := d.messages.bus
 	if payload != nil {
-		var p problems
-		p.object("payload", payload)
-		switch {
-		case len(p.list) > 0:
-		case len(payload) > bus.opts.MaxMessageBytes:
-			p.add("payload", "must have at most %d bytes, has %d", bus.opts.MaxMessageBytes, len(payload))
-		case bus.opts.Schemas != nil:
-			f, err := d.Get(ctx, id)
-			if err != nil {
-				return "", err
-			}
-			p.payload(bus.opts.Schemas, f.Type, payload, "payload")
-		}
-		if len(p.list) > 0 {
-			return "", &ValidationError{p.list}
+		var err error
+		if payload, err = d.corrected(ctx, id, payload); err != nil {
+			return "", err
 		}
 	}
 	newID := NewID(d.Now())
@@ -106,6 +93,28 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 		return "", err
 	}
 	return newID, nil
+}
+
+// corrected checks the payload that is to replace a failed message's, and returns it as it is stored.
+func (d *DeadLetters) corrected(ctx context.Context, id string, payload json.RawMessage) (json.RawMessage, error) {
+	o := &d.messages.bus.opts
+	var p problems
+	if p.object("payload", payload); len(p.list) == 0 && (o.Schemas != nil || o.Codec != nil) {
+		f, err := d.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		stored, plain, err := encoded(ctx, o.Codec, &Message{Type: f.Type, Payload: payload})
+		if err != nil {
+			return nil, err
+		}
+		payload = stored
+		p.payload(o.Schemas, f.Type, plain, "payload")
+	}
+	if len(payload) > o.MaxMessageBytes {
+		p.add("payload", "must have at most %d bytes, has %d", o.MaxMessageBytes, len(payload))
+	}
+	return payload, p.err()
 }
 
 // Delete removes one failed message for good. An unknown id is ErrNotFound.
