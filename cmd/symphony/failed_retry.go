@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
+)
+
+func (a *app) failedRetryCommand() *cobra.Command {
+	var (
+		f             bulkFlags
+		payload, file string
+		newest, yes   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "retry [ID…]",
+		Short: "Dispatch failed messages again",
+		Long: `Take failed messages out of the dead letter queue and dispatch each again as a new
+message, with the same type, payload, metadata, headers, queue, priority and
+idempotency key, and with all its attempts. Both happen in one transaction.
+
+An ID is the failed message's own or that of the message which failed; --newest names the
+one that failed last. With --payload one message is retried with another payload.
+
+The work is done again, so --all asks first; without a terminal to ask on, --yes is needed.
+Many are retried as an operation, which goes on by itself; --background does not wait for it.`,
+		Example: `  symphony failed retry 019a0f6e-…
+  symphony failed retry 019a0f6e-… --payload '{"to": "ada@example.com"}'
+  symphony failed retry --newest --type invoice.send
+  symphony failed retry --all --type invoice.send --since 2h
+  symphony failed retry --all --error-class timeout --dry-run
+  symphony failed retry --all --error-class timeout --background --rate 100 --yes`,
+		RunE: a.run(func(cmd *cobra.Command, ids []string) error {
+			if err := f.check(ids, newest); err != nil {
+				return err
+			}
+			one := newest || len(ids) == 1
+			corrected, err := a.correctedPayload(cmd, one, payload, file)
+			if err != nil {
+				return err
+			}
+			r, err := a.reach(cmd, storageOnly)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			if newest {
+				if ids, err = f.newest(cmd.Context(), r); err != nil {
+					return err
+				}
+			}
+			if len(ids) == 1 && !f.background {
+				return a.retryOne(cmd.Context(), r, f.transport, ids[0], corrected)
+			}
+			selected, err := f.selection(cmd.Context(), r, ids)
+			if err != nil {
+				return err
+			}
+			if f.all && !f.dryRun && selected.count > 0 {
+				if err := a.confirm(fmt.Sprintf("Dispatch %s again?", plural(selected.count, "failed message")), yes); err != nil {
+					return err
+				}
+			}
+			if f.operation(selected) {
+				selected.Rate = optional(f.rate)
+				started, err := r.RetryFailedInBackground(cmd.Context(), selected.BulkRequest)
+				if err != nil {
+					return err
+				}
+				return a.carry(cmd.Context(), r, started.Operation, f.background, "Retried", "failed message")
+			}
+			result, err := f.bulk(cmd.Context(), selected, r.RetryFailedBulk)
+			if err != nil {
+				return err
+			}
+			return a.showBulk("Retried", "retry", result)
+		}),
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&newest, "newest", false, "the message that failed last, of those that the other flags select")
+	yesFlag(cmd, &yes)
+	cmd.Flags().StringVar(&payload, "payload", "", "retry the one message with this payload: `JSON`, @FILE, or - for standard input")
+	cmd.Flags().StringVar(&file, "payload-file", "", "the same, from a `FILE`")
+	cmd.MarkFlagsMutuallyExclusive("payload", "payload-file")
+	a.jsonFlag(cmd)
+	a.reachFlags(cmd)
+	return cmd
+}
+
+// correctedPayload reads the payload that the flags name, nil for none. one says that they name one message.
+func (a *app) correctedPayload(cmd *cobra.Command, one bool, payload, file string) ([]byte, error) {
+	switch {
+	case cmd.Flags().Changed("payload-file"):
+		payload = "@" + file
+	case !cmd.Flags().Changed("payload"):
+		return nil, nil
+	}
+	if !one {
+		return nil, usageError{errors.New("a payload corrects one message: give exactly one id with it")}
+	}
+	return a.readPayload(payload)
+}
+
+func (a *app) retryOne(ctx context.Context, r *reached, transport, id string, payload []byte) error {
+	done, err := r.RetryFailed(ctx, transport, id, payload)
+	if err != nil {
+		return err
+	}
+	return tell(a, done, func(wire.RetryResponse) {
+		s := a.style(a.out)
+		fmt.Fprintf(a.out, "%s %s as message %s\n", s.green("retried"), id, s.bold(done.NewMessageID))
+	})
+}
