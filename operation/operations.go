@@ -103,11 +103,15 @@ func (o *Operations) home(transport string) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	i := slices.IndexFunc(o.homes, func(h home) bool { return o.bus.SameStorage(h.transport, transport) })
-	if i < 0 || !t.Capabilities().Steps {
-		return home{}, fmt.Errorf("transport %q does no work in bulk in the background: %w", transport, symphony.ErrUnsupported)
+	if _, err := storage.StepsOf(t); err != nil {
+		return home{}, err
 	}
-	return o.homes[i], nil
+	for _, h := range o.homes {
+		if o.bus.SameStorage(h.transport, transport) {
+			return h, nil
+		}
+	}
+	return home{}, fmt.Errorf("transport %q keeps no operations: %w", transport, symphony.ErrUnsupported)
 }
 
 // Start begins an operation, which is worked on by whichever process runs one of these. What fails, or is dispatched,

@@ -13,11 +13,13 @@ import (
 const logRows = 2000
 
 var (
-	// appendLog moves the log's end first, and holds its row until the commit. So entries get their numbers in the order
-	// in which they can be read: who finds one finds all before it.
+	// appendLog moves the log's end first, and holds its row until the commit. So entries get their numbers in the
+	// order in which they can be read: who finds one finds all before it.
 	appendLog = newQuery("append_log", `WITH ends AS (
-			INSERT INTO {schema}.messenger_log_ends AS e (log, seq, at) VALUES ($2::text, cardinality($3::text[]), coalesce($1::timestamptz, clock_timestamp()))
-			ON CONFLICT (log) DO UPDATE SET seq = e.seq + excluded.seq, at = greatest(e.at, coalesce($1, clock_timestamp()))
+			INSERT INTO {schema}.messenger_log_ends AS e (log, seq, at)
+			VALUES ($2::text, cardinality($3::text[]), coalesce($1::timestamptz, clock_timestamp()))
+			ON CONFLICT (log) DO UPDATE
+			SET seq = e.seq + excluded.seq, at = greatest(e.at, coalesce($1, clock_timestamp()))
 			RETURNING seq, at
 		), added AS (
 			INSERT INTO {schema}.messenger_log_entries (log, seq, at, kind, data)
@@ -88,14 +90,16 @@ func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (page stora
 		c.add("kind = ANY (?::text[])", kinds.value())
 	}
 	// Times become numbers first: the entries of a time stand together.
-	const firstAt = "(SELECT seq FROM {schema}.messenger_log_entries WHERE log = $1 AND at >= ?::timestamptz ORDER BY at, seq LIMIT 1)"
+	const firstAt = `(SELECT seq FROM {schema}.messenger_log_entries
+		WHERE log = $1 AND at >= ?::timestamptz ORDER BY at, seq LIMIT 1)`
 	if !q.Since.IsZero() {
 		c.add("seq >= "+firstAt, timestamp(q.Since)) // none is as young: NULL, which is not true
 	}
 	if !q.Until.IsZero() {
 		c.add("seq < coalesce("+firstAt+", 9223372036854775807)", timestamp(q.Until))
 	}
-	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d", entryColumns, c, order, q.Limit)
+	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_log_entries WHERE %s ORDER BY seq %s LIMIT %d",
+		entryColumns, c, order, q.Limit)
 	entries := call{query: &query{sql: sql}, params: c.params, row: func(v [][]byte) error {
 		var one storage.Entry
 		entryColumns.read(&one, v)

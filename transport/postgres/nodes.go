@@ -15,7 +15,8 @@ import (
 type NodeInfo struct {
 	// Name tells people which one it is, such as host and process id. Version is that of the program.
 	Name, Version string
-	// Info returns what else there is to say, as JSON: it is asked for with each heartbeat, every ten seconds. Optional.
+	// Info returns what else there is to say, as JSON: it is asked for with each heartbeat, every ten seconds.
+	// Optional.
 	Info func() json.RawMessage
 }
 
@@ -32,7 +33,8 @@ type node struct {
 	alive int // nodes, this one too, as of the last heartbeat
 }
 
-var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n (id, seen_at, started_at, name, version, info)
+var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n
+	(id, seen_at, started_at, name, version, info)
 	VALUES ($2::uuid, coalesce($1::timestamptz, now()), $3::timestamptz, $4::text, $5::text, $6::text)
 	ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, info = excluded.info`)
 
@@ -49,13 +51,15 @@ var readNodes = newQuery("read_nodes", `SELECT `+nodeColumns.String()+` FROM {sc
 	WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' ORDER BY started_at, id`)
 
 var dropNodes = newQuery("drop_nodes", `DELETE FROM {schema}.messenger_nodes WHERE id = $2::uuid OR id IN (
-	SELECT id FROM {schema}.messenger_nodes WHERE seen_at < coalesce($1::timestamptz, now()) - interval '10 minutes' FOR UPDATE SKIP LOCKED)`)
+	SELECT id FROM {schema}.messenger_nodes
+	WHERE seen_at < coalesce($1::timestamptz, now()) - interval '10 minutes' FOR UPDATE SKIP LOCKED)`)
 
 // join makes this process known as a node, and reads which queues there are.
 func (s *store) join(ctx context.Context, info NodeInfo) error {
 	id, _ := parseUUID(symphony.NewID(s.clock.Now())) // is one
 	s.node.NodeInfo, s.node.id, s.node.started = info, id, s.storeNow()
-	if err := s.do(ctx, "read queues", call{query: newLanes, params: [][]byte{int4Param(0)}, row: s.addLane}); err != nil {
+	lanes := call{query: newLanes, params: [][]byte{int4Param(0)}, row: s.addLane}
+	if err := s.do(ctx, "read queues", lanes); err != nil {
 		return err
 	}
 	return s.beat(ctx)
@@ -77,7 +81,10 @@ func (s *store) beat(ctx context.Context) error {
 			return err
 		}
 		return l.transact(ctx,
-			call{query: beatQuery, params: [][]byte{s.nowParam(), s.node.id[:], timeParam(s.node.started), []byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info}},
+			call{query: beatQuery, params: [][]byte{
+				s.nowParam(), s.node.id[:], timeParam(s.node.started),
+				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info,
+			}},
 			s.nodesCall(&list),
 			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})
 	})
@@ -98,7 +105,8 @@ func (s *store) beat(ctx context.Context) error {
 
 // nodesCall reads the nodes that are alive.
 func (s *store) nodesCall(list *[]storage.Node) call {
-	return call{query: readNodes, params: [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}, row: func(v [][]byte) error {
+	params := [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds())}
+	return call{query: readNodes, params: params, row: func(v [][]byte) error {
 		var one storage.Node
 		nodeColumns.read(&one, v)
 		*list = append(*list, one)

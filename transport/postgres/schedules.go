@@ -102,9 +102,9 @@ var runArrays = []struct {
 	{"error", "text", texts, func(a *array, r *schedule.Run) { a.text(cleanText(r.Error)) }},
 }
 
-// scheduleChange is a statement that changes a schedule and adds runs. It returns the schedule as stored, or nothing where
-// that has another version. Its parameters are the id, how many runs to keep, those of runArrays, the assignments, and for a
-// schedule that is there its version.
+// scheduleChange is a statement that changes a schedule and adds runs. It returns the schedule as stored, or nothing
+// where that has another version. Its parameters are the id, how many runs to keep, those of runArrays, the
+// assignments, and for a schedule that is there its version.
 type scheduleChange struct {
 	*query
 	assignments []assignment
@@ -135,7 +135,8 @@ func newScheduleChange(name string, parts ...[]assignment) scheduleChange {
 			strings.Join(set, ", "), param("int8"))
 	}
 	list := strings.Join(runs, ", ")
-	// Whoever changes the row's version has it for itself, so the greatest number in the statement's snapshot is the last.
+	// Whoever changes the row's version has it for itself, so the greatest number in the statement's snapshot is the
+	// last.
 	c.query = newQuery(name, `WITH moved AS (`+change+` RETURNING `+scheduleColumns.String()+`), last AS (
 			SELECT coalesce(max(seq), 0) AS seq FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid
 		), recorded AS (
@@ -174,8 +175,13 @@ var (
 	updateSchedule  = newScheduleChange("update_schedule", definitionAssignments, stateAssignments)
 	advanceSchedule = newScheduleChange("advance_schedule", stateAssignments)
 
-	deleteSchedule = newQuery("delete_schedule", `WITH runs AS (DELETE FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid)
-		DELETE FROM {schema}.messenger_schedules WHERE id = $1::uuid RETURNING id`)
+	deleteSchedule = newQuery("delete_schedule", `WITH runs AS (
+			DELETE FROM {schema}.messenger_schedule_runs WHERE schedule_id = $1::uuid
+		) DELETE FROM {schema}.messenger_schedules WHERE id = $1::uuid RETURNING id`)
+
+	// What every node asks every second is prepared; see ListSchedules.
+	dueSchedules = newQuery("due_schedules", `SELECT `+scheduleColumns.String()+` FROM {schema}.messenger_schedules
+		WHERE due_at <= coalesce($1::timestamptz, now()) ORDER BY due_at, id LIMIT $2::int4`)
 
 	nextSchedule = newQuery("next_schedule", `SELECT coalesce($1::timestamptz, now()),
 		(SELECT min(due_at) FROM {schema}.messenger_schedules WHERE due_at > coalesce($1::timestamptz, now()))`)
@@ -199,6 +205,9 @@ func optionalText(s string) []byte {
 	}
 	return []byte(cleanText(s))
 }
+
+// nameKey is the constraint that keeps names unique.
+const nameKey = "messenger_schedules_name_key"
 
 // PutSchedule makes a change of a schedule.
 func (s *store) PutSchedule(ctx context.Context, c schedule.Change) (stored schedule.Schedule, err error) {
@@ -231,7 +240,7 @@ func (s *store) PutSchedule(ctx context.Context, c schedule.Change) (stored sche
 	})
 	var refused *pgconn.PgError
 	switch {
-	case errors.As(err, &refused) && refused.Code == pgerrcode.UniqueViolation && refused.ConstraintName == "messenger_schedules_name_key":
+	case errors.As(err, &refused) && refused.Code == pgerrcode.UniqueViolation && refused.ConstraintName == nameKey:
 		return stored, &schedule.NameError{Name: row.Name}
 	case err != nil:
 		return stored, s.storageError(doing, err)
@@ -245,10 +254,11 @@ func (s *store) PutSchedule(ctx context.Context, c schedule.Change) (stored sche
 func (s *store) DeleteSchedule(ctx context.Context, id string) (err error) {
 	found := false
 	if key, ok := parseUUID(id); ok {
-		err = s.do(ctx, "delete a schedule", call{query: deleteSchedule, params: [][]byte{key[:]}, row: func([][]byte) error {
+		row := func([][]byte) error {
 			found = true
 			return nil
-		}})
+		}
+		err = s.do(ctx, "delete a schedule", call{query: deleteSchedule, params: [][]byte{key[:]}, row: row})
 	}
 	if err == nil && !found {
 		err = fmt.Errorf("schedule %s: %w", id, symphony.ErrNotFound)
@@ -293,7 +303,8 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 		if !q.Due.DueAt.IsZero() {
 			id, _ := parseUUID(q.Due.ID)
 			where.params = append(where.params, givenTime(q.Due.DueAt), id[:])
-			where.terms = append(where.terms, fmt.Sprintf("(due_at, id) > ($%d::timestamptz, $%d::uuid)", len(where.params)-1, len(where.params)))
+			n := len(where.params)
+			where.terms = append(where.terms, fmt.Sprintf("(due_at, id) > ($%d::timestamptz, $%d::uuid)", n-1, n))
 		}
 		// Both statements see one time.
 		calls = append(calls, call{query: nextSchedule, params: [][]byte{now}, row: func(v [][]byte) error {
@@ -301,9 +312,14 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 			return nil
 		}})
 	}
-	sql := fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY %s LIMIT %d", scheduleColumns, where, order, q.Limit+1)
+	where.params = append(where.params, int4Param(q.Limit+1))
+	list := &query{sql: fmt.Sprintf("SELECT %s FROM {schema}.messenger_schedules WHERE %s ORDER BY %s LIMIT $%d::int4",
+		scheduleColumns, where, order, len(where.params))}
+	if q.Due != nil && *q.Due == (schedule.DuePlace{}) && q == (schedule.Query{Due: q.Due, Limit: q.Limit}) {
+		list = dueSchedules // it has the same parameters
+	}
 	bytes := q.PageBytes()
-	calls = append(calls, call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
+	calls = append(calls, call{query: list, params: where.params, row: func(v [][]byte) error {
 		if page.HasMore = len(page.Schedules) == q.Limit; !page.HasMore {
 			var one schedule.Schedule
 			scheduleColumns.read(&one, v)

@@ -12,12 +12,14 @@ import (
 )
 
 // A step first locks its record: whoever wants to take another step of the same work waits for the end of this one, and
-// then finds that the record has changed. The record is locked after the row of flow control, where that is, and nobody who
-// holds a record waits for that row.
+// then finds that the record has changed. The record is locked after the row of flow control, where that is, and nobody
+// who holds a record waits for that row.
 
 var (
-	lockRecord = newQuery("lock_record", `SELECT data FROM {schema}.messenger_records WHERE kind = $1::text AND id = $2::text FOR UPDATE`)
-	saveRecord = newQuery("save_record", `UPDATE {schema}.messenger_records SET data = $3::text WHERE kind = $1::text AND id = $2::text`)
+	lockRecord = newQuery("lock_record", `SELECT data FROM {schema}.messenger_records
+		WHERE kind = $1::text AND id = $2::text FOR UPDATE`)
+	saveRecord = newQuery("save_record", `UPDATE {schema}.messenger_records SET data = $3::text
+		WHERE kind = $1::text AND id = $2::text`)
 )
 
 // errStepTaken says that the record of a step is another one.

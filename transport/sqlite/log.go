@@ -44,7 +44,9 @@ func (o *appendLogOp) apply(w *writer) error {
 	}
 	for _, e := range o.entries {
 		o.last++
-		err := w.exec("INSERT INTO messenger_log_entries (log, seq, at, kind, data) VALUES (?, ?, ?, ?, ?)", log, o.last, at, e.Kind, string(e.Data))
+		err := w.insertRow("messenger_log_entries", []value{
+			{"log", log}, {"seq", o.last}, {"at", at}, {"kind", e.Kind}, {"data", string(e.Data)},
+		})
 		if err != nil {
 			return err
 		}
@@ -88,7 +90,8 @@ func (t *Transport) ReadLog(ctx context.Context, q storage.LogQuery) (page stora
 			args = append(args, kind)
 		}
 	}
-	query := "SELECT " + entryColumns.String() + " FROM messenger_log_entries WHERE " + strings.Join(conditions, " AND ") + order + " LIMIT ?"
+	query := "SELECT " + entryColumns.String() + " FROM messenger_log_entries WHERE " + strings.Join(conditions, " AND ") +
+		order + " LIMIT +?"
 	err = t.read(ctx, "read log in", func(r *reader) error {
 		err := r.query(query, func(row *sqlite.Stmt) bool {
 			var one storage.Entry
@@ -141,7 +144,8 @@ func (o *trimLogOp) apply(w *writer) error {
 		return err
 	}
 	err = w.exec(`DELETE FROM messenger_log_entries WHERE log=?1 AND seq IN
-		(SELECT seq FROM messenger_log_entries WHERE log=?1 ORDER BY seq LIMIT ?4) AND (at<?2 OR seq<=?3)`, log, o.before, through, purgeRows)
+		(SELECT seq FROM messenger_log_entries WHERE log=?1 ORDER BY seq LIMIT ?4) AND (at<?2 OR seq<=?3)`,
+		log, o.before, through, purgeRows)
 	o.deleted = w.conn.Changes()
 	return err
 }

@@ -15,14 +15,17 @@ import (
 type reader struct {
 	conn  *sqlite.Conn
 	body  *sqlite.Stmt
-	types map[string]string // one copy of each type's name, however many messages have it
+	stmts map[string]*sqlite.Stmt // of query, by their text
+	types map[string]string       // one copy of each type's name, however many messages have it
 	buf   []byte
 }
 
 // maxTypes bounds the copies of type names that a reader keeps.
 const maxTypes = 1000
 
-func newReader(conn *sqlite.Conn) *reader { return &reader{conn: conn, types: make(map[string]string)} }
+func newReader(conn *sqlite.Conn) *reader {
+	return &reader{conn: conn, stmts: make(map[string]*sqlite.Stmt), types: make(map[string]string)}
+}
 
 // read runs f with a reader, and takes care that a query ends with ctx.
 func (s *store) read(ctx context.Context, doing string, f func(*reader) error) error {
@@ -54,9 +57,18 @@ func (s *store) readOn(ctx context.Context, readers chan *reader, doing string, 
 	}
 }
 
+// query runs a statement and calls row for each of its rows, until row says false. The statement keeps the values of its
+// last run until they are replaced: SQLite plans one anew whose values were cleared, or whose LIMIT is a plain parameter
+// ("LIMIT +?" is none), which takes several times as long as to find a row.
 func (r *reader) query(query string, row func(*sqlite.Stmt) bool, args ...any) error {
-	s, err := r.conn.Prepare(query)
-	if err != nil {
+	s := r.stmts[query]
+	if s == nil {
+		var err error
+		if s, err = r.conn.Prepare(query); err != nil {
+			return err
+		}
+		r.stmts[query] = s
+	} else if err := s.Reset(); err != nil {
 		return err
 	}
 	return eachRow(s, row, args)

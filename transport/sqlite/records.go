@@ -25,9 +25,11 @@ func recordRange(kind, from, to string) (where string, args []any) {
 }
 
 // RangeRecords returns records by their ids.
-func (t *Transport) RangeRecords(ctx context.Context, kind, from, to string, limit int) (list []storage.Record, err error) {
+func (t *Transport) RangeRecords(
+	ctx context.Context, kind, from, to string, limit int,
+) (list []storage.Record, err error) {
 	where, args := recordRange(kind, from, to)
-	query := "SELECT " + recordColumns.String() + " FROM messenger_records WHERE " + where + " ORDER BY id LIMIT ?"
+	query := "SELECT " + recordColumns.String() + " FROM messenger_records WHERE " + where + " ORDER BY id LIMIT +?"
 	err = t.read(ctx, "read records in", func(r *reader) error {
 		return r.query(query, func(row *sqlite.Stmt) bool {
 			var one storage.Record

@@ -51,16 +51,26 @@ func newScheduleValues(s *schedule.Schedule) []value {
 
 func definitionValues(s *schedule.Schedule, definition []byte) []value {
 	return []value{
-		{"name", textArg(s.Name)}, {"type", s.Message.Type}, {"enabled", boolArg(!s.Disabled)}, {"definition", definition},
-		{"payload", []byte(s.Message.Payload)}, {"updated_at", micros(s.UpdatedAt)},
+		{"name", textArg(s.Name)},
+		{"type", s.Message.Type},
+		{"enabled", boolArg(!s.Disabled)},
+		{"definition", definition},
+		{"payload", []byte(s.Message.Payload)},
+		{"updated_at", micros(s.UpdatedAt)},
 	}
 }
 
 func stateValues(s *schedule.Schedule) []value {
 	return []value{
-		{"next_run_at", timeArg(s.NextRunAt)}, {"due_at", timeArg(s.DueAt)}, {"last_run_at", timeArg(s.LastRunAt)},
-		{"last_messages", schedule.EncodeMessages(s.LastMessages)}, {"run_count", s.RunCount}, {"last_error", s.LastError},
-		{"failures", s.Failures}, {"completed_at", timeArg(s.CompletedAt)}, {"version", s.Version + 1},
+		{"next_run_at", timeArg(s.NextRunAt)},
+		{"due_at", timeArg(s.DueAt)},
+		{"last_run_at", timeArg(s.LastRunAt)},
+		{"last_messages", schedule.EncodeMessages(s.LastMessages)},
+		{"run_count", s.RunCount},
+		{"last_error", s.LastError},
+		{"failures", s.Failures},
+		{"completed_at", timeArg(s.CompletedAt)},
+		{"version", s.Version + 1},
 	}
 }
 
@@ -76,7 +86,8 @@ func (w *writer) insertRow(table string, row []value) error {
 	for i, v := range row {
 		names[i], args[i] = v.column, v.arg
 	}
-	return w.exec("INSERT INTO "+table+" ("+strings.Join(names, ", ")+") VALUES (?"+strings.Repeat(", ?", len(row)-1)+")", args...)
+	places := "?" + strings.Repeat(", ?", len(row)-1)
+	return w.exec("INSERT INTO "+table+" ("+strings.Join(names, ", ")+") VALUES ("+places+")", args...)
 }
 
 // updateRow sets columns of the row of a table that has an id.
@@ -155,7 +166,8 @@ func (o *putScheduleOp) apply(w *writer) error {
 	if err != nil {
 		return err
 	}
-	return w.query("SELECT "+scheduleColumns.String()+" FROM messenger_schedules WHERE id=?", func(row *sqlite.Stmt) bool {
+	stored := "SELECT " + scheduleColumns.String() + " FROM messenger_schedules WHERE id=?"
+	return w.query(stored, func(row *sqlite.Stmt) bool {
 		scheduleColumns.read(&o.stored, row, 0)
 		return false
 	}, s.ID)
@@ -199,9 +211,15 @@ func (o *putScheduleOp) record(w *writer) error {
 		last++
 		if err == nil {
 			err = w.insertRow("messenger_schedule_runs", []value{
-				{"schedule_id", id}, {"seq", last}, {"occurrence", micros(r.Occurrence)}, {"through", micros(r.Through)},
-				{"fired_at", micros(r.FiredAt)}, {"outcome", string(r.Outcome)}, {"manual", boolArg(r.Manual)},
-				{"messages", schedule.EncodeMessages(r.Messages)}, {"error", r.Error},
+				{"schedule_id", id},
+				{"seq", last},
+				{"occurrence", micros(r.Occurrence)},
+				{"through", micros(r.Through)},
+				{"fired_at", micros(r.FiredAt)},
+				{"outcome", string(r.Outcome)},
+				{"manual", boolArg(r.Manual)},
+				{"messages", schedule.EncodeMessages(r.Messages)},
+				{"error", r.Error},
 			})
 		}
 	}
@@ -245,7 +263,9 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 	add := func(condition string, a ...any) {
 		conditions, args = append(conditions, condition), append(args, a...)
 	}
-	for _, c := range []struct{ condition, value string }{{"id=?", q.ID}, {"name=?", q.Name}, {"source=?", string(q.Source)}, {"type=?", q.Type}} {
+	for _, c := range []struct{ condition, value string }{
+		{"id=?", q.ID}, {"name=?", q.Name}, {"source=?", string(q.Source)}, {"type=?", q.Type},
+	} {
 		if c.value != "" {
 			add(c.condition, c.value)
 		}
@@ -271,7 +291,8 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 	case q.After != "":
 		add("id<?", q.After)
 	}
-	query := "SELECT " + scheduleColumns.String() + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") + " ORDER BY " + order + " LIMIT ?"
+	query := "SELECT " + scheduleColumns.String() + " FROM messenger_schedules WHERE " + strings.Join(conditions, " AND ") +
+		" ORDER BY " + order + " LIMIT +?"
 	bytes := q.PageBytes()
 	err = s.read(ctx, "list schedules in", func(r *reader) error {
 		err := r.query(query, func(row *sqlite.Stmt) bool {
@@ -297,7 +318,8 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 // ScheduleRuns returns a page of a history, newest first.
 func (s *store) ScheduleRuns(ctx context.Context, q schedule.RunQuery) (page schedule.RunPage, err error) {
 	q = q.WithDefaults()
-	query := "SELECT " + runColumns.String() + " FROM messenger_schedule_runs WHERE schedule_id=?1 AND (?2=0 OR seq<?2) ORDER BY seq DESC LIMIT ?3"
+	query := "SELECT " + runColumns.String() + ` FROM messenger_schedule_runs
+		WHERE schedule_id=?1 AND (?2=0 OR seq<?2) ORDER BY seq DESC LIMIT +?3`
 	err = s.read(ctx, "read runs in", func(r *reader) error {
 		return r.query(query, func(row *sqlite.Stmt) bool {
 			if page.HasMore = len(page.Runs) == q.Limit; !page.HasMore {

@@ -62,5 +62,6 @@ func (o *stepOp) apply(w *writer) error {
 	if err != nil {
 		return err
 	}
-	return w.exec("UPDATE messenger_records SET data=? WHERE kind=? AND id=?", o.step.New(o.done), o.step.Kind, o.step.ID)
+	return w.exec("UPDATE messenger_records SET data=? WHERE kind=? AND id=?",
+		o.step.New(o.done), o.step.Kind, o.step.ID)
 }
