@@ -1,6 +1,14 @@
 // Package httpapi serves the HTTP API: it authenticates, decodes strictly, calls the bus and the worker, and answers.
 // It decides nothing about messages itself. What the API promises stands in docs/api.md and in the OpenAPI document
 // that it serves; both the routes and that document come from the table in routes.go.
+//
+// # Where to begin
+//
+// One request: api.go (the handler of all), callers.go and inflight.go (what is let in), visibility.go (who sees what),
+// request.go with body.go and shape.go (decoding, all mistakes at once), the file of the concept (dispatch.go,
+// failed.go, messages.go, schedules.go, holds.go, pull.go, …), errors.go (every error in one table), audit.go and
+// respond.go (the answer). A new route: wire/endpoints.go, then routes.go. What lasts longer than a call: events.go
+// with lasting.go, consume.go, pull.go with receipt.go and seal.go.
 package httpapi
 
 import (
