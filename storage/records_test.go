@@ -65,16 +65,49 @@ func TestOne_record_is_a_range(t *testing.T) {
 	}
 }
 
+// modest is a transport that could do more than it says.
+type modest struct{ *sqlite.Transport }
+
+func (modest) Capabilities() symphony.Capabilities { return symphony.Capabilities{} }
+
 func TestParts_that_a_transport_lacks_are_unsupported(t *testing.T) {
 	lacking := inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})
 	_, records := storage.RecordsOf(lacking)
 	_, log := storage.LogOf(lacking)
 	_, steps := storage.StepsOf(lacking)
 	_, nodes := storage.NodesOf(lacking)
-	_, alone := storage.NodesOf(symphonytest.Storage(t, sqlite.Options{}))
-	for what, err := range map[string]error{"records": records, "log": log, "steps": steps, "nodes": nodes, "nodes of one process": alone} {
+	one := symphonytest.Storage(t, sqlite.Options{})
+	_, alone := storage.NodesOf(one)
+	_, unsaid := storage.RecordsOf(modest{one})
+	for what, err := range map[string]error{
+		"records": records, "log": log, "steps": steps, "nodes": nodes, "nodes of one process": alone,
+		"records that it does not say it keeps": unsaid,
+	} {
 		if !errors.Is(err, symphony.ErrUnsupported) {
 			t.Errorf("%s: got %v, want ErrUnsupported", what, err)
 		}
+	}
+}
+
+func TestValidateRecord(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind, id, data string
+		want           []symphony.Problem
+	}{
+		"fine":         {"k", "a/1", "{}", nil},
+		"kind":         {"\xff", "a", "{}", []symphony.Problem{{Path: "kind", Message: "must be valid UTF-8 without NUL"}}},
+		"id":           {"k", "a\x00", "{}", []symphony.Problem{{Path: "id", Message: "must be valid UTF-8 without NUL"}}},
+		"without data": {"k", "a", "", []symphony.Problem{{Path: "data", Message: "must not be empty"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []symphony.Problem
+			var invalid *symphony.ValidationError
+			if errors.As(storage.ValidateRecord(test.kind, test.id, []byte(test.data)), &invalid) {
+				got = invalid.Problems
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
 	}
 }

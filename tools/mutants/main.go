@@ -49,7 +49,7 @@ type mutant struct {
 func tables() map[string][]mutant {
 	return map[string][]mutant{
 		".": rootMutants, "flow": flowMutants, "worker": workerMutants, "auth": authMutants, "httpapi": httpapiMutants,
-		"operation":        operationMutants,
+		"operation": operationMutants, "storage": storageMutants, "schedule": scheduleMutants,
 		"transport/sqlite": sqliteMutants, "transport/postgres": postgresMutants,
 	}
 }
