@@ -136,7 +136,7 @@ func (c *claim) pick(f *flowTx, probes []probe, minAge time.Duration, limit int)
 		if ln := c.lanes.numbered(d.item.lane); ln != nil {
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
-		p.message = newWaiting(&d.Envelope, placed{d.item, string(v[0])})
+		p.message = newWaiting(&d.Envelope, located{d.item, string(v[0])})
 		list, messages = append(list, p), append(messages, p.message)
 		return nil
 	}})

@@ -22,7 +22,7 @@ type flowTx struct {
 	ctx    context.Context
 	l      *link
 	now    int64 // of the server's clock, since the row is locked; µs
-	engine *flow.Engine[placed]
+	engine *flow.Engine[located]
 
 	back    *readyRows // messages that become ready
 	parked  *parkedRows
@@ -31,8 +31,8 @@ type flowTx struct {
 	soonest int64 // when one of the gates that were saved is to be looked at
 }
 
-// placed is a message and where its row is.
-type placed struct {
+// located is a message and where its row is.
+type located struct {
 	item
 	tid string // the row's address; empty where that was not asked for
 }
@@ -51,7 +51,7 @@ func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flowTx,
 		return nil
 	}}}
 	err := l.begin(ctx, append(first, calls...)...)
-	f.engine = flow.NewEngine[placed](f, s.limits, time.UnixMicro(f.now))
+	f.engine = flow.NewEngine[located](f, s.limits, time.UnixMicro(f.now))
 	return f, err
 }
 

@@ -26,7 +26,7 @@ func (r *parkedRows) call() call {
 }
 
 // Park has messages wait before gates.
-func (f *flowTx) Park(list []flow.Parking[placed]) error {
+func (f *flowTx) Park(list []flow.Parking[located]) error {
 	r := f.parked
 	for i := range list {
 		p, it := &list[i], &list[i].Row.item
@@ -94,7 +94,7 @@ func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
 }
 
 // Ready makes messages ready.
-func (f *flowTx) Ready(rows []placed) error {
+func (f *flowTx) Ready(rows []located) error {
 	for _, r := range rows {
 		f.back.add(r.item)
 	}

@@ -54,9 +54,9 @@ func (s *store) storeControlled(ctx context.Context, l *link, ops []*sendOp) (la
 
 // meet sets the receipts of messages with debounce and throttle keys. It returns those to store, and those that were dropped.
 func (f *flowTx) meet(rows []*messageRow, receipts map[*messageRow]*symphony.Receipt) (stored, dropped []*messageRow, err error) {
-	arrivals := make([]*flow.Arrival[placed], len(rows))
+	arrivals := make([]*flow.Arrival[located], len(rows))
 	for i, row := range rows {
-		arrivals[i] = &flow.Arrival[placed]{Message: f.arriving(row, 0), Receipt: receipts[row]}
+		arrivals[i] = &flow.Arrival[located]{Message: f.arriving(row, 0), Receipt: receipts[row]}
 	}
 	if err := f.engine.Meet(arrivals); err != nil {
 		return nil, nil, err
@@ -87,7 +87,7 @@ func (f *flowTx) enter(rows []*messageRow) error {
 
 // arriving is a new message.
 func (f *flowTx) arriving(row *messageRow, ord int) *waiting {
-	return newWaiting(row.Envelope, placed{item: item{
+	return newWaiting(row.Envelope, located{item: item{
 		id: row.uuid, lane: row.lane, rank: rankOf(row.Priority), ord: ord, available: max(f.now, row.scheduled),
 		size: len(row.Payload) + len(row.metadata) + len(row.headers),
 	}})

@@ -130,7 +130,7 @@ func (t *Transport) steerAt(doing string, id uuid, at []int64, f func(*flowTx, *
 		if err != nil {
 			return err
 		}
-		list, err := fl.Find([]placed{{item: item{id: id}}})
+		list, err := fl.Find([]located{{item: item{id: id}}})
 		if list = slices.DeleteFunc(list, func(w *waiting) bool { return w == nil }); err == nil && len(list) == 0 {
 			err = fl.ask(call{query: readyAt, params: [][]byte{id[:], timeArray(at), int4Param(symphony.MaxPriority)}, row: func(v [][]byte) error {
 				list = append(list, t.readWaiting(v))

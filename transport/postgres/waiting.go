@@ -6,10 +6,10 @@ import (
 )
 
 // waiting is a message that nobody has in hand: ready, or before a gate.
-type waiting = flow.Message[placed]
+type waiting = flow.Message[located]
 
 // newWaiting is a message of an envelope.
-func newWaiting(e *symphony.Envelope, p placed) *waiting {
+func newWaiting(e *symphony.Envelope, p located) *waiting {
 	return &waiting{Row: p, Envelope: e, Lane: int64(p.lane), Rank: p.rank, Attempt: p.attempt, Available: fromMicros(p.available)}
 }
 
@@ -17,7 +17,7 @@ func newWaiting(e *symphony.Envelope, p placed) *waiting {
 const waitingColumns = `w.tid::text, w.gate, w.lane, w.rank, w.ord, w.available_at, w.id, w.attempt, w.lost, w.size, m.type, m.extras`
 
 func (s *store) readWaiting(v [][]byte) *waiting {
-	p := placed{tid: string(v[0]), item: readItem(v[2:10])}
+	p := located{tid: string(v[0]), item: readItem(v[2:10])}
 	e := &symphony.Envelope{ID: p.id.String(), Type: string(v[10])}
 	if ln := s.lanes.numbered(p.lane); ln != nil {
 		e.Transport, e.Queue = ln.transport, ln.queue
@@ -37,7 +37,7 @@ var findWaiting = newQuery("find_waiting", `SELECT `+waitingColumns+` FROM (
 	) w JOIN {schema}.messenger_messages m ON m.id = w.id`)
 
 // Find finds waiting messages by their ids.
-func (f *flowTx) Find(rows []placed) ([]*waiting, error) {
+func (f *flowTx) Find(rows []located) ([]*waiting, error) {
 	if err := f.flush(); err != nil {
 		return nil, err
 	}
@@ -150,17 +150,17 @@ var readUnique = newQuery("read_unique", `SELECT r.n, u.message_id, l.queue, m.s
 	JOIN {schema}.messenger_messages m ON m.id = u.message_id JOIN {schema}.messenger_lanes l ON l.lane = m.lane`)
 
 // Holders finds the messages that have debounce or throttle keys.
-func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[placed], error) {
+func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 	transports, kinds, names := texts(len(keys)), texts(len(keys)), texts(len(keys))
 	for _, k := range keys {
 		transports.text(k.Transport)
 		kinds.text(k.Kind)
 		names.text(cleanText(k.Name))
 	}
-	list := make([]*flow.Holder[placed], len(keys))
+	list := make([]*flow.Holder[located], len(keys))
 	err := f.ask(call{query: readUnique, params: [][]byte{transports.value(), kinds.value(), names.value()}, row: func(v [][]byte) error {
 		i, id := int(int8Column(v[0]))-1, uuidColumn(v[1])
-		list[i] = &flow.Holder[placed]{Row: placed{item: item{id: id}}, Receipt: symphony.Receipt{ID: id.String(), Transport: keys[i].Transport,
+		list[i] = &flow.Holder[located]{Row: located{item: item{id: id}}, Receipt: symphony.Receipt{ID: id.String(), Transport: keys[i].Transport,
 			Queue: string(v[2]), ScheduledAt: fromMicros(timeColumn(v[3]))}}
 		return nil
 	}})
@@ -215,9 +215,9 @@ var takeExpiring = newQuery("take_expiring", `WITH gone AS (DELETE FROM {schema}
 	SELECT expires_at, id FROM gone`)
 
 // Expired takes notes of messages that expired.
-func (f *flowTx) Expired(n int) (list []flow.Expiry[placed], err error) {
+func (f *flowTx) Expired(n int) (list []flow.Expiry[located], err error) {
 	err = f.ask(call{query: takeExpiring, params: [][]byte{f.nowParam(), int4Param(n)}, row: func(v [][]byte) error {
-		list = append(list, flow.Expiry[placed]{At: fromMicros(timeColumn(v[0])), Row: placed{item: item{id: uuidColumn(v[1])}}})
+		list = append(list, flow.Expiry[located]{At: fromMicros(timeColumn(v[0])), Row: located{item: item{id: uuidColumn(v[1])}}})
 		return nil
 	}})
 	return list, err

@@ -99,25 +99,23 @@ func (w *writer) placeScheduled() error {
 	if err != nil {
 		return err
 	}
-	var gates []int64
+	var gates []string
 	for i, r := range rows {
 		gate, err := w.placeOne(lanes[i], r.rank, r.seq, r.old, max(r.at+w.steady.Ahead(), w.now), r.created)
 		if err != nil {
 			return err
 		}
-		if gate != 0 && !slices.Contains(gates, gate) {
+		if gate != "" && !slices.Contains(gates, gate) {
 			gates = append(gates, gate)
 		}
 	}
-	for _, gate := range gates { // when all of a line are in their places
-		g, err := w.gateByID(gate)
-		if err != nil {
+	if len(gates) > 0 { // when all of a line are in their places
+		f := w.beginFlow()
+		if err := f.engine.Retimed(gates); err != nil {
 			return err
 		}
-		if isLine(g.name) {
-			if err := w.advance(&g); err != nil {
-				return err
-			}
+		if err := f.finish(); err != nil {
+			return err
 		}
 	}
 	before, nextDue := w.placing, w.nextDue
@@ -134,23 +132,23 @@ func (w *writer) placeScheduled() error {
 
 // placeOne moves a scheduled message that waits where it was placed. One that was begun, or moved otherwise, stays. It
 // returns the gate before which the message waits, if it does.
-func (w *writer) placeOne(lane, rank, seq, old, now, created int64) (gate int64, err error) {
+func (w *writer) placeOne(lane, rank, seq, old, now, created int64) (gate string, err error) {
 	if old == now {
-		return 0, nil
+		return "", nil
 	}
 	if err := w.exec("UPDATE messenger_ready SET available_at=? WHERE lane=? AND rank=? AND available_at=? AND seq=?", now, lane, rank, old, seq); err != nil {
-		return 0, err
+		return "", err
 	}
 	if w.conn.Changes() == 0 {
-		err := w.query("SELECT gate FROM messenger_parked WHERE seq=? AND available_at=?", func(s *sqlite.Stmt) bool {
-			gate = s.ColumnInt64(0)
+		err := w.query("SELECT g.name FROM messenger_parked p JOIN messenger_gates g ON g.gate = p.gate WHERE p.seq=? AND p.available_at=?", func(s *sqlite.Stmt) bool {
+			gate = s.ColumnText(0)
 			return false
 		}, seq, old)
-		if err != nil || gate == 0 {
-			return 0, err
+		if err != nil || gate == "" {
+			return "", err
 		}
 		if err := w.exec("UPDATE messenger_parked SET available_at=? WHERE seq=?", now, seq); err != nil {
-			return 0, err
+			return "", err
 		}
 	}
 	return gate, w.exec("UPDATE messenger_messages SET delay=? WHERE seq=?", now-created, seq)

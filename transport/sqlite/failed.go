@@ -220,12 +220,13 @@ type moveFailedOp struct {
 	transport string
 	moves     []symphony.FailedMove
 	done      int
+	entering  []*waiting // messages with a Flow that are dispatched again
 }
 
 func (o *moveFailedOp) rows() int { return len(o.moves) }
 
 func (o *moveFailedOp) apply(w *writer) error {
-	o.done = 0
+	o.done, o.entering = 0, nil
 	for i := range o.moves {
 		moved, err := o.move(w, &o.moves[i])
 		if err != nil {
@@ -235,7 +236,7 @@ func (o *moveFailedOp) apply(w *writer) error {
 			o.done++
 		}
 	}
-	return nil
+	return w.enter(nil, o.entering)
 }
 
 // againColumns are what a message that is dispatched again keeps.
@@ -283,7 +284,10 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 	if err != nil {
 		return false, err
 	}
-	return true, errors.Join(w.insert(&row, l), w.deleteFailed(move.ID, l))
+	if o.entering, err = w.insert(&row, l, o.entering); err != nil {
+		return false, err
+	}
+	return true, w.deleteFailed(move.ID, l)
 }
 
 // deleteFailed removes one message of a lane from the dead letter queue.

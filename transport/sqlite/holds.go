@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -30,32 +29,8 @@ func (w *writer) setHolds(transport string, holds []flow.Hold) {
 	w.undo = append(w.undo, func() { w.holds[transport] = before })
 }
 
-// pausedLane reports whether nothing of a lane may be handed out.
-func (w *writer) pausedLane(l *lane) bool {
-	return slices.ContainsFunc(w.holds[l.transport], func(h flow.Hold) bool {
-		return h.Mode == flow.Paused && h.Type == "" && (h.Queue == "" || h.Queue == l.queue)
-	})
-}
-
-// pausesTypes reports whether any type of a transport is paused.
-func (w *writer) pausesTypes(transport string) bool {
-	return slices.ContainsFunc(w.holds[transport], func(h flow.Hold) bool { return h.Type != "" })
-}
-
-// pausedType returns the pattern by which a type is paused, or nothing.
-func (w *writer) pausedType(transport, typ string) string {
-	for _, h := range w.holds[transport] {
-		if h.Type != "" && flow.Held([]flow.Hold{h}, "", typ) {
-			return h.Type
-		}
-	}
-	return ""
-}
-
-// holding reports whether the pause that a hold's gate stands for is still on.
-func (w *writer) holding(transport, pattern string) bool {
-	return slices.ContainsFunc(w.holds[transport], func(h flow.Hold) bool { return h.Type == pattern })
-}
+// Holds reads what is stopped.
+func (f *flowTx) Holds() (map[string][]flow.Hold, error) { return f.holds, nil }
 
 // Hold stops a part of the transport.
 func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
@@ -97,7 +72,7 @@ type holdOp struct {
 	found     bool
 }
 
-func (o *holdOp) rows() int { return claimParks }
+func (o *holdOp) rows() int { return sweepRows }
 
 func (o *holdOp) apply(w *writer) error {
 	before := w.holds[o.transport]
@@ -122,21 +97,21 @@ func (o *holdOp) apply(w *writer) error {
 	if !o.found {
 		return nil
 	}
-	var errs []error
 	if o.target.Type != "" {
-		// What waits goes on in rounds of housekeeping, the first of them at once.
-		g, err := w.gate(flow.HoldGate(o.transport, o.target.Type))
-		if err == nil && g.id != 0 {
-			err = w.wakeGate(&g)
+		f := w.beginFlow()
+		if err := f.engine.Release(o.transport, o.target.Type); err != nil {
+			return err
 		}
-		errs = append(errs, err)
+		if err := f.finish(); err != nil {
+			return err
+		}
 	}
 	for _, l := range w.lanesOf(o.transport, nil) {
 		if l.next.pending > 0 {
 			w.wakes[l]++
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 type holdsOp struct {

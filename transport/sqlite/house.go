@@ -110,25 +110,6 @@ func (*houseOp) apply(w *writer) error {
 	return w.sweep()
 }
 
-// controlIfDue fails messages that expired, and looks at gates whose time has come.
-func (w *writer) controlIfDue() error {
-	if w.now < w.nextControl {
-		return nil
-	}
-	expiring, err := w.expireWaiting()
-	if err != nil {
-		return err
-	}
-	gates, err := w.wakeGates()
-	if err != nil {
-		return err
-	}
-	before := w.nextControl
-	w.nextControl = min(expiring, gates)
-	w.undo = append(w.undo, func() { w.nextControl = before })
-	return nil
-}
-
 // sweep uncounts scheduled messages whose time has come, wakes a receiver for each lane that has something ready, and
 // finds out when the next message becomes ready.
 func (w *writer) sweep() error {

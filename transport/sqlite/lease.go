@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 // lease is one claim: the messages that one Receive returned, leased until the same time unless extended. The lease
@@ -181,6 +182,7 @@ func (w *writer) close(l *lease, it *leased) {
 
 // expire gives back every delivery whose lease ran out.
 func (w *writer) expire() error {
+	var ends []flow.Departure
 	for len(w.expiry) > 0 && w.expiry[0].next <= w.now {
 		l, returned, next := w.expiry[0], false, int64(never)
 		for i := range l.items {
@@ -192,8 +194,8 @@ func (w *writer) expire() error {
 				if err := w.lose(it.readyRow, l.worker, l.claimed, it.expires); err != nil {
 					return err
 				}
-				if err := w.depart(it.passes, symphony.Retry, it.attempt); err != nil {
-					return err
+				if it.pass != nil {
+					ends = append(ends, flow.Departure{Pass: it.pass, Outcome: symphony.Retry, Attempt: int(it.attempt)})
 				}
 				w.close(l, it)
 				returned = true
@@ -204,7 +206,7 @@ func (w *writer) expire() error {
 			return err
 		}
 	}
-	return nil
+	return w.depart(ends)
 }
 
 // tidy brings a lease's row up to date after some of its deliveries were settled; returned says that some of them

@@ -115,7 +115,7 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 			return false
 		}, seq)
 	default:
-		var w *waiting
+		var w *located
 		if w, err = v.waiting(m, seq, delay, searchedRows); w != nil {
 			m.Deliveries, m.AvailableAt = int(w.attempt), v.shown(w.available)
 		} else if n := len(m.Attempts); n > 0 {
@@ -188,13 +188,13 @@ const readyRowColumns = "SELECT 0, 0, lane, rank, available_at, attempt, lost, s
 // waiting finds where a pending message waits, nil if that cannot be found among so many rows. Those under flow
 // control are found by their number. The others' place follows from the last thing that put them there: the dispatch
 // or a release (delay), or an attempt.
-func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w *waiting, err error) {
+func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w *located, err error) {
 	row := func(s *sqlite.Stmt) bool {
 		l := v.lanes[s.ColumnInt64(2)]
 		if l == nil {
 			return false
 		}
-		w = &waiting{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{seq: seq, lane: &lane{id: l.id}, rank: s.ColumnInt64(3),
+		w = &located{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{seq: seq, lane: &lane{id: l.id}, rank: s.ColumnInt64(3),
 			available: s.ColumnInt64(4), attempt: s.ColumnInt64(5), lost: s.ColumnInt64(6), size: s.ColumnInt64(7)}}
 		return false
 	}

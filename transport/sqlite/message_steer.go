@@ -9,47 +9,19 @@ import (
 
 // DeleteMessage deletes a pending message.
 func (t *Transport) DeleteMessage(ctx context.Context, id string) error {
-	return t.steer(ctx, id, func(w *writer, m *waiting) (bool, error) {
-		if gone, err := w.withdraw(m); err != nil || !gone {
-			return false, err
-		}
-		if err := w.exec("DELETE FROM messenger_messages WHERE seq=?", m.seq); err != nil {
-			return false, err
-		}
-		return true, w.exec("DELETE FROM messenger_attempts WHERE seq=?", m.seq)
+	return t.steer(ctx, id, func(f *flowTx, m *waiting) (bool, error) {
+		n, err := f.engine.Delete([]*waiting{m})
+		return n > 0, err
 	})
 }
 
 // RunMessageNow ends the wait of a pending message for its time.
 func (t *Transport) RunMessageNow(ctx context.Context, id string) error {
-	return t.steer(ctx, id, func(w *writer, m *waiting) (bool, error) {
-		if m.available <= w.now {
-			return true, nil
-		}
-		query, args := "UPDATE messenger_ready SET available_at=? WHERE lane=? AND rank=? AND available_at=? AND seq=?", []any{w.now, m.lane.id, m.rank, m.available, m.seq}
-		if m.gate != 0 {
-			query, args = "UPDATE messenger_parked SET available_at=? WHERE gate=? AND place=? AND available_at=? AND seq=?", []any{w.now, m.gate, m.place, m.available, m.seq}
-		}
-		if err := w.exec(query, args...); err != nil || w.conn.Changes() == 0 {
-			return false, err
-		}
-		if err := w.exec("UPDATE messenger_messages SET delay=?-created_at WHERE seq=?", w.now, m.seq); err != nil {
-			return false, err
-		}
-		w.wakes[m.lane]++
-		if err := w.unschedule(m); err != nil || m.gate == 0 {
-			return true, err
-		}
-		g, err := w.gateByID(m.gate)
-		if err != nil || !isLine(g.name) {
-			return true, err
-		}
-		return true, w.advance(&g)
-	})
+	return t.steer(ctx, id, func(f *flowTx, m *waiting) (bool, error) { return f.engine.RunNow(m) })
 }
 
 // steer has the writer change a pending message. It is looked for aside of the writer, and again if it has moved by then.
-func (t *Transport) steer(ctx context.Context, id string, change func(*writer, *waiting) (bool, error)) error {
+func (t *Transport) steer(ctx context.Context, id string, change func(*flowTx, *waiting) (bool, error)) error {
 	for {
 		o := &steerOp{change: change}
 		err := t.view(ctx, t.readers, "find message in", func(v *view) error {
@@ -95,29 +67,36 @@ func (t *Transport) steer(ctx context.Context, id string, change func(*writer, *
 
 // steerOp changes a message if it still waits where it was seen, or under flow control wherever it waits.
 type steerOp struct {
-	change  func(*writer, *waiting) (bool, error)
+	change  func(*flowTx, *waiting) (bool, error)
 	seq     int64
-	seen    *waiting
+	seen    *located
 	refused error
 	done    bool
 }
 
 func (*steerOp) rows() int { return purgeRows }
 
-func (o *steerOp) apply(w *writer) (err error) {
+func (o *steerOp) apply(w *writer) error {
 	o.done = false
-	m, err := w.findWaiting(o.seq)
+	p, err := w.findWaiting(o.seq)
 	if err != nil {
 		return err
 	}
-	if m == nil && o.seen != nil && o.seen.gate == 0 {
+	if p == nil && o.seen != nil && o.seen.gate == 0 {
 		seen := *o.seen
 		seen.lane = w.byID[seen.lane.id]
-		m = &seen
+		p = &seen
 	}
-	if m == nil || m.lane == nil {
+	if p == nil || p.lane == nil {
 		return nil
 	}
-	o.done, err = o.change(w, m)
-	return err
+	f := w.beginFlow()
+	m, err := f.look(*p)
+	if err == nil {
+		o.done, err = o.change(f, m)
+	}
+	if err != nil {
+		return err
+	}
+	return f.finish()
 }

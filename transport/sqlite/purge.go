@@ -35,10 +35,12 @@ func (t *Transport) Purge(ctx context.Context, f flow.PurgeFilter, progress func
 
 // purgeLane deletes what is in a lane, or before gates on the way to it.
 func (t *Transport) purgeLane(ctx context.Context, l *lane, typ string, parked bool, progress func(int)) (int, error) {
-	query := `SELECT 0, 0, r.lane, r.rank, r.available_at, r.seq, r.attempt, r.lost, r.size, m.type FROM messenger_ready r JOIN messenger_messages m ON m.seq = r.seq
+	query := `SELECT 0, 0, r.lane, r.rank, r.available_at, r.attempt, r.lost, r.size, r.seq, m.type, ''
+		FROM messenger_ready r JOIN messenger_messages m ON m.seq = r.seq
 		WHERE r.lane=? AND (r.rank, r.available_at, r.seq)>(?, ?, ?) ORDER BY r.rank, r.available_at, r.seq LIMIT ?`
 	if parked {
-		query = `SELECT r.gate, r.place, r.lane, r.rank, r.available_at, r.seq, r.attempt, r.lost, r.size, m.type FROM messenger_parked r JOIN messenger_messages m ON m.seq = r.seq
+		query = `SELECT r.gate, r.place, r.lane, r.rank, r.available_at, r.attempt, r.lost, r.size, r.seq, m.type, coalesce(g.name, '')
+			FROM messenger_parked r JOIN messenger_messages m ON m.seq = r.seq LEFT JOIN messenger_gates g ON g.gate = r.gate
 			WHERE r.lane=? AND r.seq>? ORDER BY r.seq LIMIT ?`
 	}
 	var (
@@ -47,7 +49,7 @@ func (t *Transport) purgeLane(ctx context.Context, l *lane, typ string, parked b
 	)
 	last.rank, last.seq = -1, -1
 	for {
-		var list []waiting
+		var list []located
 		read := 0
 		args := []any{l.id, last.rank, last.available, last.seq, purgeRows}
 		if parked {
@@ -55,12 +57,12 @@ func (t *Transport) purgeLane(ctx context.Context, l *lane, typ string, parked b
 		}
 		err := t.read(ctx, "purge", func(r *reader) error {
 			return r.query(query, func(s *sqlite.Stmt) bool {
-				m := waiting{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{lane: l, rank: s.ColumnInt64(3), available: s.ColumnInt64(4),
-					seq: s.ColumnInt64(5), attempt: s.ColumnInt64(6), lost: s.ColumnInt64(7), size: s.ColumnInt64(8)}}
-				last = m.readyRow
+				p := located{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), name: s.ColumnText(10), readyRow: readyRow{lane: l, rank: s.ColumnInt64(3),
+					available: s.ColumnInt64(4), attempt: s.ColumnInt64(5), lost: s.ColumnInt64(6), size: s.ColumnInt64(7), seq: s.ColumnInt64(8)}}
+				last = p.readyRow
 				read++
 				if typ == "" || typ == s.ColumnText(9) {
-					list = append(list, m)
+					list = append(list, p)
 				}
 				return true
 			}, args...)
@@ -83,30 +85,21 @@ func (t *Transport) purgeLane(ctx context.Context, l *lane, typ string, parked b
 }
 
 type purgeWaitingOp struct {
-	list    []waiting
+	list    []located
 	deleted int
 }
 
 func (o *purgeWaitingOp) rows() int { return len(o.list) }
 
-func (o *purgeWaitingOp) apply(w *writer) error {
-	o.deleted = 0
-	for i := range o.list {
-		m := &o.list[i]
-		gone, err := w.withdraw(m)
-		if err != nil {
-			return err
-		}
-		if !gone {
-			continue
-		}
-		o.deleted++
-		if err := w.exec("DELETE FROM messenger_messages WHERE seq=?", m.seq); err != nil {
-			return err
-		}
-		if err := w.exec("DELETE FROM messenger_attempts WHERE seq=?", m.seq); err != nil {
+func (o *purgeWaitingOp) apply(w *writer) (err error) {
+	f, list := w.beginFlow(), make([]*waiting, len(o.list))
+	for i, p := range o.list {
+		if list[i], err = f.look(p); err != nil {
 			return err
 		}
 	}
-	return nil
+	if o.deleted, err = f.engine.Delete(list); err != nil {
+		return err
+	}
+	return f.finish()
 }

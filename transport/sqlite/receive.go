@@ -76,24 +76,24 @@ type claimOp struct {
 	items  []readyRow // what was claimed, this delivery counted
 	bytes  int64
 	lost   int
-	ended  bool // the next message in order does not fit
-	look   bool // types are paused: every message must be looked at
-	parked int
-	turns  []string // lines of groups that messages have left
+	ended  bool    // the next message in order does not fit
+	look   bool    // types are paused: every message must be looked at
+	flow   *flowTx // nil before the first message that must be looked at
+	parked bool    // a message was
 }
 
 func (o *claimOp) rows() int { return o.Max }
 
 func (o *claimOp) apply(w *writer) error {
-	o.items, o.bytes, o.lost, o.ended, o.parked, o.turns, o.now = nil, 0, 0, false, 0, nil, w.wall
-	o.look = w.pausesTypes(o.transport)
+	o.items, o.bytes, o.lost, o.ended, o.flow, o.parked, o.now = nil, 0, 0, false, nil, false, w.wall
+	o.look = flow.TypesPaused(w.holds[o.transport])
 	if err := w.expire(); err != nil {
 		return err
 	}
 	if err := w.controlIfDue(); err != nil {
 		return err
 	}
-	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool { return l.next.pending == 0 || w.pausedLane(l) })
+	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool { return l.next.pending == 0 || flow.QueuePaused(w.holds[l.transport], l.queue) })
 	if len(lanes) == 0 {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (o *claimOp) apply(w *writer) error {
 			return err
 		}
 	}
-	if len(o.items) == 0 && o.parked == 0 {
+	if len(o.items) == 0 && !o.parked {
 		return nil
 	}
 	for _, s := range slices.Concat(ranks...) {
@@ -128,8 +128,8 @@ func (o *claimOp) apply(w *writer) error {
 			return err
 		}
 	}
-	for _, line := range o.turns {
-		if err := w.step(line, -1); err != nil {
+	if o.flow != nil {
+		if err := o.flow.finish(); err != nil { // when what was taken is out of the lanes
 			return err
 		}
 	}
@@ -236,13 +236,11 @@ func (o *claimOp) take(w *writer, streams []*stream, max int, by int64) error {
 		}
 		oldest.rows, oldest.taken = oldest.rows[1:], position{r.available, r.seq}
 		if o.look || r.lane.controlled {
-			ok, err := o.admit(w, &r)
-			if err != nil {
+			if err := o.admit(w, &r); err != nil {
 				return err
 			}
-			if !ok {
-				o.parked++
-				o.ended = o.parked >= claimParks
+			if r.pass == nil {
+				o.parked, o.ended = true, o.flow.engine.Full()
 				continue
 			}
 		}
@@ -252,6 +250,27 @@ func (o *claimOp) take(w *writer, streams []*stream, max int, by int64) error {
 			o.lost++
 		}
 	}
+	return nil
+}
+
+// admit has a message that is next in its lane pass its gates, or parks it.
+func (o *claimOp) admit(w *writer, r *readyRow) error {
+	if o.flow == nil {
+		o.flow = w.beginFlow()
+		if o.look {
+			if err := o.flow.engine.ReadHolds(); err != nil {
+				return err
+			}
+		}
+	}
+	m, err := o.flow.look(located{readyRow: *r})
+	if err != nil {
+		return err
+	}
+	if err := o.flow.engine.Look(m); err != nil {
+		return err
+	}
+	r.pass, _ = o.flow.engine.Admit(m)
 	return nil
 }
 

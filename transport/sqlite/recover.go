@@ -61,17 +61,25 @@ func (recoverOp) apply(w *writer) error {
 	if err := w.recoverGates(); err != nil {
 		return err
 	}
+	f := w.beginFlow()
 	for _, l := range kept {
 		if err := w.addLease(l); err != nil {
 			return err
 		}
 		for i := range l.items {
 			if it := &l.items[i]; !it.settled && it.lane.controlled {
-				if err := w.passAgain(&it.readyRow); err != nil {
+				m, err := f.look(located{readyRow: it.readyRow})
+				if err == nil {
+					it.pass, err = f.engine.Regain(m)
+				}
+				if err != nil {
 					return err
 				}
 			}
 		}
+	}
+	if err := f.finish(); err != nil {
+		return err
 	}
 	if err := w.placeScheduled(); err != nil {
 		return err
@@ -134,29 +142,4 @@ func (w *writer) claimed(d listed) (r readyRow, err error) {
 			return true
 		}, d.seq)
 	return r, err
-}
-
-// passAgain gives a message that stays in hand the places behind limits back that it held. A rate is not used up twice.
-func (w *writer) passAgain(r *readyRow) error {
-	e, err := w.look(r)
-	if err != nil {
-		return err
-	}
-	r.passes = &passes{}
-	for _, limit := range w.limits.Gates(e) {
-		g, err := w.gate(limit.Name)
-		if err != nil {
-			return err
-		}
-		g.used++
-		g.arm(w, limit)
-		if err := w.save(&g); err != nil {
-			return err
-		}
-		r.passes.gates = append(r.passes.gates, g.name)
-	}
-	if e.Flow != nil {
-		r.passes.through(lineName(r, e.Flow), e.Flow.Ordered)
-	}
-	return nil
 }

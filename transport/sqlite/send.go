@@ -85,37 +85,75 @@ func (o *sendOp) apply(w *writer) error {
 			}
 		}
 	}
+	f, fates, err := o.meet(w)
+	if err != nil {
+		return err
+	}
+	var entering []*waiting
 	for i := range o.rowsIn {
-		if o.receipts[i].Duplicate {
+		row, r := &o.rowsIn[i], &o.receipts[i]
+		if r.Duplicate || r.Dropped {
 			continue
 		}
-		row, receipt := &o.rowsIn[i], symphony.Receipt{}
-		if row.Flow != nil {
-			dropped, err := w.meet(row, &receipt)
-			if err != nil {
-				return err
-			}
-			if dropped {
-				o.receipts[i] = receipt
-				continue
-			}
-		}
-		l, err := w.lane(row.Transport, row.Queue, w.limits.Covers(row.Envelope))
-		if err != nil {
-			return err
-		}
-		if err := w.insert(row, l); err != nil {
-			return err
-		}
+		*r = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue,
+			ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey, Replaced: r.Replaced}
 		if row.IdempotencyKey != "" {
 			if err := w.remember(row); err != nil {
 				return err
 			}
 		}
-		o.receipts[i] = symphony.Receipt{ID: row.ID, Transport: row.Transport, Queue: row.Queue,
-			ScheduledAt: row.ScheduledAt, IdempotencyKey: row.IdempotencyKey, Replaced: receipt.Replaced}
+		if fates[i] != flow.Stored {
+			continue
+		}
+		l, err := w.lane(row.Transport, row.Queue, w.limits.Covers(row.Envelope))
+		if err == nil {
+			entering, err = w.insert(row, l, entering)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return nil
+	return w.enter(f, entering)
+}
+
+// meet sets what the receipts of messages with debounce and throttle keys say of others, and tells what becomes of each
+// message. The transaction of flow control is nil where no message has such a key.
+func (o *sendOp) meet(w *writer) (*flowTx, map[int]flow.Fate, error) {
+	var (
+		arrivals []*flow.Arrival[located]
+		places   []int
+	)
+	for i := range o.rowsIn {
+		row := &o.rowsIn[i]
+		if kind, _ := row.Flow.Unique(); kind == "" || o.receipts[i].Duplicate {
+			continue
+		}
+		arrivals = append(arrivals, &flow.Arrival[located]{Message: &waiting{Envelope: row.Envelope}, Receipt: &o.receipts[i]})
+		places = append(places, i)
+	}
+	if len(arrivals) == 0 {
+		return nil, nil, nil
+	}
+	f, fates := w.beginFlow(), make(map[int]flow.Fate)
+	err := f.engine.Meet(arrivals)
+	for i, a := range arrivals {
+		fates[places[i]] = a.Fate
+	}
+	return f, fates, err
+}
+
+// enter has messages that were inserted begin to wait. f is nil where nothing was decided before.
+func (w *writer) enter(f *flowTx, entering []*waiting) error {
+	if f == nil && len(entering) == 0 {
+		return nil
+	}
+	if f == nil {
+		f = w.beginFlow()
+	}
+	if err := f.engine.Enter(entering); err != nil {
+		return err
+	}
+	return f.finish()
 }
 
 // known sets the receipt of the i-th envelope if its key is taken, or the conflict.
@@ -153,8 +191,9 @@ func (w *writer) remember(row *messageRow) error {
 		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
 }
 
-// insert stores a message and makes it claimable from its time on.
-func (w *writer) insert(row *messageRow, l *lane) error {
+// insert stores a message and makes it claimable from its time on. Messages with a Flow it adds to a list of those that are
+// to enter; those of groups are made claimable there.
+func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiting, error) {
 	seq, available := w.nextSeq, w.now
 	if row.scheduledAt > w.wall {
 		available = row.scheduledAt + w.steady.Ahead()
@@ -163,7 +202,7 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras, delay)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.BindInt64(1, seq)
 	s.BindText(2, row.ID)
@@ -180,33 +219,28 @@ func (w *writer) insert(row *messageRow, l *lane) error {
 	bindText(s, 13, row.extras)
 	s.BindInt64(14, available-micros(row.CreatedAt))
 	if err := stepOnce(s); err != nil {
-		return err
+		return nil, err
 	}
 	w.nextSeq++
 	r := readyRow{
 		seq: seq, lane: l, rank: rankOf(row.Priority), available: available,
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
-	line := ""
+	l.next.pending++
 	if row.Flow != nil {
-		if err := w.register(row, seq); err != nil {
-			return err
-		}
-		line = lineName(&r, row.Flow)
+		entering = append(entering, newWaiting(row.Envelope, located{readyRow: r}))
 	}
-	if line != "" {
-		if err := w.queueUp(line, r); err != nil {
-			return err
+	if row.Flow == nil || row.Flow.GroupKey == "" {
+		if err := w.enqueue(r); err != nil {
+			return nil, err
 		}
-	} else if err := w.ready(r); err != nil {
-		return err
 	}
 	if row.scheduledAt > w.wall {
 		l.next.scheduled++
 		w.nextDue = min(w.nextDue, available)
-		return w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
+		return entering, w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
 	}
-	return nil
+	return entering, nil
 }
 
 // readyRow is a message that waits in its lane.
@@ -218,7 +252,7 @@ type readyRow struct {
 	attempt   int64
 	lost      int64
 	size      int64
-	passes    *passes // of a delivery under flow control
+	pass      *flow.Pass // of a delivery under flow control
 }
 
 // rankOf turns priorities around, so that an ascending index has the highest first.

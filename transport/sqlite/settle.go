@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -31,6 +32,7 @@ func (o *settleOp) apply(w *writer) error {
 	var (
 		last     *lease // deliveries of one claim mostly come together
 		returned bool
+		ends     []flow.Departure
 	)
 	flush := func() error {
 		if last == nil {
@@ -54,13 +56,16 @@ func (o *settleOp) apply(w *writer) error {
 		if err := w.settle(l, it, st); err != nil {
 			return fmt.Errorf("%s %s: %w", st.Outcome, st.Lease.MessageID, err)
 		}
-		if err := w.depart(it.passes, st.Outcome, it.attempt); err != nil {
-			return err
+		if it.pass != nil {
+			ends = append(ends, flow.Departure{Pass: it.pass, Outcome: st.Outcome, Attempt: int(it.attempt)})
 		}
 		w.close(l, it)
 		returned = returned || st.Outcome == symphony.Retry || st.Outcome == symphony.Release
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	return w.depart(ends)
 }
 
 func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
@@ -94,23 +99,6 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 		return w.fail(r, l.worker, st)
 	}
 	return fmt.Errorf("sqlite: unknown outcome %d", st.Outcome)
-}
-
-// depart gives up the places that a delivery held, when it ends with an outcome.
-func (w *writer) depart(p *passes, outcome symphony.Outcome, attempt int64) error {
-	if p == nil {
-		return nil
-	}
-	if err := w.leave(p); err != nil {
-		return err
-	}
-	switch ended := outcome == symphony.Ack || outcome == symphony.Fail; {
-	case ended && p.order != "":
-		return w.step(p.order, -1)
-	case outcome == symphony.Release && attempt == 1 && p.turn != "":
-		return w.step(p.turn, 1)
-	}
-	return nil
 }
 
 // keepDone stores which handlers must not run again.

@@ -2,7 +2,9 @@ package transporttest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -194,6 +196,30 @@ var waitingTests = []test{
 			s.Errorf("got %+v", got)
 		}
 		s.wantSame("delivered", ids(s.receive(all)), []string{got[1].ID, got[2].ID})
+	}},
+	{"a batch in which one debounces another can be repeated", func(s *suite) {
+		batch := make([]symphony.Outgoing, 2)
+		for i := range batch {
+			batch[i] = symphony.Outgoing{Message: symphony.Message{Type: "Job", Payload: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))},
+				Options: symphony.DispatchOptions{DebounceKey: "k", IdempotencyKey: strconv.Itoa(i)}}
+		}
+		var first []symphony.Receipt
+		for range 2 {
+			receipts, err := s.bus.DispatchBatch(ctx, batch)
+			if err != nil {
+				s.Fatal(err)
+			}
+			if first == nil {
+				first = receipts
+				continue
+			}
+			for i, r := range receipts {
+				if !r.Duplicate || r.ID != first[i].ID {
+					s.Errorf("the %d. message repeated: %+v, want the answer for %s", i+1, r, first[i].ID)
+				}
+			}
+		}
+		s.wantSame("delivered", s.drain(time.Second, 1), []string{first[1].ID})
 	}},
 	{"debounce and throttle survive a crash", func(s *suite) {
 		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
