@@ -73,7 +73,7 @@ func (e *Engine[R]) load(names []string) error {
 
 func (e *Engine[R]) add(s StoredGate) *gate {
 	g := &gate{StoredGate: s}
-	if !IsLine(s.Name) {
+	if !isLine(s.Name) {
 		g.limit = e.limits.Gate(s.Name)
 	}
 	e.gates[s.Name] = g
@@ -180,7 +180,7 @@ func (e *Engine[R]) unpark(wants []Want) error {
 		g := e.gates[wants[i].Gate]
 		g.Parked -= n
 		g.dirty = true
-		if IsLine(g.Name) {
+		if isLine(g.Name) {
 			g.Used += n
 		}
 	}
@@ -275,7 +275,7 @@ func (e *Engine[R]) Look(list ...*Message[R]) error {
 	for _, m := range list {
 		m.hold, m.limits = PausedBy(e.holds[m.Transport], m.Type), e.limits.Gates(m.Envelope)
 		if m.hold != "" {
-			names = append(names, HoldGate(m.Transport, m.hold))
+			names = append(names, holdGateOf(m.Transport, m.hold))
 		}
 		for _, limit := range m.limits {
 			names = append(names, limit.Name)
@@ -292,7 +292,7 @@ func (e *Engine[R]) Look(list ...*Message[R]) error {
 // is closed, and Admit returns nil and why.
 func (e *Engine[R]) Admit(m *Message[R]) (*Pass, *Wait) {
 	if m.hold != "" {
-		return nil, e.refuse(m, HoldGate(m.Transport, m.hold))
+		return nil, e.refuse(m, holdGateOf(m.Transport, m.hold))
 	}
 	for _, limit := range m.limits {
 		if limit.Room(e.gates[limit.Name].GateState, e.now) == 0 {

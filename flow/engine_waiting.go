@@ -193,7 +193,7 @@ func (e *Engine[R]) Delete(list []*Message[R]) (int, error) {
 // RunNow makes a waiting message available whose time has not come. One that waits for anything else goes on waiting. It is
 // false if the message does not wait where it was found.
 func (e *Engine[R]) RunNow(m *Message[R]) (bool, error) {
-	if !m.Available.After(e.now) || m.Gate != "" && !IsLine(m.Gate) {
+	if !m.Available.After(e.now) || m.Gate != "" && !isLine(m.Gate) {
 		return true, nil
 	}
 	done, err := e.store.Hurry(m)
@@ -205,7 +205,7 @@ func (e *Engine[R]) RunNow(m *Message[R]) (bool, error) {
 
 // Retimed says that messages before gates have other times than they had.
 func (e *Engine[R]) Retimed(gates []string) error {
-	lines := slices.DeleteFunc(slices.Clone(gates), func(name string) bool { return !IsLine(name) })
+	lines := slices.DeleteFunc(slices.Clone(gates), func(name string) bool { return !isLine(name) })
 	if err := e.load(lines); err != nil {
 		return err
 	}
@@ -266,9 +266,9 @@ func (e *Engine[R]) Wake() error {
 			g = e.add(s)
 			g.stored = true
 		}
-		transport, pattern, held := CutHoldGate(g.Name)
+		transport, pattern, held := cutHoldGate(g.Name)
 		switch {
-		case IsLine(g.Name):
+		case isLine(g.Name):
 			e.advance(g.Name)
 		case held:
 			if e.holds == nil {
@@ -299,7 +299,7 @@ func (e *Engine[R]) reopen(g *gate) {
 
 // Release lets in what waited because types of a transport were paused by a pattern. The pause is over.
 func (e *Engine[R]) Release(transport, pattern string) error {
-	name := HoldGate(transport, pattern)
+	name := holdGateOf(transport, pattern)
 	if err := e.load([]string{name}); err != nil {
 		return err
 	}

@@ -35,11 +35,11 @@ func cutGateName(kind, name string) (first, second string, ok bool) {
 	return rest[:n], rest[n+1:], true
 }
 
-// HoldGate is the name of the gate before which the messages of a transport wait whose types are paused by a pattern.
-func HoldGate(transport, pattern string) string { return gateName(holdGate, transport, pattern) }
+// holdGateOf is the name of the gate before which the messages of a transport wait whose types are paused by a pattern.
+func holdGateOf(transport, pattern string) string { return gateName(holdGate, transport, pattern) }
 
-// CutHoldGate takes the name of a HoldGate apart. ok is false for any other name.
-func CutHoldGate(name string) (transport, pattern string, ok bool) {
+// cutHoldGate takes the name of a holdGateOf apart. ok is false for any other name.
+func cutHoldGate(name string) (transport, pattern string, ok bool) {
 	return cutGateName(holdGate, name)
 }
 

@@ -17,11 +17,14 @@ const (
 // next goes to the end of the line, behind the other groups'.
 const GroupTurn = 16
 
-// Line is the name of the line in which a message stands or for which it waits, empty without a group. lane is its
+// HasLine reports whether a message stands in line, or waits for that: whether it is of a group.
+func HasLine(f *symphony.Flow) bool { return f != nil && f.GroupKey != "" }
+
+// lineName is the name of the line in which a message stands or for which it waits, empty without a group. lane is its
 // storage's number of its lane, rank that of its priority.
-func Line(lane int64, rank int, f *symphony.Flow) string {
+func lineName(lane int64, rank int, f *symphony.Flow) string {
 	switch {
-	case f == nil || f.GroupKey == "":
+	case !HasLine(f):
 		return ""
 	case f.Ordered:
 		return OrderLine + strconv.FormatInt(lane, 10) + ":" + f.GroupKey
@@ -29,8 +32,8 @@ func Line(lane int64, rank int, f *symphony.Flow) string {
 	return TurnLine + strconv.FormatInt(lane, 10) + ":" + strconv.Itoa(rank) + ":" + f.GroupKey
 }
 
-// IsLine reports whether a gate is the line of a group.
-func IsLine(gate string) bool { return isTurnLine(gate) || strings.HasPrefix(gate, OrderLine) }
+// isLine reports whether a gate is the line of a group.
+func isLine(gate string) bool { return isTurnLine(gate) || strings.HasPrefix(gate, OrderLine) }
 
 func isTurnLine(gate string) bool { return strings.HasPrefix(gate, TurnLine) }
 

@@ -127,7 +127,7 @@ func (q *queue) Delete(list []*flow.Message[int]) error {
 
 func (q *queue) Bury(list []*flow.Message[int], causes []*symphony.ExpiredError) error {
 	for i, m := range list {
-		if causes[i].At.After(q.now) {
+		if causes[i].At.Sub(q.now) >= time.Microsecond {
 			return fmt.Errorf("%s is buried before its time", m.ID)
 		}
 		q.stats.Failed++

@@ -77,7 +77,7 @@ type Message[R any] struct {
 // line is the name of the message's line, empty without a group.
 func (m *Message[R]) line() string {
 	if !m.named {
-		m.named, m.theLine = true, Line(m.Lane, m.Rank, m.Flow)
+		m.named, m.theLine = true, lineName(m.Lane, m.Rank, m.Flow)
 	}
 	return m.theLine
 }

@@ -37,7 +37,7 @@ type Wait struct {
 // Why says why a message waits that is before a gate, or before none, and is available at a time. For a line, a message
 // whose time has not come waits for that. ok is false for a message that does not wait.
 func Why(gate string, available, now time.Time) (w Wait, ok bool) {
-	if (gate == "" || IsLine(gate)) && available.After(now) {
+	if (gate == "" || isLine(gate)) && available.After(now) {
 		return Wait{Reason: WaitsForTime, Gate: gate, Until: available}, true
 	}
 	return waitBefore(gate)
@@ -49,7 +49,7 @@ func waitBefore(gate string) (w Wait, ok bool) {
 	switch {
 	case isTurnLine(gate):
 		w.Reason, w.Group = WaitsForTurn, lineGroup(gate)
-	case IsLine(gate):
+	case isLine(gate):
 		w.Reason, w.Group = WaitsForOrder, lineGroup(gate)
 	case strings.HasPrefix(gate, typeGate):
 		w.Reason, w.Type = WaitsForType, strings.TrimPrefix(gate, typeGate)

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/flow"
 )
 
 // Rows are locked in the order of their ids, so that two calls never wait for each other.
@@ -215,7 +214,6 @@ func (t *Transport) again(m *failedMoves, v [][]byte, counts deltas) (*messageRo
 	row, move, ln := &r.messageRow, m.byID[r.failed], m.lanes[r.failed]
 	row.ID, row.Flow, row.lane, row.controlled = move.NewID, row.Flow.Again(), ln.id, ln.controlled
 	row.uuid, _ = parseUUID(move.NewID) // was looked at before
-	row.line = flow.Line(int64(ln.id), rankOf(row.Priority), row.Flow)
 	if move.Payload != nil {
 		row.Payload = move.Payload
 	}

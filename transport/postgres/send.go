@@ -43,9 +43,8 @@ type messageRow struct {
 	uuid                            uuid
 	lane                            int
 	headers, metadata, done, extras []byte
-	scheduled                       int64  // µs, 0: at once
-	controlled                      bool   // under flow control
-	line                            string // of its group
+	scheduled                       int64 // µs, 0: at once
+	controlled                      bool  // under flow control
 }
 
 func newSendOp(envelopes []*symphony.Envelope, limits *flow.Limits) (*sendOp, error) {
@@ -213,9 +212,6 @@ func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
 			return err
 		}
 		row.lane = ln.id
-		if row.controlled {
-			row.line = flow.Line(int64(ln.id), rankOf(row.Priority), row.Flow)
-		}
 	}
 	return nil
 }
@@ -298,7 +294,7 @@ func (s *store) insert(l *link, rows []*messageRow, now []byte) ([]call, []added
 		body.bytes(row.Payload)
 		extras.bytes(row.extras)
 		switch {
-		case row.line != "":
+		case flow.HasLine(row.Flow):
 		case row.controlled:
 			looked.add(row, ord+i)
 		default:
@@ -310,7 +306,7 @@ func (s *store) insert(l *link, rows []*messageRow, now []byte) ([]call, []added
 			laterLanes.int4(row.lane)
 		}
 		counts[row.lane]++
-		if row.line == "" {
+		if !flow.HasLine(row.Flow) {
 			streams[added{stream: stream{row.lane, rankOf(row.Priority)}, at: row.scheduled}]++
 		}
 	}

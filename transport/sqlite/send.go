@@ -230,7 +230,7 @@ func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiti
 	if row.Flow != nil {
 		entering = append(entering, newWaiting(row.Envelope, located{readyRow: r}))
 	}
-	if row.Flow == nil || row.Flow.GroupKey == "" {
+	if !flow.HasLine(row.Flow) {
 		if err := w.enqueue(r); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,9 @@
+package flow
+
+// How gates are named.
+var (
+	Line        = lineName
+	IsLine      = isLine
+	HoldGate    = holdGateOf
+	CutHoldGate = cutHoldGate
+)
