@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// gateBackstop is how often a gate before which something waits is looked at, whatever happens: a limit may have been
-	// raised.
+	// gateBackstop is how often a gate before which something waits is looked at, whatever happens: a limit may have
+	// been raised.
 	gateBackstop = 30 * time.Second
 	// claimParks is how many messages one claim may park, so that others do not wait for it.
 	claimParks = 1000
@@ -20,8 +20,8 @@ const (
 	expiriesAtOnce = 500
 )
 
-// Engine decides what becomes of messages under flow control in one transaction of a storage. It reads gates as they are
-// needed, many at once, decides on what it has read, and writes each of them once, in Finish. After an error the
+// Engine decides what becomes of messages under flow control in one transaction of a storage. It reads gates as they
+// are needed, many at once, decides on what it has read, and writes each of them once, in Finish. After an error the
 // transaction must be undone. It is not safe for concurrent use.
 type Engine[R any] struct {
 	store  Store[R]
@@ -123,7 +123,8 @@ func (e *Engine[R]) advance(line string) {
 	e.lines[line] = true
 }
 
-// Finish lets in whom there is room for, and stores what was decided. The storage's commit must follow, and nothing else.
+// Finish lets in whom there is room for, and stores what was decided. The storage's commit must follow, and nothing
+// else.
 func (e *Engine[R]) Finish() error {
 	if err := e.letIn(); err != nil {
 		return err
@@ -139,8 +140,8 @@ func (e *Engine[R]) Finish() error {
 	return e.save()
 }
 
-// letIn takes as many messages from before limits as have left them, as far as there is room, and as many from before lines
-// as have room there.
+// letIn takes as many messages from before limits as have left them, as far as there is room, and as many from before
+// lines as have room there.
 func (e *Engine[R]) letIn() error {
 	wants := e.wants
 	e.wants = nil
@@ -187,8 +188,8 @@ func (e *Engine[R]) unpark(wants []Want) error {
 	return nil
 }
 
-// awaitTimes has lines looked at when the next message has its time: where there is room and something waits, it waits for
-// that.
+// awaitTimes has lines looked at when the next message has its time: where there is room and something waits, it waits
+// for that.
 func (e *Engine[R]) awaitTimes(lines []string) error {
 	var waiting []string
 	for _, name := range lines {
@@ -287,9 +288,9 @@ func (e *Engine[R]) Look(list ...*Message[R]) error {
 	return e.load(names)
 }
 
-// Admit decides whether a message that is next in its lane may be handed out. It was looked at, and taken out of its lane. If
-// it may, it passes all its gates and Admit returns what it holds from now on. Else it is parked before the first gate that
-// is closed, and Admit returns nil and why.
+// Admit decides whether a message that is next in its lane may be handed out. It was looked at, and taken out of its
+// lane. If it may, it passes all its gates and Admit returns what it holds from now on. Else it is parked before the
+// first gate that is closed, and Admit returns nil and why.
 func (e *Engine[R]) Admit(m *Message[R]) (*Pass, *Wait) {
 	if m.hold != "" {
 		return nil, e.refuse(m, holdGateOf(m.Transport, m.hold))
@@ -326,8 +327,8 @@ func (e *Engine[R]) refuse(m *Message[R], name string) *Wait {
 // Full reports whether a claim has parked so many messages that it is to end.
 func (e *Engine[R]) Full() bool { return e.parked >= claimParks }
 
-// Regain gives a message that stayed in hand while its storage was closed the places behind limits back that it held. A rate
-// is not used up twice.
+// Regain gives a message that stayed in hand while its storage was closed the places behind limits back that it held. A
+// rate is not used up twice.
 func (e *Engine[R]) Regain(m *Message[R]) (*Pass, error) {
 	if err := e.Look(m); err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ type drawn struct{ *rapid.T }
 
 func (d drawn) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(d.T, "choice") }
 
-// Whatever happens in whatever order, the engine keeps the rules that each transport must keep, and its gates count what they
-// should after every step.
+// Whatever happens in whatever order, the engine keeps the rules that each transport must keep, and its gates count
+// what they should after every step.
 func TestModel(t *testing.T) {
 	limits := transporttest.Limits(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -86,8 +86,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// While groups have a share of GroupTurn in line, all else waits before it, and each that is claimed lets the next go behind the
-// other groups'.
+// While groups have a share of GroupTurn in line, all else waits before it, and each that is claimed lets the next go
+// behind the other groups'.
 func TestGroupsTakeTurns(t *testing.T) {
 	q := newQueue(nil)
 	for range 3 * flow.GroupTurn {
@@ -204,8 +204,8 @@ func TestDepartHeedsRates(t *testing.T) {
 	}
 }
 
-// The messages of an ordered group are in the order of their times. One whose time has not come holds nobody up, and one whose
-// time has come is not overtaken, even before anybody has noticed.
+// The messages of an ordered group are in the order of their times. One whose time has not come holds nobody up, and
+// one whose time has come is not overtaken, even before anybody has noticed.
 func TestOrderIsThatOfTimes(t *testing.T) {
 	q := newQueue(nil)
 	o := symphony.DispatchOptions{GroupKey: "g", Ordered: true}

@@ -7,7 +7,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// What befalls messages that nobody has in hand: they arrive, enter, expire, are withdrawn or hurried, and are let in by time.
+// What befalls messages that nobody has in hand: they arrive, enter, expire, are withdrawn or hurried, and are let in
+// by time.
 
 // Arrival is a new message with its receipt, which Meet changes.
 type Arrival[R any] struct {
@@ -26,8 +27,8 @@ const (
 )
 
 // Meet looks for messages that wait by the debounce and throttle keys of new ones. A new message that is throttled is
-// dropped. One that is debounced takes the place of the waiting one, which is deleted, and its receipt says so. Of several in
-// one call with the same key, the first are as if they had been dispatched before the others.
+// dropped. One that is debounced takes the place of the waiting one, which is deleted, and its receipt says so. Of
+// several in one call with the same key, the first are as if they had been dispatched before the others.
 func (e *Engine[R]) Meet(list []*Arrival[R]) error {
 	var (
 		keys     []Key
@@ -95,8 +96,8 @@ func droppedFor(r symphony.Receipt) symphony.Receipt {
 	return r
 }
 
-// Enter has new messages begin to wait. Those of groups go to their lines, or wait before them. All others are made ready by
-// the storage, as messages without flow control are.
+// Enter has new messages begin to wait. Those of groups go to their lines, or wait before them. All others are made
+// ready by the storage, as messages without flow control are.
 func (e *Engine[R]) Enter(list []*Message[R]) error {
 	var (
 		lines []string
@@ -190,8 +191,8 @@ func (e *Engine[R]) Delete(list []*Message[R]) (int, error) {
 	return len(gone), e.store.Delete(gone)
 }
 
-// RunNow makes a waiting message available whose time has not come. One that waits for anything else goes on waiting. It is
-// false if the message does not wait where it was found.
+// RunNow makes a waiting message available whose time has not come. One that waits for anything else goes on waiting.
+// It is false if the message does not wait where it was found.
 func (e *Engine[R]) RunNow(m *Message[R]) (bool, error) {
 	if !m.Available.After(e.now) || m.Gate != "" && !isLine(m.Gate) {
 		return true, nil
@@ -248,8 +249,8 @@ func (e *Engine[R]) Expire() error {
 	return e.store.Bury(late, causes)
 }
 
-// overdue reports whether a message was to be begun by a time, in whole microseconds, and was not. One that was tried was
-// begun in time; one with a later time has the number of a message that is gone.
+// overdue reports whether a message was to be begun by a time, in whole microseconds, and was not. One that was tried
+// was begun in time; one with a later time has the number of a message that is gone.
 func overdue[R any](m *Message[R], at time.Time) bool {
 	return m.Attempt == 0 && m.Flow != nil && !m.Flow.ExpiresAt.IsZero() && m.Flow.ExpiresAt.Sub(at) < time.Microsecond
 }

@@ -2,9 +2,9 @@ package flow
 
 import "time"
 
-// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming, one claimed
-// message in StarvationShare goes to the message that has been ready longest, whatever its priority, once that has waited
-// for StarvationAge. Younger messages keep the strict order.
+// StarvationAge and StarvationShare keep low priorities alive: while messages of higher priority keep coming, one
+// claimed message in StarvationShare goes to the message that has been ready longest, whatever its priority, once that
+// has waited for StarvationAge. Younger messages keep the strict order.
 const (
 	StarvationAge   = time.Minute
 	StarvationShare = 10

@@ -53,8 +53,8 @@ type Gate struct {
 // The zero state is that of a gate nothing has passed.
 type GateState struct {
 	Used int
-	// Next is when the rate's next start is due if starts are spread evenly (the theoretical arrival time of the generic
-	// cell rate algorithm, ITU-T I.371).
+	// Next is when the rate's next start is due if starts are spread evenly (the theoretical arrival time of the
+	// generic cell rate algorithm, ITU-T I.371).
 	Next time.Time
 }
 

@@ -83,8 +83,9 @@ func (h Hold) Validate() error {
 	return p.err()
 }
 
-// Control is the part of a transport that steers the flow of its messages. It is optional; see symphony.Capabilities.Flow.
-// Methods are safe for concurrent use. A change is seen by this process at once, by others within moments.
+// Control is the part of a transport that steers the flow of its messages. It is optional; see
+// symphony.Capabilities.Flow. Methods are safe for concurrent use. A change is seen by this process at once, by others
+// within moments.
 type Control interface {
 	// Hold stops a part of the transport, in place of an earlier hold of the same target.
 	Hold(ctx context.Context, h Hold) error
@@ -93,8 +94,8 @@ type Control interface {
 	// Holds lists what is stopped, the oldest first.
 	Holds(ctx context.Context) ([]Hold, error)
 	// Purge deletes waiting messages, scheduled ones and those waiting for a retry included, in several transactions.
-	// Those in workers' hands and the dead letter queue are left alone. progress, if not nil, is called with the count so
-	// far. On an error the count says what was deleted before it. Messages sent after the call began may stay.
+	// Those in workers' hands and the dead letter queue are left alone. progress, if not nil, is called with the count
+	// so far. On an error the count says what was deleted before it. Messages sent after the call began may stay.
 	Purge(ctx context.Context, f PurgeFilter, progress func(deleted int)) (int, error)
 }
 

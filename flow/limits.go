@@ -47,8 +47,8 @@ type LimitOptions struct {
 }
 
 // Limits say which messages count together and how many of them may be handled at once, or started in a time, by all
-// workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the default
-// of ConcurrencyKey: one at a time. It never changes.
+// workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the
+// default of ConcurrencyKey: one at a time. It never changes.
 type Limits struct {
 	types  symphony.Patterns[typeGates]
 	queues map[queueName]Gate

@@ -14,8 +14,8 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// queue is the least that a storage is under flow control: a flow.Store in memory, and what calls the engine when messages
-// are sent, claimed and settled. It knows no rule. Time stands still until it is moved.
+// queue is the least that a storage is under flow control: a flow.Store in memory, and what calls the engine when
+// messages are sent, claimed and settled. It knows no rule. Time stands still until it is moved.
 type queue struct {
 	limits   *flow.Limits
 	now      time.Time

@@ -6,9 +6,9 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Store is what an Engine asks of a storage, all within one transaction in which nobody else changes gates, lines, keys or
-// parked messages. It keeps numbers and moves rows; it knows no rule. R is how it knows a message: what it needs to find
-// the message's row and to move it.
+// Store is what an Engine asks of a storage, all within one transaction in which nobody else changes gates, lines, keys
+// or parked messages. It keeps numbers and moves rows; it knows no rule. R is how it knows a message: what it needs to
+// find the message's row and to move it.
 //
 // Methods take and return lists, so that a storage at a distance asks once for many. A list that is returned has an
 // element for each of the list that was given, unless it says otherwise. What only writes may be put off until the
@@ -23,8 +23,8 @@ type Store[R any] interface {
 
 	// Park puts messages before gates. They are in no lane.
 	Park(list []Parking[R]) error
-	// Unpark takes messages from before gates that are available now, the first by place, time and order of dispatch, and
-	// makes them ready in their lanes. It tells how many there were for each gate.
+	// Unpark takes messages from before gates that are available now, the first by place, time and order of dispatch,
+	// and makes them ready in their lanes. It tells how many there were for each gate.
 	Unpark(wants []Want) ([]int, error)
 	// Ready makes messages ready that are in no lane and before no gate, behind what is ready now.
 	Ready(rows []R) error
@@ -34,11 +34,11 @@ type Store[R any] interface {
 	// Holds reads what is stopped, by transport.
 	Holds() (map[string][]Hold, error)
 
-	// Find finds waiting messages of controlled lanes of which a row says no more than which one it is. Those that do not
-	// wait are nil.
+	// Find finds waiting messages of controlled lanes of which a row says no more than which one it is. Those that do
+	// not wait are nil.
 	Find(rows []R) ([]*Message[R], error)
-	// Remove takes waiting messages out of their lanes and from before gates, and out of the counts of waiting and scheduled
-	// ones. It returns those that were there.
+	// Remove takes waiting messages out of their lanes and from before gates, and out of the counts of waiting and
+	// scheduled ones. It returns those that were there.
 	Remove(list []*Message[R]) ([]*Message[R], error)
 	// Delete deletes messages that were removed.
 	Delete(list []*Message[R]) error
@@ -127,8 +127,8 @@ type Parking[R any] struct {
 	Place int
 }
 
-// Want is how many messages are to be taken from before a gate. Behind says that they are ready from now on, behind what is
-// ready now; else they have the places in their lanes that they had.
+// Want is how many messages are to be taken from before a gate. Behind says that they are ready from now on, behind
+// what is ready now; else they have the places in their lanes that they had.
 type Want struct {
 	Gate   string
 	N      int

@@ -30,7 +30,8 @@ type Wait struct {
 	Key              string
 	Group            string
 
-	// Until is when the message can go on at the earliest: its time, or that of the rate. Zero where nobody knows, or at once.
+	// Until is when the message can go on at the earliest: its time, or that of the rate. Zero where nobody knows, or
+	// at once.
 	Until time.Time
 }
 

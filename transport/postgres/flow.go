@@ -7,16 +7,17 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// Messages under flow control are in lanes of their own. Whatever changes their state does so in a transaction that locks
-// the one row of messenger_flow before anything else. So these transactions follow one another, on all nodes, and what one
-// of them reads of gates, lines and waiting messages stays true until flow.Engine has decided. Nothing is locked by others
-// before that row and wanted by them after it, so nobody waits in a circle. All other messages are not concerned: they are
-// sent, claimed and settled as if there were no flow control.
+// Messages under flow control are in lanes of their own. Whatever changes their state does so in a transaction that
+// locks the one row of messenger_flow before anything else. So these transactions follow one another, on all nodes, and
+// what one of them reads of gates, lines and waiting messages stays true until flow.Engine has decided. Nothing is
+// locked by others before that row and wanted by them after it, so nobody waits in a circle. All other messages are not
+// concerned: they are sent, claimed and settled as if there were no flow control.
 //
-// What the engine asks for is in gates.go (their numbers), parked.go (who waits before them), waiting.go (all that wait) and
-// holds.go (what is stopped).
+// What the engine asks for is in gates.go (their numbers), parked.go (who waits before them), waiting.go (all that
+// wait) and holds.go (what is stopped).
 
-// flowTx is one such transaction, and the engine's store within it. What only writes is gathered, and sent with the commit.
+// flowTx is one such transaction, and the engine's store within it. What only writes is gathered, and sent with the
+// commit.
 type flowTx struct {
 	*store
 	ctx    context.Context

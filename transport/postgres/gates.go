@@ -6,8 +6,8 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// Gates are rows of messenger_gates. Limits have one each while anything is behind or before them, and so have the lines of
-// groups and paused types.
+// Gates are rows of messenger_gates. Limits have one each while anything is behind or before them, and so have the
+// lines of groups and paused types.
 
 const gateColumns = `name, used, next, parked, wake_at`
 

@@ -9,8 +9,8 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// What is stopped stands in messenger_holds, and in the memory of each process. A change is announced to the others; who
-// does not hear it reads it within a second.
+// What is stopped stands in messenger_holds, and in the memory of each process. A change is announced to the others;
+// who does not hear it reads it within a second.
 
 var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, since, by, reason FROM {schema}.messenger_holds ORDER BY since`)
 
@@ -41,8 +41,8 @@ func holdsCall() (map[string][]flow.Hold, call) {
 	}}
 }
 
-// Holds reads what is stopped. A pause is begun and ended by others at any time, and a message that is parked because of it
-// stays parked for long: the copy in this process's memory is not good enough to decide that.
+// Holds reads what is stopped. A pause is begun and ended by others at any time, and a message that is parked because
+// of it stays parked for long: the copy in this process's memory is not good enough to decide that.
 func (f *flowTx) Holds() (map[string][]flow.Hold, error) {
 	holds, read := holdsCall()
 	return holds, f.ask(read)

@@ -52,7 +52,8 @@ func (s *store) storeControlled(ctx context.Context, l *link, ops []*sendOp) (la
 	return k.later, list, f.finish()
 }
 
-// meet sets the receipts of messages with debounce and throttle keys. It returns those to store, and those that were dropped.
+// meet sets the receipts of messages with debounce and throttle keys. It returns those to store, and those that were
+// dropped.
 func (f *flowTx) meet(rows []*messageRow, receipts map[*messageRow]*symphony.Receipt) (stored, dropped []*messageRow, err error) {
 	arrivals := make([]*flow.Arrival[located], len(rows))
 	for i, row := range rows {

@@ -10,13 +10,13 @@ import (
 )
 
 // Steering a message that waits means to find the row by which it waits. Before gates, in lines and in controlled lanes
-// rows are found by the message's id. In an uncontrolled lane they stand in the order of claims, and an index by id would
-// cost every message. There a row is found by its time, which is known of what is scheduled or was tried, and is about that
-// of the dispatch otherwise.
+// rows are found by the message's id. In an uncontrolled lane they stand in the order of claims, and an index by id
+// would cost every message. There a row is found by its time, which is known of what is scheduled or was tried, and is
+// about that of the dispatch otherwise.
 
 var (
-	// readyAt finds the ready row of a message in an uncontrolled lane that is available at one of some times. A claim that
-	// is about to take it is waited for.
+	// readyAt finds the ready row of a message in an uncontrolled lane that is available at one of some times. A claim
+	// that is about to take it is waited for.
 	readyAt = newQuery("ready_at", `SELECT `+waitingColumns+`
 		FROM {schema}.messenger_messages m CROSS JOIN unnest($2::timestamptz[]) s(at)
 		CROSS JOIN LATERAL (
@@ -25,8 +25,8 @@ var (
 			LIMIT 1 FOR UPDATE) w
 		WHERE m.id = $1::uuid`)
 
-	// seekReady looks through some rows of a stream for a message. It gives the place of the row, or else of the last one
-	// that it looked at, and nothing at the end of the stream.
+	// seekReady looks through some rows of a stream for a message. It gives the place of the row, or else of the last
+	// one that it looked at, and nothing at the end of the stream.
 	seekReady = newQuery("seek_ready", `SELECT found, available_at, ord FROM (
 			SELECT available_at, ord, id = $1::uuid AS found, row_number() OVER (ORDER BY available_at, ord) AS n FROM (
 				SELECT available_at, ord, id FROM {schema}.messenger_ready r

@@ -28,7 +28,8 @@ func (s *store) readWaiting(v [][]byte) *waiting {
 	return w
 }
 
-// findWaiting finds waiting messages under flow control by their ids. Rows that a claim of another kind holds are left out.
+// findWaiting finds waiting messages under flow control by their ids. Rows that a claim of another kind holds are left
+// out.
 var findWaiting = newQuery("find_waiting", `SELECT `+waitingColumns+` FROM (
 		SELECT * FROM (SELECT ctid AS tid, NULL::text AS gate, lane, rank, ord, available_at, id, attempt, lost, size
 			FROM {schema}.messenger_ready WHERE id = ANY ($1::uuid[]) AND controlled IS NOT NULL FOR UPDATE SKIP LOCKED) r

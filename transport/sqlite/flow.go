@@ -7,11 +7,11 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Messages under flow control are in lanes of their own. The writer is alone, so what flow.Engine reads of gates, lines and
-// waiting messages stays true until it has decided.
+// Messages under flow control are in lanes of their own. The writer is alone, so what flow.Engine reads of gates, lines
+// and waiting messages stays true until it has decided.
 //
-// What the engine asks for is in gates.go (their numbers), parked.go (who waits before them), waiting.go (all that wait) and
-// holds.go (what is stopped).
+// What the engine asks for is in gates.go (their numbers), parked.go (who waits before them), waiting.go (all that
+// wait) and holds.go (what is stopped).
 
 // flowTx is a part of the writer's transaction in which flow control is decided, and the engine's store within it.
 type flowTx struct {
@@ -82,8 +82,8 @@ func (w *writer) controlIfDue() error {
 	return err
 }
 
-// recoverGates runs at Open: nobody holds a place behind a limit any more, and the limits may have changed. Lines are as long
-// as they were.
+// recoverGates runs at Open: nobody holds a place behind a limit any more, and the limits may have changed. Lines are
+// as long as they were.
 func (w *writer) recoverGates() error {
 	return w.exec(`UPDATE messenger_gates SET wake_at=?,
 		used=CASE WHEN name GLOB '`+flow.TurnLine+`*' OR name GLOB '`+flow.OrderLine+`*' THEN used ELSE 0 END`, w.now)

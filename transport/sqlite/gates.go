@@ -7,8 +7,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Gates are rows of messenger_gates. Limits have one each while anything is behind or before them, and so have the lines of
-// groups and paused types.
+// Gates are rows of messenger_gates. Limits have one each while anything is behind or before them, and so have the
+// lines of groups and paused types.
 
 const gateColumns = "SELECT name, used, next, parked, coalesce(wake_at, 0), gate FROM messenger_gates "
 

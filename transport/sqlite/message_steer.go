@@ -20,7 +20,8 @@ func (t *Transport) RunMessageNow(ctx context.Context, id string) error {
 	return t.steer(ctx, id, func(f *flowTx, m *waiting) (bool, error) { return f.engine.RunNow(m) })
 }
 
-// steer has the writer change a pending message. It is looked for aside of the writer, and again if it has moved by then.
+// steer has the writer change a pending message. It is looked for aside of the writer, and again if it has moved by
+// then.
 func (t *Transport) steer(ctx context.Context, id string, change func(*flowTx, *waiting) (bool, error)) error {
 	for {
 		o := &steerOp{change: change}

@@ -6,9 +6,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// recoverOp runs at Open. What workers of the last process had in hand is returned: they are gone with it. Leases of workers
-// elsewhere go on with the time that remained when the last process was last heard of, so that nobody else gets their
-// messages before, and their receipts are good.
+// recoverOp runs at Open. What workers of the last process had in hand is returned: they are gone with it. Leases of
+// workers elsewhere go on with the time that remained when the last process was last heard of, so that nobody else gets
+// their messages before, and their receipts are good.
 type recoverOp struct{}
 
 func (recoverOp) rows() int { return 0 }

@@ -191,8 +191,8 @@ func (w *writer) remember(row *messageRow) error {
 		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
 }
 
-// insert stores a message and makes it claimable from its time on. Messages with a Flow it adds to a list of those that are
-// to enter; those of groups are made claimable there.
+// insert stores a message and makes it claimable from its time on. Messages with a Flow it adds to a list of those that
+// are to enter; those of groups are made claimable there.
 func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiting, error) {
 	seq, available := w.nextSeq, w.now
 	if row.scheduledAt > w.wall {
