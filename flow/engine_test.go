@@ -30,16 +30,31 @@ func TestModel(t *testing.T) {
 	})
 }
 
+// limitOf are the limits of one type.
+func limitOf(t *testing.T, typ string, l flow.Limit) *flow.Limits {
+	return mustLimits(t, flow.LimitOptions{Types: map[string]flow.TypeLimit{typ: {Limit: l}}})
+}
+
+// lineOf is the line of messages with the default priority.
+func lineOf(f *symphony.Flow) string {
+	return flow.Line(1, symphony.MaxPriority-symphony.DefaultPriority, f)
+}
+
 // A message that may not pass waits before the first gate that is closed, and Admit says which and why.
 func TestAdmit(t *testing.T) {
 	limits := mustLimits(t, flow.LimitOptions{
-		Types:  map[string]flow.TypeLimit{"Mail.*": {Limit: flow.Limit{Concurrency: 1}}, "Sms": {Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}}},
+		Types: map[string]flow.TypeLimit{
+			"Mail.*": {Limit: flow.Limit{Concurrency: 1}},
+			"Sms":    {Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}},
+		},
 		Queues: map[string]flow.Limit{"default/default": {Concurrency: 3}},
 	})
 	type sent struct {
 		typ string
 		o   symphony.DispatchOptions
 	}
+	key := func(k string) symphony.DispatchOptions { return symphony.DispatchOptions{ConcurrencyKey: k} }
+	second := newQueue(nil).now.Add(time.Second + time.Millisecond)
 	for _, test := range []struct {
 		name   string
 		before []sent // in hand
@@ -51,16 +66,16 @@ func TestAdmit(t *testing.T) {
 		{name: "limit of its type", before: []sent{{typ: "Mail.Old"}}, next: sent{typ: "Mail.New"},
 			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Mail.*", Type: "Mail.*"}},
 		{name: "rate of its type", before: []sent{{typ: "Sms"}}, next: sent{typ: "Sms"},
-			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Sms", Type: "Sms", Until: newQueue(nil).now.Add(time.Second + time.Millisecond)}},
+			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Sms", Type: "Sms", Until: second}},
 		{name: "limit of its queue", before: []sent{{typ: "A"}, {typ: "A"}, {typ: "A"}}, next: sent{typ: "B"},
 			want: flow.Wait{Reason: flow.WaitsForQueue, Gate: "queue:default/default", Transport: "default", Queue: "default"}},
-		{name: "limit of its key", before: []sent{{"A", symphony.DispatchOptions{ConcurrencyKey: "k:1"}}}, next: sent{"B", symphony.DispatchOptions{ConcurrencyKey: "k:1"}},
+		{name: "limit of its key", before: []sent{{"A", key("k:1")}}, next: sent{"B", key("k:1")},
 			want: flow.Wait{Reason: flow.WaitsForKey, Gate: "keyed:0::k:1", Key: "k:1"}},
-		{name: "another key", before: []sent{{"A", symphony.DispatchOptions{ConcurrencyKey: "k"}}}, next: sent{"B", symphony.DispatchOptions{ConcurrencyKey: "l"}}},
-		{name: "type comes before key", before: []sent{{"Mail.Old", symphony.DispatchOptions{ConcurrencyKey: "k"}}}, next: sent{"Mail.New", symphony.DispatchOptions{ConcurrencyKey: "k"}},
+		{name: "another key", before: []sent{{"A", key("k")}}, next: sent{"B", key("l")}},
+		{name: "type comes before key", before: []sent{{"Mail.Old", key("k")}}, next: sent{"Mail.New", key("k")},
 			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Mail.*", Type: "Mail.*"}},
-		{name: "pause comes before limits", before: []sent{{typ: "Mail.Old"}}, pause: "Mail.New", next: sent{typ: "Mail.New"},
-			want: flow.Wait{Reason: flow.WaitsForHold, Gate: "held:7:default:Mail.New", Transport: "default", Type: "Mail.New"}},
+		{name: "pause comes before limits", before: []sent{{typ: "Mail.Old"}}, pause: "Mail.*", next: sent{typ: "Mail.New"},
+			want: flow.Wait{Reason: flow.WaitsForHold, Gate: "held:7:default:Mail.*", Transport: "default", Type: "Mail.*"}},
 		{name: "pause of another type", pause: "Mail.Old", next: sent{typ: "Mail.New"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -76,7 +91,8 @@ func TestAdmit(t *testing.T) {
 			}
 			next := q.Send(test.next.typ, test.next.o)
 			got := q.Claim(1)
-			if diff := cmp.Diff(test.want, q.why[next.ID]); diff != "" || (len(got) == 1) != (test.want == flow.Wait{}) {
+			diff := cmp.Diff(test.want, q.why[next.ID])
+			if diff != "" || (len(got) == 1) != (test.want == flow.Wait{}) {
 				t.Errorf("handed out: %d, waits for (-want +got)\n%s", len(got), diff)
 			}
 			if g := q.gate(t, test.want.Gate); g.Parked != 1 && test.want.Gate != "" {
@@ -94,14 +110,15 @@ func TestGroupsTakeTurns(t *testing.T) {
 		q.Send("Job", symphony.DispatchOptions{GroupKey: "a"})
 	}
 	b := q.Send("Job", symphony.DispatchOptions{GroupKey: "b"})
-	line := flow.Line(1, symphony.MaxPriority-symphony.DefaultPriority, &symphony.Flow{GroupKey: "a"})
+	line := lineOf(&symphony.Flow{GroupKey: "a"})
 	if g := q.gate(t, line); g.Used != flow.GroupTurn || g.Parked != 2*flow.GroupTurn {
 		t.Fatalf("in line %d and before it %d", g.Used, g.Parked)
 	}
 	first := q.Claim(1) // lets another one in, behind the other group's
 	got := idsOf(append(first, q.Claim(flow.GroupTurn+1)...))
 	if at := slices.Index(got, b.ID); at != flow.GroupTurn || len(got) != flow.GroupTurn+2 {
-		t.Errorf("the other group's message is the %d. of %d, want the %d. of %d", at+1, len(got), flow.GroupTurn+1, flow.GroupTurn+2)
+		t.Errorf("the other group's message is the %d. of %d, want the %d. of %d",
+			at+1, len(got), flow.GroupTurn+1, flow.GroupTurn+2)
 	}
 	if g := q.gate(t, line); g.Used != flow.GroupTurn {
 		t.Errorf("in line %d, want %d", g.Used, flow.GroupTurn)
@@ -146,7 +163,7 @@ func TestDepart(t *testing.T) {
 				q.messages[1].Available = q.messages[2].Available.Add(-time.Second) // it is first again
 			}
 			settle(test.outcome, time.Minute)
-			line := flow.Line(1, symphony.MaxPriority-symphony.DefaultPriority, &symphony.Flow{GroupKey: "g", Ordered: test.ordered})
+			line := lineOf(&symphony.Flow{GroupKey: "g", Ordered: test.ordered})
 			if g := q.gate(t, line); g.Used != test.length {
 				t.Errorf("in line %d, want %d", g.Used, test.length)
 			}
@@ -159,7 +176,7 @@ func TestDepart(t *testing.T) {
 
 // As many are let in as have left, so that what is in the lane can be handed out.
 func TestDepartLetsInAsManyAsLeave(t *testing.T) {
-	q := newQueue(mustLimits(t, flow.LimitOptions{Types: map[string]flow.TypeLimit{"Two": {Limit: flow.Limit{Concurrency: 2}}}}))
+	q := newQueue(limitOf(t, "Two", flow.Limit{Concurrency: 2}))
 	for range 6 {
 		q.Send("Two", symphony.DispatchOptions{})
 	}
@@ -182,7 +199,7 @@ func TestDepartLetsInAsManyAsLeave(t *testing.T) {
 
 // Nobody is let in for one who leaves before the rate allows it: he would only be parked again.
 func TestDepartHeedsRates(t *testing.T) {
-	q := newQueue(mustLimits(t, flow.LimitOptions{Types: map[string]flow.TypeLimit{"T": {Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}}}}))
+	q := newQueue(limitOf(t, "T", flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}))
 	for range 2 {
 		q.Send("T", symphony.DispatchOptions{})
 	}
@@ -260,9 +277,7 @@ func TestClaimsParkInPortions(t *testing.T) {
 
 // A gate before which something waits is looked at when its rate opens, and else now and then.
 func TestWake(t *testing.T) {
-	limit := func(l flow.Limit) *flow.Limits {
-		return mustLimits(t, flow.LimitOptions{Types: map[string]flow.TypeLimit{"T": {Limit: l}}})
-	}
+	limit := func(l flow.Limit) *flow.Limits { return limitOf(t, "T", l) }
 	q := newQueue(limit(flow.Limit{Concurrency: 1}))
 	for range 4 {
 		q.Send("T", symphony.DispatchOptions{})
@@ -299,9 +314,12 @@ func TestGatesGoAway(t *testing.T) {
 	for name, test := range map[string]struct {
 		limit flow.Limit
 		kept  bool
-	}{"concurrency": {flow.Limit{Concurrency: 1}, false}, "rate": {flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Minute}}, true}} {
+	}{
+		"concurrency": {flow.Limit{Concurrency: 1}, false},
+		"rate":        {flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Minute}}, true},
+	} {
 		t.Run(name, func(t *testing.T) {
-			q := newQueue(mustLimits(t, flow.LimitOptions{Types: map[string]flow.TypeLimit{"T": {Limit: test.limit}}}))
+			q := newQueue(limitOf(t, "T", test.limit))
 			q.Send("T", symphony.DispatchOptions{})
 			q.Settle(q.Claim(1)[0], symphony.Settlement{Outcome: symphony.Ack})
 			if _, kept := q.gates["type:T"]; kept != test.kept {
@@ -321,7 +339,8 @@ func TestEngineAsksForManyAtOnce(t *testing.T) {
 	q := newQueue(nil)
 	var batch []symphony.Outgoing
 	for i := range 100 {
-		batch = append(batch, outgoing("Job", symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 10), Ordered: i%2 == 0, ThrottleKey: fmt.Sprint("t", i), ConcurrencyKey: fmt.Sprint("k", i)}))
+		batch = append(batch, outgoing("Job", symphony.DispatchOptions{GroupKey: fmt.Sprint(i % 10), Ordered: i%2 == 0,
+			ThrottleKey: fmt.Sprint("t", i), ConcurrencyKey: fmt.Sprint("k", i)}))
 	}
 	once := func(doing string, want map[string]int, do func()) {
 		t.Helper()

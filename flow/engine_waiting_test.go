@@ -11,31 +11,35 @@ import (
 
 // What one call's messages with debounce and throttle keys mean for those that wait, and for each other.
 func TestMeet(t *testing.T) {
+	type options []symphony.DispatchOptions
 	debounce, throttle := symphony.DispatchOptions{DebounceKey: "k"}, symphony.DispatchOptions{ThrottleKey: "k"}
+	ordered := symphony.DispatchOptions{GroupKey: "g", Ordered: true}
+	orderedDebounce := symphony.DispatchOptions{GroupKey: "g", Ordered: true, DebounceKey: "k"}
 	type receipt struct {
 		ID, Replaced string
 		Dropped      bool
 	}
 	for _, test := range []struct {
 		name  string
-		waits []symphony.DispatchOptions
+		waits options
 		begun bool // what waits has been handed out
-		sent  []symphony.DispatchOptions
+		sent  options
 		want  []receipt
 		left  []int // numbers of the messages that wait in the end
 	}{
-		{"debounce, nobody waits", nil, false, []symphony.DispatchOptions{debounce}, []receipt{{ID: "m001"}}, []int{1}},
-		{"throttle, nobody waits", nil, false, []symphony.DispatchOptions{throttle}, []receipt{{ID: "m001"}}, []int{1}},
-		{"debounce", []symphony.DispatchOptions{debounce}, false, []symphony.DispatchOptions{debounce}, []receipt{{ID: "m002", Replaced: "m001"}}, []int{2}},
-		{"throttle", []symphony.DispatchOptions{throttle}, false, []symphony.DispatchOptions{throttle}, []receipt{{ID: "m001", Dropped: true}}, []int{1}},
-		{"debounce, begun", []symphony.DispatchOptions{debounce}, true, []symphony.DispatchOptions{debounce}, []receipt{{ID: "m003"}}, []int{1, 3}},
-		{"throttle, begun", []symphony.DispatchOptions{throttle}, true, []symphony.DispatchOptions{throttle}, []receipt{{ID: "m003"}}, []int{1, 3}},
-		{"the two are told apart", []symphony.DispatchOptions{debounce}, false, []symphony.DispatchOptions{throttle}, []receipt{{ID: "m002"}}, []int{1, 2}},
-		{"debounce in one call", []symphony.DispatchOptions{debounce}, false, []symphony.DispatchOptions{debounce, debounce, debounce},
-			[]receipt{{ID: "m002", Replaced: "m001"}, {ID: "m003", Replaced: "m002"}, {ID: "m004", Replaced: "m003"}}, []int{4}},
-		{"throttle in one call", nil, false, []symphony.DispatchOptions{throttle, throttle}, []receipt{{ID: "m001"}, {ID: "m001", Dropped: true}}, []int{1}},
-		{"debounce in a line", []symphony.DispatchOptions{{GroupKey: "g", Ordered: true}, {GroupKey: "g", Ordered: true, DebounceKey: "k"}}, false,
-			[]symphony.DispatchOptions{{GroupKey: "g", Ordered: true, DebounceKey: "k"}}, []receipt{{ID: "m003", Replaced: "m002"}}, []int{1, 3}},
+		{"debounce, nobody waits", nil, false, options{debounce}, []receipt{{ID: "m001"}}, []int{1}},
+		{"throttle, nobody waits", nil, false, options{throttle}, []receipt{{ID: "m001"}}, []int{1}},
+		{"debounce", options{debounce}, false, options{debounce}, []receipt{{ID: "m002", Replaced: "m001"}}, []int{2}},
+		{"throttle", options{throttle}, false, options{throttle}, []receipt{{ID: "m001", Dropped: true}}, []int{1}},
+		{"debounce, begun", options{debounce}, true, options{debounce}, []receipt{{ID: "m003"}}, []int{1, 3}},
+		{"throttle, begun", options{throttle}, true, options{throttle}, []receipt{{ID: "m003"}}, []int{1, 3}},
+		{"the two are told apart", options{debounce}, false, options{throttle}, []receipt{{ID: "m002"}}, []int{1, 2}},
+		{"debounce in one call", options{debounce}, false, options{debounce, debounce, debounce}, []receipt{
+			{ID: "m002", Replaced: "m001"}, {ID: "m003", Replaced: "m002"}, {ID: "m004", Replaced: "m003"}}, []int{4}},
+		{"throttle in one call", nil, false, options{throttle, throttle},
+			[]receipt{{ID: "m001"}, {ID: "m001", Dropped: true}}, []int{1}},
+		{"debounce in a line", options{ordered, orderedDebounce}, false, options{orderedDebounce},
+			[]receipt{{ID: "m003", Replaced: "m002"}}, []int{1, 3}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := newQueue(nil)
@@ -87,14 +91,19 @@ func TestExpire(t *testing.T) {
 		{"given back untouched", func(q *queue, _ *message) {
 			q.Settle(q.Claim(1)[0], symphony.Settlement{Outcome: symphony.Release})
 		}, time.Minute, 1},
-		{"another message with its number", func(_ *queue, m *message) { m.Flow.ExpiresAt = m.Flow.ExpiresAt.Add(time.Second) }, time.Minute, 0},
-		{"another message without an expiry", func(_ *queue, m *message) { m.Flow.ExpiresAt = time.Time{} }, time.Minute, 0},
+		{"another message with its number", func(_ *queue, m *message) {
+			m.Flow.ExpiresAt = m.Flow.ExpiresAt.Add(time.Second)
+		}, time.Minute, 0},
+		{"another message without an expiry", func(_ *queue, m *message) {
+			m.Flow.ExpiresAt = time.Time{}
+		}, time.Minute, 0},
 		{"before a gate", func(q *queue, m *message) { q.Pause("Job"); q.Claim(1) }, time.Minute, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := newQueue(nil)
 			start := q.now
-			q.Send("Job", symphony.DispatchOptions{ExpiresAt: start.Add(time.Minute + 300)}) // storages keep microseconds
+			// Storages keep microseconds.
+			q.Send("Job", symphony.DispatchOptions{ExpiresAt: start.Add(time.Minute + 300)})
 			test.do(q, q.messages[1])
 			q.now = start.Add(test.after)
 			q.control()
@@ -239,7 +248,10 @@ func TestLinesOfLanes(t *testing.T) {
 	for _, test := range []struct {
 		flow *symphony.Flow
 		want string
-	}{{nil, ""}, {&symphony.Flow{ConcurrencyKey: "k"}, ""}, {&symphony.Flow{GroupKey: "g:h"}, "turn:7:3:g:h"}, {&symphony.Flow{GroupKey: "g", Ordered: true}, "order:7:g"}} {
+	}{
+		{nil, ""}, {&symphony.Flow{ConcurrencyKey: "k"}, ""}, {&symphony.Flow{GroupKey: "g:h"}, "turn:7:3:g:h"},
+		{&symphony.Flow{GroupKey: "g", Ordered: true}, "order:7:g"},
+	} {
 		if got := flow.Line(7, 3, test.flow); got != test.want || flow.IsLine(got) != flow.HasLine(test.flow) {
 			t.Errorf("%+v: %q, want %q", test.flow, got, test.want)
 		}

@@ -143,7 +143,8 @@ func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 // Held reports whether one of the holds pauses the messages of a type in a queue.
 func Held(holds []Hold, queue, typ string) bool {
 	for _, h := range holds {
-		if h.Mode == Paused && (h.Queue == "" || h.Queue == queue) && (h.Type == "" || symphony.PatternMatches(h.Type, typ)) {
+		if h.Mode == Paused && (h.Queue == "" || h.Queue == queue) &&
+			(h.Type == "" || symphony.PatternMatches(h.Type, typ)) {
 			return true
 		}
 	}

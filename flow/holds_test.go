@@ -14,7 +14,8 @@ import (
 
 func TestControlOf(t *testing.T) {
 	tr := symphonytest.Storage(t, sqlite.Options{})
-	bus, err := symphony.NewBus([]symphony.Transport{tr, inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})}, symphony.BusOptions{})
+	transports := []symphony.Transport{tr, inline.Open(symphony.NewMux(), inline.Options{Name: "sync"})}
+	bus, err := symphony.NewBus(transports, symphony.BusOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

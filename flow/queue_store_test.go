@@ -58,7 +58,9 @@ func (q *queue) Unpark(wants []flow.Want) ([]int, error) {
 	q.asked["unpark"]++
 	counts := make([]int, len(wants))
 	for i, w := range wants {
-		list := slices.DeleteFunc(q.sorted(), func(m *message) bool { return m.Gate != w.Gate || m.Available.After(q.now) })
+		list := slices.DeleteFunc(q.sorted(), func(m *message) bool {
+			return m.Gate != w.Gate || m.Available.After(q.now)
+		})
 		slices.SortStableFunc(list, func(a, b *message) int {
 			return cmp.Or(cmp.Compare(a.place, b.place), a.Available.Compare(b.Available), cmp.Compare(a.order, b.order))
 		})
@@ -151,7 +153,8 @@ func (q *queue) Holders(keys []flow.Key) ([]*flow.Holder[int], error) {
 	for i, k := range keys {
 		if row, ok := q.keys[k]; ok {
 			m := q.messages[row]
-			list[i] = &flow.Holder[int]{Row: row, Receipt: symphony.Receipt{ID: m.ID, Transport: m.Transport, Queue: m.Queue}}
+			list[i] = &flow.Holder[int]{Row: row,
+				Receipt: symphony.Receipt{ID: m.ID, Transport: m.Transport, Queue: m.Queue}}
 		}
 	}
 	return list, nil

@@ -45,8 +45,9 @@ type message struct {
 const transport = symphony.DefaultTransport
 
 func newQueue(limits *flow.Limits) *queue {
-	return &queue{limits: limits, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message), gates: make(map[string]flow.StoredGate),
-		keys: make(map[flow.Key]int), why: make(map[string]flow.Wait), asked: make(map[string]int)}
+	return &queue{limits: limits, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message),
+		gates: make(map[string]flow.StoredGate), keys: make(map[flow.Key]int),
+		why: make(map[string]flow.Wait), asked: make(map[string]int)}
 }
 
 // transact runs one transaction.
@@ -72,15 +73,17 @@ func (q *queue) sendAll(list ...symphony.Outgoing) []symphony.Receipt {
 	for i, m := range list {
 		q.sent++
 		o := &m.Options
-		f := &symphony.Flow{ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey, Ordered: o.Ordered,
-			DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey}
+		f := &symphony.Flow{ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
+			Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey}
 		if *f == (symphony.Flow{}) {
 			f = nil
 		}
-		e := &symphony.Envelope{ID: fmt.Sprintf("m%03d", q.sent), Type: m.Message.Type, Transport: transport, Queue: cmp.Or(o.Queue, symphony.DefaultQueue), Flow: f}
+		e := &symphony.Envelope{ID: fmt.Sprintf("m%03d", q.sent), Type: m.Message.Type, Transport: transport,
+			Queue: cmp.Or(o.Queue, symphony.DefaultQueue), Flow: f}
 		receipts[i] = symphony.Receipt{ID: e.ID, Transport: e.Transport, Queue: e.Queue}
-		arrivals[i] = &flow.Arrival[int]{Receipt: &receipts[i], Message: &flow.Message[int]{Row: q.sent, Envelope: e, Lane: 1,
-			Rank: symphony.MaxPriority - cmp.Or(o.Priority, symphony.DefaultPriority), Available: q.now.Add(o.Delay)}}
+		m := &flow.Message[int]{Row: q.sent, Envelope: e, Lane: 1, Available: q.now.Add(o.Delay),
+			Rank: symphony.MaxPriority - cmp.Or(o.Priority, symphony.DefaultPriority)}
+		arrivals[i] = &flow.Arrival[int]{Receipt: &receipts[i], Message: m}
 	}
 	q.transact(func(e *flow.Engine[int]) error {
 		if err := e.Meet(arrivals); err != nil {
@@ -134,7 +137,8 @@ func (q *queue) Claim(most int) []symphony.Delivery {
 			m.deliveries++
 			q.sent++
 			m.hand, m.token, m.until = true, q.sent, q.now.Add(symphony.DefaultLease)
-			got = append(got, symphony.Delivery{Envelope: *m.Envelope, Attempt: m.Attempt, Lease: symphony.Lease{MessageID: m.ID, Index: m.Row, Token: fmt.Sprint(m.token)}})
+			got = append(got, symphony.Delivery{Envelope: *m.Envelope, Attempt: m.Attempt,
+				Lease: symphony.Lease{MessageID: m.ID, Index: m.Row, Token: fmt.Sprint(m.token)}})
 		}
 		return nil
 	})
@@ -160,7 +164,8 @@ func (q *queue) control() {
 			}
 			return e.Wake()
 		})
-		if !slices.ContainsFunc(slices.Collect(maps.Values(q.gates)), q.due) && !slices.ContainsFunc(q.notes, func(n flow.Expiry[int]) bool { return !n.At.After(q.now) }) {
+		late := slices.ContainsFunc(q.notes, func(n flow.Expiry[int]) bool { return !n.At.After(q.now) })
+		if !late && !slices.ContainsFunc(slices.Collect(maps.Values(q.gates)), q.due) {
 			return
 		}
 	}
@@ -280,9 +285,11 @@ func (q *queue) check() error {
 	for _, name := range slices.Sorted(maps.Keys(q.gates)) {
 		g := q.gates[name]
 		if strings.HasPrefix(name, flow.OrderLine) && g.Used > 1 || g.Used != used[name] || g.Parked != parked[name] {
-			return fmt.Errorf("gate %s counts %d and %d, want %d and %d", name, g.Used, g.Parked, used[name], parked[name])
+			return fmt.Errorf("gate %s counts %d and %d, want %d and %d",
+				name, g.Used, g.Parked, used[name], parked[name])
 		}
-		full := strings.HasPrefix(name, flow.OrderLine) && g.Used == 1 || strings.HasPrefix(name, flow.TurnLine) && g.Used == flow.GroupTurn
+		full := strings.HasPrefix(name, flow.OrderLine) && g.Used == 1 ||
+			strings.HasPrefix(name, flow.TurnLine) && g.Used == flow.GroupTurn
 		if g.Parked > 0 && g.Wake.IsZero() && !full {
 			return fmt.Errorf("gate %+v is never looked at", g)
 		}

@@ -25,7 +25,7 @@ type Wait struct {
 	Gate string
 
 	// What the gate is about, as far as the reason has one.
-	Type             string // the pattern of the limit or hold. With WaitsForKey it is empty where no limit is configured.
+	Type             string // the pattern of the limit or hold; empty for WaitsForKey where no limit is configured
 	Transport, Queue string
 	Key              string
 	Group            string

@@ -32,7 +32,7 @@ func wideLines() map[string]int {
 		"config":       244,
 		"e2e":          76,
 		"event":        30,
-		"flow":         86,
+		"flow":         19,
 		"handler":      85,
 		"httpapi":      771,
 		"internal":     132,
@@ -49,7 +49,7 @@ func wideLines() map[string]int {
 		"symphonytest": 41,
 		"tools":        69,
 		"tracing":      56,
-		"transport":    1179,
+		"transport":    1118,
 		"worker":       71,
 	}
 }

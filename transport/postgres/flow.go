@@ -46,12 +46,14 @@ var (
 
 // beginFlow starts a transaction of flow control, together with further calls.
 func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flowTx, error) {
-	f := &flowTx{store: s, ctx: ctx, l: l, back: newReadyRows(0), parked: newParkedRows(), counts: make(deltas), soonest: never}
-	first := []call{{query: lockFlow, row: func([][]byte) error { return nil }}, {query: flowClock, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
+	f := &flowTx{store: s, ctx: ctx, l: l, soonest: never,
+		back: newReadyRows(0), parked: newParkedRows(), counts: make(deltas)}
+	lock := call{query: lockFlow, row: func([][]byte) error { return nil }}
+	clock := call{query: flowClock, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 		f.now = timeColumn(v[0])
 		return nil
-	}}}
-	err := l.begin(ctx, append(first, calls...)...)
+	}}
+	err := l.begin(ctx, append([]call{lock, clock}, calls...)...)
 	f.engine = flow.NewEngine[located](f, s.limits, time.UnixMicro(f.now))
 	return f, err
 }
@@ -65,6 +67,11 @@ func (f *flowTx) ask(calls ...call) error {
 		return nil
 	}
 	return f.l.proceed(f.ctx, calls...)
+}
+
+// later runs a statement when the transaction ends.
+func (f *flowTx) later(q *query, params ...[]byte) {
+	f.calls = append(f.calls, call{query: q, params: params})
 }
 
 // flush writes the messages that were moved so far, so that what comes next finds them.

@@ -21,7 +21,8 @@ func readGate(v [][]byte) flow.StoredGate {
 	return g
 }
 
-var readGates = newQuery("read_gates", `SELECT `+gateColumns+` FROM {schema}.messenger_gates WHERE name = ANY ($1::text[])`)
+var readGates = newQuery("read_gates", `SELECT `+gateColumns+`
+	FROM {schema}.messenger_gates WHERE name = ANY ($1::text[])`)
 
 // Gates reads gates by their names.
 func (f *flowTx) Gates(names []string) ([]flow.StoredGate, error) {
@@ -47,7 +48,8 @@ func (f *flowTx) readGates(c call) (list []flow.StoredGate, err error) {
 var (
 	saveGates = newQuery("save_gates", `INSERT INTO {schema}.messenger_gates AS g (name, used, next, parked, wake_at)
 		SELECT * FROM unnest($1::text[], $2::int4[], $3::int8[], $4::int4[], $5::timestamptz[])
-		ON CONFLICT (name) DO UPDATE SET used = excluded.used, next = excluded.next, parked = excluded.parked, wake_at = excluded.wake_at`)
+		ON CONFLICT (name) DO UPDATE
+			SET used = excluded.used, next = excluded.next, parked = excluded.parked, wake_at = excluded.wake_at`)
 	dropGates = newQuery("drop_gates", `DELETE FROM {schema}.messenger_gates WHERE name = ANY ($1::text[])`)
 )
 
@@ -71,10 +73,10 @@ func (f *flowTx) SaveGates(save []flow.StoredGate, drop []string) error {
 		}
 	}
 	if n > 0 {
-		f.calls = append(f.calls, call{query: saveGates, params: [][]byte{names.value(), used.value(), next.value(), parked.value(), wake.value()}})
+		f.later(saveGates, names.value(), used.value(), next.value(), parked.value(), wake.value())
 	}
 	if len(drop) > 0 {
-		f.calls = append(f.calls, call{query: dropGates, params: [][]byte{textArray(drop)}})
+		f.later(dropGates, textArray(drop))
 	}
 	return nil
 }

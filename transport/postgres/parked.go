@@ -14,15 +14,18 @@ type parkedRows struct {
 }
 
 func newParkedRows() *parkedRows {
-	return &parkedRows{texts(0), int2s(0), times(0), int4s(0), uuids(0), int4s(0), int2s(0), int4s(0), int4s(0), int4s(0)}
+	return &parkedRows{texts(0), int2s(0), times(0), int4s(0), uuids(0),
+		int4s(0), int2s(0), int4s(0), int4s(0), int4s(0)}
 }
 
-var insertParked = newQuery("insert_parked", `INSERT INTO {schema}.messenger_parked (gate, place, available_at, ord, id, lane, rank, attempt, lost, size)
-	SELECT * FROM unnest($1::text[], $2::int2[], $3::timestamptz[], $4::int4[], $5::uuid[], $6::int4[], $7::int2[], $8::int4[], $9::int4[], $10::int4[])`)
+var insertParked = newQuery("insert_parked", `
+	INSERT INTO {schema}.messenger_parked (gate, place, available_at, ord, id, lane, rank, attempt, lost, size)
+	SELECT * FROM unnest($1::text[], $2::int2[], $3::timestamptz[], $4::int4[], $5::uuid[],
+		$6::int4[], $7::int2[], $8::int4[], $9::int4[], $10::int4[])`)
 
 func (r *parkedRows) call() call {
-	return call{query: insertParked, params: [][]byte{r.gates.value(), r.places.value(), r.available.value(), r.ords.value(), r.ids.value(),
-		r.lanes.value(), r.ranks.value(), r.attempts.value(), r.lost.value(), r.sizes.value()}}
+	return call{query: insertParked, params: [][]byte{r.gates.value(), r.places.value(), r.available.value(),
+		r.ords.value(), r.ids.value(), r.lanes.value(), r.ranks.value(), r.attempts.value(), r.lost.value(), r.sizes.value()}}
 }
 
 // Park has messages wait before gates.
@@ -69,7 +72,8 @@ func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
 	found := make([][]waiter, len(wants))
 	calls := make([]call, len(wants))
 	for i, w := range wants {
-		calls[i] = call{query: unparkQuery, params: [][]byte{[]byte(w.Gate), f.nowParam(), int4Param(w.N)}, row: func(v [][]byte) error {
+		params := [][]byte{[]byte(w.Gate), f.nowParam(), int4Param(w.N)}
+		calls[i] = call{query: unparkQuery, params: params, row: func(v [][]byte) error {
 			found[i] = append(found[i], waiter{int2Column(v[0]), readItem(v[1:])})
 			return nil
 		}}
@@ -80,7 +84,8 @@ func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
 	counts := make([]int, len(wants))
 	for i, w := range wants {
 		slices.SortFunc(found[i], func(a, b waiter) int {
-			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.available, b.available), cmp.Compare(a.ord, b.ord))
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.available, b.available),
+				cmp.Compare(a.ord, b.ord))
 		})
 		for _, p := range found[i] {
 			if w.Behind {
@@ -101,7 +106,8 @@ func (f *flowTx) Ready(rows []located) error {
 	return nil
 }
 
-var nextParked = newQuery("next_parked", `SELECT available_at FROM {schema}.messenger_parked WHERE gate = $1::text AND place = 0 ORDER BY available_at LIMIT 1`)
+var nextParked = newQuery("next_parked", `SELECT available_at FROM {schema}.messenger_parked
+	WHERE gate = $1::text AND place = 0 ORDER BY available_at LIMIT 1`)
 
 // NextBefore tells when the first message before each line is available. There all have the place 0.
 func (f *flowTx) NextBefore(gates []string) ([]time.Time, error) {

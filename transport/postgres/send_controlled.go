@@ -9,7 +9,9 @@ import (
 )
 
 // storeControlled is storeGroup for calls with messages under flow control.
-func (s *store) storeControlled(ctx context.Context, l *link, ops []*sendOp) (later []*sendOp, list []added, err error) {
+func (s *store) storeControlled(
+	ctx context.Context, l *link, ops []*sendOp,
+) (later []*sendOp, list []added, err error) {
 	for _, o := range ops {
 		if err := s.findLanes(ctx, l, o); err != nil {
 			return nil, nil, err
@@ -54,7 +56,9 @@ func (s *store) storeControlled(ctx context.Context, l *link, ops []*sendOp) (la
 
 // meet sets the receipts of messages with debounce and throttle keys. It returns those to store, and those that were
 // dropped.
-func (f *flowTx) meet(rows []*messageRow, receipts map[*messageRow]*symphony.Receipt) (stored, dropped []*messageRow, err error) {
+func (f *flowTx) meet(
+	rows []*messageRow, receipts map[*messageRow]*symphony.Receipt,
+) (stored, dropped []*messageRow, err error) {
 	arrivals := make([]*flow.Arrival[located], len(rows))
 	for i, row := range rows {
 		arrivals[i] = &flow.Arrival[located]{Message: f.arriving(row, 0), Receipt: receipts[row]}

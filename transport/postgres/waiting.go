@@ -10,7 +10,8 @@ type waiting = flow.Message[located]
 
 // newWaiting is a message of an envelope.
 func newWaiting(e *symphony.Envelope, p located) *waiting {
-	return &waiting{Row: p, Envelope: e, Lane: int64(p.lane), Rank: p.rank, Attempt: p.attempt, Available: fromMicros(p.available)}
+	return &waiting{Row: p, Envelope: e, Lane: int64(p.lane), Rank: p.rank, Attempt: p.attempt,
+		Available: fromMicros(p.available)}
 }
 
 // waitingColumns are what readWaiting reads.
@@ -108,14 +109,15 @@ func (f *flowTx) Remove(list []*waiting) ([]*waiting, error) {
 
 // Delete deletes messages that were removed.
 func (f *flowTx) Delete(list []*waiting) error {
-	f.calls = append(f.calls, call{query: dropMessages, params: [][]byte{waitingIDs(list)}})
+	f.later(dropMessages, waitingIDs(list))
 	return nil
 }
 
 // Bury fails messages that were removed.
 func (f *flowTx) Bury(list []*waiting, causes []*symphony.ExpiredError) error {
 	n := len(list)
-	messages, failed, errs, classes, retries, most, untried := uuids(n), uuids(n), texts(n), texts(n), int4s(n), int4s(n), bools(n)
+	messages, failed, errs, classes := uuids(n), uuids(n), texts(n), texts(n)
+	retries, most, untried := int4s(n), int4s(n), bools(n)
 	for i, w := range list {
 		messages.uuid(w.Row.id)
 		id, _ := parseUUID(symphony.NewID(f.failures.next(f.now))) // a valid UUID by construction
@@ -127,22 +129,25 @@ func (f *flowTx) Bury(list []*waiting, causes []*symphony.ExpiredError) error {
 		untried.bool(false)
 		f.counts.of(w.Row.lane).Failed++
 	}
-	f.calls = append(f.calls, call{query: moveToFailed, params: [][]byte{f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(), retries.value(), most.value(), untried.value()}})
+	f.later(moveToFailed, f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(),
+		retries.value(), most.value(), untried.value())
 	return nil
 }
 
-var hurryParked = newQuery("hurry_parked", `UPDATE {schema}.messenger_parked SET available_at = $2::timestamptz, ord = $3::int4 WHERE ctid = $1::text::tid`)
+var hurryParked = newQuery("hurry_parked", `UPDATE {schema}.messenger_parked
+	SET available_at = $2::timestamptz, ord = $3::int4 WHERE ctid = $1::text::tid`)
 
 // Hurry makes a waiting message available now. It is there: its row was found in this transaction.
 func (f *flowTx) Hurry(w *waiting) (bool, error) {
 	it := w.Row.item
 	it.available, it.ord = f.now, f.nextOrd(1)
-	calls := []call{{query: noteReady, params: [][]byte{uuidArray([]uuid{it.id}), timeArray([]int64{f.now})}}, f.unschedule([]*waiting{w})}
-	if w.Gate != "" {
-		return true, f.ask(append(calls, call{query: hurryParked, params: [][]byte{[]byte(w.Row.tid), f.nowParam(), int4Param(it.ord)}})...)
+	move := call{query: hurryParked, params: [][]byte{[]byte(w.Row.tid), f.nowParam(), int4Param(it.ord)}}
+	if w.Gate == "" {
+		f.back.add(it)
+		move = call{query: dropReady, params: [][]byte{textArray([]string{w.Row.tid})}}
 	}
-	f.back.add(it)
-	return true, f.ask(append(calls, call{query: dropReady, params: [][]byte{textArray([]string{w.Row.tid})}})...)
+	note := call{query: noteReady, params: [][]byte{uuidArray([]uuid{it.id}), timeArray([]int64{f.now})}}
+	return true, f.ask(note, f.unschedule([]*waiting{w}), move)
 }
 
 var readUnique = newQuery("read_unique", `SELECT r.n, u.message_id, l.queue, m.scheduled_at
@@ -159,21 +164,24 @@ func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 		names.text(cleanText(k.Name))
 	}
 	list := make([]*flow.Holder[located], len(keys))
-	err := f.ask(call{query: readUnique, params: [][]byte{transports.value(), kinds.value(), names.value()}, row: func(v [][]byte) error {
+	params := [][]byte{transports.value(), kinds.value(), names.value()}
+	err := f.ask(call{query: readUnique, params: params, row: func(v [][]byte) error {
 		i, id := int(int8Column(v[0]))-1, uuidColumn(v[1])
-		list[i] = &flow.Holder[located]{Row: located{item: item{id: id}}, Receipt: symphony.Receipt{ID: id.String(), Transport: keys[i].Transport,
-			Queue: string(v[2]), ScheduledAt: fromMicros(timeColumn(v[3]))}}
+		list[i] = &flow.Holder[located]{Row: located{item: item{id: id}}, Receipt: symphony.Receipt{ID: id.String(),
+			Transport: keys[i].Transport, Queue: string(v[2]), ScheduledAt: fromMicros(timeColumn(v[3]))}}
 		return nil
 	}})
 	return list, err
 }
 
 var (
-	insertExpiring = newQuery("insert_expiring", `INSERT INTO {schema}.messenger_expiring (expires_at, id) SELECT * FROM unnest($1::timestamptz[], $2::uuid[])`)
-	insertUnique   = newQuery("insert_unique", `INSERT INTO {schema}.messenger_unique (transport, kind, key, message_id)
+	insertExpiring = newQuery("insert_expiring", `INSERT INTO {schema}.messenger_expiring (expires_at, id)
+		SELECT * FROM unnest($1::timestamptz[], $2::uuid[])`)
+	insertUnique = newQuery("insert_unique", `INSERT INTO {schema}.messenger_unique (transport, kind, key, message_id)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
 		ON CONFLICT (transport, kind, key) DO UPDATE SET message_id = excluded.message_id`)
-	freeUnique = newQuery("free_unique", `DELETE FROM {schema}.messenger_unique WHERE transport = $1::text AND kind = $2::text AND key = $3::text AND message_id = $4::uuid`)
+	freeUnique = newQuery("free_unique", `DELETE FROM {schema}.messenger_unique
+		WHERE transport = $1::text AND kind = $2::text AND key = $3::text AND message_id = $4::uuid`)
 )
 
 // Note keeps by what new messages are known while they wait.
@@ -194,10 +202,10 @@ func (f *flowTx) Note(list []*waiting) error {
 		}
 	}
 	if expiring.n > 0 {
-		f.calls = append(f.calls, call{query: insertExpiring, params: [][]byte{expires.value(), expiring.value()}})
+		f.later(insertExpiring, expires.value(), expiring.value())
 	}
 	if keys.n > 0 {
-		f.calls = append(f.calls, call{query: insertUnique, params: [][]byte{transports.value(), kinds.value(), keys.value(), ids.value()}})
+		f.later(insertUnique, transports.value(), kinds.value(), keys.value(), ids.value())
 	}
 	return nil
 }
@@ -206,19 +214,22 @@ func (f *flowTx) Note(list []*waiting) error {
 func (f *flowTx) Free(list []*waiting) error {
 	for _, w := range list {
 		kind, key := w.Flow.Unique()
-		f.calls = append(f.calls, call{query: freeUnique, params: [][]byte{[]byte(w.Transport), []byte(kind), []byte(cleanText(key)), w.Row.id[:]}})
+		f.later(freeUnique, []byte(w.Transport), []byte(kind), []byte(cleanText(key)), w.Row.id[:])
 	}
 	return nil
 }
 
 var takeExpiring = newQuery("take_expiring", `WITH gone AS (DELETE FROM {schema}.messenger_expiring WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM {schema}.messenger_expiring WHERE expires_at <= $1::timestamptz ORDER BY expires_at LIMIT $2::int4)) RETURNING expires_at, id)
+		SELECT ctid FROM {schema}.messenger_expiring
+		WHERE expires_at <= $1::timestamptz ORDER BY expires_at LIMIT $2::int4)) RETURNING expires_at, id)
 	SELECT expires_at, id FROM gone`)
 
 // Expired takes notes of messages that expired.
 func (f *flowTx) Expired(n int) (list []flow.Expiry[located], err error) {
 	err = f.ask(call{query: takeExpiring, params: [][]byte{f.nowParam(), int4Param(n)}, row: func(v [][]byte) error {
-		list = append(list, flow.Expiry[located]{At: fromMicros(timeColumn(v[0])), Row: located{item: item{id: uuidColumn(v[1])}}})
+		e := flow.Expiry[located]{At: fromMicros(timeColumn(v[0]))}
+		e.Row.id = uuidColumn(v[1])
+		list = append(list, e)
 		return nil
 	}})
 	return list, err

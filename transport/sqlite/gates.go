@@ -60,7 +60,8 @@ func (f *flowTx) SaveGates(save []flow.StoredGate, drop []string) error {
 		}
 		var err error
 		if id := f.gates[g.Name]; id != 0 {
-			err = f.exec("UPDATE messenger_gates SET used=?, next=?, parked=?, wake_at=? WHERE gate=?", g.Used, next, g.Parked, nullable(wake), id)
+			err = f.exec("UPDATE messenger_gates SET used=?, next=?, parked=?, wake_at=? WHERE gate=?",
+				g.Used, next, g.Parked, nullable(wake), id)
 		} else {
 			err = f.addGate(g.Name, g.Used, next, g.Parked, wake)
 		}
@@ -78,7 +79,8 @@ func (f *flowTx) SaveGates(save []flow.StoredGate, drop []string) error {
 }
 
 func (f *flowTx) addGate(name string, used int, next int64, parked int, wake int64) error {
-	err := f.exec("INSERT INTO messenger_gates (name, used, next, parked, wake_at) VALUES (?, ?, ?, ?, ?)", name, used, next, parked, nullable(wake))
+	err := f.exec("INSERT INTO messenger_gates (name, used, next, parked, wake_at) VALUES (?, ?, ?, ?, ?)",
+		name, used, next, parked, nullable(wake))
 	f.gates[name] = f.conn.LastInsertRowID()
 	return err
 }

@@ -15,8 +15,8 @@ func (f *flowTx) Park(list []flow.Parking[located]) error {
 		if err != nil {
 			return err
 		}
-		err = f.exec("INSERT INTO messenger_parked (gate, place, available_at, seq, lane, rank, attempt, lost, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			gate, p.Place, r.available, r.seq, r.lane.id, r.rank, r.attempt, r.lost, r.size)
+		err = f.exec(`INSERT INTO messenger_parked (gate, place, available_at, seq, lane, rank, attempt, lost, size)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, gate, p.Place, r.available, r.seq, r.lane.id, r.rank, r.attempt, r.lost, r.size)
 		if err != nil {
 			return err
 		}
@@ -55,13 +55,15 @@ func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
 }
 
 func (f *flowTx) dropParked(p *located) error {
-	return f.exec("DELETE FROM messenger_parked WHERE gate=? AND place=? AND available_at=? AND seq=?", p.gate, p.place, p.available, p.seq)
+	return f.exec("DELETE FROM messenger_parked WHERE gate=? AND place=? AND available_at=? AND seq=?",
+		p.gate, p.place, p.available, p.seq)
 }
 
 // readLocated reads gate, place, lane, rank, available_at, attempt, lost, size of a message.
 func (w *writer) readLocated(s *sqlite.Stmt, seq int64) located {
-	return located{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{seq: seq, lane: w.byID[s.ColumnInt64(2)], rank: s.ColumnInt64(3),
-		available: s.ColumnInt64(4), attempt: s.ColumnInt64(5), lost: s.ColumnInt64(6), size: s.ColumnInt64(7)}}
+	return located{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{seq: seq,
+		lane: w.byID[s.ColumnInt64(2)], rank: s.ColumnInt64(3), available: s.ColumnInt64(4),
+		attempt: s.ColumnInt64(5), lost: s.ColumnInt64(6), size: s.ColumnInt64(7)}}
 }
 
 // Ready makes messages ready.

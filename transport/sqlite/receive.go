@@ -93,7 +93,9 @@ func (o *claimOp) apply(w *writer) error {
 	if err := w.controlIfDue(); err != nil {
 		return err
 	}
-	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool { return l.next.pending == 0 || flow.QueuePaused(w.holds[l.transport], l.queue) })
+	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool {
+		return l.next.pending == 0 || flow.QueuePaused(w.holds[l.transport], l.queue)
+	})
 	if len(lanes) == 0 {
 		return nil
 	}

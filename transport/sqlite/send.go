@@ -128,7 +128,8 @@ func (o *sendOp) meet(w *writer) (*flowTx, map[int]flow.Fate, error) {
 		if kind, _ := row.Flow.Unique(); kind == "" || o.receipts[i].Duplicate {
 			continue
 		}
-		arrivals = append(arrivals, &flow.Arrival[located]{Message: &waiting{Envelope: row.Envelope}, Receipt: &o.receipts[i]})
+		a := &flow.Arrival[located]{Message: &waiting{Envelope: row.Envelope}, Receipt: &o.receipts[i]}
+		arrivals = append(arrivals, a)
 		places = append(places, i)
 	}
 	if len(arrivals) == 0 {

@@ -13,7 +13,8 @@ type waiting = flow.Message[located]
 
 // newWaiting is a message of an envelope.
 func newWaiting(e *symphony.Envelope, p located) *waiting {
-	return &waiting{Row: p, Envelope: e, Lane: p.lane.id, Rank: int(p.rank), Attempt: int(p.attempt), Available: fromMicros(p.available), Gate: p.name}
+	return &waiting{Row: p, Envelope: e, Lane: p.lane.id, Rank: int(p.rank), Attempt: int(p.attempt),
+		Available: fromMicros(p.available), Gate: p.name}
 }
 
 // look reads what decides about a message's way.
@@ -34,7 +35,7 @@ func (f *flowTx) look(p located) (*waiting, error) {
 // findWaiting finds where a message under flow control waits, or nil.
 func (w *writer) findWaiting(seq int64) (*located, error) {
 	var found *located
-	err := w.query("SELECT 0, 0, lane, rank, available_at, attempt, lost, size FROM messenger_ready WHERE seq=? AND controlled IS NOT NULL", func(s *sqlite.Stmt) bool {
+	err := w.query(readyRowColumns+"WHERE seq=? AND controlled IS NOT NULL", func(s *sqlite.Stmt) bool {
 		p := w.readLocated(s, seq)
 		found = &p
 		return true
@@ -72,7 +73,8 @@ func (f *flowTx) Remove(list []*waiting) (gone []*waiting, err error) {
 	for _, m := range list {
 		p := &m.Row
 		if p.gate == 0 {
-			err = f.exec("DELETE FROM messenger_ready WHERE lane=? AND rank=? AND available_at=? AND seq=?", p.lane.id, p.rank, p.available, p.seq)
+			err = f.exec("DELETE FROM messenger_ready WHERE lane=? AND rank=? AND available_at=? AND seq=?",
+				p.lane.id, p.rank, p.available, p.seq)
 		} else {
 			err = f.dropParked(p)
 		}
@@ -93,7 +95,8 @@ func (f *flowTx) Remove(list []*waiting) (gone []*waiting, err error) {
 
 // unschedule uncounts a message that was scheduled for later.
 func (f *flowTx) unschedule(p *located) error {
-	err := f.exec(`DELETE FROM messenger_scheduled WHERE (scheduled_at, seq) = (SELECT scheduled_at, seq FROM messenger_messages WHERE seq=?)`, p.seq)
+	err := f.exec(`DELETE FROM messenger_scheduled
+		WHERE (scheduled_at, seq) = (SELECT scheduled_at, seq FROM messenger_messages WHERE seq=?)`, p.seq)
 	if err == nil && f.conn.Changes() > 0 {
 		f.touch(p.lane).next.scheduled--
 	}
@@ -116,7 +119,8 @@ func (f *flowTx) Delete(list []*waiting) error {
 // Bury fails messages that were removed.
 func (f *flowTx) Bury(list []*waiting, causes []*symphony.ExpiredError) error {
 	for i, m := range list {
-		if err := f.bury(m.Row.readyRow, &symphony.Settlement{Error: causes[i].Error(), ErrorClass: causes[i].ErrorClass()}); err != nil {
+		st := &symphony.Settlement{Error: causes[i].Error(), ErrorClass: causes[i].ErrorClass()}
+		if err := f.bury(m.Row.readyRow, st); err != nil {
 			return err
 		}
 	}
@@ -126,9 +130,11 @@ func (f *flowTx) Bury(list []*waiting, causes []*symphony.ExpiredError) error {
 // Hurry makes a waiting message available now.
 func (f *flowTx) Hurry(m *waiting) (bool, error) {
 	p := &m.Row
-	query, args := "UPDATE messenger_ready SET available_at=? WHERE lane=? AND rank=? AND available_at=? AND seq=?", []any{f.now, p.lane.id, p.rank, p.available, p.seq}
+	query := "UPDATE messenger_ready SET available_at=? WHERE lane=? AND rank=? AND available_at=? AND seq=?"
+	args := []any{f.now, p.lane.id, p.rank, p.available, p.seq}
 	if p.gate != 0 {
-		query, args = "UPDATE messenger_parked SET available_at=? WHERE gate=? AND place=? AND available_at=? AND seq=?", []any{f.now, p.gate, p.place, p.available, p.seq}
+		query = "UPDATE messenger_parked SET available_at=? WHERE gate=? AND place=? AND available_at=? AND seq=?"
+		args[1], args[2] = p.gate, p.place
 	}
 	if err := f.exec(query, args...); err != nil || f.conn.Changes() == 0 {
 		return false, err
@@ -147,8 +153,9 @@ func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 		err := f.query(`SELECT u.seq, m.id, l.queue, coalesce(m.scheduled_at, 0) FROM messenger_unique u
 			JOIN messenger_messages m ON m.seq = u.seq JOIN messenger_lanes l ON l.lane = m.lane
 			WHERE u.transport=? AND u.kind=? AND u.key=?`, func(s *sqlite.Stmt) bool {
-			list[i] = &flow.Holder[located]{Row: located{readyRow: readyRow{seq: s.ColumnInt64(0)}}, Receipt: symphony.Receipt{
-				ID: s.ColumnText(1), Transport: k.Transport, Queue: s.ColumnText(2), ScheduledAt: fromMicros(s.ColumnInt64(3))}}
+			list[i] = &flow.Holder[located]{Receipt: symphony.Receipt{ID: s.ColumnText(1), Transport: k.Transport,
+				Queue: s.ColumnText(2), ScheduledAt: fromMicros(s.ColumnInt64(3))}}
+			list[i].Row.seq = s.ColumnInt64(0)
 			return true
 		}, k.Transport, k.Kind, k.Name)
 		if err != nil {
@@ -168,7 +175,9 @@ func (f *flowTx) Note(list []*waiting) error {
 			}
 		}
 		if kind, key := m.Flow.Unique(); kind != "" {
-			if err := f.exec("INSERT OR REPLACE INTO messenger_unique (transport, kind, key, seq) VALUES (?, ?, ?, ?)", m.Transport, kind, key, m.Row.seq); err != nil {
+			err := f.exec("INSERT OR REPLACE INTO messenger_unique (transport, kind, key, seq) VALUES (?, ?, ?, ?)",
+				m.Transport, kind, key, m.Row.seq)
+			if err != nil {
 				return err
 			}
 		}
@@ -180,7 +189,9 @@ func (f *flowTx) Note(list []*waiting) error {
 func (f *flowTx) Free(list []*waiting) error {
 	for _, m := range list {
 		kind, key := m.Flow.Unique()
-		if err := f.exec("DELETE FROM messenger_unique WHERE transport=? AND kind=? AND key=? AND seq=?", m.Transport, kind, key, m.Row.seq); err != nil {
+		err := f.exec("DELETE FROM messenger_unique WHERE transport=? AND kind=? AND key=? AND seq=?",
+			m.Transport, kind, key, m.Row.seq)
+		if err != nil {
 			return err
 		}
 	}
@@ -189,8 +200,11 @@ func (f *flowTx) Free(list []*waiting) error {
 
 // Expired takes notes of messages that expired.
 func (f *flowTx) Expired(n int) (list []flow.Expiry[located], err error) {
-	err = f.query("SELECT expires_at, seq FROM messenger_expiring WHERE expires_at<=? ORDER BY expires_at, seq LIMIT ?", func(s *sqlite.Stmt) bool {
-		list = append(list, flow.Expiry[located]{At: fromMicros(s.ColumnInt64(0)), Row: located{readyRow: readyRow{seq: s.ColumnInt64(1)}}})
+	err = f.query(`SELECT expires_at, seq FROM messenger_expiring
+		WHERE expires_at<=? ORDER BY expires_at, seq LIMIT ?`, func(s *sqlite.Stmt) bool {
+		e := flow.Expiry[located]{At: fromMicros(s.ColumnInt64(0))}
+		e.Row.seq = s.ColumnInt64(1)
+		list = append(list, e)
 		return true
 	}, f.wall, n)
 	if err != nil || len(list) == 0 {

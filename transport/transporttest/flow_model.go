@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -93,7 +92,8 @@ type flowModel struct {
 // times, and compares what the queue does with what it must. In the end everything is handled.
 func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 	t.Helper()
-	m := &flowModel{FlowTest: t, queue: q, rnd: rnd, paused: make(map[string]bool), held: make(map[string]symphony.Delivery),
+	m := &flowModel{FlowTest: t, queue: q, rnd: rnd,
+		paused: make(map[string]bool), held: make(map[string]symphony.Delivery),
 		waits: make(map[string]bool), order: make(map[string][]string),
 		keys: make(map[string]string), expiry: make(map[string]time.Time)}
 	for range steps {
@@ -308,10 +308,11 @@ func (m *flowModel) finish() {
 		m.claim(symphony.MaxReceive)
 	}
 	if len(m.waits) > 0 {
-		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v", len(m.waits), anyOf(m.waits), m.queue.Stats())
+		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v",
+			len(m.waits), anyOf(m.waits), m.queue.Stats())
 	}
 	if q := m.queue.Stats(); q.Pending != 0 || q.Processing != 0 || q.Completed != m.ended || q.Failed != m.failed {
-		m.Fatalf("stats %+v, want %s completed and %s failed", q, strconv.FormatInt(m.ended, 10), strconv.FormatInt(m.failed, 10))
+		m.Fatalf("stats %+v, want %d completed and %d failed", q, m.ended, m.failed)
 	}
 }
 
