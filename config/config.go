@@ -4,8 +4,8 @@
 // Nothing is guessed: an unknown key or SYMPHONY_ variable, a value that does not parse, and a value out of its range are
 // mistakes, and [Load] reports all of them at once, each with the line, variable or flag it came from.
 //
-// What can be set stands in one table, fields.go. Parsing, the names of variables, defaults, ranges, [Config.YAML] and
-// docs/configuration.md come from it.
+// What can be set is said by the tags of the structs that hold it; see tags.go. Parsing, the names of variables, defaults,
+// ranges, [Config.YAML] and, with the comments above the fields, docs/configuration.md come from there.
 package config
 
 import (
@@ -20,7 +20,6 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/monitor"
 )
 
 // DefaultFile is read from the working directory if no other file is named. It need not exist.
@@ -45,46 +44,67 @@ const (
 type Config struct {
 	// File is the file that was read, "" for none.
 	File string
-	// Env is Production or Development.
-	Env              string
-	Server           Server
-	Database         Database
-	DefaultTransport string
-	Transports       []Transport // at least one
-	Routes           map[string][]string
-	Retry            Retry
-	Types            []Type // by pattern
-	Queues           []Queue
-	Handlers         []Handler // in the order of the file
-	Schedules        []Schedule
-	Worker           Worker
-	Cron             Cron
-	Auth             Auth
-	Audit            Audit
-	Alerts           Alerts
-	Metrics          Metrics
-	Health           monitor.Thresholds
-	Supabase         Supabase
-	Limits           Limits
-	Log              Log
-	Tracing          Tracing
-	Client           Client
+
+	// In development the answer to a server fault (500) tells its cause.
+	Env string `key:"env" of:"Production,Development" default:"Production"`
+	// The transport of types without a route. If not set: `default` if there is one, else the first.
+	DefaultTransport string `key:"default_transport" about:"a transport's name" empty:"ok" check:"name"`
+
+	Server   Server   `key:"server"`
+	Database Database `key:"database"`
+	Auth     Auth     `key:"auth"`
+	Audit    Audit    `key:"audit"`
+	Alerts   Alerts   `key:"alerts"`
+	Supabase Supabase `key:"supabase"`
+	Cron     Cron     `key:"cron"`
+	Worker   Worker   `key:"worker"`
+	Metrics  Metrics  `key:"metrics"`
+	Health   Health   `key:"health"`
+	Retry    Retry    `key:"retry"`
+	Limits   Limits   `key:"limits"`
+	Log      Log      `key:"log"`
+	Tracing  Tracing  `key:"tracing"`
+	Client   Client   `key:"client"`
+
+	Transports []Transport // at least one
+	Routes     map[string][]string
+	Types      []Type // by pattern
+	Queues     []Queue
+	Handlers   []Handler // in the order of the file
+	Schedules  []Schedule
 
 	fields []*field // every setting with its value and source
 }
 
 // Server configures the HTTP API.
 type Server struct {
-	Addr         string
-	TLSCert      string // file
-	TLSKey       string // file
-	CORSOrigins  []string
-	MaxBodyBytes int64
-	// MaxBytesInFlight is 0 where it is to follow from the memory; see httpapi.DefaultBytesInFlight.
-	MaxBytesInFlight int64
-	RateLimit        flow.Rate // of each caller; no Count: none
-	AccessLog        bool
-	TrustedProxies   []netip.Prefix
+	// Where the HTTP API listens. Other machines reach it on 0.0.0.0, which is refused until Supabase or an API key
+	// made by `symphony keys create` is there to authenticate them. Port 0 takes a free one.
+	Addr string `key:"addr" about:"HOST:PORT" check:"Addr" default:"DefaultAddr"`
+	// File with the certificate and its chain, in PEM. With it the server speaks HTTPS.
+	TLSCert string `key:"tls.cert" about:"path" empty:"ok"`
+	// File with the certificate's key, in PEM.
+	TLSKey string `key:"tls.key" about:"path" empty:"ok"`
+	// Origins whose pages may call the API, like https://app.example.com. None: browsers keep other origins out.
+	CORSOrigins []string `key:"cors_origins" about:"a list of origins" check:"Origin"`
+	// The largest request body.
+	MaxBodyBytes int64 `key:"max_body_bytes" min:"1KiB" max:"1GiB" default:"1MiB"`
+	// The most bytes that the bodies and large answers of all requests together may have at one time; what goes beyond
+	// is answered 503 with `Retry-After`. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group
+	// allows, or 256MiB where neither does. It is never less than 64MiB, or four times `server.max_body_bytes` where
+	// that is more.
+	MaxBytesInFlight int64 `key:"max_bytes_in_flight" min:"1MiB"`
+	// How many requests each API key and each user may make in a time; beyond it they are answered 429 with
+	// `Retry-After`. None: no bound.
+	RateLimit flow.Rate `key:"rate_limit"`
+	// How many of them may come at the same moment after a pause. If not set: what the rate allows in a second, at
+	// least 1.
+	RateBurst int `key:"rate_limit_burst" min:"1" max:"1000000"`
+	// Log each request.
+	AccessLog bool `key:"access_log" default:"true"`
+	// Proxies, by address or CIDR, whose `X-Forwarded-For` the access log and the audit trail believe: they then have
+	// the nearest address that is none of them. None: they have who connected.
+	TrustedProxies []netip.Prefix `key:"trusted_proxies"`
 }
 
 // TLS reports whether the server speaks HTTPS.
@@ -92,17 +112,29 @@ func (s Server) TLS() bool { return s.TLSCert != "" }
 
 // Database configures storage: the PostgreSQL database at URL if there is one, else the SQLite file at Path.
 type Database struct {
-	Path      string        // "" if there is a URL
-	Retention time.Duration // 0: completed messages are deleted at once
-
-	// The rest is for PostgreSQL. What is not set is zero and means the default of package postgres.
-	URL            Secret // or a connection string
-	ListenURL      Secret
-	Schema         string
-	MaxConnections int
-	PollInterval   time.Duration
-	Timeout        time.Duration
-	Migrate        string // MigrateAuto or MigrateManually
+	// The SQLite file of all transports of kind `database`, and of the API keys. It is created if there is none. A
+	// postgres:// URL means `database.url`.
+	Path string `key:"path" about:"path" check:"Path" hide:"DatabasePassword" default:"symphony.db" env:"SYMPHONY_DATABASE"`
+	// How long completed messages are kept. 0s deletes them at once.
+	Retention time.Duration `key:"retention" default:"symphony.DefaultRetention"`
+	// The PostgreSQL database to use in place of a SQLite file, like postgres://symphony@db.internal/app. What it
+	// leaves out comes from PGHOST, PGPASSWORD, PGSSLMODE and so on, and from the password file. See postgres.md.
+	URL Secret `key:"url" about:"a postgres:// URL or a connection string" check:"DatabaseURL" hide:"DatabasePassword"`
+	// The same database past a pooler in transaction mode, to hear of new messages at once. Without it workers behind
+	// such a pooler look for them.
+	ListenURL Secret `key:"listen_url" about:"a postgres:// URL or a connection string" check:"DatabaseURL" hide:"DatabasePassword"`
+	// PostgreSQL: the schema of all tables, for nothing else. If not set: `symphony`.
+	Schema string `key:"schema" about:"name" empty:"ok"`
+	// PostgreSQL: the most connections of this process, besides one that listens. If not set: 10.
+	MaxConnections int `key:"max_connections" min:"4" max:"10000"`
+	// PostgreSQL: how often idle workers look for messages that nobody announced. If not set: 1s, or 100ms behind a
+	// pooler without `database.listen_url`.
+	PollInterval time.Duration `key:"poll_interval" min:"10ms" max:"1m"`
+	// PostgreSQL: the longest that a transaction may take; a dispatch then answers 503. If not set: 5s.
+	Timeout time.Duration `key:"timeout" min:"100ms" max:"10m"`
+	// PostgreSQL: `auto` brings the schema up to date at the start; `manual` leaves that to `symphony migrate up` and
+	// starts only if nothing is missing.
+	Migrate string `key:"migrate" of:"MigrateAuto,MigrateManually" default:"MigrateAuto"`
 }
 
 // PostgreSQL reports whether storage is a PostgreSQL database.
@@ -126,11 +158,15 @@ const (
 
 // Transport configures one named transport.
 type Transport struct {
-	Name     string
-	Kind     string
-	Queue    string
-	Priority int
-	Retry    Retry
+	Name string
+	// `database` is durable: what the section `database` names, and `sqlite` or `postgres` insist on which it is;
+	// `memory` forgets at exit; `sync` runs the handlers during the dispatch.
+	Kind string `key:"kind" of:"Stored,SQLite,Postgres,Memory,Sync" default:"Stored"`
+	// The queue of messages that name none.
+	Queue string `key:"queue" about:"name" check:"name" default:"symphony.DefaultQueue"`
+	// The priority of messages that have none; 10 goes first.
+	Priority int   `key:"priority" min:"symphony.MinPriority" max:"symphony.MaxPriority" default:"symphony.DefaultPriority"`
+	Retry    Retry `key:"retry"`
 }
 
 // Type configures what applies to the messages of a pattern of types, whoever handles them.
@@ -172,13 +208,21 @@ func (c *Config) limitOptions() flow.LimitOptions {
 
 // Retry configures symphony.Policy. Here zero means zero, as in the file.
 type Retry struct {
-	MaxRetries   int
-	Backoff      string
-	Delays       []time.Duration
-	InitialDelay time.Duration
-	Multiplier   float64
-	MaxDelay     time.Duration
-	Jitter       float64
+	// Attempts that may follow the first. 0: none. Where `delays` are given without it: as many as these.
+	MaxRetries int `key:"max_retries" min:"0" max:"1000" default:"symphony.DefaultMaxRetries"`
+	// How the waits grow: each `multiplier` times the one before, by `initial_delay` each time, or not at all.
+	Backoff string `key:"backoff" of:"symphony.Exponential,symphony.Linear,symphony.Fixed" default:"symphony.Exponential"`
+	// The waits before each retry, in place of what `backoff` makes of `initial_delay`; the last one repeats. Only
+	// `jitter` applies to them.
+	Delays []time.Duration `key:"delays" max:"symphony.MaxRetryDelay"`
+	// The wait before the first retry.
+	InitialDelay time.Duration `key:"initial_delay" min:"1ms" max:"symphony.MaxRetryDelay" default:"symphony.DefaultInitialDelay"`
+	// How much longer each wait is than the one before.
+	Multiplier float64 `key:"multiplier" min:"1" max:"100" default:"symphony.DefaultMultiplier"`
+	// The longest wait.
+	MaxDelay time.Duration `key:"max_delay" min:"1ms" max:"symphony.MaxRetryDelay" default:"symphony.DefaultMaxDelay"`
+	// Spreads each wait by up to this fraction to both sides.
+	Jitter float64 `key:"jitter" min:"0" max:"1" default:"symphony.DefaultJitter"`
 }
 
 // Policy returns the policy.
@@ -207,52 +251,56 @@ type Handler struct {
 	Source string
 }
 
-// Worker configures all workers of serve and worker, and what the cron route runs.
-type Worker struct {
-	Lease          time.Duration
-	HandlerTimeout time.Duration
-	Grace          time.Duration
-	Continuous     Continuous
-
-	// The settings of the run that the cron route starts.
-	BatchSize      int
-	MaxConcurrency int
-	PollInterval   time.Duration
-	MessageLimit   int // 0: none
-	TimeLimit      time.Duration
-	MemoryLimit    int64 // bytes, 0: none
-	FailureLimit   int   // 0: none
-}
-
 // Cron configures the cron routes.
 type Cron struct {
-	Secrets []Secret // none: the routes are closed
+	// Who knows it may call the cron routes. Without one they are closed.
+	Secrets []Secret `key:"secret" check:"CronSecret" env:"CRON_SECRET"`
 }
 
 // Auth configures who may call, besides the holders of API keys.
 type Auth struct {
-	Remote           bool
-	RemoteCache      time.Duration
-	AllowAnonymous   bool
-	AllowServiceRole bool
-	DefaultScopes    auth.ScopeSet
-	Visibility       string                   // VisibleAll or VisibleOwn
-	OAuthClients     map[string]auth.ScopeSet // by client id
-	CookieName       string                   // "": sb-<ref>-auth-token
-	AllowedOrigins   []string
+	// Confirm each Supabase token with the project, so that an ended session is refused once `auth.remote_cache` is
+	// over, not only when its token expires. Hosted projects, and all behind a gateway, need `supabase.anon_key` for
+	// it.
+	Remote bool `key:"remote" default:"false"`
+	// How long a confirmation is remembered.
+	RemoteCache time.Duration `key:"remote_cache" min:"1s" max:"10m" default:"auth.DefaultRemoteCacheTTL"`
+	// Admit users of Supabase's anonymous sign-ins.
+	AllowAnonymous bool `key:"allow_anonymous" default:"false"`
+	// Admit the project's service_role key, as an administrator.
+	AllowServiceRole bool `key:"allow_service_role" default:"false"`
+	// What Supabase users may do unless their app_metadata.symphony_role says otherwise.
+	DefaultScopes auth.ScopeSet `key:"default_scopes" default:"auth.DefaultScopes"`
+	// What Supabase users see and steer: `all` messages, as far as their scopes go, or their `own`, which they have
+	// dispatched, unless they have the scope operate. API keys see all. See docs/api.md.
+	Visibility string `key:"visibility" of:"VisibleAll,VisibleOwn" default:"VisibleAll"`
+	// Third-party applications, by the client id that the project's OAuth server gave them, each with the scopes that
+	// it may have at most; nobody gets more than the user has. Tokens of others are refused.
+	OAuthClients map[string]auth.ScopeSet `key:"oauth_clients"`
+	// The session's cookie, where the application gave Supabase's libraries another name (`cookieOptions.name`). If
+	// not set: `sb-<ref>-auth-token`.
+	CookieName string `key:"cookie_name" about:"a cookie's name" empty:"ok" check:"CookieName"`
+	// Origins, besides the server's own, whose pages may act with the user's cookies.
+	AllowedOrigins []string `key:"allowed_origins" about:"a list of origins" check:"Origin"`
 }
 
 // Audit configures the audit trail.
 type Audit struct {
-	Retention time.Duration
+	// How long the audit trail keeps what people did; see `symphony audit`.
+	Retention time.Duration `key:"retention" min:"1h" default:"audit.DefaultRetention"`
 }
 
 // Supabase names the project whose users may call.
 type Supabase struct {
-	URL        string
-	JWTSecrets []Secret
-	JWTIssuer  *string // nil: that of URL; "": not checked
-	AnonKey    string
+	// The project whose users may call, like https://abcd.supabase.co.
+	URL string `key:"url" about:"URL" empty:"ok" check:"SupabaseURL"`
+	// The project's JWT secret, for tokens signed with HS256. Several are tried in turn, for rotation.
+	JWTSecrets []Secret `key:"jwt_secret" check:"JWTSecret"`
+	// The issuer that tokens must name. If not set: `<supabase.url>/auth/v1`. Set to nothing: not checked, for
+	// self-hosted servers whose tokens carry none.
+	JWTIssuer *string `key:"jwt_issuer" about:"text"`
+	// The project's public key, sent along with requests to it; hosted projects ask for it.
+	AnonKey string `key:"anon_key" about:"text" empty:"ok"`
 }
 
 // What users see: every message, or those that they have dispatched.
@@ -284,14 +332,18 @@ func (c *Config) AuthOptions() auth.Options {
 
 // Limits configures limits of messages.
 type Limits struct {
-	MaxMessageBytes   int64
-	IdempotencyWindow time.Duration
+	// The most that payload and metadata of a message may have together.
+	MaxMessageBytes int64 `key:"max_message_bytes" min:"1" max:"1GiB" default:"symphony.DefaultMaxMessageBytes"`
+	// How long an idempotency key answers with its first message.
+	IdempotencyWindow time.Duration `key:"idempotency_window" min:"1s" default:"symphony.DefaultIdempotencyWindow"`
 }
 
 // Log configures the log.
 type Log struct {
-	Level  string
-	Format string
+	// The least important lines to log.
+	Level string `key:"level" of:"debug,info,warn,error" default:"info"`
+	// The form of the log, on standard error.
+	Format string `key:"format" of:"text,json" default:"text"`
 }
 
 // Logger makes a logger that writes to w as configured.
@@ -308,8 +360,10 @@ func (l Log) Logger(w io.Writer) *slog.Logger {
 
 // Client configures commands that work on a server.
 type Client struct {
-	Server string // URL, "": the local database
-	APIKey Secret // to call it with, "" if none is configured
+	// Have dispatch, consume, status, failed and keys work on this server instead of the local database.
+	Server string `key:"server" about:"URL" empty:"ok" check:"URL" env:"SYMPHONY_SERVER"`
+	// The API key for that server.
+	APIKey Secret `key:"api_key" env:"SYMPHONY_API_KEY"`
 }
 
 // BusOptions returns what symphony.NewBus takes.

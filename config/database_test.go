@@ -75,7 +75,7 @@ func TestDatabaseSettings(t *testing.T) {
 
 // TestDatabaseDocs holds what the documentation says and what package postgres does together.
 func TestDatabaseDocs(t *testing.T) {
-	text := reference()
+	text := reference(comments(t))
 	for key, value := range map[string]any{
 		"database.schema": postgres.DefaultSchema, "database.max_connections": postgres.DefaultMaxConns,
 		"database.poll_interval": formatDuration(postgres.DefaultPollInterval), "database.timeout": formatDuration(postgres.DefaultTimeout),

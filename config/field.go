@@ -20,9 +20,9 @@ type field struct {
 	key   string // dotted, within its section; "" where the section is the setting, as for a route
 	value value
 	def   string // in the form of a file; "" for none
-	doc   string
 	env   string // its variable if not by the rule of variable()
 	twin  *field // the other one of a secret and its file
+	of    string // the field of a struct that holds it, as Server.Addr
 
 	prefix []string // where the section stands, for settings that repeat: "transports", "email"
 	place  place    // where it was set
@@ -64,12 +64,6 @@ func withFile(f *field) []*field {
 	twin := &field{key: f.key + "_file", value: secretFile{f.value.(secrets), new(string)}, twin: f}
 	if f.env != "" {
 		twin.env = f.env + "_FILE"
-	}
-	twin.doc = "File to read `" + f.key + "` from"
-	if f.value.(secrets).one != nil {
-		twin.doc += "."
-	} else {
-		twin.doc += ", one a line if there are several."
 	}
 	f.twin = twin
 	return []*field{f, twin}

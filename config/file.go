@@ -349,8 +349,7 @@ func (d *document) handlers(e entry) {
 	case *ast.SequenceNode:
 		for i, item := range t.Values {
 			h := &handler{place: d.nodeAt(item)}
-			h.settings.Source = h.place.source
-			h.fields = under([]string{"handlers", fmt.Sprintf("[%d]", i)}, handlerFields(h))
+			h.fields = under([]string{"handlers", fmt.Sprintf("[%d]", i)}, overriding(settings(&h.settings)))
 			d.section(item, "", h.fields, nil)
 			d.loader.handlers = append(d.loader.handlers, h)
 		}

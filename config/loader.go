@@ -22,7 +22,6 @@ type loader struct {
 	schedules  []*scheduleSection
 	webhooks   []*webhookSection
 	routes     []*route
-	tracing    *tracingSection
 	problems   []Problem
 }
 
@@ -40,18 +39,6 @@ type route struct {
 	place   place
 }
 
-type handler struct {
-	settings Handler
-	http     HTTPHandler
-	command  CommandHandler
-	retry    Retry
-	breaker  Breaker
-	fields   []*field
-	place    place
-
-	breakerOn bool
-}
-
 // place is where something was set.
 type place struct {
 	level        level
@@ -60,8 +47,8 @@ type place struct {
 }
 
 func newLoader() *loader {
-	c, t := &Config{}, &tracingSection{}
-	return &loader{config: c, table: fields(c, t), tracing: t, transports: map[string]*transport{}}
+	c := &Config{}
+	return &loader{config: c, table: settings(c), transports: map[string]*transport{}}
 }
 
 func (l *loader) problem(at place, key, format string, args ...any) {
@@ -145,7 +132,6 @@ func (l *loader) finish() {
 	l.finishTypes()
 	l.finishHandlers()
 	l.finishSchedules()
-	l.finishTracing()
 	l.finishAlerts()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
@@ -155,6 +141,7 @@ func (l *loader) finish() {
 		}
 		l.problem(l.placeOf(set), set, "needs %s as well", missing)
 	}
+	c.Server.RateLimit.Burst = c.Server.RateBurst
 	if c.Server.RateLimit.Count == 0 && c.Server.RateLimit.Burst > 0 {
 		const key = "server.rate_limit_burst"
 		l.problem(l.placeOf(key), key, "needs server.rate_limit")
@@ -206,7 +193,7 @@ func (l *loader) transport(name string, at place) *transport {
 		return t
 	}
 	t := &transport{settings: Transport{Name: name}, place: at}
-	t.fields = under([]string{"transports", name}, transportFields(&t.settings))
+	t.fields = under([]string{"transports", name}, overriding(settings(&t.settings)))
 	setDefaults(t.fields)
 	l.transports[name] = t
 	l.order = append(l.order, name)
@@ -305,7 +292,8 @@ func (l *loader) finishHandlers() {
 		policies[t.Pattern] = t.Retry != nil
 	}
 	for _, h := range l.handlers {
-		key := dotted(h.fields[0].prefix)
+		key, set := dotted(h.fields[0].prefix), &h.settings
+		made := Handler{Pattern: set.Type, Name: set.Name, Timeout: set.Timeout, Places: set.Places, Source: h.place.source}
 		isHTTP, isCommand := isSet(h.fields, "http."), isSet(h.fields, "command.")
 		if !isSet(h.fields, "type") {
 			l.problem(h.place, key, "needs a type")
@@ -317,34 +305,35 @@ func (l *loader) finishHandlers() {
 			if !isSet(h.fields, "http.url") {
 				l.problem(h.place, key, "needs http.url")
 			}
-			h.settings.HTTP = &h.http
+			made.HTTP = &set.HTTP
 			if !isSet(h.fields, "timeout") && l.placeOf("worker.handler_timeout").level == byDefault {
-				h.settings.Timeout = httppush.DefaultTimeout
+				made.Timeout = httppush.DefaultTimeout
+				set.Timeout = made.Timeout
 			}
 		default:
 			if !isSet(h.fields, "command.run") {
 				l.problem(h.place, key, "needs command.run")
 			}
-			h.settings.Command = &h.command
+			made.Command = &set.Command
 		}
 		if !isSet(h.fields, "breaker.enabled") {
-			h.breakerOn = isHTTP || isSet(h.fields, "breaker.")
+			set.Breaker.Enabled = isHTTP || isSet(h.fields, "breaker.")
 		}
-		if h.breakerOn {
-			h.settings.Breaker = &h.breaker
-			if b := h.breaker; b.MaxPause > 0 && b.MaxPause < b.Pause {
+		if b := &set.Breaker; b.Enabled {
+			made.Breaker = &Breaker{Failures: b.Failures, Pause: b.Pause, MaxPause: b.MaxPause}
+			if b.MaxPause > 0 && b.MaxPause < b.Pause {
 				l.problem(h.place, key, "breaker.max_pause must be at least breaker.pause")
 			}
 		}
 		if isSet(h.fields, "retry.") {
-			if policies[h.settings.Pattern] {
+			if policies[set.Type] {
 				l.problem(h.place, key, "another handler of this type, or its entry under types, has a retry section; a message has one policy")
 			}
-			policies[h.settings.Pattern] = true
+			policies[set.Type] = true
 			l.inheritRetry(h.fields)
-			h.settings.Retry = &h.retry
+			made.Retry = &set.Retry
 		}
-		l.config.Handlers = append(l.config.Handlers, h.settings)
+		l.config.Handlers = append(l.config.Handlers, made)
 		l.config.fields = append(l.config.fields, h.fields...)
 	}
 	l.checkNames()
@@ -355,12 +344,12 @@ func (l *loader) checkNames() {
 	taken := map[[2]string]bool{}
 	count := map[string]int{}
 	for _, h := range l.handlers {
-		count[h.settings.Pattern]++
+		count[h.settings.Type]++
 		name := h.settings.Name
 		if name == "" {
-			name = fmt.Sprint(count[h.settings.Pattern])
+			name = fmt.Sprint(count[h.settings.Type])
 		}
-		id := [2]string{h.settings.Pattern, name}
+		id := [2]string{h.settings.Type, name}
 		if taken[id] {
 			l.problem(h.place, dotted(h.fields[0].prefix), "another handler of this type is named %q", name)
 		}

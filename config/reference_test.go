@@ -4,7 +4,12 @@ import (
 	_ "embed"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,9 +25,9 @@ var example string
 
 const referenceFile = "../docs/configuration.md"
 
-// TestReference fails when docs/configuration.md does not say what the table says. With -update it writes it.
+// TestReference fails when docs/configuration.md does not say what the tags and comments say. With -update it writes it.
 func TestReference(t *testing.T) {
-	got := reference()
+	got := reference(comments(t))
 	if *update {
 		if err := os.WriteFile(referenceFile, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -50,7 +55,7 @@ func TestExampleIsValid(t *testing.T) {
 
 const referenceTop = `# Configuration
 
-<!-- Generated from config/fields.go by "make docs". Do not edit. -->
+<!-- Generated from the structs of package config by "make docs". Do not edit. -->
 
 Settings come from four places, each overriding the ones before:
 
@@ -79,12 +84,74 @@ anything; ` + "`symphony config show`" + ` shows what is in force and where each
 
 ` + "```yaml\n"
 
-func reference() string {
+// link is how a comment names a constant, or a function that it links to.
+var link = regexp.MustCompile(`\[([a-zA-Z]+\.[A-Z]\w*|[A-Z]\w*)\]`)
+
+// comments are those above the fields of the package's structs, in one line and with the values of constants, by Type.Field.
+func comments(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	found := make(map[string]string)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range s.Fields.List {
+					for _, name := range f.Names {
+						found[spec.Name.Name+"."+name.Name] = inText(f.Doc.Text())
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+func inText(comment string) string {
+	return link.ReplaceAllStringFunc(strings.Join(strings.Fields(comment), " "), func(name string) string {
+		if c, ok := constants[strings.Trim(name, "[]")]; ok {
+			return constantText(c)
+		}
+		return name
+	})
+}
+
+// TestConstantsAreUsed fails where a constant is at hand for tags and comments, and none names it.
+func TestConstantsAreUsed(t *testing.T) {
+	var source strings.Builder
+	paths, _ := filepath.Glob("*.go")
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path != "tags.go" {
+			source.Write(raw)
+		}
+	}
+	for name := range constants {
+		if !regexp.MustCompile(`["\[,]` + regexp.QuoteMeta(name) + `["\],]`).MatchString(source.String()) {
+			t.Errorf("no tag or comment names %s", name)
+		}
+	}
+}
+
+func reference(docs map[string]string) string {
 	var b strings.Builder
 	b.WriteString(referenceTop + example + "```\n")
-	c := &Config{}
 	section := "none yet"
-	for _, f := range fields(c, &tracingSection{}) {
+	for _, f := range settings(&Config{}) {
 		name, _, nested := strings.Cut(f.key, ".")
 		if !nested {
 			name = ""
@@ -93,21 +160,21 @@ func reference() string {
 			section = name
 			heading(&b, section)
 		}
-		row(&b, f, true)
+		row(&b, f, docs, true)
 	}
 	repeated := func(title, text string, table []*field) {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n", title, text)
 		for _, f := range table {
-			row(&b, f, false)
+			row(&b, f, docs, false)
 		}
 	}
-	repeated("transports", transportsText, transportFields(&Transport{}))
+	repeated("transports", transportsText, overriding(settings(&Transport{})))
 	fmt.Fprintf(&b, "\n## routes\n\n%s\n", routesText)
-	repeated("types", typesText, typeFields(&Type{}, &Retry{}))
-	repeated("queues", queuesText, queueFields(&Queue{}))
-	repeated("schedules", schedulesText, scheduleFields(&scheduleSection{}))
-	repeated("alerts.webhooks", webhooksText, webhookFields(&HTTPHandler{}))
-	repeated("handlers", handlersText, handlerFields(&handler{}))
+	repeated("types", typesText, overriding(settings(&typeSettings{})))
+	repeated("queues", queuesText, settings(&queueSettings{}))
+	repeated("schedules", schedulesText, settings(&scheduleSettings{}))
+	repeated("alerts.webhooks", webhooksText, settings(&webhookSettings{}))
+	repeated("handlers", handlersText, overriding(settings(&handlerSettings{})))
 	return b.String()
 }
 
@@ -142,7 +209,7 @@ func heading(b *strings.Builder, section string) {
 	fmt.Fprintf(b, "\n## %s\n\n| key | variable | value | default | meaning |\n| --- | --- | --- | --- | --- |\n", title)
 }
 
-func row(b *strings.Builder, f *field, withVariable bool) {
+func row(b *strings.Builder, f *field, docs map[string]string, withVariable bool) {
 	def := "–"
 	if f.def != "" {
 		def = "`" + f.def + "`"
@@ -155,5 +222,13 @@ func row(b *strings.Builder, f *field, withVariable bool) {
 			values += fmt.Sprintf("; in the variable also milliseconds, %d to %d", d.min.Milliseconds(), d.max.Milliseconds())
 		}
 	}
-	fmt.Fprintf(b, "| `%s` |%s %s | %s | %s |\n", f.key, variable, values, def, strings.ReplaceAll(f.doc, "|", `\|`))
+	doc := docs[f.of]
+	if from, ok := f.value.(secretFile); ok {
+		doc = "File to read `" + f.twin.key + "` from"
+		if from.into.one == nil {
+			doc += ", one a line if there are several"
+		}
+		doc += "."
+	}
+	fmt.Fprintf(b, "| `%s` |%s %s | %s | %s |\n", f.key, variable, values, def, strings.ReplaceAll(doc, "|", `\|`))
 }

@@ -24,35 +24,57 @@ type Schedule struct {
 
 // scheduleSection is one entry of the section schedules while it is read.
 type scheduleSection struct {
-	settings Schedule
-	missed   string
-	overlap  string
+	settings scheduleSettings
+	payload  json.RawMessage
 	fields   []*field
 	place    place
 }
 
-func scheduleFields(s *scheduleSection) []*field {
-	sch := &s.settings.Schedule
-	return []*field{
-		{key: "name", value: text{p: &sch.Name, about: "name", check: symphony.ValidateName}, doc: "Its name, which must stay the same. Required."},
-		{key: "at", value: instant{&sch.At}, doc: "Once, at this time."},
-		{key: "cron", value: text{p: &sch.Cron, about: "cron expression"}, doc: "Five fields, six with seconds first, or `@daily` and the like."},
-		{key: "timezone", value: text{p: &sch.Timezone, about: "time zone"}, doc: "The time zone of `cron`, like `Europe/Berlin`. If not set: UTC."},
-		{key: "interval", value: duration{p: &sch.Interval, min: schedule.MinInterval, max: schedule.MaxInterval}, doc: "The time between two occurrences, which does not drift."},
-		{key: "start_at", value: instant{&sch.StartAt}, doc: "No occurrence is before."},
-		{key: "end_at", value: instant{&sch.EndAt}, doc: "No occurrence is after."},
-		{key: "max_runs", value: number{&sch.MaxRuns, 1, 1_000_000_000}, doc: "Ends after so many."},
-		{key: "jitter", value: duration{p: &sch.Jitter, max: schedule.MaxJitter}, doc: "Delays each occurrence's message by up to this, the same on all nodes."},
-		{key: "missed", value: choice{&s.missed, []string{string(schedule.MissedAll), string(schedule.MissedLast), string(schedule.MissedSkip)}}, def: string(schedule.MissedLast),
-			doc: "What becomes of occurrences that could not fire in time."},
-		{key: "overlap", value: choice{&s.overlap, []string{string(schedule.OverlapAllow), string(schedule.OverlapSkip)}}, def: string(schedule.OverlapAllow),
-			doc: "`skip`: an occurrence does not happen while the message of the last one is unfinished."},
-		{key: "enabled", value: negation{&sch.Disabled}, def: "true", doc: "`false` switches it off."},
-		{key: "type", value: text{p: &sch.Message.Type, about: "text"}, doc: "The type of its message. Required."},
-		{key: "transport", value: text{p: &sch.Options.Transport, about: "name", check: symphony.ValidateName}, doc: "Where its message goes. If not set: by the route of the type."},
-		{key: "queue", value: text{p: &sch.Options.Queue, about: "name", check: symphony.ValidateName}, doc: "The queue of its message. If not set: the transport's."},
-		{key: "priority", value: number{&sch.Options.Priority, symphony.MinPriority, symphony.MaxPriority}, doc: "The priority of its message. If not set: the transport's."},
-	}
+// scheduleSettings are a Schedule as it is set.
+type scheduleSettings struct {
+	// Its name, which must stay the same. Required.
+	Name string `key:"name" about:"name" check:"name"`
+	// Once, at this time.
+	At time.Time `key:"at"`
+	// Five fields, six with seconds first, or `@daily` and the like.
+	Cron string `key:"cron" about:"cron expression"`
+	// The time zone of `cron`, like `Europe/Berlin`. If not set: UTC.
+	Timezone string `key:"timezone" about:"time zone"`
+	// The time between two occurrences, which does not drift.
+	Interval time.Duration `key:"interval" min:"schedule.MinInterval" max:"schedule.MaxInterval"`
+	// No occurrence is before.
+	StartAt time.Time `key:"start_at"`
+	// No occurrence is after.
+	EndAt time.Time `key:"end_at"`
+	// Ends after so many.
+	MaxRuns int `key:"max_runs" min:"1" max:"1000000000"`
+	// Delays each occurrence's message by up to this, the same on all nodes.
+	Jitter time.Duration `key:"jitter" max:"schedule.MaxJitter"`
+	// What becomes of occurrences that could not fire in time.
+	Missed string `key:"missed" of:"schedule.MissedAll,schedule.MissedLast,schedule.MissedSkip" default:"schedule.MissedLast"`
+	// `skip`: an occurrence does not happen while the message of the last one is unfinished.
+	Overlap string `key:"overlap" of:"schedule.OverlapAllow,schedule.OverlapSkip" default:"schedule.OverlapAllow"`
+	// `false` switches it off.
+	Enabled bool `key:"enabled" default:"true"`
+	// The type of its message. Required.
+	Type string `key:"type" about:"text"`
+	// Where its message goes. If not set: by the route of the type.
+	Transport string `key:"transport" about:"name" check:"name"`
+	// The queue of its message. If not set: the transport's.
+	Queue string `key:"queue" about:"name" check:"name"`
+	// The priority of its message. If not set: the transport's.
+	Priority int `key:"priority" min:"symphony.MinPriority" max:"symphony.MaxPriority"`
+}
+
+// schedule makes the schedule.
+func (s *scheduleSection) schedule() Schedule {
+	set := &s.settings
+	return Schedule{Source: s.place.source, Schedule: schedule.Schedule{
+		Name: set.Name, At: set.At, Cron: set.Cron, Timezone: set.Timezone, Interval: set.Interval, StartAt: set.StartAt, EndAt: set.EndAt,
+		MaxRuns: set.MaxRuns, Jitter: set.Jitter, Missed: schedule.MissedPolicy(set.Missed), Overlap: schedule.OverlapPolicy(set.Overlap),
+		Disabled: !set.Enabled, Message: symphony.Message{Type: set.Type, Payload: s.payload},
+		Options: symphony.DispatchOptions{Transport: set.Transport, Queue: set.Queue, Priority: set.Priority},
+	}}
 }
 
 // schedules reads a list of schedules.
@@ -67,16 +89,15 @@ func (d *document) schedules(e entry) {
 	}
 	for i, item := range list.Values {
 		s := &scheduleSection{place: d.nodeAt(item)}
-		s.settings.Source = s.place.source
 		prefix := []string{"schedules", fmt.Sprintf("[%d]", i)}
-		s.fields = under(prefix, scheduleFields(s))
+		s.fields = under(prefix, settings(&s.settings))
 		setDefaults(s.fields)
-		s.settings.Message.Payload = json.RawMessage(`{}`)
+		s.payload = json.RawMessage(`{}`)
 		entries := d.entries(item, dotted(prefix), s.place)
 		rest := entries[:0]
 		for _, e := range entries {
 			if e.name == "payload" {
-				d.payload(e, &s.settings.Message.Payload)
+				d.payload(e, &s.payload)
 				continue
 			}
 			rest = append(rest, e)
@@ -172,11 +193,10 @@ func (l *loader) finishSchedules() {
 		if s.settings.Name == "" {
 			l.problem(s.place, key, "needs a name")
 		}
-		if s.settings.Message.Type == "" {
+		if s.settings.Type == "" {
 			l.problem(s.place, key, "needs a type")
 		}
-		s.settings.Missed, s.settings.Overlap = schedule.MissedPolicy(s.missed), schedule.OverlapPolicy(s.overlap)
-		l.config.Schedules = append(l.config.Schedules, s.settings)
+		l.config.Schedules = append(l.config.Schedules, s.schedule())
 		l.config.fields = append(l.config.fields, s.fields...)
 	}
 }

@@ -14,44 +14,59 @@ import (
 
 // typeSection is one entry of the section types while it is read.
 type typeSection struct {
-	settings Type
-	retry    Retry
+	pattern  string
+	settings typeSettings
 	fields   []*field
 	place    place
 }
 
-// queueSection is one entry of the section queues.
+// typeSettings are a Type as it is set.
+type typeSettings struct {
+	// File with the JSON Schema that payloads must fit; others are refused at dispatch.
+	Schema string `key:"schema" about:"path"`
+	// How many of them may be in workers' hands at the same time, on all nodes together.
+	Concurrency int `key:"concurrency" min:"1" max:"1000000"`
+	// How many of them may be started in a time.
+	Rate flow.Rate `key:"rate"`
+	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
+	Burst int `key:"burst" min:"1" max:"1000000"`
+
+	PerKey perKey `key:"per_key"`
+	Retry  Retry  `key:"retry"`
+}
+
+// perKey is the limit of messages with one key as it is set.
+type perKey struct {
+	// The same for messages with one `concurrencyKey`, each key for itself. If not set: 1.
+	Concurrency int `key:"concurrency" max:"1000000" unlimited:"yes" min:"1"`
+	// The same for messages with one `concurrencyKey`.
+	Rate flow.Rate `key:"rate"`
+	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
+	Burst int `key:"burst" min:"1" max:"1000000"`
+}
+
+// queueSection is one entry of the section queues while it is read.
 type queueSection struct {
-	settings Queue
+	name     string
+	settings queueSettings
 	fields   []*field
 	place    place
 }
 
-func typeFields(t *Type, r *Retry) []*field {
-	table := []*field{
-		{key: "schema", value: text{p: &t.Schema, about: "path"},
-			doc: "File with the JSON Schema that payloads must fit; others are refused at dispatch."},
-		{key: "concurrency", value: number{&t.Limit.Concurrency, 1, 1_000_000},
-			doc: "How many of them may be in workers' hands at the same time, on all nodes together."},
-		{key: "rate", value: rate{&t.Limit.Rate}, doc: "How many of them may be started in a time."},
-		{key: "burst", value: number{&t.Limit.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
-		{key: "per_key.concurrency", value: concurrency{&t.Limit.PerKey.Concurrency},
-			doc: "The same for messages with one `concurrencyKey`, each key for itself. If not set: 1."},
-		{key: "per_key.rate", value: rate{&t.Limit.PerKey.Rate}, doc: "The same for messages with one `concurrencyKey`."},
-		{key: "per_key.burst", value: number{&t.Limit.PerKey.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
-	}
-	return append(table, overridingRetry(r)...)
+// queueSettings are a Queue as it is set.
+type queueSettings struct {
+	// How many of its messages may be in workers' hands at the same time, on all nodes together.
+	Concurrency int `key:"concurrency" min:"1" max:"1000000"`
+	// How many of its messages may be started in a time.
+	Rate flow.Rate `key:"rate"`
+	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
+	Burst int `key:"burst" min:"1" max:"1000000"`
 }
 
-const burstDoc = "How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1."
-
-func queueFields(q *Queue) []*field {
-	return []*field{
-		{key: "concurrency", value: number{&q.Limit.Concurrency, 1, 1_000_000},
-			doc: "How many of its messages may be in workers' hands at the same time, on all nodes together."},
-		{key: "rate", value: rate{&q.Limit.Rate}, doc: "How many of its messages may be started in a time."},
-		{key: "burst", value: number{&q.Limit.Rate.Burst, 1, 1_000_000}, doc: burstDoc},
-	}
+// limit makes a limit of what was set.
+func limit(concurrency int, rate flow.Rate, burst int) flow.Limit {
+	rate.Burst = burst
+	return flow.Limit{Concurrency: concurrency, Rate: rate}
 }
 
 // types reads the section types: patterns with what applies to their messages.
@@ -61,8 +76,8 @@ func (d *document) types(e entry) {
 			d.problem(e.at, e.key, "%v", err)
 			continue
 		}
-		t := &typeSection{settings: Type{Pattern: e.name}, place: e.at}
-		t.fields = under([]string{"types", e.name}, typeFields(&t.settings, &t.retry))
+		t := &typeSection{pattern: e.name, place: e.at}
+		t.fields = under([]string{"types", e.name}, overriding(settings(&t.settings)))
 		d.section(e.value, "", t.fields, nil)
 		d.loader.types = append(d.loader.types, t)
 	}
@@ -71,8 +86,8 @@ func (d *document) types(e entry) {
 // queues reads the section queues: names of the form transport/queue with their settings.
 func (d *document) queues(e entry) {
 	for _, e := range d.entries(e.value, e.key, e.at) {
-		q := &queueSection{settings: Queue{Name: e.name}, place: e.at}
-		q.fields = under([]string{"queues", e.name}, queueFields(&q.settings))
+		q := &queueSection{name: e.name, place: e.at}
+		q.fields = under([]string{"queues", e.name}, settings(&q.settings))
 		d.section(e.value, "", q.fields, nil)
 		d.loader.queues = append(d.loader.queues, q)
 	}
@@ -87,17 +102,22 @@ func (l *loader) finishTypes() {
 		}
 	}
 	for _, t := range l.types {
+		set := &t.settings
+		made := Type{Pattern: t.pattern, Schema: set.Schema, Limit: flow.TypeLimit{
+			Limit:  limit(set.Concurrency, set.Rate, set.Burst),
+			PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
+		}}
 		if isSet(t.fields, "retry.") {
 			l.inheritRetry(t.fields)
-			t.settings.Retry = &t.retry
+			made.Retry = &set.Retry
 		}
-		needsRate(t.place, t.fields, "", t.settings.Limit.Rate)
-		needsRate(t.place, t.fields, "per_key.", t.settings.Limit.PerKey.Rate)
-		c.Types = append(c.Types, t.settings)
+		needsRate(t.place, t.fields, "", made.Limit.Rate)
+		needsRate(t.place, t.fields, "per_key.", made.Limit.PerKey.Rate)
+		c.Types = append(c.Types, made)
 		c.fields = append(c.fields, t.fields...)
 	}
 	for _, q := range l.queues {
-		transport, queue, ok := strings.Cut(q.settings.Name, "/")
+		transport, queue, ok := strings.Cut(q.name, "/")
 		key := dotted(q.fields[0].prefix)
 		switch {
 		case !ok || symphony.ValidateName(queue) != nil:
@@ -107,8 +127,9 @@ func (l *loader) finishTypes() {
 			l.unknownTransport(key, transport, q.place)
 			continue
 		}
-		needsRate(q.place, q.fields, "", q.settings.Limit.Rate)
-		c.Queues = append(c.Queues, q.settings)
+		made := Queue{Name: q.name, Limit: limit(q.settings.Concurrency, q.settings.Rate, q.settings.Burst)}
+		needsRate(q.place, q.fields, "", made.Limit.Rate)
+		c.Queues = append(c.Queues, made)
 		c.fields = append(c.fields, q.fields...)
 	}
 	if len(l.problems) > 0 {
@@ -164,7 +185,7 @@ func (v rate) describe() string { return `a rate like "100/s", "30/m" or "5/10s"
 func (v rate) mayBeEmpty() bool { return false }
 
 // concurrency is a number, or "unlimited".
-type concurrency struct{ p *int }
+type concurrency struct{ number }
 
 const unlimited = "unlimited"
 
@@ -173,7 +194,7 @@ func (v concurrency) set(in input) error {
 		*v.p = flow.NoLimit
 		return nil
 	}
-	return number{v.p, 1, 1_000_000}.set(in)
+	return v.number.set(in)
 }
 
 func (v concurrency) show() any {
@@ -182,10 +203,7 @@ func (v concurrency) show() any {
 	}
 	return *v.p
 }
-func (v concurrency) describe() string {
-	return number{v.p, 1, 1_000_000}.describe() + ", or " + unlimited
-}
-func (v concurrency) mayBeEmpty() bool { return false }
+func (v concurrency) describe() string { return v.number.describe() + ", or " + unlimited }
 
 // durations is a list of durations, from nothing to max.
 type durations struct {

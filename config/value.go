@@ -124,21 +124,6 @@ func (v boolean) show() any        { return *v.p }
 func (v boolean) describe() string { return "true or false" }
 func (v boolean) mayBeEmpty() bool { return false }
 
-// negation is true or false, and kept the other way round.
-type negation struct{ p *bool }
-
-func (v negation) set(in input) error {
-	var b bool
-	if err := (boolean{&b}).set(in); err != nil {
-		return err
-	}
-	*v.p = !b
-	return nil
-}
-func (v negation) show() any        { return !*v.p }
-func (v negation) describe() string { return boolean{}.describe() }
-func (v negation) mayBeEmpty() bool { return false }
-
 // number is a whole number. Zero stands for "none" where min is greater and there is no default.
 type number struct {
 	p        *int
@@ -185,6 +170,29 @@ func (v decimal) set(in input) error {
 func (v decimal) show() any        { return *v.p }
 func (v decimal) describe() string { return fmt.Sprintf("a number from %g to %g", v.min, v.max) }
 func (v decimal) mayBeEmpty() bool { return false }
+
+// optionalDecimal is a decimal that makes a difference between zero and not set.
+type optionalDecimal struct {
+	p **float64
+	decimal
+}
+
+func (v optionalDecimal) set(in input) error {
+	var f float64
+	d := v.decimal
+	d.p = &f
+	if err := d.set(in); err != nil {
+		return err
+	}
+	*v.p = &f
+	return nil
+}
+func (v optionalDecimal) show() any {
+	if *v.p == nil {
+		return nil
+	}
+	return **v.p
+}
 
 // size is a number of bytes.
 type size struct {

@@ -67,7 +67,7 @@ func (n *node) self() storage.Node {
 func (n *node) look(schedules schedule.Store) error {
 	var err error
 	n.monitor, err = monitor.New(monitor.Options{
-		Bus: n.bus, Metrics: n.metrics, Self: n.self, Schedules: schedules, Thresholds: n.config.Health,
+		Bus: n.bus, Metrics: n.metrics, Self: n.self, Schedules: schedules, Thresholds: n.config.Health.Thresholds(),
 	})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func (n *node) startTracing(ctx context.Context) error {
 		return nil
 	}
 	provider, err := otlp.New(ctx, otlp.Options{
-		Endpoint: c.Endpoint, Protocol: c.Protocol, Headers: c.Headers, SampleRatio: c.SampleRatio, ServiceName: c.ServiceName, Version: n.o.Version, Logger: n.log,
+		Endpoint: c.Endpoint, Protocol: c.Protocol, Headers: c.HeaderMap(), SampleRatio: c.SampleRatio, ServiceName: c.ServiceName, Version: n.o.Version, Logger: n.log,
 	})
 	if err != nil {
 		var problems []config.Problem

@@ -29,7 +29,7 @@ func wideLines() map[string]int {
 		"bench":        110,
 		"client":       38,
 		"cmd":          252,
-		"config":       244,
+		"config":       156,
 		"e2e":          76,
 		"event":        30,
 		"flow":         19,

@@ -6,31 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 )
-
-func databaseFields(d *Database) []*field {
-	address := func(p *Secret) secrets {
-		return secrets{one: p, about: "a postgres:// URL or a connection string", check: checkDatabaseURL, hide: hideDatabasePassword}
-	}
-	var table []*field
-	table = append(table, withFile(&field{key: "database.url", value: address(&d.URL),
-		doc: "The PostgreSQL database to use in place of a SQLite file, like postgres://symphony@db.internal/app. What it leaves out comes from PGHOST, PGPASSWORD, PGSSLMODE and so on, and from the password file. See postgres.md."})...)
-	table = append(table, withFile(&field{key: "database.listen_url", value: address(&d.ListenURL),
-		doc: "The same database past a pooler in transaction mode, to hear of new messages at once. Without it workers behind such a pooler look for them."})...)
-	return append(table,
-		&field{key: "database.schema", value: text{p: &d.Schema, about: "name", optional: true},
-			doc: "PostgreSQL: the schema of all tables, for nothing else. If not set: `symphony`."},
-		&field{key: "database.max_connections", value: number{p: &d.MaxConnections, min: 4, max: 10_000},
-			doc: "PostgreSQL: the most connections of this process, besides one that listens. If not set: 10."},
-		&field{key: "database.poll_interval", value: duration{p: &d.PollInterval, min: 10 * time.Millisecond, max: time.Minute},
-			doc: "PostgreSQL: how often idle workers look for messages that nobody announced. If not set: 1s, or 100ms behind a pooler without `database.listen_url`."},
-		&field{key: "database.timeout", value: duration{p: &d.Timeout, min: 100 * time.Millisecond, max: 10 * time.Minute},
-			doc: "PostgreSQL: the longest that a transaction may take; a dispatch then answers 503. If not set: 5s."},
-		&field{key: "database.migrate", value: choice{&d.Migrate, []string{MigrateAuto, MigrateManually}}, def: MigrateAuto,
-			doc: "PostgreSQL: `auto` brings the schema up to date at the start; `manual` leaves that to `symphony migrate up` and starts only if nothing is missing."},
-	)
-}
 
 // isDatabaseURL tells a URL of PostgreSQL from the path of a file.
 func isDatabaseURL(s string) bool {
