@@ -116,7 +116,7 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openStorages(ctx); err != nil {
 		return err
 	}
-	n.records = recordKeeper(n.transports)
+	n.records = keeper(n.transports, storage.RecordsOf)
 	if err := n.measure(ctx); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (n *node) open(ctx context.Context) error {
 			n.transports[i] = inline.Open(n.mux, inline.Options{Name: t.Name, Timeout: n.config.Worker.HandlerTimeout, Observer: n.observer})
 		}
 	}
-	if logs := logKeeper(n.transports); logs != nil {
+	if logs := keeper(n.transports, storage.LogOf); logs != nil {
 		n.logs = logs
 		n.watch.open(n, logs)
 		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Recorded: n.watch.audited, Logger: n.log})
@@ -226,38 +226,20 @@ func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
 	return payloads.New(texts)
 }
 
-// recordKeeper is where API keys and the like are kept: beside the messages, where they last if any transport lasts. It
-// is nil where nothing can be kept.
-func recordKeeper(transports []symphony.Transport) storage.Records {
-	var best symphony.Transport
+// keeper is where something of the server's own is kept: beside the messages, where it lasts if any transport lasts. of
+// is the probe for it, such as storage.RecordsOf. The result is the zero value, nil, where nothing can be kept.
+func keeper[P any](transports []symphony.Transport, of func(symphony.Transport) (P, error)) (best P) {
+	found, lasts := false, false
 	for _, t := range transports {
 		if t == nil { // of kind sync, and not opened yet
 			continue
 		}
-		if has := t.Capabilities(); has.Records && (best == nil || has.Durable && !best.Capabilities().Durable) {
-			best = t
+		part, err := of(t)
+		if durable := t.Capabilities().Durable; err == nil && (!found || durable && !lasts) {
+			best, found, lasts = part, true, durable
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	records, _ := storage.RecordsOf(best)
-	return records
-}
-
-// logKeeper is where logs are kept, by the same rule.
-func logKeeper(transports []symphony.Transport) storage.Log {
-	var best symphony.Transport
-	for _, t := range transports {
-		if has := t.Capabilities(); has.Log && (best == nil || has.Durable && !best.Capabilities().Durable) {
-			best = t
-		}
-	}
-	if best == nil {
-		return nil
-	}
-	logs, _ := storage.LogOf(best)
-	return logs
+	return best
 }
 
 // close closes all transports. Those of one storage are closed together, and closing again does nothing.
