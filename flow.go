@@ -99,7 +99,8 @@ func (f *Flow) Again() *Flow {
 	if f == nil {
 		return nil
 	}
-	again := Flow{ConcurrencyKey: f.ConcurrencyKey, GroupKey: f.GroupKey, Ordered: f.Ordered}
+	again := *f
+	again.ExpiresAt, again.DebounceKey, again.ThrottleKey, again.KeysOf = time.Time{}, "", "", ""
 	if again == (Flow{}) {
 		return nil
 	}
@@ -117,6 +118,15 @@ func (o *DispatchOptions) flow() *Flow {
 		f.KeysOf = o.KeysOf
 	}
 	return &f
+}
+
+// setFlow has the options ask for f, which may be nil.
+func (o *DispatchOptions) setFlow(f *Flow) {
+	if f == nil {
+		return
+	}
+	o.ExpiresAt, o.ConcurrencyKey, o.GroupKey, o.Ordered = f.ExpiresAt, f.ConcurrencyKey, f.GroupKey, f.Ordered
+	o.DebounceKey, o.ThrottleKey, o.KeysOf = f.DebounceKey, f.ThrottleKey, f.KeysOf
 }
 
 // flow appends the problems of the options that are about flow and correlation.

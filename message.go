@@ -32,44 +32,45 @@ func NewMessage(typ string, payload any) (Message, error) {
 	return Message{Type: typ, Payload: raw}, nil
 }
 
-// DispatchOptions say how one message is dispatched. The zero value means every default.
+// DispatchOptions say how one message is dispatched. The zero value means every default. An option has the same name
+// in JSON wherever it is read or kept: in requests, files and schedules.
 type DispatchOptions struct {
 	// Transport names where the message is stored. Default: the route for its type, else the bus's default transport.
-	Transport string
+	Transport string `json:"transport,omitempty"`
 	// Queue is the lane within the transport. Default: the transport's default queue, else "default".
-	Queue string
+	Queue string `json:"queue,omitempty"`
 	// Priority is 1 to 10, 10 first. 0 means the transport's default, else 5.
-	Priority int
+	Priority int `json:"priority,omitempty"`
 	// ScheduledAt is the earliest time of delivery, in the years 1970 to 9999. Zero or past means now.
-	ScheduledAt time.Time
+	ScheduledAt time.Time `json:"scheduledAt,omitzero"`
 	// IdempotencyKey makes one message of all dispatches with the same key to the same transport within the
 	// bus's window. Empty means none.
-	IdempotencyKey string
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
 	// Metadata is merged over the message's, name by name.
-	Metadata map[string]any
+	Metadata map[string]any `json:"metadata,omitempty"`
 	// Headers travel with the message, for tracing and the like: at most MaxHeaders, of any JSON value. Values are
 	// given as in Metadata, and numbers come back as json.Number, with every digit.
-	Headers map[string]any
+	Headers map[string]any `json:"headers,omitempty"`
 	// Delay is the wait before delivery, 0 to MaxDelay, instead of ScheduledAt.
-	Delay time.Duration
+	Delay time.Duration `json:"delay,omitempty"`
 	// ExpiresAt, ConcurrencyKey, GroupKey, Ordered, DebounceKey and ThrottleKey are those of Flow. Keys have at most
 	// MaxKeyLength characters.
-	ExpiresAt      time.Time
-	ConcurrencyKey string
-	GroupKey       string
-	Ordered        bool
-	DebounceKey    string
-	ThrottleKey    string
+	ExpiresAt      time.Time `json:"expiresAt,omitzero"`
+	ConcurrencyKey string    `json:"concurrencyKey,omitempty"`
+	GroupKey       string    `json:"groupKey,omitempty"`
+	Ordered        bool      `json:"ordered,omitempty"`
+	DebounceKey    string    `json:"debounceKey,omitempty"`
+	ThrottleKey    string    `json:"throttleKey,omitempty"`
 	// CorrelationID and CausationID are those of Envelope. Default: those that follow from the message being handled,
 	// if the dispatch is made with its handler's context.
-	CorrelationID string
-	CausationID   string
+	CorrelationID string `json:"correlationId,omitempty"`
+	CausationID   string `json:"causationId,omitempty"`
 	// DispatchedBy names who has the message dispatched, such as "user:" and an id: what Messages.Of and DeadLetters.Of
 	// show of all messages. At most MaxCallerLength characters. Empty: nobody in particular.
-	DispatchedBy string
+	DispatchedBy string `json:"dispatchedBy,omitempty"`
 	// KeysOf names whose IdempotencyKey, DebounceKey and ThrottleKey are: equal keys of two owners have nothing to do
 	// with each other. Empty: those that all share.
-	KeysOf string
+	KeysOf string `json:"keysOf,omitempty"`
 }
 
 // Outgoing is one message of a batch with its options.

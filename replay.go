@@ -78,8 +78,6 @@ func again(m *MessageInfo) Outgoing {
 		Options: DispatchOptions{Transport: m.Transport, Queue: m.Queue, Priority: m.Priority, Headers: m.Headers,
 			CorrelationID: m.Correlation(), CausationID: m.ID, DispatchedBy: m.DispatchedBy},
 	}
-	if f := m.Flow.Again(); f != nil {
-		out.Options.ConcurrencyKey, out.Options.GroupKey, out.Options.Ordered = f.ConcurrencyKey, f.GroupKey, f.Ordered
-	}
+	out.Options.setFlow(m.Flow.Again())
 	return out
 }

@@ -80,41 +80,15 @@ func (c *call) checkBatch(req *wire.BatchRequest) (list []symphony.Problem) {
 	return list
 }
 
-// outgoing makes a message of a request. It notes what the domain cannot see: that something was given, and empty.
+// outgoing makes a message of a request.
 func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outgoing, []symphony.Problem) {
 	var list []symphony.Problem
-	o := &req.Options
+	m := &req.Message
 	out := symphony.Outgoing{
-		Message: symphony.Message{Type: req.Message.Type, Payload: []byte(req.Message.Payload), Metadata: object(req.Message.Metadata, prefix+"message.metadata", &list)},
-		Options: symphony.DispatchOptions{
-			Transport: value(o.Transport), Queue: value(o.Queue), Priority: value(o.Priority), ScheduledAt: instant(o.ScheduledAt, prefix+"options.scheduledAt", &list),
-			IdempotencyKey: value(o.IdempotencyKey), Metadata: object(o.Metadata, prefix+"options.metadata", &list), Headers: freeHeaders(o.Headers),
-			ExpiresAt: instant(o.ExpiresAt, prefix+"options.expiresAt", &list), ConcurrencyKey: value(o.ConcurrencyKey), GroupKey: value(o.GroupKey), Ordered: value(o.Ordered),
-			DebounceKey: value(o.DebounceKey), ThrottleKey: value(o.ThrottleKey), CorrelationID: value(o.CorrelationID), CausationID: value(o.CausationID),
-			DispatchedBy: c.dispatcher(), KeysOf: c.owner(),
-		},
+		Message: symphony.Message{Type: m.Type, Payload: []byte(m.Payload), Metadata: object(m.Metadata, prefix+"message.metadata", &list)},
+		Options: symphony.DispatchOptions{DispatchedBy: c.dispatcher(), KeysOf: c.owner()},
 	}
-	for _, given := range [...]struct {
-		path string
-		text *string
-	}{{"options.transport", o.Transport}, {"options.queue", o.Queue}, {"options.idempotencyKey", o.IdempotencyKey},
-		{"options.concurrencyKey", o.ConcurrencyKey}, {"options.groupKey", o.GroupKey}, {"options.debounceKey", o.DebounceKey},
-		{"options.throttleKey", o.ThrottleKey}, {"options.correlationId", o.CorrelationID}, {"options.causationId", o.CausationID}} {
-		if given.text != nil && *given.text == "" {
-			list = append(list, symphony.Problem{Path: prefix + given.path, Message: "must not be empty"})
-		}
-	}
-	if ms := int64(value(o.Delay)); ms > symphony.MaxDelay.Milliseconds() || ms < 0 {
-		out.Options.Delay = -1 // is refused, whatever a multiplication would make of it
-		if ms > 0 {
-			out.Options.Delay = symphony.MaxDelay + 1
-		}
-	} else {
-		out.Options.Delay = time.Duration(ms) * time.Millisecond
-	}
-	if o.Priority != nil && *o.Priority == 0 {
-		out.Options.Priority = -1 // to the domain 0 means the default; here it was asked for, and is out of range
-	}
+	askedOptions.ask(&req.Options, &out.Options, prefix+"options.", &list)
 	return out, list
 }
 

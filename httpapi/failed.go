@@ -94,8 +94,8 @@ func omitted(o *symphony.Omitted) *wire.Omitted {
 // flow is what few messages have, and what relates them.
 func flowOf(e *symphony.Envelope) wire.Flow {
 	out := wire.Flow{CorrelationID: e.Correlation(), CausationID: e.CausationID, DispatchedBy: e.DispatchedBy}
-	if f := e.Flow; f != nil {
-		out.ExpiresAt, out.ConcurrencyKey, out.GroupKey, out.Ordered = optional(f.ExpiresAt), f.ConcurrencyKey, f.GroupKey, f.Ordered
+	if e.Flow != nil {
+		toldFlow.tell(e.Flow, &out)
 	}
 	return out
 }

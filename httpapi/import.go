@@ -229,14 +229,10 @@ func imported(m *archive.Message, transport string) (symphony.Outgoing, []archiv
 	var list []symphony.Problem
 	out := symphony.Outgoing{
 		Message: symphony.Message{Type: m.Message.Type, Payload: stdjson.RawMessage(m.Message.Payload), Metadata: object(m.Message.Metadata, "message.metadata", &list)},
-		Options: symphony.DispatchOptions{
-			Transport: transport, Queue: m.Queue, Priority: m.Priority, ScheduledAt: instant(m.ScheduledAt, "scheduledAt", &list), IdempotencyKey: m.IdempotencyKey, Headers: freeHeaders(m.Headers),
-			ExpiresAt: instant(m.ExpiresAt, "expiresAt", &list), ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered,
-			CorrelationID: m.CorrelationID, CausationID: m.CausationID, DispatchedBy: m.DispatchedBy,
-		},
 	}
-	if transport == "" {
-		out.Options.Transport = m.Transport
+	importedOptions.ask(m, &out.Options, "", &list)
+	if transport != "" {
+		out.Options.Transport = transport
 	}
 	if origin := m.Origin(); out.Options.IdempotencyKey == "" && origin != "" {
 		out.Options.IdempotencyKey = importKey + origin

@@ -355,19 +355,8 @@ func wireSchedule(s *schedule.Schedule) wire.Schedule {
 	if s.DecodeErr != nil {
 		out.LastError, out.Unreadable = "the stored definition cannot be read: "+s.DecodeErr.Error(), true
 	}
-	o := s.Options
-	options := wire.DispatchOptions{
-		Transport: given(o.Transport), Queue: given(o.Queue), Priority: given(o.Priority), Delay: given(int(o.Delay.Milliseconds())),
-		ExpiresAt: optional(o.ExpiresAt), ConcurrencyKey: given(o.ConcurrencyKey), GroupKey: given(o.GroupKey), Ordered: given(o.Ordered),
-		DebounceKey: given(o.DebounceKey), ThrottleKey: given(o.ThrottleKey), CorrelationID: given(o.CorrelationID), CausationID: given(o.CausationID),
-	}
-	if len(o.Metadata) > 0 {
-		options.Metadata = metadata(o.Metadata)
-	}
-	if len(o.Headers) > 0 {
-		options.Headers = headers(o.Headers)
-	}
-	out.Options = &options
+	out.Options = new(wire.DispatchOptions)
+	toldOptions.tell(&s.Options, out.Options)
 	if s.Omitted != nil {
 		out.Message.Payload, out.Omitted = jsontext.Value("{}"), omitted(s.Omitted)
 	}

@@ -25,39 +25,19 @@ type definition struct {
 	Options  options        `json:"options"`
 }
 
-// options are the symphony.DispatchOptions that a schedule may have.
+// options are those of the message, whole. Delay hides the one within, which is in nanoseconds.
 type options struct {
-	Transport      string         `json:"transport,omitempty"`
-	Queue          string         `json:"queue,omitempty"`
-	Priority       int            `json:"priority,omitempty"`
-	Metadata       map[string]any `json:"metadata,omitempty"`
-	Headers        map[string]any `json:"headers,omitempty"`
-	Delay          int64          `json:"delay,omitempty"`
-	ExpiresAt      time.Time      `json:"expiresAt,omitzero"`
-	ConcurrencyKey string         `json:"concurrencyKey,omitempty"`
-	GroupKey       string         `json:"groupKey,omitempty"`
-	Ordered        bool           `json:"ordered,omitempty"`
-	DebounceKey    string         `json:"debounceKey,omitempty"`
-	ThrottleKey    string         `json:"throttleKey,omitempty"`
-	CorrelationID  string         `json:"correlationId,omitempty"`
-	CausationID    string         `json:"causationId,omitempty"`
-	DispatchedBy   string         `json:"dispatchedBy,omitempty"`
-	KeysOf         string         `json:"keysOf,omitempty"`
+	symphony.DispatchOptions
+	Delay int64 `json:"delay,omitempty"`
 }
 
 // EncodeDefinition returns, as a JSON object for a storage to keep, the definition without what storages keep by
 // itself: name, source, the message's type and payload, and whether it is enabled.
 func (s *Schedule) EncodeDefinition() ([]byte, error) {
-	o := &s.Options
 	return json.Marshal(definition{
 		At: s.At, Cron: s.Cron, Timezone: s.Timezone, Interval: s.Interval.Milliseconds(), StartAt: s.StartAt, EndAt: s.EndAt,
 		MaxRuns: s.MaxRuns, Jitter: s.Jitter.Milliseconds(), Missed: s.Missed, Overlap: s.Overlap, Metadata: s.Message.Metadata,
-		Options: options{
-			Transport: o.Transport, Queue: o.Queue, Priority: o.Priority, Metadata: o.Metadata, Headers: o.Headers,
-			Delay: o.Delay.Milliseconds(), ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
-			Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey,
-			CorrelationID: o.CorrelationID, CausationID: o.CausationID, DispatchedBy: o.DispatchedBy, KeysOf: o.KeysOf,
-		},
+		Options: options{s.Options, s.Options.Delay.Milliseconds()},
 	})
 }
 
@@ -74,13 +54,8 @@ func (s *Schedule) DecodeDefinition(raw []byte) {
 	s.At, s.Cron, s.Timezone, s.Interval = d.At, d.Cron, d.Timezone, time.Duration(d.Interval)*ms
 	s.StartAt, s.EndAt, s.MaxRuns, s.Jitter = d.StartAt, d.EndAt, d.MaxRuns, time.Duration(d.Jitter)*ms
 	s.Missed, s.Overlap, s.Message.Metadata = d.Missed, d.Overlap, d.Metadata
-	o := &d.Options
-	s.Options = symphony.DispatchOptions{
-		Transport: o.Transport, Queue: o.Queue, Priority: o.Priority, Metadata: o.Metadata, Headers: o.Headers,
-		Delay: time.Duration(o.Delay) * ms, ExpiresAt: o.ExpiresAt, ConcurrencyKey: o.ConcurrencyKey, GroupKey: o.GroupKey,
-		Ordered: o.Ordered, DebounceKey: o.DebounceKey, ThrottleKey: o.ThrottleKey,
-		CorrelationID: o.CorrelationID, CausationID: o.CausationID, DispatchedBy: o.DispatchedBy, KeysOf: o.KeysOf,
-	}
+	s.Options = d.Options.DispatchOptions
+	s.Options.Delay = time.Duration(d.Options.Delay) * ms
 }
 
 // EncodeMessages returns the messages of a run as a JSON array for a storage to keep, nil if there are none.

@@ -57,24 +57,20 @@ make one message; with another TYPE or PAYLOAD the exit code is 4.`,
 	}.command(a, cmd)
 }
 
-// dispatchFlags are the options of a dispatch.
+// dispatchFlags are the options of a dispatch: those that flags set as they are, and those that mean something else
+// to people.
 type dispatchFlags struct {
-	transport, queue, key, at string
-	priority                  int
-	delay                     time.Duration
-	headers, metadata         []string
-
-	expires                                time.Duration
-	concurrency, group, debounce, throttle string
-	ordered                                bool
-	correlation, causation                 string
+	options           wire.DispatchOptions
+	at                string
+	delay, expires    time.Duration
+	headers, metadata []string
 }
 
 func (f *dispatchFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
+	flags, o := cmd.Flags(), &f.options
 	flags.DurationVarP(&f.delay, "delay", "d", 0, "deliver no earlier than in this `TIME`, like 90s or 2h")
 	flags.StringVar(&f.at, "at", "", "deliver no earlier than at this `TIME`, like 2026-12-01T09:00:00Z")
-	flags.StringVarP(&f.key, "idempotency-key", "k", "", "make one message of all dispatches with this `KEY`")
+	addOption(flags, o, &o.IdempotencyKey, "idempotency-key", "k", "make one message of all dispatches with this `KEY`")
 	flags.DurationVar(&f.expires, "expires-in", 0, "if it is not begun within this `TIME`, have it fail as expired")
 	f.addTo(cmd)
 	cmd.MarkFlagsMutuallyExclusive("delay", "at")
@@ -82,27 +78,27 @@ func (f *dispatchFlags) add(cmd *cobra.Command) {
 
 // addTo adds the options that a schedule's message has, too.
 func (f *dispatchFlags) addTo(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the route for the type)")
-	flags.StringVarP(&f.queue, "queue", "q", "", "`NAME` of the queue (default: the transport's)")
-	flags.IntVarP(&f.priority, "priority", "p", 0, fmt.Sprintf("%d to %d, %d goes first (default: the transport's)", symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
+	flags, o := cmd.Flags(), &f.options
+	addOption(flags, o, &o.Transport, "transport", "t", "`NAME` of the transport (default: the route for the type)")
+	addOption(flags, o, &o.Queue, "queue", "q", "`NAME` of the queue (default: the transport's)")
+	addOption(flags, o, &o.Priority, "priority", "p", fmt.Sprintf("%d to %d, %d goes first (default: the transport's)",
+		symphony.MinPriority, symphony.MaxPriority, symphony.MaxPriority))
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send `NAME=VALUE`, or a JSON object, along; may be repeated")
-	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil, "keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
-	flags.StringVar(&f.concurrency, "concurrency-key", "", "handle messages with this `KEY` one at a time, or as the limits of their type say")
-	flags.StringVar(&f.group, "group", "", "take turns with other groups, such as tenants; `KEY` names this one")
-	flags.BoolVar(&f.ordered, "ordered", false, "handle the messages of the group in the order of their dispatch")
-	flags.StringVar(&f.debounce, "debounce-key", "", "take the place of the message with this `KEY` that waits")
-	flags.StringVar(&f.throttle, "throttle-key", "", "store nothing while a message with this `KEY` waits")
-	flags.StringVar(&f.correlation, "correlation-id", "", "`ID` that the messages of one story share (default: its own)")
-	flags.StringVar(&f.causation, "causation-id", "", "`ID` of the message that caused this one")
+	flags.StringArrayVarP(&f.metadata, "metadata", "m", nil,
+		"keep `NAME=VALUE`, or a JSON object, beside the payload; may be repeated")
+	addOption(flags, o, &o.ConcurrencyKey, "concurrency-key", "",
+		"handle messages with this `KEY` one at a time, or as the limits of their type say")
+	addOption(flags, o, &o.GroupKey, "group", "", "take turns with other groups, such as tenants; `KEY` names this one")
+	addOption(flags, o, &o.Ordered, "ordered", "", "handle the messages of the group in the order of their dispatch")
+	addOption(flags, o, &o.DebounceKey, "debounce-key", "", "take the place of the message with this `KEY` that waits")
+	addOption(flags, o, &o.ThrottleKey, "throttle-key", "", "store nothing while a message with this `KEY` waits")
+	addOption(flags, o, &o.CorrelationID, "correlation-id", "",
+		"`ID` that the messages of one story share (default: its own)")
+	addOption(flags, o, &o.CausationID, "causation-id", "", "`ID` of the message that caused this one")
 }
 
 func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchRequest, error) {
-	o := wire.DispatchOptions{
-		Transport: optional(f.transport), Queue: optional(f.queue), Priority: optional(f.priority), IdempotencyKey: optional(f.key),
-		ConcurrencyKey: optional(f.concurrency), GroupKey: optional(f.group), Ordered: optional(f.ordered), DebounceKey: optional(f.debounce),
-		ThrottleKey: optional(f.throttle), CorrelationID: optional(f.correlation), CausationID: optional(f.causation),
-	}
+	o := f.options
 	var errs []error
 	switch {
 	case f.expires < 0:

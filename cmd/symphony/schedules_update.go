@@ -8,17 +8,15 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// patchedBy says which part of a schedule's definition each flag of "schedules update" changes.
+// patchedBy says which part of a schedule's definition a flag of "schedules update" changes that is not an option's.
 var patchedBy = map[string][]string{
 	"name": {"name"}, "at": {"at"}, "cron": {"cron"}, "timezone": {"timezone"}, "every": {"interval"},
 	"start": {"startAt"}, "end": {"endAt"}, "max-runs": {"maxRuns"}, "jitter": {"jitter"}, "missed": {"missed"}, "overlap": {"overlap"},
-	"type": {"message", "type"}, "transport": {"options", "transport"}, "queue": {"options", "queue"}, "priority": {"options", "priority"},
-	"header": {"options", "headers"}, "metadata": {"options", "metadata"}, "concurrency-key": {"options", "concurrencyKey"},
-	"group": {"options", "groupKey"}, "ordered": {"options", "ordered"}, "debounce-key": {"options", "debounceKey"},
-	"throttle-key": {"options", "throttleKey"}, "correlation-id": {"options", "correlationId"}, "causation-id": {"options", "causationId"},
+	"type": {"message", "type"}, "header": {"options", "headers"}, "metadata": {"options", "metadata"},
 }
 
 // kinds are the members of a definition of which a schedule has one. Another one takes its place.
@@ -107,9 +105,13 @@ func schedulePatch(cmd *cobra.Command, req wire.ScheduleRequest) (map[string]any
 		inner[part] = members
 	}
 	patch := make(map[string]any)
-	for flag, path := range patchedBy {
-		if !cmd.Flags().Changed(flag) {
-			continue
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		path := patchedBy[flag.Name]
+		if name := flag.Annotations[optionKey]; name != nil {
+			path = []string{"options", name[0]}
+		}
+		if path == nil {
+			return
 		}
 		from := values
 		if len(path) == 2 {
@@ -120,7 +122,7 @@ func schedulePatch(cmd *cobra.Command, req wire.ScheduleRequest) (map[string]any
 			value = v
 		}
 		setIn(patch, value, path...)
-	}
+	})
 	for _, kind := range kinds {
 		if patch[kind] == nil {
 			continue

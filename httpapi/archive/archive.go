@@ -60,14 +60,8 @@ type Message struct {
 	MaxRetries     int                       `json:"maxRetries,omitzero"`
 	Attempts       jsontext.Value            `json:"attempts,omitzero"`
 	Timeline       jsontext.Value            `json:"timeline,omitzero"`
-	CorrelationID  string                    `json:"correlationId,omitzero"`
-	CausationID    string                    `json:"causationId,omitzero"`
-	DispatchedBy   string                    `json:"dispatchedBy,omitzero"`
-	ExpiresAt      *time.Time                `json:"expiresAt,omitzero"`
-	ConcurrencyKey string                    `json:"concurrencyKey,omitzero"`
-	GroupKey       string                    `json:"groupKey,omitzero"`
-	Ordered        bool                      `json:"ordered,omitzero"`
-	Unreadable     bool                      `json:"unreadable,omitzero"` // not all of it could be written
+	wire.Flow
+	Unreadable bool `json:"unreadable,omitzero"` // not all of it could be written
 }
 
 // Origin is the id of the message, by which two of its exports are told to be the same. Empty where the file does not
@@ -84,14 +78,12 @@ func Stored(m *wire.StoredMessage) Message {
 	return Message{ID: m.ID, Status: m.Status, Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers, Priority: m.Priority,
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
-		ErrorClass: m.ErrorClass, CorrelationID: m.CorrelationID, CausationID: m.CausationID, DispatchedBy: m.DispatchedBy, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey,
-		GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
+		ErrorClass: m.ErrorClass, Flow: m.Flow, Unreadable: m.Unreadable}
 }
 
 // Failed is a failed message as a file has it.
 func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
-		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries, Attempts: attempts, CorrelationID: m.CorrelationID,
-		CausationID: m.CausationID, DispatchedBy: m.DispatchedBy, ExpiresAt: m.ExpiresAt, ConcurrencyKey: m.ConcurrencyKey, GroupKey: m.GroupKey, Ordered: m.Ordered, Unreadable: m.Unreadable}
+		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries, Attempts: attempts, Flow: m.Flow, Unreadable: m.Unreadable}
 }
