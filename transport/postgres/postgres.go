@@ -1,9 +1,21 @@
 // Package postgres is the transport for production with many nodes: messages in a PostgreSQL database (13 or newer).
 //
 // Any number of processes use one database, and one database holds any number of transports. What waits stands in a
-// narrow ready table; a claim moves rows from there into one lease row for the whole batch, and settling checks that row.
-// Concurrent calls of a process share transactions (group commit). docs/adr/005-postgres-engine.md has the moves with
-// their SQL and the argument why none of them can lose a message, hand it to two workers or let a stale one settle it.
+// narrow ready table; a claim moves rows from there into one lease row for the whole batch, and settling checks that
+// row. Concurrent calls of a process share transactions (group commit). docs/adr/005-postgres-engine.md has the moves
+// with their SQL and the argument why none of them can lose a message, hand it to two workers or let a stale one settle
+// it.
+//
+// # Where to begin
+//
+// postgres.go (what transports of one database share), then conn.go (a transaction in one round trip, on wire.go and
+// pool.go) and committer.go (many calls in one transaction). A message's way: send.go with idempotency.go, heads.go
+// (where waiting messages begin) and listen.go (who is woken), receive.go, lease.go, settle.go with ack_query.go and
+// settle_back.go, expiry.go (leases that ran out), house.go (the duties of every node), sweep.go (what was committed
+// late), unanswered.go (claims whose answer was lost). What does not fit a plain queue: flow.go (package flow decides,
+// this one keeps), with gates.go, parked.go and waiting.go. In a transaction of the caller's: tx.go. What people look
+// for: messages.go, search.go, steer.go, failed.go. What the server keeps: records.go, log.go, schedules.go, steps.go,
+// nodes.go. The schema: schema.go, migrate_live.go, grant.go. What an operator asks: doctor.go, stats.go.
 package postgres
 
 import (
@@ -39,10 +51,11 @@ type Options struct {
 	Name string
 	// Schema holds all tables. Default DefaultSchema. It is created where it does not exist.
 	Schema string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for not at all.
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for
+	// not at all.
 	Retention time.Duration
-	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must have
-	// the same. Default: none but one message at a time for each concurrency key.
+	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must
+	// have the same. Default: none but one message at a time for each concurrency key.
 	Limits *flow.Limits
 	// MaxConns bounds the connections of this process, besides one that listens. Default DefaultMaxConns, at least 4.
 	MaxConns int
@@ -84,8 +97,8 @@ var (
 	_ interface{ StoreTime() time.Time } = (*Transport)(nil) // see symphony.StoreClock
 )
 
-// store is what the transports of one database share. No lock guards it as a whole: each field says who may touch it, and
-// ARCHITECTURE.md has the order of the locks.
+// store is what the transports of one database share. No lock guards it as a whole: each field says who may touch it,
+// and ARCHITECTURE.md has the order of the locks.
 type store struct {
 	// Set by newStore and never changed after that.
 	pool      *pgxpool.Pool
@@ -262,9 +275,9 @@ func (s *store) Close() error {
 	return nil
 }
 
-// now is the time of this process in microseconds since 1970: the machine's clock when the store was opened, and what has
-// elapsed since, whatever that clock has been set to meanwhile. The server's clock decides about messages; this one runs
-// the timers.
+// now is the time of this process in microseconds since 1970: the machine's clock when the store was opened, and what
+// has elapsed since, whatever that clock has been set to meanwhile. The server's clock decides about messages; this one
+// runs the timers.
 func (s *store) now() int64 { return s.opened + symphony.Elapsed(s.clock).Microseconds() }
 
 // nowParam is the time that a statement works with: NULL stands for the server's own.
@@ -286,8 +299,8 @@ func (s *store) ahead() int64 {
 	return s.offset.Load()
 }
 
-// StoreTime is what the server's clock shows, as far as this process knows: it is compared every ten seconds, and at once
-// where the machine slept.
+// StoreTime is what the server's clock shows, as far as this process knows: it is compared every ten seconds, and at
+// once where the machine slept.
 func (s *store) StoreTime() time.Time { return fromMicros(s.storeNow()) }
 
 // openedAt is what a clock would have shown when nothing had elapsed, had it not been set since, in µs since 1970.

@@ -3,9 +3,19 @@
 // A dispatch is durable when it is answered (WAL, synchronous=FULL). One writer goroutine owns the writing connection
 // and takes whatever calls have queued up into one transaction (group commit), so that concurrent dispatches share the
 // cost of reaching the disk; readers have connections of their own and never block it. One process may have the file
-// open; a second one gets a [LockedError]. A process that dies loses nothing: what its workers had claimed is
-// returned to its queue at the next Open, as lost deliveries, and what was claimed for workers elsewhere stays theirs for the
+// open; a second one gets a [LockedError]. A process that dies loses nothing: what its workers had claimed is returned
+// to its queue at the next Open, as lost deliveries, and what was claimed for workers elsewhere stays theirs for the
 // time that remains of their leases.
+//
+// # Where to begin
+//
+// sqlite.go (what transports of one file share, and how calls reach the writer), then writer.go (one transaction of
+// many calls, and how it is undone) and reader.go. A message's way: send.go, lanes.go (where it waits), receive.go,
+// lease.go, settle.go, house.go (what time brings), recover.go (what a crash left). What does not fit a plain queue:
+// flow.go (package flow decides, this one keeps), with gates.go, parked.go and waiting.go. What people look for:
+// messages.go with message_info.go, message_search.go and message_walk.go, failed.go. What the server keeps:
+// records.go, log.go, schedules.go, steps.go. The file itself: schema.go, lock.go, checkpoint.go, clock.go, failure.go,
+// copy.go, temporary.go.
 package sqlite
 
 import (
@@ -34,7 +44,8 @@ import (
 type Options struct {
 	// Name is the transport's name. Default symphony.DefaultTransport. Named gives further ones on the same file.
 	Name string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for not at all.
+	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for
+	// not at all.
 	Retention time.Duration
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
@@ -98,8 +109,8 @@ type store struct {
 	err     error // of closing
 }
 
-// readerConns is how many connections read at the same time, and searcherConns how many searches run so. Each has a page
-// cache of its own (readerCacheKiB).
+// readerConns is how many connections read at the same time, and searcherConns how many searches run so. Each has a
+// page cache of its own (readerCacheKiB).
 const (
 	readerConns    = 3
 	searcherConns  = 2
@@ -108,7 +119,8 @@ const (
 )
 
 // Open opens the database at path, creating it if there is none, and brings its schema up to date. Errors: *LockedError
-// if another process has it open, *VersionError if a newer release wrote it, ErrCorrupt if it is damaged or no database.
+// if another process has it open, *VersionError if a newer release wrote it, ErrCorrupt if it is damaged or no
+// database.
 func Open(ctx context.Context, path string, o Options) (*Transport, error) {
 	return open(ctx, path, o, "")
 }
@@ -268,9 +280,10 @@ func (s *store) Close() error {
 	return s.err
 }
 
-// release closes the connections and gives up the lock. The writer's is closed last, after it has copied the log into the
-// database and cut it, so that the database's file alone has everything. Where the files of that name are no longer those
-// that are open, or are damaged, nothing is touched: the connection that is closed last would delete the log by its name.
+// release closes the connections and gives up the lock. The writer's is closed last, after it has copied the log into
+// the database and cut it, so that the database's file alone has everything. Where the files of that name are no longer
+// those that are open, or are damaged, nothing is touched: the connection that is closed last would delete the log by
+// its name.
 func (s *store) release() error {
 	var errs []error
 	whole := s.failed() == nil && s.checkPlace() == nil
@@ -366,8 +379,8 @@ func micros(t time.Time) int64 {
 	return 1
 }
 
-// microsUp is the first whole microsecond that is not before t: what is kept in microseconds is before t if it is before
-// that.
+// microsUp is the first whole microsecond that is not before t: what is kept in microseconds is before t if it is
+// before that.
 func microsUp(t time.Time) int64 { return t.Add(time.Microsecond - 1).UnixMicro() }
 
 // fromMicros is the inverse of micros, with 0 for the zero time.
