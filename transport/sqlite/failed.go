@@ -284,8 +284,12 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 	if err != nil {
 		return false, err
 	}
-	if o.entering, err = w.insert(&row, l, o.entering); err != nil {
+	ready, err := w.insert(&row, l)
+	if err != nil {
 		return false, err
+	}
+	if row.Flow != nil {
+		o.entering = append(o.entering, newWaiting(row.Envelope, located{readyRow: ready}))
 	}
 	return true, w.deleteFailed(move.ID, l)
 }

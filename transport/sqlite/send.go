@@ -30,7 +30,7 @@ func newSendOp(envelopes []*symphony.Envelope) (*sendOp, error) {
 	o := &sendOp{rowsIn: make([]messageRow, len(envelopes)), receipts: make([]symphony.Receipt, len(envelopes))}
 	for i, e := range envelopes {
 		row := &o.rowsIn[i]
-		row.Envelope = e
+		row.Envelope, o.controlled = e, o.controlled || e.Flow != nil
 		var err error
 		if row.metadata, err = encode(len(e.Metadata), e.Metadata); err == nil {
 			row.headers, err = encode(len(e.Headers), e.Headers)
@@ -64,9 +64,10 @@ type messageRow struct {
 }
 
 type sendOp struct {
-	rowsIn   []messageRow
-	receipts []symphony.Receipt
-	conflict error
+	rowsIn     []messageRow
+	controlled bool // a message has a Flow
+	receipts   []symphony.Receipt
+	conflict   error
 }
 
 func (o *sendOp) rows() int { return len(o.rowsIn) }
@@ -85,7 +86,7 @@ func (o *sendOp) apply(w *writer) error {
 			}
 		}
 	}
-	f, fates, err := o.meet(w)
+	f, arrivals, err := o.meet(w)
 	if err != nil {
 		return err
 	}
@@ -102,45 +103,42 @@ func (o *sendOp) apply(w *writer) error {
 				return err
 			}
 		}
-		if fates[i] != flow.Stored {
+		if arrivals != nil && arrivals[i].Fate != flow.Stored {
 			continue
 		}
 		l, err := w.lane(row.Transport, row.Queue, w.limits.Covers(row.Envelope))
-		if err == nil {
-			entering, err = w.insert(row, l, entering)
-		}
 		if err != nil {
 			return err
+		}
+		ready, err := w.insert(row, l)
+		if err != nil {
+			return err
+		}
+		if row.Flow != nil {
+			locate(arrivals[i].Message, located{readyRow: ready})
+			entering = append(entering, arrivals[i].Message)
 		}
 	}
 	return w.enter(f, entering)
 }
 
-// meet sets what the receipts of messages with debounce and throttle keys say of others, and tells what becomes of each
-// message. The transaction of flow control is nil where no message has such a key.
-func (o *sendOp) meet(w *writer) (*flowTx, map[int]flow.Fate, error) {
-	var (
-		arrivals []*flow.Arrival[located]
-		places   []int
-	)
-	for i := range o.rowsIn {
-		row := &o.rowsIn[i]
-		if kind, _ := row.Flow.Unique(); kind == "" || o.receipts[i].Duplicate {
-			continue
-		}
-		a := &flow.Arrival[located]{Message: &waiting{Envelope: row.Envelope}, Receipt: &o.receipts[i]}
-		arrivals = append(arrivals, a)
-		places = append(places, i)
-	}
-	if len(arrivals) == 0 {
+// meet has messages under flow control met by those that wait. It sets what their receipts say of others. Where there are
+// none it returns nothing, else an arrival for each message of the call.
+func (o *sendOp) meet(w *writer) (*flowTx, []flow.Arrival[located], error) {
+	if !o.controlled {
 		return nil, nil, nil
 	}
-	f, fates := w.beginFlow(), make(map[int]flow.Fate)
-	err := f.engine.Meet(arrivals)
-	for i, a := range arrivals {
-		fates[places[i]] = a.Fate
+	messages, all := make([]waiting, len(o.rowsIn)), make([]flow.Arrival[located], len(o.rowsIn))
+	var arrivals []*flow.Arrival[located]
+	for i := range o.rowsIn {
+		messages[i].Envelope = o.rowsIn[i].Envelope
+		all[i] = flow.Arrival[located]{Message: &messages[i], Receipt: &o.receipts[i]}
+		if !o.receipts[i].Duplicate {
+			arrivals = append(arrivals, &all[i])
+		}
 	}
-	return f, fates, err
+	f := w.beginFlow()
+	return f, all, f.engine.Meet(arrivals)
 }
 
 // enter has messages that were inserted begin to wait. f is nil where nothing was decided before.
@@ -192,9 +190,8 @@ func (w *writer) remember(row *messageRow) error {
 		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
 }
 
-// insert stores a message and makes it claimable from its time on. Messages with a Flow it adds to a list of those that
-// are to enter; those of groups are made claimable there.
-func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiting, error) {
+// insert stores a message and makes it claimable from its time on, unless it is of a group. One with a Flow is to enter.
+func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 	seq, available := w.nextSeq, w.now
 	if row.scheduledAt > w.wall {
 		available = row.scheduledAt + w.steady.Ahead()
@@ -203,7 +200,7 @@ func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiti
 		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras, delay)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	s.BindInt64(1, seq)
 	s.BindText(2, row.ID)
@@ -220,28 +217,25 @@ func (w *writer) insert(row *messageRow, l *lane, entering []*waiting) ([]*waiti
 	bindText(s, 13, row.extras)
 	s.BindInt64(14, available-micros(row.CreatedAt))
 	if err := stepOnce(s); err != nil {
-		return nil, err
+		return r, err
 	}
 	w.nextSeq++
-	r := readyRow{
+	r = readyRow{
 		seq: seq, lane: l, rank: rankOf(row.Priority), available: available,
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
 	l.next.pending++
-	if row.Flow != nil {
-		entering = append(entering, newWaiting(row.Envelope, located{readyRow: r}))
-	}
 	if !flow.HasLine(row.Flow) {
 		if err := w.enqueue(r); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	if row.scheduledAt > w.wall {
 		l.next.scheduled++
 		w.nextDue = min(w.nextDue, available)
-		return entering, w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
+		err = w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
 	}
-	return entering, nil
+	return r, err
 }
 
 // readyRow is a message that waits in its lane.

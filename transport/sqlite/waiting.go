@@ -13,13 +13,25 @@ type waiting = flow.Message[located]
 
 // newWaiting is a message of an envelope.
 func newWaiting(e *symphony.Envelope, p located) *waiting {
-	return &waiting{Row: p, Envelope: e, Lane: p.lane.id, Rank: int(p.rank), Attempt: int(p.attempt),
-		Available: fromMicros(p.available), Gate: p.name}
+	m := &waiting{Envelope: e}
+	locate(m, p)
+	return m
+}
+
+// locate says where a message waits.
+func locate(m *waiting, p located) {
+	m.Row, m.Lane, m.Rank, m.Attempt = p, p.lane.id, int(p.rank), int(p.attempt)
+	m.Available, m.Gate = fromMicros(p.available), p.name
 }
 
 // look reads what decides about a message's way.
 func (f *flowTx) look(p located) (*waiting, error) {
-	e := &symphony.Envelope{Transport: p.lane.transport, Queue: p.lane.queue}
+	var both struct { // one allocation for each message that is claimed
+		waiting
+		envelope symphony.Envelope
+	}
+	e := &both.envelope
+	e.Transport, e.Queue = p.lane.transport, p.lane.queue
 	err := f.query("SELECT id, type, extras FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 		e.ID, e.Type = s.ColumnText(0), s.ColumnText(1)
 		// What cannot be read limits nothing: the delivery has the error, and fails.
@@ -29,7 +41,9 @@ func (f *flowTx) look(p located) (*waiting, error) {
 	if err == nil && p.gate != 0 && p.name == "" {
 		err = fmt.Errorf("gate %d of the parked message %s is missing: %w", p.gate, e.ID, ErrCorrupt)
 	}
-	return newWaiting(e, p), err
+	both.Envelope = e
+	locate(&both.waiting, p)
+	return &both.waiting, err
 }
 
 // findWaiting finds where a message under flow control waits, or nil.
@@ -146,18 +160,25 @@ func (f *flowTx) Hurry(m *waiting) (bool, error) {
 	return true, f.unschedule(p)
 }
 
-// Holders finds the messages that have debounce or throttle keys.
+// Holders finds the messages that have debounce or throttle keys. Mostly there are none, so what is to be told of them is
+// looked for only then.
 func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 	list := make([]*flow.Holder[located], len(keys))
 	for i, k := range keys {
-		err := f.query(`SELECT u.seq, m.id, l.queue, coalesce(m.scheduled_at, 0) FROM messenger_unique u
-			JOIN messenger_messages m ON m.seq = u.seq JOIN messenger_lanes l ON l.lane = m.lane
-			WHERE u.transport=? AND u.kind=? AND u.key=?`, func(s *sqlite.Stmt) bool {
-			list[i] = &flow.Holder[located]{Receipt: symphony.Receipt{ID: s.ColumnText(1), Transport: k.Transport,
-				Queue: s.ColumnText(2), ScheduledAt: fromMicros(s.ColumnInt64(3))}}
-			list[i].Row.seq = s.ColumnInt64(0)
+		seq := int64(-1)
+		err := f.query("SELECT seq FROM messenger_unique WHERE transport=? AND kind=? AND key=?", func(s *sqlite.Stmt) bool {
+			seq = s.ColumnInt64(0)
 			return true
 		}, k.Transport, k.Kind, k.Name)
+		if err == nil && seq >= 0 {
+			err = f.query(`SELECT m.id, l.queue, coalesce(m.scheduled_at, 0)
+				FROM messenger_messages m JOIN messenger_lanes l ON l.lane = m.lane WHERE m.seq=?`, func(s *sqlite.Stmt) bool {
+				list[i] = &flow.Holder[located]{Receipt: symphony.Receipt{ID: s.ColumnText(0), Transport: k.Transport,
+					Queue: s.ColumnText(1), ScheduledAt: fromMicros(s.ColumnInt64(2))}}
+				list[i].Row.seq = seq
+				return true
+			}, seq)
+		}
 		if err != nil {
 			return nil, err
 		}
