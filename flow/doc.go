@@ -17,8 +17,8 @@
 //   - A limit's gate: so many places, or so many passes in a time. There is one for each limited type, queue and key.
 //   - A hold's gate: closed until the pause of some types is over.
 //   - A group's line: what of a group is in its lane. Groups that take turns have a line of [GroupTurn] messages for
-//     each priority, which a message leaves when it is claimed. The line of an ordered group is one message long,
-//     which stays in it until it is finished.
+//     each priority, which a message leaves when it is claimed. The line of an ordered group is one message long:
+//     the one in it stays there until it is finished.
 //
 // A pass is what a delivery holds: its places behind limits, and its group's line.
 //

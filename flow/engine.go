@@ -71,7 +71,12 @@ func (e *Engine[R]) load(names []string) error {
 	return err
 }
 
+// add keeps what was read of a gate, or that nothing was.
 func (e *Engine[R]) add(s StoredGate) *gate {
+	if g := e.gates[s.Name]; g != nil {
+		g.StoredGate = s
+		return g
+	}
 	g := &gate{StoredGate: s}
 	if !isLine(s.Name) {
 		g.limit = e.limits.Gate(s.Name)
@@ -274,7 +279,7 @@ func (e *Engine[R]) ReadHolds() (err error) {
 func (e *Engine[R]) Look(list ...*Message[R]) error {
 	var names []string
 	for _, m := range list {
-		m.hold, m.limits = PausedBy(e.holds[m.Transport], m.Type), e.limits.Gates(m.Envelope)
+		m.hold, m.limits = pausedBy(e.holds[m.Transport], m.Type), e.limits.Gates(m.Envelope)
 		if m.hold != "" {
 			names = append(names, holdGateOf(m.Transport, m.hold))
 		}

@@ -166,8 +166,8 @@ func TypesPaused(holds []Hold) bool {
 	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Type != "" })
 }
 
-// PausedBy returns the pattern by which a type is paused, or nothing.
-func PausedBy(holds []Hold, typ string) string {
+// pausedBy returns the pattern by which a type is paused, or nothing.
+func pausedBy(holds []Hold, typ string) string {
 	for _, h := range holds {
 		if h.Type != "" && symphony.PatternMatches(h.Type, typ) {
 			return h.Type
