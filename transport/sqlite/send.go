@@ -122,8 +122,8 @@ func (o *sendOp) apply(w *writer) error {
 	return w.enter(f, entering)
 }
 
-// meet has messages under flow control met by those that wait. It sets what their receipts say of others. Where there are
-// none it returns nothing, else an arrival for each message of the call.
+// meet has messages under flow control met by those that wait. It sets what their receipts say of others. Where there
+// are none it returns nothing, else an arrival for each message of the call.
 func (o *sendOp) meet(w *writer) (*flowTx, []flow.Arrival[located], error) {
 	if !o.controlled {
 		return nil, nil, nil
@@ -190,7 +190,8 @@ func (w *writer) remember(row *messageRow) error {
 		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
 }
 
-// insert stores a message and makes it claimable from its time on, unless it is of a group. One with a Flow is to enter.
+// insert stores a message and makes it claimable from its time on, unless it is of a group. One with a Flow is to
+// enter.
 func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 	seq, available := w.nextSeq, w.now
 	if row.scheduledAt > w.wall {
@@ -233,7 +234,8 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 	if row.scheduledAt > w.wall {
 		l.next.scheduled++
 		w.nextDue = min(w.nextDue, available)
-		err = w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)", row.scheduledAt, seq, l.id)
+		err = w.exec("INSERT INTO messenger_scheduled (scheduled_at, seq, lane) VALUES (?, ?, ?)",
+			row.scheduledAt, seq, l.id)
 	}
 	return r, err
 }

@@ -57,8 +57,8 @@ func (w *writer) findWaiting(seq int64) (*located, error) {
 	if err != nil || found != nil {
 		return found, err
 	}
-	err = w.query(`SELECT p.gate, p.place, p.lane, p.rank, p.available_at, p.attempt, p.lost, p.size, coalesce(g.name, '')
-		FROM messenger_parked p LEFT JOIN messenger_gates g ON g.gate = p.gate WHERE p.seq=?`, func(s *sqlite.Stmt) bool {
+	err = w.query(`SELECT p.gate, p.place, p.lane, p.rank, p.available_at, p.attempt, p.lost, p.size,
+		coalesce(g.name, '') FROM messenger_parked p LEFT JOIN messenger_gates g ON g.gate = p.gate WHERE p.seq=?`, func(s *sqlite.Stmt) bool {
 		p := w.readLocated(s, seq)
 		p.name = s.ColumnText(8)
 		found = &p
@@ -160,19 +160,21 @@ func (f *flowTx) Hurry(m *waiting) (bool, error) {
 	return true, f.unschedule(p)
 }
 
-// Holders finds the messages that have debounce or throttle keys. Mostly there are none, so what is to be told of them is
-// looked for only then.
+// Holders finds the messages that have debounce or throttle keys. Mostly there are none, so what is to be told of them
+// is looked for only then.
 func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 	list := make([]*flow.Holder[located], len(keys))
 	for i, k := range keys {
 		seq := int64(-1)
-		err := f.query("SELECT seq FROM messenger_unique WHERE transport=? AND kind=? AND key=?", func(s *sqlite.Stmt) bool {
+		read := func(s *sqlite.Stmt) bool {
 			seq = s.ColumnInt64(0)
 			return true
-		}, k.Transport, k.Kind, k.Name)
+		}
+		err := f.query("SELECT seq FROM messenger_unique WHERE transport=? AND kind=? AND key=?", read,
+			k.Transport, k.Kind, k.Name)
 		if err == nil && seq >= 0 {
-			err = f.query(`SELECT m.id, l.queue, coalesce(m.scheduled_at, 0)
-				FROM messenger_messages m JOIN messenger_lanes l ON l.lane = m.lane WHERE m.seq=?`, func(s *sqlite.Stmt) bool {
+			err = f.query(`SELECT m.id, l.queue, coalesce(m.scheduled_at, 0) FROM messenger_messages m
+				JOIN messenger_lanes l ON l.lane = m.lane WHERE m.seq=?`, func(s *sqlite.Stmt) bool {
 				list[i] = &flow.Holder[located]{Receipt: symphony.Receipt{ID: s.ColumnText(0), Transport: k.Transport,
 					Queue: s.ColumnText(1), ScheduledAt: fromMicros(s.ColumnInt64(2))}}
 				list[i].Row.seq = seq
@@ -191,7 +193,8 @@ func (f *flowTx) Note(list []*waiting) error {
 	for _, m := range list {
 		if at := m.Flow.ExpiresAt; !at.IsZero() {
 			f.nextControl = min(f.nextControl, micros(at)+f.steady.Ahead())
-			if err := f.exec("INSERT INTO messenger_expiring (expires_at, seq) VALUES (?, ?)", micros(at), m.Row.seq); err != nil {
+			err := f.exec("INSERT INTO messenger_expiring (expires_at, seq) VALUES (?, ?)", micros(at), m.Row.seq)
+			if err != nil {
 				return err
 			}
 		}
