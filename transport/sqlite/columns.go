@@ -26,6 +26,7 @@ func (c cell) text() string    { return c.stmt.ColumnText(c.at) }
 func (c cell) int() int        { return c.stmt.ColumnInt(c.at) }
 func (c cell) int64() int64    { return c.stmt.ColumnInt64(c.at) }
 func (c cell) time() time.Time { return fromMicros(c.int64()) }
+func (c cell) bool() bool      { return c.stmt.ColumnBool(c.at) }
 func (c cell) bytes() []byte   { return columnBytes(c.stmt, c.at) }
 
 // String is what a statement selects.

@@ -97,6 +97,15 @@ func (v *view) bare(seq int64) (m symphony.MessageInfo, err error) {
 	return m, err
 }
 
+// completedColumns are those of messenger_completed c.
+var completedColumns = columns[symphony.MessageInfo]{
+	{"attempt", func(m *symphony.MessageInfo, v cell) { m.Deliveries = v.int() }},
+	{"completed_at", func(m *symphony.MessageInfo, v cell) { m.FinishedAt = v.time() }},
+	// Older releases did not keep how long it took.
+	{"coalesce(completed_at - took, 0)", func(m *symphony.MessageInfo, v cell) { m.StartedAt = v.time() }},
+	{"(SELECT name FROM messenger_workers w WHERE w.worker = c.worker)", func(m *symphony.MessageInfo, v cell) { m.Worker = v.text() }},
+}
+
 // state tells where a message is, whose envelope and attempts are read.
 func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 	if m.Status, err = v.status(seq); err != nil {
@@ -107,11 +116,8 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 		c := v.claims[seq]
 		m.Deliveries, m.Worker, m.StartedAt, m.LeasedUntil = int(c.attempt), c.worker, fromMicros(c.claimed), v.shown(c.until)
 	case symphony.Completed:
-		err = v.query(`SELECT c.attempt, c.completed_at, c.took, w.name FROM messenger_completed c LEFT JOIN messenger_workers w ON w.worker = c.worker WHERE c.seq=?`, func(s *sqlite.Stmt) bool {
-			m.Deliveries, m.FinishedAt, m.Worker = s.ColumnInt(0), fromMicros(s.ColumnInt64(1)), s.ColumnText(3)
-			if s.ColumnType(2) != sqlite.TypeNull { // older releases did not keep it
-				m.StartedAt = fromMicros(s.ColumnInt64(1) - s.ColumnInt64(2))
-			}
+		err = v.query("SELECT "+completedColumns.String()+" FROM messenger_completed c WHERE seq=?", func(s *sqlite.Stmt) bool {
+			completedColumns.read(m, s, 0)
 			return false
 		}, seq)
 	default:
@@ -183,28 +189,39 @@ const unknownDelay = math.MinInt64
 // searchedRows bounds the search for where a message waits that an older release has stored.
 const searchedRows = 5000
 
-const readyRowColumns = "SELECT 0, 0, lane, rank, available_at, attempt, lost, size FROM messenger_ready "
+// parkedColumns are where a message waits before a gate; in messenger_ready it is before none.
+var parkedColumns = append(columns[located]{
+	{"gate", func(w *located, v cell) { w.gate = v.int64() }},
+	{"place", func(w *located, v cell) { w.place = v.int64() }},
+}, locatedColumns...)
+
+var locatedColumns = columns[located]{
+	{"lane", func(w *located, v cell) { w.lane = &lane{id: v.int64()} }},
+	{"rank", func(w *located, v cell) { w.rank = v.int64() }},
+	{"available_at", func(w *located, v cell) { w.available = v.int64() }},
+	{"attempt", func(w *located, v cell) { w.attempt = v.int64() }},
+	{"lost", func(w *located, v cell) { w.lost = v.int64() }},
+	{"size", func(w *located, v cell) { w.size = v.int64() }},
+}
 
 // waiting finds where a pending message waits, nil if that cannot be found among so many rows. Those under flow
 // control are found by their number. The others' place follows from the last thing that put them there: the dispatch
 // or a release (delay), or an attempt.
 func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w *located, err error) {
-	row := func(s *sqlite.Stmt) bool {
-		l := v.lanes[s.ColumnInt64(2)]
-		if l == nil {
+	find := func(from columns[located], rest string, args ...any) error {
+		return v.query("SELECT "+from.String()+" FROM "+rest, func(s *sqlite.Stmt) bool {
+			at := located{readyRow: readyRow{seq: seq}}
+			if from.read(&at, s, 0); v.lanes[at.lane.id] != nil {
+				w = &at
+			}
 			return false
-		}
-		w = &located{gate: s.ColumnInt64(0), place: s.ColumnInt64(1), readyRow: readyRow{seq: seq, lane: &lane{id: l.id}, rank: s.ColumnInt64(3),
-			available: s.ColumnInt64(4), attempt: s.ColumnInt64(5), lost: s.ColumnInt64(6), size: s.ColumnInt64(7)}}
-		return false
+		}, args...)
 	}
-	for _, query := range []string{
-		readyRowColumns + "WHERE seq=? AND controlled IS NOT NULL",
-		"SELECT gate, place, lane, rank, available_at, attempt, lost, size FROM messenger_parked WHERE seq=?",
-	} {
-		if err := v.query(query, row, seq); err != nil || w != nil {
-			return w, err
-		}
+	if err = find(locatedColumns, "messenger_ready WHERE seq=? AND controlled IS NOT NULL", seq); err != nil || w != nil {
+		return w, err
+	}
+	if err = find(parkedColumns, "messenger_parked WHERE seq=?", seq); err != nil || w != nil {
+		return w, err
 	}
 	created := micros(m.CreatedAt)
 	var places []int64
@@ -225,14 +242,15 @@ func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w
 			continue
 		}
 		for _, at := range places {
-			err := v.query(readyRowColumns+"WHERE lane=? AND rank=? AND available_at=? AND seq=?", row, l.id, rankOf(m.Priority), at, seq)
+			const place = "messenger_ready WHERE lane=? AND rank=? AND available_at=? AND seq=?"
+			err := find(locatedColumns, place, l.id, rankOf(m.Priority), at, seq)
 			if err != nil || w != nil {
 				return w, err
 			}
 		}
-		err := v.query(readyRowColumns+`WHERE seq=?4 AND (lane, rank, available_at, seq) IN
-			(SELECT lane, rank, available_at, seq FROM messenger_ready WHERE lane=?1 AND rank=?2 AND available_at>=?3 ORDER BY available_at, seq LIMIT ?5)`,
-			row, l.id, rankOf(m.Priority), created, seq, most)
+		err := find(locatedColumns, `messenger_ready WHERE seq=?4 AND (lane, rank, available_at, seq) IN
+			(SELECT lane, rank, available_at, seq FROM messenger_ready WHERE lane=?1 AND rank=?2 AND available_at>=?3
+			ORDER BY available_at, seq LIMIT ?5)`, l.id, rankOf(m.Priority), created, seq, most)
 		if err != nil || w != nil {
 			return w, err
 		}

@@ -65,11 +65,36 @@ func (t *Transport) view(ctx context.Context, readers chan *reader, doing string
 	})
 }
 
+var laneColumns = columns[laneView]{
+	{"lane", func(l *laneView, v cell) { l.id = v.int64() }},
+	{"queue", func(l *laneView, v cell) { l.queue = v.text() }},
+	{"controlled", func(l *laneView, v cell) { l.controlled = v.bool() }},
+	{"pending", func(l *laneView, v cell) { l.pending = v.int64() }},
+	{"processing", func(l *laneView, v cell) { l.processing = v.int64() }},
+	{"completed", func(l *laneView, v cell) { l.completed = v.int64() }},
+}
+
+// leaseView is a lease with its deliveries as they are kept.
+type leaseView struct {
+	claim
+	live       bool // nobody has ended it
+	deliveries []byte
+}
+
+var leaseColumns = columns[leaseView]{
+	{"lease", func(l *leaseView, v cell) { l.lease = v.int64() }},
+	{"worker", func(l *leaseView, v cell) { l.worker = v.text() }},
+	{"claimed_at", func(l *leaseView, v cell) { l.claimed = v.int64() }},
+	{"coalesce(until, 0)", func(l *leaseView, v cell) { l.until = v.int64() }},
+	{"token IS NOT NULL", func(l *leaseView, v cell) { l.live = v.bool() }},
+	{"deliveries", func(l *leaseView, v cell) { l.deliveries = v.bytes() }},
+}
+
 // load reads the lanes and what is in hand: little, however many messages there are.
 func (v *view) load() error {
-	err := v.query("SELECT lane, queue, controlled, pending, processing, completed FROM messenger_lanes WHERE transport=?", func(s *sqlite.Stmt) bool {
-		l := &laneView{id: s.ColumnInt64(0), queue: s.ColumnText(1), controlled: s.ColumnInt64(2) != 0,
-			pending: s.ColumnInt64(3), processing: s.ColumnInt64(4), completed: s.ColumnInt64(5)}
+	err := v.query("SELECT "+laneColumns.String()+" FROM messenger_lanes WHERE transport=?", func(s *sqlite.Stmt) bool {
+		l := new(laneView)
+		laneColumns.read(l, s, 0)
 		v.lanes[l.id] = l
 		return true
 	}, v.transport)
@@ -77,14 +102,20 @@ func (v *view) load() error {
 		return err
 	}
 	var damage error
-	err = v.query("SELECT lease, worker, claimed_at, coalesce(until, 0), token IS NOT NULL, deliveries FROM messenger_leases", func(s *sqlite.Stmt) bool {
-		var list []listed
-		if list, damage = decodeLease(columnBytes(s, 5), s.ColumnBool(4)); damage != nil {
+	err = v.query("SELECT "+leaseColumns.String()+" FROM messenger_leases", func(s *sqlite.Stmt) bool {
+		var (
+			l    leaseView
+			list []listed
+		)
+		leaseColumns.read(&l, s, 0)
+		if list, damage = decodeLease(l.deliveries, l.live); damage != nil {
 			return false
 		}
 		for _, d := range list {
 			if d.seq != 0 {
-				v.claims[d.seq] = claim{lease: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3) + d.end, attempt: d.attempt}
+				c := l.claim
+				c.until, c.attempt = l.until+d.end, d.attempt
+				v.claims[d.seq] = c
 			}
 		}
 		return true

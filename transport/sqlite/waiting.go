@@ -46,6 +46,8 @@ func (f *flowTx) look(p located) (*waiting, error) {
 	return &both.waiting, err
 }
 
+const readyRowColumns = "SELECT 0, 0, lane, rank, available_at, attempt, lost, size FROM messenger_ready "
+
 // findWaiting finds where a message under flow control waits, or nil.
 func (w *writer) findWaiting(seq int64) (*located, error) {
 	var found *located
