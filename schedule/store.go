@@ -38,9 +38,8 @@ type Store interface {
 
 // Change is one change of a stored schedule.
 type Change struct {
-	// Schedule is what is to be kept, if the stored one has its version. Version 0 makes a new one, whose first version
-	// is
-	// 1. Source and CreatedAt are kept of a new one only.
+	// Schedule is what is to be kept, if the stored one has its version. Version 0 makes a new one, which gets version
+	// 1 and alone has its Source and CreatedAt kept: later changes leave them.
 	Schedule Schedule
 	// StateOnly leaves the definition as it is stored, UpdatedAt and Disabled included: a node that fires a schedule
 	// may be unable to read all of it, because it is damaged or because a newer release has written it.

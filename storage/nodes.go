@@ -20,7 +20,7 @@ type Node struct {
 }
 
 // Nodes list the processes that share a storage. They are optional: a transport whose storage belongs to one
-// process does not implement it.
+// process does not implement them.
 type Nodes interface {
 	// Nodes lists the processes that are alive, the oldest first.
 	Nodes(ctx context.Context) ([]Node, error)

@@ -81,8 +81,8 @@ func RecordsOf(t symphony.Transport) (Records, error) {
 	return Part[Records](t, t.Capabilities().Records, "keeps no records")
 }
 
-// ValidateRecord reports whether a record of this kind and id can be kept with this content. Storages call it first.
-// One that cannot be is not there.
+// ValidateRecord reports whether a record of this kind and id can be kept with this content. Storages call it before they
+// write. Whoever reads or deletes a record that cannot be kept finds none.
 func ValidateRecord(kind, id string, data []byte) error {
 	var problems []symphony.Problem
 	for _, text := range []struct{ path, value string }{{"kind", kind}, {"id", id}} {

@@ -277,6 +277,9 @@ func (s *store) ListSchedules(ctx context.Context, q schedule.Query) (page sched
 			where.add(c.term, []byte(cleanText(c.value)))
 		}
 	}
+	if q.Due != nil {
+		q.After = ""
+	}
 	for _, c := range []struct{ term, value string }{{"id = ?::uuid", q.ID}, {"id < ?::uuid", q.After}} {
 		if c.value == "" {
 			continue

@@ -308,7 +308,7 @@ var scheduleTests = []test{
 		if got, want := append(scheduleIDs(first.Schedules), scheduleIDs(rest.Schedules)...), scheduleIDs(due.Schedules); !slices.Equal(got, want) {
 			s.Errorf("in pages: got %v, want %v", got, want)
 		}
-		if page, err := s.scheduleStore().ListSchedules(ctx, schedule.Query{Due: &schedule.DuePlace{}, ID: ids[0]}); err != nil || !slices.Equal(scheduleIDs(page.Schedules), ids[:1]) {
+		if page, err := s.scheduleStore().ListSchedules(ctx, schedule.Query{Due: &schedule.DuePlace{}, ID: ids[0], After: ids[0]}); err != nil || !slices.Equal(scheduleIDs(page.Schedules), ids[:1]) {
 			s.Errorf("of those due one: got %v, %v", scheduleIDs(page.Schedules), err)
 		}
 		s.clock.Advance(2 * time.Minute)
