@@ -9,7 +9,9 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +127,34 @@ func inText(comment string) string {
 		}
 		return name
 	})
+}
+
+// TestTagsAreKnown fails where a field has a tag that nobody reads, such as one that is misspelt.
+func TestTagsAreKnown(t *testing.T) {
+	known := []string{
+		"key", "default", "env", "min", "max", "of", "about", "empty", "check", "hide", "secret", "secrets",
+		"millis", "unlimited",
+	}
+	var walk func(of reflect.Type)
+	walk = func(of reflect.Type) {
+		for i := range of.NumField() {
+			f := of.Field(i)
+			for _, name := range regexp.MustCompile(`(?:^| )(\w+):"`).FindAllStringSubmatch(string(f.Tag), -1) {
+				if !slices.Contains(known, name[1]) {
+					t.Errorf("%s.%s has a tag %s", of.Name(), f.Name, name[1])
+				}
+			}
+			if _, ok := f.Tag.Lookup("key"); ok && f.Type.Kind() == reflect.Struct && f.Type.PkgPath() == of.PkgPath() {
+				walk(f.Type)
+			}
+		}
+	}
+	for _, of := range []any{
+		Config{}, Transport{}, typeSettings{}, queueSettings{}, scheduleSettings{},
+		webhookSettings{}, handlerSettings{},
+	} {
+		walk(reflect.TypeOf(of))
+	}
 }
 
 // TestConstantsAreUsed fails where a constant is at hand for tags and comments, and none names it.

@@ -40,5 +40,5 @@ type Continuous struct {
 	// The queues that they work on. None: all.
 	Queues []string `key:"queues" about:"a list of names" check:"name"`
 	// How many handlers run at the same time, for each transport.
-	Concurrency int `key:"concurrency" min:"1" max:"10000" default:"worker.DefaultConcurrency"`
+	Concurrency int `key:"concurrency" min:"1" max:"worker.MaxConcurrency" default:"worker.DefaultConcurrency"`
 }
