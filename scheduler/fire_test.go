@@ -225,8 +225,11 @@ func TestFireDue_overlap_is_over_when_the_message_is_finished(t *testing.T) {
 	settle := func(s symphony.Settlement) func(*rig) error {
 		return func(r *rig) error {
 			got, err := r.tr.Receive(r.Context(), symphony.ReceiveOptions{})
-			if err != nil || len(got) != 1 {
-				return fmt.Errorf("received %d, %v", len(got), err)
+			if err == nil && len(got) != 1 {
+				err = fmt.Errorf("received %d", len(got))
+			}
+			if err != nil {
+				return err
 			}
 			s.Lease = got[0].Lease
 			return errors.Join(r.tr.Settle(r.Context(), []symphony.Settlement{s})...)
@@ -248,8 +251,11 @@ func TestFireDue_overlap_is_over_when_the_message_is_finished(t *testing.T) {
 				return err
 			}
 			page, err := messages.List(r.Context(), symphony.MessageQuery{})
-			if err != nil || len(page.Messages) != 1 {
-				return fmt.Errorf("there are %d messages, %v", len(page.Messages), err)
+			if err == nil && len(page.Messages) != 1 {
+				err = fmt.Errorf("there are %d messages", len(page.Messages))
+			}
+			if err != nil {
+				return err
 			}
 			return messages.Delete(r.Context(), page.Messages[0].ID)
 		}, want: schedule.Fired},

@@ -60,7 +60,7 @@ var pageTests = []test{
 			if i%4 == 3 {
 				o = symphony.DispatchOptions{}
 			}
-			s.sendBody("Large", 4000+i, o)
+			s.sendLarge(4000+i, o)
 			s.clock.Advance(time.Second)
 		}
 		// Some in hand, completed, failed with a history, and waiting for another try.
@@ -113,7 +113,7 @@ var pageTests = []test{
 		const n, bytes = 9, 20_000
 		now := s.clock.Now()
 		for i := range n {
-			s.sendBody("Large", 4000+i, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
+			s.sendLarge(4000+i, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
 			got, err := s.def.Receive(ctx, symphony.ReceiveOptions{})
 			if err != nil || len(got) != 1 {
 				s.Fatalf("got %d, %v", len(got), err)
@@ -156,9 +156,9 @@ var pageTests = []test{
 	}},
 	{"a query that asks for no bodies has none, and is told of them", func(s *suite) {
 		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
-		s.sendBody("Large", 500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
+		s.sendLarge(500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
 		failed := s.fail(s.one(), "boom")
-		s.sendBody("Large", 500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
+		s.sendLarge(500, symphony.DispatchOptions{Metadata: map[string]any{"m": "v"}})
 		for what, q := range map[string]symphony.MessageQuery{
 			"dispatch": {}, "failure": {ByFailure: true}, "failure, by text": {ByFailure: true, MessageFilter: symphony.MessageFilter{Text: "boom"}},
 		} {
@@ -206,11 +206,11 @@ var pageTests = []test{
 	}},
 }
 
-// sendBody sends a message with a payload of so many bytes.
-func (s *suite) sendBody(typ string, n int, o symphony.DispatchOptions) {
+// sendLarge sends a message of type Large with a payload of so many bytes.
+func (s *suite) sendLarge(n int, o symphony.DispatchOptions) {
 	s.Helper()
 	payload := []byte(`{"x":"` + strings.Repeat("x", n-8) + `"}`)
-	if _, err := s.bus.DispatchMessage(ctx, symphony.Message{Type: typ, Payload: payload}, o); err != nil {
+	if _, err := s.bus.DispatchMessage(ctx, symphony.Message{Type: "Large", Payload: payload}, o); err != nil {
 		s.Fatal(err)
 	}
 }

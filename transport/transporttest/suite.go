@@ -227,8 +227,6 @@ func (s *suite) fail(d symphony.Delivery, text string) symphony.MessageInfo {
 	return page.Messages[0]
 }
 
-func (s *suite) failures() symphony.MessageStore { return s.def.(symphony.MessageStore) }
-
 func (s *suite) stats() symphony.Stats {
 	s.Helper()
 	st, err := s.def.Stats(ctx)
