@@ -183,3 +183,23 @@ func TestDeadLetters_Delete(t *testing.T) {
 		t.Errorf("left are %+v", page)
 	}
 }
+
+// One caller's dead letters are moved by him alone, also where another's are named by their ids.
+func TestDeadLetters_Move_of_one_caller(t *testing.T) {
+	bus, failed, tr := deadLetters(t, 1, symphony.BusOptions{})
+	o := symphony.DispatchOptions{DispatchedBy: "user:a"}
+	if _, err := bus.Dispatch(t.Context(), "order.paid", struct{}{}, o); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, tr, "down")
+	var moves []symphony.FailedMove
+	for _, m := range list(t, failed, symphony.MessageQuery{}).Messages {
+		moves = append(moves, symphony.FailedMove{ID: m.FailedID})
+	}
+	if n, err := failed.Of("user:a").Move(t.Context(), moves); n != 1 || err != nil || len(moves) != 2 {
+		t.Errorf("moved %d of %d, %v; want 1 of 2", n, len(moves), err)
+	}
+	if left := list(t, failed, symphony.MessageQuery{}); left.Total != 1 || left.Messages[0].DispatchedBy != "" {
+		t.Errorf("left are %+v", left)
+	}
+}
