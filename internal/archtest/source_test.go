@@ -15,6 +15,9 @@ import (
 // maxLines is the most lines that a file may have.
 const maxLines = 500
 
+// maxConformance is the most lines of a transport's conformance test: what goes beyond belongs into the suite.
+const maxConformance = 80
+
 // clockReaders are the files, outside of tests, that read the wall clock, and why.
 func clockReaders() map[string]string {
 	return map[string]string{
@@ -38,6 +41,9 @@ func checkSource(files []*goFile, readers map[string]string) []string {
 		}
 		if f.lines > maxLines {
 			bad(f.path, "has %d lines, more than %d: split it by concept", f.lines, maxLines)
+		}
+		if path.Base(f.path) == "conformance_test.go" && f.lines > maxConformance {
+			bad(f.path, "has %d lines, more than %d: let the suite do it", f.lines, maxConformance)
 		}
 		for _, name := range []string{
 			strings.TrimSuffix(f.syntax.Name.Name, "_test"),
@@ -104,10 +110,14 @@ func TestCheckSource(t *testing.T) {
 		nested       bool
 		want         []string
 	}{
-		"nothing wrong":         {"worker/run.go", "package worker" + imports + "func run() { <-time.After(1) }\n// time.Now\n", false, nil},
-		"as long as allowed":    {"a.go", "package a\n" + strings.Repeat("\n", maxLines-1), false, nil},
-		"too long":              {"a.go", "package a\n" + strings.Repeat("\n", maxLines), false, []string{"a.go has 501 lines, more than 500: split it by concept"}},
-		"a test too long":       {"a_test.go", "package a\n" + strings.Repeat("\n", maxLines), false, []string{"a_test.go has 501 lines, more than 500: split it by concept"}},
+		"nothing wrong":      {"worker/run.go", "package worker" + imports + "func run() { <-time.After(1) }\n// time.Now\n", false, nil},
+		"as long as allowed": {"a.go", "package a\n" + strings.Repeat("\n", maxLines-1), false, nil},
+		"too long":           {"a.go", "package a\n" + strings.Repeat("\n", maxLines), false, []string{"a.go has 501 lines, more than 500: split it by concept"}},
+		"a test too long":    {"a_test.go", "package a\n" + strings.Repeat("\n", maxLines), false, []string{"a_test.go has 501 lines, more than 500: split it by concept"}},
+		"a long conformance": {
+			"transport/x/conformance_test.go", "package x\n" + strings.Repeat("\n", maxConformance), false,
+			[]string{"transport/x/conformance_test.go has 81 lines, more than 80: let the suite do it"},
+		},
 		"a package's name":      {"x/a.go", "package helpers\n", false, []string{"x/a.go is named helpers: name the concept"}},
 		"a test package's name": {"x/a.go", "package util_test\n", false, []string{"x/a.go is named util: name the concept"}},
 		"a file's name":         {"x/common.go", "package x\n", false, []string{"x/common.go is named common: name the concept"}},

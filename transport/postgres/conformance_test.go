@@ -7,56 +7,11 @@ import (
 	"os"
 	"testing"
 
-	"github.com/symphony-messenger/symphony/symphonytest/testclock"
-
-	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/internal/pgtest"
-	"github.com/symphony-messenger/symphony/internal/testtier"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
-
-func exec(t *testing.T, url, sql string, args ...any) {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), sql, append([]any{pgx.QueryExecModeExec}, args...)...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestConformance runs the suite on the newest PostgreSQL, and through PgBouncer on the oldest; in the full tier on each
-// version both with PgBouncer and without.
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	versions := pgtest.Versions(t)
-	for i, version := range versions {
-		oldest, newest := i == 0, i == len(versions)-1
-		t.Run("on PostgreSQL "+version, func(t *testing.T) {
-			t.Parallel()
-			if newest {
-				conformance(t, pgtest.URL(t))
-				return
-			}
-			testtier.Needs(t, testtier.Full)
-			conformance(t, pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres"))
-		})
-		t.Run("through PgBouncer in transaction mode on PostgreSQL "+version, func(t *testing.T) {
-			t.Parallel()
-			testtier.Needs(t, testtier.CI)
-			if !oldest {
-				testtier.Needs(t, testtier.Full)
-			}
-			server := pgtest.Start(t, pgtest.Options{Version: version})
-			bouncer := pgtest.PgBouncer(t, server.URL("postgres"), pgtest.BouncerOptions{PoolSize: 4})
-			conformance(t, bouncer.URL("postgres"))
-		})
-	}
-}
 
 // conformance runs the suite in schemas of one database.
 func conformance(t *testing.T, url string) {
@@ -113,19 +68,4 @@ func conformance(t *testing.T, url string) {
 			},
 		}
 	})
-}
-
-// extra opens a transport beside the one under test, until the test ends.
-func extra(t *testing.T, url string, o postgres.Options) symphony.Transport {
-	t.Helper()
-	tr, err := postgres.Open(context.Background(), url, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := tr.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return tr
 }

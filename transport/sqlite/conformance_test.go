@@ -8,8 +8,6 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
-	zombie "zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 func TestConformance(t *testing.T) {
@@ -67,17 +65,4 @@ func TestConformance(t *testing.T) {
 			},
 		}
 	})
-}
-
-// corrupt changes the file behind the transport's back.
-func corrupt(t *testing.T, path, sql, id string) {
-	t.Helper()
-	conn, err := zombie.OpenConn(path, zombie.OpenReadWrite|zombie.OpenWAL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := sqlitex.Execute(conn, sql, &sqlitex.ExecOptions{Args: []any{id}}); err != nil {
-		t.Fatal(err)
-	}
 }
