@@ -47,14 +47,7 @@ func (a *app) showFailed(m wire.FailedMessage) {
 	line("by", printable(m.DispatchedBy))
 	line("error", s.red(printable(m.Error)))
 	line("class", printable(m.ErrorClass))
-	for _, part := range []struct {
-		name string
-		raw  []byte
-	}{{"payload", m.Message.Payload}, {"metadata", m.Message.Metadata}, {"headers", mustJSON(m.Headers)}} {
-		if len(part.raw) > 0 && string(part.raw) != "{}" {
-			line(part.name, indented(part.raw))
-		}
-	}
+	a.bodies(m.Message, m.Headers)
 	fmt.Fprintf(a.out, "\n%s\n", s.bold(fmt.Sprintf("%s, %s allowed", plural(len(m.Attempts), "attempt"), plural(m.MaxRetries+1, "attempt"))))
 	for _, t := range m.Attempts {
 		took := t.FinishedAt.Sub(t.StartedAt).Round(time.Millisecond)
@@ -62,6 +55,18 @@ func (a *app) showFailed(m wire.FailedMessage) {
 			s.red(oneLine(t.Error, 200)), s.dim("("+printable(t.ErrorClass)+")"))
 	}
 	fmt.Fprintf(a.out, "\nRetry it:   symphony failed retry %s\nCorrect it: symphony failed retry %s --payload '{…}'\n", m.ID, m.ID)
+}
+
+// bodies prints what a message carries, leaving out what is empty.
+func (a *app) bodies(m wire.Message, headers map[string]jsontext.Value) {
+	for _, part := range []struct {
+		name string
+		raw  []byte
+	}{{"payload", m.Payload}, {"metadata", m.Metadata}, {"headers", mustJSON(headers)}} {
+		if len(part.raw) > 0 && string(part.raw) != "{}" {
+			a.detail(part.name, indented(part.raw))
+		}
+	}
 }
 
 // mustJSON marshals what can always be marshalled.
@@ -73,7 +78,7 @@ func mustJSON(v map[string]jsontext.Value) []byte {
 	return raw
 }
 
-// indented is JSON for people, under the names of showFailed.
+// indented is JSON for people, under the names of detail.
 func indented(raw []byte) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, raw, strings.Repeat(" ", 13), "  "); err != nil {

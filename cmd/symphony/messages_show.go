@@ -47,14 +47,7 @@ func (a *app) showMessage(m wire.MessageResponse) {
 	if m.ExpiresAt != nil {
 		line("expires", shortTime(*m.ExpiresAt))
 	}
-	for _, part := range []struct {
-		name string
-		raw  []byte
-	}{{"payload", m.Message.Payload}, {"metadata", m.Message.Metadata}, {"headers", mustJSON(m.Headers)}} {
-		if len(part.raw) > 0 && string(part.raw) != "{}" {
-			line(part.name, indented(part.raw))
-		}
-	}
+	a.bodies(m.Message, m.Headers)
 	fmt.Fprintf(a.out, "\n%s\n", s.bold("What happened"))
 	for _, e := range m.Timeline {
 		fmt.Fprintf(a.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), a.happened(e))

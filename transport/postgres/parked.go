@@ -10,49 +10,62 @@ import (
 
 // parkedRows are rows for messenger_parked.
 type parkedRows struct {
-	gates, places, available, ords, ids, lanes, ranks, attempts, lost, sizes *array
+	gates, places *array
+	itemRows
 }
 
-func newParkedRows() *parkedRows {
-	return &parkedRows{texts(0), int2s(0), times(0), int4s(0), uuids(0),
-		int4s(0), int2s(0), int4s(0), int4s(0), int4s(0)}
-}
+func newParkedRows() *parkedRows { return &parkedRows{texts(0), int2s(0), newItemRows(0)} }
 
 var insertParked = newQuery("insert_parked", `
-	INSERT INTO {schema}.messenger_parked (gate, place, available_at, ord, id, lane, rank, attempt, lost, size)
-	SELECT * FROM unnest($1::text[], $2::int2[], $3::timestamptz[], $4::int4[], $5::uuid[],
-		$6::int4[], $7::int2[], $8::int4[], $9::int4[], $10::int4[])`)
+	INSERT INTO {schema}.messenger_parked (gate, place, `+itemColumns+`)
+	SELECT * FROM unnest($1::text[], $2::int2[], $3::int4[], $4::int2[], $5::int4[], $6::timestamptz[],
+		$7::uuid[], $8::int4[], $9::int4[], $10::int4[])`)
 
 func (r *parkedRows) call() call {
-	return call{query: insertParked, params: [][]byte{r.gates.value(), r.places.value(), r.available.value(),
-		r.ords.value(), r.ids.value(), r.lanes.value(), r.ranks.value(), r.attempts.value(), r.lost.value(), r.sizes.value()}}
+	return call{query: insertParked, params: append([][]byte{r.gates.value(), r.places.value()}, r.params()...)}
 }
 
 // Park has messages wait before gates.
 func (f *flowTx) Park(list []flow.Parking[located]) error {
 	r := f.parked
 	for i := range list {
-		p, it := &list[i], &list[i].Row.item
-		r.gates.text(p.Gate)
-		r.places.int2(p.Place)
-		r.available.time(it.available)
-		r.ords.int4(it.ord)
-		r.ids.uuid(it.id)
-		r.lanes.int4(it.lane)
-		r.ranks.int2(it.rank)
-		r.attempts.int4(it.attempt)
-		r.lost.int4(it.lost)
-		r.sizes.int4(it.size)
+		r.gates.text(list[i].Gate)
+		r.places.int2(list[i].Place)
+		r.add(list[i].Row.item)
 	}
 	return nil
 }
 
-// itemColumns are what readItem reads.
+// itemColumns are what readItem reads, and what itemRows write.
 const itemColumns = `lane, rank, ord, available_at, id, attempt, lost, size`
 
 func readItem(v [][]byte) item {
 	return item{lane: int4Column(v[0]), rank: int2Column(v[1]), ord: int4Column(v[2]), available: timeColumn(v[3]), id: uuidColumn(v[4]),
 		attempt: int4Column(v[5]), lost: int4Column(v[6]), size: int4Column(v[7])}
+}
+
+// itemRows are items to write, a list for each column.
+type itemRows struct{ lanes, ranks, ords, available, ids, attempts, lost, sizes *array }
+
+func newItemRows(n int) itemRows {
+	return itemRows{int4s(n), int2s(n), int4s(n), times(n), uuids(n), int4s(n), int4s(n), int4s(n)}
+}
+
+func (r *itemRows) add(it item) {
+	r.lanes.int4(it.lane)
+	r.ranks.int2(it.rank)
+	r.ords.int4(it.ord)
+	r.available.time(it.available)
+	r.ids.uuid(it.id)
+	r.attempts.int4(it.attempt)
+	r.lost.int4(it.lost)
+	r.sizes.int4(it.size)
+}
+
+// params are the lists in the order of itemColumns.
+func (r *itemRows) params() [][]byte {
+	return [][]byte{r.lanes.value(), r.ranks.value(), r.ords.value(), r.available.value(), r.ids.value(),
+		r.attempts.value(), r.lost.value(), r.sizes.value()}
 }
 
 var unparkQuery = newQuery("unpark", `DELETE FROM {schema}.messenger_parked WHERE ctid = ANY (ARRAY(

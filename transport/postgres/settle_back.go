@@ -87,23 +87,14 @@ func (d deltas) call(l *link) call {
 
 // readyRows are rows for putBack, and what they add to the streams.
 type readyRows struct {
-	lanes, ranks, ords, available, ids, attempts, lost, sizes *array
-	added                                                     []added
+	itemRows
+	added []added
 }
 
-func newReadyRows(n int) *readyRows {
-	return &readyRows{lanes: int4s(n), ranks: int2s(n), ords: int4s(n), available: times(n), ids: uuids(n), attempts: int4s(n), lost: int4s(n), sizes: int4s(n)}
-}
+func newReadyRows(n int) *readyRows { return &readyRows{itemRows: newItemRows(n)} }
 
 func (r *readyRows) add(it item) {
-	r.lanes.int4(it.lane)
-	r.ranks.int2(it.rank)
-	r.ords.int4(it.ord)
-	r.available.time(it.available)
-	r.ids.uuid(it.id)
-	r.attempts.int4(it.attempt)
-	r.lost.int4(it.lost)
-	r.sizes.int4(it.size)
+	r.itemRows.add(it)
 	r.added = append(r.added, added{stream{it.lane, it.rank}, it.available, 1})
 }
 
@@ -113,8 +104,7 @@ func (r *readyRows) call(looked bool) call {
 	if looked {
 		q = putBackLooked
 	}
-	return call{query: q, params: [][]byte{r.lanes.value(), r.ranks.value(), r.ords.value(), r.available.value(), r.ids.value(),
-		r.attempts.value(), r.lost.value(), r.sizes.value()}}
+	return call{query: q, params: r.params()}
 }
 
 // attemptRows are rows for noteAttempts.
