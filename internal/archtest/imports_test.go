@@ -25,6 +25,7 @@ func importRules() []rule {
 		{pkg: "flow", may: []string{"."}, standardOnly: true},
 		{pkg: "storage", may: []string{"."}, standardOnly: true},
 		{pkg: "schedule", may: []string{".", "storage"}, standardOnly: true},
+		{pkg: "triage", may: []string{".", "storage"}},
 		{pkg: "transport/transporttest", may: []string{".", "flow", "schedule", "storage", "internal/*", "symphonytest/testclock"}},
 		{pkg: "transport/*", may: []string{".", "flow", "schedule", "storage", "internal/*"}},
 		{pkg: "symphonytest", may: []string{".", "flow", "symphonytest/testclock", "transport/sqlite", "worker"}},
