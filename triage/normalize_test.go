@@ -1,6 +1,7 @@
 package triage_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -9,57 +10,26 @@ import (
 	"github.com/symphony-messenger/symphony/triage"
 )
 
-// Texts of errors as libraries and services write them, with what is left of them.
+// The file has texts of errors as libraries and services write them, each with what is left of it on the next line.
 func TestNormalize(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                       "",
-		"  boom \n\t again  ":    "boom again",
-		"order 4711 not found":   "order # not found",
-		"order 1,234.50 too big": "order # too big",
-		"can't pay, won't pay":   "can't pay, won't pay",
-
-		// Go
-		"dial tcp 10.0.0.7:5432: connect: connection refused": "dial tcp <address>: connect: connection refused",
-		"dial tcp [::1]:5432: connect: connection refused":    "dial tcp [<address>]:#: connect: connection refused",
-		"lookup api.example.com on 127.0.0.11:53: no such host": "lookup api.example.com on <address>: no such host",
-		`Post "https://api.example.com/v1/charges": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`: `Post <text>: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
-		"json: cannot unmarshal string into Go struct field Order.total of type int":                                           "json: cannot unmarshal string into Go struct field Order.total of type int",
-		"invalid character '}' looking for beginning of object key string":                                                     "invalid character <text> looking for beginning of object key string",
-		`strconv.Atoi: parsing "12a": invalid syntax`:                                                                          "strconv.Atoi: parsing <text>: invalid syntax",
-		"runtime error: index out of range [5] with length 3":                                                                  "runtime error: index out of range [#] with length #",
-		"panic: assignment to entry in nil map at handler.go:118 +0x1d":                                                        "panic: assignment to entry in nil map at handler.go:# +#",
-		"handler was stopped after 30s":                                                                                        "handler was stopped after <time>",
-		"took 1m30.5s, limit is 250ms":                                                                                         "took <time>, limit is <time>",
-
-		// Databases
-		`ERROR: duplicate key value violates unique constraint "orders_pkey" (SQLSTATE 23505)`: "ERROR: duplicate key value violates unique constraint <text> (SQLSTATE #)",
-		"Deadlock found when trying to get lock; try restarting transaction":                 "Deadlock found when trying to get lock; try restarting transaction",
-		"Duplicate entry 'bob@example.com' for key 'users.email'":                            "Duplicate entry <text> for key <text>",
-		"E11000 duplicate key error collection: shop.orders index: _id_ dup key: { _id: 7 }":  "E# duplicate key error collection: shop.orders index: _id_ dup key: { _id: # }",
-		"MOVED 3999 127.0.0.1:6381":                                                           "MOVED # <address>",
-
-		// Services
-		"No such customer: cus_9s6XKzkNRiz8i3":                                         "No such customer: cus_#",
-		"429 Too Many Requests; retry at 2026-11-29T12:30:00Z":                         "# Too Many Requests; retry at <time>",
-		"request 3f2504e0-4f89-41d3-9a0c-0305e82c3301 failed with status 502":          "request # failed with status #",
-		"trace_id=4bf92f3577b34da6a3ce929d0e0e4736 user=alice@example.com attempt=3":   "trace_id=# user=<address> attempt=#",
-		`{"error":{"code":"card_declined","charge":"ch_3MmlLr"}}`:                      "{<text>:{<text>:<text>,<text>:<text>}}",
-		"GET https://example.com/orders/42?x=1: 404":                                   "GET <address>: #",
-		"/orders/42/items/7f3e9ab not found":                                           "/orders/#/items/# not found",
-		"object s3://bucket/key-1 is gone":                                             "object <address> is gone",
-		"certificate expired on 2026-01-31 23:59:59":                                   "certificate expired on <time> <time>",
-		"exit status 137":                                                              "exit status #",
-		"sha256 of http2 frame differs":                                                "sha# of http# frame differs",
-
-		// Other languages
-		"java.lang.NullPointerException: Cannot invoke \"Order.getId()\" because \"order\" is null": "java.lang.NullPointerException: Cannot invoke <text> because <text> is null",
-		"at Shop.Pay(Order o) in /src/Shop.cs:line 42":                                              "at Shop.Pay(Order o) in /src/Shop.cs:line #",
-		"undefined method `total' for nil:NilClass":                                                 "undefined method `total' for nil:NilClass",
-		"App\\Exception\\PaymentFailed: Karte „Müller“ abgelehnt":                                   "App\\Exception\\PaymentFailed: Karte <text> abgelehnt",
-		"TypeError: Cannot read properties of undefined (reading 'id')":                             "TypeError: Cannot read properties of undefined (reading <text>)",
-		"支払い 12 件が失敗": "支払い # 件が失敗",
-		`an "unfinished quote and 7`: `an "unfinished quote and #`,
-	} {
+	raw, err := os.ReadFile("testdata/errors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{"": "", "  boom \n\t again  ": "boom again"}
+	text := ""
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSuffix(line, "\n")
+		if want, ok := strings.CutPrefix(line, "  "); ok {
+			texts[text] = want
+		} else if !strings.HasPrefix(line, "# ") {
+			text = line
+		}
+	}
+	if len(texts) < 30 {
+		t.Fatalf("only %d texts", len(texts))
+	}
+	for text, want := range texts {
 		got := triage.Normalize(text)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-want +got)\n%s", text, diff)
@@ -109,7 +79,7 @@ func TestValidGroup(t *testing.T) {
 }
 
 func FuzzNormalize(f *testing.F) {
-	for _, text := range []string{"order 17", `dial tcp 10.0.0.7:5432: "x" 'y`, "trace=4bf92f-aa11 <id> <text> 2026-01-02T03:04:05Z", "‘’“”«", "\\\"'a'1.5s"} {
+	for _, text := range []string{"order 17", `dial tcp 10.0.0.7:5432: "x" 'y`, "trace=4bf92f-aa11 <text> 2026-01-02T03:04:05Z", "‘’“”«"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
