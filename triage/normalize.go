@@ -2,6 +2,7 @@ package triage
 
 import (
 	"net/netip"
+	"path"
 	"strings"
 	"time"
 	"unicode"
@@ -186,10 +187,9 @@ func address(s string) bool {
 
 // source reports whether what a line number follows is a file of source text, which is a place rather than an address.
 func source(name string) bool {
-	for _, ext := range [...]string{".go", ".js", ".ts", ".py", ".rb", ".php", ".java", ".rs", ".cs", ".c", ".cc", ".kt"} {
-		if strings.HasSuffix(name, ext) {
-			return true
-		}
+	switch path.Ext(name) {
+	case ".go", ".js", ".ts", ".py", ".rb", ".php", ".java", ".rs", ".cs", ".c", ".cc", ".kt":
+		return true
 	}
 	return false
 }

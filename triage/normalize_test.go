@@ -79,7 +79,9 @@ func TestValidGroup(t *testing.T) {
 }
 
 func FuzzNormalize(f *testing.F) {
-	for _, text := range []string{"order 17", `dial tcp 10.0.0.7:5432: "x" 'y`, "trace=4bf92f-aa11 <text> 2026-01-02T03:04:05Z", "‘’“”«"} {
+	for _, text := range []string{
+		"order 17", `dial tcp 10.0.0.7:5432: "x" 'y`, "trace=4bf92f-aa11 <text> 2026-01-02T03:04:05Z", "‘’“”«",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -49,7 +49,8 @@ func TestPatch(t *testing.T) {
 
 func TestParsePatch_refuses(t *testing.T) {
 	for patch, want := range map[string]string{
-		``: "valid JSON", `null`: "object", `[1]`: "object", `"a"`: "object", `{"a":1`: "valid JSON", `{"a":1}{}`: "one JSON object",
+		``: "valid JSON", `null`: "object", `[1]`: "object", `"a"`: "object",
+		`{"a":1`: "valid JSON", `{"a":1}{}`: "one JSON object",
 		`{"a":1,"a":2}`: "duplicate", "{\"a\":\"\xff\"}": "UTF-8",
 	} {
 		if _, err := triage.ParsePatch([]byte(patch)); err == nil || !strings.Contains(err.Error(), want) {

@@ -16,7 +16,8 @@ import (
 const (
 	// version begins every fingerprint. Another way to make them has another one.
 	version = "1:"
-	// hashLength is how many hexadecimal digits of a hash are kept: 96 bits tell all the groups apart that there can be.
+	// hashLength is how many hexadecimal digits of a hash are kept: 96 bits tell all the groups apart that there can
+	// be.
 	hashLength = 24
 )
 
@@ -28,8 +29,8 @@ func Fingerprint(typ, class, text string) string { return Compose(typ, Cause(cla
 // its row is.
 func Cause(class, text string) string { return digest(class + "\n" + Normalize(text)) }
 
-// Compose makes a fingerprint of a type and a Cause: the version and the first hexadecimal digits of the SHA-256 hash of
-// the type, a line break and the cause. Storages may do the same in SQL.
+// Compose makes a fingerprint of a type and a Cause: the version and the first hexadecimal digits of the SHA-256 hash
+// of the type, a line break and the cause. Storages may do the same in SQL.
 func Compose(typ, cause string) string { return version + digest(typ+"\n"+cause) }
 
 func digest(s string) string {
