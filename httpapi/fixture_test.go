@@ -119,6 +119,9 @@ type answer struct {
 
 func (a answer) code() string { s, _ := a.body["code"].(string); return s }
 
+// message is the one that the answer is about.
+func (a answer) message() map[string]any { m, _ := a.body["message"].(map[string]any); return m }
+
 // paths are the paths of a validation error's details.
 func (a answer) paths() (paths []string) {
 	details, _ := a.body["details"].([]any)

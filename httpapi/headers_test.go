@@ -56,7 +56,7 @@ func TestHeaders_of_any_value_are_handed_on_as_given(t *testing.T) {
 	}
 	id, _ := a.body["messageId"].(string)
 	look("the list", f.call("GET", "/api/symphony/messages", "").raw, "messages", "headers")
-	look("the message", f.call("GET", "/api/symphony/messages/"+id, "").raw, "headers")
+	look("the message", f.call("GET", "/api/symphony/messages/"+id, "").raw, "message", "headers")
 	look("an export", f.call("GET", "/api/symphony/messages/export", "").raw, "headers")
 	received := f.call("POST", "/api/symphony/receive", `{}`)
 	look("a delivery", received.raw, "messages", "headers")

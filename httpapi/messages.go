@@ -98,12 +98,17 @@ func messagesShow(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.answer(http.StatusOK, wire.MessageResponse{Success: true, Message: wholeMessage(&m)})
+}
+
+// wholeMessage is a message with its story.
+func wholeMessage(m *symphony.MessageInfo) wire.WholeMessage {
 	timeline := m.Timeline()
-	answer := wire.MessageResponse{Success: true, StoredMessage: storedMessage(&m), Attempts: wireAttempts(m.Attempts), Timeline: make([]wire.TimelineEntry, len(timeline))}
+	out := wire.WholeMessage{StoredMessage: storedMessage(m), Attempts: wireAttempts(m.Attempts), Timeline: make([]wire.TimelineEntry, len(timeline))}
 	for i, e := range timeline {
-		answer.Timeline[i] = wire.TimelineEntry{At: e.At.UTC(), Kind: string(e.Kind), Attempt: e.Attempt, Worker: e.Worker, Error: e.Error, ErrorClass: e.ErrorClass}
+		out.Timeline[i] = wire.TimelineEntry{At: e.At.UTC(), Kind: string(e.Kind), Attempt: e.Attempt, Worker: e.Worker, Error: e.Error, ErrorClass: e.ErrorClass}
 	}
-	return c.answer(http.StatusOK, answer)
+	return out
 }
 
 func messagesDelete(c *call) error {

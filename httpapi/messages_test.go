@@ -121,18 +121,18 @@ func TestMessageIsShownWithItsTimeline(t *testing.T) {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
 	for name, want := range map[string]any{"id": id, "status": "completed", "queue": "default", "idempotencyKey": "k", "groupKey": "g", "worker": "w1", "correlationId": id} {
-		if a.body[name] != want {
-			t.Errorf("%s is %v, want %v", name, a.body[name], want)
+		if a.message()[name] != want {
+			t.Errorf("%s is %v, want %v", name, a.message()[name], want)
 		}
 	}
 	var kinds []string
-	for _, e := range a.body["timeline"].([]any) {
+	for _, e := range a.message()["timeline"].([]any) {
 		kinds = append(kinds, e.(map[string]any)["kind"].(string))
 	}
 	if got := strings.Join(kinds, " "); got != "dispatched started failed retry started completed" {
 		t.Errorf("the timeline is %s", got)
 	}
-	if attempts := a.body["attempts"].([]any); len(attempts) != 1 || attempts[0].(map[string]any)["error"] != "first" || attempts[0].(map[string]any)["retryAt"] == nil {
+	if attempts := a.message()["attempts"].([]any); len(attempts) != 1 || attempts[0].(map[string]any)["error"] != "first" || attempts[0].(map[string]any)["retryAt"] == nil {
 		t.Errorf("attempts %v", attempts)
 	}
 	if a := f.call("GET", messagesPath+"/nope", ""); a.status != 404 {
@@ -174,7 +174,7 @@ func TestMessageIsReplayed(t *testing.T) {
 	if a.status != 200 || a.body["originalMessageId"] != id || a.body["newMessageId"] == id {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
-	m := f.call("GET", messagesPath+"/"+a.body["newMessageId"].(string), "").body
+	m := f.call("GET", messagesPath+"/"+a.body["newMessageId"].(string), "").message()
 	want := map[string]any{"status": "pending", "queue": "fast", "concurrencyKey": "c", "correlationId": "story", "causationId": id, "idempotencyKey": nil, "expiresAt": nil}
 	for name, value := range want {
 		if m[name] != value {

@@ -362,7 +362,7 @@ func TestAPI_shows_what_is_left_of_a_record(t *testing.T) {
 			t.Errorf("the list has %v, want %v", got, want)
 		}
 		for id := range want {
-			if a := f.call("GET", "/api/symphony/messages/"+id, ""); a.status != 200 || a.body["id"] != id || (a.body["unreadable"] == true) != want[id] {
+			if a := f.call("GET", "/api/symphony/messages/"+id, ""); a.status != 200 || a.message()["id"] != id || (a.message()["unreadable"] == true) != want[id] {
 				t.Errorf("message %s: %d %.300s", id, a.status, a.raw)
 			}
 		}

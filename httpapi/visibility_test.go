@@ -246,7 +246,7 @@ func TestVisibility_own_shows_a_user_his_own(t *testing.T) {
 		t.Error("one key made one message of two users'")
 	}
 	a := w.as(eve, "GET", "/api/symphony/messages/"+id, "")
-	if a.status != 200 || a.body["dispatchedBy"] != "user:eve" {
+	if a.status != 200 || a.message()["dispatchedBy"] != "user:eve" {
 		t.Errorf("her message: %d %s", a.status, a.raw)
 	}
 	status := func() string {
@@ -285,7 +285,7 @@ func TestVisibility_own_shows_a_user_his_own(t *testing.T) {
 	}
 	retried := w.as(w.user("eve", "read", "dispatch"), "POST", "/api/symphony/failed/"+failedID+"/retry", "")
 	newID, _ := retried.body["newMessageId"].(string)
-	if a := w.as(eve, "GET", "/api/symphony/messages/"+newID, ""); retried.status != 200 || a.status != 200 || a.body["dispatchedBy"] != "user:eve" {
+	if a := w.as(eve, "GET", "/api/symphony/messages/"+newID, ""); retried.status != 200 || a.status != 200 || a.message()["dispatchedBy"] != "user:eve" {
 		t.Errorf("retried: %d %s, %d %s", retried.status, retried.raw, a.status, a.raw)
 	}
 	if a := w.as(eve, "POST", "/api/symphony/messages/"+newID+"/run-now", ""); a.status != 403 {
@@ -354,7 +354,7 @@ func TestVisibility_own_streams_a_users_own_events(t *testing.T) {
 func TestDispatchedBy_is_recorded(t *testing.T) {
 	w := newOwn(t)
 	eve := w.user("eve", "dispatch", "operate", "read")
-	shown := func(id string) any { return w.call("GET", "/api/symphony/messages/"+id, "").body["dispatchedBy"] }
+	shown := func(id string) any { return w.call("GET", "/api/symphony/messages/"+id, "").message()["dispatchedBy"] }
 	if got := shown(w.sendAs(eve, "A", `{}`)); got != "user:eve" {
 		t.Errorf("a user: %v", got)
 	}
@@ -362,7 +362,7 @@ func TestDispatchedBy_is_recorded(t *testing.T) {
 		t.Errorf("an API key: %v", got)
 	}
 	plain := newFixture(t, nil)
-	if got := plain.call("GET", "/api/symphony/messages/"+plain.send("A", `{}`, `{}`), "").body["dispatchedBy"]; got != nil {
+	if got := plain.call("GET", "/api/symphony/messages/"+plain.send("A", `{}`, `{}`), "").message()["dispatchedBy"]; got != nil {
 		t.Errorf("an API key where all is visible: %v", got)
 	}
 	// Schedules keep who has made them, whoever changes them; imports what the file says, or who imports.

@@ -18,8 +18,9 @@ func (a *app) messagesShowCommand() *cobra.Command {
 		Long: `Show everything known about a message: what it carries, and what happened to it:
 when it was dispatched, each attempt with its worker, how it ended and when it is tried
 again, and how it was settled.`,
-		Example: "  symphony messages show 019a0f6e-…\n  symphony messages show 019a0f6e-… --json | jq .timeline",
-		Args:    cobra.ExactArgs(1),
+		Example: `  symphony messages show 019a0f6e-…
+  symphony messages show 019a0f6e-… --json | jq .message.timeline`,
+		Args: cobra.ExactArgs(1),
 	}
 	transportFlag(cmd, &transport)
 	return query[wire.MessageResponse]{
@@ -30,7 +31,8 @@ again, and how it was settled.`,
 	}.command(a, cmd)
 }
 
-func (a *app) showMessage(m wire.MessageResponse) {
+func (a *app) showMessage(answer wire.MessageResponse) {
+	m := &answer.Message
 	s, line := a.style(a.out), a.detail
 	line("id", s.bold(m.ID))
 	line("type", printable(m.Message.Type))

@@ -66,7 +66,7 @@ const list = await done(client.GET("/api/symphony/messages", {
   params: { query: { status: "completed", queue, limit: 10 } },
 }));
 must(list.messages.length === 2, "messages");
-const one = await done(client.GET("/api/symphony/messages/{id}", { params: { path: { id: sent.messageId } } }));
+const { message: one } = await done(client.GET("/api/symphony/messages/{id}", { params: { path: { id: sent.messageId } } }));
 must(one.status === "completed" && one.timeline.length > 0, "message");
 await done(client.POST("/api/symphony/messages/{id}/replay", { params: { path: { id: sent.messageId } }, body: {} }));
 const preview = await done(client.POST("/api/symphony/messages/replay", {

@@ -54,9 +54,14 @@ type MessagePages struct {
 	NextCursor string `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
 }
 
-// MessageResponse is one message with its story.
+// MessageResponse is one message.
 type MessageResponse struct {
-	Success bool `json:"success" required:"true"`
+	Success bool         `json:"success" required:"true"`
+	Message WholeMessage `json:"message" required:"true"`
+}
+
+// WholeMessage is a message with its story.
+type WholeMessage struct {
 	StoredMessage
 	Attempts []Attempt       `json:"attempts" required:"true" description:"Those that did not succeed, oldest first."`
 	Timeline []TimelineEntry `json:"timeline" required:"true" description:"What happened, and will, in its order."`
