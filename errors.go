@@ -21,6 +21,9 @@ var (
 	// ErrLeaseLost says that a delivery no longer belongs to the caller: its lease expired, it was settled already, or
 	// another worker holds it. Nothing was changed; the caller must discard its result.
 	ErrLeaseLost = errors.New("lease lost")
+	// ErrCancelled says that a message was cancelled while the caller had it in hand. Nothing that the caller did with
+	// it counts; the caller must discard its result. It is the cause of a handler's context that ended because of that.
+	ErrCancelled = errors.New("message cancelled")
 	// ErrClosed says that the transport is closed.
 	ErrClosed = errors.New("transport is closed")
 	// ErrUnsupported says that a transport cannot do what was asked of it; see Capabilities.

@@ -17,6 +17,7 @@ const (
 	Processing Status = "processing" // leased to a worker
 	Completed  Status = "completed"  // handled, and still kept
 	Failed     Status = "failed"     // in the dead letter queue
+	Cancelled  Status = "cancelled"  // by request, and still kept
 )
 
 // MessageInfo is everything that a storage knows about one message, whatever its status.
@@ -29,14 +30,17 @@ type MessageInfo struct {
 	// AvailableAt is when a pending message is ready: in the past for one that waits for a worker or before a gate.
 	// Zero for others.
 	AvailableAt time.Time
-	// Worker has the message in hand, or has completed it. StartedAt is when it got, or for a completed message
-	// began, it; if that was not told, when it got it. Both are zero for pending and failed messages.
+	// Worker has the message in hand, has completed it, or had it when it was cancelled. StartedAt is when it got, or
+	// for a completed message began, it; if that was not told, when it got it. Both are zero for other messages.
 	Worker    string
 	StartedAt time.Time
 	// LeasedUntil is when the lease of a message in hand ends.
 	LeasedUntil time.Time
-	// FinishedAt is when the message was completed or failed for good.
+	// FinishedAt is when the message was completed, was cancelled or failed for good.
 	FinishedAt time.Time
+	// Cancel is the request to cancel the message: of one that is cancelled, and of one in hand whose worker has not
+	// ended yet.
+	Cancel *Cancellation
 	// FailedID is the id of a failed message in the dead letter queue. Error and ErrorClass say why it is there,
 	// MaxRetries is how many retries its policy allowed, and Done names the handlers that had succeeded: a retry does
 	// not run them again. All five are zero for messages that have not failed.
@@ -181,6 +185,13 @@ type MessageStore interface {
 	// DeleteMessage deletes a pending message. Errors: ErrNotFound, *MessageStatusError where it is not pending. Its
 	// idempotency key stays known.
 	DeleteMessage(ctx context.Context, id string) error
+	// CancelMessage cancels a message. A pending one leaves all that is known of waiting ones and is Cancelled, with
+	// its idempotency key still known. One in hand stays Processing, with its places behind limits and in its group's
+	// line, and is taken out of its delivery: whatever settles that ends the message as Cancelled and answers
+	// ErrCancelled, Extend answers ErrCancelled and extends nothing, and at the end of the lease it is Cancelled, too.
+	// Another call for it changes nothing. Where the storage implements storage.Cancels, workers are told. The error
+	// is ErrNotFound, or a *MessageStatusError that wants Processing where the message is final.
+	CancelMessage(ctx context.Context, id string, c Cancellation) (Status, error)
 	// RunMessageNow makes a pending message that waits for its time ready, be it scheduled or to be retried. One that
 	// is ready, or waits before a gate or in its group's line, is left as it is. Errors: ErrNotFound,
 	// *MessageStatusError where it is not pending.
@@ -196,10 +207,13 @@ type MessageStore interface {
 type MessageStatusError struct {
 	ID     string
 	Status Status // that it has
-	Want   Status // that it should have; empty means Pending
+	Want   Status // that it should have; empty means Pending, Processing that or Pending
 }
 
 func (e *MessageStatusError) Error() string {
+	if e.Want == Processing {
+		return fmt.Sprintf("message %s is %s, which is final", e.ID, e.Status)
+	}
 	return fmt.Sprintf("message %s is %s, not %s", e.ID, e.Status, cmp.Or(e.Want, Pending))
 }
 
@@ -352,9 +366,9 @@ func (q *MessageQuery) Problems(prefix string) []Problem {
 		p.add("order", "offset and total are for the order of failure, a count alone is for the order of dispatch")
 	}
 	switch q.Status {
-	case "", Pending, Processing, Completed, Failed:
+	case "", Pending, Processing, Completed, Failed, Cancelled:
 	default:
-		p.add("status", "must be %s, %s, %s or %s", Pending, Processing, Completed, Failed)
+		p.add("status", "must be %s, %s, %s, %s or %s", Pending, Processing, Completed, Failed, Cancelled)
 	}
 	if q.ByFailure && q.Status != "" && q.Status != Failed {
 		p.add("status", "must be %s in the order of failure", Failed)

@@ -29,8 +29,9 @@ type Transport interface {
 	// ctx ends at that moment.
 	Receive(ctx context.Context, o ReceiveOptions) ([]Delivery, error)
 
-	// Settle ends deliveries. The result is nil if all were settled, else it has one entry for each settlement:
-	// nil, ErrLeaseLost where the lease is gone (nothing changed), or the storage's error: try again. After
+	// Settle ends deliveries. The result is nil if all were settled, else it has one entry for each settlement: nil,
+	// ErrLeaseLost where the lease is gone (nothing changed), ErrCancelled where the message was cancelled meanwhile
+	// (it is Cancelled by then, whatever the settlement says), or the storage's error: try again. After
 	// ErrOutcomeUnknown a repeated Settle answers ErrLeaseLost where the first one took effect.
 	Settle(ctx context.Context, settlements []Settlement) []error
 
@@ -161,6 +162,9 @@ const (
 	// Release: back to its queue at its old place as if never claimed, or ready after Settlement.Delay; the attempt is
 	// not counted.
 	Release
+	// Cancel is how a delivery ended whose message was cancelled meanwhile, as Observers are told. It settles nothing:
+	// a message is cancelled by MessageStore.CancelMessage.
+	Cancel
 )
 
 func (o Outcome) String() string {
@@ -173,6 +177,8 @@ func (o Outcome) String() string {
 		return "fail"
 	case Release:
 		return "release"
+	case Cancel:
+		return "cancel"
 	}
 	return "unknown"
 }
@@ -221,12 +227,13 @@ type Stats struct {
 	Queues map[string]QueueStats
 }
 
-// QueueStats counts the messages of one queue. Every message is pending, processing, completed or failed.
+// QueueStats counts the messages of one queue. Every message is pending, processing, completed, failed or cancelled.
 type QueueStats struct {
 	Pending    int64 // ready, scheduled for later, or waiting for a retry
 	Processing int64 // leased to a worker
 	Completed  int64 // since the transport was created, also those no longer kept
 	Failed     int64 // in the dead letter queue now
+	Cancelled  int64 // since the transport was created, also those no longer kept
 	Scheduled  int64 // those pending whose ScheduledAt is still ahead
 	// OldestPendingAge is how long the oldest ready message has been ready.
 	OldestPendingAge time.Duration
@@ -241,6 +248,7 @@ func (q *QueueStats) Add(o QueueStats) {
 	q.Processing += o.Processing
 	q.Completed += o.Completed
 	q.Failed += o.Failed
+	q.Cancelled += o.Cancelled
 	q.Scheduled += o.Scheduled
 	q.OldestPendingAge = max(q.OldestPendingAge, o.OldestPendingAge)
 }

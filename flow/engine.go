@@ -368,7 +368,7 @@ func (e *Engine[R]) Depart(list []Departure) error {
 		for _, name := range d.Pass.Gates {
 			e.leave(name)
 		}
-		switch ended := d.Outcome == symphony.Ack || d.Outcome == symphony.Fail; {
+		switch ended := d.Outcome == symphony.Ack || d.Outcome == symphony.Fail || d.Outcome == symphony.Cancel; {
 		case ended && d.Pass.Order != "":
 			e.move(d.Pass.Order, -1)
 		case d.Outcome == symphony.Release && d.Attempt == 1 && d.Pass.Turn != "":

@@ -191,6 +191,15 @@ func (e *Engine[R]) Delete(list []*Message[R]) (int, error) {
 	return len(gone), e.store.Delete(gone)
 }
 
+// Cancel withdraws waiting messages and cancels them. It returns how many waited.
+func (e *Engine[R]) Cancel(list []*Message[R], c symphony.Cancellation) (int, error) {
+	gone, err := e.withdraw(list)
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	return len(gone), e.store.Cancel(gone, c)
+}
+
 // RunNow makes a waiting message available whose time has not come. One that waits for anything else goes on waiting.
 // It is false if the message does not wait where it was found.
 func (e *Engine[R]) RunNow(m *Message[R]) (bool, error) {

@@ -127,6 +127,11 @@ func (q *queue) Delete(list []*flow.Message[int]) error {
 	return nil
 }
 
+func (q *queue) Cancel(list []*flow.Message[int], _ symphony.Cancellation) error {
+	q.stats.Cancelled += int64(len(list))
+	return q.Delete(list)
+}
+
 func (q *queue) Bury(list []*flow.Message[int], causes []*symphony.ExpiredError) error {
 	for i, m := range list {
 		if causes[i].At.Sub(q.now) >= time.Microsecond {

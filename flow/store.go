@@ -42,6 +42,8 @@ type Store[R any] interface {
 	Remove(list []*Message[R]) ([]*Message[R], error)
 	// Delete deletes messages that were removed.
 	Delete(list []*Message[R]) error
+	// Cancel keeps messages that were removed as cancelled ones.
+	Cancel(list []*Message[R], c symphony.Cancellation) error
 	// Bury moves messages that were removed to the dead letter queue.
 	Bury(list []*Message[R], causes []*symphony.ExpiredError) error
 	// Hurry makes a waiting message available now, behind what is ready now, and uncounts it as a scheduled one. It is

@@ -21,22 +21,24 @@ type promise struct {
 func promises() []promise {
 	return []promise{
 		{".", "Transport", 8},
-		{".", "MessageStore", 4},
+		{".", "MessageStore", 5},
 		{"flow", "Control", 4},
 		{"schedule", "Store", 4},
 		{"storage", "Records", 3},
 		{"storage", "Log", 3},
 		{"storage", "Steps", 1},
 		{"storage", "Nodes", 1},
+		{"storage", "Cancels", 1},
 	}
 }
 
-// mostPromised is how many methods all promises have together, at most.
-const mostPromised = 28
+// mostPromised is how many methods all promises have together, at most. Two of them came with cancelling: no method
+// that was there changes a message in hand without its lease, and none tells workers anything.
+const mostPromised = 30
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.
-const mostRootTypes = 64
+const mostRootTypes = 65
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.

@@ -56,18 +56,36 @@ var expiredLeases = newQuery("expired_leases", `SELECT coalesce($1::timestamptz,
 	ORDER BY expires_at LIMIT $3::int4 FOR NO KEY UPDATE SKIP LOCKED`)
 
 var nextExpiry = newQuery("next_expiry", `SELECT coalesce($1::timestamptz, now()), (SELECT expires_at FROM {schema}.messenger_leases
-	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND token <> ALL ($3::uuid[]) ORDER BY expires_at LIMIT 1)`)
+	WHERE expires_at >= coalesce($2::timestamptz, '-infinity') AND token <> ALL ($3::uuid[])
+	ORDER BY expires_at LIMIT 1),
+	(SELECT until FROM {schema}.messenger_cancelling ORDER BY until LIMIT 1)`)
 
 var dropLeases = newQuery("drop_leases", `DELETE FROM {schema}.messenger_leases WHERE token = ANY ($1::uuid[])`)
 
-// expire gives back the messages of leases that ran out, and tells when the next one does, on the server's clock. Every
-// node does so; a lease that another one is ending is skipped.
+// expire ends the leases that ran out, and tells when the next one does, on the server's clock.
+func (s *store) expire(ctx context.Context) (next int64, err error) {
+	next, cancels, err := s.expireLeases(ctx)
+	if err != nil || cancels == never {
+		return next, err
+	}
+	if now := s.storeNow(); cancels > now {
+		return min(next, cancels), nil
+	}
+	for more := true; more && err == nil; {
+		more, err = s.endCancelling(ctx, nil)
+	}
+	return next, err // others of these are looked for in a second, with the leases
+}
+
+// expireLeases gives back the messages of leases that ran out, and tells when the next one does, and when the next
+// message that is to be cancelled is, on the server's clock. Every node does so; a lease that another one is ending is
+// skipped.
 //
 // Leases of deliveries under flow control are ended in a flow, which is begun if such a one has run out.
 //
 // A message that is being acked in a transaction of a caller's stays in its lease until that is over, and is looked at
 // again the next time.
-func (s *store) expire(ctx context.Context) (next int64, err error) {
+func (s *store) expireLeases(ctx context.Context) (next, cancels int64, err error) {
 	var busy []uuid // leases with such messages
 	busySince := int64(never)
 	for controlled := false; ; {
@@ -77,7 +95,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 		)
 		now := s.storeNow()
 		floor := s.house.leaseFloor.param(now)
-		next = never
+		next, cancels = never, never
 		err := s.withAgain(ctx, "end leases", func(ctx context.Context, l *link) error {
 			k := newLocked()
 			look := []call{
@@ -86,6 +104,9 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 					k.now = timeColumn(v[0])
 					if at := timeColumn(v[1]); at != 0 {
 						next = at
+					}
+					if at := timeColumn(v[2]); at != 0 {
+						cancels = at
 					}
 					return nil
 				}}}
@@ -132,7 +153,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 			return f.finish()
 		})
 		if err != nil {
-			return next, err
+			return next, cancels, err
 		}
 		s.arrived(list)
 		if n < expiryRows && next <= now && !controlled {
@@ -145,7 +166,7 @@ func (s *store) expire(ctx context.Context) (next int64, err error) {
 				controlled = false
 				continue // tells when the next one ends
 			}
-			return next, nil
+			return next, cancels, nil
 		}
 	}
 }

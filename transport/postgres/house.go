@@ -282,12 +282,15 @@ var purgeDefault = newQuery("purge_default", `WITH gone AS (
 		RETURNING 1
 	) SELECT count(*) FROM gone`)
 
-// purge deletes idempotency keys whose window is over, and completed messages that no partition takes with it.
+// purge deletes idempotency keys whose window is over, and cancelled messages, and completed ones that no partition
+// takes with it.
 func (s *store) purge(ctx context.Context) error {
 	s.leases.forgetBefore(s.storeNow() - floorMargin)
+	kept := [][]byte{s.nowParam(), int4Param(houseRows), int8Param(s.retention.Microseconds())}
 	deletes := []call{
-		{query: purgeKeys, params: [][]byte{s.nowParam(), int4Param(houseRows)}},
-		{query: purgeDefault, params: [][]byte{s.nowParam(), int4Param(houseRows), int8Param(s.retention.Microseconds())}},
+		{query: purgeKeys, params: kept[:2]},
+		{query: purgeCancelled, params: kept},
+		{query: purgeDefault, params: kept},
 	}
 	for _, c := range deletes {
 		for more := true; more; {

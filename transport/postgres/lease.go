@@ -293,6 +293,9 @@ func (t *Transport) Extend(ctx context.Context, leases []symphony.Lease, d time.
 	if err != nil {
 		return allFailed(len(leases), err)
 	}
+	if lost := lostPlaces(errs); lost != nil {
+		t.lostFor(ctx, leases, errs, lost, false)
+	}
 	return errs
 }
 

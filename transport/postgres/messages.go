@@ -80,6 +80,21 @@ var placeColumns = columns[infoRow]{
 	{"until", func(r *infoRow, v cell) { r.LeasedUntil = v.time() }},
 	{"finished_at", func(r *infoRow, v cell) { r.FinishedAt = v.time() }},
 	{"available_at", func(r *infoRow, v cell) { r.AvailableAt = v.time() }},
+	{"requested_at", func(r *infoRow, v cell) {
+		if v != nil {
+			r.Cancel = &symphony.Cancellation{RequestedAt: v.time()}
+		}
+	}},
+	{"by", func(r *infoRow, v cell) {
+		if r.Cancel != nil {
+			r.Cancel.By = v.text()
+		}
+	}},
+	{"reason", func(r *infoRow, v cell) {
+		if r.Cancel != nil {
+			r.Cancel.Reason = v.text()
+		}
+	}},
 	{"key", func(r *infoRow, v cell) {
 		if v != nil {
 			r.FailedID = v.id()
@@ -94,6 +109,8 @@ func (t *Transport) messageInfo(v [][]byte) symphony.MessageInfo {
 	switch {
 	case r.place == inCompleted:
 		r.Status = symphony.Completed
+	case r.place == inCancelled:
+		r.Status = symphony.Cancelled
 	case r.place == inFailed:
 		r.Status = symphony.Failed
 	case r.held:

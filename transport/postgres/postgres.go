@@ -31,6 +31,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
+	"github.com/symphony-messenger/symphony/internal/watchers"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 )
@@ -90,6 +91,7 @@ var (
 	_ storage.Records       = (*Transport)(nil)
 	_ symphony.MessageStore = (*Transport)(nil)
 	_ storage.Steps         = (*Transport)(nil)
+	_ storage.Cancels       = (*Transport)(nil)
 	_ storage.Log           = (*Transport)(nil)
 	_ flow.Control          = (*Transport)(nil)
 
@@ -136,6 +138,7 @@ type store struct {
 	settles  committer[*settleOp]
 	searches chan struct{} // slots
 	waiters  waitlist.List
+	cancels  watchers.List[storage.CancelWatch]
 
 	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.
 	node   node     // written by join, and its mu by heartbeats
@@ -241,6 +244,7 @@ func (s *store) start(ctx context.Context, o Options) error {
 	s.done.Go(s.keepHouse)
 	s.done.Go(s.watch)
 	s.done.Go(s.announce)
+	s.done.Go(s.watchCancels)
 	return s.listen(o)
 }
 

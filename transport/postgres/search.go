@@ -9,9 +9,9 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Messages are listed in the order of their ids, by merging the indexes of the three tables in which they can be. A list,
-// a count and a look at one message are one statement each, so what they say is of one moment: a message that moves
-// meanwhile is seen where it was or where it is, and once.
+// Messages are listed in the order of their ids, by merging the indexes of the four tables in which they can be. A
+// list, a count and a look at one message are one statement each, so what they say is of one moment: a message that
+// moves meanwhile is seen where it was or where it is, and once.
 //
 // A statement is made so that it stops as soon as it has found enough or looked at enough. Only for what it has found does
 // it then read payloads, attempts and leases.
@@ -21,6 +21,7 @@ const (
 	inMessages = iota
 	inCompleted
 	inFailed
+	inCancelled
 )
 
 // search is a statement about messages under construction.
@@ -30,7 +31,7 @@ type search struct {
 	bounds []string // terms about id
 	caller string   // term about DispatchedBy, empty for none
 	filter string
-	kept   string // completed messages count that were completed after this time
+	kept   string // completed and cancelled messages count that ended after this time
 }
 
 // ofCaller, with a parameter behind it, selects the rows of one caller. Messages that carry a DispatchedBy are in indexes of
@@ -76,13 +77,14 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
 	}
 	b.filter = strings.Join(terms, " AND ")
-	if b.Status == "" || b.Status == symphony.Completed {
+	if b.Status == "" || b.Status == symphony.Completed || b.Status == symphony.Cancelled {
 		b.kept = b.param(t.keptSince(), "timestamptz")
 	}
 	return b, nil
 }
 
-// keptSince is the time until which completed messages are not kept any more, though their partition may still be there.
+// keptSince is the time until which completed and cancelled messages are not kept any more, though their partition may
+// still be there.
 func (s *store) keptSince() []byte {
 	return int8Param(s.storeNow() - s.retention.Microseconds() - epoch)
 }
@@ -176,6 +178,10 @@ func (b *search) sourcesText() string {
 	if b.Status == "" || b.Status == symphony.Completed {
 		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter+" AND completed_at > "+b.kept, inCompleted))
 	}
+	if b.Status == "" || b.Status == symphony.Cancelled {
+		kept := b.filter + " AND cancelled_at > " + b.kept
+		list = append(list, source("{schema}.messenger_cancelled", "id", noTime, noKey, kept, inCancelled))
+	}
 	if b.Status == "" || b.Status == symphony.Failed {
 		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", b.filter, inFailed))
 	}
@@ -260,7 +266,9 @@ const rowsText = `
 	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
-		coalesce(d.started_at, held.claimed_at) AS started_at, held.until, d.finished_at, p.key, d.error, d.error_class, d.done, d.max_retries,
+		coalesce(d.started_at, held.claimed_at) AS started_at, coalesce(k.until, held.until) AS until, d.finished_at,
+		coalesce(d.requested_at, k.requested_at) AS requested_at, coalesce(d.by, k.by) AS by, coalesce(d.reason, k.reason) AS reason,
+		p.key, d.error, d.error_class, d.done, d.max_retries,
 		CASE
 			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
@@ -277,19 +285,25 @@ const rowsText = `
 	FROM page p
 	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
 	LEFT JOIN held ON held.id = p.id
+	LEFT JOIN {schema}.messenger_cancelling k ON k.id = held.id
 	LEFT JOIN LATERAL (
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
 			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
-			NULL::text AS error, NULL::text AS error_class, NULL::text AS done, NULL::int4 AS max_retries
+			NULL::text AS error, NULL::text AS error_class, NULL::text AS done, NULL::int4 AS max_retries,
+			NULL::timestamptz AS requested_at, NULL::text AS by, NULL::text AS reason
 		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL
+			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done, max_retries
+			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done, max_retries, NULL, NULL, NULL
 		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
+		UNION ALL
+		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
+			attempts, attempt, worker, started_at, cancelled_at, NULL, NULL, NULL, NULL, requested_at, by, reason
+		FROM {schema}.messenger_cancelled m WHERE p.place = 3 AND m.id = p.id
 		LIMIT 1) d ON p.hit
 	LEFT JOIN LATERAL (
 		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at

@@ -23,9 +23,21 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 		return allFailed(len(settlements), err)
 	}
 	if t.leases.txAcks.Load() > 0 {
-		return t.settleBesideTx(ctx, settlements)
+		return t.settledOr(ctx, settlements, t.settleBesideTx(ctx, settlements))
 	}
-	return t.settleAll(ctx, settlements)
+	return t.settledOr(ctx, settlements, t.settleAll(ctx, settlements))
+}
+
+// settledOr returns the errors of settlements, with the reason of those that are lost.
+func (t *Transport) settledOr(ctx context.Context, settlements []symphony.Settlement, errs []error) []error {
+	if lost := lostPlaces(errs); lost != nil {
+		leases := make([]symphony.Lease, len(settlements))
+		for i := range settlements {
+			leases[i] = settlements[i].Lease
+		}
+		t.lostFor(ctx, leases, errs, lost, true)
+	}
+	return errs
 }
 
 func (t *Transport) settleAll(ctx context.Context, settlements []symphony.Settlement) []error {

@@ -10,7 +10,8 @@ import (
 // countQuery adds up the counts of a transport's lanes. Scheduled messages whose time has come count as such until
 // housekeeping has noted it, so they are subtracted.
 var countQuery = newQuery("count", `SELECT coalesce($1::timestamptz, now()), l.lane, l.transport, l.queue, l.controlled,
-		sum(c.pending)::int8, sum(c.processing)::int8, sum(c.completed)::int8, sum(c.failed)::int8, (sum(c.scheduled) - coalesce(max(d.n), 0))::int8
+		sum(c.pending)::int8, sum(c.processing)::int8, sum(c.completed)::int8, sum(c.failed)::int8, (sum(c.scheduled) - coalesce(max(d.n), 0))::int8,
+		sum(c.cancelled)::int8
 	FROM {schema}.messenger_lanes l
 	JOIN {schema}.messenger_counters c ON c.lane = l.lane
 	LEFT JOIN (
@@ -44,7 +45,8 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 			}
 			q := stats.Queues[string(v[3])]
 			q.Add(symphony.QueueStats{Pending: int8Column(v[5]), Processing: int8Column(v[6]),
-				Completed: int8Column(v[7]), Failed: int8Column(v[8]), Scheduled: int8Column(v[9])})
+				Completed: int8Column(v[7]), Failed: int8Column(v[8]), Scheduled: int8Column(v[9]),
+				Cancelled: int8Column(v[10])})
 			stats.Queues[string(v[3])] = q
 			return nil
 		},

@@ -300,9 +300,9 @@ func optional(s string) *string {
 }
 
 // Ack acks a delivery of the transport's in the transaction: where that is committed, what the handler did in it took
-// effect exactly once. The handler then returns nil, or the error of its commit. The error is symphony.ErrLeaseLost if the
-// delivery is another worker's by now; the handler must roll back. It may stand anywhere in the transaction: until that
-// ends it locks this message alone.
+// effect exactly once. The handler then returns nil, or the error of its commit. The error is symphony.ErrLeaseLost if
+// the delivery is another worker's by now, and symphony.ErrCancelled if its message was cancelled; the handler must
+// roll back. It may stand anywhere in the transaction: until that ends it locks this message alone.
 func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	token, ok := parseUUID(d.Lease.Token)
 	id, ok2 := parseUUID(d.Lease.MessageID)
@@ -319,7 +319,7 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 		started = list(timeText(d.ClaimedAt))
 	}
 	if err := x.lock(ctx, token, id, d.Lease.Index); err != nil {
-		return err
+		return x.lostFor(ctx, d, err)
 	}
 	acked := false
 	err := x.run(ctx, "ack", q.sql, []any{x.now(), list(token), list(id), list(token), list(d.Lease.Index), list(d.Attempt), started, 1 + rand.Int64N(1<<62)},
@@ -328,10 +328,20 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 			return nil
 		})
 	if err == nil && !acked {
-		err = symphony.ErrLeaseLost
+		return x.lostFor(ctx, d, symphony.ErrLeaseLost)
 	}
 	if err == nil {
 		x.store.leases.ackInTx(token, d.Lease.Index)
+	}
+	return err
+}
+
+// lostFor is the error of an ack, with the reason where the delivery is lost. It is asked for beside the transaction,
+// which may not see the present.
+func (x *Tx) lostFor(ctx context.Context, d *symphony.Delivery, err error) error {
+	if errs := []error{err}; errors.Is(err, symphony.ErrLeaseLost) {
+		x.store.lostFor(ctx, []symphony.Lease{d.Lease}, errs, []int{0}, false)
+		return errs[0]
 	}
 	return err
 }

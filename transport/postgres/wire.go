@@ -244,6 +244,14 @@ func elements(b []byte, f func(i int, element []byte)) {
 }
 
 // timeArray is the parameter of a list of times in microseconds since 1970.
+func int4Array(list ...int) []byte {
+	a := int4s(len(list))
+	for _, v := range list {
+		a.int4(v)
+	}
+	return a.value()
+}
+
 func timeArray(list []int64) []byte {
 	a := times(len(list))
 	for _, us := range list {

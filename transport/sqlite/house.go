@@ -184,10 +184,13 @@ func (w *writer) heads(l *lane) (ready bool, later int64, err error) {
 	return ready, later, nil
 }
 
-// purge deletes completed messages that were kept long enough, the names of workers that only they had, and idempotency keys
-// whose window is over.
+// purge deletes completed and cancelled messages that were kept long enough, the names of workers that only they had,
+// and idempotency keys whose window is over.
 func (s *store) purge(ctx context.Context) error {
 	cutoff := micros(s.clock.Now().Add(-s.retention))
+	if err := s.purgeCancelled(ctx, cutoff); err != nil {
+		return err
+	}
 	for after, more := int64(-1), true; more; {
 		var old []readyRow
 		n := 0
@@ -222,6 +225,42 @@ func (s *store) purge(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// purgeCancelled deletes cancelled messages that were kept long enough.
+func (s *store) purgeCancelled(ctx context.Context, cutoff int64) error {
+	for {
+		var old []int64
+		err := s.read(ctx, "purge", func(r *reader) error {
+			const query = "SELECT seq FROM messenger_cancelled WHERE cancelled_at<? ORDER BY cancelled_at LIMIT ?"
+			return r.query(query, func(q *sqlite.Stmt) bool {
+				old = append(old, q.ColumnInt64(0))
+				return true
+			}, cutoff, purgeRows)
+		})
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		if err := s.do(ctx, &purgeCancelledOp{old}); err != nil {
+			return err
+		}
+	}
+}
+
+type purgeCancelledOp struct{ list []int64 }
+
+func (o *purgeCancelledOp) rows() int { return len(o.list) }
+
+func (o *purgeCancelledOp) apply(w *writer) error {
+	for _, seq := range o.list {
+		if err := w.exec("DELETE FROM messenger_cancelled WHERE seq=?", seq); err != nil {
+			return err
+		}
+		if err := w.discard(seq); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type purgeOp struct{ list []readyRow }

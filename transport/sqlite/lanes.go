@@ -23,14 +23,15 @@ type lane struct {
 	visible bool   // committed at least once
 }
 
-type counts struct{ pending, processing, completed, failed, scheduled int64 }
+type counts struct{ pending, processing, completed, failed, scheduled, cancelled int64 }
 
 // loadLanes reads all lanes at Open.
 func (w *writer) loadLanes() error {
-	return w.query("SELECT lane, transport, queue, controlled, pending, processing, completed, failed, scheduled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
+	return w.query("SELECT lane, transport, queue, controlled, pending, processing, completed, failed, scheduled, cancelled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
 		l := &lane{
 			id: s.ColumnInt64(0), laneKey: laneKey{s.ColumnText(1), s.ColumnText(2), s.ColumnInt64(3) != 0}, visible: true,
-			counts: counts{s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7), s.ColumnInt64(8)},
+			counts: counts{s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7),
+				s.ColumnInt64(8), s.ColumnInt64(9)},
 		}
 		l.next = l.counts
 		w.byName[l.laneKey] = l
@@ -91,6 +92,11 @@ func (w *writer) saveCounts() error {
 		if err := stepOnce(s); err != nil {
 			return err
 		}
+		if n.cancelled != l.counts.cancelled {
+			if err := w.exec("UPDATE messenger_lanes SET cancelled=? WHERE lane=?", n.cancelled, l.id); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -128,7 +134,7 @@ func (s *store) stats(transport string) (symphony.Stats, []*lane) {
 		if n.pending > 0 {
 			waiting = append(waiting, l)
 		}
-		q := symphony.QueueStats{Pending: n.pending, Processing: n.processing, Completed: n.completed, Failed: n.failed, Scheduled: n.scheduled}
+		q := symphony.QueueStats{Pending: n.pending, Processing: n.processing, Completed: n.completed, Failed: n.failed, Cancelled: n.cancelled, Scheduled: n.scheduled}
 		out.Add(q)
 		q.Add(out.Queues[l.queue])
 		out.Queues[l.queue] = q

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +30,8 @@ type lease struct {
 	// are relative to until, as the row has that.
 	apart bool
 	until int64
+	// cancel is not nil where the lease is that of one message which is to be cancelled. Nobody holds it then.
+	cancel *cancelling
 }
 
 // leased is one message of a claim.
@@ -69,7 +72,15 @@ func (w *writer) addLease(l *lease) error {
 		l.worker, l.claimed, blob(l.encode()), l.until, token); err != nil {
 		return err
 	}
-	l.id = w.conn.LastInsertRowID()
+	if l.id = w.conn.LastInsertRowID(); l.cancel != nil {
+		cancel, err := json.Marshal(l.cancel)
+		if err == nil {
+			err = w.exec("UPDATE messenger_leases SET cancel=? WHERE lease=?", cancel, l.id)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	w.keep(l)
 	w.undo = append(w.undo, func() { w.forget(l) })
 	return nil
@@ -87,6 +98,9 @@ func (w *writer) removeLease(l *lease) error {
 
 func (w *writer) keep(l *lease) {
 	w.leases[l.token] = l
+	if l.cancel != nil {
+		w.cancelling[l.cancel.delivery()] = l
+	}
 	heap.Push(&w.expiry, l)
 	if l.apart {
 		w.apart++
@@ -98,6 +112,9 @@ func (w *writer) forget(l *lease) {
 		w.apart--
 	}
 	delete(w.leases, l.token)
+	if l.cancel != nil {
+		delete(w.cancelling, l.cancel.delivery())
+	}
 	heap.Remove(&w.expiry, l.heapAt)
 }
 
@@ -163,7 +180,7 @@ func decodeLease(list []byte, apart bool) ([]listed, error) {
 // item returns the open delivery that a lease names, or nil if it is lost.
 func (w *writer) item(sl symphony.Lease) (*lease, *leased) {
 	l := w.leases[sl.Token]
-	if l == nil || sl.Index < 0 || sl.Index >= len(l.items) {
+	if l == nil || l.cancel != nil || sl.Index < 0 || sl.Index >= len(l.items) {
 		return nil, nil
 	}
 	if it := &l.items[sl.Index]; !it.settled && w.now < it.expires {
@@ -185,6 +202,14 @@ func (w *writer) expire() error {
 	var ends []flow.Departure
 	for len(w.expiry) > 0 && w.expiry[0].next <= w.now {
 		l, returned, next := w.expiry[0], false, int64(never)
+		if l.cancel != nil {
+			gone, err := w.endCancelling(l)
+			if err != nil {
+				return err
+			}
+			ends = append(ends, gone...)
+			continue
+		}
 		for i := range l.items {
 			switch it := &l.items[i]; {
 			case it.settled:
@@ -277,7 +302,11 @@ func (o *extendOp) apply(w *writer) error {
 	for i, sl := range o.leases {
 		l, it := w.item(sl)
 		if l == nil {
-			o.errs = lost(o.errs, len(o.leases), i)
+			_, why, err := w.lostFor(sl)
+			if err != nil {
+				return err
+			}
+			o.errs = failed(o.errs, len(o.leases), i, why)
 			continue
 		}
 		before, until := it.expires, w.now+o.d
@@ -301,11 +330,11 @@ func (o *extendOp) apply(w *writer) error {
 	return nil
 }
 
-// lost notes a lost lease as the i-th of n results.
-func lost(errs []error, n, i int) []error {
+// failed notes an error as the i-th of n results.
+func failed(errs []error, n, i int, err error) []error {
 	if errs == nil {
 		errs = make([]error, n)
 	}
-	errs[i] = symphony.ErrLeaseLost
+	errs[i] = err
 	return errs
 }

@@ -106,6 +106,17 @@ var completedColumns = columns[symphony.MessageInfo]{
 	{"(SELECT name FROM messenger_workers w WHERE w.worker = c.worker)", func(m *symphony.MessageInfo, v cell) { m.Worker = v.text() }},
 }
 
+// cancelledColumns are those of messenger_cancelled.
+var cancelledColumns = columns[symphony.MessageInfo]{
+	{"attempt", func(m *symphony.MessageInfo, v cell) { m.Deliveries = v.int() }},
+	{"cancelled_at", func(m *symphony.MessageInfo, v cell) { m.FinishedAt = v.time() }},
+	{"started_at", func(m *symphony.MessageInfo, v cell) { m.StartedAt = v.time() }},
+	{"worker", func(m *symphony.MessageInfo, v cell) { m.Worker = v.text() }},
+	{"requested_at", func(m *symphony.MessageInfo, v cell) { m.Cancel.RequestedAt = v.time() }},
+	{"by", func(m *symphony.MessageInfo, v cell) { m.Cancel.By = v.text() }},
+	{"reason", func(m *symphony.MessageInfo, v cell) { m.Cancel.Reason = v.text() }},
+}
+
 // state tells where a message is, whose envelope and attempts are read.
 func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 	if m.Status, err = v.status(seq); err != nil {
@@ -115,9 +126,19 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 	case symphony.Processing:
 		c := v.claims[seq]
 		m.Deliveries, m.Worker, m.StartedAt, m.LeasedUntil = int(c.attempt), c.worker, fromMicros(c.claimed), v.shown(c.until)
+		if c.cancel != nil {
+			m.Cancel = c.cancel.request()
+		}
 	case symphony.Completed:
 		err = v.query("SELECT "+completedColumns.String()+" FROM messenger_completed c WHERE seq=?", func(s *sqlite.Stmt) bool {
 			completedColumns.read(m, s, 0)
+			return false
+		}, seq)
+	case symphony.Cancelled:
+		m.Cancel = new(symphony.Cancellation)
+		query := "SELECT " + cancelledColumns.String() + " FROM messenger_cancelled WHERE seq=?"
+		err = v.query(query, func(s *sqlite.Stmt) bool {
+			cancelledColumns.read(m, s, 0)
 			return false
 		}, seq)
 	default:

@@ -206,6 +206,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	}
 	for _, l := range v.lanes {
 		sum.completed += l.completed
+		sum.cancelled += l.cancelled
 	}
 	var (
 		seqs []int64
@@ -223,6 +224,8 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	case q.Status == symphony.Completed && sum.completed <= most:
 		// Those of other transports are among them.
 		seqs, err = v.seqs(nil, few, "SELECT seq FROM messenger_completed LIMIT ?", few+1)
+	case q.Status == symphony.Cancelled && sum.cancelled <= most:
+		seqs, err = v.seqs(nil, few, "SELECT seq FROM messenger_cancelled LIMIT ?", few+1)
 	default:
 		return nil, nil
 	}
@@ -297,18 +300,25 @@ func (v *view) seqs(to []int64, most int, query string, args ...any) ([]int64, e
 	return to, err
 }
 
-// walkQuery reads the messages' table by id, those of a status if one is asked for: then its first two arguments are
-// the least and the greatest number of a completed message, so that most others need not be looked up. Messages in
-// hand are among the pending.
+// walkQuery reads the messages' table by id, those of a status if one is asked for: then its first four arguments are
+// the least and the greatest number of a completed and of a cancelled message, so that most others need not be looked
+// up, and the bounds of ids follow. Messages in hand are among the pending.
 func (f *filter) walkQuery(q *symphony.MessageQuery) string {
-	status := ""
-	switch completed := "+seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"; q.Status {
+	const (
+		completed = "+seq BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)"
+		cancelled = "+seq BETWEEN ?3 AND ?4 AND EXISTS (SELECT 1 FROM messenger_cancelled c WHERE c.seq = m.seq)"
+	)
+	bounds := "id>=? AND id<?"
+	switch q.Status {
 	case symphony.Completed:
-		status = completed + " AND "
+		bounds = completed + " AND id>=?5 AND id<?6"
+	case symphony.Cancelled:
+		bounds = cancelled + " AND id>=?5 AND id<?6"
 	case symphony.Pending, symphony.Processing:
-		status = "NOT (" + completed + ") AND "
+		bounds = "NOT (" + completed + ") AND NOT (" + cancelled + ") AND id>=?5 AND id<?6"
 	}
-	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE " + status + "id>=? AND id<? ORDER BY id" + direction(q)
+	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE " + bounds +
+		" ORDER BY id" + direction(q)
 }
 
 // endQuery reads the last id that may be looked at, and the one behind it.
@@ -330,9 +340,14 @@ func direction(q *symphony.MessageQuery) string {
 
 // walkStatus goes through the messages that have a status: at first through few, since most pages are full soon.
 func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
-	var least, greatest int64
-	err = v.query("SELECT coalesce(min(seq), 0), coalesce((SELECT max(seq) FROM messenger_completed), 0) FROM messenger_completed", func(s *sqlite.Stmt) bool {
-		least, greatest = s.ColumnInt64(0), s.ColumnInt64(1)
+	var ended [4]any
+	err = v.query(`SELECT coalesce((SELECT min(seq) FROM messenger_completed), 0),
+		coalesce((SELECT max(seq) FROM messenger_completed), 0),
+		coalesce((SELECT min(seq) FROM messenger_cancelled), 0),
+		coalesce((SELECT max(seq) FROM messenger_cancelled), 0)`, func(s *sqlite.Stmt) bool {
+		for i := range ended {
+			ended[i] = s.ColumnInt64(i)
+		}
 		return false
 	})
 	rest := *q
@@ -361,14 +376,15 @@ func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list 
 		more := false
 		err = v.query(f.walkQuery(q), func(s *sqlite.Stmt) bool {
 			_, claimed := v.claims[s.ColumnInt64(0)]
-			if q.Status != symphony.Completed && claimed != (q.Status == symphony.Processing) || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
+			inHand := q.Status == symphony.Processing
+			if (inHand || q.Status == symphony.Pending) && claimed != inHand || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
 				return true
 			}
 			if more = len(list) == limit; !more {
 				list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
 			}
 			return !more
-		}, least, greatest, from, to)
+		}, append(ended[:], from, to)...)
 		if more {
 			return list, list[limit-1].id, err
 		}

@@ -31,6 +31,7 @@ type laneView struct {
 	queue                          string
 	controlled                     bool
 	pending, processing, completed int64
+	cancelled                      int64
 }
 
 // claim is a delivery as its lease's row has it.
@@ -39,6 +40,7 @@ type claim struct {
 	worker         string
 	claimed, until int64
 	attempt        int64
+	cancel         *cancelling
 }
 
 // view runs f in a read transaction of one of the connections.
@@ -72,6 +74,7 @@ var laneColumns = columns[laneView]{
 	{"pending", func(l *laneView, v cell) { l.pending = v.int64() }},
 	{"processing", func(l *laneView, v cell) { l.processing = v.int64() }},
 	{"completed", func(l *laneView, v cell) { l.completed = v.int64() }},
+	{"cancelled", func(l *laneView, v cell) { l.cancelled = v.int64() }},
 }
 
 // leaseView is a lease with its deliveries as they are kept.
@@ -79,6 +82,7 @@ type leaseView struct {
 	claim
 	live       bool // nobody has ended it
 	deliveries []byte
+	cancelled  []byte
 }
 
 var leaseColumns = columns[leaseView]{
@@ -88,6 +92,7 @@ var leaseColumns = columns[leaseView]{
 	{"coalesce(until, 0)", func(l *leaseView, v cell) { l.until = v.int64() }},
 	{"token IS NOT NULL", func(l *leaseView, v cell) { l.live = v.bool() }},
 	{"deliveries", func(l *leaseView, v cell) { l.deliveries = v.bytes() }},
+	{"cancel", func(l *leaseView, v cell) { l.cancelled = v.bytes() }},
 }
 
 // load reads the lanes and what is in hand: little, however many messages there are.
@@ -108,7 +113,10 @@ func (v *view) load() error {
 			list []listed
 		)
 		leaseColumns.read(&l, s, 0)
-		if list, damage = decodeLease(l.deliveries, l.live); damage != nil {
+		if list, damage = decodeLease(l.deliveries, l.live); damage == nil {
+			l.cancel, damage = decodeCancelling(l.cancelled)
+		}
+		if damage != nil {
 			return false
 		}
 		for _, d := range list {
@@ -127,20 +135,21 @@ func (v *view) load() error {
 }
 
 // status is where a message of the messages' table is.
-func (v *view) status(seq int64) (symphony.Status, error) {
-	completed := false
-	err := v.query("SELECT 1 FROM messenger_completed WHERE seq=?", func(*sqlite.Stmt) bool {
-		completed = true
+func (v *view) status(seq int64) (status symphony.Status, err error) {
+	if _, claimed := v.claims[seq]; claimed {
+		status = symphony.Processing
+	} else {
+		status = symphony.Pending
+	}
+	err = v.query(`SELECT 1 FROM messenger_completed WHERE seq=?1
+		UNION ALL SELECT 2 FROM messenger_cancelled WHERE seq=?1`, func(s *sqlite.Stmt) bool {
+		status = symphony.Completed
+		if s.ColumnInt(0) == 2 {
+			status = symphony.Cancelled
+		}
 		return false
 	}, seq)
-	_, claimed := v.claims[seq]
-	switch {
-	case completed:
-		return symphony.Completed, err
-	case claimed:
-		return symphony.Processing, err
-	}
-	return symphony.Pending, err
+	return status, err
 }
 
 // ListMessages answers a query.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 
+	"github.com/symphony-messenger/symphony/flow"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -18,12 +19,13 @@ type claimRow struct {
 	id, claimed, until int64
 	worker, token      string
 	list               []byte
+	cancel             []byte
 }
 
 func (recoverOp) apply(w *writer) error {
 	var claims []claimRow
-	err := w.query("SELECT lease, worker, claimed_at, coalesce(until, 0), coalesce(token, ''), deliveries FROM messenger_leases ORDER BY lease", func(s *sqlite.Stmt) bool {
-		claims = append(claims, claimRow{id: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3), token: s.ColumnText(4), list: columnBytes(s, 5)})
+	err := w.query("SELECT lease, worker, claimed_at, coalesce(until, 0), coalesce(token, ''), deliveries, cancel FROM messenger_leases ORDER BY lease", func(s *sqlite.Stmt) bool {
+		claims = append(claims, claimRow{id: s.ColumnInt64(0), worker: s.ColumnText(1), claimed: s.ColumnInt64(2), until: s.ColumnInt64(3), token: s.ColumnText(4), list: columnBytes(s, 5), cancel: columnBytes(s, 6)})
 		return true
 	})
 	if err != nil {
@@ -35,7 +37,7 @@ func (recoverOp) apply(w *writer) error {
 		if err != nil {
 			return fmt.Errorf("lease of worker %s: %w", c.worker, err)
 		}
-		if c.token == "" {
+		if c.token == "" && c.cancel == nil {
 			err = w.recoverLost(c, list)
 		} else {
 			var l *lease
@@ -81,6 +83,9 @@ func (recoverOp) apply(w *writer) error {
 	if err := f.finish(); err != nil {
 		return err
 	}
+	if err := w.endOrphans(kept); err != nil {
+		return err
+	}
 	if err := w.placeScheduled(); err != nil {
 		return err
 	}
@@ -88,6 +93,22 @@ func (recoverOp) apply(w *writer) error {
 		return err
 	}
 	return w.sweep()
+}
+
+// endOrphans cancels the messages that were to be cancelled while workers of the last process had them.
+func (w *writer) endOrphans(kept []*lease) error {
+	var ends []flow.Departure
+	for _, l := range kept {
+		if l.cancel == nil || l.apart {
+			continue
+		}
+		gone, err := w.endCancelling(l)
+		if err != nil {
+			return err
+		}
+		ends = append(ends, gone...)
+	}
+	return w.depart(ends)
 }
 
 // recoverLost returns what a claim of the last process had in hand.
@@ -108,10 +129,19 @@ func (w *writer) recoverLost(c claimRow, list []listed) error {
 	return nil
 }
 
-// recoverLease makes a lease of a claim by a worker elsewhere. What it had in hand and still has is open.
+// recoverLease makes a lease of a claim by a worker elsewhere, or of a message that is to be cancelled. What it had in
+// hand and still has is open.
 func (w *writer) recoverLease(c claimRow, list []listed) (*lease, error) {
 	gone := w.now - w.stood // since the last process was last heard of; that time does not count
-	l := &lease{token: c.token, worker: c.worker, claimed: c.claimed, items: make([]leased, len(list)), next: never, apart: true}
+	l := &lease{token: c.token, worker: c.worker, claimed: c.claimed, items: make([]leased, len(list)), next: never,
+		apart: c.token != ""}
+	var err error
+	if l.cancel, err = decodeCancelling(c.cancel); err != nil {
+		return nil, err
+	}
+	if l.cancel != nil {
+		l.token = l.cancel.own()
+	}
 	for i, d := range list {
 		it := &l.items[i]
 		it.settled = true

@@ -44,7 +44,11 @@ func (o *settleOp) apply(w *writer) error {
 		st := &o.list[i]
 		l, it := w.item(st.Lease)
 		if l == nil {
-			o.errs = lost(o.errs, len(o.list), i)
+			gone, err := o.lost(w, i)
+			if err != nil {
+				return err
+			}
+			ends = append(ends, gone...)
 			continue
 		}
 		if l != last {
@@ -66,6 +70,19 @@ func (o *settleOp) apply(w *writer) error {
 		return err
 	}
 	return w.depart(ends)
+}
+
+// lost says why the i-th delivery is lost. Where its message is to be cancelled, it is now, and what it gives up is
+// returned.
+func (o *settleOp) lost(w *writer, i int) ([]flow.Departure, error) {
+	own, why, err := w.lostFor(o.list[i].Lease)
+	if err != nil {
+		return nil, err
+	}
+	if o.errs = failed(o.errs, len(o.list), i, why); own == nil {
+		return nil, nil
+	}
+	return w.endCancelling(own)
 }
 
 func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {

@@ -35,6 +35,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
+	"github.com/symphony-messenger/symphony/internal/watchers"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
@@ -70,6 +71,7 @@ var (
 	_ storage.Log           = (*Transport)(nil)
 	_ symphony.MessageStore = (*Transport)(nil)
 	_ storage.Steps         = (*Transport)(nil)
+	_ storage.Cancels       = (*Transport)(nil)
 )
 
 // store is what the transports of one file share. What the writer alone knows stands in writer.
@@ -89,6 +91,7 @@ type store struct {
 	searchers chan *reader // for what may take long
 	opened    int          // readers and searchers there are
 	waiters   waitlist.List
+	cancels   watchers.List[storage.CancelWatch]
 	checker   checkpointer
 	carefully int // as the constant; less in tests, which set it before there are goroutines
 

@@ -122,14 +122,19 @@ func (f *flowTx) unschedule(p *located) error {
 // Delete deletes messages that were removed.
 func (f *flowTx) Delete(list []*waiting) error {
 	for _, m := range list {
-		if err := f.exec("DELETE FROM messenger_messages WHERE seq=?", m.Row.seq); err != nil {
-			return err
-		}
-		if err := f.exec("DELETE FROM messenger_attempts WHERE seq=?", m.Row.seq); err != nil {
+		if err := f.discard(m.Row.seq); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// discard deletes a message and its attempts.
+func (w *writer) discard(seq int64) error {
+	if err := w.exec("DELETE FROM messenger_messages WHERE seq=?", seq); err != nil {
+		return err
+	}
+	return w.exec("DELETE FROM messenger_attempts WHERE seq=?", seq)
 }
 
 // Bury fails messages that were removed.

@@ -25,15 +25,16 @@ type writer struct {
 
 	// Mirrors of the tables. Operations change them as they go; undo has what takes the changes back, should the
 	// transaction fail.
-	byName  map[laneKey]*lane
-	byID    map[int64]*lane
-	leases  map[string]*lease // by token
-	expiry  leaseHeap
-	holds   map[string][]flow.Hold     // by transport
-	fair    map[string]*flow.FairShare // by transport
-	workers map[string]worker          // by name
-	nextSeq int64
-	apart   int // leases that outlive the process
+	byName     map[laneKey]*lane
+	byID       map[int64]*lane
+	leases     map[string]*lease   // by token
+	cancelling map[delivery]*lease // those of messages that are to be cancelled, by the delivery that they were
+	expiry     leaseHeap
+	holds      map[string][]flow.Hold     // by transport
+	fair       map[string]*flow.FairShare // by transport
+	workers    map[string]worker          // by name
+	nextSeq    int64
+	apart      int // leases that outlive the process
 
 	// When something is due, steady time in µs. Each may be too early, and never too late.
 	nextDue     int64 // a message that waits for its time becomes ready
@@ -60,7 +61,7 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 	w := &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*flow.FairShare), holds: make(map[string][]flow.Hold),
-		leases: make(map[string]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
+		leases: make(map[string]*lease), cancelling: make(map[delivery]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
 	}
 	w.commit = func() error { return w.exec("COMMIT") }
 	return w

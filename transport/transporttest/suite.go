@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open) {
 		{"Messages", messageTests, showsMessages},
 		{"Search", searchTests, showsMessages},
 		{"Steer", steerTests(), showsMessages},
+		{"Cancel", cancelTests(), showsMessages},
 		{"Text", textTests, receives},
 		{"Pages", pageTests, showsMessages},
 		{"Callers", callerTests, showsMessages},

@@ -1,0 +1,47 @@
+package symphony
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// MaxReasonLength limits the reason of a cancellation, in bytes.
+const MaxReasonLength = 500
+
+// Cancellation is who wanted a message to be cancelled, when and why.
+type Cancellation struct {
+	RequestedAt time.Time // on the storage's clock
+	By          string
+	Reason      string
+}
+
+// Cancel cancels a message, whichever worker has it, and says what it is then. A pending one is Cancelled at once, and
+// kept as long as a completed one. One in hand is still Processing: its worker is told, nothing that the worker comes
+// up with counts any more, and the message is cancelled when the worker has ended, or with its lease. To cancel such a
+// message once more changes nothing.
+//
+// by names who wants that, up to MaxCallerLength characters, and reason says why, up to MaxReasonLength bytes; both may
+// be empty. Errors: a *ValidationError, ErrNotFound, and a *MessageStatusError where the message is completed, failed
+// or cancelled already.
+func (m *Messages) Cancel(ctx context.Context, id, by, reason string) (Status, error) {
+	var p problems
+	if len(reason) > MaxReasonLength {
+		p.add("reason", "must have at most %d bytes, has %d", MaxReasonLength, len(reason))
+	}
+	p.text("reason", reason)
+	if n := len([]rune(by)); n > MaxCallerLength {
+		p.add("by", "must have at most %d characters, has %d", MaxCallerLength, n)
+	}
+	p.text("by", by)
+	if err := p.err(); err != nil {
+		return "", err
+	}
+	if !ValidID(id) {
+		return "", fmt.Errorf("message %s: %w", id, ErrNotFound)
+	}
+	if err := m.check(ctx, id); err != nil {
+		return "", err
+	}
+	return m.store.CancelMessage(ctx, id, Cancellation{By: by, Reason: reason})
+}
