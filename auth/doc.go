@@ -30,7 +30,7 @@
 // A user holds [Supabase].DefaultScopes. The claim app_metadata.symphony_role, which only the
 // project's administrators can write, replaces them, wider or narrower. It is one of
 //
-//	"read"                  a scope: dispatch, consume, read, operate or admin
+//	"read"                  a scope: dispatch, consume, observe, read, operate or admin
 //	"dispatch,read"         several, separated by commas
 //	["dispatch", "read"]    the same as an array
 //	"none" or []            no scope at all

@@ -12,6 +12,7 @@ type Scope uint8
 const (
 	ScopeDispatch Scope = 1 << iota // send messages
 	ScopeConsume                    // work on messages
+	ScopeObserve                    // look as ScopeRead does, without what messages say
 	ScopeRead                       // look at messages, queues and statistics
 	ScopeOperate                    // steer queues, messages and schedules
 	ScopeAdmin                      // everything, and what only administrators do
@@ -22,6 +23,8 @@ const (
 var scopes = [...]struct{ name, opens string }{
 	{"dispatch", "dispatch messages, one or a batch"},
 	{"consume", "work: consume, receive, ack, nack, extend; retry and delete one failed message"},
+	{"observe", "look as with read, masked: no payload, metadata, headers, output, key or error text, no export, " +
+		"no search for them"},
 	{"read", "look: every GET but keys and audit"},
 	{"operate", "steer: pause, drain, resume, stop and start workers; delete, run now, replay and import messages; " +
 		"retry and delete failed ones in bulk; operations; schedules"},
@@ -96,9 +99,15 @@ func ParseScopes(s string) (ScopeSet, error) {
 	return set, nil
 }
 
-// Has reports whether the set allows scope: it holds it, or it holds admin.
+// Has reports whether the set allows scope: it holds it, or it holds admin, or for observe, read.
 func (s ScopeSet) Has(scope Scope) bool {
-	return scope != 0 && (s&ScopeSet(ScopeAdmin) != 0 || s&ScopeSet(scope) == ScopeSet(scope))
+	switch {
+	case scope == 0:
+		return false
+	case scope == ScopeObserve && s&ScopeSet(ScopeRead) != 0:
+		return true
+	}
+	return s&ScopeSet(ScopeAdmin) != 0 || s&ScopeSet(scope) == ScopeSet(scope)
 }
 
 // Within returns what both sets allow.
@@ -109,7 +118,11 @@ func (s ScopeSet) Within(bound ScopeSet) ScopeSet {
 	case bound.Has(ScopeAdmin):
 		return s
 	}
-	return s & bound
+	both := s & bound
+	if s.Has(ScopeObserve) && bound.Has(ScopeObserve) && !both.Has(ScopeObserve) {
+		both |= ScopeSet(ScopeObserve)
+	}
+	return both
 }
 
 // String returns the names separated by commas, or "none". ParseScopes reads it back.

@@ -9,12 +9,13 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 )
 
-var allScopes = []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin}
+var allScopes = []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeObserve, auth.ScopeRead,
+	auth.ScopeOperate, auth.ScopeAdmin}
 
 func TestScopeSet_has(t *testing.T) {
 	for _, held := range allScopes {
 		for _, asked := range allScopes {
-			want := held == asked || held == auth.ScopeAdmin
+			want := held == asked || held == auth.ScopeAdmin || held == auth.ScopeRead && asked == auth.ScopeObserve
 			if got := auth.Scopes(held).Has(asked); got != want {
 				t.Errorf("%s has %s: got %t, want %t", held, asked, got, want)
 			}
@@ -45,7 +46,7 @@ func TestParseScope(t *testing.T) {
 }
 
 func TestParseScopes(t *testing.T) {
-	for set := range auth.ScopeSet(16) {
+	for set := range auth.ScopeSet(64) {
 		got, err := auth.ParseScopes(set.String())
 		if got != set || err != nil {
 			t.Errorf("ParseScopes(%s): got %s, %v", set, got, err)

@@ -35,10 +35,11 @@ type Options struct {
 
 // Client calls one server. Safe for concurrent use.
 type Client struct {
-	base  *url.URL
-	key   string
-	http  *http.Client
-	agent string
+	base   *url.URL
+	key    string
+	http   *http.Client
+	agent  string
+	unmask bool
 }
 
 // New makes a client for the server at a URL such as http://127.0.0.1:8080. key is an API key or a Supabase access
@@ -60,6 +61,22 @@ func New(server, key string, o Options) (*Client, error) {
 
 // URL is the server's address.
 func (c *Client) URL() string { return c.base.String() }
+
+// Unmasked is the client with what types.X.redact hides shown in one message, one failed message and exports. It takes
+// a key with the scope admin; each call is recorded in the server's audit trail.
+func (c *Client) Unmasked() *Client {
+	unmasked := *c
+	unmasked.unmask = true
+	return &unmasked
+}
+
+// reading are the parameters of a call that reads what may be masked.
+func (c *Client) reading(query url.Values) url.Values {
+	if c.unmask {
+		query.Set("unmask", "true")
+	}
+	return query
+}
 
 // NewUnix makes a client for the server on a unix socket, where no key is needed.
 func NewUnix(socket string, o Options) (*Client, error) {

@@ -62,11 +62,11 @@ func (c *Client) export(ctx context.Context, path string, query url.Values, form
 // written is not all. Limit and Cursor do not matter.
 func (c *Client) ExportMessages(ctx context.Context, q MessageQuery, format string, w io.Writer) error {
 	q.Limit, q.Cursor = 0, ""
-	return c.export(ctx, wire.ExportMessages.Path, q.values(), format, w)
+	return c.export(ctx, wire.ExportMessages.Path, c.reading(q.values()), format, w)
 }
 
 // ExportFailed writes all failed messages that match to w, as ExportMessages does it.
 func (c *Client) ExportFailed(ctx context.Context, q FailedQuery, format string, w io.Writer) error {
 	q.Limit, q.Offset, q.Cursor = 0, 0, ""
-	return c.export(ctx, wire.ExportFailedMessages.Path, q.values(), format, w)
+	return c.export(ctx, wire.ExportFailedMessages.Path, c.reading(q.values()), format, w)
 }

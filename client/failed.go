@@ -55,7 +55,7 @@ func (c *Client) FailedList(ctx context.Context, q FailedQuery) (wire.FailedList
 
 // Failed returns one failed message.
 func (c *Client) Failed(ctx context.Context, transport, id string) (wire.FailedResponse, error) {
-	return ask(ctx, c, wire.GetFailedMessage, id, inTransport(transport))
+	return ask(ctx, c, wire.GetFailedMessage, id, c.reading(inTransport(transport)))
 }
 
 // RetryFailed dispatches one failed message again, with a corrected payload unless nil.

@@ -47,7 +47,7 @@ func (c *Client) Messages(ctx context.Context, q MessageQuery) (wire.MessagesRes
 
 // Message returns one message with its attempts and timeline.
 func (c *Client) Message(ctx context.Context, transport, id string) (wire.MessageResponse, error) {
-	return ask(ctx, c, wire.GetMessage, id, inTransport(transport))
+	return ask(ctx, c, wire.GetMessage, id, c.reading(inTransport(transport)))
 }
 
 // DeleteMessage deletes a pending message.

@@ -20,6 +20,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/redact"
 )
 
 // DefaultFile is read from the working directory if no other file is named. It need not exist.
@@ -172,8 +173,9 @@ type Transport struct {
 // Type configures what applies to the messages of a pattern of types, whoever handles them.
 type Type struct {
 	Pattern string
-	Retry   *Retry // nil: the transport's
-	Schema  string // file, "" for none
+	Retry   *Retry   // nil: the transport's
+	Schema  string   // file, "" for none
+	Redact  []string // paths
 	Limit   flow.TypeLimit
 }
 
@@ -181,6 +183,24 @@ type Type struct {
 type Queue struct {
 	Name  string // transport/queue
 	Limit flow.Limit
+}
+
+// RedactRules returns what is hidden of messages, nil for nothing.
+func (c *Config) RedactRules() *redact.Rules {
+	types := make(map[string][]string)
+	for _, t := range c.Types {
+		if len(t.Redact) > 0 {
+			types[t.Pattern] = t.Redact
+		}
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	rules, err := redact.New(types)
+	if err != nil {
+		panic("config: " + err.Error()) // Load has checked it
+	}
+	return rules
 }
 
 // FlowLimits returns the limits of types and queues, nil without any.

@@ -20,6 +20,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/redact"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/worker"
 )
@@ -242,7 +243,9 @@ func (t tag) size(name string, without int64) (n int64) {
 
 // checks are what the tag check names.
 var checks = map[string]func(string) error{
-	"name": symphony.ValidateName, "pattern": symphony.ValidatePattern, "Addr": checkAddr, "Origin": checkOrigin, "Path": checkPath,
+	"name": symphony.ValidateName, "pattern": symphony.ValidatePattern, "Addr": checkAddr,
+	"Origin": checkOrigin, "Redact": redact.CheckPath,
+	"Path":       checkPath,
 	"CookieName": checkCookieName, "SupabaseURL": checkSupabaseURL, "JWTSecret": checkJWTSecret, "CronSecret": checkCronSecret,
 	"URL": checkURL, "HandlerName": checkHandlerName, "WebhookSecret": checkWebhookSecret, "Endpoint": checkEndpoint,
 	"DatabaseURL": checkDatabaseURL, "TracingHeaders": checkTracingHeaders,

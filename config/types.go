@@ -10,6 +10,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/redact"
 )
 
 // typeSection is one entry of the section types while it is read.
@@ -24,6 +25,11 @@ type typeSection struct {
 type typeSettings struct {
 	// File with the JSON Schema that payloads must fit; others are refused at dispatch.
 	Schema string `key:"schema" about:"path"`
+	// Members of payload, metadata, headers and output that are shown to nobody but who handles the message: paths
+	// such as `card.number`, `*.token` (any name) or `**.password` (at any depth), which lead through arrays, too.
+	// A type has the paths of all patterns that match it. Administrators can read what is hidden with unmask=true,
+	// which is audited. See docs/masking.md.
+	Redact []string `key:"redact" about:"a list of paths" check:"Redact"`
 	// How many of them may be in workers' hands at the same time, on all nodes together.
 	Concurrency int `key:"concurrency" min:"1" max:"1000000"`
 	// How many of them may be started in a time.
@@ -103,13 +109,17 @@ func (l *loader) finishTypes() {
 	}
 	for _, t := range l.types {
 		set := &t.settings
-		made := Type{Pattern: t.pattern, Schema: set.Schema, Limit: flow.TypeLimit{
+		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact, Limit: flow.TypeLimit{
 			Limit:  limit(set.Concurrency, set.Rate, set.Burst),
 			PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
 		}}
 		if isSet(t.fields, "retry.") {
 			l.inheritRetry(t.fields)
 			made.Retry = &set.Retry
+		}
+		if n := len(set.Redact); n > redact.MaxPaths {
+			key := dotted([]string{"types", t.pattern, "redact"})
+			l.problem(t.place, key, "must have at most %d paths, has %d", redact.MaxPaths, n)
 		}
 		needsRate(t.place, t.fields, "", made.Limit.Rate)
 		needsRate(t.place, t.fields, "per_key.", made.Limit.PerKey.Rate)

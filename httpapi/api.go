@@ -32,6 +32,7 @@ import (
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/redact"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/worker"
@@ -58,6 +59,8 @@ type Options struct {
 	// OwnMessages has users without the scope operate see and steer only the messages that they have dispatched; see
 	// visibility.go. Default: whoever has the scope for it sees and steers all.
 	OwnMessages bool
+	// Redact hides parts of what messages carry from everybody but who handles them; see mask.go. Nil: nothing.
+	Redact *redact.Rules
 	// Cron guards the cron routes. Nil closes them.
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
@@ -143,6 +146,7 @@ type API struct {
 	cronBusy  atomic.Bool
 	seals     seals
 	flight    inFlight
+	eventMask *redact.Rules
 	document  func() (document, error) // made when it is first asked for: that takes longer than all else
 }
 
@@ -187,6 +191,10 @@ func New(o Options) (*API, error) {
 		seals: seals{records: o.Records}, stored: symphony.StoreClock(o.Records, o.Clock)}
 	if o.Events != nil {
 		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", errTooManyReaders)
+	}
+	var err error
+	if a.eventMask, err = newEventMask(); err != nil {
+		return nil, err
 	}
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.routes = a.table()
@@ -240,6 +248,7 @@ type call struct {
 	who       authenticate // judges the caller once more, see lasting.go
 	query     map[string]string
 	record    *recording // nil where nothing is recorded
+	unmasked  bool       // see mask.go
 	held      *buffer    // the body, where it counts until the call ends; see accept
 }
 
@@ -302,6 +311,10 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 			a.fail(w, err)
 			return
 		}
+	}
+	if err = c.checkMask(); err != nil {
+		a.fail(w, err)
+		return
 	}
 	c.begin(rt)
 	if err := c.serve(rt); err != nil {

@@ -45,6 +45,7 @@ var (
 	errNoRoute          = errors.New("there is no such route")
 	errNotHeld          = errors.New("nothing is held")
 	errOwnMessagesOnly  = errors.New("the caller sees and steers messages of its own only")
+	errMaskedParameter  = errors.New("the parameter selects by what is hidden from the caller")
 	errTooManyConsumers = errors.New("too many runs of consume")
 	errTooManyReceivers = errors.New("too many calls of receive")
 	errTooManyReaders   = errors.New("too many readers of events")
@@ -136,6 +137,7 @@ var answers = []row{
 	whenAuth(http.StatusUnauthorized, auth.ErrUnauthenticated),
 	is(http.StatusForbidden, "own_messages_only", "Users see and steer the messages that they have dispatched themselves (auth.visibility: own). "+
 		"This is about those of all, and needs the scope operate.", errOwnMessagesOnly),
+	is(http.StatusForbidden, auth.CodeInsufficientScope, "", errMaskedParameter),
 	as(http.StatusTooManyRequests, "rate_limited", func(e *rateError, f *failure) {
 		f.message, f.retryAfter = sentence(e.Error()), max(seconds(e.wait), 1)
 	}),

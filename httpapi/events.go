@@ -140,7 +140,7 @@ func (s *stream) send(frames []event.Frame, place int64) error {
 		if f.Seq > 0 {
 			s.place = f.Seq
 		}
-		if err := s.write(f.Bytes); err != nil {
+		if err := s.write(s.maskedEvent(f)); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/archive"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // An export reads a page, writes it and reads the next one, each of about so many bytes, however many messages there
@@ -154,7 +155,7 @@ func messagesExport(c *call) error {
 				page.Messages, page.Next = page.Messages[:i], ""
 				break
 			}
-			m := storedMessage(&page.Messages[i])
+			m := c.masked(storedMessage(&page.Messages[i])).(wire.StoredMessage)
 			if err := e.Stored(&m); err != nil {
 				return 0, false, err
 			}
@@ -183,7 +184,7 @@ func failedExport(c *call) error {
 		}
 		page.Whole(&q)
 		for i := range page.Messages {
-			m := failedMessage(&page.Messages[i])
+			m := c.masked(failedMessage(&page.Messages[i])).(wire.FailedMessage)
 			if err := e.Failed(&m); err != nil {
 				return 0, false, err
 			}

@@ -52,7 +52,11 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		t.Fatal(err)
 	}
 	store := auth.NewRecordKeys(f.tr)
-	for _, scope := range []auth.Scope{auth.ScopeDispatch, auth.ScopeConsume, auth.ScopeRead, auth.ScopeOperate, auth.ScopeAdmin} {
+	for _, name := range auth.ScopeNames() {
+		scope, err := auth.ParseScope(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		plain, key, err := auth.GenerateKey(scope.String(), auth.Scopes(scope), time.Now())
 		if err != nil {
 			t.Fatal(err)

@@ -62,13 +62,7 @@ func messagesImport(c *call) error {
 			list = append(list, symphony.Problem{Path: "status", Message: "must be all, or some of pending, processing, completed and failed, with commas between"})
 		}
 	}
-	switch dry := c.query["dryRun"]; dry {
-	case "", "false":
-	case "true":
-		im.dry = true
-	default:
-		list = append(list, symphony.Problem{Path: "dryRun", Message: "must be true or false"})
-	}
+	im.dry = c.queryBool("dryRun", &list)
 	if im.transport != "" {
 		if _, err := c.api.o.Bus.Transport(im.transport); err != nil {
 			list = append(list, symphony.Problem{Path: "transport", Message: err.Error()})
@@ -197,6 +191,11 @@ func (im *importing) take(ctx context.Context, e *archive.Entry) error {
 	}
 	if m.Unreadable {
 		im.refuse(e.Line, []archive.Problem{{Path: "unreadable", Message: "is true: the export could not show all of the message"}})
+		return nil
+	}
+	if m.Masked {
+		im.refuse(e.Line, []archive.Problem{{Path: "masked",
+			Message: "is true: the export left out what is hidden from its caller; export with unmask=true"}})
 		return nil
 	}
 	out, problems := imported(m, im.transport)

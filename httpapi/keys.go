@@ -67,7 +67,7 @@ func (c *call) newKey(req *wire.CreateKeyRequest) (key auth.Key, secret string, 
 		scopes = append(scopes, scope)
 	}
 	if len(req.Scopes) == 0 {
-		list = append(list, symphony.Problem{Path: "scopes", Message: "must name at least one of dispatch, consume, read, admin"})
+		list = append(list, symphony.Problem{Path: "scopes", Message: "must name at least one of " + strings.Join(auth.ScopeNames(), ", ")})
 	}
 	now := c.api.stored.Now()
 	if expires := instant(req.ExpiresAt, "expiresAt", &list); !expires.IsZero() && !req.ExpiresAt.After(now) {

@@ -214,7 +214,7 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	doc := rt.doc
 	switch rt.access {
 	case userAccess:
-		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." + rt.own.doc())
+		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." + rt.maskDoc() + rt.own.doc())
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")

@@ -71,6 +71,17 @@ func (c *call) queryInt(name string, def int, list *[]symphony.Problem) int {
 	return n
 }
 
+func (c *call) queryBool(name string, list *[]symphony.Problem) bool {
+	switch c.query[name] {
+	case "", "false":
+		return false
+	case "true":
+		return true
+	}
+	*list = append(*list, symphony.Problem{Path: name, Message: "must be true or false"})
+	return false
+}
+
 func (c *call) queryTime(name string, list *[]symphony.Problem) time.Time {
 	s, ok := c.query[name]
 	if !ok {

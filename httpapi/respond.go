@@ -140,7 +140,7 @@ func (c *call) answer(status int, body any) error {
 	if err := c.noteAnswer(body); err != nil {
 		return err
 	}
-	return c.w.answer(status, body)
+	return c.w.answer(status, c.masked(body))
 }
 
 // fail answers an error.

@@ -36,8 +36,9 @@ type parameter struct {
 	kind      string // of JSON Schema: "integer", "boolean"; empty for a string
 	format    string
 	oneOf     []string
-	low, high int // of an integer; high 0: no bound but low
-	def       int // of an integer; 0: the documentation says what is meant without it
+	low, high int  // of an integer; high 0: no bound but low
+	reveals   bool // what it selects by is masked with the scope observe, which therefore cannot use it
+	def       int  // of an integer; 0: the documentation says what is meant without it
 }
 
 // Parameters that several routes have.
@@ -71,7 +72,8 @@ type route struct {
 	tag     string
 	access  access
 	scope   auth.Scope
-	own     ownRule // see visibility.go
+	own     ownRule  // see visibility.go
+	mask    maskRule // see mask.go
 	query   []parameter
 	request any // nil: no body
 	// optionalBody says that a request without a body is fine. example is a body that the route takes as it stands,

@@ -18,8 +18,8 @@ func messageParameters(order string) []parameter {
 			oneOf: texts(symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed)},
 		{name: "queue"}, {name: "type", doc: "Exact."},
 		{name: "priority", kind: "integer", low: symphony.MinPriority, high: symphony.MaxPriority},
-		{name: "q", doc: "Text in type, payload, metadata or headers, as they are stored; the case of ASCII letters is " +
-			"ignored, every other character is literal."},
+		{name: "q", reveals: true, doc: "Text in type, payload, metadata or headers, as they are stored; the case of " +
+			"ASCII letters is ignored, every other character is literal."},
 		{name: "since", format: "date-time", doc: "Dispatched at or after."},
 		{name: "until", format: "date-time", doc: "Dispatched before."},
 		{name: "sort", oneOf: []string{"createdAt", "-createdAt"},
@@ -39,7 +39,7 @@ func failedParameters() []parameter {
 		{name: "queue"}, {name: "type"}, {name: "errorClass"},
 		{name: "since", format: "date-time", doc: "Failed at or after."},
 		{name: "until", format: "date-time", doc: "Failed before."},
-		{name: "q", doc: "Text in type, payload or error; every character is literal."},
+		{name: "q", reveals: true, doc: "Text in type, payload or error; every character is literal."},
 	}
 }
 
@@ -87,7 +87,7 @@ func messagesRoutes() []route {
 				"as JSON. As many as there are, as they stand when the export comes to them; what is " +
 				"dispatched meanwhile is left out. An export that cannot be completed breaks the connection " +
 				"off.",
-			query:   append(messageParameters("createdAt"), exportFormat),
+			query: append(messageParameters("createdAt"), exportFormat, unmaskParameter), mask: wholly,
 			streams: exportTypes, errors: []int{501},
 			serve: untilDraining(messagesExport),
 		}),
@@ -110,7 +110,7 @@ func messagesRoutes() []route {
 		on(wire.GetMessage, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a message with its attempts and timeline",
-			query:   []parameter{ofTransport},
+			query:   []parameter{ofTransport, unmaskParameter},
 			errors:  []int{404, 501},
 			serve:   messagesShow,
 		}),
@@ -171,7 +171,7 @@ func deadLettersRoutes() []route {
 		on(wire.GetFailedMessage, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a failed message",
-			query:   []parameter{ofTransport},
+			query:   []parameter{ofTransport, unmaskParameter},
 			errors:  []int{404, 501},
 			serve:   failedShow,
 		}),
@@ -215,7 +215,7 @@ func deadLettersRoutes() []route {
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Export failed messages, newest failure first",
 			doc:     "As messages are exported.",
-			query:   append(failedParameters(), exportFormat),
+			query:   append(failedParameters(), exportFormat, unmaskParameter), mask: wholly,
 			streams: exportTypes, errors: []int{501},
 			serve: untilDraining(failedExport),
 		}),

@@ -50,7 +50,7 @@ func workersRoutes() []route {
 func pullWorkersRoutes() []route {
 	return []route{
 		on(wire.ReceiveMessages, route{
-			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic,
+			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic, mask: handling,
 			summary: "Claim messages",
 			doc: "Each message is leased to the caller, who acks or nacks it by its receipt before the lease " +
 				"ends, or extends that. With nothing ready the call waits as long as asked for. Messages of a " +

@@ -50,6 +50,9 @@ func TestScopesAreThoseOfTheContract(t *testing.T) {
 			if rt.scope != want {
 				t.Errorf("%s needs %s, want %s", name, rt.scope, want)
 			}
+			if masked := want == auth.ScopeRead && !strings.HasSuffix(name, "/export"); rt.observable() != masked {
+				t.Errorf("%s with observe: %t, want %t", name, rt.observable(), masked)
+			}
 		}
 	}
 }
@@ -110,6 +113,10 @@ func routesReference() string {
 			needs, own = "the cron secret", "–"
 		case openAccess:
 			needs, own = "open", "as others"
+		case userAccess:
+			if rt.observable() {
+				needs = "`observe`, masked; `read`"
+			}
 		}
 		fmt.Fprintf(&b, "| `%s %s` | %s | %s |\n", strings.Join(rt.methods, ", "), rt.path, needs, own)
 	}

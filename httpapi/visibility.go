@@ -44,10 +44,13 @@ func (a *API) restricted(p auth.Principal) bool {
 
 // authorize returns why a caller may not call a route.
 func (a *API) authorize(p auth.Principal, rt *route) error {
-	if !a.restricted(p) {
-		return p.Require(rt.scope)
-	}
 	scope := rt.scope
+	if rt.observable() {
+		scope = auth.ScopeObserve
+	}
+	if !a.restricted(p) {
+		return p.Require(scope)
+	}
 	if rt.own.scope != 0 {
 		scope = rt.own.scope
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/redact"
 	"github.com/symphony-messenger/symphony/scheduler"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -40,6 +41,8 @@ type Options struct {
 	Workers []*worker.Worker
 	// Worker has the settings for runs of "symphony consume", by transport. Default: a worker's defaults.
 	Worker func(transport string) worker.Options
+	// Redact hides parts of what messages carry from whoever looks at them. Nil: nothing.
+	Redact *redact.Rules
 	// Logger reports what an operator must know. Default slog.Default().
 	Logger *slog.Logger
 	// Version is the program's, for those who ask.
@@ -76,6 +79,7 @@ func Serve(ctx context.Context, db *sqlite.Transport, bus *symphony.Bus, mux *sy
 	trail := audit.New(db, audit.Options{Logger: o.Logger})
 	api, err := httpapi.New(httpapi.Options{
 		Bus: bus, Mux: mux, Keys: auth.NewRecordKeys(db), Records: db, Scheduler: o.Scheduler, Operations: operations, Audit: trail,
+		Redact:  o.Redact,
 		Metrics: o.Metrics, Monitor: watched, ConsumeWorker: o.Worker, LocalUser: User, Draining: ctx, Logger: o.Logger, Version: o.Version,
 	})
 	if err != nil {

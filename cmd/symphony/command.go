@@ -95,6 +95,11 @@ func section(cmd *cobra.Command, of ...*cobra.Command) *cobra.Command {
 }
 
 // transportFlag offers --transport.
+func unmaskFlag(cmd *cobra.Command, unmask *bool) {
+	cmd.Flags().BoolVar(unmask, "unmask", false,
+		"show what types.X.redact hides; needs the scope admin, and is audited")
+}
+
 func transportFlag(cmd *cobra.Command, name *string) {
 	cmd.Flags().StringVarP(name, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
 }

@@ -15,12 +15,16 @@ import (
 )
 
 // exportFlags say where an export goes.
-type exportFlags struct{ file, format string }
+type exportFlags struct {
+	file, format string
+	unmask       bool
+}
 
 func (f *exportFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.file, "output", "o", "-", "`FILE` to write, which appears when it is complete; - for standard output")
 	cmd.Flags().StringVar(&f.format, "format", "", "`FORM` of the file: jsonl or csv (default by the file's name, else jsonl)")
 	complete(cmd, "format", "jsonl", "csv")
+	unmaskFlag(cmd, &f.unmask)
 }
 
 // formatOf is the format that is asked for, or the file's by its name.
@@ -116,7 +120,9 @@ What is dispatched while the export runs is left out.`,
 				return err
 			}
 			defer r.close()
-			return a.export(&to, func(format string, w io.Writer) error { return r.ExportMessages(cmd.Context(), q, format, w) })
+			return a.export(&to, func(format string, w io.Writer) error {
+				return r.seeing(to.unmask).ExportMessages(cmd.Context(), q, format, w)
+			})
 		}),
 	}
 	f.add(cmd, true)
@@ -151,7 +157,9 @@ file can be imported with "symphony messages import", which dispatches them agai
 			}
 			defer r.close()
 			q := client.FailedQuery{Transport: f.transport, FailedFilter: filter}
-			return a.export(&to, func(format string, w io.Writer) error { return r.ExportFailed(cmd.Context(), q, format, w) })
+			return a.export(&to, func(format string, w io.Writer) error {
+				return r.seeing(to.unmask).ExportFailed(cmd.Context(), q, format, w)
+			})
 		}),
 	}
 	f.add(cmd)

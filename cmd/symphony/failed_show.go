@@ -15,6 +15,7 @@ import (
 
 func (a *app) failedShowCommand() *cobra.Command {
 	var transport string
+	var unmask bool
 	cmd := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a failed message with its payload and attempts",
@@ -23,9 +24,10 @@ func (a *app) failedShowCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	transportFlag(cmd, &transport)
+	unmaskFlag(cmd, &unmask)
 	return query[wire.FailedMessage]{
 		ask: func(ctx context.Context, r *reached, args []string) (wire.FailedMessage, error) {
-			m, err := r.Failed(ctx, transport, args[0])
+			m, err := r.seeing(unmask).Failed(ctx, transport, args[0])
 			return m.FailedMessage, err
 		},
 		show: a.showFailed,

@@ -12,6 +12,7 @@ import (
 
 func (a *app) messagesShowCommand() *cobra.Command {
 	var transport string
+	var unmask bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a message with its payload and its story",
@@ -23,9 +24,10 @@ again, and how it was settled.`,
 		Args: cobra.ExactArgs(1),
 	}
 	transportFlag(cmd, &transport)
+	unmaskFlag(cmd, &unmask)
 	return query[wire.MessageResponse]{
 		ask: func(ctx context.Context, r *reached, args []string) (wire.MessageResponse, error) {
-			return r.Message(ctx, transport, args[0])
+			return r.seeing(unmask).Message(ctx, transport, args[0])
 		},
 		show: a.showMessage,
 	}.command(a, cmd)

@@ -43,6 +43,14 @@ type reached struct {
 	operations *operation.Operations
 }
 
+// seeing is the client that shows what is redacted, or not.
+func (r *reached) seeing(unmasked bool) *client.Client {
+	if unmasked {
+		return r.Unmasked()
+	}
+	return r.Client
+}
+
 // need is what a command needs where it works in this process.
 type need int
 

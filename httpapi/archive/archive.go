@@ -61,6 +61,7 @@ type Message struct {
 	Attempts       jsontext.Value            `json:"attempts,omitzero"`
 	Timeline       jsontext.Value            `json:"timeline,omitzero"`
 	wire.Flow
+	Masked     bool `json:"masked,omitzero"`     // something of it was hidden
 	Unreadable bool `json:"unreadable,omitzero"` // not all of it could be written
 }
 
@@ -78,12 +79,16 @@ func Stored(m *wire.StoredMessage) Message {
 	return Message{ID: m.ID, Status: m.Status, Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers, Priority: m.Priority,
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
-		ErrorClass: m.ErrorClass, Flow: m.Flow, Unreadable: m.Unreadable}
+		ErrorClass: m.ErrorClass, Flow: m.Flow,
+		Masked: m.Masked, Unreadable: m.Unreadable}
 }
 
 // Failed is a failed message as a file has it.
 func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
-		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries, Attempts: attempts, Flow: m.Flow, Unreadable: m.Unreadable}
+		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries,
+		Attempts: attempts,
+		Flow:     m.Flow,
+		Masked:   m.Masked, Unreadable: m.Unreadable}
 }

@@ -56,6 +56,7 @@ func columns() []column {
 		text("groupKey", func(m *Message) *string { return &m.GroupKey }),
 		flag("ordered", func(m *Message) *bool { return &m.Ordered }),
 		text("dispatchedBy", func(m *Message) *string { return &m.DispatchedBy }),
+		flag("masked", func(m *Message) *bool { return &m.Masked }),
 		flag("unreadable", func(m *Message) *bool { return &m.Unreadable }), // the last: others set it
 	}
 }

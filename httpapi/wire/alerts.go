@@ -37,5 +37,5 @@ type AlertTestResponse struct {
 type AlertDelivery struct {
 	Webhook   string `json:"webhook" required:"true" description:"Scheme, host and path."`
 	Delivered bool   `json:"delivered" required:"true"`
-	Error     string `json:"error,omitzero"`
+	Error     string `json:"error,omitzero" mask:"text"`
 }

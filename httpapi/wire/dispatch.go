@@ -14,9 +14,9 @@ type DispatchRequest struct {
 
 // Message is what an application dispatches.
 type Message struct {
-	Type     string         `json:"type" audit:"keep" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
-	Payload  jsontext.Value `json:"payload" audit:"given" required:"true" description:"A JSON object. It is stored byte for byte; in answers it is without the white space between its parts."`
-	Metadata jsontext.Value `json:"metadata,omitzero" description:"A JSON object of free data beside the payload."`
+	Type     string         `json:"type" mask:"type" audit:"keep" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message. Routes and handlers are found by it. Printable characters."`
+	Payload  jsontext.Value `json:"payload" mask:"value" audit:"given" required:"true" description:"A JSON object. It is stored byte for byte; in answers it is without the white space between its parts."`
+	Metadata jsontext.Value `json:"metadata,omitzero" mask:"value" description:"A JSON object of free data beside the payload."`
 }
 
 // DispatchOptions say how a message is dispatched. All are optional.
@@ -25,16 +25,16 @@ type DispatchOptions struct {
 	Queue          *string                   `json:"queue,omitzero" audit:"keep" description:"The queue within the transport. Default: the transport's."`
 	Priority       *int                      `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"10 goes first. Default: the transport's, else 5."`
 	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero" description:"The earliest time of delivery. In the past means now."`
-	IdempotencyKey *string                   `json:"idempotencyKey,omitzero" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
-	Metadata       jsontext.Value            `json:"metadata,omitzero" description:"A JSON object, merged over the message's metadata."`
-	Headers        map[string]jsontext.Value `json:"headers,omitzero" description:"Travel with the message: at most 64, of any JSON value. traceparent among them continues a trace."`
+	IdempotencyKey *string                   `json:"idempotencyKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"All dispatches with this key to this transport, within the window, make one message."`
+	Metadata       jsontext.Value            `json:"metadata,omitzero" mask:"value" description:"A JSON object, merged over the message's metadata."`
+	Headers        map[string]jsontext.Value `json:"headers,omitzero" mask:"value" description:"Travel with the message: at most 64, of any JSON value. traceparent among them continues a trace."`
 	Delay          *int                      `json:"delay,omitzero" minimum:"0" description:"Milliseconds until delivery, instead of scheduledAt."`
 	ExpiresAt      *time.Time                `json:"expiresAt,omitzero" description:"A message that no handler has begun by then goes to the dead letter queue, with errorClass expired."`
-	ConcurrencyKey *string                   `json:"concurrencyKey,omitzero" minLength:"1" maxLength:"255" description:"Messages with the same key are handled one at a time, or as the limits of their type say."`
-	GroupKey       *string                   `json:"groupKey,omitzero" minLength:"1" maxLength:"255" description:"Groups of the same queue, such as tenants, take turns."`
+	ConcurrencyKey *string                   `json:"concurrencyKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Messages with the same key are handled one at a time, or as the limits of their type say."`
+	GroupKey       *string                   `json:"groupKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Groups of the same queue, such as tenants, take turns."`
 	Ordered        *bool                     `json:"ordered,omitzero" description:"Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey."`
-	DebounceKey    *string                   `json:"debounceKey,omitzero" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
-	ThrottleKey    *string                   `json:"throttleKey,omitzero" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
+	DebounceKey    *string                   `json:"debounceKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
+	ThrottleKey    *string                   `json:"throttleKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
 	CorrelationID  *string                   `json:"correlationId,omitzero" minLength:"1" maxLength:"255" description:"Shared by the messages of one story. Default: the message's own id."`
 	CausationID    *string                   `json:"causationId,omitzero" minLength:"1" maxLength:"255" description:"The id of the message whose handling dispatches this one."`
 }

@@ -13,10 +13,10 @@ type FailedMessage struct {
 	Transport      string                    `json:"transport" required:"true"`
 	Queue          string                    `json:"queue" required:"true"`
 	Message        Message                   `json:"message" required:"true"`
-	Headers        map[string]jsontext.Value `json:"headers" required:"true"`
+	Headers        map[string]jsontext.Value `json:"headers" mask:"value" required:"true"`
 	Priority       int                       `json:"priority" required:"true"`
-	IdempotencyKey string                    `json:"idempotencyKey" required:"true"`
-	Error          string                    `json:"error" required:"true"`
+	IdempotencyKey string                    `json:"idempotencyKey" mask:"text" required:"true"`
+	Error          string                    `json:"error" mask:"text" required:"true"`
 	ErrorClass     string                    `json:"errorClass" required:"true"`
 	RetryCount     int                       `json:"retryCount" required:"true"`
 	MaxRetries     int                       `json:"maxRetries" required:"true"`
@@ -26,6 +26,7 @@ type FailedMessage struct {
 	Attempts       []Attempt                 `json:"attempts" required:"true"`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Masked     bool     `json:"masked,omitzero" description:"Something of it is hidden from the caller: by the scope observe, or by types.X.redact."`
 	Omitted    *Omitted `json:"omitted,omitzero" description:"Only in lists: what is left out of this row, because those before it have used up the bytes of the page. The route of the one message has all."`
 }
 

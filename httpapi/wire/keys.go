@@ -20,7 +20,7 @@ type Key struct {
 // CreateKeyRequest is the body of POST /api/symphony/keys.
 type CreateKeyRequest struct {
 	Name      string     `json:"name" audit:"keep" required:"true" minLength:"1" maxLength:"100"`
-	Scopes    []string   `json:"scopes" audit:"keep" required:"true" minItems:"1" description:"dispatch, consume, read, operate, admin."`
+	Scopes    []string   `json:"scopes" audit:"keep" required:"true" minItems:"1" description:"dispatch, consume, observe, read, operate, admin."`
 	ExpiresAt *time.Time `json:"expiresAt,omitzero" audit:"keep"`
 }
 

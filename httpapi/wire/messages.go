@@ -13,9 +13,9 @@ type StoredMessage struct {
 	Transport      string                    `json:"transport" required:"true"`
 	Queue          string                    `json:"queue" required:"true"`
 	Message        Message                   `json:"message" required:"true"`
-	Headers        map[string]jsontext.Value `json:"headers" required:"true"`
+	Headers        map[string]jsontext.Value `json:"headers" mask:"value" required:"true"`
 	Priority       int                       `json:"priority" required:"true"`
-	IdempotencyKey string                    `json:"idempotencyKey,omitzero"`
+	IdempotencyKey string                    `json:"idempotencyKey,omitzero" mask:"text"`
 	CreatedAt      time.Time                 `json:"createdAt" required:"true" description:"When it was dispatched."`
 	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero" description:"When its dispatch wanted it delivered, if not at once."`
 	AvailableAt    *time.Time                `json:"availableAt,omitzero" description:"Pending: when it is ready, or has been since."`
@@ -25,10 +25,11 @@ type StoredMessage struct {
 	Worker         string                    `json:"worker,omitzero" description:"That has it in hand, or completed it."`
 	Attempt        int                       `json:"attempt" required:"true" description:"How often it was handed to a worker."`
 	FailedID       string                    `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
-	Error          string                    `json:"error,omitzero" description:"Failed: why."`
+	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
+	Masked     bool     `json:"masked,omitzero" description:"Something of it is hidden from the caller: by the scope observe, or by types.X.redact."`
 	Omitted    *Omitted `json:"omitted,omitzero" description:"Only in lists: what is left out of this row, because those before it have used up the bytes of the page. The route of the one message has all."`
 }
 
@@ -73,7 +74,7 @@ type TimelineEntry struct {
 	Kind       string    `json:"kind" enum:"dispatched,scheduled,started,failed,retry,completed,dead" required:"true" description:"dispatched, scheduled, started, failed, retry, completed or dead."`
 	Attempt    int       `json:"attempt,omitzero" description:"Of which attempt this is."`
 	Worker     string    `json:"worker,omitzero"`
-	Error      string    `json:"error,omitzero"`
+	Error      string    `json:"error,omitzero" mask:"text"`
 	ErrorClass string    `json:"errorClass,omitzero"`
 }
 
@@ -124,8 +125,8 @@ type Flow struct {
 	CausationID    string     `json:"causationId,omitzero" description:"The id of the message whose handling dispatched this one."`
 	DispatchedBy   string     `json:"dispatchedBy,omitzero" description:"Who had it dispatched: user: and the subject of a Supabase user, or api_key: and the id of an API key where auth.visibility is own."`
 	ExpiresAt      *time.Time `json:"expiresAt,omitzero"`
-	ConcurrencyKey string     `json:"concurrencyKey,omitzero"`
-	GroupKey       string     `json:"groupKey,omitzero"`
+	ConcurrencyKey string     `json:"concurrencyKey,omitzero" mask:"text"`
+	GroupKey       string     `json:"groupKey,omitzero" mask:"text"`
 	Ordered        bool       `json:"ordered,omitzero"`
 }
 
@@ -135,7 +136,7 @@ type Attempt struct {
 	StartedAt  time.Time `json:"startedAt" required:"true"`
 	FinishedAt time.Time `json:"finishedAt" required:"true"`
 	Worker     string    `json:"worker" required:"true"`
-	Error      string    `json:"error" required:"true"`
+	Error      string    `json:"error" mask:"text" required:"true"`
 	ErrorClass string    `json:"errorClass" required:"true"`
 	// RetryAt is left out where it was not to be tried again.
 	RetryAt *time.Time `json:"retryAt,omitzero" description:"When it was to be tried again; left out where it was not."`

@@ -14,7 +14,7 @@ type Operation struct {
 	Total     *int64           `json:"total,omitzero" description:"How many messages were selected at the beginning; left out while they are being counted."`
 	Done      int64            `json:"done" audit:"keep" required:"true" description:"Messages retried, deleted or replayed so far."`
 	Skipped   int64            `json:"skipped" required:"true" description:"Messages that were not there any more, were not completed, or were refused."`
-	Error     string           `json:"error,omitzero" description:"What holds it up, ended it, or had it skip a message."`
+	Error     string           `json:"error,omitzero" mask:"text" description:"What holds it up, ended it, or had it skip a message."`
 	By        string           `json:"by,omitzero" description:"Who asked for it."`
 	Node      string           `json:"node,omitzero" description:"Which process works on it."`
 	CreatedAt time.Time        `json:"createdAt" required:"true"`
@@ -33,7 +33,7 @@ type OperationFilter struct {
 	ErrorClass string     `json:"errorClass,omitzero"`
 	Since      *time.Time `json:"since,omitzero"`
 	Until      *time.Time `json:"until,omitzero"`
-	Q          string     `json:"q,omitzero"`
+	Q          string     `json:"q,omitzero" mask:"text"`
 }
 
 // OperationResponse is one operation.

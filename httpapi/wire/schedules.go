@@ -42,7 +42,7 @@ type Schedule struct {
 	LastRunAt    *time.Time         `json:"lastRunAt,omitzero"`
 	LastMessages []ScheduledMessage `json:"lastMessages" required:"true" description:"What the last run dispatched."`
 	RunCount     int                `json:"runCount" required:"true" description:"Occurrences that were dispatched; runs by hand do not count."`
-	LastError    string             `json:"lastError,omitzero" description:"Why the last attempt to fire failed. It is tried again."`
+	LastError    string             `json:"lastError,omitzero" mask:"text" description:"Why the last attempt to fire failed. It is tried again."`
 	Failures     int                `json:"failures,omitzero" description:"How many attempts have failed in a row."`
 	CompletedAt  *time.Time         `json:"completedAt,omitzero"`
 	CreatedAt    time.Time          `json:"createdAt" required:"true"`
@@ -86,7 +86,7 @@ type ScheduleRun struct {
 	FiredAt    time.Time          `json:"firedAt" required:"true"`
 	Outcome    string             `json:"outcome" enum:"fired,skipped_overlap,skipped_missed,failed" audit:"keep" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
 	Messages   []ScheduledMessage `json:"messages" audit:"keep" required:"true"`
-	Error      string             `json:"error,omitzero"`
+	Error      string             `json:"error,omitzero" mask:"text"`
 	Manual     bool               `json:"manual,omitzero" description:"By hand."`
 	Unreadable bool               `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 }

@@ -81,5 +81,5 @@ type AtWork struct {
 type WorkerOutage struct {
 	Call  string    `json:"call" enum:"receive,settle,extend" required:"true" description:"receive, settle or extend."`
 	Since time.Time `json:"since" required:"true"`
-	Error string    `json:"error" required:"true"`
+	Error string    `json:"error" mask:"text" required:"true"`
 }
