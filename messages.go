@@ -196,6 +196,12 @@ type MessageStore interface {
 	// is ready, or waits before a gate or in its group's line, is left as it is. Errors: ErrNotFound,
 	// *MessageStatusError where it is not pending.
 	RunMessageNow(ctx context.Context, id string) error
+	// EditMessage changes a pending message, in one transaction: edit is given what is stored of it and changes
+	// payload, metadata, priority, ScheduledAt, Flow.ExpiresAt, and what EncodeExtras keeps; all else must stay. It
+	// only computes, may be called several times, and what it refuses is the error. The message waits for the time that
+	// it had, or its new ScheduledAt; what was tried stays counted. Errors: ErrNotFound, *MessageStatusError where it
+	// is not pending.
+	EditMessage(ctx context.Context, id string, edit func(*Envelope) error) error
 	// MoveFailed takes messages out of the dead letter queue, in one transaction, and returns how many. One with a
 	// NewID leaves a new message in its place, with the same type, payload, metadata, headers, queue, priority and
 	// idempotency key, ready now, with no attempts counted and the same handlers done; idempotency keys are not

@@ -21,7 +21,7 @@ type promise struct {
 func promises() []promise {
 	return []promise{
 		{".", "Transport", 8},
-		{".", "MessageStore", 5},
+		{".", "MessageStore", 6},
 		{"flow", "Control", 4},
 		{"schedule", "Store", 4},
 		{"storage", "Records", 3},
@@ -33,12 +33,13 @@ func promises() []promise {
 }
 
 // mostPromised is how many methods all promises have together, at most. Two of them came with cancelling: no method
-// that was there changes a message in hand without its lease, and none tells workers anything.
-const mostPromised = 30
+// that was there changes a message in hand without its lease, and none tells workers anything. One came with editing,
+// for all that can be changed of a message that waits.
+const mostPromised = 31
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.
-const mostRootTypes = 65
+const mostRootTypes = 66
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.

@@ -176,7 +176,7 @@ func (f *flowTx) Holders(keys []flow.Key) ([]*flow.Holder[located], error) {
 
 var (
 	insertExpiring = newQuery("insert_expiring", `INSERT INTO {schema}.messenger_expiring (expires_at, id)
-		SELECT * FROM unnest($1::timestamptz[], $2::uuid[])`)
+		SELECT * FROM unnest($1::timestamptz[], $2::uuid[]) ON CONFLICT DO NOTHING`)
 	insertUnique = newQuery("insert_unique", `INSERT INTO {schema}.messenger_unique (transport, kind, key, message_id)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
 		ON CONFLICT (transport, kind, key) DO UPDATE SET message_id = excluded.message_id`)

@@ -200,7 +200,7 @@ func (f *flowTx) Note(list []*waiting) error {
 	for _, m := range list {
 		if at := m.Flow.ExpiresAt; !at.IsZero() {
 			f.nextControl = min(f.nextControl, micros(at)+f.steady.Ahead())
-			err := f.exec("INSERT INTO messenger_expiring (expires_at, seq) VALUES (?, ?)", micros(at), m.Row.seq)
+			err := f.exec("INSERT OR IGNORE INTO messenger_expiring (expires_at, seq) VALUES (?, ?)", micros(at), m.Row.seq)
 			if err != nil {
 				return err
 			}

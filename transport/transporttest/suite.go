@@ -73,6 +73,7 @@ func Run(t *testing.T, open Open) {
 		{"Search", searchTests, showsMessages},
 		{"Steer", steerTests(), showsMessages},
 		{"Cancel", cancelTests(), showsMessages},
+		{"Edit", editTests(), showsMessages},
 		{"Text", textTests, receives},
 		{"Pages", pageTests, showsMessages},
 		{"Callers", callerTests, showsMessages},
