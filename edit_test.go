@@ -45,7 +45,7 @@ func TestMessages_Edit(t *testing.T) {
 		t.Fatal(err)
 	}
 	type edit = symphony.MessageEdit
-	long, before1970 := strings.Repeat("x", 90), time.Unix(-1, 0)
+	long, old := strings.Repeat("x", 90), time.Unix(-1, 0)
 	for name, test := range map[string]struct {
 		edit edit
 		want []string // paths of problems
@@ -56,7 +56,7 @@ func TestMessages_Edit(t *testing.T) {
 		"size of metadata":    {edit{Metadata: &map[string]any{"a": long}}, []string{"metadata"}},
 		"metadata":            {edit{Metadata: &map[string]any{"a": func() {}}}, []string{"metadata"}},
 		"priority":            {edit{Priority: new(11)}, []string{"priority"}},
-		"times":               {edit{ScheduledAt: &before1970, ExpiresAt: &before1970}, []string{"scheduledAt", "expiresAt"}},
+		"times":               {edit{ScheduledAt: &old, ExpiresAt: &old}, []string{"scheduledAt", "expiresAt"}},
 		"due when it is over": {edit{ScheduledAt: new(day.Add(time.Hour))}, []string{"scheduledAt"}},
 		"over when it is due": {edit{ExpiresAt: new(day)}, []string{"expiresAt"}},
 	} {
