@@ -32,6 +32,10 @@ type BusOptions struct {
 	Schemas PayloadChecker
 	// Codec encodes payloads before they are stored, once they have been checked. Default: they are stored as they are.
 	Codec Codec
+	// URLs says whether messages may be pushed to a URL of their own (Terms.URL): its error, which is told to whoever
+	// dispatches one, begins like "must" or "is". It looks at the text; the address that the host has is for whoever
+	// pushes to check. Default: none is allowed.
+	URLs func(url string) error
 	// Tracer traces dispatches. Default: none; messages still get the trace of their context, see ContextWithTrace.
 	Tracer DispatchTracer
 	// Observer is notified of each message sent, except for those sent in the caller's own transaction (see In), which
@@ -371,6 +375,9 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 	case !routed:
 		names = []string{b.opts.Default}
 	}
+	if o.URL != "" && len(p.list) == known {
+		p.pushable(b.opts.URLs, o.URL)
+	}
 	if _, declared := b.types.Match(m.Type); !declared && len(b.opts.Types) > 0 && len(p.list) == known {
 		p.add("message.type", "%q is not among the types of this bus", m.Type)
 	}
@@ -408,7 +415,7 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 		*at = b.clocks[names[0]].Now()
 	}
 	now := *at
-	flow, scheduledAt := o.flow(), o.ScheduledAt
+	flow, terms, scheduledAt := o.flow(), o.terms(), o.ScheduledAt
 	if o.Delay > 0 {
 		if scheduledAt = now.Add(o.Delay); !StorableTime(scheduledAt) {
 			p.add("options.delay", "leads to a time that %s", TimeProblem)
@@ -428,8 +435,17 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 			p.add("options", "transport %q has no flow control: it takes no expiresAt, concurrencyKey, groupKey, debounceKey or throttleKey", name)
 			return to
 		}
+		if terms != nil && !b.transports[name].Capabilities().Terms {
+			p.add("options", "transport %q handles messages at once and keeps none: it takes no maxRetries, "+
+				"retryDelay, timeout, retention, tags, url, onSuccess or onFailure", name)
+			return to
+		}
 		if b.sender != nil && (b.sender.Storage() == nil || b.sender.Storage() != b.transports[name].Capabilities().Storage) {
 			p.add("options.transport", "%q is kept in another storage than the one that this is dispatched in", name)
+			return to
+		}
+		own := b.callbacks(ctx, p, terms, m.Type, name)
+		if len(p.list) > known || p.fault != nil {
 			return to
 		}
 		defaults := b.opts.Defaults[name]
@@ -437,7 +453,7 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 			// Those of one batch are in its order, as far as ids tell times apart.
 			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: stored, Metadata: metadata, Headers: o.Headers,
 			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
-			CorrelationID: correlation, CausationID: causation, DispatchedBy: o.DispatchedBy, Flow: flow,
+			CorrelationID: correlation, CausationID: causation, DispatchedBy: o.DispatchedBy, Flow: flow, Terms: own,
 			IdempotencyKey: o.IdempotencyKey, KeysOf: o.KeysOf, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
 		}
 		if e.Queue == "" {

@@ -54,19 +54,20 @@ type extras struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 	CausationID   string `json:"causationId,omitempty"`
 	*Flow
+	*Terms
 }
 
 // ExtrasDispatchedBy is how the text of EncodeExtras begins where the message has a DispatchedBy, which is this JSON
 // object's member dispatchedBy. Storages index messages by it; the index has these messages only.
 const ExtrasDispatchedBy = `{"dispatchedBy":`
 
-// EncodeExtras returns the fields of e that few messages have (who dispatched it, correlation, causation, Flow) as a
-// JSON object for a storage to keep, nil if it has none.
+// EncodeExtras returns the fields of e that few messages have (who dispatched it, correlation, causation, Flow,
+// Terms) as a JSON object for a storage to keep, nil if it has none.
 func (e *Envelope) EncodeExtras() ([]byte, error) {
-	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil && e.DispatchedBy == "" {
+	if e.CorrelationID == "" && e.CausationID == "" && e.Flow == nil && e.Terms == nil && e.DispatchedBy == "" {
 		return nil, nil
 	}
-	return json.Marshal(extras{e.DispatchedBy, e.CorrelationID, e.CausationID, e.Flow})
+	return json.Marshal(extras{e.DispatchedBy, e.CorrelationID, e.CausationID, e.Flow, e.Terms})
 }
 
 // DecodeExtras sets the fields that EncodeExtras kept. Nothing in raw leaves e as it is.
@@ -74,7 +75,7 @@ func (e *Envelope) DecodeExtras(raw []byte) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	x := extras{Flow: new(Flow)}
+	x := extras{Flow: new(Flow), Terms: new(Terms)}
 	if err := json.Unmarshal(raw, &x); err != nil {
 		return err
 	}
@@ -82,6 +83,7 @@ func (e *Envelope) DecodeExtras(raw []byte) error {
 	if *x.Flow != (Flow{}) {
 		e.Flow = x.Flow
 	}
+	e.Terms = x.Terms.orNil()
 	return nil
 }
 

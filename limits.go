@@ -70,6 +70,19 @@ const (
 	// MaxRetryDelay limits what a handler may ask for with RetryAfter.
 	MaxRetryDelay = 24 * time.Hour
 
+	// MaxRetries and MaxRetryDelays limit what one message may ask for: retries, and delays before them.
+	MaxRetries     = 100
+	MaxRetryDelays = 100
+
+	// MinTimeout and MaxTimeout bound the time that one message may give each of its attempts.
+	MinTimeout = 100 * time.Millisecond
+	MaxTimeout = 24 * time.Hour
+
+	// MaxTags limits the tags of a message, MaxTagLength the characters of each, MaxURLLength those of its URL.
+	MaxTags      = 20
+	MaxTagLength = 64
+	MaxURLLength = 2048
+
 	// MaxErrorClass is how many characters of an error's class are kept.
 	MaxErrorClass = 100
 

@@ -61,6 +61,15 @@ type DispatchOptions struct {
 	Ordered        bool      `json:"ordered,omitempty"`
 	DebounceKey    string    `json:"debounceKey,omitempty"`
 	ThrottleKey    string    `json:"throttleKey,omitempty"`
+	// MaxRetries, RetryDelay, Timeout, Retention, Tags, URL, OnSuccess and OnFailure are those of Terms.
+	MaxRetries *int            `json:"maxRetries,omitempty"`
+	RetryDelay []time.Duration `json:"retryDelay,omitempty"`
+	Timeout    time.Duration   `json:"timeout,omitempty"`
+	Retention  *time.Duration  `json:"retention,omitempty"`
+	Tags       []string        `json:"tags,omitempty"`
+	URL        string          `json:"url,omitempty"`
+	OnSuccess  *Callback       `json:"onSuccess,omitempty"`
+	OnFailure  *Callback       `json:"onFailure,omitempty"`
 	// CorrelationID and CausationID are those of Envelope. Default: those that follow from the message being handled,
 	// if the dispatch is made with its handler's context.
 	CorrelationID string `json:"correlationId,omitempty"`
@@ -99,8 +108,9 @@ type Envelope struct {
 	CausationID   string
 	// DispatchedBy is who had the message dispatched, empty for nobody in particular.
 	DispatchedBy string
-	// Flow is nil where nothing of it was asked for.
-	Flow *Flow
+	// Flow and Terms are nil where nothing of them was asked for.
+	Flow  *Flow
+	Terms *Terms
 
 	// IdempotencyKey is the caller's key, KeysOf whose it is, Fingerprint what its dispatches must agree on, and
 	// IdempotencyWindow how long the key is remembered. The last three matter to Send only and are not set on received
@@ -195,6 +205,10 @@ func (p *problems) validate(out *Outgoing, maxBytes int) (size int) {
 	p.caller("options.keysOf", o.KeysOf)
 	p.key("options.idempotencyKey", o.IdempotencyKey)
 	p.flow(o)
+	if besides := p.terms(o); besides > 0 && size <= maxBytes && size+besides > maxBytes {
+		p.add("options", "the payloads of callbacks, with payload and metadata, must have at most %d bytes together, "+
+			"have %d", maxBytes, size+besides)
+	}
 	p.headers(o.Headers)
 	return size
 }

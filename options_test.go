@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/symphony-messenger/symphony"
 )
 
@@ -27,6 +29,22 @@ func fill(v reflect.Value) {
 			f.Set(reflect.ValueOf(noon.Add(time.Duration(i+1) * time.Hour)))
 		case map[string]any:
 			f.Set(reflect.ValueOf(map[string]any{"in": v.Type().Field(i).Name}))
+		case *int:
+			f.Set(reflect.ValueOf(new(1 + i%9)))
+		case *time.Duration:
+			f.Set(reflect.ValueOf(new(time.Duration(i+1) * time.Millisecond)))
+		case []time.Duration:
+			f.Set(reflect.ValueOf([]time.Duration{time.Second, 0, time.Minute}))
+		case []string:
+			f.Set(reflect.ValueOf([]string{"in", v.Type().Field(i).Name}))
+		case *symphony.Callback:
+			f.Set(reflect.ValueOf(&symphony.Callback{Type: v.Type().Field(i).Name,
+				Payload: []byte("{\"<\": \"\\u0000\"}"),
+				Queue:   "q", Transport: "default", Priority: symphony.DefaultPriority}))
+		case *symphony.RetryOf:
+			f.Set(reflect.ValueOf(&symphony.RetryOf{FailedID: "f", MessageID: "m", Payload: []byte(`{"was": 1}`)}))
+		default:
+			panic(v.Type().Field(i).Name + " is not filled")
 		}
 	}
 }
@@ -57,6 +75,38 @@ func TestOptions_of_flow_are_kept(t *testing.T) {
 		if err != nil || m.Flow == nil || *m.Flow != want {
 			t.Errorf("got %+v, %v; want %+v", m.Flow, err, want)
 		}
+	}
+}
+
+// What a dispatch asks for about its message alone is what the message has, whole, in every storage's JSON.
+func TestOptions_of_terms_are_kept(t *testing.T) {
+	tr := open(t, newClock(0), "default")[0]
+	bus := newBus(t, symphony.BusOptions{Clock: newClock(0), URLs: func(string) error { return nil }}, tr)
+	var want symphony.Terms
+	fill(reflect.ValueOf(&want).Elem())
+	want.URL, want.Timeout, want.RetryOf = "https://example.com/hook?a=b", time.Second, nil
+	var o symphony.DispatchOptions
+	for i, v := range reflect.ValueOf(want).Fields() {
+		if i.Name != "RetryOf" {
+			reflect.ValueOf(&o).Elem().FieldByName(i.Name).Set(v)
+		}
+	}
+	r, err := bus.Dispatch(t.Context(), "order.paid", struct{}{}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := bus.Messages("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := messages.Get(t.Context(), r.ID)
+	if diff := cmp.Diff(&want, m.Terms); err != nil || diff != "" {
+		t.Errorf("error %v; terms (-want +got):\n%s", err, diff)
+	}
+	again := *m.Terms
+	again.RetryOf = &symphony.RetryOf{FailedID: "f"}
+	if diff := cmp.Diff(&want, again.Again()); diff != "" {
+		t.Errorf("dispatched again (-want +got):\n%s", diff)
 	}
 }
 

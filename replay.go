@@ -8,9 +8,9 @@ import (
 )
 
 // A replay dispatches what was completed once more: a new message with a fresh id, the type, payload, metadata,
-// headers, transport, queue, priority, groups, correlation and DispatchedBy of the first, whose id is its CausationID.
-// Its time to expire, and its idempotency key, are over: it is to be handled again, and its handlers must be able to
-// tell that from a second delivery.
+// headers, transport, queue, priority, groups, terms, correlation and DispatchedBy of the first, whose id is its
+// CausationID. Its time to expire, and its idempotency key, are over: it is to be handled again, and its handlers must
+// be able to tell that from a second delivery.
 
 // HeaderOperation is a header of messages that were replayed in bulk: the id of the operation.
 const HeaderOperation = "symphony-operation"
@@ -79,5 +79,6 @@ func again(m *MessageInfo) Outgoing {
 			CorrelationID: m.Correlation(), CausationID: m.ID, DispatchedBy: m.DispatchedBy},
 	}
 	out.Options.setFlow(m.Flow.Again())
+	out.Options.setTerms(m.Terms.Again())
 	return out
 }

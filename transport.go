@@ -59,6 +59,7 @@ type Capabilities struct {
 	Idempotency bool // keys are remembered
 	Records     bool // implements storage.Records
 	Flow        bool // heeds Envelope.Flow and limits, and implements flow.Control
+	Terms       bool // heeds Envelope.Terms
 	Schedules   bool // implements schedule.Store
 	Messages    bool // keeps failed messages, and implements MessageStore
 	Log         bool // implements storage.Log

@@ -97,6 +97,9 @@ func flowOf(e *symphony.Envelope) wire.Flow {
 	if e.Flow != nil {
 		toldFlow.tell(e.Flow, &out)
 	}
+	if e.Terms != nil {
+		toldTerms.tell(e.Terms, &out.Terms)
+	}
 	return out
 }
 

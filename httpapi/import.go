@@ -230,6 +230,9 @@ func imported(m *archive.Message, transport string) (symphony.Outgoing, []archiv
 		Message: symphony.Message{Type: m.Message.Type, Payload: stdjson.RawMessage(m.Message.Payload), Metadata: object(m.Message.Metadata, "message.metadata", &list)},
 	}
 	importedOptions.ask(m, &out.Options, "", &list)
+	if m.MessageID != "" {
+		out.Options.MaxRetries = nil // a failed message tells what was allowed, and not whether it had asked for that
+	}
 	if transport != "" {
 		out.Options.Transport = transport
 	}

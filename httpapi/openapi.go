@@ -19,6 +19,7 @@ import (
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -95,6 +96,7 @@ func generate(routes []route, version string) (d document, err error) {
 	r.AddTypeMapping(wire.Batch(nil), []wire.DispatchRequest(nil))
 	r.AddTypeMapping(wire.IDs(nil), []string(nil))
 	r.AddTypeMapping(wire.Names(nil), []string(nil))
+	r.AddTypeMapping(wire.Delays(nil), []int(nil))
 	r.DefaultOptions = append(r.DefaultOptions,
 		jsonschema.InterceptDefName(func(_ reflect.Type, name string) string { return strings.TrimPrefix(name, "Wire") }),
 		jsonschema.InterceptNullability(neverNull), jsonschema.InterceptProp(describeProperty))
@@ -177,6 +179,9 @@ func describeProperty(p jsonschema.InterceptPropParams) error {
 			p.PropertySchema.WithType(jsonschema.Object.Type()).WithAdditionalProperties(*anything)
 		}
 	}
+	if p.Field.Type == delaysType {
+		*p.PropertySchema = describeDelays(p.PropertySchema.Description)
+	}
 	if p.Name == "success" {
 		p.PropertySchema.WithConst(true)
 	}
@@ -189,6 +194,18 @@ func describeProperty(p jsonschema.InterceptPropParams) error {
 		p.PropertySchema.WithDescription(text)
 	}
 	return nil
+}
+
+// describeDelays is the schema of a number of milliseconds or a list of them.
+func describeDelays(doc *string) jsonschema.Schema {
+	number := jsonschema.Schema{}
+	number.WithType(jsonschema.Integer.Type())
+	number.WithMinimum(0).WithMaximum(float64(symphony.MaxRetryDelay.Milliseconds()))
+	list := jsonschema.Schema{}
+	list.WithType(jsonschema.Array.Type()).WithMinItems(1).WithMaxItems(symphony.MaxRetryDelays).
+		WithItems(*(&jsonschema.Items{}).WithSchemaOrBool(number.ToSchemaOrBool()))
+	either := []jsonschema.SchemaOrBool{number.ToSchemaOrBool(), list.ToSchemaOrBool()}
+	return jsonschema.Schema{Description: doc, OneOf: either}
 }
 
 // idDocs say what the id in a path is of, by its tag.
@@ -359,6 +376,8 @@ func describeChange(r *openapi31.Reflector) {
 			case ref != nil:
 				delete(member, "$ref")
 				member["anyOf"] = []any{map[string]any{"$ref": ref.(string) + suffix}, map[string]any{"type": "null"}}
+			case member["oneOf"] != nil:
+				member["oneOf"] = append(slices.Clone(member["oneOf"].([]any)), map[string]any{"type": "null"})
 			}
 			members[name] = member
 		}
@@ -366,7 +385,7 @@ func describeChange(r *openapi31.Reflector) {
 		return out
 	}
 	schemas["ScheduleChange"] = change("ScheduleChange")
-	for _, name := range []string{"Message", "DispatchOptions"} {
+	for _, name := range []string{"Message", "DispatchOptions", "Callback"} {
 		schemas[name+suffix] = change(name)
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -22,6 +23,7 @@ import (
 type pair struct {
 	name     string
 	from, to []int
+	positive bool // a number that was asked for is to be more than 0, which to the domain is the default
 }
 
 // at is the field of v with an index. Most are not in an embedded struct.
@@ -44,7 +46,8 @@ func pairsOf[From, To any]() (list pairs) {
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[From]()) {
 		if index := to[jsonName(f)]; index != nil {
-			list = append(list, pair{jsonName(f), f.Index, index})
+			least := f.Tag.Get("minimum")
+			list = append(list, pair{jsonName(f), f.Index, index, least != "" && least != "0"})
 		}
 	}
 	return list
@@ -61,6 +64,7 @@ var (
 	toldOptions     = pairsOf[symphony.DispatchOptions, wire.DispatchOptions]()
 	importedOptions = pairsOf[archive.Message, symphony.DispatchOptions]()
 	toldFlow        = pairsOf[symphony.Flow, wire.Flow]()
+	toldTerms       = pairsOf[symphony.Terms, wire.Terms]()
 )
 
 // ask copies what was given in a request, a pointer to a struct, to the domain's, a pointer too. It notes what the
@@ -85,7 +89,19 @@ func (l pairs) ask(from, to any, prefix string, list *[]symphony.Problem) {
 		case **bool:
 			field.SetBool(**v)
 		case **int:
-			field.SetInt(asked(**v, field.Type()))
+			if field.Kind() == reflect.Pointer {
+				field.Set(reflect.New(field.Type().Elem()))
+				field = field.Elem()
+			}
+			if field.SetInt(asked(**v, field.Type())); p.positive && **v == 0 {
+				field.SetInt(-1)
+			}
+		case *wire.Delays:
+			*field.Addr().Interface().(*[]time.Duration) = delays(*v, prefix+p.name, list)
+		case *[]string:
+			field.Set(given)
+		case **wire.Callback:
+			*field.Addr().Interface().(**symphony.Callback) = callback(*v, prefix+p.name+".", list)
 		case **time.Time:
 			*field.Addr().Interface().(*time.Time) = instant(*v, prefix+p.name, list)
 		case *jsontext.Value:
@@ -98,14 +114,11 @@ func (l pairs) ask(from, to any, prefix string, list *[]symphony.Problem) {
 	}
 }
 
-// asked is a number that was asked for, in milliseconds where it is a time: 0 is out of range of all others, where it
-// means the default to the domain, and a time that no Duration holds is out of range too.
+// asked is a number that was asked for, in milliseconds where it is a time. A time that no Duration holds is out of
+// range.
 func asked(n int, kind reflect.Type) int64 {
 	switch most := symphony.MaxDelay.Milliseconds(); {
 	case kind != reflect.TypeFor[time.Duration]():
-		if n == 0 {
-			return -1
-		}
 		return int64(n)
 	case n < 0:
 		return -1
@@ -129,6 +142,17 @@ func (l pairs) tell(from, to any) {
 		switch v := known.Interface().(type) {
 		case time.Duration:
 			field.Set(reflect.ValueOf(given(int(v.Milliseconds()))))
+		case *time.Duration:
+			ms := int(v.Milliseconds())
+			field.Set(reflect.ValueOf(&ms))
+		case *int:
+			field.Set(known)
+		case []time.Duration:
+			field.Set(reflect.ValueOf(toldDelays(v)))
+		case *symphony.Callback:
+			field.Set(reflect.ValueOf(toldCallback(v)))
+		case *symphony.RetryOf:
+			field.Set(reflect.ValueOf(toldRetryOf(v)))
 		case time.Time:
 			field.Set(reflect.ValueOf(optional(v)))
 		case map[string]any:
@@ -148,4 +172,54 @@ func (l pairs) tell(from, to any) {
 			field.Set(known)
 		}
 	}
+}
+
+// delays are times that were asked for in milliseconds.
+func delays(ms wire.Delays, path string, list *[]symphony.Problem) []time.Duration {
+	if len(ms) == 0 {
+		*list = append(*list, symphony.Problem{Path: path, Message: "must not be empty"})
+	}
+	out := make([]time.Duration, len(ms))
+	for i, n := range ms {
+		out[i] = time.Duration(asked(n, reflect.TypeFor[time.Duration]()))
+	}
+	return out
+}
+
+func toldDelays(list []time.Duration) wire.Delays {
+	out := make(wire.Delays, len(list))
+	for i, d := range list {
+		out[i] = int(d.Milliseconds())
+	}
+	return out
+}
+
+// callback is one that was asked for. What is null is as if it were left out.
+func callback(c *wire.Callback, prefix string, list *[]symphony.Problem) *symphony.Callback {
+	out := &symphony.Callback{Type: c.Type, Queue: value(c.Queue), Transport: value(c.Transport)}
+	if c.Payload != nil && c.Payload.Kind() != 'n' {
+		out.Payload = stdjson.RawMessage(c.Payload)
+	}
+	for name, text := range map[string]*string{"queue": c.Queue, "transport": c.Transport} {
+		if text != nil && *text == "" {
+			*list = append(*list, symphony.Problem{Path: prefix + name, Message: "must not be empty"})
+		}
+	}
+	return out
+}
+
+func toldCallback(c *symphony.Callback) *wire.Callback {
+	out := &wire.Callback{Type: c.Type, Queue: given(c.Queue), Transport: given(c.Transport)}
+	if c.Payload != nil {
+		out.Payload = payload(c.Payload)
+	}
+	return out
+}
+
+func toldRetryOf(r *symphony.RetryOf) *wire.RetryOf {
+	out := &wire.RetryOf{FailedID: r.FailedID, MessageID: r.MessageID}
+	if r.Payload != nil {
+		out.Payload = payload(r.Payload)
+	}
+	return out
 }

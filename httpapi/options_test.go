@@ -62,6 +62,13 @@ func TestOptions_are_copied_whole(t *testing.T) {
 			f.Set(reflect.ValueOf(&yes))
 		case *time.Time:
 			f.Set(reflect.ValueOf(&at))
+		case []string:
+			f.Set(reflect.ValueOf([]string{text}))
+		case wire.Delays:
+			f.Set(reflect.ValueOf(wire.Delays{n, 0}))
+		case *wire.Callback:
+			f.Set(reflect.ValueOf(&wire.Callback{Type: text, Payload: jsontext.Value(`{"n":1.50}`), Queue: &text,
+				Transport: &text}))
 		case jsontext.Value:
 			f.Set(reflect.ValueOf(jsontext.Value(`{"n":1.50}`)))
 		case map[string]jsontext.Value:

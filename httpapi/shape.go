@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // A body that does not decode is read a second time, token by token, to tell everything that is wrong with it and not
@@ -27,6 +28,8 @@ import (
 var (
 	rawType  = reflect.TypeFor[jsontext.Value]()
 	timeType = reflect.TypeFor[time.Time]()
+	// delaysType is a list that may be given as a number.
+	delaysType = reflect.TypeFor[wire.Delays]()
 
 	unmarshaler     = reflect.TypeFor[json.UnmarshalerFrom]()
 	textUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
@@ -153,12 +156,13 @@ func (s *shaper) fit(t reflect.Type, m member) (bool, error) {
 		object = false
 	}
 	switch {
+	case t == delaysType && kind == '0':
 	case list && kind == '[':
 		return true, s.elements(t.Elem(), m)
 	case object && kind == '{':
 		return true, s.members(t, m)
 	case list && kind != 'n':
-		s.bad("must be an array")
+		s.bad("must be %s", listed(t))
 		return false, s.in.SkipValue()
 	case object && kind != 'n':
 		s.bad("must be an object")
@@ -195,6 +199,9 @@ func wants(t reflect.Type) string {
 	if t == timeType {
 		return "must be a time in RFC 3339, such as 2026-12-01T09:00:00Z"
 	}
+	if t == delaysType {
+		return "must be " + listed(t)
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "must be a string"
@@ -205,6 +212,14 @@ func wants(t reflect.Type) string {
 	default:
 		return "does not fit"
 	}
+}
+
+// listed says what a list takes.
+func listed(t reflect.Type) string {
+	if t == delaysType {
+		return "an integer or an array of integers"
+	}
+	return "an array"
 }
 
 // zero says what a value is that says nothing.

@@ -122,6 +122,10 @@ func TestSchedule_definition_is_kept_in_full(t *testing.T) {
 		Transport: "email", Queue: "q", Priority: 3, Metadata: map[string]any{"a": true}, Headers: map[string]any{"h": "v"}, Delay: time.Second,
 		ExpiresAt: noon, ConcurrencyKey: "c", GroupKey: "g", Ordered: true, DebounceKey: "d", ThrottleKey: "t", CorrelationID: "x", CausationID: "y",
 		DispatchedBy: "user:a", KeysOf: "user:a",
+		MaxRetries: new(0), RetryDelay: []time.Duration{time.Second, 0}, Timeout: time.Minute,
+		Retention: new(time.Duration(0)), Tags: []string{"a", "b"}, URL: "https://example.com",
+		OnSuccess: &symphony.Callback{Type: "s", Payload: []byte(`{"a": 1}`)},
+		OnFailure: &symphony.Callback{Type: "f", Queue: "q", Transport: "t"},
 	}
 	for options, i := reflect.ValueOf(want.Options), 0; i < options.NumField(); i++ {
 		switch name := options.Type().Field(i).Name; name {

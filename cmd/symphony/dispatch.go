@@ -92,6 +92,21 @@ func (f *dispatchFlags) addTo(cmd *cobra.Command) {
 	addOption(flags, o, &o.Ordered, "ordered", "", "handle the messages of the group in the order of their dispatch")
 	addOption(flags, o, &o.DebounceKey, "debounce-key", "", "take the place of the message with this `KEY` that waits")
 	addOption(flags, o, &o.ThrottleKey, "throttle-key", "", "store nothing while a message with this `KEY` waits")
+	addParsed(flags, o, count(&o.MaxRetries), "max-retries",
+		"try it up to `N` times after the first (default: as the policy says)")
+	addParsed(flags, o, durations(&o.RetryDelay), "retry-delay",
+		"wait this `TIME` before a retry, or a list like 1s,10s,1m, of which the last repeats")
+	addParsed(flags, o, duration(&o.Timeout), "timeout",
+		"let each attempt take this `TIME` at most (default: the handler's)")
+	addParsed(flags, o, duration(&o.Retention), "retention",
+		"keep it for this `TIME` once it is completed or cancelled; 0s: not at all")
+	addParsed(flags, o, words(&o.Tags), "tag", "have it found by this `WORD`; may be repeated")
+	addOption(flags, o, &o.URL, "url", "",
+		"push it to this `URL`, of an origin in push.allowed_origins, instead of to a handler")
+	addParsed(flags, o, follower(&o.OnSuccess), "on-success",
+		"dispatch a message of this `TYPE`, or as a JSON object says, when it is completed")
+	addParsed(flags, o, follower(&o.OnFailure), "on-failure",
+		"dispatch a message of this `TYPE`, or as a JSON object says, when it fails for good or is cancelled")
 	addOption(flags, o, &o.CorrelationID, "correlation-id", "",
 		"`ID` that the messages of one story share (default: its own)")
 	addOption(flags, o, &o.CausationID, "causation-id", "", "`ID` of the message that caused this one")

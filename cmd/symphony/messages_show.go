@@ -51,6 +51,7 @@ func (a *app) showMessage(answer wire.MessageResponse) {
 	if m.ExpiresAt != nil {
 		line("expires", shortTime(*m.ExpiresAt))
 	}
+	a.terms(&m.Terms)
 	a.bodies(m.Message, m.Headers)
 	fmt.Fprintf(a.out, "\n%s\n", s.bold("What happened"))
 	for _, e := range m.Timeline {

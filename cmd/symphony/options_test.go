@@ -37,7 +37,9 @@ func TestOptionFlags(t *testing.T) {
 			t.Errorf("option %s has no flag", name)
 			continue
 		}
-		value := map[string]string{"string": "text", "int": "7", "bool": "true"}[flag.Value.Type()]
+		value := map[string]string{"string": "text", "int": "7", "bool": "true", "number": "0", "time": "0s",
+			"times": "1s,1m0s",
+			"tags":  "a,b", "callback": `{"type":"a","payload":{"n":1.50},"queue":"q"}`}[flag.Value.Type()]
 		if err := flag.Value.Set(value); err != nil {
 			t.Errorf("--%s %s: %v", flag.Name, value, err)
 		}

@@ -57,7 +57,6 @@ type Message struct {
 	Error          string                    `json:"error,omitzero"`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	RetryCount     int                       `json:"retryCount,omitzero"`
-	MaxRetries     int                       `json:"maxRetries,omitzero"`
 	Attempts       jsontext.Value            `json:"attempts,omitzero"`
 	Timeline       jsontext.Value            `json:"timeline,omitzero"`
 	wire.Flow
@@ -85,10 +84,10 @@ func Stored(m *wire.StoredMessage) Message {
 
 // Failed is a failed message as a file has it.
 func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
+	flow := m.Flow
+	flow.MaxRetries = &m.MaxRetries
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
-		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, MaxRetries: m.MaxRetries,
-		Attempts: attempts,
-		Flow:     m.Flow,
-		Masked:   m.Masked, Unreadable: m.Unreadable}
+		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, Attempts: attempts, Flow: flow,
+		Masked: m.Masked, Unreadable: m.Unreadable}
 }

@@ -47,7 +47,7 @@ func columns() []column {
 		text("error", func(m *Message) *string { return &m.Error }),
 		text("errorClass", func(m *Message) *string { return &m.ErrorClass }),
 		number("retryCount", func(m *Message) *int { return &m.RetryCount }),
-		number("maxRetries", func(m *Message) *int { return &m.MaxRetries }),
+		value("maxRetries", func(m *Message) **int { return &m.MaxRetries }),
 		raw("attempts", func(m *Message) *jsontext.Value { return &m.Attempts }),
 		text("correlationId", func(m *Message) *string { return &m.CorrelationID }),
 		text("causationId", func(m *Message) *string { return &m.CausationID }),
@@ -55,6 +55,14 @@ func columns() []column {
 		text("concurrencyKey", func(m *Message) *string { return &m.ConcurrencyKey }),
 		text("groupKey", func(m *Message) *string { return &m.GroupKey }),
 		flag("ordered", func(m *Message) *bool { return &m.Ordered }),
+		value("retryDelay", func(m *Message) *wire.Delays { return &m.RetryDelay }),
+		value("timeout", func(m *Message) **int { return &m.Timeout }),
+		value("retention", func(m *Message) **int { return &m.Retention }),
+		value("tags", func(m *Message) *[]string { return &m.Tags }),
+		text("url", func(m *Message) *string { return &m.URL }),
+		value("onSuccess", func(m *Message) **wire.Callback { return &m.OnSuccess }),
+		value("onFailure", func(m *Message) **wire.Callback { return &m.OnFailure }),
+		value("retryOf", func(m *Message) **wire.RetryOf { return &m.RetryOf }),
 		text("dispatchedBy", func(m *Message) *string { return &m.DispatchedBy }),
 		flag("masked", func(m *Message) *bool { return &m.Masked }),
 		flag("unreadable", func(m *Message) *bool { return &m.Unreadable }), // the last: others set it
@@ -63,7 +71,7 @@ func columns() []column {
 
 // columnsOf are the columns of a file of stored, or of failed, messages.
 func columnsOf(failed bool) []column {
-	left := map[string]bool{"messageId": !failed, "failedAt": !failed, "retryCount": !failed, "maxRetries": !failed, "attempts": !failed,
+	left := map[string]bool{"messageId": !failed, "failedAt": !failed, "retryCount": !failed, "attempts": !failed,
 		"availableAt": failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed}
 	var list []column
 	for _, c := range columns() {
@@ -117,6 +125,22 @@ func raw(name string, field func(*Message) *jsontext.Value) column {
 			return errors.New("must be valid JSON in UTF-8 without duplicate names")
 		}
 		*field(m) = v
+		return nil
+	}}
+}
+
+// value is a column of what few messages have, as JSON: empty for none.
+func value[T any](name string, field func(*Message) *T) column {
+	return column{name, func(m *Message) (string, error) {
+		b, err := json.Marshal(field(m), json.Deterministic(true), wire.AsGiven())
+		if string(b) == "null" || string(b) == "[]" {
+			return "", err
+		}
+		return string(b), err
+	}, func(m *Message, s string) error {
+		if err := json.Unmarshal([]byte(s), field(m), json.RejectUnknownMembers(true)); err != nil {
+			return errors.New("must be JSON such as the HTTP API takes")
+		}
 		return nil
 	}}
 }

@@ -35,8 +35,25 @@ type DispatchOptions struct {
 	Ordered        *bool                     `json:"ordered,omitzero" description:"Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey."`
 	DebounceKey    *string                   `json:"debounceKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Takes the place of the message with this key that waits."`
 	ThrottleKey    *string                   `json:"throttleKey,omitzero" mask:"text" minLength:"1" maxLength:"255" description:"Is dropped while a message with this key waits."`
+	MaxRetries     *int                      `json:"maxRetries,omitzero" audit:"keep" minimum:"0" maximum:"100" description:"Attempts after the first. Default: as the type's, else the transport's policy says."`
+	RetryDelay     Delays                    `json:"retryDelay,omitzero" minItems:"1" maxItems:"100" description:"Milliseconds before a retry, 0 to 86400000: one number, or a list of 1 to 100, one before each retry, of which the last repeats. Default: as the policy says."`
+	Timeout        *int                      `json:"timeout,omitzero" audit:"keep" minimum:"100" maximum:"86400000" description:"Milliseconds that an attempt may take. Pull workers are told it. Default: the handler's."`
+	Retention      *int                      `json:"retention,omitzero" audit:"keep" minimum:"0" description:"Milliseconds for which it is kept once it is completed or cancelled; 0: not at all. Default: as its queue, type or transport says."`
+	Tags           []string                  `json:"tags,omitzero" audit:"keep" maxItems:"20" description:"Words by which it is found: at most 20, each of 1 to 64 printable characters without a comma."`
+	URL            *string                   `json:"url,omitzero" mask:"text" minLength:"1" maxLength:"2048" description:"Pushed there (http or https) instead of to the configured handler. Its origin must be among push.allowed_origins. It is never handed to receive."`
+	OnSuccess      *Callback                 `json:"onSuccess,omitzero" description:"A message that is dispatched in the transaction that completes this one."`
+	OnFailure      *Callback                 `json:"onFailure,omitzero" description:"A message that is dispatched in the transaction in which this one fails for good or is cancelled."`
 	CorrelationID  *string                   `json:"correlationId,omitzero" minLength:"1" maxLength:"255" description:"Shared by the messages of one story. Default: the message's own id."`
 	CausationID    *string                   `json:"causationId,omitzero" minLength:"1" maxLength:"255" description:"The id of the message whose handling dispatches this one."`
+}
+
+// Callback is a message that is dispatched in the transaction that ends another one, its source: once for each message
+// that ends. It has the correlation id of its source, whose id is its causation id.
+type Callback struct {
+	Type      string         `json:"type" mask:"type" audit:"keep" required:"true" minLength:"1" maxLength:"255" description:"Names the kind of message, in printable characters."`
+	Payload   jsontext.Value `json:"payload,omitzero" audit:"given" mask:"value" description:"A JSON object without a member source, which it gets: messageId, type, status, output, error, errorClass and attempts of the message that it follows."`
+	Queue     *string        `json:"queue,omitzero" audit:"keep" minLength:"1" description:"Default: the transport's."`
+	Transport *string        `json:"transport,omitzero" audit:"keep" minLength:"1" description:"One of the same storage. Default: the route for the type, else the default transport."`
 }
 
 // Receipt tells what became of one dispatched message.

@@ -47,6 +47,27 @@ func (l *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 
 var errNoNames = errors.New("must not be empty; leave it out for all")
 
+// Delays are times in milliseconds: one number, or a list of at most symphony.MaxRetryDelays.
+type Delays []int
+
+// UnmarshalJSONFrom decodes a number or a list. Too many are a *TooManyError.
+func (l *Delays) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	if dec.PeekKind() != '0' {
+		*l, err = decodeList(dec, *l, symphony.MaxRetryDelays)
+		return err
+	}
+	*l = make(Delays, 1)
+	return json.UnmarshalDecode(dec, &(*l)[0])
+}
+
+// MarshalJSONTo encodes a list of one as a number.
+func (l Delays) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if len(l) == 1 {
+		return enc.WriteToken(jsontext.Int(int64(l[0])))
+	}
+	return json.MarshalEncode(enc, []int(l))
+}
+
 // decodeList decodes into list, which is reused; null is no list.
 func decodeList[T any](dec *jsontext.Decoder, list []T, most int) ([]T, error) {
 	token, err := dec.ReadToken()

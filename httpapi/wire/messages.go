@@ -128,6 +128,27 @@ type Flow struct {
 	ConcurrencyKey string     `json:"concurrencyKey,omitzero" mask:"text"`
 	GroupKey       string     `json:"groupKey,omitzero" mask:"text"`
 	Ordered        bool       `json:"ordered,omitzero"`
+	Terms
+}
+
+// Terms are what a message has of its own, as its dispatch asked for it.
+type Terms struct {
+	MaxRetries *int      `json:"maxRetries,omitzero" description:"Retries that it was dispatched with; of a failed message those that were allowed."`
+	RetryDelay Delays    `json:"retryDelay,omitzero" description:"Milliseconds before a retry: one number, or a list."`
+	Timeout    *int      `json:"timeout,omitzero" description:"Milliseconds that an attempt may take."`
+	Retention  *int      `json:"retention,omitzero" description:"Milliseconds for which it is kept once it is completed or cancelled."`
+	Tags       []string  `json:"tags,omitzero"`
+	URL        string    `json:"url,omitzero" mask:"text" description:"Where it is pushed to."`
+	OnSuccess  *Callback `json:"onSuccess,omitzero"`
+	OnFailure  *Callback `json:"onFailure,omitzero"`
+	RetryOf    *RetryOf  `json:"retryOf,omitzero"`
+}
+
+// RetryOf tells which failed message a message was dispatched for again.
+type RetryOf struct {
+	FailedID  string         `json:"failedId" required:"true"`
+	MessageID string         `json:"messageId" required:"true"`
+	Payload   jsontext.Value `json:"payload,omitzero" mask:"value" description:"The failed message's, where the retry has corrected it."`
 }
 
 // Attempt is one try at a message that did not succeed.

@@ -39,7 +39,7 @@ const mostPromised = 31
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.
-const mostRootTypes = 66
+const mostRootTypes = 70
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.

@@ -261,7 +261,8 @@ func (t *Transport) Named(name string) *Transport {
 
 // Capabilities says that this transport can do everything.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Storage: t.store, Durable: true, Receive: true, Idempotency: true, Records: true, Schedules: true, Flow: true, Messages: true, Log: true, Steps: true}
+	return symphony.Capabilities{Storage: t.store, Durable: true, Receive: true, Idempotency: true, Records: true,
+		Schedules: true, Flow: true, Terms: true, Messages: true, Log: true, Steps: true}
 }
 
 // Close ends the connections, for all transports of the store, when the calls in progress have ended. It is safe to

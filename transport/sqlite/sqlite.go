@@ -266,7 +266,8 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything; a temporary database does not survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Storage: t.store, Durable: t.temporary == "", Receive: true, Idempotency: true, Records: true, Flow: true, Schedules: true, Messages: true, Log: true, Steps: true}
+	return symphony.Capabilities{Storage: t.store, Durable: t.temporary == "", Receive: true, Idempotency: true,
+		Records: true, Flow: true, Terms: true, Schedules: true, Messages: true, Log: true, Steps: true}
 }
 
 // Close closes the database for all its transports, after the calls in progress. It is safe to call again.

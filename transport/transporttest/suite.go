@@ -77,6 +77,10 @@ func Run(t *testing.T, open Open) {
 		{"Text", textTests, receives},
 		{"Pages", pageTests, showsMessages},
 		{"Callers", callerTests, showsMessages},
+		{"Terms", termTests, func(c symphony.Capabilities) (bool, string) {
+			return c.Terms,
+				"knows no terms of a message"
+		}},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
