@@ -18,6 +18,9 @@ const (
 	// gatesAtOnce is how many gates one Wake looks at, and expiriesAtOnce how many messages one Expire fails.
 	gatesAtOnce    = 500
 	expiriesAtOnce = 500
+	// strayEvery is how often a gate is looked at while deliveries are in hand that are bounded by its limit and hold no
+	// place behind it: nobody says when they end.
+	strayEvery = time.Second
 )
 
 // Engine decides what becomes of messages under flow control in one transaction of a storage. It reads gates as they
@@ -27,6 +30,7 @@ type Engine[R any] struct {
 	store  Store[R]
 	limits *Limits
 	now    time.Time
+	wall   time.Time
 
 	gates  map[string]*gate
 	holds  map[string][]Hold // by transport, once ReadHolds has read them
@@ -36,6 +40,7 @@ type Engine[R any] struct {
 	lines  map[string]bool   // that are to advance
 	wants  []Want            // of gates whose time has come
 	free   []*Message[R]     // whose keys become free
+	strays map[string]int    // deliveries that hold no place behind a limit which bounds them, once counted; by gate
 }
 
 // gate is a gate that was read.
@@ -49,8 +54,11 @@ type gate struct {
 // NewEngine begins with nothing decided. now is the transaction's time on the storage's clock, and limits are those in
 // force, nil for none.
 func NewEngine[R any](store Store[R], limits *Limits, now time.Time) *Engine[R] {
-	return &Engine[R]{store: store, limits: limits, now: now, gates: make(map[string]*gate)}
+	return &Engine[R]{store: store, limits: limits, now: now, wall: now, gates: make(map[string]*gate)}
 }
+
+// SetWall says what time of day it is, by which limits and holds end, where that is not the storage's time.
+func (e *Engine[R]) SetWall(wall time.Time) { e.wall = wall }
 
 // load reads gates that were not read yet.
 func (e *Engine[R]) load(names []string) error {
@@ -79,10 +87,17 @@ func (e *Engine[R]) add(s StoredGate) *gate {
 	}
 	g := &gate{StoredGate: s}
 	if !isLine(s.Name) {
-		g.limit = e.limits.Gate(s.Name)
+		g.limit = e.limits.Gate(s.Name).At(e.now)
 	}
 	e.gates[s.Name] = g
 	return g
+}
+
+// room is how many messages may pass the gate of a limit.
+func (e *Engine[R]) room(g *gate) int {
+	state := g.GateState
+	state.Used += e.strays[g.Name]
+	return g.limit.Room(state, e.now)
 }
 
 // park has a message wait before a gate, which was read.
@@ -152,7 +167,7 @@ func (e *Engine[R]) letIn() error {
 	e.wants = nil
 	for _, name := range slices.Sorted(maps.Keys(e.left)) {
 		g := e.gates[name]
-		if n := min(e.left[name], g.limit.Room(g.GateState, e.now), g.Parked); n > 0 {
+		if n := min(e.left[name], e.room(g), g.Parked); n > 0 {
 			wants = append(wants, Want{Gate: name, N: n})
 		}
 		g.rearm = true
@@ -228,7 +243,7 @@ func (e *Engine[R]) save() error {
 			continue
 		}
 		if g.rearm {
-			g.arm(e.now)
+			e.arm(g)
 		}
 		if g.Used == 0 && g.Parked == 0 {
 			if !g.Next.After(e.now) {
@@ -248,15 +263,25 @@ func (e *Engine[R]) save() error {
 }
 
 // arm says when to look at the gate of a limit or hold again.
-func (g *gate) arm(now time.Time) {
+func (e *Engine[R]) arm(g *gate) {
 	switch at := g.limit.OpensAt(g.GateState); {
 	case g.Parked == 0:
 		g.Wake = time.Time{}
-	case at.After(now):
+	case g.letsGo(e.now):
+		g.Wake = e.now // the rest follow at once, in transactions of their own
+	case at.After(e.now):
 		g.Wake = microsecondAfter(at) // not before it opens
+	case e.strays[g.Name] > 0:
+		g.Wake = e.now.Add(strayEvery)
 	default:
-		g.Wake = now.Add(gateBackstop)
+		g.Wake = e.now.Add(gateBackstop)
 	}
+}
+
+// letsGo reports whether nothing may wait before a gate: that of a limit which is not in force any more.
+func (g *gate) letsGo(now time.Time) bool {
+	_, limited := targetOf(g.Name)
+	return limited && g.limit.open(now)
 }
 
 // microsecondAfter is the next whole microsecond after a time, in which storages count.
@@ -275,11 +300,19 @@ func (e *Engine[R]) ReadHolds() (err error) {
 	return err
 }
 
+// inForce are the gates that a message must pass now.
+func (e *Engine[R]) inForce(m *symphony.Envelope) []Gate {
+	return slices.DeleteFunc(e.limits.Gates(m), func(g Gate) bool { return g.open(e.now) })
+}
+
 // Look reads the gates of messages that are next in their lanes, for Admit.
 func (e *Engine[R]) Look(list ...*Message[R]) error {
+	if err := e.countStrays(); err != nil {
+		return err
+	}
 	var names []string
 	for _, m := range list {
-		m.hold, m.limits = pausedBy(e.holds[m.Transport], m.Type), e.limits.Gates(m.Envelope)
+		m.hold, m.limits = pausedBy(e.holds[m.Transport], m.Type), e.inForce(m.Envelope)
 		if m.hold != "" {
 			names = append(names, holdGateOf(m.Transport, m.hold))
 		}
@@ -301,13 +334,13 @@ func (e *Engine[R]) Admit(m *Message[R]) (*Pass, *Wait) {
 		return nil, e.refuse(m, holdGateOf(m.Transport, m.hold))
 	}
 	for _, limit := range m.limits {
-		if limit.Room(e.gates[limit.Name].GateState, e.now) == 0 {
+		if e.room(e.gates[limit.Name]) == 0 {
 			return nil, e.refuse(m, limit.Name)
 		}
 	}
 	for _, limit := range m.limits {
 		g := e.gates[limit.Name]
-		g.GateState, g.dirty, g.rearm = limit.Pass(g.GateState, e.now), true, true
+		g.GateState, g.dirty, g.rearm = g.limit.Pass(g.GateState, e.now), true, true
 	}
 	pass := m.pass()
 	if pass.Turn != "" && m.Attempt == 0 { // a retry left the line before
@@ -323,8 +356,10 @@ func (e *Engine[R]) refuse(m *Message[R], name string) *Wait {
 	e.parked++
 	g.rearm = true
 	w, _ := waitBefore(name)
-	if at := g.limit.OpensAt(g.GateState); at.After(e.now) {
-		w.Until = at
+	if w.Reason == WaitsForHold {
+		w = ExplainHold(w, e.holds[w.Transport])
+	} else {
+		w = e.limits.Explain(w, g.GateState, e.now)
 	}
 	return &w
 }

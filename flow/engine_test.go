@@ -66,7 +66,7 @@ func TestAdmit(t *testing.T) {
 		{name: "limit of its type", before: []sent{{typ: "Mail.Old"}}, next: sent{typ: "Mail.New"},
 			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Mail.*", Type: "Mail.*"}},
 		{name: "rate of its type", before: []sent{{typ: "Sms"}}, next: sent{typ: "Sms"},
-			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Sms", Type: "Sms", Until: second}},
+			want: flow.Wait{Reason: flow.WaitsForType, Gate: "type:Sms", Type: "Sms", Until: second, Rate: true}},
 		{name: "limit of its queue", before: []sent{{typ: "A"}, {typ: "A"}, {typ: "A"}}, next: sent{typ: "B"},
 			want: flow.Wait{Reason: flow.WaitsForQueue, Gate: "queue:default/default", Transport: "default", Queue: "default"}},
 		{name: "limit of its key", before: []sent{{"A", key("k:1")}}, next: sent{"B", key("k:1")},
@@ -87,7 +87,7 @@ func TestAdmit(t *testing.T) {
 				}
 			}
 			if test.pause != "" {
-				q.Pause(test.pause)
+				q.Pause(test.pause, time.Time{})
 			}
 			next := q.Send(test.next.typ, test.next.o)
 			got := q.Claim(1)
@@ -249,7 +249,7 @@ func TestOrderIsThatOfTimes(t *testing.T) {
 // A claim parks no more than so many messages, and goes on in the next.
 func TestClaimsParkInPortions(t *testing.T) {
 	q := newQueue(nil)
-	q.Pause("Mail")
+	q.Pause("Mail", time.Time{})
 	for range 1500 {
 		q.Send("Mail", symphony.DispatchOptions{})
 	}
@@ -287,6 +287,7 @@ func TestWake(t *testing.T) {
 		t.Errorf("woken in %s, want in 30s", g.Wake.Sub(q.now))
 	}
 	q.limits = limit(flow.Limit{Concurrency: 3})
+	q.inForce = q.limits
 	q.Advance(29 * time.Second)
 	if got := q.Claim(4); len(got) != 0 {
 		t.Errorf("got %d before the gate is looked at", len(got))

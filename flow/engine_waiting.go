@@ -270,6 +270,11 @@ func (e *Engine[R]) Wake() error {
 	if err != nil {
 		return err
 	}
+	if len(due) > 0 {
+		if err := e.countStrays(); err != nil {
+			return err
+		}
+	}
 	for _, s := range due {
 		g := e.gates[s.Name] // what this transaction has changed is newer
 		if g == nil {
@@ -292,16 +297,23 @@ func (e *Engine[R]) Wake() error {
 			}
 			e.reopen(g)
 		default:
-			g.rearm = true
-			if room := g.limit.Room(g.GateState, e.now); room > 0 {
-				e.wants = append(e.wants, Want{Gate: g.Name, N: room})
-			}
+			e.reconsider(g)
 		}
 	}
 	return nil
 }
 
-// reopen has the first of those before a hold's gate let in. The rest follow at once, in transactions of their own.
+// reconsider lets in whom the gate of a limit has room for.
+func (e *Engine[R]) reconsider(g *gate) {
+	if g.rearm = true; g.letsGo(e.now) {
+		e.reopen(g)
+	} else if room := e.room(g); room > 0 {
+		e.wants = append(e.wants, Want{Gate: g.Name, N: room})
+	}
+}
+
+// reopen has the first of those before a gate let in that holds nobody any more. The rest follow at once, in transactions
+// of their own.
 func (e *Engine[R]) reopen(g *gate) {
 	g.Wake, g.dirty = e.now, true
 	e.wants = append(e.wants, Want{Gate: g.Name, N: claimParks})

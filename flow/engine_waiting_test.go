@@ -97,7 +97,7 @@ func TestExpire(t *testing.T) {
 		{"another message without an expiry", func(_ *queue, m *message) {
 			m.Flow.ExpiresAt = time.Time{}
 		}, time.Minute, 0},
-		{"before a gate", func(q *queue, m *message) { q.Pause("Job"); q.Claim(1) }, time.Minute, 1},
+		{"before a gate", func(q *queue, m *message) { q.Pause("Job", time.Time{}); q.Claim(1) }, time.Minute, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q := newQueue(nil)

@@ -15,6 +15,8 @@ const (
 	keyGate   = "keyed:"
 	queueGate = "queue:"
 	holdGate  = "held:"
+	setGate   = "set:"  // before the name of what is limited, of limits that are set at run time
+	restGate  = "rest:" // before the names of keys, and which limits are set for some of their types
 )
 
 func gateName(kind, first, second string) string {
@@ -47,7 +49,18 @@ func cutHoldGate(name string) (transport, pattern string, ok bool) {
 type Gate struct {
 	Name string
 	Limit
+	// Pressure is what endpoints asked for. Until then the gate is closed; At has the rate that is left.
+	Pressure Pressure
 }
+
+// At is the gate as it is at a time, when its rate may be slower than the limit's.
+func (g Gate) At(now time.Time) Gate {
+	g.Rate = g.Pressure.slow(g.Rate, now)
+	return g
+}
+
+// open reports whether the gate holds nobody up, now and later.
+func (g Gate) open(now time.Time) bool { return g.Limit == (Limit{}) && !g.Pressure.Until.After(now) }
 
 // GateState is what has passed a gate: how many messages hold a place behind it, and until when its rate is used up.
 // The zero state is that of a gate nothing has passed.
@@ -60,6 +73,9 @@ type GateState struct {
 
 // Room is how many messages may pass at a time.
 func (g Gate) Room(s GateState, now time.Time) int {
+	if g.Pressure.Until.After(now) {
+		return 0
+	}
 	room := symphony.MaxReceive
 	if g.Concurrency > 0 {
 		room = min(room, max(g.Concurrency-s.Used, 0))
@@ -73,13 +89,17 @@ func (g Gate) Room(s GateState, now time.Time) int {
 	return room
 }
 
-// OpensAt is when the rate lets the next message pass, the zero time for at once. A gate whose concurrency is used up
-// opens when a message leaves.
+// OpensAt is when the rate lets the next message pass, and no endpoint has asked for a pause, the zero time for at once.
+// A gate whose concurrency is used up opens when a message leaves.
 func (g Gate) OpensAt(s GateState) time.Time {
+	at := g.Pressure.Until
 	if g.Rate.Count == 0 || s.Next.IsZero() {
-		return time.Time{}
+		return at
 	}
-	return s.Next.Add(-g.Rate.slack())
+	if next := s.Next.Add(-g.Rate.slack()); next.After(at) {
+		at = next
+	}
+	return at
 }
 
 // Pass is the state after one message has passed at a time.
@@ -98,4 +118,21 @@ func (g Gate) Pass(s GateState, now time.Time) GateState {
 func (g Gate) Leave(s GateState) GateState {
 	s.Used = max(s.Used-1, 0)
 	return s
+}
+
+// targetOf is what the limit of a gate bounds. ok is false for a gate of anything else.
+func targetOf(name string) (t LimitTarget, ok bool) {
+	name = strings.TrimPrefix(name, setGate)
+	if rest, found := strings.CutPrefix(name, restGate); found {
+		_, name, _ = strings.Cut(rest, ":")
+	}
+	if pattern, found := strings.CutPrefix(name, typeGate); found {
+		return LimitTarget{Type: pattern}, true
+	}
+	if queue, found := strings.CutPrefix(name, queueGate); found {
+		t.Transport, t.Queue, _ = strings.Cut(queue, "/")
+		return t, true
+	}
+	t.Type, t.Key, ok = cutGateName(keyGate, name)
+	return t, ok
 }

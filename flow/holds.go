@@ -45,6 +45,8 @@ type Hold struct {
 	HoldTarget
 	Mode  HoldMode
 	Since time.Time // on the store's clock
+	// Until is when it ends by itself, on the store's clock. Zero: when it is released.
+	Until time.Time
 	// By and Reason say who did it and why, for people.
 	By     string
 	Reason string
@@ -77,6 +79,9 @@ func (h Hold) Validate() error {
 	if h.Mode != Paused && h.Mode != Draining {
 		p.add("mode", "must be %q or %q", Paused, Draining)
 	}
+	if !h.Until.IsZero() && !symphony.StorableTime(h.Until) {
+		p.add("until", "must be in the years 1970 to 9999")
+	}
 	if len(h.By) > MaxHoldText || len(h.Reason) > MaxHoldText {
 		p.add("reason", "must have at most %d bytes", MaxHoldText)
 	}
@@ -93,6 +98,11 @@ type Control interface {
 	Release(ctx context.Context, t HoldTarget) error
 	// Holds lists what is stopped, the oldest first.
 	Holds(ctx context.Context) ([]Hold, error)
+	// ChangeLimits changes what is set at run time, of all transports of the storage, as change says; see
+	// Engine.ChangeLimits. change may be called again, and its error is returned.
+	ChangeLimits(ctx context.Context, change Change) error
+	// LimitStates tells what limits are configured and set in the storage, and how much of each is used.
+	LimitStates(ctx context.Context) ([]LimitState, error)
 	// Purge deletes waiting messages, scheduled ones and those waiting for a retry included, in several transactions.
 	// Those in workers' hands and the dead letter queue are left alone. progress, if not nil, is called with the count
 	// so far. On an error the count says what was deleted before it. Messages sent after the call began may stay.
@@ -139,6 +149,25 @@ func (e *HeldError) Error() string {
 
 // Is reports whether target is ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
+// over reports whether the hold has ended by itself.
+func (h Hold) over(now time.Time) bool { return !h.Until.IsZero() && !h.Until.After(now) }
+
+// Live are those of a transport's holds that have not ended by themselves. The list that is given is not changed.
+func Live(holds []Hold, now time.Time) []Hold {
+	if !slices.ContainsFunc(holds, func(h Hold) bool { return h.over(now) }) {
+		return holds
+	}
+	return slices.DeleteFunc(slices.Clone(holds), func(h Hold) bool { return h.over(now) })
+}
+
+// HoldsEnd is when the first of some holds ends by itself, zero for never.
+func HoldsEnd(holds []Hold) (first time.Time) {
+	for _, h := range holds {
+		first = earlier(first, h.Until)
+	}
+	return first
+}
 
 // Held reports whether one of the holds pauses the messages of a type in a queue.
 func Held(holds []Hold, queue, typ string) bool {

@@ -48,12 +48,13 @@ type LimitOptions struct {
 
 // Limits say which messages count together and how many of them may be handled at once, or started in a time, by all
 // workers of a storage together. All processes that use a storage must have the same. A nil *Limits has only the
-// default of ConcurrencyKey: one at a time. It never changes.
+// default of ConcurrencyKey: one at a time. It never changes; With makes others of what is set at run time.
 type Limits struct {
 	types  symphony.Patterns[typeGates]
 	queues map[queueName]Gate
 	perKey map[string]Limit // by pattern
 	byName map[string]Gate
+	set    *limitsSet // at run time; nil for none
 }
 
 type queueName struct{ transport, queue string }
@@ -123,39 +124,100 @@ func (l *Limits) Gates(e *symphony.Envelope) []Gate {
 		gates []Gate
 		g     typeGates
 	)
-	if l != nil {
-		g, _ = l.types.Match(e.Type)
-		if g.all.Limit != (Limit{}) {
-			gates = append(gates, g.all)
-		}
-		if q, ok := l.queues[queueName{e.Transport, e.Queue}]; ok {
-			gates = append(gates, q)
+	add := func(g Gate) {
+		if g.Limit != (Limit{}) || !g.Pressure.Until.IsZero() {
+			gates = append(gates, g)
 		}
 	}
-	if e.Flow != nil && e.Flow.ConcurrencyKey != "" {
-		if k := keyed(g.perKey); k != (Limit{}) {
-			gates = append(gates, Gate{Name: gateName(keyGate, g.pattern, e.Flow.ConcurrencyKey), Limit: k})
+	if l != nil {
+		g, _ = l.types.Match(e.Type)
+		add(l.configured(g.all))
+		for _, s := range l.set.matching(e.Type) {
+			add(s.gate())
 		}
+		if q, ok := l.queues[queueName{e.Transport, e.Queue}]; ok {
+			add(l.configured(q))
+		}
+		if s, ok := l.set.of(LimitTarget{Transport: e.Transport, Queue: e.Queue}); ok {
+			add(s.gate())
+		}
+	}
+	if e.Flow == nil || e.Flow.ConcurrencyKey == "" {
+		return gates
+	}
+	key, replaced := e.Flow.ConcurrencyKey, false
+	if l != nil {
+		for _, s := range l.set.ofKey(key) {
+			if s.Type == "" || symphony.PatternMatches(s.Type, e.Type) {
+				add(s.gate())
+				replaced = replaced || s.Set
+			}
+		}
+	}
+	if !replaced {
+		add(l.keyGate(g.pattern, key, g.perKey))
 	}
 	return gates
 }
 
 // Gate returns the gate of a name, with the limit that it has now. A gate that nothing limits any more is open.
 func (l *Limits) Gate(name string) Gate {
-	if l != nil {
-		if g, ok := l.byName[name]; ok {
+	if l == nil {
+		if _, key, ok := cutGateName(keyGate, name); ok {
+			if g := l.keyGate("", key, Limit{}); g.Name == name {
+				return g
+			}
+		}
+		return Gate{Name: name}
+	}
+	if g, ok := l.byName[name]; ok {
+		return l.configured(g)
+	}
+	if target, ok := strings.CutPrefix(name, setGate); ok {
+		if s, ok := l.set.named(target); ok {
+			return s.gate()
+		}
+		return Gate{Name: name}
+	}
+	bare := name
+	if rest, ok := strings.CutPrefix(name, restGate); ok {
+		_, bare, _ = strings.Cut(rest, ":")
+	}
+	if pattern, key, ok := cutGateName(keyGate, bare); ok {
+		// Where keys are limited otherwise than when messages were put before the gate, it has another name.
+		if g := l.keyGate(pattern, key, l.perKey[pattern]); g.Name == name {
 			return g
 		}
 	}
-	pattern, _, ok := cutGateName(keyGate, name)
-	if !ok {
-		return Gate{Name: name}
+	return Gate{Name: name}
+}
+
+// keyGate is the gate of a key by what is configured for a pattern.
+func (l *Limits) keyGate(pattern, key string, perKey Limit) Gate {
+	g := Gate{Name: gateName(keyGate, pattern, key), Limit: keyed(perKey)}
+	if l == nil {
+		return g
 	}
-	var perKey Limit
-	if l != nil {
-		perKey = l.perKey[pattern]
+	if s, ok := l.set.named(g.Name); ok && !s.Set {
+		g.Pressure.Factor, g.Pressure.At = s.Pressure.Factor, s.Pressure.At
 	}
-	return Gate{Name: name, Limit: keyed(perKey)}
+	if rest := l.set.rest(key); rest != "" {
+		g.Name = restGate + rest + ":" + g.Name
+	}
+	return g
+}
+
+// configured is a gate of a configured limit as long as it is in force: it is open while another limit is set for the
+// same, and slower while an endpoint asked for less.
+func (l *Limits) configured(g Gate) Gate {
+	s, ok := l.set.named(g.Name)
+	switch {
+	case ok && s.Set:
+		g.Limit = Limit{}
+	case ok:
+		g.Pressure.Factor, g.Pressure.At = s.Pressure.Factor, s.Pressure.At
+	}
+	return g
 }
 
 func keyed(l Limit) Limit {
@@ -168,10 +230,17 @@ func keyed(l Limit) Limit {
 	return l
 }
 
-// Covers reports whether a message is under flow control: it must be looked at, beside its place in line, before it is
-// handed to a worker.
+// Covers reports whether a message is under flow control by its options or the configuration: it must be looked at,
+// beside its place in line, before it is handed to a worker. What is set at run time does not count: see Looks.
 func (l *Limits) Covers(e *symphony.Envelope) bool {
-	return e.Flow != nil || l != nil && len(l.Gates(e)) > 0
+	if e.Flow != nil || l == nil {
+		return e.Flow != nil
+	}
+	if g, _ := l.types.Match(e.Type); g.all.Limit != (Limit{}) {
+		return true
+	}
+	_, ok := l.queues[queueName{e.Transport, e.Queue}]
+	return ok
 }
 
 // every is the time between two starts, rounded up so that the rate is never exceeded.

@@ -99,6 +99,38 @@ func (q *queue) Holds() (map[string][]flow.Hold, error) {
 	return map[string][]flow.Hold{transport: q.holds}, nil
 }
 
+func (q *queue) EndHold(_ string, t flow.HoldTarget) error {
+	q.holds = slices.DeleteFunc(slices.Clone(q.holds), func(h flow.Hold) bool { return h.HoldTarget == t })
+	return nil
+}
+
+func (q *queue) SaveLimits(save []flow.SetLimit, drop []string) error {
+	q.asked["limits"]++
+	for _, s := range save {
+		q.set[s.Name()] = s
+	}
+	for _, name := range drop {
+		delete(q.set, name)
+	}
+	q.inForce = q.limits.With(slices.Collect(maps.Values(q.set)), q.now)
+	return nil
+}
+
+func (q *queue) Counted() error {
+	q.inForce = q.limits.With(slices.Collect(maps.Values(q.set)), time.Time{})
+	return nil
+}
+
+func (q *queue) InHand() (list []flow.InHand, _ error) {
+	q.asked["hand"]++
+	for _, m := range q.messages {
+		if m.hand {
+			list = append(list, flow.InHand{Envelope: m.Envelope, Pass: m.pass})
+		}
+	}
+	return list, nil
+}
+
 func (q *queue) Find(rows []int) ([]*flow.Message[int], error) {
 	list := make([]*flow.Message[int], len(rows))
 	for i, row := range rows {

@@ -17,7 +17,9 @@ import (
 // queue is the least that a storage is under flow control: a flow.Store in memory, and what calls the engine when
 // messages are sent, claimed and settled. It knows no rule. Time stands still until it is moved.
 type queue struct {
-	limits   *flow.Limits
+	limits   *flow.Limits // configured
+	inForce  *flow.Limits // with those that are set
+	set      map[string]flow.SetLimit
 	now      time.Time
 	messages map[int]*message // that wait or are in hand, by number
 	gates    map[string]flow.StoredGate
@@ -45,14 +47,14 @@ type message struct {
 const transport = symphony.DefaultTransport
 
 func newQueue(limits *flow.Limits) *queue {
-	return &queue{limits: limits, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message),
+	return &queue{limits: limits, inForce: limits, set: make(map[string]flow.SetLimit), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message),
 		gates: make(map[string]flow.StoredGate), keys: make(map[flow.Key]int),
 		why: make(map[string]flow.Wait), asked: make(map[string]int)}
 }
 
 // transact runs one transaction.
 func (q *queue) transact(do func(*flow.Engine[int]) error) {
-	e := flow.NewEngine[int](q, q.limits, q.now)
+	e := flow.NewEngine[int](q, q.inForce, q.now)
 	if err := do(e); err != nil {
 		panic(err)
 	}
@@ -107,7 +109,7 @@ func (q *queue) sendAll(list ...symphony.Outgoing) []symphony.Receipt {
 
 func (q *queue) Claim(most int) []symphony.Delivery {
 	q.control()
-	if flow.QueuePaused(q.holds, symphony.DefaultQueue) {
+	if flow.QueuePaused(flow.Live(q.holds, q.now), symphony.DefaultQueue) {
 		return nil
 	}
 	var got []symphony.Delivery
@@ -121,7 +123,7 @@ func (q *queue) Claim(most int) []symphony.Delivery {
 				break
 			}
 			m.ready = false
-			if q.limits.Covers(m.Envelope) || flow.TypesPaused(q.holds) {
+			if q.limits.Covers(m.Envelope) || flow.TypesPaused(q.holds) || q.inForce.Looks(m.Transport, m.Queue, q.now) {
 				copied := m.Message
 				if err := e.Look(&copied); err != nil {
 					return err
@@ -159,6 +161,9 @@ func (q *queue) control() {
 	})
 	for {
 		q.transact(func(e *flow.Engine[int]) error {
+			if err := e.EndOver(); err != nil {
+				return err
+			}
 			if err := e.Expire(); err != nil {
 				return err
 			}
@@ -206,8 +211,22 @@ func (q *queue) putBack(m *message, at time.Time) {
 	m.hand, m.ready, m.pass, m.Available = false, true, nil, at
 }
 
-func (q *queue) Pause(pattern string) {
-	q.holds = append(q.holds, flow.Hold{HoldTarget: flow.HoldTarget{Type: pattern}, Mode: flow.Paused})
+func (q *queue) Pause(pattern string, until time.Time) {
+	t := flow.HoldTarget{Type: pattern}
+	q.holds = append(slices.DeleteFunc(slices.Clone(q.holds), func(h flow.Hold) bool { return h.HoldTarget == t }),
+		flow.Hold{HoldTarget: t, Mode: flow.Paused, Until: until})
+}
+
+func (q *queue) SetLimit(s flow.SetLimit) { q.change([]flow.SetLimit{s}, nil) }
+
+func (q *queue) DeleteLimit(t flow.LimitTarget) { q.change(nil, []flow.LimitTarget{t}) }
+
+func (q *queue) change(save []flow.SetLimit, drop []flow.LimitTarget) {
+	q.transact(func(e *flow.Engine[int]) error {
+		return e.ChangeLimits(func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+			return save, drop, nil
+		})
+	})
 }
 
 func (q *queue) Resume(pattern string) {
@@ -335,6 +354,16 @@ func (c checked) Settle(d symphony.Delivery, st symphony.Settlement) error {
 func (c checked) Resume(pattern string) {
 	defer c.checkAfter("the end of a pause")
 	c.queue.Resume(pattern)
+}
+
+func (c checked) SetLimit(s flow.SetLimit) {
+	defer c.checkAfter("setting a limit")
+	c.queue.SetLimit(s)
+}
+
+func (c checked) DeleteLimit(t flow.LimitTarget) {
+	defer c.checkAfter("deleting a limit")
+	c.queue.DeleteLimit(t)
 }
 
 func (c checked) Crash() {

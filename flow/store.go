@@ -31,8 +31,16 @@ type Store[R any] interface {
 	// NextBefore tells when the first message before each gate is available, zero where there is none.
 	NextBefore(gates []string) ([]time.Time, error)
 
-	// Holds reads what is stopped, by transport.
+	// Holds reads what is stopped, by transport. EndHold deletes one of them.
 	Holds() (map[string][]Hold, error)
+	EndHold(transport string, t HoldTarget) error
+
+	// SaveLimits stores limits that are set, in place of those of their targets, and deletes others, by their names. From
+	// then on deliveries may hold no place behind a limit that bounds them, until Counted says that they all do.
+	SaveLimits(save []SetLimit, drop []string) error
+	Counted() error
+	// InHand lists the open deliveries.
+	InHand() ([]InHand, error)
 
 	// Find finds waiting messages of controlled lanes of which a row says no more than which one it is. Those that do
 	// not wait are nil.
@@ -150,6 +158,12 @@ type Pass struct {
 	Gates []string `json:"gates,omitempty"` // limits behind which it has a place
 	Turn  string   `json:"turn,omitempty"`  // the line that it left, and enters again if it is given back untouched
 	Order string   `json:"order,omitempty"` // the line in which it stays until it is finished
+}
+
+// InHand is a message in a worker's hands, and what its delivery holds.
+type InHand struct {
+	*symphony.Envelope // Transport, Queue, Type and Flow
+	Pass               *Pass
 }
 
 // Departure is a delivery that ends.

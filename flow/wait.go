@@ -30,9 +30,39 @@ type Wait struct {
 	Key              string
 	Group            string
 
-	// Until is when the message can go on at the earliest: its time, or that of the rate. Zero where nobody knows, or
-	// at once.
+	// Until is when the message can go on at the earliest: its time, that of the rate, the end of the pause. Zero where
+	// nobody knows, or at once.
 	Until time.Time
+	// Rate says that it is the rate of a limit, or the pause that an endpoint asked for, and not how many are in hand.
+	Rate bool
+	// By is who set the limit or the hold, or which endpoint asked for a pause. Empty for what is configured.
+	By string
+}
+
+// Explain says more of a wait before the gate of a limit, of which state is known: until when, whether it is the rate,
+// and who set it.
+func (l *Limits) Explain(w Wait, state GateState, now time.Time) Wait {
+	g := l.Gate(w.Gate).At(now)
+	if at := g.OpensAt(state); at.After(now) {
+		w.Until, w.Rate = at, true
+	}
+	if target, ok := strings.CutPrefix(w.Gate, setGate); ok && l != nil {
+		s, _ := l.set.named(target)
+		if w.By = s.By; s.Pressure.Until.After(now) {
+			w.By = s.Pressure.From
+		}
+	}
+	return w
+}
+
+// ExplainHold says more of a wait for a hold: until when, and who set it.
+func ExplainHold(w Wait, holds []Hold) Wait {
+	for _, h := range holds {
+		if w.Reason == WaitsForHold && h.Type == w.Type && h.Queue == "" && h.Mode == Paused {
+			w.Until, w.By = h.Until, h.By
+		}
+	}
+	return w
 }
 
 // Why says why a message waits that is before a gate, or before none, and is available at a time. For a line, a message
@@ -47,6 +77,10 @@ func Why(gate string, available, now time.Time) (w Wait, ok bool) {
 // waitBefore is the wait of a message before a gate.
 func waitBefore(gate string) (w Wait, ok bool) {
 	w.Gate = gate
+	gate = strings.TrimPrefix(gate, setGate)
+	if rest, found := strings.CutPrefix(gate, restGate); found {
+		_, gate, _ = strings.Cut(rest, ":")
+	}
 	switch {
 	case isTurnLine(gate):
 		w.Reason, w.Group = WaitsForTurn, lineGroup(gate)

@@ -30,6 +30,10 @@ type flowTx struct {
 	counts  deltas
 	calls   []call
 	soonest int64 // when one of the gates that were saved is to be looked at
+
+	limits  *limitsInForce // as of the row
+	changed bool           // limits are to be stored
+	ended   bool           // a hold is
 }
 
 // located is a message and where its row is.
@@ -39,7 +43,7 @@ type located struct {
 }
 
 var (
-	lockFlow = newQuery("lock_flow", `SELECT 1 FROM {schema}.messenger_flow FOR UPDATE`)
+	lockFlow = newQuery("lock_flow", `SELECT limits_version, uncounted_since FROM {schema}.messenger_flow FOR UPDATE`)
 	// flowClock is a statement of its own, so that it is executed when the lock is held.
 	flowClock = newQuery("flow_clock", `SELECT coalesce($1::timestamptz, clock_timestamp())`)
 )
@@ -48,14 +52,24 @@ var (
 func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flowTx, error) {
 	f := &flowTx{store: s, ctx: ctx, l: l, soonest: never,
 		back: newReadyRows(0), parked: newParkedRows(), counts: make(deltas)}
-	lock := call{query: lockFlow, row: func([][]byte) error { return nil }}
+	version, uncounted := int64(0), int64(0)
+	lock := call{query: lockFlow, row: func(v [][]byte) error {
+		version, uncounted = int8Column(v[0]), timeColumn(v[1])
+		return nil
+	}}
 	clock := call{query: flowClock, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 		f.now = timeColumn(v[0])
 		return nil
 	}}
 	err := l.begin(ctx, append([]call{lock, clock}, calls...)...)
-	f.engine = flow.NewEngine[located](f, s.limits, time.UnixMicro(f.now))
-	return f, err
+	if err == nil {
+		f.limits, err = f.limitsOf(version, uncounted)
+	}
+	if err != nil {
+		return f, err
+	}
+	f.engine = flow.NewEngine[located](f, f.limits.limits, time.UnixMicro(f.now))
+	return f, nil
 }
 
 // nowParam is the transaction's time, for statements that others call with a time of their own.
@@ -108,7 +122,13 @@ func (f *flowTx) finish() error {
 	if f.soonest != never {
 		f.house.controlling(f.soonest - f.ahead())
 	}
+	if f.changed {
+		f.keepLimits(f.limits)
+	}
 	f.arrived(f.back.added)
+	if f.changed || f.ended {
+		f.wakeDue()
+	}
 	return nil
 }
 
@@ -117,12 +137,13 @@ func (s *store) control(ctx context.Context) error {
 	if err := s.loadHolds(ctx); err != nil {
 		return err
 	}
+	ended := false
 	for {
 		// What others store meanwhile may not be seen, so the next look is reckoned from before this one.
 		before, next, now := s.now(), int64(never), int64(0)
-		more := false
+		more, steered := false, s.steers()
 		err := s.withAgain(ctx, "control flow", func(ctx context.Context, l *link) error {
-			next, more = never, false
+			next, more = steered, false
 			if err := l.transact(ctx, call{query: nextControl, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 				now = timeColumn(v[0])
 				for _, at := range v[1:] {
@@ -139,16 +160,30 @@ func (s *store) control(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if err := f.engine.EndOver(); err != nil {
+				return err
+			}
 			if err := f.engine.Expire(); err != nil {
 				return err
 			}
 			if err := f.engine.Wake(); err != nil {
 				return err
 			}
+			ended = ended || f.ended || f.changed
 			return f.finish()
 		})
 		if err != nil {
 			return err
+		}
+		if more && ended {
+			if err := s.loadHolds(ctx); err != nil {
+				return err
+			}
+		}
+		if !more && ended {
+			if err := s.announceSteering(ctx); err != nil {
+				return err
+			}
 		}
 		if !more {
 			if next != never {

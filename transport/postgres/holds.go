@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
@@ -12,21 +13,29 @@ import (
 // What is stopped stands in messenger_holds, and in the memory of each process. A change is announced to the others;
 // who does not hear it reads it within a second.
 
-var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, since, by, reason FROM {schema}.messenger_holds ORDER BY since`)
+var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, since, by, reason,
+		CASE WHEN until_of = since THEN until END
+	FROM {schema}.messenger_holds ORDER BY since`)
 
-// loadHolds reads what is stopped. Where something has been released, receivers look again.
+// loadHolds reads what is stopped, and which limits are set. Where something has changed, receivers look again.
 func (s *store) loadHolds(ctx context.Context) error {
 	holds, read := holdsCall()
-	err := s.do(ctx, "read holds", read)
+	limits, readLimits := s.limitsCall()
+	err := s.do(ctx, "read holds", read, readLimits)
 	if err != nil {
 		return err
 	}
 	before := s.holds.Swap(&holds)
-	if before != nil && len(*before) > 0 && !sameHolds(*before, holds) {
+	now := s.storeTime()
+	look := before != nil && len(*before) > 0 && !sameHolds(*before, holds, now)
+	if s.keepLimits(limits()) || look {
 		s.wakeDue()
 	}
 	return nil
 }
+
+// storeTime is storeNow as a time.
+func (s *store) storeTime() time.Time { return fromMicros(s.storeNow()) }
 
 // holdsCall reads what is stopped into a map by transport.
 func holdsCall() (map[string][]flow.Hold, call) {
@@ -35,7 +44,7 @@ func holdsCall() (map[string][]flow.Hold, call) {
 		transport := string(v[0])
 		holds[transport] = append(holds[transport], flow.Hold{
 			HoldTarget: flow.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: flow.HoldMode(v[3]),
-			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
+			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]), Until: fromMicros(timeColumn(v[7])),
 		})
 		return nil
 	}}
@@ -48,9 +57,17 @@ func (f *flowTx) Holds() (map[string][]flow.Hold, error) {
 	return holds, f.ask(read)
 }
 
-func sameHolds(a, b map[string][]flow.Hold) bool {
+// EndHold has a hold deleted when the transaction ends.
+func (f *flowTx) EndHold(transport string, t flow.HoldTarget) error {
+	f.ended = true
+	f.later(endHold, []byte(transport), []byte(t.Queue), []byte(t.Type))
+	return nil
+}
+
+// sameHolds reports whether all that was stopped still is.
+func sameHolds(a, b map[string][]flow.Hold, now time.Time) bool {
 	for transport, list := range a {
-		if !slices.Equal(list, b[transport]) {
+		if !slices.Equal(list, flow.Live(b[transport], now)) {
 			return false
 		}
 	}
@@ -60,16 +77,18 @@ func sameHolds(a, b map[string][]flow.Hold) bool {
 // held returns the holds of a transport. They are not to be changed.
 func (s *store) held(transport string) []flow.Hold {
 	holds := s.holds.Load()
-	if holds == nil {
+	if holds == nil || len(*holds) == 0 {
 		return nil
 	}
-	return (*holds)[transport]
+	return flow.Live((*holds)[transport], s.storeTime())
 }
 
 var (
-	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds (transport, queue, type, mode, since, by, reason)
-		VALUES ($2::text, $3::text, $4::text, $5::text, coalesce($1::timestamptz, now()), $6::text, $7::text)
-		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by, reason = excluded.reason`)
+	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds (transport, queue, type, mode, since, by, reason, until, until_of)
+		VALUES ($2::text, $3::text, $4::text, $5::text, coalesce($1::timestamptz, now()), $6::text, $7::text,
+			$8::timestamptz, coalesce($1, now()))
+		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by,
+			reason = excluded.reason, until = excluded.until, until_of = excluded.until_of`)
 	endHold = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
 )
 
@@ -79,11 +98,19 @@ func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
 		return err
 	}
 	err := t.do(ctx, "hold", call{query: setHold, params: [][]byte{t.nowParam(), []byte(t.name), []byte(h.Queue), []byte(cleanText(h.Type)),
-		[]byte(h.Mode), []byte(cleanText(h.By)), []byte(cleanText(h.Reason))}})
+		[]byte(h.Mode), []byte(cleanText(h.By)), []byte(cleanText(h.Reason)), untilParam(h.Until)}})
 	if err != nil {
 		return err
 	}
 	return afterwards(t.holdsChanged(ctx))
+}
+
+// untilParam is a time as a parameter, NULL for none.
+func untilParam(t time.Time) []byte {
+	if t.IsZero() {
+		return nil
+	}
+	return timeParam(micros(t))
 }
 
 // Release ends a hold.
@@ -127,6 +154,11 @@ func (s *store) holdsChanged(ctx context.Context) error {
 		return err
 	}
 	s.wakeDue()
+	return s.announceSteering(ctx)
+}
+
+// announceSteering has other nodes read holds and limits.
+func (s *store) announceSteering(ctx context.Context) error {
 	if s.alone() {
 		return nil
 	}

@@ -34,8 +34,8 @@ type node struct {
 }
 
 var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n
-	(id, seen_at, started_at, name, version, info)
-	VALUES ($2::uuid, coalesce($1::timestamptz, now()), $3::timestamptz, $4::text, $5::text, $6::text)
+	(id, seen_at, started_at, name, version, info, knows)
+	VALUES ($2::uuid, coalesce($1::timestamptz, now()), $3::timestamptz, $4::text, $5::text, $6::text, $7::int4)
 	ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, info = excluded.info`)
 
 var nodeColumns = columns[storage.Node]{
@@ -83,7 +83,7 @@ func (s *store) beat(ctx context.Context) error {
 		return l.transact(ctx,
 			call{query: beatQuery, params: [][]byte{
 				s.nowParam(), s.node.id[:], timeParam(s.node.started),
-				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info,
+				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info, int4Param(len(s.migrations())),
 			}},
 			s.nodesCall(&list),
 			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})

@@ -74,10 +74,19 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 		return nil, nil
 	}
 	defer t.heads.done(probes)
-	c := &claim{Transport: t, ReceiveOptions: o, lookAtAll: flow.TypesPaused(t.held(t.name))}
-	err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
-	if err != nil && len(c.got) == 0 {
-		return nil, err
+	c := &claim{Transport: t, ReceiveOptions: o}
+	for range staleClaims {
+		c.lookAtAll, c.limits, c.ended, c.stale = flow.TypesPaused(t.held(t.name)), t.limitsKnown(), false, false
+		err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
+		if err == nil && c.stale {
+			err = t.loadHolds(ctx)
+		}
+		if err != nil && len(c.got) == 0 {
+			return nil, err
+		}
+		if !c.stale || len(c.got) > 0 {
+			break
+		}
 	}
 	slices.SortStableFunc(c.got, compareOrder)
 	out := make([]symphony.Delivery, len(c.got))
@@ -110,12 +119,17 @@ type claim struct {
 	ended bool // the next message in order does not fit
 
 	lookAtAll bool // types are paused
+	limits    *limitsInForce
+	stale     bool // other limits were set meanwhile
 }
+
+// staleClaims is how often a claim begins anew because limits were set.
+const staleClaims = 5
 
 // looks reports whether the messages of a stream must be looked at one by one.
 func (c *claim) looks(p probe) bool {
 	ln := c.lanes.numbered(p.lane)
-	return c.lookAtAll || ln != nil && ln.controlled
+	return c.lookAtAll || ln != nil && (ln.controlled || c.limits.limits.Looks(ln.transport, ln.queue, c.storeTime()))
 }
 
 // claimed is a delivery and its place in the order of claims.
@@ -269,7 +283,7 @@ var peekQuery = newQuery("peek", `SELECT s.n, r.available_at
 // lease as it was stored, so that their places in it cannot be others.
 //
 // A claim that the network held up until its caller had given up takes nothing: its messages would be in nobody's hands
-// until the lease runs out.
+// until the lease runs out. Nor does one that does not know the limits that are set.
 //
 // DELETE and the look-up of messages are written so that they can only be executed by address and by key, whatever the
 // planner thinks of the tables' sizes.
@@ -281,7 +295,7 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 			WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
 				AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
 			ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k FOR UPDATE SKIP LOCKED) r
-		WHERE coalesce(now() <= $16::timestamptz, true)
+		WHERE coalesce(now() <= $16::timestamptz, true) AND (SELECT limits_version FROM {schema}.messenger_flow) = $17::int8
 		LIMIT $7::int4
 	), total AS MATERIALIZED (
 		SELECT count(*) AS n, sum(size) <= $8::int8 AND count(*) FILTER (WHERE lost > 0) <= $10::int8 AS fits FROM picked
@@ -310,7 +324,8 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 	)
 	SELECT l.claimed_at, total.n, t.place, t.lane, t.rank, t.ord, t.available_at, t.id, t.attempt, t.lost, t.size,
 		m.created_at, m.scheduled_at, m.type, m.idempotency_key, m.headers, m.metadata, m.done, m.payload, m.extras,
-		coalesce(now() > $16, false)
+		coalesce(now() > $16, false),
+		CASE WHEN total.n = 0 THEN (SELECT limits_version FROM {schema}.messenger_flow) <> $17 ELSE false END
 	FROM total LEFT JOIN leased l ON true
 	LEFT JOIN LATERAL unnest(l.lanes, l.ranks, l.ords, l.available, l.ids, l.attempts, l.lost, l.sizes)
 		WITH ORDINALITY t(lane, rank, ord, available_at, id, attempt, lost, size, place) ON true
@@ -324,7 +339,8 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 	by := l.answerBy()
 	params := append(c.streams(probes, limits, minAge),
 		int4Param(most), int8Param(int64(c.MaxBytes-c.size)), boolParam(len(c.got) == 0), int8Param(int64(c.MaxLost-c.lost)),
-		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard(), c.answerByParam(by))
+		token[:], []byte(c.name), []byte(cleanText(c.Worker)), int8Param(c.Lease.Microseconds()), l.nextShard(), c.answerByParam(by),
+		int8Param(c.limits.version))
 	var (
 		picked int
 		late   bool
@@ -335,6 +351,7 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 	)
 	err := l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
 		picked, late = int(int8Column(v[1])), v[20][0] != 0
+		c.stale = c.stale || v[21][0] != 0
 		if v[2] == nil {
 			return nil // nothing was taken
 		}
@@ -377,6 +394,10 @@ func (c *claim) take(ctx context.Context, l *link, probes []probe, limits []int,
 			return err
 		}
 		return c.take(ctx, l, probes, limits, minAge, most)
+	}
+	if c.stale {
+		c.ended = true
+		return nil
 	}
 	c.ended = c.ended || picked > len(ls.items)
 	if minAge == 0 {

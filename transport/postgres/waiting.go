@@ -19,14 +19,21 @@ const waitingColumns = `w.tid::text, w.gate, w.lane, w.rank, w.ord, w.available_
 
 func (s *store) readWaiting(v [][]byte) *waiting {
 	p := located{tid: string(v[0]), item: readItem(v[2:10])}
-	e := &symphony.Envelope{ID: p.id.String(), Type: string(v[10])}
-	if ln := s.lanes.numbered(p.lane); ln != nil {
-		e.Transport, e.Queue = ln.transport, ln.queue
-	}
-	_ = e.DecodeExtras(v[11]) // what cannot be read limits nothing
+	e := s.envelope(p.lane, v[10], v[11])
+	e.ID = p.id.String()
 	w := newWaiting(e, p)
 	w.Gate = string(v[1])
 	return w
+}
+
+// envelope is what decides about a message's way, of its lane, type and extras.
+func (s *store) envelope(lane int, typ, extras []byte) *symphony.Envelope {
+	e := &symphony.Envelope{Type: string(typ)}
+	if ln := s.lanes.numbered(lane); ln != nil {
+		e.Transport, e.Queue = ln.transport, ln.queue
+	}
+	_ = e.DecodeExtras(extras) // what cannot be read limits nothing
+	return e
 }
 
 // findWaiting finds waiting messages under flow control by their ids. Rows that a claim of another kind holds are left

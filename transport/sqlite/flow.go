@@ -30,7 +30,8 @@ type located struct {
 // beginFlow starts to decide. finish must follow.
 func (w *writer) beginFlow() *flowTx {
 	f := &flowTx{writer: w, gates: make(map[string]int64)}
-	f.engine = flow.NewEngine[located](f, w.limits, time.UnixMicro(w.now))
+	f.engine = flow.NewEngine[located](f, w.inForce, time.UnixMicro(w.now))
+	f.engine.SetWall(time.UnixMicro(w.wall))
 	return f
 }
 
@@ -57,6 +58,9 @@ func (w *writer) controlIfDue() error {
 	before := w.nextControl
 	w.undo = append(w.undo, func() { w.nextControl = before })
 	f := w.beginFlow()
+	if err := f.engine.EndOver(); err != nil {
+		return err
+	}
 	if err := f.engine.Expire(); err != nil {
 		return err
 	}
@@ -66,7 +70,7 @@ func (w *writer) controlIfDue() error {
 	if err := f.finish(); err != nil {
 		return err
 	}
-	next := int64(never)
+	next := w.steers()
 	err := w.query("SELECT expires_at FROM messenger_expiring ORDER BY expires_at LIMIT 1", func(s *sqlite.Stmt) bool {
 		next = min(next, s.ColumnInt64(0)+w.steady.Ahead())
 		return true

@@ -12,11 +12,12 @@ import (
 
 // loadHolds reads what is stopped, at Open.
 func (w *writer) loadHolds() error {
-	return w.query("SELECT transport, queue, type, mode, since, by, reason FROM messenger_holds ORDER BY since", func(s *sqlite.Stmt) bool {
+	return w.query("SELECT transport, queue, type, mode, since, by, reason, until FROM messenger_holds ORDER BY since", func(s *sqlite.Stmt) bool {
 		transport := s.ColumnText(0)
 		w.holds[transport] = append(w.holds[transport], flow.Hold{
 			HoldTarget: flow.HoldTarget{Queue: s.ColumnText(1), Type: s.ColumnText(2)},
 			Mode:       flow.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)), By: s.ColumnText(5), Reason: s.ColumnText(6),
+			Until: fromMicros(s.ColumnInt64(7)),
 		})
 		return true
 	})
@@ -27,6 +28,27 @@ func (w *writer) setHolds(transport string, holds []flow.Hold) {
 	before := w.holds[transport]
 	w.holds[transport] = holds
 	w.undo = append(w.undo, func() { w.holds[transport] = before })
+}
+
+// held is what is stopped of a transport.
+func (w *writer) held(transport string) []flow.Hold {
+	return flow.Live(w.holds[transport], fromMicros(w.wall))
+}
+
+// EndHold deletes a hold.
+func (f *flowTx) EndHold(transport string, t flow.HoldTarget) error {
+	f.setHolds(transport, slices.DeleteFunc(slices.Clone(f.holds[transport]), func(h flow.Hold) bool { return h.HoldTarget == t }))
+	f.wake(transport)
+	return f.exec("DELETE FROM messenger_holds WHERE transport=? AND queue=? AND type=?", transport, t.Queue, t.Type)
+}
+
+// wake has receivers look again at all lanes of a transport in which something waits.
+func (w *writer) wake(transport string) {
+	for _, l := range w.lanesOf(transport, nil) {
+		if l.next.pending > 0 {
+			w.wakes[l]++
+		}
+	}
 }
 
 // Holds reads what is stopped.
@@ -75,7 +97,7 @@ type holdOp struct {
 func (o *holdOp) rows() int { return sweepRows }
 
 func (o *holdOp) apply(w *writer) error {
-	before := w.holds[o.transport]
+	before := w.held(o.transport) // what is over cannot be released any more
 	holds := slices.DeleteFunc(slices.Clone(before), func(h flow.Hold) bool { return h.HoldTarget == o.target })
 	o.found = len(holds) < len(before)
 	if o.found {
@@ -87,8 +109,14 @@ func (o *holdOp) apply(w *writer) error {
 		h := *o.hold
 		h.Since = fromMicros(w.wall)
 		holds = append(holds, h)
-		err := w.exec("INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason)
+		until := int64(0)
+		if !h.Until.IsZero() {
+			until = micros(h.Until)
+			h.Until = fromMicros(until)
+			w.control(until + w.steady.Ahead())
+		}
+		err := w.exec("INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason, nullable(until))
 		if err != nil {
 			return err
 		}
@@ -106,11 +134,7 @@ func (o *holdOp) apply(w *writer) error {
 			return err
 		}
 	}
-	for _, l := range w.lanesOf(o.transport, nil) {
-		if l.next.pending > 0 {
-			w.wakes[l]++
-		}
-	}
+	w.wake(o.transport)
 	return nil
 }
 
@@ -122,6 +146,6 @@ type holdsOp struct {
 func (o *holdsOp) rows() int { return 0 }
 
 func (o *holdsOp) apply(w *writer) error {
-	o.holds = slices.Clone(w.holds[o.transport])
+	o.holds = slices.Clone(w.held(o.transport))
 	return nil
 }

@@ -76,8 +76,9 @@ type claimOp struct {
 	items  []readyRow // what was claimed, this delivery counted
 	bytes  int64
 	lost   int
-	ended  bool    // the next message in order does not fit
-	look   bool    // types are paused: every message must be looked at
+	ended  bool // the next message in order does not fit
+	look   bool // types are paused: every message must be looked at
+	holds  []flow.Hold
 	flow   *flowTx // nil before the first message that must be looked at
 	parked bool    // a message was
 }
@@ -86,15 +87,16 @@ func (o *claimOp) rows() int { return o.Max }
 
 func (o *claimOp) apply(w *writer) error {
 	o.items, o.bytes, o.lost, o.ended, o.flow, o.parked, o.now = nil, 0, 0, false, nil, false, w.wall
-	o.look = flow.TypesPaused(w.holds[o.transport])
 	if err := w.expire(); err != nil {
 		return err
 	}
 	if err := w.controlIfDue(); err != nil {
 		return err
 	}
+	o.holds = w.held(o.transport)
+	o.look = flow.TypesPaused(o.holds)
 	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool {
-		return l.next.pending == 0 || flow.QueuePaused(w.holds[l.transport], l.queue)
+		return l.next.pending == 0 || flow.QueuePaused(o.holds, l.queue)
 	})
 	if len(lanes) == 0 {
 		return nil
@@ -237,7 +239,7 @@ func (o *claimOp) take(w *writer, streams []*stream, max int, by int64) error {
 			return nil
 		}
 		oldest.rows, oldest.taken = oldest.rows[1:], position{r.available, r.seq}
-		if o.look || r.lane.controlled {
+		if o.look || r.lane.controlled || w.looks(r.lane) {
 			if err := o.admit(w, &r); err != nil {
 				return err
 			}

@@ -81,7 +81,7 @@ func (o *sendOp) apply(w *writer) error {
 			return err
 		}
 		if row := &o.rowsIn[i]; !o.receipts[i].Duplicate {
-			if o.conflict = flow.Drained(w.holds[row.Transport], row.Transport, row.Queue); o.conflict != nil {
+			if o.conflict = flow.Drained(w.held(row.Transport), row.Transport, row.Queue); o.conflict != nil {
 				return nil
 			}
 		}

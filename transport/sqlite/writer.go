@@ -31,6 +31,7 @@ type writer struct {
 	cancelling map[delivery]*lease // those of messages that are to be cancelled, by the delivery that they were
 	expiry     leaseHeap
 	holds      map[string][]flow.Hold     // by transport
+	inForce    *flow.Limits               // the configured limits with those that are set
 	fair       map[string]*flow.FairShare // by transport
 	workers    map[string]worker          // by name
 	nextSeq    int64
@@ -63,6 +64,7 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*flow.FairShare), holds: make(map[string][]flow.Hold),
 		leases: make(map[string]*lease), cancelling: make(map[delivery]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
 	}
+	w.inForce = s.limits
 	w.commit = func() error { return w.exec("COMMIT") }
 	return w
 }
@@ -310,7 +312,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadWorkers()); err != nil {
+	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

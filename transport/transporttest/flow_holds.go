@@ -88,6 +88,42 @@ var holdTests = []test{
 			s.Errorf("%d of 3000 came back", len(got))
 		}
 	}},
+	{"a pause ends by itself", func(s *suite) {
+		until := s.clock.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+		id, mail := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID, s.send("Mail", symphony.DispatchOptions{}).ID
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Paused, Until: until, Reason: "deploy"})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused, Until: until.Add(time.Minute)})
+		s.wantIDs(s.receive(all))
+		if got, err := s.control().Holds(ctx); err != nil || len(got) != 2 || !got[0].Until.Equal(until) {
+			s.Errorf("holds %+v, %v", got, err)
+		}
+		s.reopenIfPossible()
+		wait := s.wait(symphony.ReceiveOptions{Queues: []string{"a"}, Wait: 2 * time.Hour, Max: 10})
+		s.clock.Advance(until.Sub(s.clock.Now()))
+		s.wantIDs((<-wait).list, id)
+		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"default"}}))
+		s.clock.Advance(time.Minute)
+		s.wantIDs(s.receive(symphony.ReceiveOptions{Queues: []string{"default"}}), mail)
+		if got, err := s.control().Holds(ctx); err != nil || len(got) != 0 {
+			s.Errorf("holds %+v, %v; want none", got, err)
+		}
+		if err := s.control().Release(ctx, flow.HoldTarget{Queue: "a"}); !errors.Is(err, symphony.ErrNotFound) {
+			s.Errorf("release of what is over: %v, want ErrNotFound", err)
+		}
+	}},
+	{"a drain ends by itself, and a pause is prolonged", func(s *suite) {
+		until := s.clock.Now().Add(time.Minute)
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining, Until: until})
+		if _, err := s.bus.Dispatch(ctx, "Job", json.RawMessage(`{}`), symphony.DispatchOptions{Queue: "a"}); !errors.Is(err, flow.ErrHeld) {
+			s.Errorf("dispatch: %v, want ErrHeld", err)
+		}
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "b"}, Mode: flow.Paused, Until: until})
+		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "b"}, Mode: flow.Paused})
+		s.clock.Advance(time.Minute)
+		id := s.dispatch(symphony.DispatchOptions{Queue: "a"}).ID
+		s.dispatch(symphony.DispatchOptions{Queue: "b"})
+		s.wantIDs(s.receive(all), id)
+	}},
 	{"a draining queue takes no new messages and hands out those it has", func(s *suite) {
 		o := symphony.DispatchOptions{Queue: "a", IdempotencyKey: "k"}
 		payload := json.RawMessage(`{}`)

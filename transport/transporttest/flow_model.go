@@ -31,9 +31,13 @@ type FlowQueue interface {
 	// Claim receives up to so many messages, for DefaultLease.
 	Claim(most int) []symphony.Delivery
 	Settle(d symphony.Delivery, st symphony.Settlement) error
-	// Pause stops the types of a pattern, Resume ends that. An empty pattern is all of the queue.
-	Pause(pattern string)
+	// Pause stops the types of a pattern, until a time unless that is zero, Resume ends that. An empty pattern is all of
+	// the queue.
+	Pause(pattern string, until time.Time)
 	Resume(pattern string)
+	// SetLimit sets a limit at run time, DeleteLimit ends that.
+	SetLimit(s flow.SetLimit)
+	DeleteLimit(t flow.LimitTarget)
 	Now() time.Time
 	Advance(d time.Duration)
 	// Crash ends the process and starts it again.
@@ -62,21 +66,24 @@ func (q flowQueue) Claim(most int) []symphony.Delivery {
 func (q flowQueue) Settle(d symphony.Delivery, st symphony.Settlement) error {
 	return q.s.settle(d, st)
 }
-func (q flowQueue) Pause(pattern string) {
-	q.s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: pattern}, Mode: flow.Paused})
+func (q flowQueue) Pause(pattern string, until time.Time) {
+	q.s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: pattern}, Mode: flow.Paused, Until: until})
 }
-func (q flowQueue) Resume(pattern string)      { q.s.release(flow.HoldTarget{Type: pattern}) }
-func (q flowQueue) Now() time.Time             { return q.s.clock.Now() }
-func (q flowQueue) Advance(d time.Duration)    { q.s.clock.Advance(d) }
-func (q flowQueue) Crash()                     { q.s.reopenIfPossible() }
-func (q flowQueue) Stats() symphony.QueueStats { return q.s.stats().QueueStats }
+func (q flowQueue) SetLimit(l flow.SetLimit)       { q.s.setLimit(l) }
+func (q flowQueue) DeleteLimit(t flow.LimitTarget) { q.s.deleteLimit(t) }
+func (q flowQueue) Resume(pattern string)          { q.s.release(flow.HoldTarget{Type: pattern}) }
+func (q flowQueue) Now() time.Time                 { return q.s.clock.Now() }
+func (q flowQueue) Advance(d time.Duration)        { q.s.clock.Advance(d) }
+func (q flowQueue) Crash()                         { q.s.reopenIfPossible() }
+func (q flowQueue) Stats() symphony.QueueStats     { return q.s.stats().QueueStats }
 
 // flowModel knows what a queue under flow control must have.
 type flowModel struct {
 	FlowTest
 	queue  FlowQueue
 	rnd    Choices
-	paused map[string]bool
+	paused map[string]time.Time         // until when, zero for no end
+	limits map[string]flow.SetLimit     // set at run time, by their targets' names
 	held   map[string]symphony.Delivery // in hand
 	lost   []symphony.Delivery          // whose leases are over
 	waits  map[string]bool              // must be delivered some day
@@ -93,7 +100,7 @@ type flowModel struct {
 func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 	t.Helper()
 	m := &flowModel{FlowTest: t, queue: q, rnd: rnd,
-		paused: make(map[string]bool), held: make(map[string]symphony.Delivery),
+		paused: make(map[string]time.Time), limits: make(map[string]flow.SetLimit), held: make(map[string]symphony.Delivery),
 		waits: make(map[string]bool), order: make(map[string][]string),
 		keys: make(map[string]string), expiry: make(map[string]time.Time)}
 	for range steps {
@@ -105,7 +112,7 @@ func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 var modelTypes = []string{"Two", "Slow", "Order", "Job"}
 
 func (m *flowModel) step() {
-	switch m.rnd.IntN(14) {
+	switch m.rnd.IntN(16) {
 	case 0, 1, 2, 3:
 		m.dispatch()
 	case 4, 5, 6:
@@ -119,6 +126,8 @@ func (m *flowModel) step() {
 		m.expire()
 	case 12:
 		m.hold()
+	case 14, 15:
+		m.limit()
 	case 13:
 		if m.rnd.IntN(8) == 0 {
 			m.queue.Crash()
@@ -198,11 +207,13 @@ func (m *flowModel) claim(most int) {
 			m.failed++
 		}
 	}
+	m.endOver(now)
+	had := maps.Clone(m.held)
 	for _, d := range m.queue.Claim(most) {
 		if _, twice := m.held[d.ID]; twice || !m.waits[d.ID] {
 			m.Fatalf("message %s was handed out, in hand: %t, waiting: %t", d.ID, twice, m.waits[d.ID])
 		}
-		if m.paused[d.Type] || m.paused[""] {
+		if m.isPaused(d.Type) || m.isPaused("") {
 			m.Fatalf("message %s of the paused type %s was handed out", d.ID, d.Type)
 		}
 		m.held[d.ID] = d
@@ -221,24 +232,7 @@ func (m *flowModel) claim(most int) {
 			}
 		}
 	}
-	counts := make(map[string]int)
-	for _, d := range m.held {
-		if d.Type == "Two" {
-			counts["Two"]++
-		}
-		if d.Flow != nil && d.Flow.ConcurrencyKey != "" {
-			pattern := d.Type
-			if pattern == "Order" || pattern == "Job" {
-				pattern = "" // keys count together where nothing limits the type
-			}
-			counts[pattern+"/"+d.Flow.ConcurrencyKey]++
-		}
-	}
-	for name, n := range counts {
-		if most := map[string]int{"Two": 2}[name]; n > max(most, 1) {
-			m.Fatalf("%d of %s in hand", n, name)
-		}
-	}
+	m.checkLimits(had)
 }
 
 // start counts a start of the type that may have 10 a second.
@@ -280,25 +274,39 @@ func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 	}
 }
 
-// hold pauses something, or resumes it.
+// hold pauses something, for some time or until it is resumed, or resumes it.
 func (m *flowModel) hold() {
+	m.endOver(m.queue.Now())
 	pattern := append(modelTypes, "")[m.rnd.IntN(len(modelTypes)+1)]
-	if m.paused[pattern] {
+	if m.isPaused(pattern) {
 		m.queue.Resume(pattern)
-	} else {
-		m.queue.Pause(pattern)
+		delete(m.paused, pattern)
+		return
 	}
-	m.paused[pattern] = !m.paused[pattern]
+	until := time.Time{}
+	if m.rnd.IntN(2) == 0 {
+		until = m.queue.Now().Add(time.Duration(1+m.rnd.IntN(500)) * time.Millisecond)
+	}
+	m.queue.Pause(pattern, until)
+	m.paused[pattern] = until
+}
+
+func (m *flowModel) isPaused(pattern string) bool {
+	_, is := m.paused[pattern]
+	return is
 }
 
 // finish resumes everything and handles what is left.
 func (m *flowModel) finish() {
-	for pattern, paused := range m.paused {
-		if paused {
-			m.queue.Resume(pattern)
-		}
+	m.endOver(m.queue.Now())
+	for _, pattern := range slices.Sorted(maps.Keys(m.paused)) {
+		m.queue.Resume(pattern)
 	}
 	clear(m.paused)
+	for _, name := range slices.Sorted(maps.Keys(m.limits)) {
+		m.queue.DeleteLimit(m.limits[name].LimitTarget)
+	}
+	clear(m.limits)
 	for quiet := 0; quiet < 400 && len(m.waits) > 0; quiet++ {
 		for _, id := range slices.Sorted(maps.Keys(m.held)) {
 			m.end(m.held[id], symphony.Ack)

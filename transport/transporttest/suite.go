@@ -63,6 +63,7 @@ func Run(t *testing.T, open Open) {
 		{"Groups", groupTests, controls},
 		{"Waiting", waitingTests, controls},
 		{"Holds", holdTests, controls},
+		{"LimitsAtRunTime", limitsTests, controls},
 		{"FlowModel", flowModelTests, controls},
 		{"Schedules", scheduleTests, keepsSchedules},
 		{"ScheduleRuns", scheduleRunTests, keepsSchedules},

@@ -1,0 +1,288 @@
+package transporttest
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
+)
+
+// atOnce is a limit of so many at a time.
+func atOnce(t flow.LimitTarget, n int) flow.SetLimit {
+	return flow.SetLimit{LimitTarget: t, Set: true, Limit: flow.Limit{Concurrency: n}}
+}
+
+var jobs = flow.LimitTarget{Type: "Job"}
+
+var limitsTests = []test{
+	{"a limit that is set holds for messages that wait already, and for those to come", func(s *suite) {
+		list := s.sendMany(4, "Job", symphony.DispatchOptions{})
+		other := s.send("Other", symphony.DispatchOptions{}).ID
+		s.setLimit(atOnce(jobs, 2))
+		got := s.receive(all)
+		s.wantIDs(got, list[0], list[1], other)
+		list = append(list, s.send("Job", symphony.DispatchOptions{Priority: 10}).ID)
+		s.wantIDs(s.receive(all))
+		s.ack(got[0])
+		got = append(got, s.receive(all)...)
+		s.wantIDs(got[3:], list[4])
+		s.ack(got[1], got[3])
+		s.wantIDs(s.receive(all), list[2], list[3])
+	}},
+	{"a limit that is set survives, and its end lets go of what waits", func(s *suite) {
+		list := s.sendMany(5, "Job", symphony.DispatchOptions{})
+		s.setLimit(atOnce(jobs, 1))
+		got := s.receive(all)
+		s.wantIDs(got, list[0])
+		s.ack(got...)
+		s.reopenIfPossible()
+		if got = s.receive(all); len(got) != 1 {
+			s.Fatalf("%d in hand after a restart, want 1", len(got))
+		}
+		s.deleteLimit(jobs)
+		s.wantSame("the rest", s.drainFrom(got), list[1:])
+		if states := s.limitStates(jobs); states.Set != nil {
+			s.Errorf("after its end: %+v", states)
+		}
+	}},
+	{"what was in hand when a limit was set takes up room", func(s *suite) {
+		list := s.sendMany(5, "Job", symphony.DispatchOptions{})
+		had := s.receive(symphony.ReceiveOptions{Max: 3})
+		s.setLimit(atOnce(jobs, 2))
+		s.wantIDs(s.receive(all))
+		s.ack(had[0])
+		s.clock.Advance(time.Second)
+		s.wantIDs(s.receive(all))
+		if got := s.limitStates(jobs); got.Running != 2 || got.Waiting != 2 {
+			s.Errorf("running %d, waiting %d; want 2 and 2", got.Running, got.Waiting)
+		}
+		s.mustSettle(had[1], symphony.Settlement{Outcome: symphony.Retry, Delay: time.Hour, Error: "e"})
+		s.clock.Advance(2 * time.Second)
+		s.wantIDs(s.receive(all), list[3])
+		s.ack(had[2])
+		s.clock.Advance(2 * time.Second)
+		s.wantIDs(s.receive(all), list[4])
+		s.clock.Advance(2 * time.Minute)
+		s.receive(all) // long after: nothing is counted anew
+		s.deleteLimit(jobs)
+	}},
+	{"the configured limit is raised, lowered, lifted and restored", func(s *suite) {
+		two := flow.LimitTarget{Type: "Two"}
+		list := s.sendMany(9, "Two", symphony.DispatchOptions{})
+		got := s.receive(all)
+		s.wantIDs(got, list[:2]...)
+		s.setLimit(atOnce(two, 4))
+		got = append(got, s.receive(all)...)
+		s.wantIDs(got[2:], list[2:4]...)
+		s.setLimit(atOnce(two, 1))
+		s.ack(got[:3]...)
+		s.wantIDs(s.receive(all))
+		s.ack(got[3])
+		next := s.receive(all)
+		s.wantIDs(next, list[4])
+		s.setLimit(flow.SetLimit{LimitTarget: two, Set: true})
+		next = append(next, s.receive(all)...)
+		s.wantIDs(next[1:], list[5:]...)
+		more := s.sendMany(3, "Two", symphony.DispatchOptions{})
+		s.deleteLimit(two)
+		s.wantIDs(s.receive(all))
+		s.ack(next[:4]...)
+		s.clock.Advance(time.Second)
+		s.wantIDs(s.receive(all), more[0])
+	}},
+	{"a limit of a queue, and one of everything", func(s *suite) {
+		a := s.sendMany(3, "Job", symphony.DispatchOptions{Queue: "a"})
+		b := s.sendMany(3, "Job", symphony.DispatchOptions{Queue: "b"})
+		s.setLimit(atOnce(flow.LimitTarget{Transport: s.def.Name(), Queue: "a"}, 1))
+		s.setLimit(atOnce(flow.LimitTarget{Type: "*"}, 3))
+		got := s.receive(all)
+		s.wantIDs(got, a[0], b[0], b[1])
+		s.deleteLimit(flow.LimitTarget{Type: "*"})
+		s.wantIDs(s.receive(all), b[2])
+	}},
+	{"a limit of a key takes the place of what holds for each key", func(s *suite) {
+		key := symphony.DispatchOptions{ConcurrencyKey: "k"}
+		jobs, others := s.sendMany(4, "Job", key), s.sendMany(3, "Other", key)
+		got := s.receive(all)
+		s.wantIDs(got, jobs[0])
+		mine := flow.LimitTarget{Key: "k", Type: "Job"}
+		s.setLimit(atOnce(mine, 2))
+		got = append(got, s.receive(all)...)
+		s.wantIDs(got[1:], jobs[1], others[0])
+		s.setLimit(atOnce(flow.LimitTarget{Key: "k"}, 4))
+		got = append(got, s.receive(all)...)
+		s.wantIDs(got[3:], others[1])
+		s.deleteLimit(mine)
+		s.deleteLimit(flow.LimitTarget{Key: "k"})
+		s.wantIDs(s.receive(all))
+		s.ack(got...)
+		s.clock.Advance(time.Second)
+		s.wantIDs(s.receive(all), jobs[2])
+	}},
+	{"a rate that is set paces what waits", func(s *suite) {
+		list := s.sendMany(3, "Job", symphony.DispatchOptions{})
+		s.setLimit(flow.SetLimit{LimitTarget: jobs, Set: true, Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}})
+		s.wantIDs(s.receive(all), list[0])
+		s.wantIDs(s.receive(all))
+		s.clock.Advance(time.Second + time.Millisecond)
+		s.wantIDs(s.receive(all), list[1])
+		if got := s.limitStates(jobs); got.Tokens != 0 || got.Running != 2 || got.Waiting != 1 {
+			s.Errorf("tokens %d, running %d, waiting %d; want 0, 2, 1", got.Tokens, got.Running, got.Waiting)
+		}
+	}},
+	{"a limit ends by itself", func(s *suite) {
+		list := s.sendMany(3, "Job", symphony.DispatchOptions{})
+		l := atOnce(jobs, 1)
+		l.Until = s.clock.Now().Add(time.Minute).UTC().Truncate(time.Microsecond)
+		s.setLimit(l)
+		got := s.receive(all)
+		s.wantIDs(got, list[0])
+		s.clock.Advance(5 * time.Second)
+		s.wantIDs(s.receive(all))
+		s.reopenIfPossible()
+		s.clock.Advance(56 * time.Second)
+		s.receive(all) // what was lost comes again
+		if states := s.limitStates(jobs); states.Set != nil {
+			s.Errorf("after its end: %+v", states)
+		}
+		s.clock.Advance(symphony.DefaultLease + time.Second)
+		if got := s.receive(all); len(got) != 3 {
+			s.Errorf("%d were handed out, want all", len(got))
+		}
+	}},
+	{"very many messages that waited for a limit come back", func(s *suite) {
+		var batch []symphony.Outgoing
+		for range 1000 {
+			batch = append(batch, symphony.Outgoing{Message: symphony.Message{Type: "Job", Payload: json.RawMessage(`{}`)}})
+		}
+		for range 3 {
+			if _, err := s.bus.DispatchBatch(ctx, batch); err != nil {
+				s.Fatal(err)
+			}
+		}
+		s.setLimit(atOnce(jobs, 1))
+		s.ack(s.receive(all)...)
+		for range 3 {
+			s.ack(s.receive(all)...)
+		}
+		s.deleteLimit(jobs)
+		if got := s.drain(time.Second, 60); len(got) < 2990 {
+			s.Errorf("%d of 3000 came back", len(got))
+		}
+		s.wantCounts(0, 0, 3000, 0, 0)
+	}},
+	{"an endpoint that asks for less has its messages wait, and the rate is halved and comes back", func(s *suite) {
+		list := s.sendMany(2, "ManyASecond", symphony.DispatchOptions{})
+		other := s.send("Other", symphony.DispatchOptions{}).ID
+		got := s.receive(symphony.ReceiveOptions{Max: 1})
+		s.wantIDs(got, list[0])
+		s.press(got[0], 10*time.Second)
+		s.press(got[0], 10*time.Second) // told twice at a time
+		s.wantIDs(s.receive(all), other)
+		many := flow.LimitTarget{Type: "ManyASecond"}
+		if now := s.limitStates(many); now.Now.Rate.Per != 2*time.Second || now.Set.Pressure.From != "http://api: 429" {
+			s.Errorf("under pressure: %+v, rate %+v", now.Set, now.Now.Rate)
+		}
+		s.clock.Advance(10*time.Second + time.Millisecond)
+		s.wantIDs(s.receive(all), list[1])
+		s.press(got[0], time.Second)
+		if now := s.limitStates(many); now.Now.Rate.Per != 4*time.Second {
+			s.Errorf("the second time: rate %+v", now.Now.Rate)
+		}
+		s.clock.Advance(time.Minute)
+		if now := s.limitStates(many); now.Now.Rate.Per.Round(time.Millisecond) != 2857*time.Millisecond { // 35%
+			s.Errorf("a minute later: rate %+v", now.Now.Rate)
+		}
+		s.clock.Advance(8 * time.Minute)
+		s.receive(all)
+		if now := s.limitStates(many); now.Set != nil || now.Now.Rate.Per != time.Second {
+			s.Errorf("in the end: %+v, rate %+v", now.Set, now.Now.Rate)
+		}
+	}},
+	{"an endpoint that asks for less stops only the key of the message", func(s *suite) {
+		a := s.sendMany(2, "ThreeByKey", symphony.DispatchOptions{ConcurrencyKey: "a"})
+		got := s.receive(symphony.ReceiveOptions{Max: 1})
+		s.press(got[0], time.Minute)
+		b := s.send("ThreeByKey", symphony.DispatchOptions{ConcurrencyKey: "b"}).ID
+		s.wantIDs(s.receive(all), b)
+		s.ack(got...)
+		s.clock.Advance(10 * time.Second)
+		s.wantIDs(s.receive(all))
+		s.clock.Advance(50*time.Second + time.Millisecond)
+		s.wantSame("after the pause", ids(s.receive(all)), []string{a[1], b})
+	}},
+	{"a change that is refused changes nothing", func(s *suite) {
+		list := s.sendMany(2, "Job", symphony.DispatchOptions{})
+		refusal := errors.New("no")
+		err := s.control().ChangeLimits(ctx, func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+			return []flow.SetLimit{atOnce(jobs, 1)}, nil, refusal
+		})
+		if !errors.Is(err, refusal) {
+			s.Errorf("got %v, want what the change said", err)
+		}
+		s.wantIDs(s.receive(all), list...)
+	}},
+	{"limits are told with what is configured", func(s *suite) {
+		s.setLimit(flow.SetLimit{LimitTarget: flow.LimitTarget{Type: "Two"}, Set: true, By: "ops", Limit: flow.Limit{Concurrency: 7}})
+		got := s.limitStates(flow.LimitTarget{Type: "Two"})
+		want := flow.LimitState{LimitTarget: flow.LimitTarget{Type: "Two"}, Configured: &flow.Limit{Concurrency: 2},
+			Set: got.Set, Now: flow.Limit{Concurrency: 7}, Tokens: -1}
+		if diff := cmp.Diff(want, got); diff != "" || got.Set == nil || got.Set.By != "ops" {
+			s.Errorf("set %+v (-want +got)\n%s", got.Set, diff)
+		}
+		if got := s.limitStates(flow.LimitTarget{Transport: "default", Queue: "narrow"}); got.Configured == nil || got.Configured.Concurrency != 1 {
+			s.Errorf("the queue: %+v", got)
+		}
+	}},
+}
+
+// limitStates is what is told of one limit, with only its target where that is nothing.
+func (s *suite) limitStates(t flow.LimitTarget) flow.LimitState {
+	s.Helper()
+	list, err := s.control().LimitStates(ctx)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, one := range list {
+		if one.LimitTarget == t {
+			return one
+		}
+	}
+	return flow.LimitState{LimitTarget: t}
+}
+
+// press says that the endpoint to which a message was given asks for a pause.
+func (s *suite) press(d symphony.Delivery, wait time.Duration) {
+	s.Helper()
+	err := s.control().ChangeLimits(ctx, func(now, _ time.Time, l *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+		return l.Pressed(flow.Ask{Message: &d.Envelope, Pattern: d.Type, Wait: wait, From: "http://api: 429"}, now), nil, nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// setLimit sets a limit at run time.
+func (s *suite) setLimit(l flow.SetLimit) {
+	s.Helper()
+	s.changeLimits([]flow.SetLimit{l}, nil)
+}
+
+// deleteLimit goes back to the configured limit.
+func (s *suite) deleteLimit(t flow.LimitTarget) {
+	s.Helper()
+	s.changeLimits(nil, []flow.LimitTarget{t})
+}
+
+func (s *suite) changeLimits(save []flow.SetLimit, drop []flow.LimitTarget) {
+	s.Helper()
+	err := s.control().ChangeLimits(ctx, func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+		return save, drop, nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
