@@ -18,8 +18,8 @@ const (
 	// gatesAtOnce is how many gates one Wake looks at, and expiriesAtOnce how many messages one Expire fails.
 	gatesAtOnce    = 500
 	expiriesAtOnce = 500
-	// strayEvery is how often a gate is looked at while deliveries are in hand that are bounded by its limit and hold no
-	// place behind it: nobody says when they end.
+	// strayEvery is how often a gate is looked at while deliveries are in hand that are bounded by its limit and hold
+	// no place behind it: nobody says when they end.
 	strayEvery = time.Second
 )
 

@@ -11,8 +11,8 @@ import (
 // countFor is for how long after a change of the limits deliveries may appear that a claim from before it has made.
 const countFor = time.Minute
 
-// Change says what to store in place of the limits of the same targets, and of which targets nothing is set any more. now
-// is the storage's time, wall the time of day; l are the limits in force.
+// Change says what to store in place of the limits of the same targets, and of which targets nothing is set any more.
+// now is the storage's time, wall the time of day; l are the limits in force.
 type Change func(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, err error)
 
 // ChangeLimits changes what is set at run time. Whatever is claimed after this transaction

@@ -312,8 +312,8 @@ func (e *Engine[R]) reconsider(g *gate) {
 	}
 }
 
-// reopen has the first of those before a gate let in that holds nobody any more. The rest follow at once, in transactions
-// of their own.
+// reopen has the first of those before a gate let in that holds nobody any more. The rest follow at once, in
+// transactions of their own.
 func (e *Engine[R]) reopen(g *gate) {
 	g.Wake, g.dirty = e.now, true
 	e.wants = append(e.wants, Want{Gate: g.Name, N: claimParks})

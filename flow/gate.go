@@ -89,8 +89,8 @@ func (g Gate) Room(s GateState, now time.Time) int {
 	return room
 }
 
-// OpensAt is when the rate lets the next message pass, and no endpoint has asked for a pause, the zero time for at once.
-// A gate whose concurrency is used up opens when a message leaves.
+// OpensAt is when the rate lets the next message pass, and no endpoint has asked for a pause, the zero time for at
+// once. A gate whose concurrency is used up opens when a message leaves.
 func (g Gate) OpensAt(s GateState) time.Time {
 	at := g.Pressure.Until
 	if g.Rate.Count == 0 || s.Next.IsZero() {

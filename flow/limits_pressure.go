@@ -8,8 +8,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Back-pressure: an endpoint that is asked too often says so, by 429 or 503 with Retry-After. Then what goes to it waits
-// until the time it named, and where a rate is set, half of it is left; see Pressed.
+// Back-pressure: an endpoint that is asked too often says so, by 429 or 503 with Retry-After. Then what goes to it
+// waits until the time it named, and where a rate is set, half of it is left; see Pressed.
 
 const (
 	// MaxPressure is the longest time for which an endpoint can stop its messages.
@@ -79,6 +79,11 @@ type Ask struct {
 	Pattern string        // of the handler
 	Wait    time.Duration // until it may be asked again
 	From    string        // see Pressure
+}
+
+// Change is what the endpoint's wish changes.
+func (a Ask) Change(now, _ time.Time, l *Limits) (save []SetLimit, _ []LimitTarget, _ error) {
+	return l.Pressed(a, now), nil, nil
 }
 
 // Pressed says what an endpoint's wish makes of the limits that are set. What goes to its handler waits, or where the

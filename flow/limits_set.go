@@ -22,9 +22,9 @@ import (
 // match it, whatever else bounds them: a limit that is set for "*" slows down everything. By key, a limit that is set
 // for some types takes the place of what is configured by key for messages of these types with that key.
 //
-// Each limit that is set has a gate of its own, beside that of the configured one. So a message never waits before a gate
-// by a rule that does not hold for it any more: when a limit is set, changed or ends, the gates that are not in force any
-// more let go of all that wait before them, and claims look at these messages anew.
+// Each limit that is set has a gate of its own, beside that of the configured one. So a message never waits before a
+// gate by a rule that does not hold for it any more: when a limit is set, changed or ends, the gates that are not in
+// force any more let go of all that wait before them, and claims look at these messages anew.
 
 // LimitTarget is what a limit bounds: the types of a pattern, a queue of a transport, or messages with one
 // ConcurrencyKey, there of all types, or of those of a pattern.
@@ -171,9 +171,9 @@ type limitsSet struct {
 	uncounted time.Time         // see With
 }
 
-// With are the limits beside those that are set, which replace all that were set before. uncounted is since when messages
-// may be in workers' hands that were handed out before one of the limits was set, and hold no place behind it: the last
-// change that was not followed by Store.Counted, zero for none.
+// With are the limits beside those that are set, which replace all that were set before. uncounted is since when
+// messages may be in workers' hands that were handed out before one of the limits was set, and hold no place behind it:
+// the last change that was not followed by Store.Counted, zero for none.
 func (l *Limits) With(set []SetLimit, uncounted time.Time) *Limits {
 	var with Limits
 	if l != nil {
@@ -287,8 +287,8 @@ func (l *Limits) Looks(transport, queue string, now time.Time) bool {
 	return ok && !s.gate().open(now)
 }
 
-// ChangesAt is when the first of the limits that are set ends by itself, by the time of day, and the first pressure, by the
-// storage's time; zero for never.
+// ChangesAt is when the first of the limits that are set ends by itself, by the time of day, and the first pressure, by
+// the storage's time; zero for never.
 func (l *Limits) ChangesAt() (limit, pressure time.Time) {
 	if l == nil {
 		return limit, pressure

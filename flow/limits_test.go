@@ -60,11 +60,14 @@ func TestGatesAreThoseOfTypeQueueAndKey(t *testing.T) {
 		{"none", limits, "Sms", "default", "", nil},
 		{"without limits", nil, "Mail.New", "slow", "", nil},
 		{"by type", limits, "Mail.New", "default", "", []flow.Gate{{Name: "type:Mail.*", Limit: five}}},
-		{"by type, queue and key", limits, "Mail.New", "slow", "k", []flow.Gate{{Name: "type:Mail.*", Limit: five}, {Name: "queue:default/slow", Limit: perMinute},
+		{"by type, queue and key", limits, "Mail.New", "slow", "k", []flow.Gate{
+			{Name: "type:Mail.*", Limit: five}, {Name: "queue:default/slow", Limit: perMinute},
 			{Name: "keyed:6:Mail.*:k", Limit: flow.Limit{Concurrency: 2}}}},
 		{"the most specific pattern alone applies", limits, "Mail.Big", "default", "k", nil},
-		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k", []flow.Gate{{Name: "keyed:0::k", Limit: flow.Limit{Concurrency: 1}}}},
-		{"the same without limits", nil, "Sms", "default", "k", []flow.Gate{{Name: "keyed:0::k", Limit: flow.Limit{Concurrency: 1}}}},
+		{"one at a time by key where nothing is configured", limits, "Sms", "default", "k",
+			[]flow.Gate{{Name: "keyed:0::k", Limit: flow.Limit{Concurrency: 1}}}},
+		{"the same without limits", nil, "Sms", "default", "k",
+			[]flow.Gate{{Name: "keyed:0::k", Limit: flow.Limit{Concurrency: 1}}}},
 		{"colons", limits, "a:b", "default", "k:l", []flow.Gate{{Name: "keyed:3:a:b:k:l", Limit: flow.Limit{Concurrency: 7}}}},
 	}
 	for _, test := range tests {

@@ -47,7 +47,8 @@ type message struct {
 const transport = symphony.DefaultTransport
 
 func newQueue(limits *flow.Limits) *queue {
-	return &queue{limits: limits, inForce: limits, set: make(map[string]flow.SetLimit), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message),
+	return &queue{limits: limits, inForce: limits, set: make(map[string]flow.SetLimit),
+		now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), messages: make(map[int]*message),
 		gates: make(map[string]flow.StoredGate), keys: make(map[flow.Key]int),
 		why: make(map[string]flow.Wait), asked: make(map[string]int)}
 }

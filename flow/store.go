@@ -35,8 +35,8 @@ type Store[R any] interface {
 	Holds() (map[string][]Hold, error)
 	EndHold(transport string, t HoldTarget) error
 
-	// SaveLimits stores limits that are set, in place of those of their targets, and deletes others, by their names. From
-	// then on deliveries may hold no place behind a limit that bounds them, until Counted says that they all do.
+	// SaveLimits stores limits that are set, in place of those of their targets, and deletes others, by their names.
+	// From then on deliveries may hold no place behind a limit that bounds them, until Counted says that they all do.
 	SaveLimits(save []SetLimit, drop []string) error
 	Counted() error
 	// InHand lists the open deliveries.

@@ -41,7 +41,7 @@ var flowMutants = []mutant{
 	{file: "engine.go", what: "a gate is looked at before it opens",
 		old: "time.UnixMicro(t.UnixMicro() + 1)", new: "time.UnixMicro(t.UnixMicro())"},
 	{file: "engine.go", what: "a raised limit is never noticed",
-		old: "g.Wake = now.Add(gateBackstop)", new: "g.Wake = time.Time{}"},
+		old: "g.Wake = e.now.Add(gateBackstop)", new: "g.Wake = time.Time{}"},
 	{file: "engine.go", what: "a rate is forgotten while nobody waits",
 		old: "if !g.Next.After(e.now) {", new: "if true {"},
 	{file: "engine.go", what: "debounce and throttle keys are kept by what was begun",

@@ -44,7 +44,8 @@ func holdsCall() (map[string][]flow.Hold, call) {
 		transport := string(v[0])
 		holds[transport] = append(holds[transport], flow.Hold{
 			HoldTarget: flow.HoldTarget{Queue: string(v[1]), Type: string(v[2])}, Mode: flow.HoldMode(v[3]),
-			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]), Until: fromMicros(timeColumn(v[7])),
+			Since: fromMicros(timeColumn(v[4])), By: string(v[5]), Reason: string(v[6]),
+			Until: fromMicros(timeColumn(v[7])),
 		})
 		return nil
 	}}
@@ -84,7 +85,8 @@ func (s *store) held(transport string) []flow.Hold {
 }
 
 var (
-	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds (transport, queue, type, mode, since, by, reason, until, until_of)
+	setHold = newQuery("set_hold", `INSERT INTO {schema}.messenger_holds
+		(transport, queue, type, mode, since, by, reason, until, until_of)
 		VALUES ($2::text, $3::text, $4::text, $5::text, coalesce($1::timestamptz, now()), $6::text, $7::text,
 			$8::timestamptz, coalesce($1, now()))
 		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by,

@@ -10,10 +10,11 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 )
 
-// Limits that are set at run time stand in messenger_limits. Each change raises the version in the row of messenger_flow.
-// Whatever happens in a flow finds the version with that row, and reads the limits where it does not know them. A claim of
-// messages under no flow control names the version that it knows in its one statement, and takes nothing where it is
-// another one by then. So each claim that begins after a change was committed keeps to it, on every node.
+// Limits that are set at run time stand in messenger_limits. Each change raises the version in the row of
+// messenger_flow. Whatever happens in a flow finds the version with that row, and reads the limits where it does not
+// know them. A claim of messages under no flow control names the version that it knows in its one statement, and takes
+// nothing where it is another one by then. So each claim that begins after a change was committed keeps to it, on every
+// node.
 
 // limitsInForce are the limits of one version.
 type limitsInForce struct {
@@ -39,7 +40,8 @@ func (s *store) limitsKnown() *limitsInForce {
 func (s *store) keepLimits(l *limitsInForce) (others bool) {
 	for {
 		before := s.inForce.Load()
-		if before != nil && (l.version < before.version || l.version == before.version && l.uncounted == before.uncounted) {
+		same := before != nil && l.version == before.version && l.uncounted == before.uncounted
+		if same || before != nil && l.version < before.version {
 			return false
 		}
 		if s.inForce.CompareAndSwap(before, l) {
@@ -118,7 +120,8 @@ var (
 		SET limits_version = $1::int8, uncounted_since = $2::timestamptz`)
 	limitsCounted = newQuery("limits_counted", `UPDATE {schema}.messenger_flow SET uncounted_since = NULL`)
 	olderNodes    = newQuery("older_nodes", `SELECT name FROM {schema}.messenger_nodes
-		WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' AND knows < $3::int4 ORDER BY name`)
+		WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' AND knows < $3::int4
+		ORDER BY name`)
 )
 
 // SaveLimits has limits that are set stored, and others deleted, when the transaction ends.
@@ -188,13 +191,14 @@ func (t *Transport) ChangeLimits(ctx context.Context, change flow.Change) error 
 		if err != nil {
 			return err
 		}
-		err = f.engine.ChangeLimits(func(now, wall time.Time, l *flow.Limits) (save []flow.SetLimit, drop []flow.LimitTarget, err error) {
-			save, drop, refused = change(now, wall, l)
-			if refused == nil && len(save) > 0 && len(older) > 0 {
+		decide := func(now, wall time.Time, l *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+			save, drop, err := change(now, wall, l)
+			if refused = err; err == nil && len(save) > 0 && len(older) > 0 {
 				refused = &flow.OlderNodesError{Nodes: older}
 			}
 			return save, drop, refused
-		})
+		}
+		err = f.engine.ChangeLimits(decide)
 		if refused != nil {
 			l.rollback(ctx)
 			return nil

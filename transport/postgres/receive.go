@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -76,7 +75,8 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	defer t.heads.done(probes)
 	c := &claim{Transport: t, ReceiveOptions: o}
 	for range staleClaims {
-		c.lookAtAll, c.limits, c.ended, c.stale = flow.TypesPaused(t.held(t.name)), t.limitsKnown(), false, false
+		c.lookAtAll, c.limits = flow.TypesPaused(t.held(t.name)), t.limitsKnown()
+		c.ended, c.stale = false, false
 		err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
 		if err == nil && c.stale {
 			err = t.loadHolds(ctx)
@@ -295,7 +295,8 @@ var claimQuery = newQuery("claim", `WITH picked AS MATERIALIZED (
 			WHERE r.lane = s.lane AND r.rank = s.rank AND r.available_at >= s.low
 				AND r.available_at <= coalesce($1::timestamptz, now()) - $6::int8 * interval '1 microsecond'
 			ORDER BY r.lane, r.rank, r.available_at, r.ord LIMIT s.k FOR UPDATE SKIP LOCKED) r
-		WHERE coalesce(now() <= $16::timestamptz, true) AND (SELECT limits_version FROM {schema}.messenger_flow) = $17::int8
+		WHERE coalesce(now() <= $16::timestamptz, true)
+			AND (SELECT limits_version FROM {schema}.messenger_flow) = $17::int8
 		LIMIT $7::int4
 	), total AS MATERIALIZED (
 		SELECT count(*) AS n, sum(size) <= $8::int8 AND count(*) FILTER (WHERE lost > 0) <= $10::int8 AS fits FROM picked
@@ -475,25 +476,6 @@ func decode(column string, raw []byte, v any) error {
 		return fmt.Errorf("%s: %w", column, err)
 	}
 	return nil
-}
-
-// fairShares are the fair shares of the transports, by name. Safe for concurrent use.
-type fairShares struct {
-	mu     sync.Mutex
-	byName map[string]*flow.FairShare
-}
-
-// with calls f with the share of a transport.
-func (f *fairShares) with(transport string, do func(*flow.FairShare)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.byName == nil {
-		f.byName = make(map[string]*flow.FairShare)
-	}
-	if f.byName[transport] == nil {
-		f.byName[transport] = new(flow.FairShare)
-	}
-	do(f.byName[transport])
 }
 
 // repeat is a list of n times the same limit.

@@ -12,11 +12,13 @@ import (
 
 // loadHolds reads what is stopped, at Open.
 func (w *writer) loadHolds() error {
-	return w.query("SELECT transport, queue, type, mode, since, by, reason, until FROM messenger_holds ORDER BY since", func(s *sqlite.Stmt) bool {
+	return w.query(`SELECT transport, queue, type, mode, since, by, reason, until
+		FROM messenger_holds ORDER BY since`, func(s *sqlite.Stmt) bool {
 		transport := s.ColumnText(0)
 		w.holds[transport] = append(w.holds[transport], flow.Hold{
 			HoldTarget: flow.HoldTarget{Queue: s.ColumnText(1), Type: s.ColumnText(2)},
-			Mode:       flow.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)), By: s.ColumnText(5), Reason: s.ColumnText(6),
+			Mode:       flow.HoldMode(s.ColumnText(3)), Since: fromMicros(s.ColumnInt64(4)),
+			By: s.ColumnText(5), Reason: s.ColumnText(6),
 			Until: fromMicros(s.ColumnInt64(7)),
 		})
 		return true
@@ -37,7 +39,8 @@ func (w *writer) held(transport string) []flow.Hold {
 
 // EndHold deletes a hold.
 func (f *flowTx) EndHold(transport string, t flow.HoldTarget) error {
-	f.setHolds(transport, slices.DeleteFunc(slices.Clone(f.holds[transport]), func(h flow.Hold) bool { return h.HoldTarget == t }))
+	left := slices.DeleteFunc(slices.Clone(f.holds[transport]), func(h flow.Hold) bool { return h.HoldTarget == t })
+	f.setHolds(transport, left)
 	f.wake(transport)
 	return f.exec("DELETE FROM messenger_holds WHERE transport=? AND queue=? AND type=?", transport, t.Queue, t.Type)
 }
@@ -115,8 +118,8 @@ func (o *holdOp) apply(w *writer) error {
 			h.Until = fromMicros(until)
 			w.control(until + w.steady.Ahead())
 		}
-		err := w.exec("INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason, nullable(until))
+		err := w.exec(`INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason, until)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason, nullable(until))
 		if err != nil {
 			return err
 		}

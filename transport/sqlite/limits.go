@@ -12,7 +12,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Limits that are set at run time stand in messenger_limits, and in the writer's memory beside those that are configured.
+// Limits that are set at run time stand in messenger_limits, and in the writer's memory beside those that are
+// configured.
 
 // loadLimits reads what is set, at Open. No delivery is in hand that holds no place: those that outlive the process get
 // their places back.
@@ -77,7 +78,8 @@ func (f *flowTx) SaveLimits(save []flow.SetLimit, drop []string) error {
 		if err != nil {
 			return err
 		}
-		if err := f.exec("INSERT OR REPLACE INTO messenger_limits (name, body) VALUES (?, ?)", save[i].Name(), body); err != nil {
+		err = f.exec("INSERT OR REPLACE INTO messenger_limits (name, body) VALUES (?, ?)", save[i].Name(), body)
+		if err != nil {
 			return err
 		}
 	}
@@ -135,16 +137,14 @@ func (o *limitsOp) rows() int { return sweepRows }
 
 func (o *limitsOp) apply(w *writer) error {
 	f := w.beginFlow()
-	refused := false
-	err := f.engine.ChangeLimits(func(now, wall time.Time, l *flow.Limits) (save []flow.SetLimit, drop []flow.LimitTarget, err error) {
+	change := func(now, wall time.Time, l *flow.Limits) (save []flow.SetLimit, drop []flow.LimitTarget, _ error) {
 		save, drop, o.err = o.change(now, wall, l)
-		refused = o.err != nil
 		return save, drop, o.err
-	})
-	if refused {
-		return nil // nothing was changed
 	}
-	if err != nil {
+	o.err = nil
+	if err := f.engine.ChangeLimits(change); o.err != nil {
+		return nil // nothing was changed
+	} else if err != nil {
 		return err
 	}
 	return f.finish()

@@ -114,7 +114,8 @@ var holdTests = []test{
 	{"a drain ends by itself, and a pause is prolonged", func(s *suite) {
 		until := s.clock.Now().Add(time.Minute)
 		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining, Until: until})
-		if _, err := s.bus.Dispatch(ctx, "Job", json.RawMessage(`{}`), symphony.DispatchOptions{Queue: "a"}); !errors.Is(err, flow.ErrHeld) {
+		_, err := s.bus.Dispatch(ctx, "Job", json.RawMessage(`{}`), symphony.DispatchOptions{Queue: "a"})
+		if !errors.Is(err, flow.ErrHeld) {
 			s.Errorf("dispatch: %v, want ErrHeld", err)
 		}
 		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "b"}, Mode: flow.Paused, Until: until})

@@ -124,7 +124,8 @@ var limitsTests = []test{
 	}},
 	{"a rate that is set paces what waits", func(s *suite) {
 		list := s.sendMany(3, "Job", symphony.DispatchOptions{})
-		s.setLimit(flow.SetLimit{LimitTarget: jobs, Set: true, Limit: flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}})
+		one := flow.Limit{Rate: flow.Rate{Count: 1, Per: time.Second}}
+		s.setLimit(flow.SetLimit{LimitTarget: jobs, Set: true, Limit: one})
 		s.wantIDs(s.receive(all), list[0])
 		s.wantIDs(s.receive(all))
 		s.clock.Advance(time.Second + time.Millisecond)
@@ -217,23 +218,23 @@ var limitsTests = []test{
 	{"a change that is refused changes nothing", func(s *suite) {
 		list := s.sendMany(2, "Job", symphony.DispatchOptions{})
 		refusal := errors.New("no")
-		err := s.control().ChangeLimits(ctx, func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
-			return []flow.SetLimit{atOnce(jobs, 1)}, nil, refusal
-		})
+		err := s.control().ChangeLimits(ctx, changeTo([]flow.SetLimit{atOnce(jobs, 1)}, nil, refusal))
 		if !errors.Is(err, refusal) {
 			s.Errorf("got %v, want what the change said", err)
 		}
 		s.wantIDs(s.receive(all), list...)
 	}},
 	{"limits are told with what is configured", func(s *suite) {
-		s.setLimit(flow.SetLimit{LimitTarget: flow.LimitTarget{Type: "Two"}, Set: true, By: "ops", Limit: flow.Limit{Concurrency: 7}})
-		got := s.limitStates(flow.LimitTarget{Type: "Two"})
-		want := flow.LimitState{LimitTarget: flow.LimitTarget{Type: "Two"}, Configured: &flow.Limit{Concurrency: 2},
+		two := flow.LimitTarget{Type: "Two"}
+		s.setLimit(flow.SetLimit{LimitTarget: two, Set: true, By: "ops", Limit: flow.Limit{Concurrency: 7}})
+		got := s.limitStates(two)
+		want := flow.LimitState{LimitTarget: two, Configured: &flow.Limit{Concurrency: 2},
 			Set: got.Set, Now: flow.Limit{Concurrency: 7}, Tokens: -1}
 		if diff := cmp.Diff(want, got); diff != "" || got.Set == nil || got.Set.By != "ops" {
 			s.Errorf("set %+v (-want +got)\n%s", got.Set, diff)
 		}
-		if got := s.limitStates(flow.LimitTarget{Transport: "default", Queue: "narrow"}); got.Configured == nil || got.Configured.Concurrency != 1 {
+		got = s.limitStates(flow.LimitTarget{Transport: "default", Queue: "narrow"})
+		if got.Configured == nil || got.Configured.Concurrency != 1 {
 			s.Errorf("the queue: %+v", got)
 		}
 	}},
@@ -257,9 +258,8 @@ func (s *suite) limitStates(t flow.LimitTarget) flow.LimitState {
 // press says that the endpoint to which a message was given asks for a pause.
 func (s *suite) press(d symphony.Delivery, wait time.Duration) {
 	s.Helper()
-	err := s.control().ChangeLimits(ctx, func(now, _ time.Time, l *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
-		return l.Pressed(flow.Ask{Message: &d.Envelope, Pattern: d.Type, Wait: wait, From: "http://api: 429"}, now), nil, nil
-	})
+	ask := flow.Ask{Message: &d.Envelope, Pattern: d.Type, Wait: wait, From: "http://api: 429"}
+	err := s.control().ChangeLimits(ctx, ask.Change)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -279,10 +279,14 @@ func (s *suite) deleteLimit(t flow.LimitTarget) {
 
 func (s *suite) changeLimits(save []flow.SetLimit, drop []flow.LimitTarget) {
 	s.Helper()
-	err := s.control().ChangeLimits(ctx, func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
-		return save, drop, nil
-	})
-	if err != nil {
+	if err := s.control().ChangeLimits(ctx, changeTo(save, drop, nil)); err != nil {
 		s.Fatal(err)
+	}
+}
+
+// changeTo is a change that does not care about what is set.
+func changeTo(save []flow.SetLimit, drop []flow.LimitTarget, err error) flow.Change {
+	return func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
+		return save, drop, err
 	}
 }
