@@ -31,9 +31,9 @@ type flowTx struct {
 	calls   []call
 	soonest int64 // when one of the gates that were saved is to be looked at
 
-	limits  *limitsInForce // as of the row
-	changed bool           // limits are to be stored
-	ended   bool           // a hold is
+	inLimits *limitsInForce // as of the row
+	changed  bool           // limits are to be stored
+	ended    bool           // a hold is
 }
 
 // located is a message and where its row is.
@@ -63,12 +63,12 @@ func (s *store) beginFlow(ctx context.Context, l *link, calls ...call) (*flowTx,
 	}}
 	err := l.begin(ctx, append([]call{lock, clock}, calls...)...)
 	if err == nil {
-		f.limits, err = f.limitsOf(version, uncounted)
+		f.inLimits, err = f.limitsOf(version, uncounted)
 	}
 	if err != nil {
 		return f, err
 	}
-	f.engine = flow.NewEngine[located](f, f.limits.limits, time.UnixMicro(f.now))
+	f.engine = flow.NewEngine[located](f, f.inLimits.limits, time.UnixMicro(f.now))
 	return f, nil
 }
 
@@ -123,7 +123,7 @@ func (f *flowTx) finish() error {
 		f.house.controlling(f.soonest - f.ahead())
 	}
 	if f.changed {
-		f.keepLimits(f.limits)
+		f.keepLimits(f.inLimits)
 	}
 	f.arrived(f.back.added)
 	if f.changed || f.ended {

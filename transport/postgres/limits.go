@@ -127,7 +127,7 @@ var (
 // SaveLimits has limits that are set stored, and others deleted, when the transaction ends.
 func (f *flowTx) SaveLimits(save []flow.SetLimit, drop []string) error {
 	names, bodies := texts(len(save)), texts(len(save))
-	set := slices.DeleteFunc(slices.Clone(f.limits.set), func(s flow.SetLimit) bool {
+	set := slices.DeleteFunc(slices.Clone(f.inLimits.set), func(s flow.SetLimit) bool {
 		return slices.Contains(drop, s.Name()) ||
 			slices.ContainsFunc(save, func(new flow.SetLimit) bool { return new.Name() == s.Name() })
 	})
@@ -146,8 +146,8 @@ func (f *flowTx) SaveLimits(save []flow.SetLimit, drop []string) error {
 	if len(drop) > 0 {
 		f.later(dropLimits, textArray(drop))
 	}
-	f.limits, f.changed = f.newLimits(f.limits.version+1, f.now, set), true
-	f.later(limitsChanged, int8Param(f.limits.version), f.nowParam())
+	f.inLimits, f.changed = f.newLimits(f.inLimits.version+1, f.now, set), true
+	f.later(limitsChanged, int8Param(f.inLimits.version), f.nowParam())
 	return nil
 }
 
