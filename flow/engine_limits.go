@@ -11,13 +11,13 @@ import (
 // countFor is for how long after a change of the limits deliveries may appear that a claim from before it has made.
 const countFor = time.Minute
 
-// Change says what to store in place of the limits of the same targets, and of which targets nothing is set any more.
-// now is the storage's time, wall the time of day; l are the limits in force.
-type Change func(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, err error)
+// LimitsChange says what to store in place of the limits of the same targets, and of which targets nothing is set any
+// more. now is the storage's time, wall the time of day; l are the limits in force.
+type LimitsChange func(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, err error)
 
 // ChangeLimits changes what is set at run time. Whatever is claimed after this transaction
 // keeps to it, and what waited because of a limit that holds no more is let go.
-func (e *Engine[R]) ChangeLimits(change Change) error {
+func (e *Engine[R]) ChangeLimits(change LimitsChange) error {
 	save, drop, err := change(e.now, e.wall, e.limits)
 	if err != nil || len(save)+len(drop) == 0 {
 		return err

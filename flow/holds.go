@@ -100,7 +100,7 @@ type Control interface {
 	Holds(ctx context.Context) ([]Hold, error)
 	// ChangeLimits changes what is set at run time, of all transports of the storage, as change says; see
 	// Engine.ChangeLimits. change may be called again, and its error is returned.
-	ChangeLimits(ctx context.Context, change Change) error
+	ChangeLimits(ctx context.Context, change LimitsChange) error
 	// LimitStates tells what limits are configured and set in the storage, and how much of each is used.
 	LimitStates(ctx context.Context) ([]LimitState, error)
 	// Purge deletes waiting messages, scheduled ones and those waiting for a retry included, in several transactions.

@@ -179,7 +179,7 @@ func (f *flowTx) InHand() (list []flow.InHand, err error) {
 }
 
 // ChangeLimits changes what is set at run time.
-func (t *Transport) ChangeLimits(ctx context.Context, change flow.Change) error {
+func (t *Transport) ChangeLimits(ctx context.Context, change flow.LimitsChange) error {
 	var refused error
 	err := t.with(ctx, "change limits", func(ctx context.Context, l *link) error {
 		refused = nil

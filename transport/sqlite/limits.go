@@ -129,7 +129,7 @@ func (f *flowTx) InHand() (list []flow.InHand, err error) {
 
 // limitsOp changes limits.
 type limitsOp struct {
-	change flow.Change
+	change flow.LimitsChange
 	err    error // of change
 }
 
@@ -151,7 +151,7 @@ func (o *limitsOp) apply(w *writer) error {
 }
 
 // ChangeLimits changes what is set at run time.
-func (t *Transport) ChangeLimits(ctx context.Context, change flow.Change) error {
+func (t *Transport) ChangeLimits(ctx context.Context, change flow.LimitsChange) error {
 	o := &limitsOp{change: change}
 	if err := t.do(ctx, o); err != nil {
 		return err

@@ -285,7 +285,7 @@ func (s *suite) changeLimits(save []flow.SetLimit, drop []flow.LimitTarget) {
 }
 
 // changeTo is a change that does not care about what is set.
-func changeTo(save []flow.SetLimit, drop []flow.LimitTarget, err error) flow.Change {
+func changeTo(save []flow.SetLimit, drop []flow.LimitTarget, err error) flow.LimitsChange {
 	return func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
 		return save, drop, err
 	}
