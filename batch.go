@@ -185,8 +185,11 @@ func (b *batcher) beginLocked(bt *batch) {
 // run handles a batch and reports the results to its members.
 func (b *batcher) run(members []*member) {
 	// The context carries the values of the first message, but it ends only when the contexts of all messages have.
-	pattern, name, _ := HandlerFrom(members[0].ctx)
-	ctx, cancel := context.WithCancelCause(&handling{context.WithoutCancel(members[0].ctx), nil, pattern, name})
+	of := &handling{Context: context.WithoutCancel(members[0].ctx), entry: &entry{}}
+	if h, _ := members[0].ctx.Value(handlingKey{}).(*handling); h != nil {
+		of.pattern, of.entry, of.mux = h.pattern, h.entry, h.mux
+	}
+	ctx, cancel := context.WithCancelCause(of)
 	defer cancel(nil)
 	var left sync.WaitGroup
 	done := make(chan struct{})

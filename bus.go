@@ -65,6 +65,7 @@ type Bus struct {
 	transports map[string]Transport
 	names      []string         // in the order given
 	clocks     map[string]Clock // by transport
+	waits      map[string]*waits
 	routes     Patterns[[]string]
 	types      Patterns[struct{}] // of BusOptions.Types
 	opts       BusOptions
@@ -150,9 +151,9 @@ func NewBus(transports []Transport, o BusOptions) (*Bus, error) {
 	if o.Clock == nil {
 		b.opts.Clock = SystemClock()
 	}
-	b.clocks = make(map[string]Clock, len(transports))
+	b.clocks, b.waits = make(map[string]Clock, len(transports)), make(map[string]*waits, len(transports))
 	for name, t := range b.transports {
-		b.clocks[name] = StoreClock(t, b.opts.Clock)
+		b.clocks[name], b.waits[name] = StoreClock(t, b.opts.Clock), &waits{}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

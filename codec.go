@@ -30,6 +30,16 @@ func (m *Mux) UseCodec(c Codec) { m.codec = c }
 type attempt struct {
 	stored *Delivery
 	plain  *Delivery // once decoded
+	// outcome is what the last handler has set that succeeded and set something.
+	outcome *outcome
+}
+
+// result is that of an attempt of which nothing else is to be told.
+func (a *attempt) result(err error) Result {
+	if err != nil || a.outcome == nil {
+		return Result{Err: err}
+	}
+	return Result{Output: a.outcome.output, OutputError: a.outcome.err}
 }
 
 // delivery returns what a handler gets.

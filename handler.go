@@ -60,6 +60,7 @@ type Mux struct {
 	patterns   int
 	bounded    bool // a handler has bounded places
 	policies   Patterns[Policy]
+	logs       Patterns[bool] // whose logs are kept of every attempt
 	middleware []Middleware
 	codec      Codec
 }
@@ -194,6 +195,10 @@ type Result struct {
 	Err error
 	// Done names the handlers that have succeeded so far. It is set only with Err.
 	Done []string
+	// Output is what the handlers have set with SetOutput, OutputError why there is none although there should be. They
+	// are set without Err only.
+	Output      json.RawMessage
+	OutputError string
 }
 
 // Run makes one attempt at a delivery: it runs the handlers that d.Done does not name. timeout applies to each handler
@@ -209,11 +214,13 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	}
 	a := attempt{stored: d}
 	if len(entries) == 1 && len(d.Done) == 0 {
-		return Result{Err: m.runOne(ctx, rt.pattern, entries[0], &a, timeout)}
+		err := m.runOne(ctx, rt.pattern, &entries[0], &a, timeout)
+		return a.result(err)
 	}
 	done := slices.Clone(d.Done)
 	var errs handlerErrors
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		if slices.Contains(done, e.name) {
 			continue
 		}
@@ -229,14 +236,14 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	}
 	switch len(errs) {
 	case 0:
-		return Result{}
+		return a.result(nil)
 	case 1:
 		return Result{Err: errs[0], Done: done}
 	}
 	return Result{Err: errs, Done: done}
 }
 
-func (m *Mux) runOne(ctx context.Context, pattern string, e entry, a *attempt, timeout time.Duration) (err error) {
+func (m *Mux) runOne(ctx context.Context, pattern string, e *entry, a *attempt, timeout time.Duration) (err error) {
 	if e.timeout > 0 {
 		timeout = e.timeout
 	}
@@ -258,7 +265,14 @@ func (m *Mux) runOne(ctx context.Context, pattern string, e entry, a *attempt, t
 	for _, mw := range slices.Backward(m.middleware) {
 		h = mw(h)
 	}
-	return h.Handle(&handling{ctx, d, pattern, e.name}, d)
+	hd := &handling{Context: ctx, delivery: d, pattern: pattern, entry: e, mux: m}
+	if err = h.Handle(hd, d); err != nil {
+		return err
+	}
+	if o := hd.outcome.Load(); o != nil {
+		a.outcome = o
+	}
+	return nil
 }
 
 // handlerError names which of several handlers failed.

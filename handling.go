@@ -1,13 +1,26 @@
 package symphony
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // handling is the context of a running handler. It is a type of its own so that all of this costs one context value.
 type handling struct {
 	context.Context
 	delivery *Delivery // nil for a batch
 	pattern  string
-	name     string
+	entry    *entry
+	mux      *Mux
+	outcome  atomic.Pointer[outcome] // nil unless something was set
+}
+
+// codec is what encodes what the handler leaves; nil where it gets payloads as they are stored.
+func (h *handling) codec() Codec {
+	if h.entry.stored {
+		return nil
+	}
+	return h.mux.codec
 }
 
 type handlingKey struct{}
@@ -34,5 +47,5 @@ func HandlerFrom(ctx context.Context) (pattern, name string, ok bool) {
 	if h == nil {
 		return "", "", false
 	}
-	return h.pattern, h.name, true
+	return h.pattern, h.entry.name, true
 }

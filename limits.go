@@ -36,6 +36,19 @@ const (
 	// DefaultMaxMessageBytes limits payload and metadata of a message together.
 	DefaultMaxMessageBytes = 1 << 20
 
+	// DefaultMaxOutputBytes is how many bytes the output of a message may have, as it is stored, unless a worker says
+	// otherwise. MaxOutputBytes bounds what it may say.
+	DefaultMaxOutputBytes = 64 << 10
+	MaxOutputBytes        = 1 << 20
+
+	// MaxProgressText is how many characters the text of a progress may have.
+	MaxProgressText = 200
+
+	// MaxLogLines, MaxLogLine (bytes) and MaxLogBytes bound the log that is kept of one attempt: its last lines.
+	MaxLogLines = 100
+	MaxLogLine  = 1 << 10
+	MaxLogBytes = 16 << 10
+
 	// MaxProblems is how many problems of one call are listed; the rest are counted.
 	MaxProblems = 100
 

@@ -49,18 +49,28 @@ type MessageInfo struct {
 	ErrorClass string
 	MaxRetries int
 	Done       []string
+	// Output is what the handlers of a completed message have left. OutputError says why there is none although there
+	// should be, such as OutputTooLarge.
+	Output      json.RawMessage
+	OutputError string
+	// Progress is what the latest attempt has told of itself, nil where it has told nothing. Only what is asked for by
+	// ID has it, and logs.
+	Progress *ProgressState
+	// Log is what the attempt has kept that is under way or was cancelled, or where logs are kept of every attempt, the
+	// one that completed the message.
+	Log []string
 	// Attempts are those that did not succeed, oldest first.
 	Attempts []Attempt
 	// DecodeErr is set where part of what is stored could not be read, and is left out.
 	DecodeErr error
-	// Omitted is nil unless a page has left out payload, metadata, headers and attempts.
+	// Omitted is nil unless a page has left out payload, metadata, headers, output and attempts.
 	Omitted *Omitted
 }
 
-// Omitted says what a page has left out of one row: how many bytes of payload, metadata and headers, each as it is
-// stored, and how many attempts.
+// Omitted says what a page has left out of one row: how many bytes of payload, metadata, headers and output, each as it
+// is stored, and how many attempts.
 type Omitted struct {
-	Payload, Metadata, Headers, Attempts int
+	Payload, Metadata, Headers, Output, Attempts int
 }
 
 // Retries is how many attempts the message has had after its first one.
@@ -76,6 +86,8 @@ type Attempt struct {
 	ErrorClass string
 	// RetryAt is when it was to be tried again; zero where it was not.
 	RetryAt time.Time
+	// Log is what it has kept with symphony.Logger or its like: its last lines.
+	Log []string
 }
 
 // LostClass and LostText describe, in the history, an attempt whose lease ran out without a word from its worker.
@@ -83,6 +95,19 @@ const (
 	LostClass = "worker_lost"
 	LostText  = "the worker stopped without settling the message"
 )
+
+// EndsRemembered is how long it is remembered that a message has ended which is not kept.
+const EndsRemembered = time.Minute
+
+// MessageEnd is what is known of the end of a message.
+type MessageEnd struct {
+	ID, Queue string
+	// Status is one that is final, or empty while the message has not ended.
+	Status     Status
+	FinishedAt time.Time // zero while it has not ended
+	// Forgotten says that the message itself is not kept: this is all that is known of it.
+	Forgotten bool
+}
 
 // MessageFilter selects messages of one transport. Zero fields select everything.
 type MessageFilter struct {
@@ -207,6 +232,13 @@ type MessageStore interface {
 	// idempotency key, ready now, with no attempts counted and the same handlers done; idempotency keys are not
 	// checked. Unknown ids are left out.
 	MoveFailed(ctx context.Context, moves []FailedMove) (done int, err error)
+	// NoteMessages keeps what is told of messages in hand with their attempts, until the messages are forgotten, and
+	// shows it by MessageInfo.AddNote. The result is as that of Transport.Settle. What is kept of a log is AppendLog's.
+	NoteMessages(ctx context.Context, notes []Note) []error
+	// MessageEnds tells which of some messages are known, and which of them have ended. It is asked a few times a
+	// second for all that are waited for together, so it looks at these alone, and in one go. Unknown ids are left out.
+	// Where completed messages are not kept, that they have ended is remembered for EndsRemembered.
+	MessageEnds(ctx context.Context, ids []string) ([]MessageEnd, error)
 }
 
 // MessageStatusError says that a message has not the status that was asked for. It matches ErrConflict.
@@ -247,6 +279,9 @@ type Messages struct {
 	store MessageStore
 	clock Clock  // the storage's
 	owner string // whose messages these are; empty: all
+
+	transport string
+	waits     *waits
 }
 
 // Of returns the messages that carry a DispatchedBy, which must not be empty, as if there were no others: those are not
@@ -287,7 +322,8 @@ func (b *Bus) Messages(transport string) (*Messages, error) {
 	if !ok || !t.Capabilities().Messages {
 		return nil, fmt.Errorf("transport %q does not show its messages: %w", transport, ErrUnsupported)
 	}
-	return &Messages{bus: b, store: store, clock: b.clocks[transport]}, nil
+	return &Messages{bus: b, store: store, clock: b.clocks[transport], transport: transport,
+		waits: b.waits[transport]}, nil
 }
 
 // List returns a page. What is out of range is a *ValidationError; the path of After is "cursor", of Text "q".

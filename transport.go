@@ -2,6 +2,7 @@ package symphony
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -197,6 +198,10 @@ type Settlement struct {
 	ErrorClass string
 	// Done names the handlers that succeeded so far, unless all did.
 	Done []string
+	// Output is kept with a message that is acked, where it is kept itself: JSON that CheckOutput takes. OutputError
+	// says in its place why there is none although there should be, such as OutputTooLarge.
+	Output      json.RawMessage
+	OutputError string
 	// MaxRetries is what the policy allowed, kept with a Fail.
 	MaxRetries int
 	// Untried says that no handler was begun. A Fail is then no attempt: none is noted, and the message fails for what

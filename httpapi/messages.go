@@ -65,10 +65,24 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 		Message: body(m), Headers: headers(m.Headers),
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
-		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass, Flow: flowOf(&m.Envelope), Unreadable: m.DecodeErr != nil,
+		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass,
+		Output: jsontext.Value(m.Output), OutputError: m.OutputError,
+		Flow: flowOf(&m.Envelope), Unreadable: m.DecodeErr != nil,
 		Omitted: omitted(m.Omitted),
 	}
 	return out
+}
+
+// progress is how far a message has come, nil where nothing is known.
+func progress(p *symphony.ProgressState) *wire.Progress {
+	if p == nil {
+		return nil
+	}
+	out := wire.Progress{Done: p.Done, Text: p.Text, At: optional(p.At)}
+	if p.Total > 0 {
+		out.Total = &p.Total
+	}
+	return &out
 }
 
 // body is what a message carries, without its payload where a page has left it out.
@@ -84,7 +98,7 @@ func wireAttempts(list []symphony.Attempt) []wire.Attempt {
 	out := make([]wire.Attempt, len(list))
 	for i, a := range list {
 		out[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker,
-			Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: optional(a.RetryAt)}
+			Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: optional(a.RetryAt), Log: a.Log}
 	}
 	return out
 }
@@ -104,7 +118,8 @@ func messagesShow(c *call) error {
 // wholeMessage is a message with its story.
 func wholeMessage(m *symphony.MessageInfo) wire.WholeMessage {
 	timeline := m.Timeline()
-	out := wire.WholeMessage{StoredMessage: storedMessage(m), Attempts: wireAttempts(m.Attempts), Timeline: make([]wire.TimelineEntry, len(timeline))}
+	out := wire.WholeMessage{StoredMessage: storedMessage(m), Progress: progress(m.Progress), Log: m.Log,
+		Attempts: wireAttempts(m.Attempts), Timeline: make([]wire.TimelineEntry, len(timeline))}
 	for i, e := range timeline {
 		out.Timeline[i] = wire.TimelineEntry{At: e.At.UTC(), Kind: string(e.Kind), Attempt: e.Attempt, Worker: e.Worker, Error: e.Error, ErrorClass: e.ErrorClass}
 	}

@@ -85,7 +85,7 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	// An attempt takes as long as it takes, whatever becomes of any clock meanwhile.
 	st.FinishedAt = st.StartedAt.Add(symphony.Elapsed(r.o.Clock) - s.start)
 	if res.Err == nil {
-		st.Outcome = symphony.Ack
+		st.Outcome, st.Output, st.OutputError = symphony.Ack, res.Output, res.OutputError
 		return
 	}
 	switch cause := context.Cause(s.ctx); {
@@ -188,7 +188,9 @@ func (r *run) finishLocked(s *slot, st *symphony.Settlement) {
 		s.cancel(nil)
 		s.ctx, s.cancel = context.WithCancelCause(r.base)
 	}
-	if !it.gone {
+	if it.gone {
+		r.forgetNotes(it.Lease)
+	} else {
 		r.addResultLocked(it, *st)
 		if st.Outcome == symphony.Retry || st.Outcome == symphony.Fail {
 			r.failed++

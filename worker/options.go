@@ -66,6 +66,9 @@ type Options struct {
 	StopWhenEmpty bool
 	// StopRequests is where the worker looks for StopAll, once a second. Default: nowhere.
 	StopRequests storage.Records
+	// MaxOutput is how many bytes the output of a message may have, 1 to symphony.MaxOutputBytes. Default
+	// symphony.DefaultMaxOutputBytes.
+	MaxOutput int
 	// Observer is told of each attempt that was settled. Default: nobody.
 	Observer symphony.Observer
 	// Policy is the retry policy of types for which the Mux has none.
@@ -97,6 +100,8 @@ func (o Options) validate() error {
 	check(o.Concurrency >= 0 && o.Concurrency <= MaxConcurrency, "concurrency %d: must be 1 to %d", o.Concurrency, MaxConcurrency)
 	check(o.BatchSize >= 0 && o.BatchSize <= symphony.MaxReceive, "batch size %d: must be 1 to %d", o.BatchSize, symphony.MaxReceive)
 	check(o.MaxBufferedBytes >= 0, "buffered bytes %d: must be at least 1", o.MaxBufferedBytes)
+	check(o.MaxOutput >= 0 && o.MaxOutput <= symphony.MaxOutputBytes, "output of %d bytes: must be 1 to %d",
+		o.MaxOutput, symphony.MaxOutputBytes)
 	check(o.PollInterval >= 0, "poll interval %s: must not be negative", o.PollInterval)
 	check(o.HandlerTimeout >= 0 || o.HandlerTimeout == NoTimeout, "handler timeout %s: must not be negative", o.HandlerTimeout)
 	check(o.Lease == 0 || o.Lease >= symphony.MinLease && o.Lease <= symphony.MaxLease, "lease %s: must be %s to %s", o.Lease, symphony.MinLease, symphony.MaxLease)
@@ -116,6 +121,7 @@ func (o Options) withDefaults() Options {
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
 	o.BatchSize = cmp.Or(o.BatchSize, symphony.MaxReceive)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, DefaultMaxBufferedBytes)
+	o.MaxOutput = cmp.Or(o.MaxOutput, symphony.DefaultMaxOutputBytes)
 	o.PollInterval = cmp.Or(o.PollInterval, DefaultPollInterval)
 	o.HandlerTimeout = max(cmp.Or(o.HandlerTimeout, DefaultHandlerTimeout), 0)
 	o.Lease = cmp.Or(o.Lease, symphony.DefaultLease)

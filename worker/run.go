@@ -33,6 +33,7 @@ type run struct {
 	claims    context.Context // of claims; ends when the run stops
 	endClaims context.CancelFunc
 	stopped   chan struct{}  // closed when the run stops
+	handled   chan struct{}  // closed when the last handler has ended
 	handlers  sync.WaitGroup // goroutines of the slots
 
 	room chan struct{} // wakes the fetcher that waits for room
@@ -59,6 +60,8 @@ type run struct {
 	settlerWaits bool
 	whenQuiet    context.CancelFunc // called when nothing is in hand
 
+	notes notes // what handlers tell
+
 	outages   []*atomic.Pointer[Outage] // one for each kind of call
 	lastEnded time.Time                 // when the last attempt ended whose result is stored
 
@@ -71,8 +74,12 @@ type run struct {
 func newRun(ctx context.Context, w *Worker) *run {
 	r := &run{
 		transport: w.transport, mux: w.mux, o: w.o, store: symphony.StoreClock(w.transport, w.o.Clock), log: w.o.Logger.With("worker", w.o.Name, "transport", w.transport.Name()),
-		started: w.o.Clock.Now(), base: context.WithoutCancel(ctx), stopped: make(chan struct{}),
+		started: w.o.Clock.Now(), stopped: make(chan struct{}), handled: make(chan struct{}),
 		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
+	}
+	r.base = symphony.Reporting(context.WithoutCancel(ctx), r.o.MaxOutput, r.told)
+	if store, ok := w.transport.(symphony.MessageStore); ok && w.transport.Capabilities().Messages {
+		r.notes.store = store
 	}
 	r.claims, r.endClaims = context.WithCancel(ctx)
 	r.ready.L = &r.mu
@@ -82,7 +89,7 @@ func newRun(ctx context.Context, w *Worker) *run {
 // do starts everything and returns when all of it has ended: first the fetcher, then the handlers, then the heartbeat,
 // which keeps their leases, and last the settler, which stores their results.
 func (r *run) do(ctx context.Context) error {
-	handled, drain := make(chan struct{}), make(chan struct{})
+	handled, drain := r.handled, make(chan struct{})
 	var err error
 	r.noteRequest()
 	var claiming, background sync.WaitGroup
@@ -98,6 +105,7 @@ func (r *run) do(ctx context.Context) error {
 	r.supervise(ctx, handled)
 	close(drain)
 	background.Wait()
+	r.notes.writers.Wait()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

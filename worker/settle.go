@@ -162,6 +162,7 @@ func (s *settler) call(part []result) []error {
 	for i := range part {
 		s.list = append(s.list, part[i].Settlement)
 	}
+	s.lastNotes(part)
 	ctx, cancel := context.WithTimeout(s.base, settleTimeout)
 	defer cancel()
 	if errs := s.transport.Settle(ctx, s.list); errs != nil {

@@ -27,6 +27,8 @@ type StoredMessage struct {
 	FailedID       string                    `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
 	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
+	Output         jsontext.Value            `json:"output,omitzero" description:"What its handler left."`
+	OutputError    string                    `json:"outputError,omitzero" description:"Why not: too_large, invalid_json."`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 	Masked     bool     `json:"masked,omitzero" description:"Something of it is hidden from the caller: by the scope observe, or by types.X.redact."`
@@ -38,6 +40,7 @@ type Omitted struct {
 	Payload  int `json:"payload,omitzero" description:"Bytes of the payload, which is shown as an empty object."`
 	Metadata int `json:"metadata,omitzero" description:"Bytes of the metadata, likewise."`
 	Headers  int `json:"headers,omitzero" description:"Bytes of the headers, likewise."`
+	Output   int `json:"output,omitzero" description:"Bytes of the output, which is left out."`
 	Attempts int `json:"attempts,omitzero" description:"How many attempts, which are shown as an empty list where they are shown."`
 }
 
@@ -64,8 +67,18 @@ type MessageResponse struct {
 // WholeMessage is a message with its story.
 type WholeMessage struct {
 	StoredMessage
+	Progress *Progress       `json:"progress,omitzero" description:"What its latest attempt has told."`
+	Log      []string        `json:"log,omitzero" description:"Last lines of the attempt under way, or kept."`
 	Attempts []Attempt       `json:"attempts" required:"true" description:"Those that did not succeed, oldest first."`
 	Timeline []TimelineEntry `json:"timeline" required:"true" description:"What happened, and will, in its order."`
+}
+
+// Progress is how far the handling of a message has come.
+type Progress struct {
+	Done  int64      `json:"done" required:"true" minimum:"0" maximum:"9007199254740992"`
+	Total *int64     `json:"total,omitzero" minimum:"1" maximum:"9007199254740992" description:"If known."`
+	Text  string     `json:"text,omitzero" maxLength:"200" description:"The same for people."`
+	At    *time.Time `json:"at,omitzero" description:"When it was told."`
 }
 
 // TimelineEntry is one thing that happened, or will, to a message.
@@ -161,4 +174,6 @@ type Attempt struct {
 	ErrorClass string    `json:"errorClass" required:"true"`
 	// RetryAt is left out where it was not to be tried again.
 	RetryAt *time.Time `json:"retryAt,omitzero" description:"When it was to be tried again; left out where it was not."`
+	// Log is in answers about one message only.
+	Log []string `json:"log,omitzero" description:"Its last lines. Not in lists."`
 }

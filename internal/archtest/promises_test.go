@@ -21,7 +21,7 @@ type promise struct {
 func promises() []promise {
 	return []promise{
 		{".", "Transport", 8},
-		{".", "MessageStore", 6},
+		{".", "MessageStore", 8},
 		{"flow", "Control", 6},
 		{"schedule", "Store", 4},
 		{"storage", "Records", 3},
@@ -35,12 +35,13 @@ func promises() []promise {
 // mostPromised is how many methods all promises have together, at most. Two of them came with cancelling: no method
 // that was there changes a message in hand without its lease, and none tells workers anything. One came with editing,
 // for all that can be changed of a message that waits. Two came with limits at run time: one changes them, in the
-// transaction that decides on it, and one tells how much of each is used.
-const mostPromised = 33
+// transaction that decides on it, and one tells how much of each is used. Two came with results: what is told of a
+// message in hand is fenced by its lease and ends nothing, and the ends of many messages are asked for in one go.
+const mostPromised = 35
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.
-const mostRootTypes = 70
+const mostRootTypes = 73
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.

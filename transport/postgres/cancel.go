@@ -287,9 +287,9 @@ var (
 	JOIN gone g ON g.id = r.id LEFT JOIN history h ON h.id = g.id`)
 
 	dropCancelled = newQuery("drop_cancelled", `WITH gone AS (
-		DELETE FROM {schema}.messenger_messages WHERE id = ANY ($1::uuid[]) RETURNING lane
-	), `+cancelCounts+`
-	DELETE FROM {schema}.messenger_attempts WHERE id = ANY ($1)`)
+		DELETE FROM {schema}.messenger_messages WHERE id = ANY ($2::uuid[]) RETURNING id, lane
+	)`+endedCTE(symphony.Cancelled, "now()")+`, `+cancelCounts+`
+	DELETE FROM {schema}.messenger_attempts WHERE id = ANY ($2)`)
 )
 
 // cancelled has messages kept as cancelled ones, or deleted where nothing is kept. Every message that is cancelled
@@ -319,7 +319,7 @@ func (f *flowTx) cancelled(list []cancelledRow) {
 		places.int4(r.place)
 	}
 	if f.retention == 0 {
-		f.later(dropCancelled, ids.value())
+		f.later(dropCancelled, f.nowParam(), ids.value())
 		return
 	}
 	f.later(moveToCancelled, f.nowParam(), ids.value(), attempts.value(), requested.value(), by.value(),

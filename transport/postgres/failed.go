@@ -50,9 +50,11 @@ const failedDeliveries = `CASE WHEN retry_count > 0 OR jsonb_array_length(attemp
 // bodies and attempts behind those that have used up its bytes; see detailsText.
 func pageOfFailed(page string, q *symphony.MessageQuery) string {
 	return `SELECT ` + failedColumns.String() + `, ` + infoColumns.String() + `
-	FROM (SELECT *, coalesce(sum(size) OVER (ORDER BY id ` + direction(q) + ` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ` +
+	FROM (SELECT *, NULL::text AS output, NULL::text AS output_error,
+		coalesce(sum(size) OVER (ORDER BY id ` + direction(q) + ` ROWS BETWEEN UNBOUNDED PRECEDING
+			AND 1 PRECEDING), 0) < ` +
 		strconv.Itoa(storage.NewPageBytes(q.Bytes).Left()) + ` AS whole
-		FROM (SELECT *, ` + bodySize + ` AS size FROM (` + page + `) r) sized) shown
+		FROM (SELECT *, ` + failedBodySize + ` AS size FROM (` + page + `) r) sized) shown
 	ORDER BY id ` + direction(q)
 }
 
@@ -205,6 +207,10 @@ func (t *Transport) oneFailed(ctx context.Context, id string) (page symphony.Mes
 			page.Messages = append(page.Messages, t.failedMessage(v))
 			return nil
 		}})
+		if err == nil && len(page.Messages) > 0 {
+			message, _ := parseUUID(page.Messages[0].ID) // is one
+			err = t.do(ctx, "read failed message", notesCall(message[:], &page))
+		}
 	}
 	return page, err
 }

@@ -140,8 +140,8 @@ func (s *store) doDuties() error {
 	h.round.Lock()
 	defer h.round.Unlock()
 	var errs []error
-	// Where the time of day has moved on without what has elapsed here, the machine slept, and the server did not. Where it
-	// was set, comparing the clocks does no harm.
+	// Where the time of day has moved on without what has elapsed here, the machine slept, and the server did not.
+	// Where it was set, comparing the clocks does no harm.
 	if opened := openedAt(s.clock); max(opened-h.opened, h.opened-opened) > clockSlack {
 		h.opened = opened
 		errs = append(errs, s.compareClocks(s.life))
@@ -162,10 +162,10 @@ func (s *store) doDuties() error {
 	return err
 }
 
-// Housekeep does at once, for all transports of the database, what otherwise each process does in the background every now
-// and then: it ends leases and messages that ran out, wakes what has become due, folds counts, deletes what was kept long
-// enough, and makes and drops partitions. It is for processes that do not go on between calls, such as serverless functions;
-// elsewhere it does no harm. Errors are the storage's; what was left is done by the next call.
+// Housekeep does at once, for all transports of the database, what otherwise each process does in the background every
+// now and then: it ends leases and messages that ran out, wakes what has become due, folds counts, deletes what was
+// kept long enough, and makes and drops partitions. It is for processes that do not go on between calls, such as
+// serverless functions; elsewhere it does no harm. Errors are the storage's; what was left is done by the next call.
 func (s *store) Housekeep(ctx context.Context) error {
 	h := &s.house
 	h.round.Lock()
@@ -287,6 +287,13 @@ var purgeDefault = newQuery("purge_default", `WITH gone AS (
 func (s *store) purge(ctx context.Context) error {
 	s.leases.forgetBefore(s.storeNow() - floorMargin)
 	kept := [][]byte{s.nowParam(), int4Param(houseRows), int8Param(s.retention.Microseconds())}
+	if err := s.do(ctx, "purge", call{query: trimEnded, params: [][]byte{s.nowParam(),
+		int8Param(symphony.EndsRemembered.Microseconds())}}); err != nil {
+		return err
+	}
+	if err := s.forgetOldNotes(ctx); err != nil {
+		return err
+	}
 	deletes := []call{
 		{query: purgeKeys, params: kept[:2]},
 		{query: purgeCancelled, params: kept},

@@ -39,6 +39,9 @@ var infoColumns = columns[infoRow]{
 	{"CASE WHEN whole THEN metadata END", func(r *infoRow, v cell) { r.broken(decode("metadata", v, &r.Metadata)) }},
 	{"CASE WHEN whole THEN payload END", func(r *infoRow, v cell) { r.Payload = bytes.Clone(v) }},
 	{"CASE WHEN whole THEN attempts::text END", func(r *infoRow, v cell) { r.Attempts = readHistory(v) }},
+	{"CASE WHEN whole THEN output END", func(r *infoRow, v cell) { r.Output = bytes.Clone(v) }},
+	{"output_error", func(r *infoRow, v cell) { r.OutputError = v.text() }},
+	{"octet_length(output)", func(r *infoRow, v cell) { r.sizes.Output = v.int4() }},
 	{"extras", func(r *infoRow, v cell) { r.broken(r.DecodeExtras(v)) }},
 	{"done", func(r *infoRow, v cell) { r.broken(decode("done", v, &r.Done)) }},
 	{"error", func(r *infoRow, v cell) { r.Error = v.text() }},
@@ -149,6 +152,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 				m := t.messageInfo(details)
 				if m.Omitted == nil {
 					bytes.Message(&m.Envelope, m.Attempts)
+					bytes.Bytes(len(m.Output))
 				}
 				page.Messages = append(page.Messages, m)
 			}
@@ -280,7 +284,7 @@ func (t *Transport) oneMessage(ctx context.Context, id string) (page symphony.Me
 	err = t.do(ctx, "read message", call{query: getMessage, params: params, row: func(v [][]byte) error {
 		page.Messages = append(page.Messages, t.messageInfo(foundColumns.read(new(foundRow), v)))
 		return nil
-	}})
+	}}, notesCall(key[:], &page))
 	return page, err
 }
 

@@ -13,8 +13,8 @@ import (
 // list, a count and a look at one message are one statement each, so what they say is of one moment: a message that
 // moves meanwhile is seen where it was or where it is, and once.
 //
-// A statement is made so that it stops as soon as it has found enough or looked at enough. Only for what it has found does
-// it then read payloads, attempts and leases.
+// A statement is made so that it stops as soon as it has found enough or looked at enough. Only for what it has found
+// does it then read payloads, attempts and leases.
 
 // The places of messages, as the statements number them.
 const (
@@ -34,8 +34,8 @@ type search struct {
 	kept   string // completed and cancelled messages count that ended after this time
 }
 
-// ofCaller, with a parameter behind it, selects the rows of one caller. Messages that carry a DispatchedBy are in indexes of
-// their own, whose condition it repeats: only his rows are looked at, however many others there are.
+// ofCaller, with a parameter behind it, selects the rows of one caller. Messages that carry a DispatchedBy are in
+// indexes of their own, whose condition it repeats: only his rows are looked at, however many others there are.
 const ofCaller = `starts_with(extras, '` + symphony.ExtrasDispatchedBy + `') AND extras::json ->> 'dispatchedBy' = `
 
 func (b *search) param(value []byte, kind string) string {
@@ -107,8 +107,8 @@ func idAt(t time.Time) (id uuid) {
 	return id
 }
 
-// containsTerm is true where one of the columns has a text, which is in lower case. Letters beyond ASCII are compared as they
-// are. Each column is looked at by itself, so that no match spans two of them.
+// containsTerm is true where one of the columns has a text, which is in lower case. Letters beyond ASCII are compared
+// as they are. Each column is looked at by itself, so that no match spans two of them.
 func containsTerm(text string, columns ...string) string {
 	var terms []string
 	for _, column := range columns {
@@ -136,8 +136,9 @@ func (b *search) within(id string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// handText has the ids that are in hand, sorted. Where an id would stand in it is found by halving, so that it costs next to
-// nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that number.
+// handText has the ids that are in hand, sorted. Where an id would stand in it is found by halving, so that it costs
+// next to nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that
+// number.
 func (b *search) handText() string {
 	if b.Status != symphony.Pending && b.Status != symphony.Processing {
 		return "hand AS (SELECT)" // nobody asks
@@ -151,8 +152,8 @@ func (b *search) handText() string {
 
 const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
 
-// sourcesText reads the places of messages with the status asked for. Of each message: where it is, its key in its table,
-// and whether the filter selects it.
+// sourcesText reads the places of messages with the status asked for. Of each message: where it is, its key in its
+// table, and whether the filter selects it.
 func (b *search) sourcesText() string {
 	source := func(table, id, at, key, hit string, place int) string {
 		// Each source in its own order: else the planner does not think of merging them.
@@ -258,17 +259,17 @@ func (b *search) heldText() string {
 
 // detailsText reads what there is to know about a page of messages.
 //
-// When a message is ready is told by its dispatch, its last attempt or ready_at, not by the row by which it waits: in an
-// uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line. Where
-// the last two disagree, the one counts by which the message waits. An attempt that a node of an older release noted does
-// not tell; then some ready rows after its end are looked at.
+// When a message is ready is told by its dispatch, its last attempt or ready_at, not by the row by which it waits: in
+// an uncontrolled lane that cannot be found by the message's id, and in a group's line its time is that of the line.
+// Where the last two disagree, the one counts by which the message waits. An attempt that a node of an older release
+// noted does not tell; then some ready rows after its end are looked at.
 const rowsText = `
 	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
 		coalesce(d.started_at, held.claimed_at) AS started_at, coalesce(k.until, held.until) AS until, d.finished_at,
 		coalesce(d.requested_at, k.requested_at) AS requested_at, coalesce(d.by, k.by) AS by, coalesce(d.reason, k.reason) AS reason,
-		p.key, d.error, d.error_class, d.done, d.max_retries,
+		p.key, d.error, d.error_class, d.done, d.max_retries, d.output, d.output_error,
 		CASE
 			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
@@ -290,27 +291,31 @@ const rowsText = `
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, ready_at,
 			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
 			NULL::text AS error, NULL::text AS error_class, NULL::text AS done, NULL::int4 AS max_retries,
-			NULL::timestamptz AS requested_at, NULL::text AS by, NULL::text AS reason
+			NULL::timestamptz AS requested_at, NULL::text AS by, NULL::text AS reason, NULL::text AS output,
+				NULL::text AS output_error
 		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, output,
+				output_error
 		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done, max_retries, NULL, NULL, NULL
+			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done,
+				max_retries, NULL, NULL, NULL, NULL, NULL
 		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
-			attempts, attempt, worker, started_at, cancelled_at, NULL, NULL, NULL, NULL, requested_at, by, reason
+			attempts, attempt, worker, started_at, cancelled_at, NULL, NULL, NULL, NULL, requested_at, by, reason,
+				NULL, NULL
 		FROM {schema}.messenger_cancelled m WHERE p.place = 3 AND m.id = p.id
 		LIMIT 1) d ON p.hit
 	LEFT JOIN LATERAL (
 		SELECT ` + historyColumns + ` AS attempts, (array_agg(retry_at ORDER BY attempt DESC))[1] AS retry_at, max(finished_at) AS finished_at
 		FROM {schema}.messenger_attempts m WHERE m.id = p.id AND p.place = 0 AND p.hit) a ON true`
 
-// detailsText is what there is to know about a page of messages, whose bodies have so many bytes: what comes behind those that
-// have used them up comes without. Only sizes are read of what is left out.
+// detailsText is what there is to know about a page of messages, whose bodies have so many bytes: what comes behind
+// those that have used them up comes without. Only sizes are read of what is left out.
 func detailsText(bytes int) string {
 	return `
 	SELECT ` + foundColumns.String() + `, ` + placeColumns.String() + `, ` + infoColumns.String() + `
@@ -321,7 +326,11 @@ func detailsText(bytes int) string {
 
 // bodySize is what a row counts for against the bytes of a page. The length of what is stored aside of its row is known
 // without reading it.
-const bodySize = `octet_length(payload) + coalesce(octet_length(metadata), 0) + coalesce(octet_length(headers), 0) + coalesce(octet_length(attempts::text), 0)`
+const bodySize = failedBodySize + ` + coalesce(octet_length(output), 0)`
+
+// failedBodySize is that of a row of the dead letter queue.
+const failedBodySize = `octet_length(payload) + coalesce(octet_length(metadata),
+	0) + coalesce(octet_length(headers), 0) + coalesce(octet_length(attempts::text), 0)`
 
 // waitingAt is the time of the row by which a message waits that can be found by its id.
 const waitingAt = `(SELECT w.available_at FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1),

@@ -49,8 +49,8 @@ func (t *Transport) settleAll(ctx context.Context, settlements []symphony.Settle
 }
 
 // settleBesideTx settles where handlers have acked some of the deliveries in transactions of their own. Where such a
-// transaction is still open, which it should not be when its handler has returned, the group commit would wait for it with
-// all who share it. So these deliveries are left out, with an error.
+// transaction is still open, which it should not be when its handler has returned, the group commit would wait for it
+// with all who share it. So these deliveries are left out, with an error.
 func (t *Transport) settleBesideTx(ctx context.Context, settlements []symphony.Settlement) []error {
 	var ids []uuid
 	acked := make(map[int]uuid)
@@ -119,8 +119,8 @@ func (s *store) commitSettles(ops []*settleOp) (left []*settleOp) {
 	return nil
 }
 
-// partition finds the calls with deliveries under flow control, which hold places that they give up. Where it fails, the
-// database is away, and that is what settling the calls will find as well.
+// partition finds the calls with deliveries under flow control, which hold places that they give up. Where it fails,
+// the database is away, and that is what settling the calls will find as well.
 func (s *store) partition(ops []*settleOp) (controlled, plain []*settleOp, err error) {
 	var unknown []symphony.Lease
 	under := make(map[uuid]bool)
@@ -201,7 +201,8 @@ type settling struct {
 
 func (st *settling) lost() { st.op.errs = lost(st.op.errs, len(st.op.list), st.place) }
 
-// delivery is one place of one lease. A message may have several in a transaction: the one that holds it, and stale ones.
+// delivery is one place of one lease. A message may have several in a transaction: the one that holds it, and stale
+// ones.
 type delivery struct {
 	token uuid
 	place int
@@ -257,8 +258,8 @@ func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
 }
 
 // run does what the settlements say. Where there is nothing but acks of leases that this process made, of different
-// messages, one round trip is enough: the statement looks itself which of them are held, and tells the messages. Else the
-// leases are locked and read first.
+// messages, one round trip is enough: the statement looks itself which of them are held, and tells the messages. Else
+// the leases are locked and read first.
 //
 // Deliveries under flow control are settled in a flow, in which they give up their places.
 func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err error) {
@@ -401,15 +402,17 @@ func (g *settleGroup) ended() {
 }
 
 // endLeases deletes leases of which, as far as this process knows, everything has been settled. It may be wrong about a
-// message that ran out and was not given back yet. But a lease's expires_at is never later than the end of any message that
-// is open, so such a lease stays, for its expiry.
+// message that ran out and was not given back yet. But a lease's expires_at is never later than the end of any message
+// that is open, so such a lease stays, for its expiry.
 var endLeases = newQuery("end_leases", `DELETE FROM {schema}.messenger_leases WHERE token = ANY ($2::uuid[]) AND expires_at > coalesce($1::timestamptz, now())`)
 
 // ackCall is the call that acks.
 func (g *settleGroup) ackCall(l *link) call {
 	n := len(g.acks)
 	ids, tokens, places, attempts, started := uuids(n), uuids(n), int4s(n), int4s(n), times(n)
+	leaves := false // some leave an output
 	for _, st := range g.acks {
+		leaves = leaves || len(st.Output) > 0 || st.OutputError != ""
 		ids.uuid(st.id)
 		tokens.uuid(st.token)
 		places.int4(st.Lease.Index)
@@ -417,13 +420,24 @@ func (g *settleGroup) ackCall(l *link) call {
 		started.time(atOr(st.StartedAt, 0))
 	}
 	leases := tokensOf(g.acks, func(st *settling) symphony.Lease { return st.Lease })
+	params := [][]byte{g.nowParam(), uuidArray(leases), ids.value(), tokens.value(), places.value(),
+		attempts.value(), started.value(), l.nextShard()}
 	q := ackAndKeep
-	if g.retention == 0 {
+	switch {
+	case g.retention == 0:
 		q = ackAndDelete
+	case leaves:
+		q = ackAndKeepOutput
+		outputs, reasons := texts(n), texts(n)
+		for _, st := range g.acks {
+			outputs.bytes(st.Output)
+			reasons.bytes([]byte(st.OutputError))
+		}
+		params = append(params, outputs.value(), reasons.value())
 	}
 	return call{
 		query:  q,
-		params: [][]byte{g.nowParam(), uuidArray(leases), ids.value(), tokens.value(), places.value(), attempts.value(), started.value(), l.nextShard()},
+		params: params,
 		row: func(v [][]byte) error {
 			g.acked[uuidColumn(v[0])] = true
 			return nil

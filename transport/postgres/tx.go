@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -302,16 +303,21 @@ func optional(s string) *string {
 // Ack acks a delivery of the transport's in the transaction: where that is committed, what the handler did in it took
 // effect exactly once. The handler then returns nil, or the error of its commit. The error is symphony.ErrLeaseLost if
 // the delivery is another worker's by now, and symphony.ErrCancelled if its message was cancelled; the handler must
-// roll back. It may stand anywhere in the transaction: until that ends it locks this message alone.
+// roll back. What the handler has set with symphony.SetOutput until then, in the context that it gives, is kept with
+// the message. It may stand anywhere in the transaction: until that ends it locks this message alone.
 func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	token, ok := parseUUID(d.Lease.Token)
 	id, ok2 := parseUUID(d.Lease.MessageID)
 	if !ok || !ok2 {
 		return symphony.ErrLeaseLost
 	}
-	q := ackAndKeepInTx
-	if x.store.retention == 0 {
-		q = ackAndDeleteInTx
+	output, reason := symphony.OutputFrom(ctx)
+	q, leaves := ackAndKeepInTx, len(output) > 0 || reason != ""
+	switch {
+	case x.store.retention == 0:
+		q, leaves = ackAndDeleteInTx, false
+	case leaves:
+		q = ackAndKeepOutputInTx
 	}
 	list := func(v any) string { return fmt.Sprintf("{%v}", v) }
 	started := list("NULL")
@@ -321,12 +327,16 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	if err := x.lock(ctx, token, id, d.Lease.Index); err != nil {
 		return x.lostFor(ctx, d, err)
 	}
+	args := []any{x.now(), list(token), list(id), list(token), list(d.Lease.Index), list(d.Attempt), started,
+		1 + rand.Int64N(1<<62)}
+	if leaves {
+		args = append(args, oneText(string(output)), oneText(reason))
+	}
 	acked := false
-	err := x.run(ctx, "ack", q.sql, []any{x.now(), list(token), list(id), list(token), list(d.Lease.Index), list(d.Attempt), started, 1 + rand.Int64N(1<<62)},
-		func(func(...any) error) error {
-			acked = true
-			return nil
-		})
+	err := x.run(ctx, "ack", q.sql, args, func(func(...any) error) error {
+		acked = true
+		return nil
+	})
 	if err == nil && !acked {
 		return x.lostFor(ctx, d, symphony.ErrLeaseLost)
 	}
@@ -344,6 +354,14 @@ func (x *Tx) lostFor(ctx context.Context, d *symphony.Delivery, err error) error
 		return errs[0]
 	}
 	return err
+}
+
+// oneText is an array of one text as PostgreSQL reads it, with NULL for none.
+func oneText(s string) string {
+	if s == "" {
+		return "{NULL}"
+	}
+	return `{"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"}`
 }
 
 // lock locks the message of a delivery, so that nobody else can end it, and makes sure that nobody has.

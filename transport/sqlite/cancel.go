@@ -173,6 +173,13 @@ func (w *writer) endCancelling(l *lease) (ends []flow.Departure, err error) {
 func (w *writer) cancelled(r readyRow, c *cancelling, worker string, claimed int64) error {
 	r.lane.next.cancelled++
 	if w.retention == 0 {
+		err := w.query("SELECT id FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
+			w.noteEnd(r.lane, symphony.Cancelled, s.ColumnText(0))
+			return false
+		}, r.seq)
+		if err != nil {
+			return err
+		}
 		return w.discard(r.seq)
 	}
 	var by, token, place any

@@ -199,10 +199,15 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (p
 func (t *Transport) failedMessage(ctx context.Context, id string) (page symphony.MessagePage, err error) {
 	rows := t.failedReader(storage.NewPageBytes(0))
 	err = t.read(ctx, "read failed message in", func(r *reader) error {
-		return r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
-			page.Messages = append(page.Messages, rows.row(s))
-			return false
-		}, id, t.name)
+		err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?",
+			func(s *sqlite.Stmt) bool {
+				page.Messages = append(page.Messages, rows.row(s))
+				return false
+			}, id, t.name)
+		if err == nil && len(page.Messages) > 0 {
+			err = r.notes(&page.Messages[0])
+		}
+		return err
 	})
 	return page, err
 }

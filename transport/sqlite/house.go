@@ -60,10 +60,10 @@ func (s *store) keepHouse() {
 	}
 }
 
-// Housekeep does at once, for all transports of the file, what otherwise happens in the background when it is due: it ends
-// leases and messages that ran out, wakes what has become due, and deletes what was kept long enough. It is for processes
-// that do not go on between calls, such as serverless functions; elsewhere it does no harm. Errors are the storage's; what
-// was left is done by the next call.
+// Housekeep does at once, for all transports of the file, what otherwise happens in the background when it is due: it
+// ends leases and messages that ran out, wakes what has become due, and deletes what was kept long enough. It is for
+// processes that do not go on between calls, such as serverless functions; elsewhere it does no harm. Errors are the
+// storage's; what was left is done by the next call.
 func (s *store) Housekeep(ctx context.Context) error {
 	for {
 		if err := s.do(ctx, &houseOp{}); err != nil {
@@ -219,6 +219,9 @@ func (s *store) purge(ctx context.Context) error {
 	if err := s.do(ctx, &purgeWorkersOp{cutoff}); err != nil {
 		return err
 	}
+	if err := s.forgetNotes(ctx); err != nil {
+		return err
+	}
 	for {
 		keys := &purgeKeysOp{}
 		if err := s.do(ctx, keys); err != nil || keys.deleted < purgeRows {
@@ -276,7 +279,10 @@ func (o *purgeOp) apply(w *writer) error {
 			return err
 		}
 	}
-	return nil
+	if len(o.list) == 0 {
+		return nil
+	}
+	return w.dropOutputs(o.list[0].seq, o.list[len(o.list)-1].seq)
 }
 
 type purgeKeysOp struct{ deleted int }

@@ -46,7 +46,9 @@ func (v *view) row(f found, bytes *storage.PageBytes) (m symphony.MessageInfo, e
 		return m, err
 	}
 	bytes.Message(&m.Envelope, m.Attempts)
-	return m, v.state(&m, f.seq, delay)
+	err = v.state(&m, f.seq, delay)
+	bytes.Bytes(len(m.Output))
+	return m, err
 }
 
 // bareRow is a message without its body and attempts.
@@ -134,6 +136,9 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 			completedColumns.read(m, s, 0)
 			return false
 		}, seq)
+		if err == nil {
+			err = v.output(m, seq)
+		}
 	case symphony.Cancelled:
 		m.Cancel = new(symphony.Cancellation)
 		query := "SELECT " + cancelledColumns.String() + " FROM messenger_cancelled WHERE seq=?"

@@ -171,6 +171,9 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		bytes := storage.NewPageBytes(q.Bytes)
 		for _, f := range list {
 			m, err := v.row(f, bytes)
+			if err == nil && q.ID != "" {
+				err = v.notes(&m)
+			}
 			if err != nil {
 				return err
 			}

@@ -134,7 +134,11 @@ func (w *writer) keepDone(r readyRow, names []string) error {
 func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 	r.lane.next.completed++
 	if w.retention == 0 {
+		w.noteEnd(r.lane, symphony.Completed, st.Lease.MessageID)
 		return w.erase(r)
+	}
+	if err := w.keepOutput(r.seq, st); err != nil {
+		return err
 	}
 	worker, err := w.workerID(l.worker)
 	if err != nil {

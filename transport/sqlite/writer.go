@@ -41,17 +41,19 @@ type writer struct {
 	nextDue     int64 // a message that waits for its time becomes ready
 	nextControl int64 // a message expires or a gate is due; 0, at first, is at once
 
-	// Time. stood is where steady time stood when the last process was last heard of; placedAhead is how far it was ahead of
-	// the machine's clock when scheduled messages were placed, placing how far that has come since it was set.
+	// Time. stood is where steady time stood when the last process was last heard of; placedAhead is how far it was
+	// ahead of the machine's clock when scheduled messages were placed, placing how far that has come since it was set.
 	stood, placedAhead int64
 	placing            *place
 	beaten             int64 // when steady time was written last
 	placedAt           int64 // when the files' places were looked at before a commit
 	lastFailure        time.Time
+	trimmed            int64 // when ends were deleted that are remembered no longer
 
 	// Of the transaction that runs; empty between transactions.
 	touched []*lane
 	settled []settledItem
+	ended   map[endedOf][]byte // the ids of messages that ended and are not kept; see ends.go
 	undo    []func()
 	wakes   map[*lane]int // receivers to wake after the commit
 
@@ -62,7 +64,9 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 	w := &writer{
 		store: s, conn: conn, stmts: make(map[string]*sqlite.Stmt),
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*flow.FairShare), holds: make(map[string][]flow.Hold),
-		leases: make(map[string]*lease), cancelling: make(map[delivery]*lease), workers: make(map[string]worker), wakes: make(map[*lane]int), nextDue: never,
+		leases: make(map[string]*lease), cancelling: make(map[delivery]*lease), workers: make(map[string]worker),
+		wakes: make(map[*lane]int),
+		ended: make(map[endedOf][]byte), nextDue: never,
 	}
 	w.inForce = s.limits
 	w.commit = func() error { return w.exec("COMMIT") }
@@ -130,6 +134,9 @@ func (w *writer) transact(ops []*op) (err error) {
 		if err = o.do.apply(w); err != nil {
 			break
 		}
+	}
+	if err == nil {
+		err = w.saveEnded()
 	}
 	if err == nil {
 		err = w.saveCounts()
@@ -219,6 +226,9 @@ func (w *writer) reset() {
 	clear(w.undo)
 	w.undo = w.undo[:0]
 	clear(w.wakes)
+	if len(w.ended) > 0 {
+		clear(w.ended)
+	}
 }
 
 // stmt returns the prepared statement of a query.
