@@ -28,7 +28,7 @@ type StoredMessage struct {
 	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Output         jsontext.Value            `json:"output,omitzero" description:"What its handler left."`
-	OutputError    string                    `json:"outputError,omitzero" description:"Why not: too_large, invalid_json."`
+	OutputError    string                    `json:"outputError,omitzero" description:"too_large or invalid_json."`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
 	Masked     bool     `json:"masked,omitzero" description:"Something of it is hidden from the caller: by the scope observe, or by types.X.redact."`
