@@ -27,7 +27,7 @@ type StoredMessage struct {
 	FailedID       string                    `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
 	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
-	Output         jsontext.Value            `json:"output,omitzero" description:"What its handler left."`
+	Output         jsontext.Value            `json:"output,omitzero" mask:"value" description:"What its handler left."`
 	OutputError    string                    `json:"outputError,omitzero" description:"too_large or invalid_json."`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`
@@ -68,16 +68,16 @@ type MessageResponse struct {
 type WholeMessage struct {
 	StoredMessage
 	Progress *Progress       `json:"progress,omitzero" description:"What its latest attempt has told."`
-	Log      []string        `json:"log,omitzero" description:"Last lines of the attempt under way, or kept."`
+	Log      []string        `json:"log,omitzero" mask:"text" description:"Last lines of the attempt under way, or kept."`
 	Attempts []Attempt       `json:"attempts" required:"true" description:"Those that did not succeed, oldest first."`
 	Timeline []TimelineEntry `json:"timeline" required:"true" description:"What happened, and will, in its order."`
 }
 
 // Progress is how far the handling of a message has come.
 type Progress struct {
-	Done  int64      `json:"done" required:"true" minimum:"0" maximum:"9007199254740992"`
-	Total *int64     `json:"total,omitzero" minimum:"1" maximum:"9007199254740992" description:"If known."`
-	Text  string     `json:"text,omitzero" maxLength:"200" description:"The same for people."`
+	Done  int64      `json:"done" required:"true"`
+	Total *int64     `json:"total,omitzero" description:"If known."`
+	Text  string     `json:"text,omitzero" mask:"text" description:"The same for people."`
 	At    *time.Time `json:"at,omitzero" description:"When it was told."`
 }
 
@@ -175,5 +175,5 @@ type Attempt struct {
 	// RetryAt is left out where it was not to be tried again.
 	RetryAt *time.Time `json:"retryAt,omitzero" description:"When it was to be tried again; left out where it was not."`
 	// Log is in answers about one message only.
-	Log []string `json:"log,omitzero" description:"Its last lines. Not in lists."`
+	Log []string `json:"log,omitzero" mask:"text" description:"Its last lines. Not in lists."`
 }
