@@ -50,6 +50,14 @@ func (c *Client) Message(ctx context.Context, transport, id string) (wire.Messag
 	return ask(ctx, c, wire.GetMessage, id, c.reading(inTransport(transport)))
 }
 
+// EditMessage changes a pending message: what is given replaces what is there, nil takes it away. The members are those
+// of wire.MessageChange.
+func (c *Client) EditMessage(
+	ctx context.Context, transport, id string, change map[string]any,
+) (wire.MessageResponse, error) {
+	return send(ctx, c, wire.PatchMessage, id, inTransport(transport), change)
+}
+
 // DeleteMessage deletes a pending message.
 func (c *Client) DeleteMessage(ctx context.Context, transport, id string) (wire.DoneResponse, error) {
 	return ask(ctx, c, wire.DeleteMessage, id, inTransport(transport))

@@ -356,7 +356,7 @@ func describeFailures(r *openapi31.Reflector) {
 	}
 }
 
-// describeChange makes of the shape of a schedule's change what a JSON merge patch is: every member may be left out, or
+// describeChange makes of the shapes of a schedule's and a message's change what a JSON merge patch is: every member may be left out, or
 // null, which takes away what is there.
 func describeChange(r *openapi31.Reflector) {
 	const suffix = "Change"
@@ -385,6 +385,9 @@ func describeChange(r *openapi31.Reflector) {
 		return out
 	}
 	schemas["ScheduleChange"] = change("ScheduleChange")
+	payload := schemas["MessageChange"]["properties"].(map[string]any)["payload"]
+	schemas["MessageChange"] = change("MessageChange")
+	schemas["MessageChange"]["properties"].(map[string]any)["payload"] = payload // which nothing takes away
 	for _, name := range []string{"Message", "DispatchOptions", "Callback"} {
 		schemas[name+suffix] = change(name)
 	}

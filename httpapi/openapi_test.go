@@ -134,6 +134,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"GET", "/api/symphony/messages", "", ""},
 		{"GET", replayed, messageRoute, ""},
 		{"POST", replayed + "/replay", messageRoute + "/replay", `{"payload":{"n":1},"idempotencyKey":"replay"}`},
+		{"PATCH", pending, messageRoute, `{"priority":7,"metadata":{"a":[1]}}`},
 		{"POST", pending + "/run-now", messageRoute + "/run-now", ""},
 		{"DELETE", pending, messageRoute, ""},
 		{"DELETE", replayed, messageRoute, ""},

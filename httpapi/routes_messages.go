@@ -114,6 +114,17 @@ func messagesRoutes() []route {
 			errors:  []int{404, 501},
 			serve:   messagesShow,
 		}),
+		on(wire.EditMessage, route{
+			tag: "Messages", scope: auth.ScopeOperate, audit: "message.edit",
+			summary: "Change a pending message",
+			doc: "What is given replaces what is there, null takes it away. It is checked as at its dispatch and waits " +
+				"on, with the attempts that it has had. One that is not pending answers 409 with code " +
+				"message_not_pending.",
+			query:   []parameter{ofTransport},
+			example: `{"priority":9,"scheduledAt":null}`,
+			errors:  []int{404, 409, 501},
+			serve:   messagesEdit,
+		}),
 		on(wire.DeleteMessage, route{
 			tag: "Messages", scope: auth.ScopeOperate, own: ownDispatch, audit: "message.delete",
 			summary: "Delete a pending message",

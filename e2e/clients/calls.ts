@@ -76,6 +76,8 @@ must(preview.success === true, "replay");
 const later = { message: { type: "Later", payload: {} }, options: { queue, delay: 3_600_000 } };
 for (const act of ["run", "delete"] as const) {
   const { messageId } = await done(client.POST("/api/symphony/dispatch", { body: later }));
+  const here = { params: { path: { id: messageId } } };
+  must((await done(client.PATCH("/api/symphony/messages/{id}", { ...here, body: { priority: 9, metadata: null } }))).message.priority === 9, "edit");
   const params = { path: { id: messageId } };
   if (act === "run") await done(client.POST("/api/symphony/messages/{id}/run-now", { params }));
   else await done(client.DELETE("/api/symphony/messages/{id}", { params }));

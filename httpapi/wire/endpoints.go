@@ -26,6 +26,7 @@ var (
 	ExportMessages = Endpoint[None, None]{"GET", api + "/messages/export", "exportMessages"}
 	ImportMessages = Endpoint[None, ImportResponse]{"POST", api + "/messages/import", "importMessages"}
 	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
+	EditMessage    = Endpoint[MessageChange, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
 	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}
 	RunMessageNow  = Endpoint[None, DoneResponse]{"POST", api + "/messages/{id}/run-now", "runMessageNow"}
 	ReplayMessage  = Endpoint[ReplayRequest, ReplayResponse]{"POST", api + "/messages/{id}/replay", "replayMessage"}
@@ -92,6 +93,9 @@ var (
 
 // PatchSchedule is UpdateSchedule with a body that can have null, which takes away what is there.
 var PatchSchedule = Endpoint[map[string]any, ScheduleResponse](UpdateSchedule)
+
+// PatchMessage is EditMessage with a body that can have null, which takes away what is there.
+var PatchMessage = Endpoint[map[string]any, MessageResponse](EditMessage)
 
 // Operations.
 var (

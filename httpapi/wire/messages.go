@@ -91,6 +91,16 @@ type TimelineEntry struct {
 	ErrorClass string    `json:"errorClass,omitzero"`
 }
 
+// MessageChange is the body of PATCH /api/symphony/messages/{id}: what is given replaces what is there, null takes it
+// away.
+type MessageChange struct {
+	Payload     jsontext.Value `json:"payload,omitzero" audit:"given" description:"A JSON object. It cannot be taken away."`
+	Metadata    jsontext.Value `json:"metadata,omitzero" audit:"given" description:"A JSON object."`
+	Priority    *int           `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"null: the transport's default."`
+	ScheduledAt *time.Time     `json:"scheduledAt,omitzero" audit:"keep" description:"null, or a time that is past: at once."`
+	ExpiresAt   *time.Time     `json:"expiresAt,omitzero" audit:"keep" description:"null: never."`
+}
+
 // ReplayRequest is the optional body of POST /api/symphony/messages/{id}/replay.
 type ReplayRequest struct {
 	Payload        jsontext.Value `json:"payload,omitzero" audit:"given" description:"In place of the message's payload, a JSON object."`
