@@ -19,7 +19,14 @@ type MessageEdit struct {
 	ScheduledAt *time.Time
 	// ExpiresAt is that of Flow; zero means never. It must be after the time of delivery.
 	ExpiresAt *time.Time
+	// Tags replace those of Terms; none removes them.
+	Tags *[]string
+	// MaxRetries is that of Terms, 0 to MaxRetries, or RetriesByPolicy.
+	MaxRetries *int
 }
+
+// RetriesByPolicy, as the MaxRetries of an edit, has the policy say how often a message is retried.
+const RetriesByPolicy = -1
 
 // problems returns what is wrong with an edit, whatever the message is. Paths are the names of its members in JSON.
 func (m *MessageEdit) problems() *problems {
@@ -32,6 +39,12 @@ func (m *MessageEdit) problems() *problems {
 	}
 	if n := m.Priority; n != nil && *n != 0 && (*n < MinPriority || *n > MaxPriority) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
+	}
+	if m.Tags != nil {
+		p.tags("tags", *m.Tags)
+	}
+	if n := m.MaxRetries; n != nil && *n != RetriesByPolicy && (*n < 0 || *n > MaxRetries) {
+		p.add("maxRetries", "must be 0 to %d", MaxRetries)
 	}
 	if m.ScheduledAt != nil {
 		p.time("scheduledAt", *m.ScheduledAt)
@@ -123,8 +136,29 @@ func (d *editor) apply(e *Envelope) error {
 			e.expireAt(*at)
 		}
 	}
+	d.terms(e)
 	d.times(&p, e)
 	return p.err()
+}
+
+// terms changes the terms of an envelope, of which others may have the same.
+func (d *editor) terms(e *Envelope) {
+	if d.Tags == nil && d.MaxRetries == nil {
+		return
+	}
+	terms := Terms{}
+	if e.Terms != nil {
+		terms = *e.Terms
+	}
+	if d.Tags != nil {
+		terms.Tags = distinct(*d.Tags)
+	}
+	if n := d.MaxRetries; n != nil {
+		if terms.MaxRetries = n; *n == RetriesByPolicy {
+			terms.MaxRetries = nil
+		}
+	}
+	e.Terms = terms.orNil()
 }
 
 // times appends what is wrong with the times of an edited message, if any of them was edited.

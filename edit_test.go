@@ -56,6 +56,8 @@ func TestMessages_Edit(t *testing.T) {
 		"size of metadata":    {edit{Metadata: &map[string]any{"a": long}}, []string{"metadata"}},
 		"metadata":            {edit{Metadata: &map[string]any{"a": func() {}}}, []string{"metadata"}},
 		"priority":            {edit{Priority: new(11)}, []string{"priority"}},
+		"tags":                {edit{Tags: &[]string{"a", "b,c"}}, []string{"tags[1]"}},
+		"retries":             {edit{MaxRetries: new(101)}, []string{"maxRetries"}},
 		"times":               {edit{ScheduledAt: &old, ExpiresAt: &old}, []string{"scheduledAt", "expiresAt"}},
 		"due when it is over": {edit{ScheduledAt: new(day.Add(time.Hour))}, []string{"scheduledAt"}},
 		"over when it is due": {edit{ExpiresAt: new(day)}, []string{"expiresAt"}},
@@ -78,13 +80,16 @@ func TestMessages_Edit(t *testing.T) {
 		t.Errorf("a refused edit changed it: %v\n%s", err, cmp.Diff(was, now))
 	}
 	now, err := messages.Edit(t.Context(), r.ID, edit{Payload: json.RawMessage(`{"name": 2.50}`),
-		Metadata: new(map[string]any), Priority: new(0), ScheduledAt: new(time.Time{}), ExpiresAt: new(time.Time{})})
+		Metadata: new(map[string]any), Priority: new(0), ScheduledAt: new(time.Time{}), ExpiresAt: new(time.Time{}),
+		Tags: &[]string{"x", "x"}, MaxRetries: new(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := was
 	want.Payload, want.Metadata, want.Priority = json.RawMessage(`{"name": 2.50}`), nil, 3
 	want.ScheduledAt, want.Flow, want.AvailableAt = time.Time{}, nil, now.AvailableAt
+	want.Terms = &symphony.Terms{Tags: []string{"x"}, MaxRetries: new(0)}
+	now.MaxRetries = want.MaxRetries
 	if diff := cmp.Diff(want, now); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -145,11 +146,7 @@ func (o *DispatchOptions) terms() *Terms {
 	if len(o.RetryDelay) > 0 {
 		t.RetryDelay = o.RetryDelay
 	}
-	for _, tag := range o.Tags {
-		if !t.Tagged(tag) {
-			t.Tags = append(t.Tags, tag)
-		}
-	}
+	t.Tags = distinct(o.Tags)
 	return t
 }
 
@@ -198,18 +195,28 @@ func (p *problems) terms(o *DispatchOptions) (size int) {
 	if d := o.Retention; d != nil && (*d < 0 || *d > MaxDelay) {
 		p.add("options.retention", "must be 0 to %d ms", MaxDelay.Milliseconds())
 	}
-	p.tags(o.Tags)
+	p.tags("options.tags", o.Tags)
 	p.url(o.URL)
 	return p.callback("options.onSuccess", o.OnSuccess) + p.callback("options.onFailure", o.OnFailure)
 }
 
-func (p *problems) tags(tags []string) {
+// distinct are tags, each once.
+func distinct(tags []string) (each []string) {
+	for _, tag := range tags {
+		if !slices.Contains(each, tag) {
+			each = append(each, tag)
+		}
+	}
+	return each
+}
+
+func (p *problems) tags(path string, tags []string) {
 	if len(tags) > MaxTags {
-		p.add("options.tags", "must have at most %d entries, has %d", MaxTags, len(tags))
+		p.add(path, "must have at most %d entries, has %d", MaxTags, len(tags))
 		return
 	}
 	for i, tag := range tags {
-		path := fmt.Sprintf("options.tags[%d]", i)
+		path := fmt.Sprintf("%s[%d]", path, i)
 		switch n := utf8.RuneCountInString(tag); {
 		case n < 1 || n > MaxTagLength:
 			p.add(path, "must have 1 to %d characters, has %d", MaxTagLength, n)

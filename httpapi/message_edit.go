@@ -15,7 +15,7 @@ import (
 )
 
 // removable are the members of a change that null takes away.
-var removable = []string{"metadata", "priority", "scheduledAt", "expiresAt"}
+var removable = []string{"metadata", "priority", "scheduledAt", "expiresAt", "tags", "maxRetries"}
 
 func messagesEdit(c *call) error {
 	var given map[string]jsontext.Value
@@ -55,6 +55,10 @@ func (c *call) messageEdit(given map[string]jsontext.Value) (edit symphony.Messa
 			edit.Priority = new(int)
 		case "scheduledAt":
 			edit.ScheduledAt = new(time.Time)
+		case "tags":
+			edit.Tags = new([]string)
+		case "maxRetries":
+			edit.MaxRetries = new(symphony.RetriesByPolicy)
 		case "expiresAt":
 			edit.ExpiresAt = new(time.Time)
 		}
@@ -84,6 +88,14 @@ func edited(change *wire.MessageChange, edit *symphony.MessageEdit) (list []symp
 	if change.Priority != nil {
 		if edit.Priority = change.Priority; *change.Priority == 0 { // to the domain the default, which is null here
 			edit.Priority = new(-1)
+		}
+	}
+	if change.Tags != nil {
+		edit.Tags = &change.Tags
+	}
+	if n := change.MaxRetries; n != nil {
+		if edit.MaxRetries = n; *n < 0 { // to the domain the policy's, which is null here
+			edit.MaxRetries = new(-2)
 		}
 	}
 	if change.ScheduledAt != nil {

@@ -12,12 +12,13 @@ func TestMessageIsEdited(t *testing.T) {
 	id := f.send("Order", `{"n":1}`, `{"priority":2,"delay":3600000,"metadata":{"a":1}}`)
 	path := messagesPath + "/" + id
 	a := f.call("PATCH", path, `{"payload":{"n": 1.50},"metadata":null,"priority":null,
+		"tags":["a","b","a"],"maxRetries":0,
 		"scheduledAt":"2100-01-01T00:00:00Z","expiresAt":"2100-01-02T00:00:00Z"}`)
 	if a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
 	m := a.message()
-	want := map[string]any{"status": "pending", "priority": "5",
+	want := map[string]any{"status": "pending", "priority": "5", "tags": "[a b]", "maxRetries": "0",
 		"scheduledAt": "2100-01-01T00:00:00Z", "expiresAt": "2100-01-02T00:00:00Z"}
 	for name, value := range want {
 		if fmt.Sprint(m[name]) != value {
@@ -28,6 +29,7 @@ func TestMessageIsEdited(t *testing.T) {
 		{`{}`, ""}, {`{"payload":null}`, "payload"}, {`{"payload":[]}`, "payload"},
 		{`{"queue":"x"}`, "queue"}, {`{"queue":null}`, "queue"},
 		{`{"priority":0}`, "priority"}, {`{"priority":11}`, "priority"}, {`{"metadata":[]}`, "metadata"},
+		{`{"tags":["a,b"]}`, "tags[0]"}, {`{"maxRetries":-1}`, "maxRetries"},
 		{`{"scheduledAt":"0001-01-01T00:00:00Z"}`, "scheduledAt"},
 		{`{"expiresAt":"1900-01-01T00:00:00Z"}`, "expiresAt"},
 		{`{"scheduledAt":"2100-01-03T00:00:00Z"}`, "scheduledAt"}, {`{"expiresAt":"tomorrow"}`, "expiresAt"},

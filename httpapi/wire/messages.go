@@ -92,13 +92,15 @@ type TimelineEntry struct {
 }
 
 // MessageChange is the body of PATCH /api/symphony/messages/{id}: what is given replaces what is there, null takes it
-// away.
+// away: then the default of the type or the transport holds.
 type MessageChange struct {
-	Payload     jsontext.Value `json:"payload,omitzero" audit:"given" description:"A JSON object. It cannot be taken away."`
-	Metadata    jsontext.Value `json:"metadata,omitzero" audit:"given" description:"A JSON object."`
-	Priority    *int           `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10" description:"null: the transport's default."`
-	ScheduledAt *time.Time     `json:"scheduledAt,omitzero" audit:"keep" description:"null, or a time that is past: at once."`
+	Payload     jsontext.Value `json:"payload,omitzero" audit:"given" description:"An object, never null."`
+	Metadata    jsontext.Value `json:"metadata,omitzero" audit:"given" description:"An object."`
+	Priority    *int           `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10"`
+	ScheduledAt *time.Time     `json:"scheduledAt,omitzero" audit:"keep" description:"null: at once."`
 	ExpiresAt   *time.Time     `json:"expiresAt,omitzero" audit:"keep" description:"null: never."`
+	Tags        []string       `json:"tags,omitzero" audit:"keep" maxItems:"20"`
+	MaxRetries  *int           `json:"maxRetries,omitzero" audit:"keep" minimum:"0" maximum:"100"`
 }
 
 // ReplayRequest is the optional body of POST /api/symphony/messages/{id}/replay.
