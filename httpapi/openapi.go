@@ -356,8 +356,8 @@ func describeFailures(r *openapi31.Reflector) {
 	}
 }
 
-// describeChange makes of the shapes of a schedule's and a message's change what a JSON merge patch is: every member may be left out, or
-// null, which takes away what is there.
+// describeChange makes of the shapes of a schedule's and a message's change what a JSON merge patch is: every member
+// may be left out, or null, which takes away what is there.
 func describeChange(r *openapi31.Reflector) {
 	const suffix = "Change"
 	schemas := r.Spec.Components.Schemas

@@ -117,8 +117,8 @@ func messagesRoutes() []route {
 		on(wire.EditMessage, route{
 			tag: "Messages", scope: auth.ScopeOperate, audit: "message.edit",
 			summary: "Change a pending message",
-			doc: "What is given replaces what is there, null takes it away. It is checked as at its dispatch and waits " +
-				"on, with the attempts that it has had. One that is not pending answers 409 with code " +
+			doc: "What is given replaces what is there, null takes it away. It is checked as at its dispatch and " +
+				"waits on, with the attempts that it has had. One that is not pending answers 409 with code " +
 				"message_not_pending.",
 			query:   []parameter{ofTransport},
 			example: `{"priority":9,"scheduledAt":null}`,
