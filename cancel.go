@@ -43,5 +43,25 @@ func (m *Messages) Cancel(ctx context.Context, id, by, reason string) (Status, e
 	if err := m.check(ctx, id); err != nil {
 		return "", err
 	}
-	return m.store.CancelMessage(ctx, id, Cancellation{By: by, Reason: reason})
+	status, err := m.store.CancelMessage(ctx, id, Cancellation{By: by, Reason: reason})
+	if err == nil && status == Cancelled {
+		m.observeCancel(ctx, id)
+	}
+	return status, err
+}
+
+// observeCancel tells the observer of a message that was cancelled while it waited. One in hand is told of by its worker.
+func (m *Messages) observeCancel(ctx context.Context, id string) {
+	if m.bus.Observer() == nil {
+		return
+	}
+	info, err := m.Get(ctx, id)
+	if err != nil {
+		return // it is not kept
+	}
+	m.bus.Observer().AttemptsEnded([]EndedAttempt{{
+		MessageID: id, Transport: info.Transport, Queue: info.Queue, Type: info.Type, Attempt: info.Deliveries,
+		CreatedAt: info.CreatedAt, ScheduledAt: info.ScheduledAt, DispatchedBy: info.DispatchedBy,
+		Settlement: Settlement{Outcome: Cancel, Lease: Lease{MessageID: id}},
+	}})
 }

@@ -10,7 +10,8 @@ import (
 type Observer interface {
 	// MessagesDispatched is called after messages were stored. Receipts are in the order of the envelopes.
 	MessagesDispatched(envelopes []*Envelope, receipts []Receipt)
-	// AttemptsEnded is called after attempts were settled. Deliveries that were given back (Release) are included.
+	// AttemptsEnded is called after attempts were settled. Deliveries that were given back (Release) or whose messages
+	// were cancelled (Cancel) are included, and messages that were cancelled while nobody had them.
 	AttemptsEnded(ended []EndedAttempt)
 }
 

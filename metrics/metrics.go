@@ -121,6 +121,7 @@ type Counts struct {
 	Retried    int64 // attempts that failed, with another to come
 	Dead       int64 // attempts that failed for good
 	Released   int64 // deliveries that were given back; they are no attempts
+	Cancelled  int64 // messages that were cancelled, before they were handled or meanwhile; they are no attempts
 }
 
 // Failed is how many attempts failed, and Processed how many ended.
@@ -133,4 +134,5 @@ func (c *Counts) add(o Counts) {
 	c.Retried += o.Retried
 	c.Dead += o.Dead
 	c.Released += o.Released
+	c.Cancelled += o.Cancelled
 }

@@ -115,6 +115,10 @@ func (s *series) ended(e *symphony.EndedAttempt) {
 		if !handlerRan(st.ErrorClass) {
 			return
 		}
+	case symphony.Cancel:
+		s.Cancelled++
+		s.total.Cancelled++
+		return
 	default:
 		s.Released++
 		s.total.Released++

@@ -28,6 +28,7 @@ type storedSeries struct {
 	Retried    int64            `json:"retried,omitempty"`
 	Dead       int64            `json:"dead,omitempty"`
 	Released   int64            `json:"released,omitempty"`
+	Cancelled  int64            `json:"cancelled,omitempty"`
 	Run        *storedDurations `json:"run,omitempty"`
 	Wait       *storedDurations `json:"wait,omitempty"`
 	Errors     map[string]int64 `json:"errors,omitempty"`
@@ -50,7 +51,7 @@ func (b *bucket) encode(node string) []byte {
 	for k, s := range b.series {
 		out.Series = append(out.Series, storedSeries{
 			Transport: k.transport, Type: k.typ, Dispatched: s.Dispatched, Succeeded: s.Succeeded, Retried: s.Retried, Dead: s.Dead,
-			Released: s.Released, Run: pack(&s.run), Wait: pack(&s.wait), Errors: s.errors,
+			Released: s.Released, Cancelled: s.Cancelled, Run: pack(&s.run), Wait: pack(&s.wait), Errors: s.errors,
 		})
 	}
 	raw, _ := json.Marshal(out) // cannot fail: the numbers are finite
@@ -65,7 +66,7 @@ func decode(raw []byte) (*bucket, error) {
 	}
 	b := &bucket{events: in.Events, series: make(map[key]*series, len(in.Series))}
 	for _, s := range in.Series {
-		out := &series{Counts: Counts{s.Dispatched, s.Succeeded, s.Retried, s.Dead, s.Released}, errors: s.Errors}
+		out := &series{Counts: Counts{s.Dispatched, s.Succeeded, s.Retried, s.Dead, s.Released, s.Cancelled}, errors: s.Errors}
 		if s.Run != nil {
 			if err := out.run.decode(s.Run.Sketch, s.Run.Sum, s.Run.Max); err != nil {
 				return nil, err

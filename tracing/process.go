@@ -58,6 +58,8 @@ func (t *Tracing) end(ctx context.Context, span trace.Span, d *symphony.Delivery
 	}
 	cause := context.Cause(ctx)
 	switch {
+	case errors.Is(cause, symphony.ErrCancelled):
+		span.SetAttributes(keyOutcome.String(symphony.Cancel.String()))
 	case err == nil:
 		span.SetAttributes(keyOutcome.String(symphony.Ack.String()))
 	case errors.Is(cause, symphony.ErrInterrupted):

@@ -19,6 +19,8 @@ type item struct {
 	// bulkhead has the places of its handlers; nil where they may have all.
 	bulkhead *bulkhead
 	gone     bool // out of hand: it has a result, or has lost its lease
+	// cancelled says that the message was cancelled: its lease is not extended any more.
+	cancelled bool
 }
 
 // buffer holds the messages that were claimed and have not started, in the order of their claims.

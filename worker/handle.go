@@ -92,6 +92,9 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 	case errors.Is(cause, symphony.ErrInterrupted):
 		st.Outcome, st.Done = symphony.Release, res.Done
 		return
+	case errors.Is(cause, symphony.ErrCancelled):
+		st.Outcome = symphony.Release // whatever it says, the transport answers that it was cancelled
+		return
 	case errors.Is(cause, symphony.ErrLeaseLost):
 		return // whatever it says is dropped
 	}

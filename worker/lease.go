@@ -55,9 +55,9 @@ func (r *run) keepLeases(handled <-chan struct{}) {
 // beat drops what ran out, calls for what is due, and returns how long there is nothing else to do.
 func (h *heartbeat) beat() time.Duration {
 	now, third := symphony.Elapsed(h.o.Clock), h.o.Lease/3
-	wait := third // nothing that arrives from now on is due earlier
-	var due, ended []*item
-	first := third // when the first of them is due
+	wait := third          // nothing that arrives from now on is due earlier
+	var due, ended []*item // ended may be those that were cancelled, too
+	first := third         // when the first of them is due
 	h.mu.Lock()
 	for _, it := range h.heldLocked() {
 		left := it.until - now
@@ -65,14 +65,16 @@ func (h *heartbeat) beat() time.Duration {
 			ended = append(ended, it)
 			continue
 		}
-		wait = min(wait, left)
+		if wait = min(wait, left); it.cancelled {
+			continue // its lease ends when it ends
+		}
 		soon := left - 2*third
 		first = min(first, soon)
 		if soon <= third/4 {
 			due = append(due, it)
 		}
 	}
-	h.dropLocked(ended)
+	ended = h.dropLocked(ended)
 	h.mu.Unlock()
 	h.logLost(ended)
 	if h.asking {
@@ -122,7 +124,7 @@ func (h *heartbeat) extend(items []*item, now time.Duration) extension {
 func (h *heartbeat) answered(e extension) {
 	h.asking = false
 	var failure error
-	var lost []*item
+	var lost, cancelled []*item
 	h.mu.Lock()
 	for i, it := range e.items {
 		switch err := e.errs[i]; {
@@ -131,11 +133,14 @@ func (h *heartbeat) answered(e extension) {
 			it.until = e.began + h.o.Lease
 		case errors.Is(err, symphony.ErrLeaseLost):
 			lost = append(lost, it)
+		case errors.Is(err, symphony.ErrCancelled):
+			cancelled = append(cancelled, it)
 		default:
 			failure = err
 		}
 	}
-	h.dropLocked(lost)
+	h.cancelLocked(cancelled)
+	lost = h.dropLocked(lost)
 	h.mu.Unlock()
 	h.logLost(lost)
 	switch {
@@ -148,24 +153,36 @@ func (h *heartbeat) answered(e extension) {
 	}
 }
 
-// dropLocked drops messages whose leases are lost.
-func (r *run) dropLocked(lost []*item) {
-	if len(lost) == 0 {
-		return
+// dropLocked drops messages whose leases have ended, and returns those that are lost: the others were cancelled, and are
+// so by now.
+func (r *run) dropLocked(ended []*item) (lost []*item) {
+	if len(ended) == 0 {
+		return nil
 	}
-	for _, it := range lost {
+	for _, it := range ended {
 		it.gone = true
+		if it.cancelled {
+			r.counts.Cancelled++
+			continue
+		}
+		lost = append(lost, it)
 		if it.slot != nil {
 			it.slot.cancel(symphony.ErrLeaseLost)
 		}
 	}
 	r.counts.Lost += int64(len(lost))
+	r.dropGoneLocked()
+	r.noteRoomLocked()
+	r.noteQuietLocked()
+	return lost
+}
+
+// dropGoneLocked takes what is out of hand from among what has not started.
+func (r *run) dropGoneLocked() {
 	r.buffer.dropGone()
 	for _, b := range r.bulkheads {
 		b.waiting.dropGone()
 	}
-	r.noteRoomLocked()
-	r.noteQuietLocked()
 }
 
 func (r *run) logLost(lost []*item) {

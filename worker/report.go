@@ -27,6 +27,8 @@ type Counts struct {
 	Released  int64 // given back: not started, or interrupted when the worker stopped
 	// Lost are those whose lease ended before they did, or before the result was stored. They are delivered again.
 	Lost int64
+	// Cancelled are those whose messages were cancelled while they were in hand, whatever the handler came up with.
+	Cancelled int64
 	// HandlerTime is the sum over Processed.
 	HandlerTime time.Duration
 }
@@ -37,6 +39,7 @@ func (c *Counts) add(o Counts) {
 	c.Failed += o.Failed
 	c.Released += o.Released
 	c.Lost += o.Lost
+	c.Cancelled += o.Cancelled
 	c.HandlerTime += o.HandlerTime
 }
 

@@ -91,6 +91,7 @@ func newRun(ctx context.Context, w *Worker) *run {
 func (r *run) do(ctx context.Context) error {
 	handled, drain := r.handled, make(chan struct{})
 	var err error
+	defer r.watchCancels()()
 	r.noteRequest()
 	var claiming, background sync.WaitGroup
 	claiming.Go(func() { err = r.fetch() })

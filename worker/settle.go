@@ -124,6 +124,10 @@ func (s *settler) store() time.Duration {
 			case err == nil:
 				did.settled(&p.Settlement)
 				s.tell(p)
+			case errors.Is(err, symphony.ErrCancelled):
+				p.Outcome = symphony.Cancel
+				did.settled(&p.Settlement)
+				s.tell(p)
 			case errors.Is(err, symphony.ErrLeaseLost):
 				did.refused = append(did.refused, *p)
 			case errors.Is(err, symphony.ErrClosed), symphony.Elapsed(s.o.Clock) >= p.until:
@@ -212,6 +216,9 @@ func (t *tally) settled(st *symphony.Settlement) {
 	case symphony.Release:
 		t.Released++
 		return
+	case symphony.Cancel:
+		t.Cancelled++
+		return
 	case symphony.Ack:
 		t.Succeeded++
 	default:
@@ -237,7 +244,7 @@ func (r *run) note(t *tally) {
 	if t.last.After(r.lastEnded) {
 		r.lastEnded = t.last
 	}
-	r.unsettled -= int(t.Processed + t.Released + t.Lost)
+	r.unsettled -= int(t.Processed + t.Released + t.Cancelled + t.Lost)
 	r.noteRoomLocked()
 	r.noteQuietLocked()
 	r.mu.Unlock()

@@ -19,7 +19,7 @@ type messages struct{ recorder *metrics.Recorder }
 
 var (
 	dispatchedDesc = gauge("dispatched_total", "Messages dispatched by this process.", "transport", "type")
-	attemptsDesc   = gauge("attempts_total", "Attempts and returns of messages by this process. Outcome: succeeded, retried (failed, with another attempt to come), dead (failed for good) or released (given back without an attempt).",
+	attemptsDesc   = gauge("attempts_total", "Attempts and returns of messages by this process. Outcome: succeeded, retried (failed, with another attempt to come), dead (failed for good), released (given back without an attempt) or cancelled.",
 		"transport", "type", "outcome")
 	durationDesc = gauge("handler_duration_seconds", "How long handlers took, whatever came of it.", "transport", "type")
 	waitDesc     = gauge("wait_seconds", "How long messages that were ready waited for their first attempt.", "transport")
@@ -37,7 +37,8 @@ func (m messages) Collect(to chan<- prometheus.Metric) {
 	waits := make(map[string]metrics.Histogram)
 	for _, t := range m.recorder.Totals() {
 		to <- prometheus.MustNewConstMetric(dispatchedDesc, prometheus.CounterValue, float64(t.Dispatched), t.Transport, t.Type)
-		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead, "released": t.Released} {
+		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead, "released": t.Released,
+			"cancelled": t.Cancelled} {
 			to <- prometheus.MustNewConstMetric(attemptsDesc, prometheus.CounterValue, float64(n), t.Transport, t.Type, outcome)
 		}
 		to <- prometheus.MustNewConstHistogram(durationDesc, t.Run.Count, t.Run.Sum, t.Run.Buckets, t.Transport, t.Type)
