@@ -14,6 +14,9 @@ const (
 	TimelineRetry      TimelineKind = "retry"     // when it is, or was, to be tried again
 	TimelineCompleted  TimelineKind = "completed"
 	TimelineDead       TimelineKind = "dead" // went to the dead letter queue
+	// TimelineCancelRequested is when somebody wanted a message cancelled that a worker had.
+	TimelineCancelRequested TimelineKind = "cancel_requested"
+	TimelineCancelled       TimelineKind = "cancelled"
 )
 
 // TimelineEntry is one thing that happened, or will, to a message.
@@ -21,7 +24,7 @@ type TimelineEntry struct {
 	At         time.Time
 	Kind       TimelineKind
 	Attempt    int    // 0 where the entry is not of an attempt
-	Worker     string // of started, failed, completed
+	Worker     string // of started, failed, completed, cancelled
 	Error      string // of failed, dead
 	ErrorClass string
 }
@@ -47,11 +50,20 @@ func (m *MessageInfo) Timeline() []TimelineEntry {
 	switch m.Status {
 	case Processing:
 		list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
+		if m.Cancel != nil {
+			list = append(list, TimelineEntry{At: m.Cancel.RequestedAt, Kind: TimelineCancelRequested, Attempt: m.Deliveries, Worker: m.Worker})
+		}
 	case Completed:
 		if !m.StartedAt.IsZero() {
 			list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
 		}
 		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineCompleted, Attempt: m.Deliveries, Worker: m.Worker})
+	case Cancelled:
+		if !m.StartedAt.IsZero() {
+			list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker},
+				TimelineEntry{At: m.Cancel.RequestedAt, Kind: TimelineCancelRequested, Attempt: m.Deliveries, Worker: m.Worker})
+		}
+		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineCancelled, Attempt: m.Deliveries, Worker: m.Worker})
 	case Failed:
 		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineDead, Attempt: last, Error: m.Error, ErrorClass: m.ErrorClass})
 	}

@@ -116,13 +116,19 @@ func (e *Error) Error() string {
 	return s
 }
 
-// CodeLeaseLost and CodeForeignReceipt are the codes of errors with which a call did nothing for some of its receipts:
-// their leases were lost, or they come from another installation or version of the server. Either way the worker has
-// lost the message.
+// CodeLeaseLost, CodeMessageCancelled and CodeForeignReceipt are the codes of errors with which a call did nothing for
+// some of its receipts: their leases were lost, their messages were cancelled, or they come from another installation or
+// version of the server. Either way the worker has lost the message.
 const (
-	CodeLeaseLost      = "lease_lost"
-	CodeForeignReceipt = "foreign_receipt"
+	CodeLeaseLost        = "lease_lost"
+	CodeMessageCancelled = "message_cancelled"
+	CodeForeignReceipt   = "foreign_receipt"
 )
+
+// lostSome reports whether an error has one of these codes.
+func (e *Error) lostSome() bool {
+	return e.Code == CodeLeaseLost || e.Code == CodeMessageCancelled || e.Code == CodeForeignReceipt
+}
 
 // Is reports whether the answer says what a sentinel of package symphony says: ErrOutcomeUnknown where what was asked
 // for may have been done, ErrUnavailable where it is certain that nothing was stored.
@@ -136,11 +142,11 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Lost are the receipts for which a call did nothing, nil for errors with other codes than CodeLeaseLost and
-// CodeForeignReceipt. The call did its work for all others.
+// Lost are the receipts for which a call did nothing, nil for errors with other codes than CodeLeaseLost,
+// CodeMessageCancelled and CodeForeignReceipt. The call did its work for all others.
 func (e *Error) Lost() []string {
 	var list []wire.LostReceipt
-	if e.Code != CodeLeaseLost && e.Code != CodeForeignReceipt || json.Unmarshal(e.Details, &list) != nil {
+	if !e.lostSome() || json.Unmarshal(e.Details, &list) != nil {
 		return nil
 	}
 	receipts := make([]string, len(list))

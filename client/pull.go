@@ -44,8 +44,8 @@ type PullOptions struct {
 
 // Pull receives messages and calls handle for each, until ctx ends; then it lets the handlers finish and returns nil. A
 // nil error acks. Any other is a nack: retried by the policy of the message's type on the server, unless it is
-// symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost or
-// the grace period is over. While the server is away Pull tries again, at growing intervals; what it returns then is
+// symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost, the
+// message is cancelled (the cause is symphony.ErrCancelled) or the grace period is over. While the server is away Pull tries again, at growing intervals; what it returns then is
 // the error of a request that can never succeed, such as one without a valid key.
 func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Context, *wire.Pulled) error) error {
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultPullConcurrency)
@@ -185,12 +185,13 @@ func (p *puller) run(m *wire.Pulled) {
 	switch {
 	case errors.Is(cause, symphony.ErrLeaseLost):
 		return
-	case err == nil:
+	case err == nil && !errors.Is(cause, symphony.ErrCancelled):
 		p.acks <- m.Receipt
 		return
 	}
 	req := wire.NackRequest{Receipt: m.Receipt}
-	if yes := true; errors.Is(cause, symphony.ErrInterrupted) {
+	// A nack ends a message that was cancelled, whatever it says.
+	if yes := true; errors.Is(cause, symphony.ErrInterrupted) || errors.Is(cause, symphony.ErrCancelled) {
 		req.Release = &yes
 	} else {
 		text, class := symphony.ClipError(err.Error()), symphony.ErrorClass(err)
@@ -235,6 +236,9 @@ func (p *puller) heartbeat(ctx context.Context, lost context.CancelCauseFunc, re
 		if _, err := p.Extend(ctx, wire.ExtendRequest{Receipts: []string{receipt}, Lease: &lease}); IsCode(err, CodeLeaseLost) || IsCode(err, CodeForeignReceipt) {
 			lost(symphony.ErrLeaseLost)
 			return
+		} else if IsCode(err, CodeMessageCancelled) {
+			lost(symphony.ErrCancelled)
+			return
 		}
 	}
 }
@@ -269,6 +273,9 @@ func (p *puller) settle(do func(context.Context) error) {
 		if err == nil {
 			return
 		}
+		if IsCode(err, CodeMessageCancelled) {
+			return // it does not come again
+		}
 		if isFinal(err) || ctx.Err() != nil {
 			p.o.Logger.Warn("a result could not be told to the server; the message is delivered again", "error", fmt.Errorf("pull: %w", err))
 			return
@@ -282,8 +289,9 @@ func (c *Client) Receive(ctx context.Context, r wire.ReceiveRequest) (wire.Recei
 	return send(ctx, c, wire.ReceiveMessages, "", nil, r)
 }
 
-// Ack completes messages. Where leases were lost the error has code lease_lost, or foreign_receipt for receipts of
-// another installation or version, and Error.Lost names their receipts; the others are completed.
+// Ack completes messages. Where leases were lost the error has code lease_lost, else message_cancelled where messages
+// were cancelled, or foreign_receipt for receipts of another installation or version, and Error.Lost names their
+// receipts; the others are completed.
 func (c *Client) Ack(ctx context.Context, r wire.AckRequest) (wire.ReceiptsResponse, error) {
 	return send(ctx, c, wire.AckMessages, "", nil, r)
 }

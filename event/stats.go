@@ -16,6 +16,7 @@ type TransportStats struct {
 	Processing int64  `json:"processing"`
 	Completed  int64  `json:"completed"`
 	Failed     int64  `json:"failed"`
+	Cancelled  int64  `json:"cancelled"`
 	Scheduled  int64  `json:"scheduled"`
 	// OldestPendingAge is in milliseconds.
 	OldestPendingAge int64 `json:"oldestPendingAge"`
@@ -44,7 +45,7 @@ func (h *Hub) measure(ctx context.Context, c *counter) {
 			h.o.Logger.Debug("no counts for readers of events", "transport", t.Name(), "error", err)
 			continue
 		}
-		one := TransportStats{Transport: t.Name(), Depth: s.Depth(), Pending: s.Pending, Processing: s.Processing, Completed: s.Completed, Failed: s.Failed,
+		one := TransportStats{Transport: t.Name(), Depth: s.Depth(), Pending: s.Pending, Processing: s.Processing, Completed: s.Completed, Failed: s.Failed, Cancelled: s.Cancelled,
 			Scheduled: s.Scheduled, OldestPendingAge: s.OldestPendingAge.Milliseconds()}
 		completed[t.Name()] = s.Completed
 		if before, ok := c.last[t.Name()]; ok && now.After(c.at) {

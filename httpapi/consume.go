@@ -132,6 +132,7 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 	}
 	stats = wire.Stats{
 		TotalProcessed: report.Processed, TotalSucceeded: report.Succeeded, TotalFailed: report.Failed,
+		TotalCancelled:        report.Cancelled,
 		AverageProcessingTime: float64(report.AverageTime().Microseconds()) / 1000, CurrentQueueDepth: count.Depth(),
 	}
 	health = wire.Health{Uptime: report.Elapsed.Milliseconds(), MemoryUsage: worker.ProcessMemory(), StopReason: string(report.Reason)}
@@ -192,6 +193,7 @@ func cronWorker(c *call) error {
 		all.Stats.TotalProcessed += stats.TotalProcessed
 		all.Stats.TotalSucceeded += stats.TotalSucceeded
 		all.Stats.TotalFailed += stats.TotalFailed
+		all.Stats.TotalCancelled += stats.TotalCancelled
 		all.Stats.CurrentQueueDepth += stats.CurrentQueueDepth
 		busy += time.Duration(stats.AverageProcessingTime * float64(stats.TotalProcessed) * float64(time.Millisecond))
 		all.Health.Uptime += health.Uptime

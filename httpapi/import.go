@@ -31,7 +31,7 @@ const (
 	maxProblems = 1000
 )
 
-// importStatuses are imported unless told otherwise: what was completed is not to be done again by mistake.
+// importStatuses are imported unless told otherwise: what was completed, or cancelled, is not to be done by mistake.
 var importStatuses = []string{string(symphony.Pending), string(symphony.Processing), string(symphony.Failed)}
 
 // importing is one import on its way.
@@ -57,9 +57,10 @@ func messagesImport(c *call) error {
 	im := &importing{call: c, statuses: importStatuses, transport: c.query["transport"], batches: make(map[string]*importBatch)}
 	if given, ok := c.query["status"]; ok {
 		im.statuses = strings.Split(given, ",")
-		known := []string{"all", string(symphony.Pending), string(symphony.Processing), string(symphony.Completed), string(symphony.Failed)}
+		known := []string{"all", string(symphony.Pending), string(symphony.Processing), string(symphony.Completed),
+			string(symphony.Failed), string(symphony.Cancelled)}
 		if slices.ContainsFunc(im.statuses, func(s string) bool { return !slices.Contains(known, s) }) {
-			list = append(list, symphony.Problem{Path: "status", Message: "must be all, or some of pending, processing, completed and failed, with commas between"})
+			list = append(list, symphony.Problem{Path: "status", Message: "must be all, or some of pending, processing, completed, failed and cancelled, with commas between"})
 		}
 	}
 	im.dry = c.queryBool("dryRun", &list)

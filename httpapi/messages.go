@@ -22,9 +22,10 @@ func (c *call) messageQuery(oldest bool, list *[]symphony.Problem) symphony.Mess
 		Limit: c.number("limit", 1, symphony.MaxMessagePage, list), After: c.query["cursor"], Oldest: oldest,
 	}
 	switch q.Status {
-	case "", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed:
+	case "", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed, symphony.Cancelled:
 	default:
-		*list = append(*list, symphony.Problem{Path: "status", Message: "must be pending, processing, completed or failed"})
+		*list = append(*list, symphony.Problem{Path: "status",
+			Message: "must be pending, processing, completed, failed or cancelled"})
 	}
 	switch sort := c.query["sort"]; sort {
 	case "":
@@ -68,7 +69,7 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass,
 		Output: jsontext.Value(m.Output), OutputError: m.OutputError,
 		Flow: flowOf(&m.Envelope), Unreadable: m.DecodeErr != nil,
-		Omitted: omitted(m.Omitted),
+		Omitted: omitted(m.Omitted), Cancel: cancelOf(m.Cancel),
 	}
 	return out
 }

@@ -85,7 +85,8 @@ func metricsOf(m metrics.Result, now time.Time) wire.MetricsResponse {
 }
 
 func totals(c metrics.Counts) wire.Totals {
-	return wire.Totals{Dispatched: c.Dispatched, Processed: c.Processed(), Succeeded: c.Succeeded, Failed: c.Failed(), Retried: c.Retried, Dead: c.Dead, Released: c.Released}
+	return wire.Totals{Dispatched: c.Dispatched, Processed: c.Processed(), Succeeded: c.Succeeded, Failed: c.Failed(), Retried: c.Retried, Dead: c.Dead, Released: c.Released,
+		Cancelled: c.Cancelled}
 }
 
 func timing(s metrics.Summary, seconds float64) wire.Timing {

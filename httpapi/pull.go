@@ -129,7 +129,7 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 		}
 		if len(refused) > 0 {
 			// Where this does not succeed, the lease runs out and the next claim decides again.
-			if err := errors.Join(c.settle(context.WithoutCancel(ctx), t, receipts, refused)...); err != nil {
+			if err := unsettled(c.settle(context.WithoutCancel(ctx), t, receipts, refused)); err != nil {
 				c.api.o.Logger.Warn("settling messages that may not be handed out", "transport", t.Name(), "error", err)
 			}
 		}
@@ -183,7 +183,7 @@ func (c *call) giveBack(t symphony.Transport, worker string, got []symphony.Deli
 		receipts[i] = receiptOf(t.Name(), worker, &got[i])
 		back[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Release}
 	}
-	if err := errors.Join(c.settle(context.WithoutCancel(c.Context()), t, receipts, back)...); err != nil {
+	if err := unsettled(c.settle(context.WithoutCancel(c.Context()), t, receipts, back)); err != nil {
 		c.api.o.Logger.Warn("giving back messages that nobody has taken", "transport", t.Name(), "error", err)
 	}
 }
@@ -298,6 +298,9 @@ func nack(c *call) error {
 		st.FinishedAt = c.storeClock(t).Now()
 		return c.settle(c.Context(), t, list, []symphony.Settlement{st})
 	})
+	if err == nil && len(undone) == 1 && undone[0].code == codeMessageCancelled {
+		return c.answer(http.StatusOK, wire.NackResponse{Success: true, Outcome: string(symphony.Cancelled)})
+	}
 	if err != nil || len(undone) > 0 {
 		return c.settled([]string{req.Receipt}, undone, err, "")
 	}
@@ -318,10 +321,14 @@ func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []rece
 	}
 	ended := make([]symphony.EndedAttempt, 0, len(list))
 	for i, r := range receipts {
-		if errs == nil || errs[i] == nil {
+		cancelled := errs != nil && errors.Is(errs[i], symphony.ErrCancelled)
+		if st := list[i]; errs == nil || errs[i] == nil || cancelled {
+			if cancelled {
+				st.Outcome = symphony.Cancel
+			}
 			ended = append(ended, symphony.EndedAttempt{
 				MessageID: r.lease.MessageID, Transport: r.transport, Queue: r.queue, Type: r.typ, Attempt: r.attempt,
-				CreatedAt: r.created, ScheduledAt: r.scheduled, Worker: r.worker, DispatchedBy: r.by, Settlement: list[i],
+				CreatedAt: r.created, ScheduledAt: r.scheduled, Worker: r.worker, DispatchedBy: r.by, Settlement: st,
 			})
 		}
 	}
@@ -329,6 +336,11 @@ func (c *call) settle(ctx context.Context, t symphony.Transport, receipts []rece
 		c.api.o.Observer.AttemptsEnded(ended)
 	}
 	return errs
+}
+
+// unsettled joins the errors of settlements but those of messages that were cancelled: they need none any more.
+func unsettled(errs []error) error {
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, symphony.ErrCancelled) })...)
 }
 
 // nacked are the receipt of a request and its retryAfter, negative without one, or every problem with it.
@@ -416,6 +428,8 @@ func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt)
 			switch {
 			case errors.Is(e, symphony.ErrLeaseLost):
 				list = append(list, undone{places[i], codeLeaseLost, "its lease was lost; nothing was changed"})
+			case errors.Is(e, symphony.ErrCancelled):
+				list = append(list, undone{places[i], codeMessageCancelled, "its message was cancelled; stop working on it"})
 			case e != nil:
 				err = e
 			default:
@@ -438,27 +452,34 @@ func (c *call) settled(texts []string, list []undone, err error, done string) er
 		return c.answer(http.StatusOK, wire.ReceiptsResponse{Success: true, Count: len(texts)})
 	}
 	slices.SortFunc(list, func(a, b undone) int { return cmp.Compare(a.at, b.at) })
-	details, lost := make([]wire.LostReceipt, len(list)), 0
+	e := &receiptsError{list: make([]wire.LostReceipt, len(list)), rest: len(texts) - len(list), done: done}
 	for i, u := range list {
-		details[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", u.at), Message: u.message, Code: u.code, Receipt: texts[u.at]}
-		if u.code == codeLeaseLost {
-			lost++
+		e.list[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", u.at), Message: u.message, Code: u.code, Receipt: texts[u.at]}
+		switch u.code {
+		case codeLeaseLost:
+			e.lost++
+		case codeMessageCancelled:
+			e.cancelled++
 		}
 	}
-	return &receiptsError{list: details, lost: lost, rest: len(texts) - len(list), done: done}
+	return e
 }
 
 // receiptsError says for which receipts of a call nothing was done.
 type receiptsError struct {
 	list []wire.LostReceipt
-	lost int // of them are those of lost leases; the others are of another installation or version
-	rest int // receipts of the call that are not in the list
-	done string
+	lost int // of them are those of lost leases
+	// cancelled are those of messages that were cancelled; the others are of another installation or version.
+	cancelled int
+	rest      int // receipts of the call that are not in the list
+	done      string
 }
 
 func (e *receiptsError) Error() string {
 	n, all := len(e.list), len(e.list)+e.rest
 	switch {
+	case e.cancelled > 0:
+		return e.aboutCancelled()
 	case e.lost == 0 && e.rest == 0:
 		return "the receipt is of another installation or version, and nothing was changed. Its message comes again when its lease ends"
 	case e.lost == 0:
@@ -470,6 +491,24 @@ func (e *receiptsError) Error() string {
 		return fmt.Sprintf("%d of %d leases were lost, and nothing was changed there; the other %d were %s", e.lost, all, e.rest, e.done)
 	}
 	return "the lease was lost: it ran out, or the message was settled before. Nothing was changed"
+}
+
+// aboutCancelled is Error where messages were cancelled.
+func (e *receiptsError) aboutCancelled() string {
+	if len(e.list) == 1 && e.rest == 0 {
+		return "the message was cancelled: nothing that is done with it counts, and it does not come again"
+	}
+	text := fmt.Sprintf("%d of %d messages were cancelled", e.cancelled, len(e.list)+e.rest)
+	if e.lost > 0 {
+		text += fmt.Sprintf(", %d leases were lost", e.lost)
+	}
+	if foreign := len(e.list) - e.lost - e.cancelled; foreign > 0 {
+		text += fmt.Sprintf(", %d receipts are of another installation or version", foreign)
+	}
+	if e.rest > 0 {
+		text += fmt.Sprintf("; the other %d were %s", e.rest, e.done)
+	}
+	return text
 }
 
 func (e *receiptsError) tell(f *failure) { f.message, f.details = sentence(e.Error()), e.list }

@@ -76,5 +76,6 @@ func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResp
 }
 
 func counts(q symphony.QueueStats) wire.Counts {
-	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed, Failed: q.Failed}
+	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed, Failed: q.Failed,
+		Cancelled: q.Cancelled}
 }

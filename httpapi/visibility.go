@@ -105,7 +105,7 @@ func (c *call) deadLetters(transport string) (*symphony.DeadLetters, error) {
 }
 
 // ownStatus is the status for a caller who sees his own messages only: the same figures, of his. Those that are
-// completed are counted while they are kept.
+// completed or cancelled are counted while they are kept.
 func (c *call) ownStatus(t symphony.Transport, everybodys symphony.Stats) error {
 	now := c.storeClock(t).Now()
 	messages, err := c.messages(t.Name())
@@ -116,7 +116,7 @@ func (c *call) ownStatus(t symphony.Transport, everybodys symphony.Stats) error 
 	if own.QueueStats, err = c.ownCounts(messages, "", now); err != nil {
 		return err
 	}
-	rest := own.Depth() + own.Completed + own.Failed
+	rest := own.Depth() + own.Completed + own.Failed + own.Cancelled
 	for _, queue := range slices.Sorted(maps.Keys(everybodys.Queues)) {
 		if rest == 0 {
 			break
@@ -125,7 +125,7 @@ func (c *call) ownStatus(t symphony.Transport, everybodys symphony.Stats) error 
 		if err != nil {
 			return err
 		}
-		if n := q.Depth() + q.Completed + q.Failed; n > 0 {
+		if n := q.Depth() + q.Completed + q.Failed + q.Cancelled; n > 0 {
 			own.Queues[queue] = q
 			own.OldestPendingAge = max(own.OldestPendingAge, q.OldestPendingAge)
 			rest -= n
@@ -145,6 +145,7 @@ func (c *call) ownCounts(messages *symphony.Messages, queue string, now time.Tim
 	}{
 		{&q.Pending, symphony.MessageFilter{Status: symphony.Pending}}, {&q.Processing, symphony.MessageFilter{Status: symphony.Processing}},
 		{&q.Completed, symphony.MessageFilter{Status: symphony.Completed}}, {&q.Failed, symphony.MessageFilter{Status: symphony.Failed}},
+		{&q.Cancelled, symphony.MessageFilter{Status: symphony.Cancelled}},
 		{&q.Scheduled, symphony.MessageFilter{Status: symphony.Pending, ScheduledAfter: now}},
 	} {
 		of.f.Queue = queue

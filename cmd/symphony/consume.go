@@ -54,6 +54,9 @@ func (a *app) showConsumed(done wire.ConsumeResponse) {
 	s, st := done.Stats, a.style(a.out)
 	fmt.Fprintf(a.out, "%s handled: %s, %s", plural(int(s.TotalProcessed), "message"),
 		st.green(fmt.Sprintf("%d succeeded", s.TotalSucceeded)), failedCount(st, s.TotalFailed))
+	if s.TotalCancelled > 0 {
+		fmt.Fprintf(a.out, ", %d cancelled", s.TotalCancelled)
+	}
 	if s.TotalProcessed > 0 {
 		fmt.Fprintf(a.out, ", %.1f ms on average", s.AverageProcessingTime)
 	}

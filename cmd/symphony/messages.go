@@ -18,7 +18,8 @@ What failed can be retried with "symphony failed"; what was completed can be rep
 		Example: `  symphony messages list --search ada@example.com
   symphony messages show 019a0f6e-…
   symphony messages replay --all --type invoice.send --since 2h --dry-run`,
-	}, a.messagesListCommand(), a.messagesShowCommand(), a.messagesEditCommand(), a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
+	}, a.messagesListCommand(), a.messagesShowCommand(), a.messagesEditCommand(), a.messagesCancelCommand(),
+		a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
 		a.messagesExportCommand(), a.messagesImportCommand())
 }
 
@@ -33,8 +34,8 @@ func (f *messageFlags) add(cmd *cobra.Command, status bool) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.transport, "transport", "t", "", "`NAME` of the transport (default: the default transport)")
 	if status {
-		flags.StringVar(&f.status, "status", "", "only with this status: pending, processing, completed or failed")
-		complete(cmd, "status", "pending", "processing", "completed", "failed")
+		flags.StringVar(&f.status, "status", "", "only with this status: pending, processing, completed, failed or cancelled")
+		complete(cmd, "status", "pending", "processing", "completed", "failed", "cancelled")
 	}
 	flags.StringVarP(&f.queue, "queue", "q", "", "only of this queue")
 	flags.StringVar(&f.typ, "type", "", "only of this type")

@@ -24,6 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
   PROCESSING  in the hands of a worker
   COMPLETED   handled, since the transport was created
   FAILED      in the dead letter queue (see "symphony failed list")
+  CANCELLED   since the transport was created, where any were
   SCHEDULED   those pending that were dispatched for a time still ahead
   OLDEST      how long the oldest ready message has been waiting
 
@@ -76,7 +77,10 @@ func (r *reached) statuses(ctx context.Context, first wire.StatusResponse) ([]wi
 }
 
 func (a *app) showStatus(all []wire.StatusResponse) {
-	var rows [][]string
+	var (
+		rows      [][]string
+		cancelled bool // some were
+	)
 	row := func(transport, queue string, c wire.Counts, scheduled, oldest int64) {
 		age := "–"
 		if oldest > 0 {
@@ -84,7 +88,9 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 		}
 		rows = append(rows, []string{
 			transport, queue, fmt.Sprint(c.Pending), fmt.Sprint(c.Processing), fmt.Sprint(c.Completed), fmt.Sprint(c.Failed), fmt.Sprint(scheduled), age,
+			fmt.Sprint(c.Cancelled),
 		})
+		cancelled = cancelled || c.Cancelled > 0
 	}
 	for _, t := range all {
 		if len(t.Queues) != 1 {
@@ -96,7 +102,14 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 		}
 	}
 	s := a.style(a.out)
-	a.table([]string{"TRANSPORT", "QUEUE", "PENDING", "PROCESSING", "COMPLETED", "FAILED", "SCHEDULED", "OLDEST"}, rows, func(column int, cell string) string {
+	header := []string{"TRANSPORT", "QUEUE", "PENDING", "PROCESSING", "COMPLETED", "FAILED", "SCHEDULED", "OLDEST", "CANCELLED"}
+	if !cancelled {
+		header = header[:len(header)-1]
+		for i := range rows {
+			rows[i] = rows[i][:len(header)]
+		}
+	}
+	a.table(header, rows, func(column int, cell string) string {
 		if column == 5 && cell[0] != '0' {
 			return s.red(cell)
 		}

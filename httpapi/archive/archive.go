@@ -54,6 +54,7 @@ type Message struct {
 	Worker         string                    `json:"worker,omitzero"`
 	Attempt        int                       `json:"attempt,omitzero"`
 	FailedID       string                    `json:"failedId,omitzero"`
+	Cancel         *Cancel                   `json:"cancel,omitzero"`
 	Error          string                    `json:"error,omitzero"`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	RetryCount     int                       `json:"retryCount,omitzero"`
@@ -62,6 +63,20 @@ type Message struct {
 	wire.Flow
 	Masked     bool `json:"masked,omitzero"`     // something of it was hidden
 	Unreadable bool `json:"unreadable,omitzero"` // not all of it could be written
+}
+
+// Cancel is who wanted a message to be cancelled, when and why.
+type Cancel struct {
+	RequestedAt *time.Time `json:"requestedAt,omitzero"`
+	By          string     `json:"by,omitzero"`
+	Reason      string     `json:"reason,omitzero"`
+}
+
+func cancelOf(c *wire.Cancel) *Cancel {
+	if c == nil {
+		return nil
+	}
+	return &Cancel{RequestedAt: &c.RequestedAt, By: c.By, Reason: c.Reason}
 }
 
 // Origin is the id of the message, by which two of its exports are told to be the same. Empty where the file does not
@@ -78,6 +93,7 @@ func Stored(m *wire.StoredMessage) Message {
 	return Message{ID: m.ID, Status: m.Status, Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers, Priority: m.Priority,
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
+		Cancel:     cancelOf(m.Cancel),
 		ErrorClass: m.ErrorClass, Flow: m.Flow,
 		Masked: m.Masked, Unreadable: m.Unreadable}
 }

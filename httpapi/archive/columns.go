@@ -44,6 +44,9 @@ func columns() []column {
 		text("worker", func(m *Message) *string { return &m.Worker }),
 		number("attempt", func(m *Message) *int { return &m.Attempt }),
 		text("failedId", func(m *Message) *string { return &m.FailedID }),
+		ofCancel(moment("cancelRequestedAt", func(m *Message) **time.Time { return &m.Cancel.RequestedAt })),
+		ofCancel(text("cancelBy", func(m *Message) *string { return &m.Cancel.By })),
+		ofCancel(text("cancelReason", func(m *Message) *string { return &m.Cancel.Reason })),
 		text("error", func(m *Message) *string { return &m.Error }),
 		text("errorClass", func(m *Message) *string { return &m.ErrorClass }),
 		number("retryCount", func(m *Message) *int { return &m.RetryCount }),
@@ -69,10 +72,32 @@ func columns() []column {
 	}
 }
 
+// ofCancel is a column that only messages have which are, or are to be, cancelled.
+func ofCancel(c column) column {
+	get, set := c.get, c.set
+	c.get = func(m *Message) (string, error) {
+		if m.Cancel == nil {
+			return "", nil
+		}
+		return get(m)
+	}
+	c.set = func(m *Message, cell string) error {
+		if cell == "" {
+			return nil
+		}
+		if m.Cancel == nil {
+			m.Cancel = new(Cancel)
+		}
+		return set(m, cell)
+	}
+	return c
+}
+
 // columnsOf are the columns of a file of stored, or of failed, messages.
 func columnsOf(failed bool) []column {
 	left := map[string]bool{"messageId": !failed, "failedAt": !failed, "retryCount": !failed, "attempts": !failed,
-		"availableAt": failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed}
+		"availableAt": failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed,
+		"cancelRequestedAt": failed, "cancelBy": failed, "cancelReason": failed}
 	var list []column
 	for _, c := range columns() {
 		if !left[c.name] {

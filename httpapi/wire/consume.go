@@ -31,6 +31,7 @@ type Stats struct {
 	TotalProcessed        int64   `json:"totalProcessed" required:"true"`
 	TotalSucceeded        int64   `json:"totalSucceeded" required:"true"`
 	TotalFailed           int64   `json:"totalFailed" required:"true" description:"Attempts whose handler failed, retried or not."`
+	TotalCancelled        int64   `json:"totalCancelled" required:"true" description:"Messages that were cancelled while they were in hand; they are not among the processed."`
 	AverageProcessingTime float64 `json:"averageProcessingTime" required:"true" description:"Milliseconds."`
 	CurrentQueueDepth     int64   `json:"currentQueueDepth" required:"true"`
 }

@@ -28,6 +28,7 @@ var (
 	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
 	EditMessage    = Endpoint[MessageChange, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
 	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}
+	CancelMessage  = Endpoint[CancelRequest, CancelResponse]{"POST", api + "/messages/{id}/cancel", "cancelMessage"}
 	RunMessageNow  = Endpoint[None, DoneResponse]{"POST", api + "/messages/{id}/run-now", "runMessageNow"}
 	ReplayMessage  = Endpoint[ReplayRequest, ReplayResponse]{"POST", api + "/messages/{id}/replay", "replayMessage"}
 	ReplayMessages = Endpoint[ReplayManyRequest, PreviewCountResponse]{"POST", api + "/messages/replay", "replayMessages"}

@@ -9,7 +9,7 @@ import (
 // StoredMessage is everything that is known about one message.
 type StoredMessage struct {
 	ID             string                    `json:"id" required:"true"`
-	Status         string                    `json:"status" enum:"pending,processing,completed,failed" required:"true" description:"pending, processing, completed or failed."`
+	Status         string                    `json:"status" enum:"pending,processing,completed,failed,cancelled" required:"true" description:"pending, processing, completed, failed or cancelled."`
 	Transport      string                    `json:"transport" required:"true"`
 	Queue          string                    `json:"queue" required:"true"`
 	Message        Message                   `json:"message" required:"true"`
@@ -19,12 +19,13 @@ type StoredMessage struct {
 	CreatedAt      time.Time                 `json:"createdAt" required:"true" description:"When it was dispatched."`
 	ScheduledAt    *time.Time                `json:"scheduledAt,omitzero" description:"When its dispatch wanted it delivered, if not at once."`
 	AvailableAt    *time.Time                `json:"availableAt,omitzero" description:"Pending: when it is ready, or has been since."`
-	StartedAt      *time.Time                `json:"startedAt,omitzero" description:"Processing: when its worker got it. Completed: when its last attempt began."`
+	StartedAt      *time.Time                `json:"startedAt,omitzero" description:"Processing, and cancelled where a worker had it: when its worker got it. Completed: when its last attempt began."`
 	LeasedUntil    *time.Time                `json:"leasedUntil,omitzero" description:"Processing: when its lease ends."`
-	FinishedAt     *time.Time                `json:"finishedAt,omitzero" description:"When it was completed or failed for good."`
-	Worker         string                    `json:"worker,omitzero" description:"That has it in hand, or completed it."`
+	FinishedAt     *time.Time                `json:"finishedAt,omitzero" description:"When it was completed, was cancelled or failed for good."`
+	Worker         string                    `json:"worker,omitzero" description:"That has it in hand, completed it, or had it when it was cancelled."`
 	Attempt        int                       `json:"attempt" required:"true" description:"How often it was handed to a worker."`
 	FailedID       string                    `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
+	Cancel         *Cancel                   `json:"cancel,omitzero" description:"Cancelled, or processing and to be cancelled: who wanted that, when and why."`
 	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	Output         jsontext.Value            `json:"output,omitzero" mask:"value" description:"What its handler left."`
@@ -84,7 +85,7 @@ type Progress struct {
 // TimelineEntry is one thing that happened, or will, to a message.
 type TimelineEntry struct {
 	At         time.Time `json:"at" required:"true"`
-	Kind       string    `json:"kind" enum:"dispatched,scheduled,started,failed,retry,completed,dead" required:"true" description:"dispatched, scheduled, started, failed, retry, completed or dead."`
+	Kind       string    `json:"kind" enum:"dispatched,scheduled,started,failed,retry,completed,dead,cancel_requested,cancelled" required:"true" description:"dispatched, scheduled, started, failed, retry, completed, dead, cancel_requested or cancelled."`
 	Attempt    int       `json:"attempt,omitzero" description:"Of which attempt this is."`
 	Worker     string    `json:"worker,omitzero"`
 	Error      string    `json:"error,omitzero" mask:"text"`

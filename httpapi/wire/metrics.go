@@ -25,6 +25,7 @@ type Totals struct {
 	Retried    int64 `json:"retried" required:"true" description:"Attempts that failed with another to come."`
 	Dead       int64 `json:"dead" required:"true" description:"Attempts that failed for good."`
 	Released   int64 `json:"released" required:"true" description:"Deliveries that were given back; they are no attempts."`
+	Cancelled  int64 `json:"cancelled" required:"true" description:"Messages that were cancelled; they are no attempts."`
 }
 
 // Timing tells how long things took, in milliseconds. Percentiles are within 2% of the exact ones.

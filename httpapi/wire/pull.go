@@ -58,8 +58,8 @@ type ReceiptsResponse struct {
 	Count   int  `json:"count" required:"true"`
 }
 
-// LostReceipt is one entry of the details of an answer with code lease_lost or foreign_receipt: a receipt for which
-// nothing was done. Its Code is one of these.
+// LostReceipt is one entry of the details of an answer with code lease_lost, message_cancelled or foreign_receipt: a
+// receipt for which nothing was done. Its Code is one of these.
 type LostReceipt struct {
 	Path    string `json:"path" required:"true"`
 	Message string `json:"message" required:"true"`
@@ -80,6 +80,6 @@ type NackRequest struct {
 // NackResponse says what became of the message.
 type NackResponse struct {
 	Success bool   `json:"success" required:"true"`
-	Outcome string `json:"outcome" enum:"retry,fail,release" required:"true" description:"retry, fail (it is in the dead letter queue) or release."`
+	Outcome string `json:"outcome" enum:"retry,fail,release,cancelled" required:"true" description:"retry, fail (it is in the dead letter queue), release, or cancelled: it was cancelled meanwhile."`
 	RetryIn *int64 `json:"retryIn,omitzero" description:"With outcome retry: milliseconds until it is ready again."`
 }

@@ -30,6 +30,7 @@ type Counts struct {
 	Processing int64 `json:"processing" required:"true"`
 	Completed  int64 `json:"completed" required:"true" description:"Since the transport was created."`
 	Failed     int64 `json:"failed" required:"true"`
+	Cancelled  int64 `json:"cancelled" required:"true" description:"Since the transport was created."`
 }
 
 // Queue is the state of one queue.

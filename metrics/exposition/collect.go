@@ -102,6 +102,7 @@ var (
 	messagesDesc  = gauge("messages", "Messages by state: pending (ready, scheduled for later, or waiting for a retry), processing or failed (in the dead letter queue).", "transport", "queue", "state")
 	scheduledDesc = gauge("scheduled_messages", "Those pending messages that were dispatched for a time still ahead.", "transport", "queue")
 	completedDesc = gauge("completed_total", "Messages completed since the transport was created, by all processes.", "transport", "queue")
+	cancelledDesc = gauge("cancelled_total", "Messages cancelled since the transport was created, by all processes.", "transport", "queue")
 	ageDesc       = gauge("oldest_pending_age_seconds", "How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
 	dueDesc       = gauge("schedules_due", "Schedules that are due and have not fired.")
 	lateDesc      = gauge("schedules_late_seconds", "For how long the first of them has been due, 0 without any.")
@@ -109,7 +110,7 @@ var (
 
 // Describe says what may come.
 func (*storage) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{upDesc, messagesDesc, scheduledDesc, completedDesc, ageDesc, dueDesc, lateDesc} {
+	for _, d := range []*prometheus.Desc{upDesc, messagesDesc, scheduledDesc, completedDesc, cancelledDesc, ageDesc, dueDesc, lateDesc} {
 		to <- d
 	}
 }
@@ -171,6 +172,7 @@ func queues(to chan<- prometheus.Metric, transport string, stats symphony.Stats)
 		}
 		to <- prometheus.MustNewConstMetric(scheduledDesc, prometheus.GaugeValue, float64(q.Scheduled), transport, queue)
 		to <- prometheus.MustNewConstMetric(completedDesc, prometheus.CounterValue, float64(q.Completed), transport, queue)
+		to <- prometheus.MustNewConstMetric(cancelledDesc, prometheus.CounterValue, float64(q.Cancelled), transport, queue)
 		to <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, q.OldestPendingAge.Seconds(), transport, queue)
 	}
 }
