@@ -260,9 +260,9 @@ func TestConsume(t *testing.T) {
 		a := f.call("POST", "/api/symphony/consume", body)
 		stats, _ := a.body["stats"].(map[string]any)
 		health, _ := a.body["health"].(map[string]any)
-		want := map[string]string{"": "map[averageProcessingTime currentQueueDepth:0 totalFailed:1 totalProcessed:10 totalSucceeded:9]"}[body]
+		want := map[string]string{"": "map[averageProcessingTime currentQueueDepth:0 totalCancelled:0 totalFailed:1 totalProcessed:10 totalSucceeded:9]"}[body]
 		if body != "" {
-			want = "map[averageProcessingTime currentQueueDepth:10 totalFailed:0 totalProcessed:5 totalSucceeded:5]"
+			want = "map[averageProcessingTime currentQueueDepth:10 totalCancelled:0 totalFailed:0 totalProcessed:5 totalSucceeded:5]"
 		}
 		average := fmt.Sprint(stats["averageProcessingTime"])
 		if got := strings.Replace(fmt.Sprint(stats), ":"+average, "", 1); a.status != 200 || got != want {
@@ -338,7 +338,7 @@ func TestStatus(t *testing.T) {
 	f.call("POST", dispatchPath, hello)
 	f.call("POST", dispatchPath, `{"message":{"type":"a","payload":{}},"options":{"queue":"q2","scheduledAt":"`+time.Now().Add(time.Hour).Format(time.RFC3339)+`"}}`)
 	a := f.call("GET", "/api/symphony/status?transport=default", "")
-	want := "map[completed:0 depth:2 failed:1 pending:2 processing:0]"
+	want := "map[cancelled:0 completed:0 depth:2 failed:1 pending:2 processing:0]"
 	if a.status != 200 || fmt.Sprint(a.body["queue"]) != want || words(a.body["failedMessages"], a.body["scheduledMessages"], a.body["transport"]) != "1 1 default" {
 		t.Errorf("got %d %s", a.status, a.raw)
 	}

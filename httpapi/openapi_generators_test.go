@@ -137,7 +137,7 @@ func TestOpenAPI_examples_work(t *testing.T) {
 		switch {
 		case strings.HasPrefix(path, "/api/symphony/failed/{id}"):
 			path = strings.ReplaceAll(path, "{id}", f.fail("EmailMessage", `{}`))
-		case path == "/api/symphony/messages/{id}":
+		case path == "/api/symphony/messages/{id}", path == "/api/symphony/messages/{id}/cancel":
 			path = strings.ReplaceAll(path, "{id}", f.send("EmailMessage", `{}`, `{}`))
 		case strings.HasPrefix(path, "/api/symphony/messages/{id}"):
 			path = strings.ReplaceAll(path, "{id}", f.complete("EmailMessage", `{}`, `{}`))

@@ -130,12 +130,16 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	slow := f.call("POST", "/api/symphony/failed/retry", `{"ids":["a","b","c","d","e"],"background":true,"rate":1}`)
 	operationPath := "/api/symphony/operations/" + slow.body["operation"].(map[string]any)["id"].(string)
 	replayed, pending := "/api/symphony/messages/"+f.complete("Done", `{}`, `{"queue":"done"}`), "/api/symphony/messages/"+f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
+	cancelled := "/api/symphony/messages/" + f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	calls := []struct{ method, path, route, body string }{
 		{"GET", "/api/symphony/messages", "", ""},
 		{"GET", replayed, messageRoute, ""},
 		{"POST", replayed + "/replay", messageRoute + "/replay", `{"payload":{"n":1},"idempotencyKey":"replay"}`},
 		{"PATCH", pending, messageRoute, `{"priority":7,"metadata":{"a":[1]}}`},
 		{"POST", pending + "/run-now", messageRoute + "/run-now", ""},
+		{"POST", cancelled + "/cancel", messageRoute + "/cancel", `{"reason":"ordered twice"}`},
+		{"POST", cancelled + "/cancel", messageRoute + "/cancel", ""},
+		{"GET", cancelled, messageRoute, ""},
 		{"DELETE", pending, messageRoute, ""},
 		{"DELETE", replayed, messageRoute, ""},
 		{"GET", "/api/symphony/messages/export", "", ""},

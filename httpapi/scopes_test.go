@@ -21,7 +21,7 @@ var contract = map[auth.Scope][]string{
 		"POST failed/{id}/retry", "DELETE failed/{id}"},
 	auth.ScopeOperate: {
 		"POST pause", "POST drain", "POST resume", "POST workers/stop", "POST workers/start",
-		"PATCH messages/{id}",
+		"PATCH messages/{id}", "POST messages/{id}/cancel",
 		"DELETE messages/{id}", "POST messages/{id}/run-now", "POST messages/{id}/replay", "POST messages/replay", "POST messages/import",
 		"POST failed/retry", "POST failed/delete", "POST operations/{id}/stop", "POST operations/{id}/resume",
 		"POST schedules", "POST schedules/preview", "PATCH schedules/{id}", "DELETE schedules/{id}",

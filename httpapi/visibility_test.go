@@ -257,7 +257,7 @@ func TestVisibility_own_shows_a_user_his_own(t *testing.T) {
 		}
 		return fmt.Sprint(string(raw), " ", slices.Sorted(maps.Keys(a.body["queues"].(map[string]any))))
 	}
-	if got, want := status(), `{"completed":0,"depth":1,"failed":0,"pending":1,"processing":0} [eves]`; got != want {
+	if got, want := status(), `{"cancelled":0,"completed":0,"depth":1,"failed":0,"pending":1,"processing":0} [eves]`; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
 	got, err := w.tr.Receive(t.Context(), symphony.ReceiveOptions{Queues: []string{"eves"}, Max: 10})

@@ -74,7 +74,7 @@ const preview = await done(client.POST("/api/symphony/messages/replay", {
 }));
 must(preview.success === true, "replay");
 const later = { message: { type: "Later", payload: {} }, options: { queue, delay: 3_600_000 } };
-for (const act of ["run", "delete"] as const) {
+for (const act of ["run", "delete", "cancel"] as const) {
   const { messageId } = await done(client.POST("/api/symphony/dispatch", { body: later }));
   const here = { params: { path: { id: messageId } } };
   must((await done(client.PATCH("/api/symphony/messages/{id}", { ...here, body: { priority: 9, metadata: null } }))).message.priority === 9, "edit");
