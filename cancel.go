@@ -50,7 +50,8 @@ func (m *Messages) Cancel(ctx context.Context, id, by, reason string) (Status, e
 	return status, err
 }
 
-// observeCancel tells the observer of a message that was cancelled while it waited. One in hand is told of by its worker.
+// observeCancel tells the observer of a message that was cancelled while it waited. One in hand is told of by its
+// worker.
 func (m *Messages) observeCancel(ctx context.Context, id string) {
 	if m.bus.Observer() == nil {
 		return

@@ -13,9 +13,9 @@ import (
 
 // Handler handles a delivered message. A nil error acks the message; any other error is a failed attempt, which the
 // policy retries unless the error is Permanent. The context ends when the handler times out, when the lease is lost
-// (context.Cause is ErrLeaseLost), its message is cancelled (ErrCancelled), or when the worker's grace period is over (ErrInterrupted). Handlers run
-// concurrently. Delivery is at least once, so a handler must cope with seeing a message again. It must not change the
-// delivery.
+// (context.Cause is ErrLeaseLost), its message is cancelled (ErrCancelled), or when the worker's grace period is over
+// (ErrInterrupted). Handlers run concurrently. Delivery is at least once, so a handler must cope with seeing a message
+// again. It must not change the delivery.
 type Handler interface {
 	Handle(ctx context.Context, d *Delivery) error
 }

@@ -49,23 +49,27 @@ func (m *MessageInfo) Timeline() []TimelineEntry {
 	}
 	switch m.Status {
 	case Processing:
-		list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
+		list = append(list, m.entry(m.StartedAt, TimelineStarted))
 		if m.Cancel != nil {
-			list = append(list, TimelineEntry{At: m.Cancel.RequestedAt, Kind: TimelineCancelRequested, Attempt: m.Deliveries, Worker: m.Worker})
+			list = append(list, m.entry(m.Cancel.RequestedAt, TimelineCancelRequested))
 		}
 	case Completed:
 		if !m.StartedAt.IsZero() {
-			list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker})
+			list = append(list, m.entry(m.StartedAt, TimelineStarted))
 		}
-		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineCompleted, Attempt: m.Deliveries, Worker: m.Worker})
+		list = append(list, m.entry(m.FinishedAt, TimelineCompleted))
 	case Cancelled:
 		if !m.StartedAt.IsZero() {
-			list = append(list, TimelineEntry{At: m.StartedAt, Kind: TimelineStarted, Attempt: m.Deliveries, Worker: m.Worker},
-				TimelineEntry{At: m.Cancel.RequestedAt, Kind: TimelineCancelRequested, Attempt: m.Deliveries, Worker: m.Worker})
+			list = append(list, m.entry(m.StartedAt, TimelineStarted), m.entry(m.Cancel.RequestedAt, TimelineCancelRequested))
 		}
-		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineCancelled, Attempt: m.Deliveries, Worker: m.Worker})
+		list = append(list, m.entry(m.FinishedAt, TimelineCancelled))
 	case Failed:
 		list = append(list, TimelineEntry{At: m.FinishedAt, Kind: TimelineDead, Attempt: last, Error: m.Error, ErrorClass: m.ErrorClass})
 	}
 	return list
+}
+
+// entry is one of the latest attempt.
+func (m *MessageInfo) entry(at time.Time, kind TimelineKind) TimelineEntry {
+	return TimelineEntry{At: at, Kind: kind, Attempt: m.Deliveries, Worker: m.Worker}
 }

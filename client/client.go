@@ -117,8 +117,8 @@ func (e *Error) Error() string {
 }
 
 // CodeLeaseLost, CodeMessageCancelled and CodeForeignReceipt are the codes of errors with which a call did nothing for
-// some of its receipts: their leases were lost, their messages were cancelled, or they come from another installation or
-// version of the server. Either way the worker has lost the message.
+// some of its receipts: their leases were lost, their messages were cancelled, or they come from another installation
+// or version of the server. Either way the worker has lost the message.
 const (
 	CodeLeaseLost        = "lease_lost"
 	CodeMessageCancelled = "message_cancelled"

@@ -45,8 +45,9 @@ type PullOptions struct {
 // Pull receives messages and calls handle for each, until ctx ends; then it lets the handlers finish and returns nil. A
 // nil error acks. Any other is a nack: retried by the policy of the message's type on the server, unless it is
 // symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost, the
-// message is cancelled (the cause is symphony.ErrCancelled) or the grace period is over. While the server is away Pull tries again, at growing intervals; what it returns then is
-// the error of a request that can never succeed, such as one without a valid key.
+// message is cancelled (the cause is symphony.ErrCancelled) or the grace period is over. While the server is away Pull
+// tries again, at growing intervals; what it returns then is the error of a request that can never succeed, such as one
+// without a valid key.
 func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Context, *wire.Pulled) error) error {
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultPullConcurrency)
 	o.Lease = cmp.Or(o.Lease, symphony.DefaultLease)

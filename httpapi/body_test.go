@@ -356,10 +356,11 @@ func TestAllThatIsWrongWithABodyIsToldAtOnce(t *testing.T) {
 		body string
 		want []string
 	}{
-		"/dispatch":          {`{"typ":1,"message":{"type":"","payload":{}},"options":{"queue":""}}`, []string{"typ", "options.queue", "message.type"}},
-		"/dispatch/batch":    {`{"x":1,"messages":[{"message":{"type":"","payload":{}}}]}`, []string{"x", "messages[0].message.type"}},
-		"/consume":           {`{"x":1,"batchSize":0,"timeLimit":"1s"}`, []string{"x", "timeLimit", "batchSize"}},
-		"/messages/a/cancel": {`{"x":1,"reason":"` + strings.Repeat("x", symphony.MaxReasonLength+1) + `"}`, []string{"x", "reason"}},
+		"/dispatch":       {`{"typ":1,"message":{"type":"","payload":{}},"options":{"queue":""}}`, []string{"typ", "options.queue", "message.type"}},
+		"/dispatch/batch": {`{"x":1,"messages":[{"message":{"type":"","payload":{}}}]}`, []string{"x", "messages[0].message.type"}},
+		"/consume":        {`{"x":1,"batchSize":0,"timeLimit":"1s"}`, []string{"x", "timeLimit", "batchSize"}},
+		"/messages/a/cancel": {`{"x":1,"reason":"` + strings.Repeat("x", symphony.MaxReasonLength+1) + `"}`,
+			[]string{"x", "reason"}},
 		"/messages/a/replay": {`{"x":1,"idempotencyKey":""}`, []string{"x", "idempotencyKey"}},
 		"/messages/replay":   {`{"x":1,"filter":{"since":"0001-01-01T00:00:00Z"}}`, []string{"x", "filter.since"}},
 		"/failed/a/retry":    {`{"x":1,"payload":{}}`, []string{"x"}},

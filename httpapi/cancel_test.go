@@ -36,7 +36,8 @@ func TestCancel_of_a_message_that_waits(t *testing.T) {
 	}
 	m := f.call("GET", messagesPath+"/"+id, "").message()
 	cancel, _ := m["cancel"].(map[string]any)
-	if m["status"] != "cancelled" || cancel["reason"] != "ordered twice" || cancel["by"] == nil || cancel["requestedAt"] != m["finishedAt"] {
+	if m["status"] != "cancelled" || cancel["reason"] != "ordered twice" || cancel["by"] == nil ||
+		cancel["requestedAt"] != m["finishedAt"] {
 		t.Errorf("it is shown as %v", m)
 	}
 	var kinds []string
@@ -49,7 +50,8 @@ func TestCancel_of_a_message_that_waits(t *testing.T) {
 	if got := f.listed("?status=cancelled"); got != id {
 		t.Errorf("listed %s", got)
 	}
-	if queue := f.call("GET", "/api/symphony/status", "").body["queue"].(map[string]any); words(queue["cancelled"], queue["pending"]) != "1 0" {
+	queue := f.call("GET", "/api/symphony/status", "").body["queue"].(map[string]any)
+	if words(queue["cancelled"], queue["pending"]) != "1 0" {
 		t.Errorf("status %v", queue)
 	}
 	if a := f.call("GET", messagesPath+"/export?format=csv", ""); !strings.Contains(a.raw, "ordered twice") {
@@ -97,7 +99,8 @@ func TestCancel_of_a_message_that_a_pull_worker_has(t *testing.T) {
 		return `{"receipts":[` + strings.Join(parts, ",") + `]}`
 	}
 	a := f.call("POST", "/api/symphony/extend", body(0, 3, 4))
-	if got := fmt.Sprint(codes(a)); a.status != 409 || a.code() != "message_cancelled" || got != "[0 message_cancelled]" {
+	want := "409 message_cancelled [0 message_cancelled]"
+	if got := words(a.status, a.code(), codes(a)); got != want {
 		t.Errorf("extend: %d %s", a.status, a.raw)
 	}
 	if a = f.call("POST", "/api/symphony/extend", body(0, 3, 5)); a.status != 409 || a.code() != "lease_lost" {
@@ -107,7 +110,7 @@ func TestCancel_of_a_message_that_a_pull_worker_has(t *testing.T) {
 		t.Errorf("extend told %s", got)
 	}
 	a = f.call("POST", "/api/symphony/ack", body(0, 3))
-	if got := fmt.Sprint(codes(a)); a.status != 409 || a.code() != "message_cancelled" || got != "[0 message_cancelled]" {
+	if got := words(a.status, a.code(), codes(a)); got != want {
 		t.Errorf("ack: %d %s", a.status, a.raw)
 	}
 	for i, nack := range []string{`"error":"x"`, `"permanent":true`, `"release":true`} {
@@ -124,7 +127,8 @@ func TestCancel_of_a_message_that_a_pull_worker_has(t *testing.T) {
 			t.Errorf("message %d is %v, want %s", i, m["status"], want)
 		}
 	}
-	if s, err := f.tr.Stats(t.Context()); err != nil || s.Cancelled != 3 || s.Processing != 1 || s.Failed != 0 || s.Pending != 0 {
+	s, err := f.tr.Stats(t.Context())
+	if err != nil || s.Cancelled != 3 || s.Processing != 1 || s.Failed != 0 || s.Pending != 0 {
 		t.Errorf("left %+v, %v", s.QueueStats, err)
 	}
 }
@@ -138,6 +142,7 @@ func TestCancel_refuses(t *testing.T) {
 	if a := f.cancel(gone, `{}`); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
+	long := strings.Repeat("x", symphony.MaxReasonLength+1)
 	for name, test := range map[string]struct {
 		path, body, code string
 		status           int
@@ -150,12 +155,13 @@ func TestCancel_refuses(t *testing.T) {
 		"a message of another transport": {elsewhere + "/cancel?transport=default", ``, "not_found", 404},
 		"an unknown transport":           {waits + "/cancel?transport=mars", ``, "validation_failed", 400},
 		"a transport that keeps none":    {waits + "/cancel?transport=sync", ``, "not_supported", 501},
-		"a reason that is too long":      {waits + "/cancel", `{"reason":"` + strings.Repeat("x", symphony.MaxReasonLength+1) + `"}`, "validation_failed", 400},
+		"a reason that is too long":      {waits + "/cancel", `{"reason":"` + long + `"}`, "validation_failed", 400},
 		"a reason that is no text":       {waits + "/cancel", `{"reason":7}`, "validation_failed", 400},
 		"an unknown member":              {waits + "/cancel", `{"why":"x"}`, "validation_failed", 400},
 		"a list":                         {waits + "/cancel", `[]`, "invalid_json", 400},
 	} {
-		if a := f.call("POST", messagesPath+"/"+test.path, test.body); a.status != test.status || a.code() != test.code {
+		a := f.call("POST", messagesPath+"/"+test.path, test.body)
+		if a.status != test.status || a.code() != test.code {
 			t.Errorf("%s: %d %s, want %d %s", name, a.status, a.raw, test.status, test.code)
 		}
 	}

@@ -162,7 +162,8 @@ var answers = []row{
 		f.details = map[string]string{"idempotencyKey": e.Key, "transport": e.Transport, "messageId": e.MessageID}
 	}),
 	when(http.StatusConflict, codeLeaseLost, func(e *receiptsError) bool { return e.lost > 0 }, (*receiptsError).tell),
-	when(http.StatusConflict, codeMessageCancelled, func(e *receiptsError) bool { return e.cancelled > 0 }, (*receiptsError).tell),
+	when(http.StatusConflict, codeMessageCancelled, func(e *receiptsError) bool { return e.cancelled > 0 },
+		(*receiptsError).tell),
 	as(http.StatusConflict, codeForeignReceipt, (*receiptsError).tell),
 	as(http.StatusConflict, "queue_draining", func(e *flow.HeldError, f *failure) { f.message = "Nothing was stored: " + e.Error() + "." }),
 	as(http.StatusConflict, "schedule_name_taken", func(e *schedule.NameError, f *failure) {
@@ -175,7 +176,9 @@ var answers = []row{
 				f.message += " Failed messages are retried, not replayed."
 			}
 		}),
-	when(http.StatusConflict, "message_final", func(e *symphony.MessageStatusError) bool { return e.Want == symphony.Processing }, tellStatus),
+	when(http.StatusConflict, "message_final", func(e *symphony.MessageStatusError) bool {
+		return e.Want == symphony.Processing
+	}, tellStatus),
 	as(http.StatusConflict, "message_not_pending", tellStatus),
 	as(http.StatusConflict, "operation_ended", func(e *operation.StateError, f *failure) {
 		f.message, f.details = "Nothing was done: "+e.Error()+".", map[string]string{"state": string(e.State)}

@@ -59,8 +59,9 @@ func messagesImport(c *call) error {
 		im.statuses = strings.Split(given, ",")
 		known := []string{"all", string(symphony.Pending), string(symphony.Processing), string(symphony.Completed),
 			string(symphony.Failed), string(symphony.Cancelled)}
+		const must = "must be all, or some of pending, processing, completed, failed and cancelled, with commas between"
 		if slices.ContainsFunc(im.statuses, func(s string) bool { return !slices.Contains(known, s) }) {
-			list = append(list, symphony.Problem{Path: "status", Message: "must be all, or some of pending, processing, completed, failed and cancelled, with commas between"})
+			list = append(list, symphony.Problem{Path: "status", Message: must})
 		}
 	}
 	im.dry = c.queryBool("dryRun", &list)

@@ -15,7 +15,8 @@ import (
 func messageParameters(order string) []parameter {
 	return []parameter{ofTransport,
 		{name: "status", doc: "Default: all.",
-			oneOf: texts(symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed, symphony.Cancelled)},
+			oneOf: texts(symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed,
+				symphony.Cancelled)},
 		{name: "queue"}, {name: "type", doc: "Exact."},
 		{name: "priority", kind: "integer", low: symphony.MinPriority, high: symphony.MaxPriority},
 		{name: "q", reveals: true, doc: "Text in type, payload, metadata or headers, as they are stored; the case of " +
@@ -101,8 +102,8 @@ func messagesRoutes() []route {
 				"may be of any length.",
 			query: []parameter{
 				{name: "transport", doc: "Default: the one that each message was exported from."},
-				{name: "status", doc: "Which messages to import: all, or some of pending, processing, completed, failed, " +
-					"cancelled, with commas between. Default: all but completed and cancelled."},
+				{name: "status", doc: "Which messages to import: all, or some of pending, processing, " +
+					"completed, failed, cancelled, with commas between. Default: all but completed and cancelled."},
 				{name: "dryRun", kind: "boolean", doc: "Check everything and store nothing."}},
 			takes: exportTypes, errors: []int{409, 415},
 			serve: untilDraining(messagesImport),
@@ -137,8 +138,8 @@ func messagesRoutes() []route {
 		on(wire.CancelMessage, route{
 			tag: "Messages", scope: auth.ScopeOperate, own: ownDispatch, audit: "message.cancel",
 			summary: "Cancel a message, wherever it is",
-			doc: "One that waits is cancelled at once, 200, and kept as long as a completed one. One that a worker has " +
-				"in hand is 202: the worker is told, nothing that it does with the message counts any more, and " +
+			doc: "One that waits is cancelled at once, 200, and kept as long as a completed one. One that a worker " +
+				"has in hand is 202: the worker is told, nothing that it does with the message counts any more, and " +
 				"the message is cancelled when the worker is heard of, or when its lease ends. To cancel it once " +
 				"more changes nothing. One that is completed, failed or cancelled answers 409 with code " +
 				"message_final.",

@@ -5,10 +5,10 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// A message that is cancelled while it is in hand is told of by the transport, or by the answer to a heartbeat. One that
-// has not started is dropped. Of one at work the handler's context ends with ErrCancelled; its lease is not extended any
-// more, and whatever the handler comes up with is settled, which the transport answers with ErrCancelled: then nothing of
-// it is left.
+// A message that is cancelled while it is in hand is told of by the transport, or by the answer to a heartbeat. One
+// that has not started is dropped. Of one at work the handler's context ends with ErrCancelled; its lease is not
+// extended any more, and whatever the handler comes up with is settled, which the transport answers with ErrCancelled:
+// then nothing of it is left.
 
 // watchCancels has the transport tell of what is cancelled, if it can, until stop is called.
 func (r *run) watchCancels() (stop func()) {

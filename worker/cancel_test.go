@@ -12,6 +12,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
+var errBoom = errors.New("boom")
+
 // silent is a transport that tells workers nothing by itself.
 type silent struct{ symphony.Transport }
 
@@ -41,10 +43,10 @@ func TestCancel_ends_the_context_of_a_handler(t *testing.T) {
 		result error
 	}{
 		"at once, and success changes nothing":         {true, time.Second, nil},
-		"at once, and a failure changes nothing":       {true, time.Second, errors.New("boom")},
-		"at once, and nothing fails for good":          {true, time.Second, symphony.Permanent(errors.New("boom"))},
-		"at once, and nothing is retried":              {true, time.Second, symphony.RetryAfter(errors.New("boom"), time.Hour)},
-		"with the next heartbeat where it is not told": {false, lease / 3, errors.New("boom")},
+		"at once, and a failure changes nothing":       {true, time.Second, errBoom},
+		"at once, and nothing fails for good":          {true, time.Second, symphony.Permanent(errBoom)},
+		"at once, and nothing is retried":              {true, time.Second, symphony.RetryAfter(errBoom, time.Hour)},
+		"with the next heartbeat where it is not told": {false, lease / 3, errBoom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

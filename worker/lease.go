@@ -153,8 +153,8 @@ func (h *heartbeat) answered(e extension) {
 	}
 }
 
-// dropLocked drops messages whose leases have ended, and returns those that are lost: the others were cancelled, and are
-// so by now.
+// dropLocked drops messages whose leases have ended, and returns those that are lost: the others were cancelled, and
+// are so by now.
 func (r *run) dropLocked(ended []*item) (lost []*item) {
 	if len(ended) == 0 {
 		return nil

@@ -29,8 +29,9 @@ again. One that is finished is left alone, and the command fails.`,
 		Example: `  symphony messages cancel 019a0f6e-… --reason "ordered twice"`,
 		Args:    cobra.MinimumNArgs(1),
 	}
-	cmd.Flags().StringVarP(&transport, "transport", "t", "", "`NAME` of the transport (default: whichever has the message)")
-	cmd.Flags().StringVar(&reason, "reason", "", fmt.Sprintf("why, for people; up to %d bytes", symphony.MaxReasonLength))
+	flags := cmd.Flags()
+	flags.StringVarP(&transport, "transport", "t", "", "`NAME` of the transport (default: whichever has the message)")
+	flags.StringVar(&reason, "reason", "", fmt.Sprintf("why, for people; up to %d bytes", symphony.MaxReasonLength))
 	return act[cancelling]{
 		do: func(ctx context.Context, r *reached, ids []string) (cancelling, error) {
 			out := cancelling{Results: []wire.CancelResponse{}}
@@ -54,7 +55,7 @@ again. One that is finished is left alone, and the command fails.`,
 				fmt.Fprintf(a.out, "Cancelled %s.\n", plural(n, "message"))
 			}
 			if n := len(c.Results) - counts[string(symphony.Cancelled)]; n > 0 {
-				fmt.Fprintf(a.out, "Told the workers of %s; what they do with it does not count any more.\n", plural(n, "message"))
+				fmt.Fprintf(a.out, "Told the workers of %s; what they do does not count any more.\n", plural(n, "message"))
 			}
 		},
 		verdict: func(c cancelling) error { return c.err },

@@ -102,7 +102,8 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 		}
 	}
 	s := a.style(a.out)
-	header := []string{"TRANSPORT", "QUEUE", "PENDING", "PROCESSING", "COMPLETED", "FAILED", "SCHEDULED", "OLDEST", "CANCELLED"}
+	header := []string{"TRANSPORT", "QUEUE", "PENDING", "PROCESSING", "COMPLETED", "FAILED", "SCHEDULED", "OLDEST",
+		"CANCELLED"}
 	if !cancelled {
 		header = header[:len(header)-1]
 		for i := range rows {

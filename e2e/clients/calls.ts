@@ -80,7 +80,12 @@ for (const act of ["run", "delete", "cancel"] as const) {
   must((await done(client.PATCH("/api/symphony/messages/{id}", { ...here, body: { priority: 9, metadata: null } }))).message.priority === 9, "edit");
   const params = { path: { id: messageId } };
   if (act === "run") await done(client.POST("/api/symphony/messages/{id}/run-now", { params }));
-  else await done(client.DELETE("/api/symphony/messages/{id}", { params }));
+  else if (act === "delete") await done(client.DELETE("/api/symphony/messages/{id}", { params }));
+  else {
+    const body = { reason: "ordered twice" };
+    const gone = await done(client.POST("/api/symphony/messages/{id}/cancel", { params, body }));
+    must(gone.status === "cancelled" && gone.messageId === messageId, "cancel");
+  }
 }
 const exported = await done(client.GET("/api/symphony/messages/export", {
   params: { query: { queue } }, parseAs: "text",

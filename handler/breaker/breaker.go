@@ -125,7 +125,8 @@ func (b *Breaker) Handle(ctx context.Context, d *symphony.Delivery) error {
 	switch cause := context.Cause(ctx); {
 	case err == nil, symphony.IsPermanent(err):
 		b.leave(probe, outcomeWorked)
-	case errors.Is(cause, symphony.ErrInterrupted), errors.Is(cause, symphony.ErrLeaseLost), errors.Is(cause, symphony.ErrCancelled):
+	case errors.Is(cause, symphony.ErrInterrupted), errors.Is(cause, symphony.ErrLeaseLost),
+		errors.Is(cause, symphony.ErrCancelled):
 		b.leave(probe, outcomeUnknown) // it did not come to its end
 	default:
 		b.leave(probe, outcomeFailed)

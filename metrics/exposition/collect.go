@@ -37,8 +37,8 @@ func (m messages) Collect(to chan<- prometheus.Metric) {
 	waits := make(map[string]metrics.Histogram)
 	for _, t := range m.recorder.Totals() {
 		to <- prometheus.MustNewConstMetric(dispatchedDesc, prometheus.CounterValue, float64(t.Dispatched), t.Transport, t.Type)
-		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead, "released": t.Released,
-			"cancelled": t.Cancelled} {
+		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead,
+			"released": t.Released, "cancelled": t.Cancelled} {
 			to <- prometheus.MustNewConstMetric(attemptsDesc, prometheus.CounterValue, float64(n), t.Transport, t.Type, outcome)
 		}
 		to <- prometheus.MustNewConstHistogram(durationDesc, t.Run.Count, t.Run.Sum, t.Run.Buckets, t.Transport, t.Type)
@@ -102,10 +102,11 @@ var (
 	messagesDesc  = gauge("messages", "Messages by state: pending (ready, scheduled for later, or waiting for a retry), processing or failed (in the dead letter queue).", "transport", "queue", "state")
 	scheduledDesc = gauge("scheduled_messages", "Those pending messages that were dispatched for a time still ahead.", "transport", "queue")
 	completedDesc = gauge("completed_total", "Messages completed since the transport was created, by all processes.", "transport", "queue")
-	cancelledDesc = gauge("cancelled_total", "Messages cancelled since the transport was created, by all processes.", "transport", "queue")
-	ageDesc       = gauge("oldest_pending_age_seconds", "How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
-	dueDesc       = gauge("schedules_due", "Schedules that are due and have not fired.")
-	lateDesc      = gauge("schedules_late_seconds", "For how long the first of them has been due, 0 without any.")
+	cancelledDesc = gauge("cancelled_total",
+		"Messages cancelled since the transport was created, by all processes.", "transport", "queue")
+	ageDesc  = gauge("oldest_pending_age_seconds", "How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
+	dueDesc  = gauge("schedules_due", "Schedules that are due and have not fired.")
+	lateDesc = gauge("schedules_late_seconds", "For how long the first of them has been due, 0 without any.")
 )
 
 // Describe says what may come.
@@ -172,7 +173,8 @@ func queues(to chan<- prometheus.Metric, transport string, stats symphony.Stats)
 		}
 		to <- prometheus.MustNewConstMetric(scheduledDesc, prometheus.GaugeValue, float64(q.Scheduled), transport, queue)
 		to <- prometheus.MustNewConstMetric(completedDesc, prometheus.CounterValue, float64(q.Completed), transport, queue)
-		to <- prometheus.MustNewConstMetric(cancelledDesc, prometheus.CounterValue, float64(q.Cancelled), transport, queue)
+		cancelled := float64(q.Cancelled)
+		to <- prometheus.MustNewConstMetric(cancelledDesc, prometheus.CounterValue, cancelled, transport, queue)
 		to <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, q.OldestPendingAge.Seconds(), transport, queue)
 	}
 }
