@@ -40,12 +40,13 @@ func (m *Messages) Cancel(ctx context.Context, id, by, reason string) (Status, e
 	if !ValidID(id) {
 		return "", fmt.Errorf("message %s: %w", id, ErrNotFound)
 	}
-	if err := m.check(ctx, id); err != nil {
+	at, err := m.at(ctx, id)
+	if err != nil {
 		return "", err
 	}
-	status, err := m.store.CancelMessage(ctx, id, Cancellation{By: by, Reason: reason})
+	status, err := at.store.CancelMessage(ctx, id, Cancellation{By: by, Reason: reason})
 	if err == nil && status == Cancelled {
-		m.observeCancel(ctx, id)
+		at.observeCancel(ctx, id)
 	}
 	return status, err
 }

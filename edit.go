@@ -71,7 +71,11 @@ func (m *Messages) Edit(ctx context.Context, id string, edit MessageEdit) (Messa
 	if err != nil {
 		return MessageInfo{}, err
 	}
-	if err := m.store.EditMessage(ctx, id, editor.apply); err != nil {
+	at, err := m.at(ctx, id)
+	if err != nil {
+		return MessageInfo{}, err
+	}
+	if err := at.store.EditMessage(ctx, id, editor.apply); err != nil {
 		return MessageInfo{}, err
 	}
 	return m.Get(ctx, id)

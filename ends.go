@@ -56,6 +56,16 @@ func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 // time is 0. Unlike Get it also tells, for EndsRemembered, of the end of a message that is not kept. Errors:
 // ErrNotFound, and the storage's.
 func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (MessageInfo, error) {
+	if len(m.transports) != 1 {
+		at, err := m.at(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return m.lookAround(ctx, id)
+		}
+		if err != nil {
+			return MessageInfo{}, err
+		}
+		return at.Look(ctx, id, wait)
+	}
 	if wait <= 0 {
 		return m.look(ctx, id)
 	}
@@ -64,6 +74,30 @@ func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (Mes
 	found, err := m.wait(waiting, id)
 	if err != nil && waiting.Err() != nil {
 		return m.look(context.WithoutCancel(ctx), id)
+	}
+	return found, err
+}
+
+// lookAround looks at several transports for a message that is not kept.
+func (m *Messages) lookAround(ctx context.Context, id string) (found MessageInfo, err error) {
+	err = fmt.Errorf("message %s: %w", id, ErrNotFound)
+	if m.owner != "" {
+		return found, err
+	}
+	parts := m.parts
+	if parts == nil {
+		parts = []*Messages{m}
+	}
+	for _, part := range parts {
+		for _, name := range part.transports {
+			one, oneErr := m.bus.Messages(name)
+			if oneErr != nil {
+				return found, oneErr
+			}
+			if found, err = one.look(ctx, id); !errors.Is(err, ErrNotFound) {
+				return found, err
+			}
+		}
 	}
 	return found, err
 }
@@ -87,7 +121,7 @@ func (m *Messages) look(ctx context.Context, id string) (MessageInfo, error) {
 // forgotten is what can be told of a message that is not kept, and was seen before.
 func (m *Messages) forgotten(seen *MessageInfo, end *MessageEnd) MessageInfo {
 	info := MessageInfo{Status: end.Status, FinishedAt: end.FinishedAt}
-	info.ID, info.Queue, info.Transport = end.ID, end.Queue, m.transport
+	info.ID, info.Queue, info.Transport = end.ID, end.Queue, m.transports[0]
 	info.Type, info.Priority = seen.Type, seen.Priority
 	info.CreatedAt, info.ScheduledAt = seen.CreatedAt, seen.ScheduledAt
 	info.DispatchedBy, info.CorrelationID, info.CausationID = seen.DispatchedBy, seen.CorrelationID, seen.CausationID

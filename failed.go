@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// DeadLetters is the dead letter queue of one transport: failed messages to list, inspect, correct, retry and delete.
-// Package operation retries and deletes them in bulk. Safe for concurrent use.
+// DeadLetters is the dead letter queue of one transport, or of all: failed messages to list, inspect, correct, retry
+// and delete. Package operation retries and deletes them in bulk. Safe for concurrent use.
 type DeadLetters struct{ messages *Messages }
 
-// Failed returns the dead letter queue of a transport, an *UnknownTransportError, or ErrUnsupported where the transport
-// keeps none.
+// Failed returns the dead letter queue of a transport, or with an empty name that of all transports that keep one.
+// Errors: an *UnknownTransportError, or ErrUnsupported where the transport keeps none.
 func (b *Bus) Failed(transport string) (*DeadLetters, error) {
 	m, err := b.Messages(transport)
 	if err != nil {
@@ -65,7 +65,7 @@ func (d *DeadLetters) Select(ctx context.Context, f MessageFilter, after string,
 	}
 	for {
 		q.Limit = limit - len(ids)
-		page, err := d.messages.store.ListMessages(ctx, q)
+		page, err := d.messages.list(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,8 @@ func (d *DeadLetters) Delete(ctx context.Context, id string) error {
 
 // move moves one message, which either of its ids names.
 func (d *DeadLetters) move(ctx context.Context, move FailedMove) error {
-	if d.messages.owner == "" { // most are named by their FailedID
+	one := len(d.messages.transports) == 1
+	if one && d.messages.owner == "" { // most are named by their FailedID
 		if n, err := d.messages.store.MoveFailed(ctx, []FailedMove{move}); err != nil || n > 0 {
 			return err
 		}
@@ -133,20 +134,33 @@ func (d *DeadLetters) move(ctx context.Context, move FailedMove) error {
 	if err != nil {
 		return err
 	}
+	store := d.messages.store
+	if !one {
+		at, err := d.messages.bus.Messages(f.Transport)
+		if err != nil {
+			return err
+		}
+		store = at.store
+	}
 	id := move.ID
 	move.ID = f.FailedID
-	n, err := d.messages.store.MoveFailed(ctx, []FailedMove{move})
+	n, err := store.MoveFailed(ctx, []FailedMove{move})
 	if err == nil && n == 0 {
 		err = fmt.Errorf("failed message %s: %w", id, ErrNotFound)
 	}
 	return err
 }
 
-// Now is the time by the clock of the storage, which dates failures.
-func (d *DeadLetters) Now() time.Time { return d.messages.clock.Now() }
+// Now is the time by the clock of the storage, which dates failures; of several storages by that of the first.
+func (d *DeadLetters) Now() time.Time {
+	if d.messages.parts != nil {
+		return d.messages.parts[0].clock.Now()
+	}
+	return d.messages.clock.Now()
+}
 
 // Move takes failed messages out of the dead letter queue, in one transaction, and returns how many. Unknown ids are
-// left out, and those of other callers than Of names. It is for work in bulk; see package operation.
+// left out, and those of other callers than Of names. It is for work in bulk, on one transport; see package operation.
 func (d *DeadLetters) Move(ctx context.Context, moves []FailedMove) (int, error) {
 	if d.messages.owner != "" {
 		var mine []FailedMove
@@ -162,6 +176,9 @@ func (d *DeadLetters) Move(ctx context.Context, moves []FailedMove) (int, error)
 	}
 	if len(moves) == 0 {
 		return 0, nil
+	}
+	if len(d.messages.transports) != 1 {
+		return 0, fmt.Errorf("messages of several transports are moved one by one: %w", ErrUnsupported)
 	}
 	return d.messages.store.MoveFailed(ctx, moves)
 }

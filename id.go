@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -54,6 +55,15 @@ func IDRange(since, until time.Time) (from, to string) {
 		to = bound(until.Add(MaxIDSkew + time.Millisecond))
 	}
 	return from, to
+}
+
+// IDTime is the time that an id tells, to the millisecond. ok is false for what is no id.
+func IDTime(id string) (t time.Time, ok bool) {
+	if !ValidID(id) {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(id[:8]+id[9:13], 16, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
 }
 
 // ValidID reports whether s has the form of an id: a UUID in lower case.

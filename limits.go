@@ -115,6 +115,9 @@ const (
 	// MaxMessageScan is how many messages, matching or not, one page of a search examines.
 	MaxMessageScan = 50_000
 
+	// MaxCounted is how many messages a count counts unless it is to be exact.
+	MaxCounted = 10_000
+
 	// MaxIDSkew is the largest difference between the time in a message's id and its CreatedAt that searches by time
 	// allow for, since the clocks of nodes and storage differ.
 	MaxIDSkew = time.Minute

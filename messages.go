@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -19,6 +20,9 @@ const (
 	Failed     Status = "failed"     // in the dead letter queue
 	Cancelled  Status = "cancelled"  // by request, and still kept
 )
+
+// Statuses are all statuses, in the order of a message's life.
+func Statuses() []Status { return []Status{Pending, Processing, Completed, Failed, Cancelled} }
 
 // MessageInfo is everything that a storage knows about one message, whatever its status.
 type MessageInfo struct {
@@ -109,30 +113,6 @@ type MessageEnd struct {
 	Forgotten bool
 }
 
-// MessageFilter selects messages of one transport. Zero fields select everything.
-type MessageFilter struct {
-	Status   Status `json:"status,omitempty"`
-	Queue    string `json:"queue,omitempty"`
-	Type     string `json:"type,omitempty"` // exact
-	Priority int    `json:"priority,omitempty"`
-	// ErrorClass is exact. It selects failed messages only.
-	ErrorClass string `json:"errorClass,omitempty"`
-	// Since and Until, unless zero, bound the time by which a query is ordered, at or after and before: CreatedAt in
-	// the order of dispatch, FinishedAt in the order of failure. In the order of dispatch, messages with an id that
-	// tells another time than their CreatedAt, by more than MaxIDSkew, may be left out; a Bus makes none.
-	Since time.Time `json:"since,omitzero"`
-	Until time.Time `json:"until,omitzero"`
-	// Text is searched for, ignoring ASCII case, in type and payload; in the order of dispatch also in metadata and
-	// headers, in the order of failure also in the error. Each is searched as it is stored, and every character is
-	// literal.
-	Text string `json:"text,omitempty"`
-	// DispatchedBy is who had the message dispatched, exact. Storages have an index of it: only that caller's
-	// messages are looked at.
-	DispatchedBy string `json:"dispatchedBy,omitempty"`
-	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
-	ScheduledAfter time.Time `json:"scheduledAfter,omitzero"`
-}
-
 // MessageQuery asks for messages: in the order of their ids, which is that of their dispatch, or those that failed in
 // the order of their failure.
 type MessageQuery struct {
@@ -144,6 +124,9 @@ type MessageQuery struct {
 	// ID asks for one message, which always has its body, and makes all else of the query void: by the message's id,
 	// or with ByFailure by its FailedID.
 	ID string
+	// Transports, unless empty, are those whose messages are asked for, in place of the one that is asked. They have
+	// the same Capabilities.Storage. Messages sets it.
+	Transports []string
 	// Limit is 1 to MaxMessagePage, default DefaultMessagePage.
 	Limit int
 	// Offset skips that many, ByFailure only. Deep lists are read faster with After, which wins over it.
@@ -159,7 +142,8 @@ type MessageQuery struct {
 	Bytes int
 	// Total has the page's Total counted, too, which may take longer than the page. ByFailure only.
 	Total bool
-	// CountOnly has the messages counted that match among the next Scan, and none listed. Not with ByFailure.
+	// CountOnly has the messages counted that match among the next Scan, by status, and none listed. Not with
+	// ByFailure.
 	CountOnly bool
 }
 
@@ -172,6 +156,8 @@ type MessagePage struct {
 	// Total is, with MessageQuery.Total, how many messages match the filter; with CountOnly, how many of those looked
 	// at do.
 	Total int64
+	// Counts is, with CountOnly, Total by status.
+	Counts map[Status]int64
 	// Next is the After of the next page, empty where the last message has been looked at. A page may have fewer
 	// messages than its limit, or none, and a Next: then nothing more was found in as many messages as may be looked
 	// at.
@@ -272,23 +258,27 @@ func (q MessageQuery) WithDefaults() MessageQuery {
 	return q
 }
 
-// Messages looks after the messages of one transport: all that are waiting, in hand, completed and kept, or failed.
-// Safe for concurrent use.
+// Messages looks after the messages of one transport, or of all: those that are waiting, in hand, completed and kept,
+// or failed. Safe for concurrent use.
 type Messages struct {
-	bus   *Bus
-	store MessageStore
-	clock Clock  // the storage's
-	owner string // whose messages these are; empty: all
-
-	transport string
-	waits     *waits
+	bus        *Bus
+	store      MessageStore
+	transports []string // of the store, whose messages these are
+	clock      Clock    // the storage's
+	owner      string   // whose messages these are; empty: all
+	// parts are the messages of all transports, by storage; then there is no store.
+	parts []*Messages
+	waits *waits // of the one transport, for the ends of messages
 }
 
 // Of returns the messages that carry a DispatchedBy, which must not be empty, as if there were no others: those are not
 // listed, counted or found.
 func (m *Messages) Of(dispatchedBy string) *Messages {
 	of := *m
-	of.owner = dispatchedBy
+	of.owner, of.parts = dispatchedBy, nil
+	for _, part := range m.parts {
+		of.parts = append(of.parts, part.Of(dispatchedBy))
+	}
 	return &of
 }
 
@@ -302,18 +292,30 @@ func (m *Messages) own(f MessageFilter) (own MessageFilter, none bool) {
 	return f, none
 }
 
-// check is ErrNotFound for the id of a message that is not one of these. Whose a message is never changes.
-func (m *Messages) check(ctx context.Context, id string) error {
-	if m.owner == "" {
-		return nil
+// at returns the messages of the one transport that has a message, which must be one of these. Whose a message is, and
+// where, never changes.
+func (m *Messages) at(ctx context.Context, id string) (*Messages, error) {
+	one := len(m.transports) == 1
+	if one && m.owner == "" {
+		return m, nil
 	}
-	_, err := m.Get(ctx, id)
-	return err
+	info, err := m.Get(ctx, id)
+	if err != nil || one {
+		return m, err
+	}
+	at, err := m.bus.Messages(info.Transport)
+	if err == nil && m.owner != "" {
+		at = at.Of(m.owner)
+	}
+	return at, err
 }
 
-// Messages returns the messages of a transport, an *UnknownTransportError, or ErrUnsupported where the transport does
-// not show them.
+// Messages returns the messages of a transport, or with an empty name those of all transports that show them, in one
+// order. Errors: an *UnknownTransportError, or ErrUnsupported where the transport does not show them.
 func (b *Bus) Messages(transport string) (*Messages, error) {
+	if transport == "" {
+		return b.allMessages()
+	}
 	t, err := b.Transport(transport)
 	if err != nil {
 		return nil, err
@@ -322,8 +324,37 @@ func (b *Bus) Messages(transport string) (*Messages, error) {
 	if !ok || !t.Capabilities().Messages {
 		return nil, fmt.Errorf("transport %q does not show its messages: %w", transport, ErrUnsupported)
 	}
-	return &Messages{bus: b, store: store, clock: b.clocks[transport], transport: transport,
+	return &Messages{bus: b, store: store, transports: []string{transport}, clock: b.clocks[transport],
 		waits: b.waits[transport]}, nil
+}
+
+// allMessages returns the messages of all transports that show them, a part for each storage.
+func (b *Bus) allMessages() (*Messages, error) {
+	all := &Messages{bus: b}
+	byStorage := make(map[any]*Messages)
+	for _, name := range b.Names() {
+		m, err := b.Messages(name)
+		if errors.Is(err, ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		storage := m.store.(Transport).Capabilities().Storage
+		if part := byStorage[storage]; part != nil && storage != nil {
+			part.transports = append(part.transports, name)
+			continue
+		}
+		byStorage[storage] = m
+		all.parts = append(all.parts, m)
+	}
+	switch len(all.parts) {
+	case 0:
+		return nil, fmt.Errorf("no transport shows its messages: %w", ErrUnsupported)
+	case 1:
+		return all.parts[0], nil
+	}
+	return all, nil
 }
 
 // List returns a page. What is out of range is a *ValidationError; the path of After is "cursor", of Text "q".
@@ -336,6 +367,17 @@ func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error
 	if q.MessageFilter, none = m.own(q.MessageFilter); none {
 		return MessagePage{}, nil
 	}
+	return m.list(ctx, q)
+}
+
+// list answers a query, which has been checked.
+func (m *Messages) list(ctx context.Context, q MessageQuery) (MessagePage, error) {
+	if m.parts != nil {
+		return m.merged(ctx, q)
+	}
+	if len(m.transports) > 1 {
+		q.Transports = m.transports
+	}
 	return m.store.ListMessages(ctx, q)
 }
 
@@ -343,6 +385,15 @@ func (m *Messages) List(ctx context.Context, q MessageQuery) (MessagePage, error
 // several steps, and ends early with ctx: then the error is ctx's, and the count that of the messages looked at so far.
 func (m *Messages) Count(ctx context.Context, f MessageFilter) (int64, error) {
 	var total int64
+	for _, part := range m.parts {
+		n, err := part.Count(ctx, f)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	if m.parts != nil {
+		return total, nil
+	}
 	for q := (MessageQuery{MessageFilter: f, CountOnly: true}); ; {
 		page, err := m.List(ctx, q)
 		if total += page.Total; err != nil || page.Next == "" {
@@ -362,7 +413,7 @@ func (m *Messages) one(ctx context.Context, q MessageQuery) (MessageInfo, error)
 	var page MessagePage
 	if ValidID(q.ID) {
 		var err error
-		if page, err = m.store.ListMessages(ctx, q.WithDefaults()); err != nil {
+		if page, err = m.list(ctx, q.WithDefaults()); err != nil {
 			return MessageInfo{}, err
 		}
 	}
@@ -374,18 +425,20 @@ func (m *Messages) one(ctx context.Context, q MessageQuery) (MessageInfo, error)
 
 // Delete deletes a pending message. Errors: ErrNotFound, *MessageStatusError.
 func (m *Messages) Delete(ctx context.Context, id string) error {
-	if err := m.check(ctx, id); err != nil {
+	at, err := m.at(ctx, id)
+	if err != nil {
 		return err
 	}
-	return m.store.DeleteMessage(ctx, id)
+	return at.store.DeleteMessage(ctx, id)
 }
 
 // RunNow drops the delay of a pending message. Errors: ErrNotFound, *MessageStatusError.
 func (m *Messages) RunNow(ctx context.Context, id string) error {
-	if err := m.check(ctx, id); err != nil {
+	at, err := m.at(ctx, id)
+	if err != nil {
 		return err
 	}
-	return m.store.RunMessageNow(ctx, id)
+	return at.store.RunMessageNow(ctx, id)
 }
 
 // Problems returns what is wrong with a query, which has its defaults. Paths begin with prefix; that of After is
@@ -407,26 +460,7 @@ func (q *MessageQuery) Problems(prefix string) []Problem {
 	if !q.ByFailure && (q.Offset != 0 || q.Total) || q.ByFailure && q.CountOnly {
 		p.add("order", "offset and total are for the order of failure, a count alone is for the order of dispatch")
 	}
-	switch q.Status {
-	case "", Pending, Processing, Completed, Failed, Cancelled:
-	default:
-		p.add("status", "must be %s, %s, %s, %s or %s", Pending, Processing, Completed, Failed, Cancelled)
-	}
-	if q.ByFailure && q.Status != "" && q.Status != Failed {
-		p.add("status", "must be %s in the order of failure", Failed)
-	}
-	if q.Priority != 0 && (q.Priority < MinPriority || q.Priority > MaxPriority) {
-		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
-	}
-	for _, text := range []struct{ path, value string }{
-		{"queue", q.Queue}, {"type", q.Type}, {"errorClass", q.ErrorClass}, {"q", q.Text}, {"dispatchedBy", q.DispatchedBy},
-	} {
-		p.filter(text.path, text.value)
-	}
-	if q.ErrorClass != "" && q.Status != Failed && !q.ByFailure {
-		p.add("errorClass", "selects failed messages only")
-	}
-	p.list = append(p.list, RangeProblems(prefix, q.Since, q.Until)...)
+	q.MessageFilter.problems(&p, q.ByFailure)
 	if q.After != "" && !ValidID(q.After) {
 		what := "a message"
 		if q.ByFailure {
@@ -435,22 +469,6 @@ func (q *MessageQuery) Problems(prefix string) []Problem {
 		p.add("cursor", "must be the id of %s", what)
 	}
 	return p.list
-}
-
-// filter appends a problem of a text that selects.
-func (p *problems) filter(path, s string) {
-	if len(s) > MaxFilterLength {
-		p.add(path, "must have at most %d bytes, has %d", MaxFilterLength, len(s))
-		return
-	}
-	p.text(path, s)
-}
-
-// text appends a problem of a text that cannot be kept, and so cannot be looked for.
-func (p *problems) text(path, s string) {
-	if !ValidText(s) {
-		p.add(path, "must be valid UTF-8 without NUL")
-	}
 }
 
 // Whole cuts the page of a query before the first message that came without its body; its Next goes on there. The first

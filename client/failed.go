@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,7 +12,7 @@ import (
 
 // FailedQuery asks for a page of failed messages.
 type FailedQuery struct {
-	Transport string
+	Transport string // "": all transports
 	wire.FailedFilter
 	Limit  int    // 0: the server's default
 	Offset int    // ignored with Cursor
@@ -22,23 +21,10 @@ type FailedQuery struct {
 
 func (q *FailedQuery) values() url.Values {
 	values := inTransport(q.Transport)
-	set := func(name, value string) {
-		if value != "" {
-			values.Set(name, value)
-		}
+	q.FailedFilter.Values(values)
+	if q.Cursor != "" {
+		values.Set("cursor", q.Cursor)
 	}
-	setTime := func(name string, t *time.Time) {
-		if t != nil {
-			values.Set(name, t.UTC().Format(time.RFC3339Nano))
-		}
-	}
-	set("queue", q.Queue)
-	set("type", q.Type)
-	set("errorClass", q.ErrorClass)
-	set("q", q.Q)
-	set("cursor", q.Cursor)
-	setTime("since", q.Since)
-	setTime("until", q.Until)
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
 	}

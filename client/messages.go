@@ -4,15 +4,13 @@ import (
 	"context"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // MessageQuery asks for messages. Zero fields select everything.
 type MessageQuery struct {
-	Transport string
-	Status    string
+	Transport string // "": all transports
 	wire.MessageFilter
 	Sort   string // createdAt or -createdAt; "" is the server's default
 	Limit  int    // of one page; 0: the server's default
@@ -21,20 +19,14 @@ type MessageQuery struct {
 
 func (q *MessageQuery) values() url.Values {
 	values := inTransport(q.Transport)
-	for name, value := range map[string]string{"status": q.Status, "queue": q.Queue, "type": q.Type, "q": q.Q, "sort": q.Sort, "cursor": q.Cursor} {
+	q.MessageFilter.Values(values)
+	for name, value := range map[string]string{"sort": q.Sort, "cursor": q.Cursor} {
 		if value != "" {
 			values.Set(name, value)
 		}
 	}
-	for name, n := range map[string]int{"priority": q.Priority, "limit": q.Limit} {
-		if n != 0 {
-			values.Set(name, strconv.Itoa(n))
-		}
-	}
-	for name, t := range map[string]*time.Time{"since": q.Since, "until": q.Until} {
-		if t != nil {
-			values.Set(name, t.UTC().Format(time.RFC3339Nano))
-		}
+	if q.Limit != 0 {
+		values.Set("limit", strconv.Itoa(q.Limit))
 	}
 	return values
 }
@@ -43,6 +35,17 @@ func (q *MessageQuery) values() url.Values {
 // matched among as many messages as one search looks at.
 func (c *Client) Messages(ctx context.Context, q MessageQuery) (wire.MessagesResponse, error) {
 	return ask(ctx, c, wire.ListMessages, "", q.values())
+}
+
+// CountMessages counts messages by status; exact has all counted where an index or a counter carries the filter. Sort,
+// limit and cursor of the query say nothing.
+func (c *Client) CountMessages(ctx context.Context, q MessageQuery, exact bool) (wire.CountsResponse, error) {
+	values := inTransport(q.Transport)
+	q.MessageFilter.Values(values)
+	if exact {
+		values.Set("exact", "true")
+	}
+	return ask(ctx, c, wire.CountMessages, "", values)
 }
 
 // Message returns one message with its attempts and timeline.

@@ -247,9 +247,10 @@ type call struct {
 	route     *route
 	who       authenticate // judges the caller once more, see lasting.go
 	query     map[string]string
-	record    *recording // nil where nothing is recorded
-	unmasked  bool       // see mask.go
-	held      *buffer    // the body, where it counts until the call ends; see accept
+	several   map[string][]string // of parameters with several values; see parseQuery
+	record    *recording          // nil where nothing is recorded
+	unmasked  bool                // see mask.go
+	held      *buffer             // the body, where it counts until the call ends; see accept
 }
 
 type authenticate func(*http.Request, *route) (auth.Principal, error)
@@ -307,7 +308,7 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 		return
 	}
 	if r.URL.RawQuery != "" || rt.query != nil {
-		if c.query, err = rt.parseQuery(r); err != nil {
+		if c.query, c.several, err = rt.parseQuery(r); err != nil {
 			a.fail(w, err)
 			return
 		}

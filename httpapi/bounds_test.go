@@ -84,6 +84,7 @@ func bounds() []bound {
 		is("getMetrics", "step", "maximum", int(metrics.MaxRetention.Minutes())),
 		is("getMetrics", "step", "text", metrics.MaxPoints, int(metrics.DetailRetention.Hours())),
 		is("listMessages", "description", "text", symphony.MaxMessageScan),
+		is("countMessages", "description", "text", symphony.MaxCounted),
 		is("dispatchMessages", "summary", "text", symphony.MaxBatch),
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep, int(httpapi.Recheck.Seconds())),
 	}

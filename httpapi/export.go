@@ -123,7 +123,7 @@ func messagesExport(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func failedExport(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	dead, err := c.deadLetters(c.transport())
+	dead, err := c.deadLetters(c.query["transport"])
 	if err != nil {
 		return err
 	}

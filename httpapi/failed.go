@@ -16,10 +16,7 @@ import (
 
 // failedQuery reads what selects failed messages.
 func (c *call) failedQuery(list *[]symphony.Problem) symphony.MessageQuery {
-	return symphony.MessageQuery{ByFailure: true, MessageFilter: symphony.MessageFilter{
-		Queue: c.query["queue"], Type: c.query["type"], ErrorClass: c.query["errorClass"], Text: c.query["q"],
-		Since: c.queryTime("since", list), Until: c.queryTime("until", list),
-	}}
+	return symphony.MessageQuery{ByFailure: true, MessageFilter: c.queryFilter(list)}
 }
 
 func failedList(c *call) error {
@@ -28,7 +25,7 @@ func failedList(c *call) error {
 	q.Limit, q.Offset = c.queryInt("limit", symphony.DefaultMessagePage, &list), c.queryInt("offset", 0, &list)
 	q.After, q.Total = c.query["cursor"], true
 	counted := int64(-1)
-	if id, total, ok := strings.Cut(q.After, "."); ok && q.Text != "" {
+	if id, total, ok := strings.Cut(q.After, "."); ok && c.walks(&q) {
 		n, err := strconv.ParseInt(total, 10, 64)
 		if err != nil || n < 0 {
 			list = append(list, symphony.Problem{Path: "cursor", Message: "must be one that this route has made"})
@@ -42,7 +39,7 @@ func failedList(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	dead, err := c.deadLetters(c.transport())
+	dead, err := c.deadLetters(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -54,16 +51,21 @@ func failedList(c *call) error {
 		page.Total = counted
 	}
 	out := failedPage(&page, &q)
-	if q.Text != "" && page.Next != "" {
+	if c.walks(&q) && page.Next != "" {
 		out.Pagination.NextCursor += "." + strconv.FormatInt(page.Total, 10)
 	}
 	return c.answer(http.StatusOK, out)
 }
 
+// walks reports whether a list of failed messages looks at one after the other, so that a total is not counted again
+// for each page.
+func (c *call) walks(q *symphony.MessageQuery) bool { return q.Text != "" || q.Rare() }
+
 // failedPage is a page of failed messages as the API tells it.
 func failedPage(page *symphony.MessagePage, q *symphony.MessageQuery) wire.FailedListResponse {
 	out := wire.FailedListResponse{Success: true, Messages: make([]wire.FailedMessage, len(page.Messages)),
-		Pagination: wire.Pagination{Total: page.Total, Limit: q.Limit, Offset: q.Offset, HasMore: page.Next != "", NextCursor: page.Next}}
+		Pagination: wire.Pagination{Total: page.Total, Limit: q.Limit, Offset: q.Offset,
+			HasMore: page.Next != "", NextCursor: page.Next}}
 	for i := range page.Messages {
 		out.Messages[i] = failedMessage(&page.Messages[i])
 	}
@@ -104,7 +106,7 @@ func flowOf(e *symphony.Envelope) wire.Flow {
 }
 
 func failedShow(c *call) error {
-	dead, err := c.deadLetters(c.transport())
+	dead, err := c.deadLetters(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func failedRetry(c *call) error {
 	if err := c.accept(&req, nil); err != nil {
 		return err
 	}
-	dead, err := c.deadLetters(c.transport())
+	dead, err := c.deadLetters(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func failedRetry(c *call) error {
 }
 
 func failedDelete(c *call) error {
-	dead, err := c.deadLetters(c.transport())
+	dead, err := c.deadLetters(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -154,20 +156,23 @@ func failedRetryBulk(c *call) error { return c.bulk(operation.FailedRetry) }
 func failedDeleteBulk(c *call) error { return c.bulk(operation.FailedDelete) }
 
 // bulkRequest is what a bulk call asks for, and what is wrong with it. wrong says that something is already.
-func (c *call) bulkRequest(kind operation.Kind, req *wire.BulkRequest, wrong bool) (r operation.Request, list []symphony.Problem) {
-	if value(req.All) && (req.Filter == nil || *req.Filter != (wire.FailedFilter{})) {
+func (c *call) bulkRequest(
+	kind operation.Kind, req *wire.BulkRequest, wrong bool,
+) (r operation.Request, list []symphony.Problem) {
+	if value(req.All) && (req.Filter == nil || !req.Filter.IsZero()) {
 		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
 	}
 	if req.Rate != nil && !value(req.Background) {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
-	r = operation.Request{Kind: kind, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), All: value(req.All)}
+	r = operation.Request{Kind: kind, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs),
+		All: value(req.All)}
 	if value(req.Background) {
 		r.Rate = rate(req.Rate)
 	}
 	if f := req.Filter; f != nil {
-		r.Filter = &symphony.MessageFilter{Queue: f.Queue, Type: f.Type, ErrorClass: f.ErrorClass, Text: f.Q,
-			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list)}
+		filter := filterOf(f, "filter.", &list)
+		r.Filter = &filter
 	}
 	if wrong || len(list) > 0 { // else the domain tells
 		list = append(list, r.Problems()...)

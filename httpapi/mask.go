@@ -95,12 +95,12 @@ func (c *call) masked(v any) any {
 
 // checkMask refuses what a caller who sees masked messages cannot ask for, and notes that one asks for unmasked ones.
 func (c *call) checkMask() error {
-	if len(c.query) == 0 {
+	if len(c.query)+len(c.several) == 0 {
 		return nil
 	}
 	if c.route.access == userAccess && !c.principal.Has(auth.ScopeRead) {
 		for _, p := range c.route.query {
-			if _, given := c.query[p.name]; given && p.reveals {
+			if p.reveals && c.gives(&p) {
 				return say(errMaskedParameter,
 					"the parameter %s needs the scope read: it selects by what is hidden from the caller", p.name)
 			}

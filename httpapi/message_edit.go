@@ -26,7 +26,7 @@ func messagesEdit(c *call) error {
 	if err != nil {
 		return err
 	}
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}

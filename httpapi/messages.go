@@ -13,20 +13,8 @@ import (
 
 // messageQuery reads what selects and orders messages. oldest is the order that is not asked for.
 func (c *call) messageQuery(oldest bool, list *[]symphony.Problem) symphony.MessageQuery {
-	q := symphony.MessageQuery{
-		MessageFilter: symphony.MessageFilter{
-			Status: symphony.Status(c.query["status"]), Queue: c.query["queue"], Type: c.query["type"], Text: c.query["q"],
-			Priority: c.number("priority", symphony.MinPriority, symphony.MaxPriority, list),
-			Since:    c.queryTime("since", list), Until: c.queryTime("until", list),
-		},
-		Limit: c.number("limit", 1, symphony.MaxMessagePage, list), After: c.query["cursor"], Oldest: oldest,
-	}
-	switch q.Status {
-	case "", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed, symphony.Cancelled:
-	default:
-		*list = append(*list, symphony.Problem{Path: "status",
-			Message: "must be pending, processing, completed, failed or cancelled"})
-	}
+	q := symphony.MessageQuery{MessageFilter: c.queryFilter(list),
+		Limit: c.number("limit", 1, symphony.MaxMessagePage, list), After: c.query["cursor"], Oldest: oldest}
 	switch sort := c.query["sort"]; sort {
 	case "":
 	case "createdAt", "-createdAt":
@@ -43,7 +31,7 @@ func messagesList(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -53,10 +41,33 @@ func messagesList(c *call) error {
 	}
 	answer := wire.MessagesResponse{Success: true, Messages: make([]wire.StoredMessage, len(page.Messages)),
 		Pagination: wire.MessagePages{Limit: q.Limit, HasMore: page.Next != "", NextCursor: page.Next}}
+	if at, ok := symphony.IDTime(page.Next); ok {
+		answer.Pagination.Through = optional(at)
+	}
 	for i := range page.Messages {
 		answer.Messages[i] = storedMessage(&page.Messages[i])
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+func messagesCounts(c *call) error {
+	var list []symphony.Problem
+	f, exact := c.queryFilter(&list), c.queryBool("exact", &list)
+	if len(list) > 0 {
+		return invalid(list...)
+	}
+	messages, err := c.messages(c.query["transport"])
+	if err != nil {
+		return err
+	}
+	page, err := messages.Counts(c.Context(), f, exact)
+	if err != nil {
+		return err
+	}
+	n := page.Counts
+	return c.answer(http.StatusOK, wire.CountsResponse{Success: true, Total: page.Total, AtLeast: page.Next != "",
+		Counts: wire.MessageCounts{Pending: n[symphony.Pending], Processing: n[symphony.Processing],
+			Completed: n[symphony.Completed], Failed: n[symphony.Failed], Cancelled: n[symphony.Cancelled]}})
 }
 
 // storedMessage is a message as the API tells it.
@@ -64,7 +75,8 @@ func storedMessage(m *symphony.MessageInfo) wire.StoredMessage {
 	out := wire.StoredMessage{
 		ID: m.ID, Status: string(m.Status), Transport: m.Transport, Queue: m.Queue,
 		Message: body(m), Headers: headers(m.Headers),
-		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(), ScheduledAt: optional(m.ScheduledAt),
+		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: m.CreatedAt.UTC(),
+		ScheduledAt: optional(m.ScheduledAt),
 		AvailableAt: optional(m.AvailableAt), StartedAt: optional(m.StartedAt), LeasedUntil: optional(m.LeasedUntil), FinishedAt: optional(m.FinishedAt),
 		Worker: m.Worker, Attempt: m.Deliveries, FailedID: m.FailedID, Error: m.Error, ErrorClass: m.ErrorClass,
 		Output: jsontext.Value(m.Output), OutputError: m.OutputError,
@@ -98,14 +110,15 @@ func body(m *symphony.MessageInfo) wire.Message {
 func wireAttempts(list []symphony.Attempt) []wire.Attempt {
 	out := make([]wire.Attempt, len(list))
 	for i, a := range list {
-		out[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(), Worker: a.Worker,
-			Error: a.Error, ErrorClass: a.ErrorClass, RetryAt: optional(a.RetryAt), Log: a.Log}
+		out[i] = wire.Attempt{Attempt: a.Number, StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(),
+			Worker: a.Worker,
+			Error:  a.Error, ErrorClass: a.ErrorClass, RetryAt: optional(a.RetryAt), Log: a.Log}
 	}
 	return out
 }
 
 func messagesShow(c *call) error {
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -128,7 +141,7 @@ func wholeMessage(m *symphony.MessageInfo) wire.WholeMessage {
 }
 
 func messagesDelete(c *call) error {
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -139,7 +152,7 @@ func messagesDelete(c *call) error {
 }
 
 func messagesRunNow(c *call) error {
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}
@@ -160,7 +173,7 @@ func messagesReplay(c *call) error {
 	if err != nil {
 		return err
 	}
-	messages, err := c.messages(c.transport())
+	messages, err := c.messages(c.query["transport"])
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func TestMessagesAreSearched(t *testing.T) {
 func TestMessagesSearchIsChecked(t *testing.T) {
 	f := newFixture(t, nil)
 	a := f.call("GET", messagesPath+"?status=done&sort=id&priority=11&limit=0&since=yesterday", "")
-	if got := fmt.Sprint(a.paths()); a.status != 400 || got != "[priority since limit status sort]" {
+	if got := fmt.Sprint(a.paths()); a.status != 400 || got != "[status priority since limit sort]" {
 		t.Errorf("%d %s", a.status, got)
 	}
 	for _, query := range []string{"?limit=201", "?cursor=nope", "?offset=1", "?q=", "?transport=mars"} {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -330,6 +331,15 @@ func described(in openapi31.ParameterIn, p parameter) openapi31.ParameterOrRefer
 		schema["enum"] = p.oneOf
 	}
 	out := openapi31.Parameter{Name: p.name, In: in, Schema: schema}
+	switch {
+	case p.many: // repeated: a=1&a=2
+		out.Schema = map[string]any{"type": "array", "items": schema, "minItems": 1}
+		out.WithStyle(openapi31.ParameterStyleForm).WithExplode(true)
+	case p.prefix != "": // each member is a parameter
+		out.Schema = map[string]any{"type": "object", "additionalProperties": schema,
+			"propertyNames": map[string]any{"pattern": "^" + regexp.QuoteMeta(p.prefix) + "."}}
+		out.WithStyle(openapi31.ParameterStyleForm).WithExplode(true)
+	}
 	if in == openapi31.ParameterInPath {
 		out.WithRequired(true)
 	}

@@ -221,13 +221,23 @@ func (d *described) query(t *rapid.T, op map[string]any) (values url.Values, val
 		if p["in"] != "query" {
 			continue
 		}
-		name := p["name"].(string)
+		name, schema := p["name"].(string), p["schema"].(map[string]any)
 		switch rapid.IntRange(0, 8).Draw(t, name+"?") {
 		case 0, 1:
-			values.Set(name, fmt.Sprint(d.value(t, p["schema"], name)))
+			switch schema["type"] {
+			case "array": // each value once
+				values.Set(name, fmt.Sprint(d.value(t, schema["items"], name)))
+			case "object": // each member is a parameter
+				values.Set(name+".a.b", fmt.Sprint(d.value(t, schema["additionalProperties"], name)))
+			default:
+				values.Set(name, fmt.Sprint(d.value(t, schema, name)))
+			}
 		case 2:
-			schema := p["schema"].(map[string]any)
 			switch {
+			case schema["type"] == "array":
+				values.Set(name, "")
+			case schema["type"] == "object":
+				values.Set(name+".a", "")
 			case schema["type"] == "boolean":
 				values.Set(name, "maybe")
 			case schema["type"] == "string" && schema["enum"] == nil && schema["format"] == nil:

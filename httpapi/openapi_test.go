@@ -133,6 +133,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	cancelled := "/api/symphony/messages/" + f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	calls := []struct{ method, path, route, body string }{
 		{"GET", "/api/symphony/messages", "", ""},
+		{"GET", "/api/symphony/messages/counts?status=failed&status=pending&exact=true", "/api/symphony/messages/counts", ""},
 		{"GET", replayed, messageRoute, ""},
 		{"POST", replayed + "/replay", messageRoute + "/replay", `{"payload":{"n":1},"idempotencyKey":"replay"}`},
 		{"PATCH", pending, messageRoute, `{"priority":7,"metadata":{"a":[1]}}`},

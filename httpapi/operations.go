@@ -146,8 +146,8 @@ func messagesReplayMany(c *call) error {
 func (c *call) replayMany(req *wire.ReplayManyRequest) (r operation.Request, list []symphony.Problem) {
 	r = operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
 	if f := req.Filter; f != nil {
-		r.Filter = &symphony.MessageFilter{Queue: f.Queue, Type: f.Type, Priority: f.Priority,
-			Since: instant(f.Since, "filter.since", &list), Until: instant(f.Until, "filter.until", &list), Text: f.Q}
+		filter := filterOf(f, "filter.", &list)
+		r.Filter = &filter
 	}
 	return r, list
 }

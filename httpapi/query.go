@@ -14,8 +14,10 @@ import (
 
 // parseQuery returns the query parameters, or every problem with them. Nothing of a query is left out in silence: what
 // cannot be read is a problem with the pair's text as its path.
-func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
-	query := make(map[string]string)
+//
+// several has the values of the parameters that may be repeated, and those of which a prefix of the name is known.
+func (rt *route) parseQuery(r *http.Request) (query map[string]string, several map[string][]string, err error) {
+	query = make(map[string]string)
 	var found mistakes
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if pair == "" {
@@ -25,12 +27,13 @@ func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
 		name, nameErr := url.QueryUnescape(escapedName)
 		value, valueErr := url.QueryUnescape(escapedValue)
 		_, again := query[name]
+		known := rt.parameter(name)
 		switch {
 		case strings.Contains(pair, ";"):
 			found.add(pair, "must not have a semicolon: parameters are separated by &, and in a value it is written %3B")
 		case cmp.Or(nameErr, valueErr) != nil:
 			found.add(pair, "must be a name and a value, with a percent sign written as %25")
-		case !slices.ContainsFunc(rt.query, func(p parameter) bool { return p.name == name }):
+		case known == nil:
 			found.add(strings.ToValidUTF8(name, "\uFFFD"), "is not a known query parameter")
 		case again:
 			found.add(name, "is given more than once")
@@ -38,15 +41,52 @@ func (rt *route) parseQuery(r *http.Request) (map[string]string, error) {
 			found.add(name, "must not be empty")
 		case !symphony.ValidText(value):
 			found.add(name, "must be UTF-8 without NUL")
+		case known.many || known.prefix != "":
+			if several == nil {
+				several = make(map[string][]string)
+			}
+			if several[name] != nil && !known.many {
+				found.add(name, "is given more than once")
+				continue
+			}
+			several[name] = append(several[name], value)
 		default:
 			query[name] = value
 		}
 	}
 	if len(found.list) > 0 {
 		slices.SortStableFunc(found.list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
-		return nil, &found
+		return nil, nil, &found
 	}
-	return query, nil
+	return query, several, nil
+}
+
+// parameter is the one that a name in a query is about, nil for none.
+func (rt *route) parameter(name string) *parameter {
+	for i := range rt.query {
+		p := &rt.query[i]
+		if p.prefix == "" && p.name == name {
+			return p
+		}
+		if p.prefix != "" && len(name) > len(p.prefix) && strings.HasPrefix(name, p.prefix) {
+			return p
+		}
+	}
+	return nil
+}
+
+// gives reports whether the query has a parameter.
+func (c *call) gives(p *parameter) bool {
+	if p.prefix == "" {
+		_, one := c.query[p.name]
+		return one || c.several[p.name] != nil
+	}
+	for name := range c.several {
+		if strings.HasPrefix(name, p.prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkPath refuses what no id and no name can have. A path that is not escaped as it must be does not come so far.

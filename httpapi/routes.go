@@ -30,9 +30,11 @@ const (
 	diagnosticBody
 )
 
-// parameter is a query parameter. None may be given twice, and none may be empty.
+// parameter is a query parameter. None may be empty, and only one with many may be given more than once.
 type parameter struct {
 	name, doc string
+	many      bool   // several values
+	prefix    string // how the names of parameters begin that stand for this one
 	kind      string // of JSON Schema: "integer", "boolean"; empty for a string
 	format    string
 	oneOf     []string
@@ -43,6 +45,8 @@ type parameter struct {
 
 // Parameters that several routes have.
 var (
+	ofTransports = parameter{name: "transport", doc: "Default: all transports."}
+
 	ofTransport = parameter{name: "transport", doc: "Default: the default transport."}
 	nextPage    = parameter{name: "cursor", doc: "nextCursor of the page before."}
 )

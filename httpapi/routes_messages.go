@@ -13,19 +13,8 @@ import (
 
 // messageParameters select and order messages, in lists and exports.
 func messageParameters(order string) []parameter {
-	return []parameter{ofTransport,
-		{name: "status", doc: "Default: all.",
-			oneOf: texts(symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed,
-				symphony.Cancelled)},
-		{name: "queue"}, {name: "type", doc: "Exact."},
-		{name: "priority", kind: "integer", low: symphony.MinPriority, high: symphony.MaxPriority},
-		{name: "q", reveals: true, doc: "Text in type, payload, metadata or headers, as they are stored; the case of " +
-			"ASCII letters is ignored, every other character is literal."},
-		{name: "since", format: "date-time", doc: "Dispatched at or after."},
-		{name: "until", format: "date-time", doc: "Dispatched before."},
-		{name: "sort", oneOf: []string{"createdAt", "-createdAt"},
-			doc: "createdAt has the oldest first, -createdAt the newest. Default " + order + "."},
-	}
+	return append(filterParameters(false), parameter{name: "sort", oneOf: []string{"createdAt", "-createdAt"},
+		doc: "createdAt has the oldest first, -createdAt the newest. Default " + order + "."})
 }
 
 // exportFormat chooses one of exportTypes.
@@ -33,16 +22,6 @@ var (
 	exportFormat = parameter{name: "format", oneOf: texts(archive.JSONL, archive.CSV), doc: "Default jsonl."}
 	exportTypes  = []string{"application/x-ndjson", "text/csv"}
 )
-
-// failedParameters select failed messages, in lists and exports.
-func failedParameters() []parameter {
-	return []parameter{ofTransport,
-		{name: "queue"}, {name: "type"}, {name: "errorClass"},
-		{name: "since", format: "date-time", doc: "Failed at or after."},
-		{name: "until", format: "date-time", doc: "Failed before."},
-		{name: "q", reveals: true, doc: "Text in type, payload or error; every character is literal."},
-	}
-}
 
 func dispatchRoutes() []route {
 	return []route{
@@ -81,6 +60,18 @@ func messagesRoutes() []route {
 			errors: []int{501},
 			serve:  messagesList,
 		}),
+		on(wire.CountMessages, route{
+			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
+			summary: "Count messages by status",
+			doc: fmt.Sprintf("Up to %d are counted exactly where an index or a counter carries the filter. "+
+				"Where there may be more, atLeast is true. What waits, is in hand and failed is always exact for a filter of transport, "+
+				"queue and status alone.", symphony.MaxCounted),
+			query: append(filterParameters(false),
+				parameter{name: "exact", kind: "boolean",
+					doc: "Count all, where an index or a counter carries the filter."}),
+			errors: []int{501},
+			serve:  messagesCounts,
+		}),
 		on(wire.ExportMessages, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Export messages",
@@ -111,7 +102,7 @@ func messagesRoutes() []route {
 		on(wire.GetMessage, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a message with its attempts and timeline",
-			query:   []parameter{ofTransport, unmaskParameter},
+			query:   []parameter{ofTransports, unmaskParameter},
 			errors:  []int{404, 501},
 			serve:   messagesShow,
 		}),
@@ -121,7 +112,7 @@ func messagesRoutes() []route {
 			doc: "What is given replaces what is there, null takes it away. It is checked as at its dispatch and " +
 				"waits on, with the attempts that it has had. One that is not pending answers 409 with code " +
 				"message_not_pending.",
-			query:   []parameter{ofTransport},
+			query:   []parameter{ofTransports},
 			example: `{"priority":9,"scheduledAt":null}`,
 			errors:  []int{404, 409, 501},
 			serve:   messagesEdit,
@@ -131,7 +122,7 @@ func messagesRoutes() []route {
 			summary: "Delete a pending message",
 			doc: "One that is not pending answers 409 with code message_not_pending. Its idempotency key stays " +
 				"known.",
-			query:  []parameter{ofTransport},
+			query:  []parameter{ofTransports},
 			errors: []int{404, 409, 501},
 			serve:  messagesDelete,
 		}),
@@ -153,7 +144,7 @@ func messagesRoutes() []route {
 			summary: "Drop the delay of a pending message",
 			doc: "Be it scheduled or waiting for a retry. One that is ready is left as it is; one that is not " +
 				"pending answers 409 with code message_not_pending.",
-			query:  []parameter{ofTransport},
+			query:  []parameter{ofTransports},
 			errors: []int{404, 409, 501},
 			serve:  messagesRunNow,
 		}),
@@ -163,7 +154,7 @@ func messagesRoutes() []route {
 			doc: "As a new message with the same type, payload, metadata, headers, queue, priority and " +
 				"correlationId, and the first one's id as causationId. One that is not completed answers 409 " +
 				"with code message_not_completed.",
-			query:        []parameter{ofTransport},
+			query:        []parameter{ofTransports},
 			example:      `{"payload":{"to":"right@example.com"}}`,
 			optionalBody: true, errors: []int{404, 409, 501},
 			serve: messagesReplay,
@@ -187,7 +178,7 @@ func deadLettersRoutes() []route {
 		on(wire.ListFailedMessages, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "List failed messages, newest failure first",
-			query: append(failedParameters(), limited(symphony.MaxMessagePage, symphony.DefaultMessagePage),
+			query: append(filterParameters(true), limited(symphony.MaxMessagePage, symphony.DefaultMessagePage),
 				parameter{name: "offset", kind: "integer", doc: "Default 0."},
 				parameter{name: "cursor", doc: "nextCursor of the page before; faster than offset in deep lists."}),
 			errors: []int{501},
@@ -196,7 +187,7 @@ func deadLettersRoutes() []route {
 		on(wire.GetFailedMessage, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a failed message",
-			query:   []parameter{ofTransport, unmaskParameter},
+			query:   []parameter{ofTransports, unmaskParameter},
 			errors:  []int{404, 501},
 			serve:   failedShow,
 		}),
@@ -205,7 +196,7 @@ func deadLettersRoutes() []route {
 			summary: "Dispatch a failed message again",
 			doc: "In one transaction the failed message leaves the queue and a new one takes its place, with a " +
 				"fresh retry budget.",
-			query:        []parameter{ofTransport},
+			query:        []parameter{ofTransports},
 			example:      `{"payload":{"to":"right@example.com"}}`,
 			optionalBody: true, errors: []int{404, 501},
 			serve: failedRetry,
@@ -213,7 +204,7 @@ func deadLettersRoutes() []route {
 		on(wire.DeleteFailedMessage, route{
 			tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, audit: "failed.delete",
 			summary: "Delete a failed message",
-			query:   []parameter{ofTransport},
+			query:   []parameter{ofTransports},
 			errors:  []int{404, 501},
 			serve:   failedDelete,
 		}),
@@ -240,7 +231,7 @@ func deadLettersRoutes() []route {
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Export failed messages, newest failure first",
 			doc:     "As messages are exported.",
-			query:   append(failedParameters(), exportFormat, unmaskParameter), mask: wholly,
+			query:   append(filterParameters(true), exportFormat, unmaskParameter), mask: wholly,
 			streams: exportTypes, errors: []int{501},
 			serve: untilDraining(failedExport),
 		}),

@@ -205,7 +205,8 @@ func TestVisibility_own_shows_nothing_of_others(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"GET /api/symphony/failed", "GET /api/symphony/failed/export", "GET /api/symphony/messages", "GET /api/symphony/messages/export",
+	want := []string{"GET /api/symphony/failed", "GET /api/symphony/failed/export", "GET /api/symphony/messages",
+		"GET /api/symphony/messages/counts", "GET /api/symphony/messages/export",
 		"GET /api/symphony/status", "POST /api/symphony/dispatch", "POST /api/symphony/dispatch/batch"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(allowed))); diff != "" {
 		t.Errorf("what answers her (-want +got):\n%s", diff)

@@ -98,12 +98,17 @@ func TestDo_by_filter(t *testing.T) {
 	f.fail(3, "Mail")
 	f.fail(2, "Other")
 	clock.Advance(time.Second)
-	for filter, want := range map[symphony.MessageFilter]int{
-		{Type: "Mail"}: 3, {Until: clock.Now().Add(-time.Hour)}: 0, {Type: "Other", Priority: 9}: 0,
+	for _, test := range []struct {
+		filter symphony.MessageFilter
+		want   int
+	}{
+		{symphony.MessageFilter{Type: "Mail"}, 3},
+		{symphony.MessageFilter{Until: clock.Now().Add(-time.Hour)}, 0},
+		{symphony.MessageFilter{Type: "Other", Priority: 9}, 0},
 	} {
-		r := operation.Request{Kind: operation.FailedDelete, Filter: &filter}
-		if n, err := operation.Do(t.Context(), dead, r, nil); n != want || err != nil {
-			t.Errorf("%+v: deleted %d, %v; want %d", filter, n, err, want)
+		r := operation.Request{Kind: operation.FailedDelete, Filter: &test.filter}
+		if n, err := operation.Do(t.Context(), dead, r, nil); n != test.want || err != nil {
+			t.Errorf("%+v: deleted %d, %v; want %d", test.filter, n, err, test.want)
 		}
 	}
 	f.wantCounts(0, 0, 2)

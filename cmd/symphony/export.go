@@ -125,7 +125,7 @@ What is dispatched while the export runs is left out.`,
 			})
 		}),
 	}
-	f.add(cmd, true)
+	f.add(cmd)
 	to.add(cmd)
 	cmd.Flags().BoolVar(&newest, "newest", false, "the newest first")
 	a.jsonFlag(cmd)
@@ -162,7 +162,7 @@ file can be imported with "symphony messages import", which dispatches them agai
 			})
 		}),
 	}
-	f.add(cmd)
+	f.add(cmd, "status")
 	to.add(cmd)
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)

@@ -20,7 +20,7 @@ type bulkFlags struct {
 }
 
 func (f *bulkFlags) add(cmd *cobra.Command) {
-	f.filterFlags.add(cmd)
+	f.filterFlags.add(cmd, "status")
 	cmd.Flags().BoolVar(&f.all, "all", false, "every failed message of the transport, or all that the other flags select")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say how many messages --all selects")
 	cmd.Flags().BoolVar(&f.background, "background", false, "do not wait; see symphony operations")
@@ -65,7 +65,14 @@ func (f *bulkFlags) selection(ctx context.Context, r *reached, ids []string) (se
 	if err != nil {
 		return s, err
 	}
-	newest, err := r.FailedList(ctx, client.FailedQuery{Transport: f.transport, FailedFilter: filter, Limit: 1})
+	if f.transport == "" { // messages are moved in bulk on one transport
+		status, err := r.Status(ctx, "")
+		if err != nil {
+			return s, err
+		}
+		s.Transport = &status.Transport
+	}
+	newest, err := r.FailedList(ctx, client.FailedQuery{Transport: *s.Transport, FailedFilter: filter, Limit: 1})
 	if err != nil {
 		return s, err
 	}

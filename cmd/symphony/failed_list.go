@@ -26,7 +26,7 @@ id that show, retry and remove take.`,
   symphony failed list --error-class no_handler --json`,
 		Args: cobra.NoArgs,
 	}
-	f.add(cmd)
+	f.add(cmd, "status")
 	cmd.Flags().IntVarP(&limit, "limit", "n", symphony.DefaultMessagePage, fmt.Sprintf("how many to list, 1 to %d", symphony.MaxMessagePage))
 	cmd.Flags().IntVar(&offset, "offset", 0, "how many to skip")
 	var filter wire.FailedFilter

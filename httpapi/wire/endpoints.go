@@ -25,6 +25,7 @@ var (
 	ListMessages   = Endpoint[None, MessagesResponse]{"GET", api + "/messages", "listMessages"}
 	ExportMessages = Endpoint[None, None]{"GET", api + "/messages/export", "exportMessages"}
 	ImportMessages = Endpoint[None, ImportResponse]{"POST", api + "/messages/import", "importMessages"}
+	CountMessages  = Endpoint[None, CountsResponse]{"GET", api + "/messages/counts", "countMessages"}
 	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
 	EditMessage    = Endpoint[MessageChange, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
 	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}

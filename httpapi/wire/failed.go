@@ -76,17 +76,6 @@ type BulkRequest struct {
 	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
 }
 
-// FailedFilter selects failed messages. A member that is left out selects everything; one that is null or empty is
-// refused.
-type FailedFilter struct {
-	Queue      string     `json:"queue,omitzero" absent:"all" minLength:"1"`
-	Type       string     `json:"type,omitzero" absent:"all" minLength:"1"`
-	ErrorClass string     `json:"errorClass,omitzero" absent:"all" minLength:"1"`
-	Since      *time.Time `json:"since,omitzero" absent:"all"`
-	Until      *time.Time `json:"until,omitzero" absent:"all"`
-	Q          string     `json:"q,omitzero" absent:"all" minLength:"1" description:"Text in type, payload or error; every character is literal."`
-}
-
 // BulkResponse counts what was done.
 type BulkResponse struct {
 	Success  bool  `json:"success" required:"true"`

@@ -57,6 +57,25 @@ type MessagePages struct {
 	Limit      int    `json:"limit" required:"true"`
 	HasMore    bool   `json:"hasMore" required:"true" description:"There may be more. With fewer messages than the limit: nothing more matched among as many as one search looks at; go on with nextCursor."`
 	NextCursor string `json:"nextCursor,omitzero" description:"Pass as cursor to read on."`
+	// Through is told where there may be more.
+	Through *time.Time `json:"through,omitzero" description:"The time of dispatch of the last one looked at."`
+}
+
+// CountsResponse counts messages by status.
+type CountsResponse struct {
+	Success bool          `json:"success" required:"true"`
+	Counts  MessageCounts `json:"counts" required:"true"`
+	Total   int64         `json:"total" required:"true" description:"All of them together."`
+	AtLeast bool          `json:"atLeast,omitzero" description:"There may be more than were counted."`
+}
+
+// MessageCounts are how many messages have each status. Of those that ended, messages that are still kept are counted.
+type MessageCounts struct {
+	Pending    int64 `json:"pending" required:"true"`
+	Processing int64 `json:"processing" required:"true"`
+	Completed  int64 `json:"completed" required:"true"`
+	Failed     int64 `json:"failed" required:"true"`
+	Cancelled  int64 `json:"cancelled" required:"true"`
 }
 
 // MessageResponse is one message.
@@ -117,16 +136,6 @@ type ReplayResponse struct {
 	NewMessageID      string `json:"newMessageId" audit:"keep" required:"true"`
 	OriginalMessageID string `json:"originalMessageId" required:"true"`
 	Duplicate         bool   `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
-}
-
-// MessageFilter selects messages. A member that is left out selects everything; one that is null or empty is refused.
-type MessageFilter struct {
-	Queue    string     `json:"queue,omitzero" absent:"all" minLength:"1"`
-	Type     string     `json:"type,omitzero" absent:"all" minLength:"1"`
-	Priority int        `json:"priority,omitzero" absent:"all" minimum:"1" maximum:"10"`
-	Since    *time.Time `json:"since,omitzero" absent:"all" description:"Dispatched at or after."`
-	Until    *time.Time `json:"until,omitzero" absent:"all" description:"Dispatched before."`
-	Q        string     `json:"q,omitzero" absent:"all" minLength:"1" description:"Text in type, payload, metadata or headers; every character is literal."`
 }
 
 // ReplayManyRequest is the body of POST /api/symphony/messages/replay.

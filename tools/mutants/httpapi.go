@@ -39,7 +39,7 @@ var httpapiMutants = []mutant{
 	{file: "options.go", what: "an empty key is none",
 		old: "if field.SetString(**v); **v == \"\" {", new: "if field.SetString(**v); **v == \" \" {"},
 	{file: "failed.go", what: "all is taken beside a filter that selects",
-		old: "req.Filter == nil || *req.Filter != (wire.FailedFilter{})", new: "req.Filter == nil"},
+		old: "req.Filter == nil || !req.Filter.IsZero()", new: "req.Filter == nil"},
 	{file: "respond.go", what: "any origin may read answers",
 		old: "if origin == \"\" || !slices.Contains(a.o.CORSOrigins, origin) {", new: "if origin == \"\" {"},
 	{file: "consume.go", what: "the cron route runs twice at a time",

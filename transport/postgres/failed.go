@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,59 +96,110 @@ func (c *condition) add(term string, param []byte) {
 
 func (c *condition) String() string { return strings.Join(c.terms, " AND ") }
 
-// where is the condition of a filter in the order of failure.
-func (t *Transport) where(f *symphony.MessageFilter) *condition {
+// where is the condition of a query in the order of failure.
+func (t *Transport) where(q *symphony.MessageQuery) *condition {
+	f := &q.MessageFilter
 	c := &condition{}
-	c.add("transport = ?::text", []byte(t.name))
+	c.add("transport = ANY (?::text[])", t.transportsOf(q))
 	if f.Queue != "" {
 		c.add("queue = ?::text", []byte(cleanText(f.Queue)))
 	}
-	if !f.Since.IsZero() {
-		c.add("failed_at >= ?::timestamptz", timeParam(micros(f.Since)))
+	if f.ErrorClass != "" {
+		c.add("error_class = ?::text", []byte(cleanText(f.ErrorClass)))
 	}
-	if !f.Until.IsZero() {
-		c.add("failed_at < ?::timestamptz", timeParam(micros(f.Until)))
+	if f.Worker != "" {
+		c.terms = append(c.terms, "false") // nobody has failed messages in hand
+	}
+	for _, bound := range []struct {
+		at   time.Time
+		term string
+	}{
+		{f.Since, "failed_at >= "}, {f.Until, "failed_at < "},
+		{f.EndedSince, "failed_at >= "}, {f.EndedUntil, "failed_at < "},
+	} {
+		if !bound.at.IsZero() {
+			c.add(bound.term+"?::timestamptz", timeParam(micros(bound.at)))
+		}
 	}
 	if f.DispatchedBy != "" {
 		c.add(ofCaller+"?::text", []byte(cleanText(f.DispatchedBy)))
 	}
 	c.common(f)
+	for i := range c.terms {
+		c.terms[i] = strings.ReplaceAll(c.terms[i], "{id}", "message_id")
+	}
 	if f.Text != "" {
 		c.add(containsTerm("?::text", "type", "error", "payload"), []byte(lowerASCII(cleanText(f.Text))))
 	}
 	return c
 }
 
-// common adds the terms that are the same in every order and table.
+// common adds the terms that are the same in every order and table, with {id} for the column of the message's id.
 func (c *condition) common(f *symphony.MessageFilter) {
-	if f.Type != "" {
+	if prefix, ok := f.TypePrefix(); ok {
+		c.add("starts_with(type, ?::text)", []byte(cleanText(prefix)))
+	} else if f.Type != "" {
 		c.add("type = ?::text", []byte(cleanText(f.Type)))
 	}
 	if f.Priority != 0 {
 		c.add("priority = ?::int2", int2Param(f.Priority))
 	}
-	if f.ErrorClass != "" {
-		c.add("error_class = ?::text", []byte(cleanText(f.ErrorClass)))
-	}
 	if !f.ScheduledAfter.IsZero() {
 		c.add("scheduled_at > ?::timestamptz", timestamp(f.ScheduledAfter))
 	}
+	if f.IdempotencyKey != "" {
+		c.add("idempotency_key = ?::text", []byte(cleanText(f.IdempotencyKey)))
+	}
+	for _, rare := range []struct{ name, value string }{
+		{"correlationId", f.CorrelationID}, {"causationId", f.CausationID},
+		{"groupKey", f.GroupKey}, {"concurrencyKey", f.ConcurrencyKey},
+	} {
+		if rare.value == "" {
+			continue
+		}
+		term := "extras IS NOT NULL AND {schema}.messenger_member(extras, '{" + rare.name + "}') = ?::text"
+		if rare.name == "correlationId" {
+			if id, ok := messageID(rare.value); ok { // it may be the one that began the story
+				c.params = append(c.params, id[:])
+				term = "(" + term + " OR {id} = $" + strconv.Itoa(len(c.params)) + "::uuid AND " + ofNoStory + ")"
+			}
+		}
+		c.add(term, []byte(cleanText(rare.value)))
+	}
+	if len(f.Tags) > 0 {
+		tags := make([]string, len(f.Tags))
+		for i, tag := range f.Tags {
+			tags[i] = cleanText(tag)
+		}
+		c.add("extras IS NOT NULL AND {schema}.messenger_tags(extras) @> ?::text[]", textArray(tags))
+	}
+	for _, path := range slices.Sorted(maps.Keys(f.Metadata)) {
+		names := strings.Split(cleanText(path), ".")
+		c.params = append(c.params, textArray(names))
+		at := "$" + strconv.Itoa(len(c.params)) + "::text[]"
+		c.add("metadata IS NOT NULL AND {schema}.messenger_member(metadata, "+at+") = ?::text",
+			[]byte(cleanText(f.Metadata[path])))
+	}
 }
 
+// ofNoStory selects messages that carry no correlation id: each began a story of its own.
+const ofNoStory = `(extras IS NULL OR {schema}.messenger_member(extras, '{correlationId}') IS NULL)`
+
 var countFailed = newQuery("count_failed", `SELECT coalesce(sum(c.failed), 0)::int8 FROM {schema}.messenger_counters c
-	JOIN {schema}.messenger_lanes l ON l.lane = c.lane WHERE l.transport = $1::text`)
+	JOIN {schema}.messenger_lanes l ON l.lane = c.lane WHERE l.transport = ANY ($1::text[])`)
 
 // selectsAll reports whether a filter selects every failed message.
 func selectsAll(f symphony.MessageFilter) bool {
 	f.Status = ""
-	return f == symphony.MessageFilter{}
+	f.Statuses = nil
+	return f.IsZero()
 }
 
 // listFailed returns a page in the order of failure.
 func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (symphony.MessagePage, error) {
 	switch {
 	case q.ID != "":
-		return t.oneFailed(ctx, q.ID)
+		return t.oneFailed(ctx, q)
 	case q.Text != "":
 		return t.searchFailed(ctx, q)
 	}
@@ -159,10 +211,10 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (s
 	if all {
 		do = t.do // it looks at no more than it returns
 	}
-	listed := t.where(&q.MessageFilter)
+	listed := t.where(q)
 	var calls []call
 	if q.Total {
-		count := call{query: countFailed, params: [][]byte{[]byte(t.name)}}
+		count := call{query: countFailed, params: [][]byte{t.transportsOf(q)}}
 		if !all {
 			count = call{query: &query{sql: "SELECT count(*) FROM {schema}.messenger_failed_messages WHERE " + listed.String()}, params: slices.Clone(listed.params)}
 		}
@@ -195,14 +247,15 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (s
 }
 
 // listedFailed are some failed messages.
-const listedFailed = `SELECT * FROM {schema}.messenger_failed_messages WHERE id = ANY ($1::uuid[]) AND transport = $2::text`
+const listedFailed = `SELECT * FROM {schema}.messenger_failed_messages
+	WHERE id = ANY ($1::uuid[]) AND transport = ANY ($2::text[])`
 
 var getFailed = newQuery("get_failed", pageOfFailed(listedFailed, &symphony.MessageQuery{}))
 
 // oneFailed returns a page of one failed message.
-func (t *Transport) oneFailed(ctx context.Context, id string) (page symphony.MessagePage, err error) {
-	if key, ok := parseUUID(id); ok {
-		params := [][]byte{uuidArray([]uuid{key}), []byte(t.name)}
+func (t *Transport) oneFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	if key, ok := parseUUID(q.ID); ok {
+		params := [][]byte{uuidArray([]uuid{key}), t.transportsOf(q)}
 		err = t.do(ctx, "read failed message", call{query: getFailed, params: params, row: func(v [][]byte) error {
 			page.Messages = append(page.Messages, t.failedMessage(v))
 			return nil

@@ -43,12 +43,12 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(uui
 		if w.scan > 0 {
 			size = min(size, left)
 		}
-		where := t.where(&w.MessageFilter)
+		where := t.where(w.MessageQuery)
 		matches := where.String()
-		where.add("transport = ?::text AND id "+behind+" ", []byte(t.name))
+		where.add("transport = ANY (?::text[]) AND id "+behind+" ", t.transportsOf(w.MessageQuery))
 		where.params = append(where.params, at[:])
 		n := len(where.params)
-		sql := fmt.Sprintf(`SELECT id, %s FROM (SELECT * FROM {schema}.messenger_failed_messages WHERE transport = $%d::text AND id %s $%d::uuid
+		sql := fmt.Sprintf(`SELECT id, %s FROM (SELECT * FROM {schema}.messenger_failed_messages WHERE transport = ANY ($%d::text[]) AND id %s $%d::uuid
 			ORDER BY id %s LIMIT %d) f ORDER BY id %s`, matches, n-1, behind, n, order, size, order)
 		looked, stopped, start := 0, false, t.clock.Now()
 		err := t.doSearch(ctx, "search failed messages", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
@@ -110,7 +110,7 @@ func (t *Transport) searchFailed(ctx context.Context, q *symphony.MessageQuery) 
 	}
 	// One that is gone by now is left out.
 	list := &query{sql: pageOfFailed(listedFailed, q)}
-	err = t.doSearch(ctx, "list failed messages", call{query: list, params: [][]byte{uuidArray(ids), []byte(t.name)}, row: func(v [][]byte) error {
+	err = t.doSearch(ctx, "list failed messages", call{query: list, params: [][]byte{uuidArray(ids), t.transportsOf(q)}, row: func(v [][]byte) error {
 		page.Messages = append(page.Messages, t.failedMessage(v))
 		return nil
 	}})

@@ -22,13 +22,14 @@ type infoRow struct {
 
 func (t *Transport) newRow(status symphony.Status) infoRow {
 	r := infoRow{types: &t.types}
-	r.Transport, r.Status = t.name, status
+	r.Status = status
 	return r
 }
 
 // infoColumns are what rows of every status have. What is not whole has no body and no attempts, but their sizes. A
 // message that cannot be decoded is shown as far as it can be.
 var infoColumns = columns[infoRow]{
+	{"transport", func(r *infoRow, v cell) { r.Transport = v.text() }},
 	{"queue", func(r *infoRow, v cell) { r.Queue = v.text() }},
 	{"created_at", func(r *infoRow, v cell) { r.CreatedAt = v.time() }},
 	{"scheduled_at", func(r *infoRow, v cell) { r.ScheduledAt = v.time() }},
@@ -129,7 +130,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	case q.ByFailure:
 		return t.listFailed(ctx, &q)
 	case q.ID != "":
-		return t.oneMessage(ctx, q.ID)
+		return t.oneMessage(ctx, &q)
 	case q.CountOnly:
 		return t.countMessages(ctx, q)
 	}
@@ -137,7 +138,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
 		q.Limit, q.Bytes = limit-len(page.Messages), cmp.Or(bytes.Left(), symphony.NoBodies)
 		b, err := t.newSearch(q)
-		if err != nil {
+		if err != nil || b.impossible() {
 			return "", false, err
 		}
 		err = t.inspect(ctx, "list messages", call{query: &query{sql: b.listText()}, params: b.params, row: func(v [][]byte) error {
@@ -171,15 +172,19 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 
 // countMessages counts what matches a query.
 func (t *Transport) countMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	page.Counts = make(map[symphony.Status]int64)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
 		b, err := t.newSearch(q)
-		if err != nil {
+		if err != nil || b.impossible() {
 			return "", false, err
 		}
 		err = t.inspect(ctx, "count messages", call{query: &query{sql: b.countText()}, params: b.params, row: func(v [][]byte) error {
-			var c countRow
+			c := countRow{by: make(map[symphony.Status]int64)}
 			countColumns.read(&c, v)
 			page.Total += c.count
+			for s, n := range c.by {
+				page.Counts[s] += n
+			}
 			if c.more {
 				next = c.last
 			}
@@ -267,20 +272,20 @@ func (t *Transport) searching(ctx context.Context, doing string, f func() error)
 // getMessage is a list of one.
 var getMessage = func() *query {
 	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes}, bounds: []string{"id = $2::uuid"},
-		filter: "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))", kept: "$3::timestamptz"}
+		filter: ofTransports, kept: "$3::timestamptz"}
 	return newQuery("get_message", b.listText())
 }()
 
 // oneMessage returns a page of one message.
-func (t *Transport) oneMessage(ctx context.Context, id string) (page symphony.MessagePage, err error) {
-	key, ok := messageID(id)
+func (t *Transport) oneMessage(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
+	key, ok := messageID(q.ID)
 	if !ok {
 		return page, nil
 	}
 	if err := t.catchUp(ctx); err != nil {
 		return page, err
 	}
-	params := [][]byte{[]byte(t.name), key[:], t.keptSince()}
+	params := [][]byte{t.transportsOf(q), key[:], t.keptSince()}
 	err = t.do(ctx, "read message", call{query: getMessage, params: params, row: func(v [][]byte) error {
 		page.Messages = append(page.Messages, t.messageInfo(foundColumns.read(new(foundRow), v)))
 		return nil

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,11 @@ type search struct {
 	params [][]byte
 	bounds []string // terms about id
 	caller string   // term about DispatchedBy, empty for none
-	filter string
-	kept   string // completed and cancelled messages count that ended after this time
+	filter string   // with {id} for the column of the message's id
+	kept   string   // completed and cancelled messages count that ended after this time
+	worker string   // this and class are parameters, empty for none
+	class  string
+	ended  []string // terms about {ended}, when the message ended
 }
 
 // ofCaller, with a parameter behind it, selects the rows of one caller. Messages that carry a DispatchedBy are in
@@ -45,7 +49,7 @@ func (b *search) param(value []byte, kind string) string {
 
 // newSearch makes the parts of a statement that select.
 func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
-	b := &search{MessageQuery: q.WithDefaults(), params: [][]byte{[]byte(t.name)}}
+	b := &search{MessageQuery: q.WithDefaults(), params: [][]byte{t.transportsOf(&q)}}
 	if q.After != "" {
 		after, ok := messageID(q.After)
 		if !ok {
@@ -53,9 +57,10 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		}
 		b.bounds = append(b.bounds, "id "+behind(&q)+" "+b.param(after[:], "uuid"))
 	}
-	terms := []string{"lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text))"}
+	terms := []string{ofTransports}
 	if q.Queue != "" {
-		terms[0] = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = $1::text AND queue = " + b.param([]byte(cleanText(q.Queue)), "text") + "))"
+		queue := b.param([]byte(cleanText(q.Queue)), "text")
+		terms[0] = strings.TrimSuffix(ofTransports, "))") + " AND queue = " + queue + "))"
 	}
 	c := condition{params: b.params}
 	c.common(&q.MessageFilter)
@@ -77,10 +82,63 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 		terms = append(terms, containsTerm(b.param([]byte(lowerASCII(cleanText(q.Text))), "text"), "type", "payload", "metadata", "headers"))
 	}
 	b.filter = strings.Join(terms, " AND ")
-	if b.Status == "" || b.Status == symphony.Completed || b.Status == symphony.Cancelled {
+	if q.ErrorClass != "" {
+		b.class = b.param([]byte(cleanText(q.ErrorClass)), "text")
+	}
+	if q.Worker != "" {
+		b.worker = b.param([]byte(cleanText(q.Worker)), "text")
+	}
+	if !q.EndedSince.IsZero() {
+		b.ended = append(b.ended, "{ended} >= "+b.param(timestamp(q.EndedSince), "timestamptz"))
+	}
+	if !q.EndedUntil.IsZero() {
+		b.ended = append(b.ended, "{ended} < "+b.param(timestamp(q.EndedUntil), "timestamptz"))
+	}
+	if b.wants(symphony.Completed) || b.wants(symphony.Cancelled) {
 		b.kept = b.param(t.keptSince(), "timestamptz")
 	}
 	return b, nil
+}
+
+// ofTransports selects the rows of the transports that a statement is about.
+const ofTransports = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = ANY ($1::text[])))"
+
+// transportsOf are those that a query is about, as a parameter.
+func (t *Transport) transportsOf(q *symphony.MessageQuery) []byte {
+	if len(q.Transports) > 0 {
+		return textArray(q.Transports)
+	}
+	return textArray([]string{t.name})
+}
+
+// wants reports whether messages of a place may be found: in hand, or waiting, and inCompleted and inFailed.
+func (b *search) wants(s symphony.Status) bool {
+	if !b.Wants(s) {
+		return false
+	}
+	switch s {
+	case symphony.Pending:
+		return b.worker == "" && len(b.ended) == 0 && b.ErrorClass == ""
+	case symphony.Processing:
+		return len(b.ended) == 0 && b.ErrorClass == ""
+	case symphony.Completed, symphony.Cancelled:
+		return b.ErrorClass == ""
+	}
+	return b.worker == ""
+}
+
+// impossible reports whether no message can have all that is asked for.
+func (b *search) impossible() bool {
+	return !slices.ContainsFunc(symphony.Statuses(), b.wants)
+}
+
+// hit is whether the filter selects a row of a table that has the message's id, and when it ended, under these names.
+func (b *search) hit(id, ended string, more ...string) string {
+	terms := append([]string{b.filter}, more...)
+	if ended != "" {
+		terms = append(terms, b.ended...)
+	}
+	return strings.NewReplacer("{id}", id, "{ended}", ended).Replace(strings.Join(terms, " AND "))
 }
 
 // keptSince is the time until which completed and cancelled messages are not kept any more, though their partition may
@@ -140,19 +198,23 @@ func (b *search) within(id string) string {
 // next to nothing to ask whether a message is in hand, however many are, and whatever the planner thinks of that
 // number.
 func (b *search) handText() string {
-	if b.Status != symphony.Pending && b.Status != symphony.Processing {
+	if !b.CountOnly && b.wants(symphony.Pending) == b.wants(symphony.Processing) {
 		return "hand AS (SELECT)" // nobody asks
+	}
+	within := b.within("u.id")
+	if b.worker != "" {
+		within += " AND l.worker = " + b.worker
 	}
 	return `hand AS MATERIALIZED (
 		SELECT ARRAY(
 			SELECT u.id FROM {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
-			WHERE l.transport = $1::text AND NOT (u.n - 1)::int4 = ANY (l.settled) AND ` + b.within("u.id") + `
+			WHERE l.transport = ANY ($1::text[]) AND NOT (u.n - 1)::int4 = ANY (l.settled) AND ` + within + `
 			ORDER BY u.id) AS ids)`
 }
 
 const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
 
-// sourcesText reads the places of messages with the status asked for. Of each message: where it is, its key in its
+// sourcesText reads the places of messages with the statuses asked for. Of each message: where it is, its key in its
 // table, and whether the filter selects it.
 func (b *search) sourcesText() string {
 	source := func(table, id, at, key, hit string, place int) string {
@@ -166,25 +228,41 @@ func (b *search) sourcesText() string {
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
 	var list []string
-	switch b.Status {
-	case symphony.Processing:
+	switch pending, processing := b.wants(symphony.Pending), b.wants(symphony.Processing); {
+	case pending && processing:
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.hit("id", ""), inMessages))
+	case pending:
+		waiting := b.hit("id", "", "NOT "+isInHand)
+		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, waiting, inMessages))
+	case processing:
 		// Few messages are in hand: each is looked up by its key.
 		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+direction(&b.MessageQuery)+`) hand
-			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`, "hand.h", noTime, noKey, b.filter, inMessages))
-	case symphony.Pending:
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter+" AND NOT "+isInHand, inMessages))
-	case "":
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.filter, inMessages))
+			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`,
+			"hand.h", noTime, noKey, b.hit("hand.h", ""), inMessages))
 	}
-	if b.Status == "" || b.Status == symphony.Completed {
-		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey, b.filter+" AND completed_at > "+b.kept, inCompleted))
+	if b.wants(symphony.Completed) {
+		terms := []string{"completed_at > " + b.kept}
+		if b.worker != "" {
+			terms = append(terms, "worker = "+b.worker)
+		}
+		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey,
+			b.hit("id", "completed_at", terms...), inCompleted))
 	}
-	if b.Status == "" || b.Status == symphony.Cancelled {
-		kept := b.filter + " AND cancelled_at > " + b.kept
-		list = append(list, source("{schema}.messenger_cancelled", "id", noTime, noKey, kept, inCancelled))
+	if b.wants(symphony.Cancelled) {
+		terms := []string{"cancelled_at > " + b.kept}
+		if b.worker != "" {
+			terms = append(terms, "worker = "+b.worker)
+		}
+		list = append(list, source("{schema}.messenger_cancelled", "id", noTime, noKey,
+			b.hit("id", "cancelled_at", terms...), inCancelled))
 	}
-	if b.Status == "" || b.Status == symphony.Failed {
-		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id", b.filter, inFailed))
+	if b.wants(symphony.Failed) {
+		var class []string
+		if b.ErrorClass != "" {
+			class = append(class, "error_class = "+b.class)
+		}
+		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id",
+			b.hit("message_id", "failed_at", class...), inFailed))
 	}
 	return strings.Join(list, "\n\t\tUNION ALL ")
 }
@@ -225,6 +303,7 @@ type countRow struct {
 	count int64
 	last  string // the id of the last message that may be looked at
 	more  bool   // there are others behind it
+	by    map[symphony.Status]int64
 }
 
 // countColumns count messages, of which $scan may be looked at.
@@ -232,11 +311,26 @@ var countColumns = columns[countRow]{
 	{"count(*) FILTER (WHERE hit AND n <= $scan)", func(r *countRow, v cell) { r.count = int8Column(v) }},
 	{"max(id::text) FILTER (WHERE n = $scan)", func(r *countRow, v cell) { r.last = v.text() }},
 	{"count(*) > $scan", func(r *countRow, v cell) { r.more = v.bool() }},
+	countOf(symphony.Pending, "place = 0 AND NOT held"),
+	countOf(symphony.Processing, "place = 0 AND held"),
+	countOf(symphony.Completed, "place = 1"),
+	countOf(symphony.Failed, "place = 2"),
+	countOf(symphony.Cancelled, "place = 3"),
+}
+
+// countOf counts the messages of a status.
+func countOf(s symphony.Status, condition string) column[countRow] {
+	return column[countRow]{"count(*) FILTER (WHERE hit AND n <= $scan AND " + condition + ")", func(r *countRow, v cell) {
+		if n := int8Column(v); n > 0 {
+			r.by[s] = n
+		}
+	}}
 }
 
 func (b *search) countText() string {
 	counts := strings.ReplaceAll(countColumns.String(), "$scan", strconv.Itoa(b.Scan))
-	return "WITH " + b.handText() + "\n\tSELECT " + counts + " FROM (" + b.numberedText() + ") numbered"
+	return "WITH " + b.handText() + "\n\tSELECT " + counts + " FROM (SELECT *, " + isInHand +
+		" AS held FROM (" + b.numberedText() + ") numbered) counted"
 }
 
 // heldText has the deliveries of the page's messages.
@@ -245,14 +339,14 @@ func (b *search) heldText() string {
 	if b.Limit == 1 {
 		overlap = " AND l.ids && wanted.ids" // a quick look first
 	}
-	if b.Status != "" && b.Status != symphony.Processing {
+	if !b.wants(symphony.Processing) {
 		wanted = "false"
 	}
 	return fmt.Sprintf(`held AS MATERIALIZED (
 		SELECT u.id, l.worker, l.claimed_at, coalesce(l.item_expires[u.n], l.expires_at) AS until, l.attempts[u.n] AS attempt
 		FROM (SELECT ARRAY(SELECT id FROM page WHERE %[1]s ORDER BY id) AS ids) wanted
 		CROSS JOIN {schema}.messenger_leases l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY u(id, n)
-		WHERE l.transport = $1::text AND (SELECT count(*) FROM page WHERE %[1]s) > 0
+		WHERE l.transport = ANY ($1::text[]) AND (SELECT count(*) FROM page WHERE %[1]s) > 0
 			AND wanted.ids[width_bucket(u.id, wanted.ids)] = u.id AND NOT (u.n - 1)::int4 = ANY (l.settled)%[2]s
 	)`, wanted, overlap)
 }
@@ -264,7 +358,7 @@ func (b *search) heldText() string {
 // Where the last two disagree, the one counts by which the message waits. An attempt that a node of an older release
 // noted does not tell; then some ready rows after its end are looked at.
 const rowsText = `
-	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.queue,
+	SELECT p.n, p.hit, p.id, p.place, held.id IS NOT NULL AS held, p.before, q.transport, q.queue,
 		d.created_at, d.scheduled_at, d.priority, d.type, d.idempotency_key, d.headers, d.metadata, d.payload, d.extras,
 		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
 		coalesce(d.started_at, held.claimed_at) AS started_at, coalesce(k.until, held.until) AS until, d.finished_at,

@@ -85,7 +85,7 @@ func (t *Transport) seek(ctx context.Context, m *symphony.MessageInfo) (int64, e
 // steer runs f with a message that waits, in a flow.
 func (t *Transport) steer(ctx context.Context, doing, id string, f func(*flowTx, *waiting) error) error {
 	for range steerTries {
-		page, err := t.oneMessage(ctx, id)
+		page, err := t.oneMessage(ctx, &symphony.MessageQuery{ID: id})
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type failedRow struct {
 // failedColumns are all but the body and the attempts, of which they have the sizes.
 var failedColumns = columns[failedRow]{
 	{"id", func(f *failedRow, v cell) { f.FailedID = v.text() }},
+	{"transport", func(f *failedRow, v cell) { f.Transport = v.text() }},
 	{"queue", func(f *failedRow, v cell) { f.Queue = v.text() }},
 	{"message_id", func(f *failedRow, v cell) { f.ID = v.text() }},
 	{"type", func(f *failedRow, v cell) { f.Type = v.text() }},
@@ -73,13 +74,12 @@ func (f *failedRow) readAttempts(raw []byte) error {
 
 // failedReader reads rows of the dead letter queue into a page, whose bodies have so many bytes.
 type failedReader struct {
-	transport string
-	bytes     *storage.PageBytes
-	bodies    bool // the statement reads bodies
+	bytes  *storage.PageBytes
+	bodies bool // the statement reads bodies
 }
 
-func (t *Transport) failedReader(bytes *storage.PageBytes) failedReader {
-	return failedReader{t.name, bytes, bytes.Left() > 0}
+func newFailedReader(bytes *storage.PageBytes) failedReader {
+	return failedReader{bytes, bytes.Left() > 0}
 }
 
 // columns is what a statement selects.
@@ -94,7 +94,7 @@ func (r failedReader) columns() string {
 func (r failedReader) row(s *sqlite.Stmt) symphony.MessageInfo {
 	var f failedRow
 	failedColumns.read(&f, s, 0)
-	f.Transport, f.Status = r.transport, symphony.Failed
+	f.Status = symphony.Failed
 	if f.retries > 0 || f.sizes.Attempts > 0 { // one that expired has no attempt
 		f.Deliveries = f.retries + 1
 	}
@@ -107,21 +107,37 @@ func (r failedReader) row(s *sqlite.Stmt) symphony.MessageInfo {
 	return f.MessageInfo
 }
 
-// where builds the condition of a filter in the order of failure.
-func (t *Transport) where(f *symphony.MessageFilter) (string, []any) {
-	conditions, args := []string{"transport=?"}, []any{t.name}
+// transportsOf are those that a query is about, as an IN clause and its parameters.
+func (t *Transport) transportsOf(q *symphony.MessageQuery) (string, []any) {
+	v := view{transports: q.Transports}
+	if len(v.transports) == 0 {
+		v.transports = []string{t.name}
+	}
+	return v.of(), v.named()
+}
+
+// where builds the condition of a query in the order of failure, but for what Carries tells.
+func (t *Transport) where(q *symphony.MessageQuery) (string, []any) {
+	f := &q.MessageFilter
+	of, args := t.transportsOf(q)
+	conditions := []string{of}
 	add := func(given bool, condition string, arg ...any) {
 		if given {
 			conditions, args = append(conditions, condition), append(args, arg...)
 		}
 	}
+	prefix, prefixed := f.TypePrefix()
 	add(f.Queue != "", "queue=?", f.Queue)
-	add(f.Type != "", "type=?", f.Type)
+	add(f.Type != "" && !prefixed, "type=?", f.Type)
+	add(prefixed, "substr(type, 1, length(?))=?", prefix, prefix)
 	add(f.Priority != 0, "priority=?", f.Priority)
 	add(f.ErrorClass != "", "error_class=?", f.ErrorClass)
 	add(f.DispatchedBy != "", ofCaller, f.DispatchedBy)
+	add(f.Worker != "", "false") // nobody has failed messages in hand
 	add(!f.Since.IsZero(), "failed_at>=?", micros(f.Since))
 	add(!f.Until.IsZero(), "failed_at<?", micros(f.Until))
+	add(!f.EndedSince.IsZero(), "failed_at>=?", microsUp(f.EndedSince))
+	add(!f.EndedUntil.IsZero(), "failed_at<?", microsUp(f.EndedUntil))
 	add(!f.ScheduledAfter.IsZero(), "scheduled_at>?", micros(f.ScheduledAfter))
 	// lower() folds ASCII only, which is what MessageFilter promises; instr knows no wildcards. Each column is looked
 	// at by itself, so that no match spans two of them.
@@ -142,29 +158,33 @@ func lowerASCII(s string) string {
 // selectsAll reports whether a filter selects every failed message.
 func selectsAll(f symphony.MessageFilter) bool {
 	f.Status = ""
-	return f == symphony.MessageFilter{}
+	f.Statuses = nil
+	return f.IsZero()
 }
 
 // listFailed returns a page in the order of failure.
 func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	if q.ID != "" {
-		return t.failedMessage(ctx, q.ID)
+		return t.failedMessage(ctx, q)
 	}
-	if q.Text != "" {
+	if q.Text != "" || q.Rare() {
 		return t.searchFailed(ctx, q)
 	}
 	readers, all := t.searchers, selectsAll(q.MessageFilter)
 	if all {
 		readers = t.readers // it looks at no more than it returns
 	}
-	where, args := t.where(&q.MessageFilter)
-	rows := t.failedReader(storage.NewPageBytes(q.Bytes))
+	where, args := t.where(q)
+	rows := newFailedReader(storage.NewPageBytes(q.Bytes))
 	err = t.readOn(ctx, readers, "list failed messages in", func(r *reader) error {
 		switch {
 		case !q.Total:
 		case all:
-			stats, _ := t.stats(t.name)
-			page.Total = stats.Failed
+			_, names := t.transportsOf(q)
+			for _, name := range names {
+				stats, _ := t.stats(name.(string))
+				page.Total += stats.Failed
+			}
 		default:
 			err := r.query("SELECT count(*) FROM messenger_failed_messages WHERE "+where, func(s *sqlite.Stmt) bool {
 				page.Total = s.ColumnInt64(0)
@@ -196,14 +216,17 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (p
 }
 
 // failedMessage returns a page of one failed message.
-func (t *Transport) failedMessage(ctx context.Context, id string) (page symphony.MessagePage, err error) {
-	rows := t.failedReader(storage.NewPageBytes(0))
+func (t *Transport) failedMessage(
+	ctx context.Context, q *symphony.MessageQuery,
+) (page symphony.MessagePage, err error) {
+	rows := newFailedReader(storage.NewPageBytes(0))
+	of, names := t.transportsOf(q)
 	err = t.read(ctx, "read failed message in", func(r *reader) error {
-		err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?",
+		err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND "+of,
 			func(s *sqlite.Stmt) bool {
 				page.Messages = append(page.Messages, rows.row(s))
 				return false
-			}, id, t.name)
+			}, append([]any{q.ID}, names...)...)
 		if err == nil && len(page.Messages) > 0 {
 			err = r.notes(&page.Messages[0])
 		}

@@ -8,8 +8,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// A search for a text must look at payloads, which may be large and many. It does so on the connections for searches, a
-// part at a time: between two parts others have their turn, and the write-ahead log can be taken over.
+// A search for a text, or for what is in JSON, must look at each message: at payloads, which may be large and many. It
+// does so on the connections for searches, a part at a time: between two parts others have their turn, and the
+// write-ahead log can be taken over.
 const (
 	failedPartRows  = 5000
 	failedPartBytes = 32 << 20
@@ -25,7 +26,12 @@ type failedWalk struct {
 // walkFailed calls visit with the ids of failed messages that match, until it returns false. It returns the id of the
 // last message that was looked at, empty where that was the last there is.
 func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(id string) bool) (next string, err error) {
-	where, args := t.where(&w.MessageFilter)
+	where, args := t.where(w.MessageQuery)
+	of, names := t.transportsOf(w.MessageQuery)
+	rare, f := "", &filter{MessageFilter: &w.MessageFilter}
+	if w.Rare() {
+		rare = ", message_id" + rareColumns
+	}
 	order := " AND id<? ORDER BY id DESC"
 	if next = w.after; next == "" {
 		next = "g" // behind all ids
@@ -38,11 +44,11 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(id 
 		rows, bytes := 0, int64(0)
 		stopped := false
 		err := t.readOn(ctx, t.searchers, "search failed messages in", func(r *reader) error {
-			return r.query("SELECT id, "+where+", octet_length(payload) FROM messenger_failed_messages WHERE transport=?"+order, func(s *sqlite.Stmt) bool {
+			return r.query("SELECT id, "+where+", octet_length(payload)"+rare+" FROM messenger_failed_messages WHERE "+of+order, func(s *sqlite.Stmt) bool {
 				next = s.ColumnText(0)
 				rows++
 				bytes += s.ColumnInt64(2)
-				if s.ColumnInt(1) != 0 && !visit(next) {
+				if s.ColumnInt(1) != 0 && (rare == "" || f.carries(s, 3)) && !visit(next) {
 					stopped = true
 					return false
 				}
@@ -52,7 +58,7 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(id 
 					return false
 				}
 				return more
-			}, append(append([]any{}, args...), t.name, next)...)
+			}, append(append(append([]any{}, args...), names...), next)...)
 		})
 		if err != nil || stopped {
 			return next, err
@@ -98,13 +104,14 @@ func (t *Transport) searchFailed(ctx context.Context, q *symphony.MessageQuery) 
 	if q.Total {
 		page.Total = found
 	}
-	rows := t.failedReader(storage.NewPageBytes(q.Bytes))
+	rows := newFailedReader(storage.NewPageBytes(q.Bytes))
+	of, names := t.transportsOf(q)
 	err = t.readOn(ctx, t.searchers, "list failed messages in", func(r *reader) error {
 		for _, id := range ids {
-			err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
+			err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND "+of, func(s *sqlite.Stmt) bool {
 				page.Messages = append(page.Messages, rows.row(s))
 				return false
-			}, id, t.name) // one that is gone by now is left out
+			}, append([]any{id}, names...)...) // one that is gone by now is left out
 			if err != nil {
 				return err
 			}

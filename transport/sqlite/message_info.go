@@ -17,10 +17,10 @@ func (v *view) one(id string) (f found, err error) {
 		return false
 	}, id)
 	if err == nil && f.id == "" {
-		err = v.query("SELECT id FROM messenger_failed_messages WHERE transport=? AND message_id=?", func(s *sqlite.Stmt) bool {
+		err = v.query("SELECT id FROM messenger_failed_messages WHERE message_id=? AND "+v.of(), func(s *sqlite.Stmt) bool {
 			f = found{id: id, failed: s.ColumnText(0)}
 			return false
-		}, v.transport, id)
+		}, append([]any{id}, v.named()...)...)
 	}
 	return f, err
 }
@@ -28,7 +28,7 @@ func (v *view) one(id string) (f found, err error) {
 // row tells all about a message of a page, or where nothing is left of the page's bytes all but its body.
 func (v *view) row(f found, bytes *storage.PageBytes) (m symphony.MessageInfo, err error) {
 	if f.failed != "" {
-		rows := failedReader{v.transport, bytes, bytes.Left() > 0}
+		rows := failedReader{bytes, bytes.Left() > 0}
 		err = v.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=?", func(s *sqlite.Stmt) bool {
 			m = rows.row(s)
 			return false
@@ -86,9 +86,9 @@ func (v *view) bare(seq int64) (m symphony.MessageInfo, err error) {
 		return m, err
 	}
 	m = row.MessageInfo
-	m.Transport, m.Omitted = v.transport, &row.sizes
+	m.Omitted = &row.sizes
 	if l := v.lanes[row.lane]; l != nil {
-		m.Queue = l.queue
+		m.Transport, m.Queue = l.transport, l.queue
 	}
 	// What the last attempt was tells where a message waits.
 	err = v.eachAttempt(seq, " DESC LIMIT 1", func(a symphony.Attempt) { m.Attempts = append(m.Attempts, a) })
@@ -131,21 +131,11 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 		if c.cancel != nil {
 			m.Cancel = c.cancel.request()
 		}
-	case symphony.Completed:
-		err = v.query("SELECT "+completedColumns.String()+" FROM messenger_completed c WHERE seq=?", func(s *sqlite.Stmt) bool {
-			completedColumns.read(m, s, 0)
-			return false
-		}, seq)
-		if err == nil {
+	case symphony.Completed, symphony.Cancelled:
+		err = v.ended(m, seq)
+		if err == nil && m.Status == symphony.Completed {
 			err = v.output(m, seq)
 		}
-	case symphony.Cancelled:
-		m.Cancel = new(symphony.Cancellation)
-		query := "SELECT " + cancelledColumns.String() + " FROM messenger_cancelled WHERE seq=?"
-		err = v.query(query, func(s *sqlite.Stmt) bool {
-			cancelledColumns.read(m, s, 0)
-			return false
-		}, seq)
 	default:
 		var w *located
 		if w, err = v.waiting(m, seq, delay, searchedRows); w != nil {
@@ -155,6 +145,19 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 		}
 	}
 	return err
+}
+
+// ended tells how a message ended that is completed or cancelled.
+func (v *view) ended(m *symphony.MessageInfo, seq int64) error {
+	from, query := completedColumns, "SELECT "+completedColumns.String()+" FROM messenger_completed c WHERE seq=?"
+	if m.Status == symphony.Cancelled {
+		from, query = cancelledColumns, "SELECT "+cancelledColumns.String()+" FROM messenger_cancelled WHERE seq=?"
+		m.Cancel = new(symphony.Cancellation)
+	}
+	return v.query(query, func(s *sqlite.Stmt) bool {
+		from.read(m, s, 0)
+		return false
+	}, seq)
 }
 
 // attempts are the tries at a message that did not succeed.
@@ -198,9 +201,8 @@ func (v *view) envelope(seq int64) (m symphony.MessageInfo, delay int64, err err
 	}
 	m.Envelope, m.DecodeErr = d.Envelope, d.DecodeErr
 	err = v.query("SELECT lane, coalesce(delay, ?2) FROM messenger_messages WHERE seq=?1", func(s *sqlite.Stmt) bool {
-		m.Transport = v.transport
 		if l := v.lanes[s.ColumnInt64(0)]; l != nil {
-			m.Queue = l.queue
+			m.Transport, m.Queue = l.transport, l.queue
 		}
 		delay = s.ColumnInt64(1)
 		return false
@@ -264,7 +266,7 @@ func (v *view) waiting(m *symphony.MessageInfo, seq, delay int64, most int64) (w
 		places = append(places, created+delay)
 	}
 	for _, l := range v.lanes {
-		if l.queue != m.Queue || l.controlled {
+		if l.transport != m.Transport || l.queue != m.Queue || l.controlled {
 			continue
 		}
 		for _, at := range places {

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -43,6 +42,16 @@ func idRange(q *symphony.MessageQuery) (from, to string) {
 // search returns up to limit messages, and where it goes on.
 func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, error) {
 	f := v.filter(q)
+	narrowed := *q // to the one status that can be
+	switch list := q.AllStatuses(); {
+	case len(f.class) > 0:
+		narrowed.Status = symphony.Failed
+	case len(list) == 1:
+		narrowed.Status = list[0]
+	default:
+		narrowed.Status = ""
+	}
+	q = &narrowed
 	if f.by != "" {
 		return v.walkOwn(q, f, limit)
 	}
@@ -62,130 +71,6 @@ func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, err
 		return v.walk(q, f, limit)
 	}
 	return v.walkStatus(q, f, limit)
-}
-
-// filter is a query's in the terms of the tables.
-type filter struct {
-	lanes        map[int64]bool
-	queue        string
-	typ          []byte
-	priority     int
-	since, until int64
-	text         []byte // in lower case
-	by           string // who had it dispatched; then only his are walked through
-	after        int64  // of scheduled_at
-	class        []byte // of failed messages
-}
-
-func (v *view) filter(q *symphony.MessageQuery) *filter {
-	f := &filter{lanes: make(map[int64]bool), queue: q.Queue, typ: []byte(q.Type), priority: q.Priority, since: -never, until: never,
-		text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy, class: []byte(q.ErrorClass)}
-	for _, l := range v.lanes {
-		if q.Queue == "" || q.Queue == l.queue {
-			f.lanes[l.id] = true
-		}
-	}
-	if !q.ScheduledAfter.IsZero() {
-		f.after = micros(q.ScheduledAfter)
-	}
-	if !q.Since.IsZero() {
-		f.since = microsUp(q.Since)
-	}
-	if !q.Until.IsZero() {
-		f.until = microsUp(q.Until)
-	}
-	return f
-}
-
-// searchColumns are what matches reads; with a text it looks also at textColumns, which follow.
-const (
-	searchColumns = "priority, created_at, scheduled_at, type"
-	textColumns   = ", payload, metadata, headers"
-)
-
-// Where they stand among these.
-const (
-	priorityColumn = iota
-	createdColumn
-	scheduledColumn
-	typeColumn
-	payloadColumn
-	metadataColumn
-	headersColumn
-	endOfColumns
-)
-
-func (f *filter) columns() string {
-	if len(f.text) > 0 {
-		return searchColumns + textColumns
-	}
-	return searchColumns
-}
-
-// failedColumns are those of the dead letter queue: classColumn follows.
-func (f *filter) failedColumns() string { return f.columns() + ", error_class" }
-
-func (f *filter) classColumn() int {
-	if len(f.text) > 0 {
-		return endOfColumns
-	}
-	return payloadColumn
-}
-
-// matches looks at a row whose columns begin at col. What is cheap to look at comes first.
-func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
-	if f.priority != 0 && f.priority != s.ColumnInt(col+priorityColumn) {
-		return false
-	}
-	if at := s.ColumnInt64(col + createdColumn); at < f.since || at >= f.until {
-		return false
-	}
-	if f.after != 0 && s.ColumnInt64(col+scheduledColumn) <= f.after {
-		return false
-	}
-	if !v.equal(s, col+typeColumn, f.typ) {
-		return false
-	}
-	if len(f.text) == 0 {
-		return true
-	}
-	for c := typeColumn; c < endOfColumns; c++ {
-		if s.ColumnLen(col+c) >= len(f.text) && bytes.Contains(foldASCII(v.bytes(s, col+c)), f.text) {
-			return true
-		}
-	}
-	return false
-}
-
-// failedMatches is matches for a row of walkFailedQuery.
-func (v *view) failedMatches(f *filter, s *sqlite.Stmt) bool {
-	return (f.queue == "" || f.queue == s.ColumnText(2)) && v.equal(s, 3+f.classColumn(), f.class) && v.matches(f, s, 3)
-}
-
-// equal reports whether a column has a text, which is so for any if none is asked for.
-func (v *view) equal(s *sqlite.Stmt, col int, want []byte) bool {
-	return len(want) == 0 || s.ColumnLen(col) == len(want) && bytes.Equal(v.bytes(s, col), want)
-}
-
-// bytes reads a column into a buffer that the next call uses again.
-func (v *view) bytes(s *sqlite.Stmt, col int) []byte {
-	n := s.ColumnLen(col)
-	if cap(v.buf) < n {
-		v.buf = make([]byte, n+n/2)
-	}
-	b := v.buf[:n]
-	s.ColumnBytes(col, b)
-	return b
-}
-
-// foldASCII makes the capital letters of ASCII small, in place.
-func foldASCII(b []byte) []byte {
-	for i, c := range b {
-		if c-'A' < 26 {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return b
 }
 
 // fewMessages is how many messages may be looked up by their numbers, each of which may be on a page of the file of
@@ -238,7 +123,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	from, to := idRange(q)
 	list := []found{}
 	for _, seq := range seqs {
-		err := v.query("SELECT id, lane, "+f.columns()+" FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
+		err := v.query("SELECT id, lane, "+f.columns("id")+" FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 			if f.lanes[s.ColumnInt64(1)] && v.matches(f, s, 2) {
 				if id := s.ColumnText(0); id >= from && id < to {
 					list = append(list, found{id: id, seq: seq})
@@ -250,13 +135,16 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 			return nil, err
 		}
 	}
-	if q.Status == symphony.Processing { // leases may still list what was completed
-		list = slices.DeleteFunc(list, func(m found) bool {
-			status, serr := v.status(m.seq)
-			err = errors.Join(err, serr)
-			return status != symphony.Processing
-		})
-	}
+	list = slices.DeleteFunc(list, func(m found) bool {
+		fits, ferr := v.fits(f, m.seq)
+		if q.Status == symphony.Processing && fits { // leases may still list what was completed
+			var status symphony.Status
+			status, ferr = v.status(m.seq)
+			fits = status == symphony.Processing
+		}
+		err = errors.Join(err, ferr)
+		return !fits
+	})
 	return list, err
 }
 
@@ -317,7 +205,7 @@ func (f *filter) walkQuery(q *symphony.MessageQuery) string {
 	case symphony.Pending, symphony.Processing:
 		bounds = "NOT (" + completed + ") AND NOT (" + cancelled + ") AND id>=?5 AND id<?6"
 	}
-	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages m WHERE " + bounds +
+	return "SELECT seq, id, lane, " + f.columns("id") + " FROM messenger_messages m WHERE " + bounds +
 		" ORDER BY id" + direction(q)
 }
 
@@ -326,9 +214,9 @@ func endQuery(q *symphony.MessageQuery) string {
 	return "SELECT id FROM messenger_messages WHERE id>=? AND id<? ORDER BY id" + direction(q) + " LIMIT 2 OFFSET ?"
 }
 
-// walkFailedQuery reads a transport's dead letter queue by the messages' ids.
-func (f *filter) walkFailedQuery(q *symphony.MessageQuery) string {
-	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
+// walkFailedQuery reads the dead letter queue by the messages' ids.
+func (v *view) walkFailedQuery(f *filter, q *symphony.MessageQuery) string {
+	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM messenger_failed_messages INDEXED BY messenger_failed_messages_by_message WHERE " + v.of() + " AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
 }
 
 func direction(q *symphony.MessageQuery) string {
@@ -374,19 +262,27 @@ func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list 
 			}
 		}
 		more := false
+		var unfit error
 		err = v.query(f.walkQuery(q), func(s *sqlite.Stmt) bool {
 			_, claimed := v.claims[s.ColumnInt64(0)]
 			inHand := q.Status == symphony.Processing
 			if (inHand || q.Status == symphony.Pending) && claimed != inHand || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
 				return true
 			}
+			if fits, err := v.fits(f, s.ColumnInt64(0)); err != nil || !fits {
+				unfit = errors.Join(unfit, err)
+				return err == nil
+			}
 			if more = len(list) == limit; !more {
 				list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
 			}
 			return !more
 		}, append(ended[:], from, to)...)
+		if err = errors.Join(err, unfit); err != nil {
+			return nil, "", err
+		}
 		if more {
-			return list, list[limit-1].id, err
+			return list, list[limit-1].id, nil
 		}
 		if next == "" || len(list) == limit {
 			return list, next, err

@@ -13,8 +13,8 @@ import (
 // carefully is how many messages a search looks at one by one before it goes on in bulk.
 const carefully = 500
 
-// walk goes through messages of every status, or of the dead letter queue: at first one by one, since most pages are full
-// soon, then in bulk.
+// walk goes through messages of every status, or of the dead letter queue: at first one by one, since most pages are
+// full soon, then in bulk.
 func (v *view) walk(q *symphony.MessageQuery, f *filter, limit int) ([]found, string, error) {
 	list, next, err := v.merge(q, f, limit, min(q.Scan, v.carefully))
 	if err != nil || next == "" || len(list) == limit || q.Scan <= v.carefully {
@@ -39,7 +39,7 @@ func (v *view) merge(q *symphony.MessageQuery, f *filter, limit, most int) (list
 		err = v.source(&sources, false, f.walkQuery(q), from, to)
 	}
 	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
-		err = v.source(&sources, true, f.walkFailedQuery(q), v.transport, from, to)
+		err = v.source(&sources, true, v.walkFailedQuery(f, q), v.named(from, to)...)
 	}
 	if err != nil {
 		return nil, "", err
@@ -95,6 +95,9 @@ func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (bool, er
 	if !f.lanes[s.stmt.ColumnInt64(2)] || !v.matches(f, s.stmt, 3) {
 		return false, nil
 	}
+	if fits, err := v.fits(f, s.stmt.ColumnInt64(0)); err != nil || !fits {
+		return false, err
+	}
 	if f.by == "" || q.Status == "" {
 		return true, nil // a walk for a status other than failed is another one
 	}
@@ -135,10 +138,12 @@ type stretch struct {
 	firstSeq, lastSeq int64
 }
 
-const (
-	stretchQuery       = "SELECT count(*), coalesce(min(id), ''), coalesce(max(id), ''), coalesce(min(seq), 0), coalesce(max(seq), 0) FROM (SELECT id, seq FROM messenger_messages WHERE id>=? AND id<? ORDER BY id"
-	failedStretchQuery = "SELECT count(*), coalesce(min(message_id), ''), coalesce(max(message_id), ''), 0, 0 FROM (SELECT message_id FROM messenger_failed_messages WHERE transport=? AND message_id>=? AND message_id<? ORDER BY message_id"
-)
+const stretchQuery = "SELECT count(*), coalesce(min(id), ''), coalesce(max(id), ''), coalesce(min(seq), 0), coalesce(max(seq), 0) FROM (SELECT id, seq FROM messenger_messages WHERE id>=? AND id<? ORDER BY id"
+
+func (v *view) failedStretchQuery() string {
+	return "SELECT count(*), coalesce(min(message_id), ''), coalesce(max(message_id), ''), 0, 0 FROM (SELECT message_id FROM messenger_failed_messages INDEXED BY messenger_failed_messages_by_message WHERE " +
+		v.of() + " AND message_id>=? AND message_id<? ORDER BY message_id"
+}
 
 func (v *view) stretch(query string, args ...any) (t stretch, err error) {
 	err = v.query(query, func(s *sqlite.Stmt) bool {
@@ -148,9 +153,9 @@ func (v *view) stretch(query string, args ...any) (t stretch, err error) {
 	return t, err
 }
 
-// sweep looks at messages stretch by stretch, each longer than the one before. The index of ids tells where a stretch ends
-// and which numbers it has. Messages are nearly always numbered in the order of their ids, so its part of the table is then
-// read in one go, at a third of the cost of looking up each by its id, and what matches is sorted.
+// sweep looks at messages stretch by stretch, each longer than the one before. The index of ids tells where a stretch
+// ends and which numbers it has. Messages are nearly always numbered in the order of their ids, so its part of the
+// table is then read in one go, at a third of the cost of looking up each by its id, and what matches is sorted.
 func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
 	from, to := idRange(q)
 	next = q.After
@@ -177,7 +182,7 @@ func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []fou
 			}
 			bound(live)
 		}
-		if failed, err = v.stretch(failedStretchQuery+direction(q)+" LIMIT ?)", v.transport, lo, hi, per); err != nil {
+		if failed, err = v.stretch(v.failedStretchQuery()+direction(q)+" LIMIT ?)", v.named(lo, hi, per)...); err != nil {
 			return nil, "", err
 		}
 		if failed.n == per {
@@ -215,7 +220,7 @@ func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []fou
 	if err != nil {
 		return nil, "", err
 	}
-	failed, err := v.stretch(failedStretchQuery+direction(q)+" LIMIT ?)", v.transport, from, to, 1)
+	failed, err := v.stretch(v.failedStretchQuery()+direction(q)+" LIMIT ?)", v.named(from, to, 1)...)
 	if q.Status != "" {
 		live.n = 0
 	}
@@ -227,6 +232,7 @@ func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []fou
 
 // between returns what matches in a stretch, in the order of the query.
 func (v *view) between(q *symphony.MessageQuery, f *filter, live, failed stretch, lo, hi string) (list []found, err error) {
+	var unfit error
 	if live.n > 0 {
 		query, args := f.walkQuery(q), []any{lo, hi}
 		if live.lastSeq-live.firstSeq < 4*int64(live.n) {
@@ -236,19 +242,24 @@ func (v *view) between(q *symphony.MessageQuery, f *filter, live, failed stretch
 			}
 		}
 		err = v.query(query, func(s *sqlite.Stmt) bool {
-			if f.lanes[s.ColumnInt64(2)] && v.matches(f, s, 3) {
+			if !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
+				return true
+			}
+			fits, err := v.fits(f, s.ColumnInt64(0))
+			if unfit = errors.Join(unfit, err); fits {
 				list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
 			}
-			return true
+			return err == nil
 		}, args...)
+		err = errors.Join(err, unfit)
 	}
 	if err == nil && failed.n > 0 {
-		err = v.query(f.walkFailedQuery(q), func(s *sqlite.Stmt) bool {
+		err = v.query(v.walkFailedQuery(f, q), func(s *sqlite.Stmt) bool {
 			if v.failedMatches(f, s) {
 				list = append(list, found{id: s.ColumnText(1), failed: s.ColumnText(0)})
 			}
 			return true
-		}, v.transport, lo, hi)
+		}, v.named(lo, hi)...)
 	}
 	slices.SortFunc(list, func(a, b found) int {
 		if q.Oldest {
@@ -261,5 +272,5 @@ func (v *view) between(q *symphony.MessageQuery, f *filter, live, failed stretch
 
 // stretchRowsQuery reads the messages' table by number.
 func (f *filter) stretchRowsQuery() string {
-	return "SELECT seq, id, lane, " + f.columns() + " FROM messenger_messages NOT INDEXED WHERE seq>=? AND seq<=? AND id>=? AND id<?"
+	return "SELECT seq, id, lane, " + f.columns("id") + " FROM messenger_messages NOT INDEXED WHERE seq>=? AND seq<=? AND id>=? AND id<?"
 }

@@ -17,18 +17,18 @@ import (
 // view is the database as one read transaction sees it.
 type view struct {
 	*reader
-	transport string
-	lanes     map[int64]*laneView // this transport's
-	claims    map[int64]claim     // by seq; completed and failed messages may be among them
-	buf       []byte
-	carefully int
-	shown     func(int64) time.Time // the time of day of a steady time
+	transports []string
+	lanes      map[int64]*laneView // these transports'
+	claims     map[int64]claim     // by seq; completed and failed messages may be among them
+	buf        []byte
+	carefully  int
+	shown      func(int64) time.Time // the time of day of a steady time
 }
 
 // laneView is a lane with its counts.
 type laneView struct {
 	id                             int64
-	queue                          string
+	transport, queue               string
 	controlled                     bool
 	pending, processing, completed int64
 	cancelled                      int64
@@ -43,11 +43,17 @@ type claim struct {
 	cancel         *cancelling
 }
 
-// view runs f in a read transaction of one of the connections.
-func (t *Transport) view(ctx context.Context, readers chan *reader, doing string, f func(*view) error) error {
+// view runs f in a read transaction of one of the connections. It sees the messages of some transports, of this one
+// where none are named.
+func (t *Transport) view(
+	ctx context.Context, readers chan *reader, doing string, f func(*view) error, transports ...string,
+) error {
 	if t.due() {
 		// A disk that is full must not keep anybody from looking, so all is shown as it stands if that fails.
 		_ = t.do(ctx, &houseOp{})
+	}
+	if len(transports) == 0 {
+		transports = []string{t.name}
 	}
 	return t.readOn(ctx, readers, doing, func(r *reader) (err error) {
 		if err := r.query("BEGIN", nil); err != nil {
@@ -59,7 +65,7 @@ func (t *Transport) view(ctx context.Context, readers chan *reader, doing string
 				err = end
 			}
 		}()
-		v := &view{reader: r, transport: t.name, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown}
+		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown}
 		if err := v.load(); err != nil {
 			return err
 		}
@@ -69,6 +75,7 @@ func (t *Transport) view(ctx context.Context, readers chan *reader, doing string
 
 var laneColumns = columns[laneView]{
 	{"lane", func(l *laneView, v cell) { l.id = v.int64() }},
+	{"transport", func(l *laneView, v cell) { l.transport = v.text() }},
 	{"queue", func(l *laneView, v cell) { l.queue = v.text() }},
 	{"controlled", func(l *laneView, v cell) { l.controlled = v.bool() }},
 	{"pending", func(l *laneView, v cell) { l.pending = v.int64() }},
@@ -97,12 +104,12 @@ var leaseColumns = columns[leaseView]{
 
 // load reads the lanes and what is in hand: little, however many messages there are.
 func (v *view) load() error {
-	err := v.query("SELECT "+laneColumns.String()+" FROM messenger_lanes WHERE transport=?", func(s *sqlite.Stmt) bool {
+	err := v.query("SELECT "+laneColumns.String()+" FROM messenger_lanes WHERE "+v.of(), func(s *sqlite.Stmt) bool {
 		l := new(laneView)
 		laneColumns.read(l, s, 0)
 		v.lanes[l.id] = l
 		return true
-	}, v.transport)
+	}, v.named()...)
 	if err != nil {
 		return err
 	}
@@ -183,7 +190,7 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			}
 		}
 		return nil
-	})
+	}, q.Transports...)
 	if err != nil {
 		return symphony.MessagePage{}, err
 	}
@@ -203,7 +210,14 @@ func (v *view) find(q *symphony.MessageQuery, page *symphony.MessagePage) (list 
 		return list, err
 	case q.CountOnly:
 		list, page.Next, err = v.search(q, q.Scan)
-		page.Total = int64(len(list))
+		page.Total, page.Counts = int64(len(list)), make(map[symphony.Status]int64)
+		for _, f := range list {
+			status := symphony.Failed
+			if f.failed == "" && err == nil {
+				status, err = v.status(f.seq)
+			}
+			page.Counts[status]++
+		}
 		return nil, err
 	}
 	list, page.Next, err = v.search(q, q.Limit)

@@ -29,8 +29,12 @@ func TestSearch_plans(t *testing.T) {
 		for _, text := range []string{"", "x"} {
 			for _, oldest := range []bool{false, true} {
 				q := &symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: status, Text: text}, Oldest: oldest}
-				f := (&view{}).filter(q)
-				for _, query := range []string{f.walkQuery(q), f.walkFailedQuery(q), endQuery(q), f.stretchRowsQuery(), stretchQuery + direction(q) + " LIMIT ?)", failedStretchQuery + direction(q) + " LIMIT ?)"} {
+				one, all := &view{transports: []string{"default"}}, &view{transports: []string{"default", "email"}}
+				f := one.filter(q)
+				for _, query := range []string{f.walkQuery(q), endQuery(q), f.stretchRowsQuery(), stretchQuery + direction(q) + " LIMIT ?)",
+					one.walkFailedQuery(f, q), one.failedStretchQuery() + direction(q) + " LIMIT ?)",
+					all.walkFailedQuery(f, q), all.failedStretchQuery() + direction(q) + " LIMIT ?)",
+				} {
 					var plan []string
 					err := r.query("EXPLAIN QUERY PLAN "+query, func(s *sqlite.Stmt) bool {
 						plan = append(plan, s.ColumnText(3))

@@ -76,6 +76,7 @@ func Run(t *testing.T, open Open) {
 		{"Ends", endTests, showsMessages},
 		{"Wait", waitTests, showsMessages},
 		{"Search", searchTests, showsMessages},
+		{"Filters", messageFilterTests, showsMessages},
 		{"Steer", steerTests(), showsMessages},
 		{"Cancel", cancelTests(), showsMessages},
 		{"Edit", editTests(), showsMessages},
