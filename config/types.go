@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -156,33 +154,16 @@ func (l *loader) finishTypes() {
 // rate is a number of starts in a time: "100/s", "10/m", "5/10s".
 type rate struct{ p *flow.Rate }
 
-var errRate = errors.New(`must be a rate like "100/s", "30/m" or "5/10s"`)
-
 func (v rate) set(in input) error {
 	if err := only(scalar, in); err != nil {
 		return err
 	}
-	count, per, err := parseRate(in.text)
+	r, err := flow.ParseRate(in.text)
 	if err != nil {
 		return err
 	}
-	v.p.Count, v.p.Per = count, per
+	v.p.Count, v.p.Per = r.Count, r.Per
 	return nil
-}
-
-func parseRate(s string) (count int, per time.Duration, err error) {
-	number, span, ok := strings.Cut(s, "/")
-	count, err = strconv.Atoi(number)
-	if !ok || err != nil || count < 1 {
-		return 0, 0, errRate
-	}
-	if unit, ok := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[span]; ok {
-		return count, unit, nil
-	}
-	if per, err = time.ParseDuration(span); err != nil || per < time.Millisecond || per > 24*time.Hour {
-		return 0, 0, errRate
-	}
-	return count, per, nil
 }
 
 func (v rate) show() any {

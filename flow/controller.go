@@ -1,6 +1,12 @@
 package flow
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+)
 
 // Observer is told of holds that begin and end in this process, once storage has it. A symphony.Observer of the bus that is
 // an Observer, too, is told. It must return at once. It is called concurrently.
@@ -45,4 +51,39 @@ func (c *Controller) tell(change HoldChange) {
 	for _, o := range c.observers {
 		o.HoldChanged(change)
 	}
+}
+
+// SetLimit sets a limit at run time, in place of what was set or is configured for the same target. A pause that an
+// endpoint asked for stays; a rate that it made slower is the new one. A *symphony.ValidationError says what is wrong, also
+// with an end that is over by the time of the storage.
+func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	return c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+		if !s.Until.IsZero() && !s.Until.After(wall) {
+			var p problems
+			p.add("until", "must be in the future")
+			return nil, nil, p.err()
+		}
+		s.Set, s.Since, s.Pressure = true, wall, Pressure{}
+		if before, ok := l.setOf(s.LimitTarget); ok {
+			s.Pressure.Until, s.Pressure.From = before.Pressure.Until, before.Pressure.From
+		}
+		return []SetLimit{s}, nil, nil
+	})
+}
+
+// DeleteLimit goes back to what is configured for a target, and forgets what endpoints asked for. symphony.ErrNotFound where
+// nothing is set.
+func (c *Controller) DeleteLimit(ctx context.Context, t LimitTarget) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return c.ChangeLimits(ctx, func(_, _ time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+		if _, ok := l.setOf(t); !ok {
+			return nil, nil, fmt.Errorf("limit of %s: %w", t, symphony.ErrNotFound)
+		}
+		return nil, []LimitTarget{t}, nil
+	})
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -242,6 +244,45 @@ func (l *Limits) Covers(e *symphony.Envelope) bool {
 	_, ok := l.queues[queueName{e.Transport, e.Queue}]
 	return ok
 }
+
+var errRate = errors.New(`must be a rate like "100/s", "30/m" or "5/10s"`)
+
+// ParseRate reads a number of starts in a time: "100/s", "10/m", "5/10s".
+func ParseRate(s string) (r Rate, err error) {
+	number, span, ok := strings.Cut(s, "/")
+	r.Count, err = strconv.Atoi(number)
+	if !ok || err != nil || r.Count < 1 || r.Count > math.MaxInt32 {
+		return Rate{}, errRate
+	}
+	for i, unit := range rateUnits {
+		if span == rateNames[i] {
+			r.Per = unit
+			return r, nil
+		}
+	}
+	if r.Per, err = time.ParseDuration(span); err != nil || r.Per < time.Millisecond || r.Per > 24*time.Hour {
+		return Rate{}, errRate
+	}
+	return r, nil
+}
+
+// String is the rate as ParseRate reads it, empty for none. Its burst is not told.
+func (r Rate) String() string {
+	if r.Count == 0 {
+		return ""
+	}
+	for i, unit := range rateUnits {
+		if r.Per == unit {
+			return strconv.Itoa(r.Count) + "/" + rateNames[i]
+		}
+	}
+	return strconv.Itoa(r.Count) + "/" + r.Per.Round(time.Millisecond).String()
+}
+
+var (
+	rateUnits = [...]time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}
+	rateNames = [...]string{"s", "m", "h", "d"}
+)
 
 // every is the time between two starts, rounded up so that the rate is never exceeded.
 func (r Rate) every() time.Duration {

@@ -100,11 +100,7 @@ func (l *Limits) Pressed(a Ask, now time.Time) (save []SetLimit) {
 		if s, ok := changed[t.name()]; ok {
 			return s
 		}
-		var set *limitsSet
-		if l != nil {
-			set = l.set
-		}
-		if s, ok := set.of(t); ok {
+		if s, ok := l.setOf(t); ok {
 			return s
 		}
 		return SetLimit{LimitTarget: t, Since: now}

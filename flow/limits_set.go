@@ -237,6 +237,14 @@ func (s *limitsSet) of(t LimitTarget) (SetLimit, bool) {
 	return s.named(t.name())
 }
 
+// setOf is what is set for a target.
+func (l *Limits) setOf(t LimitTarget) (SetLimit, bool) {
+	if l == nil {
+		return SetLimit{}, false
+	}
+	return l.set.of(t)
+}
+
 func (s *limitsSet) ofKey(key string) []SetLimit {
 	if s == nil {
 		return nil

@@ -132,8 +132,10 @@ func (c *call) target(body any) []byte {
 	for name, v := range c.query {
 		target[name] = v
 	}
-	if id := c.PathValue("id"); id != "" {
-		target["id"] = id
+	for _, part := range []string{"id", "transport"} {
+		if v := c.PathValue(part); v != "" {
+			target[part] = v
+		}
 	}
 	return jsonOf(target)
 }

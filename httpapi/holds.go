@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
@@ -14,7 +15,14 @@ func drain(c *call) error { return c.hold(flow.Draining) }
 
 func (c *call) hold(mode flow.HoldMode) error {
 	var req wire.HoldRequest
-	if err := c.accept(&req, func(bool) []symphony.Problem { return holdProblems(req.HoldTarget) }); err != nil {
+	check := func(bool) []symphony.Problem {
+		list := holdProblems(req.HoldTarget)
+		if req.Until != nil && !req.Until.After(time.Now()) {
+			list = append(list, symphony.Problem{Path: "until", Message: "must be in the future"})
+		}
+		return list
+	}
+	if err := c.accept(&req, check); err != nil {
 		return err
 	}
 	name, target := c.holdTarget(req.HoldTarget)
@@ -22,7 +30,8 @@ func (c *call) hold(mode flow.HoldMode) error {
 	if err != nil {
 		return err
 	}
-	h := flow.Hold{HoldTarget: target, Mode: mode, By: c.principal.ID, Reason: value(req.Reason)}
+	h := flow.Hold{HoldTarget: target, Mode: mode, By: c.principal.ID, Reason: value(req.Reason),
+		Until: value(req.Until)}
 	if err := control.Hold(c.Context(), h); err != nil {
 		return err
 	}
@@ -86,6 +95,9 @@ func wireHolds(list []flow.Hold) []wire.Hold {
 	out := make([]wire.Hold, len(list))
 	for i, h := range list {
 		out[i] = wire.Hold{Mode: string(h.Mode), Queue: h.Queue, Type: h.Type, Since: h.Since.UTC(), By: h.By, Reason: h.Reason}
+		if !h.Until.IsZero() {
+			out[i].Until = h.Until.UTC()
+		}
 	}
 	return out
 }

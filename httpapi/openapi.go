@@ -216,6 +216,7 @@ var idDocs = map[string]string{
 	"Operations":   "The id of the operation.",
 	"Schedules":    "The id of the schedule.",
 	"API keys":     "The id of the key, which is not the key itself.",
+	"Flow control": "What is limited: a pattern of types, a queue, or a concurrency key.",
 }
 
 func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
@@ -246,6 +247,11 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	if strings.Contains(rt.path, "{id}") {
 		op.AddReqStructure(struct {
 			ID string `path:"id"`
+		}{})
+	}
+	if strings.Contains(rt.path, "{transport}") {
+		op.AddReqStructure(struct {
+			Transport string `path:"transport"`
 		}{})
 	}
 	op.AddRespStructure(wire.Error{}, openapi.WithHTTPStatus(http.StatusBadRequest))
@@ -281,6 +287,10 @@ func complete(op *openapi31.Operation, rt *route) error {
 		op.MapOfAnything = map[string]any{openMark: true}
 	}
 	op.Parameters = nil
+	if strings.Contains(rt.path, "{transport}") {
+		of := parameter{name: "transport", doc: "The queue's transport."}
+		op.Parameters = append(op.Parameters, described(openapi31.ParameterInPath, of))
+	}
 	if strings.Contains(rt.path, "{id}") {
 		id := parameter{name: "id", doc: idDocs[rt.tag]}
 		op.Parameters = append(op.Parameters, described(openapi31.ParameterInPath, id))

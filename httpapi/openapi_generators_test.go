@@ -144,6 +144,8 @@ func TestOpenAPI_examples_work(t *testing.T) {
 		case strings.HasPrefix(path, "/api/symphony/schedules/{id}"):
 			made := f.call("POST", "/api/symphony/schedules", `{"interval":60000,"message":{"type":"Report","payload":{}}}`)
 			path = strings.ReplaceAll(path, "{id}", made.body["schedule"].(map[string]any)["id"].(string))
+		case strings.Contains(path, "{transport}"):
+			path = strings.NewReplacer("{transport}", "default", "{id}", "mail").Replace(path)
 		case path == "/api/symphony/resume":
 			f.call("POST", "/api/symphony/pause", `{"queue":"mail"}`)
 		}

@@ -316,13 +316,13 @@ func (d *described) try(t *rapid.T, method, path string, op map[string]any) {
 	if strings.HasPrefix(path, "/api/cron") {
 		headers = []string{"Authorization", "Bearer " + cronSecret}
 	}
-	at := path
+	at := strings.Replace(path, "{transport}", "default", 1)
 	if strings.Contains(path, "{id}") {
 		id := texts.Draw(t, "id")
 		if rapid.Bool().Draw(t, "of something that is there") {
 			id = d.something(path)
 		}
-		at = strings.ReplaceAll(path, "{id}", url.PathEscape(id))
+		at = strings.ReplaceAll(at, "{id}", url.PathEscape(id))
 	}
 	if len(query) > 0 {
 		at += "?" + query.Encode()

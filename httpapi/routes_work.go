@@ -89,6 +89,11 @@ func pullWorkersRoutes() []route {
 	}
 }
 
+// setLimitDoc says what all limits that are set have in common.
+const setLimitDoc = "It holds for every claim after the answer, on all nodes, also of messages that wait already; what is in " +
+	"workers' hands counts, and is not taken from them. It replaces what was set, takes the place of the configured limit " +
+	"of the same, and bounds all messages that match it, whatever else bounds them. It is kept across restarts."
+
 func flowControlRoutes() []route {
 	return []route{
 		on(wire.PauseQueue, route{
@@ -122,6 +127,59 @@ func flowControlRoutes() []route {
 			query:   []parameter{ofTransport},
 			errors:  []int{501},
 			serve:   holds,
+		}),
+		on(wire.ListLimits, route{
+			tag: "Flow control", scope: auth.ScopeRead,
+			summary: "List the limits that are configured and set, with their use",
+			doc:     "Of the storage of the transport. Running and waiting messages of a set limit are those of all nodes.",
+			query:   []parameter{ofTransport},
+			errors:  []int{501},
+			serve:   listLimits,
+		}),
+		on(wire.SetTypeLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.set",
+			summary: "Set the limit of the messages of some types",
+			doc:     setLimitDoc,
+			query:   []parameter{ofTransport},
+			example: `{"rate":"100/s","burst":10}`, errors: []int{409, 501},
+			serve: setLimit("type"),
+		}),
+		on(wire.DeleteTypeLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.delete",
+			summary: "Go back to the configured limit of the messages of some types",
+			query:   []parameter{ofTransport},
+			errors:  []int{404, 501},
+			serve:   deleteLimit("type"),
+		}),
+		on(wire.SetQueueLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.set",
+			summary: "Set the limit of a queue",
+			doc:     setLimitDoc,
+			query:   nil,
+			example: `{"concurrency":5}`, errors: []int{409, 501},
+			serve: setLimit("queue"),
+		}),
+		on(wire.DeleteQueueLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.delete",
+			summary: "Go back to the configured limit of a queue",
+			query:   nil,
+			errors:  []int{404, 501},
+			serve:   deleteLimit("queue"),
+		}),
+		on(wire.SetKeyLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.set",
+			summary: "Set the limit of the messages with a concurrency key",
+			doc:     setLimitDoc,
+			query:   []parameter{ofTransport, {name: "type", doc: "Only messages whose types match this pattern."}},
+			example: `{"concurrency":2}`, errors: []int{409, 501},
+			serve: setLimit("key"),
+		}),
+		on(wire.DeleteKeyLimit, route{
+			tag: "Flow control", scope: auth.ScopeOperate, audit: "limit.delete",
+			summary: "Go back to the configured limit of the messages with a concurrency key",
+			query:   []parameter{ofTransport, {name: "type", doc: "Only messages whose types match this pattern."}},
+			errors:  []int{404, 501},
+			serve:   deleteLimit("key"),
 		}),
 		on(wire.PurgeQueue, route{
 			tag: "Flow control", scope: auth.ScopeAdmin, audit: "queue.purge",

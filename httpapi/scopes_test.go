@@ -24,6 +24,8 @@ var contract = map[auth.Scope][]string{
 		"PATCH messages/{id}", "POST messages/{id}/cancel",
 		"DELETE messages/{id}", "POST messages/{id}/run-now", "POST messages/{id}/replay", "POST messages/replay", "POST messages/import",
 		"POST failed/retry", "POST failed/delete", "POST operations/{id}/stop", "POST operations/{id}/resume",
+		"PUT limits/type/{id}", "DELETE limits/type/{id}", "PUT limits/key/{id}", "DELETE limits/key/{id}",
+		"PUT limits/queue/{transport}/{id}", "DELETE limits/queue/{transport}/{id}",
 		"POST schedules", "POST schedules/preview", "PATCH schedules/{id}", "DELETE schedules/{id}",
 		"POST schedules/{id}/enable", "POST schedules/{id}/disable", "POST schedules/{id}/run",
 	},

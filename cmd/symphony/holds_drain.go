@@ -14,6 +14,7 @@ import (
 func (a *app) drainCommand() *cobra.Command {
 	var f targetFlags
 	var reason string
+	var e endFlags
 	var wait bool
 	cmd := &cobra.Command{
 		Use:   "drain",
@@ -28,14 +29,16 @@ With --wait the command shows how many are left, and ends when there are none.`,
 		Args:    cobra.NoArgs,
 	}
 	f.add(cmd, false)
+	e.add(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
 	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait until nothing is left")
 	return act[wire.HoldsResponse]{
+		check: func([]string) error { return e.check() },
 		confirm: func(ctx context.Context, r *reached, _ []string, yes bool) error {
 			return a.confirmWhole(ctx, r.Client, &f, "Refuse all messages for transport %s, where %d wait?", yes)
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.HoldsResponse, error) {
-			result, err := r.Drain(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
+			result, err := r.Drain(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until(time.Now())})
 			if err == nil && wait {
 				err = a.awaitEmpty(ctx, r.Client, f)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/client"
@@ -13,6 +14,7 @@ import (
 func (a *app) pauseCommand() *cobra.Command {
 	var f targetFlags
 	var reason string
+	var e endFlags
 	cmd := &cobra.Command{
 		Use:   "pause",
 		Short: "Hand no messages of a queue, type or transport to workers",
@@ -26,13 +28,15 @@ terminal to ask on, --yes is needed.`,
 		Args:    cobra.NoArgs,
 	}
 	f.add(cmd, true)
+	e.add(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at the status")
 	return act[wire.HoldsResponse]{
+		check: func([]string) error { return e.check() },
 		confirm: func(ctx context.Context, r *reached, _ []string, yes bool) error {
 			return a.confirmWhole(ctx, r.Client, &f, "Hand out no more messages of transport %s, %d of which wait?", yes)
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.HoldsResponse, error) {
-			return r.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason)})
+			return r.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until(time.Now())})
 		},
 		show: a.showHolds,
 	}.command(a, cmd)

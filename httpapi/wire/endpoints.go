@@ -75,7 +75,16 @@ var (
 	DrainQueue  = Endpoint[HoldRequest, HoldsResponse]{"POST", api + "/drain", "drainQueue"}
 	ResumeQueue = Endpoint[HoldTarget, HoldsResponse]{"POST", api + "/resume", "resumeQueue"}
 	ListHolds   = Endpoint[None, HoldsResponse]{"GET", api + "/holds", "listHolds"}
-	PurgeQueue  = Endpoint[PurgeRequest, PurgeResponse]{"POST", api + "/purge", "purgeQueue"}
+	ListLimits  = Endpoint[None, LimitsResponse]{"GET", api + "/limits", "listLimits"}
+
+	SetTypeLimit     = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/type/{id}", "setTypeLimit"}
+	DeleteTypeLimit  = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/type/{id}", "deleteTypeLimit"}
+	SetQueueLimit    = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/queue/{transport}/{id}", "setQueueLimit"}
+	DeleteQueueLimit = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/queue/{transport}/{id}", "deleteQueueLimit"}
+	SetKeyLimit      = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/key/{id}", "setKeyLimit"}
+	DeleteKeyLimit   = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/key/{id}", "deleteKeyLimit"}
+
+	PurgeQueue = Endpoint[PurgeRequest, PurgeResponse]{"POST", api + "/purge", "purgeQueue"}
 )
 
 // Schedules.

@@ -7,7 +7,8 @@ import (
 // HoldRequest is the body of POST /api/symphony/pause and /drain.
 type HoldRequest struct {
 	HoldTarget
-	Reason *string `json:"reason,omitzero" audit:"keep" maxLength:"500" description:"Why, for people."`
+	Reason *string    `json:"reason,omitzero" audit:"keep" maxLength:"500" description:"Why, for people."`
+	Until  *time.Time `json:"until,omitzero" audit:"keep" description:"When it ends by itself. null: when it is resumed."`
 }
 
 // HoldTarget says what to stop or resume: a queue, the types of a pattern, or with neither the whole transport.
@@ -23,6 +24,7 @@ type Hold struct {
 	Queue  string    `json:"queue,omitzero"`
 	Type   string    `json:"type,omitzero"`
 	Since  time.Time `json:"since" required:"true"`
+	Until  time.Time `json:"until,omitzero" description:"When it ends by itself."`
 	By     string    `json:"by,omitzero"`
 	Reason string    `json:"reason,omitzero"`
 }
