@@ -10,8 +10,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// LimitTarget says what a limit bounds: the types of a pattern, a queue of a transport, or messages with one concurrency
-// key, there of all types or of those of a pattern.
+// LimitTarget says what a limit bounds: the types of a pattern, a queue of a transport, or messages with one
+// concurrency key, there of all types or of those of a pattern.
 type LimitTarget struct{ Type, Transport, Queue, Key string }
 
 // Limits lists what limits are configured and set in the storage of a transport, "" for the default one.

@@ -8,8 +8,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// Observer is told of holds that begin and end in this process, once storage has it. A symphony.Observer of the bus that is
-// an Observer, too, is told. It must return at once. It is called concurrently.
+// Observer is told of holds that begin and end in this process, once storage has it. A symphony.Observer of the bus
+// that is an Observer, too, is told. It must return at once. It is called concurrently.
 type Observer interface {
 	HoldChanged(HoldChange)
 }
@@ -54,8 +54,8 @@ func (c *Controller) tell(change HoldChange) {
 }
 
 // SetLimit sets a limit at run time, in place of what was set or is configured for the same target. A pause that an
-// endpoint asked for stays; a rate that it made slower is the new one. A *symphony.ValidationError says what is wrong, also
-// with an end that is over by the time of the storage.
+// endpoint asked for stays; a rate that it made slower is the new one. A *symphony.ValidationError says what is wrong,
+// also with an end that is over by the time of the storage.
 func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
 	if err := s.Validate(); err != nil {
 		return err
@@ -74,8 +74,8 @@ func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
 	})
 }
 
-// DeleteLimit goes back to what is configured for a target, and forgets what endpoints asked for. symphony.ErrNotFound where
-// nothing is set.
+// DeleteLimit goes back to what is configured for a target, and forgets what endpoints asked for. symphony.ErrNotFound
+// where nothing is set.
 func (c *Controller) DeleteLimit(ctx context.Context, t LimitTarget) error {
 	if err := t.Validate(); err != nil {
 		return err

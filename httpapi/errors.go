@@ -128,7 +128,9 @@ var answers = []row{
 	is(http.StatusBadRequest, "body_unreadable", "The body could not be read to its end.", errBodyUnreadable),
 	is(http.StatusRequestEntityTooLarge, "body_too_large", "", errBodyTooLarge),
 	is(http.StatusUnsupportedMediaType, "unsupported_media_type", "", errMediaType),
-	as(http.StatusConflict, "older_nodes", func(e *flow.OlderNodesError, f *failure) { f.message = sentence(e.Error()) }),
+	as(http.StatusConflict, "older_nodes", func(e *flow.OlderNodesError, f *failure) {
+		f.message = sentence(e.Error())
+	}),
 	is(http.StatusNotFound, "not_found", "There is no such route. The routes are described at /docs.", errNoRoute),
 	as(http.StatusMethodNotAllowed, "method_not_allowed", func(e *methodError, f *failure) { f.message, f.allow = sentence(e.Error()), e.allow }),
 

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
@@ -17,7 +16,7 @@ func (c *call) hold(mode flow.HoldMode) error {
 	var req wire.HoldRequest
 	check := func(bool) []symphony.Problem {
 		list := holdProblems(req.HoldTarget)
-		if req.Until != nil && !req.Until.After(time.Now()) {
+		if req.Until != nil && !req.Until.After(c.api.stored.Now()) {
 			list = append(list, symphony.Problem{Path: "until", Message: "must be in the future"})
 		}
 		return list

@@ -107,7 +107,7 @@ func (c *call) answerLimits(control *flow.Controller) error {
 	}
 	out := make([]wire.Limit, len(list))
 	for i, s := range list {
-		out[i] = wireLimit(s, time.Now())
+		out[i] = wireLimit(s, c.api.stored.Now())
 	}
 	return c.answer(http.StatusOK, wire.LimitsResponse{Success: true, Limits: out})
 }

@@ -26,7 +26,8 @@ func TestLimitsAreSetAndDeleted(t *testing.T) {
 	const path = "/api/symphony/limits/type/Order.*"
 	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	set := f.call("PUT", path, `{"concurrency":2,"until":"`+until+`"}`).limit(t)
-	if of := set["set"].(map[string]any); set["kind"] != "type" || fmt.Sprint(of["concurrency"]) != "2" || of["until"] != until || of["by"] == "" {
+	of := set["set"].(map[string]any)
+	if set["kind"] != "type" || fmt.Sprint(of["concurrency"]) != "2" || of["until"] != until || of["by"] == "" {
 		t.Errorf("set: %v", set)
 	}
 	if list := f.receive(`{"max":10}`); len(list) != 2 {
@@ -37,7 +38,9 @@ func TestLimitsAreSetAndDeleted(t *testing.T) {
 		t.Errorf("used: %v, want 2 running and 1 waiting", used)
 	}
 	replaced := f.call("PUT", path, `{"rate":"5/10s","burst":2,"concurrency":null}`).limit(t)
-	if now := replaced["now"].(map[string]any); now["rate"] != "5/10s" || fmt.Sprint(now["burst"]) != "2" || now["concurrency"] != nil || replaced["tokens"] == nil {
+	now := replaced["now"].(map[string]any)
+	if now["rate"] != "5/10s" || fmt.Sprint(now["burst"]) != "2" || now["concurrency"] != nil ||
+		replaced["tokens"] == nil {
 		t.Errorf("replaced: %v", replaced)
 	}
 	if a := f.call("DELETE", path, ""); a.status != 200 || len(a.body["limits"].([]any)) != 0 {
@@ -69,7 +72,7 @@ func TestLimitsOfQueuesAndKeys(t *testing.T) {
 
 func TestLimitsThatAreRefused(t *testing.T) {
 	f := newFixture(t, nil)
-	const ofType = "/api/symphony/limits/type/Mail"
+	const of, ofType = "/api/symphony/limits/", "/api/symphony/limits/type/Mail"
 	for name, test := range map[string]struct {
 		method, path, body string
 		status             int
@@ -86,15 +89,15 @@ func TestLimitsThatAreRefused(t *testing.T) {
 		"over already":         {"PUT", ofType, `{"concurrency":1,"until":"2020-01-01T00:00:00Z"}`, 400, `"until"`},
 		"unknown member":       {"PUT", ofType, `{"concurrency":1,"limit":2}`, 400, `"limit"`},
 		"not a body":           {"PUT", ofType, ``, 400, ``},
-		"bad pattern":          {"PUT", "/api/symphony/limits/type/a*b", `{"concurrency":1}`, 400, `"type"`},
-		"bad pattern of a key": {"PUT", "/api/symphony/limits/key/k?type=a*b", `{"concurrency":1}`, 400, `"type"`},
-		"long key":             {"PUT", "/api/symphony/limits/key/" + strings.Repeat("k", 256), `{"concurrency":1}`, 400, `"key"`},
-		"bad queue":            {"PUT", "/api/symphony/limits/queue/default/a%20b", `{"concurrency":1}`, 400, `"queue"`},
-		"unknown transport":    {"PUT", "/api/symphony/limits/queue/nope/a", `{"concurrency":1}`, 400, `"transport"`},
+		"bad pattern":          {"PUT", of + "type/a*b", `{"concurrency":1}`, 400, `"type"`},
+		"bad pattern of a key": {"PUT", of + "key/k?type=a*b", `{"concurrency":1}`, 400, `"type"`},
+		"long key":             {"PUT", of + "key/" + strings.Repeat("k", 256), `{"concurrency":1}`, 400, `"key"`},
+		"bad queue":            {"PUT", of + "queue/default/a%20b", `{"concurrency":1}`, 400, `"queue"`},
+		"unknown transport":    {"PUT", of + "queue/nope/a", `{"concurrency":1}`, 400, `"transport"`},
 		"unknown parameter":    {"PUT", ofType + "?kind=x", `{"concurrency":1}`, 400, `"kind"`},
-		"no flow control":      {"PUT", "/api/symphony/limits/queue/sync/a", `{"concurrency":1}`, 501, ``},
+		"no flow control":      {"PUT", of + "queue/sync/a", `{"concurrency":1}`, 501, ``},
 		"nothing set":          {"DELETE", ofType, ``, 404, `not_found`},
-		"a pause that is over": {"POST", "/api/symphony/pause", `{"queue":"a","until":"2020-01-01T00:00:00Z"}`, 400, `"until"`},
+		"a pause that is over": {"POST", "/api/symphony/pause", `{"until":"2020-01-01T00:00:00Z"}`, 400, `"until"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := f.call(test.method, test.path, test.body)

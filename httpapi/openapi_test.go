@@ -124,6 +124,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	pulled := f.receive(`{"queues":["pull"]}`)
 	first, both := pulled[0]["receipt"].(string), receiptsOf(pulled)
 	made := f.call("POST", "/api/symphony/schedules", `{"name":"other","interval":60000,"message":{"type":"Report","payload":{}}}`)
+	const limitsPath = "/api/symphony/limits/"
 	const scheduleRoute = "/api/symphony/schedules/{id}"
 	schedulePath := "/api/symphony/schedules/" + made.body["schedule"].(map[string]any)["id"].(string)
 	const messageRoute, operationRoute = "/api/symphony/messages/{id}", "/api/symphony/operations/{id}"
@@ -177,15 +178,15 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/drain", "", `{"queue":"b"}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"b","payload":{}},"options":{"queue":"b"}}`},
 		{"GET", "/api/symphony/holds", "", ""},
-		{"PUT", "/api/symphony/limits/type/Mail.*", "/api/symphony/limits/type/{id}", `{"rate":"10/s","until":"2100-01-01T00:00:00Z"}`},
-		{"PUT", "/api/symphony/limits/type/Mail.*", "/api/symphony/limits/type/{id}", `{"rate":"soon"}`},
-		{"PUT", "/api/symphony/limits/queue/default/a", "/api/symphony/limits/queue/{transport}/{id}", `{"concurrency":1}`},
-		{"PUT", "/api/symphony/limits/key/k", "/api/symphony/limits/key/{id}", `{"concurrency":2}`},
+		{"PUT", limitsPath + "type/Mail.*", limitsPath + "type/{id}", `{"rate":"10/s","until":"2100-01-01T00:00:00Z"}`},
+		{"PUT", limitsPath + "type/Mail.*", limitsPath + "type/{id}", `{"rate":"soon"}`},
+		{"PUT", limitsPath + "queue/default/a", limitsPath + "queue/{transport}/{id}", `{"concurrency":1}`},
+		{"PUT", limitsPath + "key/k", limitsPath + "key/{id}", `{"concurrency":2}`},
 		{"GET", "/api/symphony/limits", "", ""},
-		{"DELETE", "/api/symphony/limits/type/Mail.*", "/api/symphony/limits/type/{id}", ""},
-		{"DELETE", "/api/symphony/limits/queue/default/a", "/api/symphony/limits/queue/{transport}/{id}", ""},
-		{"DELETE", "/api/symphony/limits/key/k", "/api/symphony/limits/key/{id}", ""},
-		{"DELETE", "/api/symphony/limits/key/k", "/api/symphony/limits/key/{id}", ""},
+		{"DELETE", limitsPath + "type/Mail.*", limitsPath + "type/{id}", ""},
+		{"DELETE", limitsPath + "queue/default/a", limitsPath + "queue/{transport}/{id}", ""},
+		{"DELETE", limitsPath + "key/k", limitsPath + "key/{id}", ""},
+		{"DELETE", limitsPath + "key/k", limitsPath + "key/{id}", ""},
 		{"GET", "/api/symphony/status", "", ""},
 		{"POST", "/api/symphony/resume", "", `{"queue":"a"}`},
 		{"POST", "/api/symphony/resume", "", `{"queue":"a"}`},

@@ -90,9 +90,11 @@ func pullWorkersRoutes() []route {
 }
 
 // setLimitDoc says what all limits that are set have in common.
-const setLimitDoc = "It holds for every claim after the answer, on all nodes, also of messages that wait already; what is in " +
-	"workers' hands counts, and is not taken from them. It replaces what was set, takes the place of the configured limit " +
-	"of the same, and bounds all messages that match it, whatever else bounds them. It is kept across restarts."
+const setLimitDoc = "It holds for every claim after the answer, on all nodes, also of messages that wait already; " +
+	"what is in workers' hands counts, and is not taken from them. It replaces what was set, takes the place of the " +
+	"configured limit of the same, and bounds all messages that match it, whatever else bounds them. A member that " +
+	"is left out is unlimited. rate is a number of starts, a slash, and s, m, h, d or a span such as 10s. It is kept " +
+	"across restarts."
 
 func flowControlRoutes() []route {
 	return []route{
@@ -131,7 +133,7 @@ func flowControlRoutes() []route {
 		on(wire.ListLimits, route{
 			tag: "Flow control", scope: auth.ScopeRead,
 			summary: "List the limits that are configured and set, with their use",
-			doc:     "Of the storage of the transport. Running and waiting messages of a set limit are those of all nodes.",
+			doc:     "Of the storage of the transport; running and waiting are the messages of all nodes.",
 			query:   []parameter{ofTransport},
 			errors:  []int{501},
 			serve:   listLimits,

@@ -2,28 +2,49 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/handler/command"
 	"github.com/symphony-messenger/symphony/handler/httppush"
+	"github.com/symphony-messenger/symphony/handler/pressure"
 )
 
 // handlers are the configured handlers and their circuit breakers.
 type handlers struct {
 	mux      *symphony.Mux
 	breakers []*breaker.Breaker
+	bus      *lateBus
+}
+
+// lateBus is the bus, which is made after the handlers.
+type lateBus struct{ atomic.Pointer[symphony.Bus] }
+
+// tell has the wish of an endpoint for fewer messages kept by the storage of a transport.
+func (l *lateBus) tell(ctx context.Context, transport string, ask flow.Ask) error {
+	bus := l.Load()
+	if bus == nil {
+		return symphony.ErrUnavailable
+	}
+	control, err := flow.ControlOf(bus, transport)
+	if err != nil {
+		return err
+	}
+	return control.ChangeLimits(ctx, ask.Change)
 }
 
 // newMux makes the configured handlers with their circuit breakers. Mistakes that only a handler itself can see are a
 // *config.Error, with their lines. programs are those that handlers of kind command run.
 func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (made handlers, err error) {
-	mux := symphony.NewMux()
+	mux, bus := symphony.NewMux(), new(lateBus)
 	var breakers []*breaker.Breaker
 	for _, t := range c.Types {
 		if t.Retry != nil {
@@ -40,6 +61,9 @@ func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (mad
 			}
 			continue
 		}
+		if h.HTTP != nil {
+			one = pressure.New(one, pressure.Options{Pattern: h.Pattern, Tell: bus.tell, Logger: log})
+		}
 		if h.Breaker != nil {
 			b, err := breaker.New(one, breaker.Options{Name: handlerName(h), Failures: h.Breaker.Failures, Pause: h.Breaker.Pause, MaxPause: h.Breaker.MaxPause, Logger: log})
 			if err != nil {
@@ -55,7 +79,7 @@ func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (mad
 	if len(problems) > 0 {
 		return made, &config.Error{Problems: problems}
 	}
-	return handlers{mux, breakers}, nil
+	return handlers{mux, breakers, bus}, nil
 }
 
 // handlerName tells a handler from others, for people.

@@ -42,6 +42,7 @@ type node struct {
 	bus        *symphony.Bus
 	mux        *symphony.Mux
 	breakers   []*breaker.Breaker
+	lateBus    *lateBus             // nil without configured handlers
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	operations *operation.Operations
 	records    storage.Records   // nil where nothing can be kept
@@ -91,7 +92,7 @@ func (n *node) openBreakers() []monitor.OpenBreaker {
 func openNode(ctx context.Context, c *config.Config, h handlers, o Options) (*node, error) {
 	now := symphony.SystemClock().Now()
 	n := &node{
-		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers,
+		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers, lateBus: h.bus,
 		watch: newWatch(c), id: symphony.NewID(now), started: now,
 	}
 	if err := n.open(ctx); err != nil {
@@ -147,6 +148,9 @@ func (n *node) open(ctx context.Context) error {
 	}
 	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
 		return err
+	}
+	if n.lateBus != nil {
+		n.lateBus.Store(n.bus)
 	}
 	if n.operations, err = operation.New(n.bus, operation.Options{Node: monitor.NodeName(), Changed: n.watch.worked, Logger: n.log}); err != nil {
 		return err

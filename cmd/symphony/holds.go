@@ -51,7 +51,8 @@ func (a *app) showHolds(of wire.HoldsResponse) {
 	rows := make([][]string, len(holds))
 	for i, h := range holds {
 		what := flow.HoldTarget{Queue: h.Queue, Type: h.Type}.String()
-		rows[i] = []string{h.Mode, printable(what), shortTime(h.Since), shortTime(h.Until), oneLine(h.By, 30), oneLine(h.Reason, 60)}
+		rows[i] = []string{h.Mode, printable(what), shortTime(h.Since), shortTime(h.Until),
+			oneLine(h.By, 30), oneLine(h.Reason, 60)}
 	}
 	a.table([]string{"MODE", "OF " + transport, "SINCE", "UNTIL", "BY", "REASON"}, rows, nil)
 }

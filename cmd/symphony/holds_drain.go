@@ -38,7 +38,8 @@ With --wait the command shows how many are left, and ends when there are none.`,
 			return a.confirmWhole(ctx, r.Client, &f, "Refuse all messages for transport %s, where %d wait?", yes)
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.HoldsResponse, error) {
-			result, err := r.Drain(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until(time.Now())})
+			hold := wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until()}
+			result, err := r.Drain(ctx, hold)
 			if err == nil && wait {
 				err = a.awaitEmpty(ctx, r.Client, f)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/client"
@@ -36,7 +35,8 @@ terminal to ask on, --yes is needed.`,
 			return a.confirmWhole(ctx, r.Client, &f, "Hand out no more messages of transport %s, %d of which wait?", yes)
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.HoldsResponse, error) {
-			return r.Pause(ctx, wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until(time.Now())})
+			hold := wire.HoldRequest{HoldTarget: f.target(), Reason: optional(reason), Until: e.until()}
+			return r.Pause(ctx, hold)
 		},
 		show: a.showHolds,
 	}.command(a, cmd)

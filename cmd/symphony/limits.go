@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -74,14 +75,17 @@ func (a *app) limitsSetCommand() *cobra.Command {
 		Short: "Set the limit of types, of a queue or of a key",
 		Long: `Set a limit, in place of what was set or is configured for the same. What is not given is
 unlimited; without --concurrency and --rate nothing limits it until the limit is deleted.`,
-		Example: "  symphony limits set --type 'Mail.*' --rate 100/s\n  symphony limits set --queue import --concurrency 2 --for 1h\n" +
+		Example: "  symphony limits set --type 'Mail.*' --rate 100/s\n" +
+			"  symphony limits set --queue import --concurrency 2 --for 1h\n" +
 			"  symphony limits set --key tenant-7 --type Report --concurrency 1",
 		Args: cobra.NoArgs,
 	}
 	f.add(cmd)
 	e.add(cmd)
-	cmd.Flags().IntVar(&concurrency, "concurrency", 0, "how many may be in workers' hands at the same time (default: unlimited)")
-	cmd.Flags().StringVar(&rate, "rate", "", "how many may start in a time, such as 100/s, 30/m or 5/10s (default: unlimited)")
+	cmd.Flags().IntVar(&concurrency, "concurrency", 0,
+		"how many may be in workers' hands at the same time (default: unlimited)")
+	cmd.Flags().StringVar(&rate, "rate", "",
+		"how many may start in a time, such as 100/s, 30/m or 5/10s (default: unlimited)")
 	cmd.Flags().IntVar(&burst, "burst", 0, "how many of the rate may start at the same moment (default: by the rate)")
 	return act[wire.LimitsResponse]{
 		check: func(args []string) error {
@@ -94,8 +98,8 @@ unlimited; without --concurrency and --rate nothing limits it until the limit is
 			return f.check(args)
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.LimitsResponse, error) {
-			return r.SetLimit(ctx, f.LimitTarget, wire.LimitRequest{Concurrency: optional(concurrency), Rate: optional(rate),
-				Burst: optional(burst), Until: e.until(time.Now())})
+			return r.SetLimit(ctx, f.LimitTarget, wire.LimitRequest{Concurrency: optional(concurrency),
+				Rate: optional(rate), Burst: optional(burst), Until: e.until()})
 		},
 		show: a.showLimits,
 	}.command(a, cmd)
@@ -211,10 +215,10 @@ func (f *endFlags) check() (err error) {
 }
 
 // until is the time that the flags say, nil for none.
-func (f *endFlags) until(now time.Time) *time.Time {
+func (f *endFlags) until() *time.Time {
 	switch {
 	case f.in > 0:
-		end := now.Add(f.in).UTC()
+		end := symphony.SystemClock().Now().Add(f.in).UTC()
 		return &end
 	case !f.end.IsZero():
 		return &f.end

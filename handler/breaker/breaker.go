@@ -123,7 +123,7 @@ func (b *Breaker) Handle(ctx context.Context, d *symphony.Delivery) error {
 	err = b.handler.Handle(ctx, d)
 	settled = true
 	switch cause := context.Cause(ctx); {
-	case err == nil, symphony.IsPermanent(err):
+	case err == nil, symphony.IsPermanent(err), isDeferred(err): // an endpoint that asks for a pause works
 		b.leave(probe, outcomeWorked)
 	case errors.Is(cause, symphony.ErrInterrupted), errors.Is(cause, symphony.ErrLeaseLost),
 		errors.Is(cause, symphony.ErrCancelled):
@@ -135,6 +135,11 @@ func (b *Breaker) Handle(ctx context.Context, d *symphony.Delivery) error {
 		}
 	}
 	return err
+}
+
+func isDeferred(err error) bool {
+	_, is := symphony.DeferDelay(err)
+	return is
 }
 
 // back gives a message back until after the next probe.

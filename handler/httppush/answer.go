@@ -17,6 +17,15 @@ type StatusError struct {
 	Endpoint string // scheme and host
 	Status   int
 	Body     string // what the endpoint answered, its first MaxErrorBody bytes
+
+	wait  time.Duration // until it may be asked again
+	waits bool          // it said so
+}
+
+// AsksToWait returns for how long the endpoint asks for no messages, 0 where it does not say. ok is false unless it
+// does, by 429 Too Many Requests, or by 503 Service Unavailable with Retry-After.
+func (e *StatusError) AsksToWait() (wait time.Duration, ok bool) {
+	return e.wait, e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable && e.waits
 }
 
 func (e *StatusError) Error() string {
@@ -48,6 +57,7 @@ func (h *Handler) failure(resp *http.Response) error {
 		return symphony.Permanent(err)
 	}
 	if wait, ok := retryAfter(resp.Header.Get("Retry-After"), h.clock.Now()); ok {
+		err.wait, err.waits = wait, true
 		return symphony.RetryAfter(err, wait)
 	}
 	return err

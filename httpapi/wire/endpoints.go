@@ -12,7 +12,10 @@ type Endpoint[Req, Res any] struct {
 // None is no body.
 type None struct{}
 
-const api = "/api/symphony"
+const (
+	api        = "/api/symphony"
+	queueLimit = api + "/limits/queue/{transport}/{id}"
+)
 
 // Dispatch.
 var (
@@ -79,8 +82,8 @@ var (
 
 	SetTypeLimit     = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/type/{id}", "setTypeLimit"}
 	DeleteTypeLimit  = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/type/{id}", "deleteTypeLimit"}
-	SetQueueLimit    = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/queue/{transport}/{id}", "setQueueLimit"}
-	DeleteQueueLimit = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/queue/{transport}/{id}", "deleteQueueLimit"}
+	SetQueueLimit    = Endpoint[LimitRequest, LimitsResponse]{"PUT", queueLimit, "setQueueLimit"}
+	DeleteQueueLimit = Endpoint[None, LimitsResponse]{"DELETE", queueLimit, "deleteQueueLimit"}
 	SetKeyLimit      = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/key/{id}", "setKeyLimit"}
 	DeleteKeyLimit   = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/key/{id}", "deleteKeyLimit"}
 

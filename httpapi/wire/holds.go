@@ -8,7 +8,7 @@ import (
 type HoldRequest struct {
 	HoldTarget
 	Reason *string    `json:"reason,omitzero" audit:"keep" maxLength:"500" description:"Why, for people."`
-	Until  *time.Time `json:"until,omitzero" audit:"keep" description:"When it ends by itself. null: when it is resumed."`
+	Until  *time.Time `json:"until,omitzero" audit:"keep" description:"When it ends by itself."`
 }
 
 // HoldTarget says what to stop or resume: a queue, the types of a pattern, or with neither the whole transport.

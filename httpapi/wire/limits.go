@@ -2,13 +2,13 @@ package wire
 
 import "time"
 
-// LimitRequest is the body of PUT /api/symphony/limits/…. It replaces what was set: a member that is null or left out is
-// unlimited.
+// LimitRequest is the body of PUT /api/symphony/limits/…. It replaces what was set: a member that is null or left out
+// is unlimited.
 type LimitRequest struct {
-	Concurrency *int       `json:"concurrency,omitzero" audit:"keep" minimum:"1" description:"How many messages may be in workers' hands at the same time. null: unlimited."`
-	Rate        *string    `json:"rate,omitzero" audit:"keep" minLength:"1" description:"How many may start in a time: a number, a slash and s, m, h, d or a duration in the form of Go. null: unlimited."`
-	Burst       *int       `json:"burst,omitzero" audit:"keep" minimum:"1" description:"How many of the rate may start at the same moment after a pause, at most its number. null: by the rate."`
-	Until       *time.Time `json:"until,omitzero" audit:"keep" description:"When it ends by itself. null: when it is deleted."`
+	Concurrency *int       `json:"concurrency,omitzero" audit:"keep" minimum:"1" description:"At the same time."`
+	Rate        *string    `json:"rate,omitzero" audit:"keep" minLength:"1" description:"A number, a slash, a time."`
+	Burst       *int       `json:"burst,omitzero" audit:"keep" minimum:"1" description:"Starts at the same moment."`
+	Until       *time.Time `json:"until,omitzero" audit:"keep" description:"When it ends by itself."`
 }
 
 // LimitValue is a limit. A member that is not there is unlimited.
@@ -29,7 +29,7 @@ type LimitSet struct {
 // LimitPressure is what an endpoint asked for.
 type LimitPressure struct {
 	Until  time.Time `json:"until,omitzero" description:"Its messages wait until then."`
-	Factor float64   `json:"factor" required:"true" minimum:"0.01" maximum:"1" description:"How much of the rate is left at this moment."`
+	Factor float64   `json:"factor" required:"true" minimum:"0.01" maximum:"1" description:"What is left of the rate."`
 	From   string    `json:"from,omitzero" description:"Which endpoint, and what it answered."`
 }
 
@@ -41,11 +41,11 @@ type Limit struct {
 	Queue      string         `json:"queue,omitzero"`
 	Key        string         `json:"key,omitzero" mask:"text"`
 	Configured *LimitValue    `json:"configured,omitzero"`
-	PerKey     *LimitValue    `json:"perKey,omitzero" description:"What is configured for each concurrency key of these types."`
+	PerKey     *LimitValue    `json:"perKey,omitzero" description:"For each concurrency key."`
 	Set        *LimitSet      `json:"set,omitzero"`
 	Pressure   *LimitPressure `json:"pressure,omitzero"`
 	Now        LimitValue     `json:"now" required:"true" description:"What holds at this moment."`
-	Running    int            `json:"running" required:"true" description:"Messages in workers' hands that count for it."`
+	Running    int            `json:"running" required:"true" description:"In workers' hands."`
 	Waiting    int            `json:"waiting" required:"true" description:"Messages that wait because of it."`
 	Tokens     *int           `json:"tokens,omitzero" description:"How many may start at this moment by the rate."`
 }

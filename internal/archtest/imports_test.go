@@ -37,6 +37,7 @@ func importRules() []rule {
 		{pkg: "schema", may: []string{"."}},
 		{pkg: "redact", may: []string{"."}},
 		{pkg: "handler", may: []string{"."}},
+		{pkg: "handler/pressure", may: []string{".", "flow"}},
 		{pkg: "handler/*", may: []string{".", "handler"}},
 		{pkg: "audit", may: []string{".", "storage"}},
 		{pkg: "alert", may: []string{".", "storage", "handler/*", "monitor"}},

@@ -69,7 +69,7 @@ func (recoverOp) apply(w *writer) error {
 			return err
 		}
 		for i := range l.items {
-			if it := &l.items[i]; !it.settled && it.lane.controlled {
+			if it := &l.items[i]; !it.settled && (it.lane.controlled || w.looks(it.lane)) {
 				m, err := f.look(located{readyRow: it.readyRow})
 				if err == nil {
 					it.pass, err = f.engine.Regain(m)
