@@ -84,7 +84,7 @@ func (d *DeadLetters) Select(ctx context.Context, f MessageFilter, after string,
 func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMessage) (string, error) {
 	if payload != nil {
 		var err error
-		if payload, err = d.corrected(ctx, id, payload); err != nil {
+		if payload, err = d.checked(ctx, id, payload); err != nil {
 			return "", err
 		}
 	}
@@ -95,15 +95,27 @@ func (d *DeadLetters) Retry(ctx context.Context, id string, payload json.RawMess
 	return newID, nil
 }
 
-// corrected checks the payload that is to replace a failed message's, and returns it as it is stored.
-func (d *DeadLetters) corrected(ctx context.Context, id string, payload json.RawMessage) (json.RawMessage, error) {
+// checked is Corrected for a message that is known by its id, which is looked for where its type matters.
+func (d *DeadLetters) checked(ctx context.Context, id string, payload json.RawMessage) (json.RawMessage, error) {
 	o := &d.messages.bus.opts
 	var p problems
+	f := &MessageInfo{}
 	if p.object("payload", payload); len(p.list) == 0 && (o.Schemas != nil || o.Codec != nil) {
-		f, err := d.Get(ctx, id)
+		found, err := d.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
+		f = &found
+	}
+	return d.Corrected(ctx, f, payload)
+}
+
+// Corrected checks the payload that is to replace a failed message's, and returns it as it is stored, for a FailedMove.
+// What is wrong with it is a *ValidationError; other errors are the codec's.
+func (d *DeadLetters) Corrected(ctx context.Context, f *MessageInfo, payload json.RawMessage) (json.RawMessage, error) {
+	o := &d.messages.bus.opts
+	var p problems
+	if p.object("payload", payload); len(p.list) == 0 && (o.Schemas != nil || o.Codec != nil) {
 		stored, plain, err := encoded(ctx, o.Codec, &Message{Type: f.Type, Payload: payload})
 		if err != nil {
 			return nil, err
@@ -115,6 +127,19 @@ func (d *DeadLetters) corrected(ctx context.Context, id string, payload json.Raw
 		p.add("payload", "must have at most %d bytes, has %d", o.MaxMessageBytes, len(payload))
 	}
 	return payload, p.err()
+}
+
+// Plain is the payload of a failed message as handlers see it: without what the bus's codec has made of it.
+func (d *DeadLetters) Plain(ctx context.Context, f *MessageInfo) (json.RawMessage, error) {
+	c := d.messages.bus.opts.Codec
+	if c == nil {
+		return f.Payload, nil
+	}
+	plain, err := c.Decode(ctx, f.Type, f.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("decode the payload: %w", err)
+	}
+	return plain, nil
 }
 
 // Delete removes one failed message for good. An unknown id is ErrNotFound.

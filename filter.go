@@ -24,6 +24,8 @@ type MessageFilter struct {
 	Priority int      `json:"priority,omitempty"`
 	// ErrorClass is exact. It selects failed messages only.
 	ErrorClass string `json:"errorClass,omitempty"`
+	// FailureGroup is a fingerprint of package triage. It selects failed messages, in the order of failure only.
+	FailureGroup string `json:"failureGroup,omitempty"`
 	// Since and Until, unless zero, bound the time by which a query is ordered, at or after and before: CreatedAt in
 	// the order of dispatch, FinishedAt in the order of failure. In the order of dispatch, messages with an id that
 	// tells another time than their CreatedAt, by more than MaxIDSkew, may be left out; a Bus makes none.
@@ -169,12 +171,15 @@ func (f *MessageFilter) problems(p *problems, byFailure bool) {
 		p.add("priority", "must be %d to %d", MinPriority, MaxPriority)
 	}
 	for _, text := range []struct{ path, value string }{
-		{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text},
+		{"queue", f.Queue}, {"type", f.Type}, {"errorClass", f.ErrorClass}, {"q", f.Text}, {"failureGroup", f.FailureGroup},
 		{"dispatchedBy", f.DispatchedBy}, {"idempotencyKey", f.IdempotencyKey}, {"correlationId", f.CorrelationID},
 		{"causationId", f.CausationID}, {"groupKey", f.GroupKey}, {"concurrencyKey", f.ConcurrencyKey},
 		{"worker", f.Worker},
 	} {
 		p.filter(text.path, text.value)
+	}
+	if f.FailureGroup != "" && !byFailure {
+		p.add("failureGroup", "selects failed messages in the order of failure only")
 	}
 	if f.ErrorClass != "" && !f.Wants(Failed) {
 		p.add("errorClass", "selects failed messages only")

@@ -53,6 +53,8 @@ type MessageInfo struct {
 	ErrorClass string
 	MaxRetries int
 	Done       []string
+	// FailureGroup is the group of the failure; see package triage. Empty where it is not known yet.
+	FailureGroup string
 	// Output is what the handlers of a completed message have left. OutputError says why there is none although there
 	// should be, such as OutputTooLarge.
 	Output      json.RawMessage

@@ -2,7 +2,9 @@ package operation_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,12 +32,13 @@ func TestOperation_survives_any_kills(t *testing.T) {
 		messages := rapid.IntRange(0, 200).Draw(rt, "messages") // several steps
 		rate := rapid.SampledFrom([]int{0, 20, 200, 2000}).Draw(rt, "rate")
 		byID := rapid.Bool().Draw(rt, "by id")
+		patch := kind == operation.FailedRetry && rapid.Bool().Draw(rt, "patched")
 		pairs := rapid.Bool().Draw(rt, "two at a time")
 		lives := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) life {
 			return life{rapid.IntRange(2, 30).Draw(rt, "dies at call"), rapid.Bool().Draw(rt, "after it")}
 		}), 0, 8).Draw(rt, "lives")
 		var problem string
-		synctest.Test(t, func(t *testing.T) { problem = killed(t, kind, messages, rate, byID, pairs, lives) })
+		synctest.Test(t, func(t *testing.T) { problem = killed(t, kind, messages, rate, byID, patch, pairs, lives) })
 		if problem != "" {
 			rt.Fatal(problem)
 		}
@@ -43,12 +46,15 @@ func TestOperation_survives_any_kills(t *testing.T) {
 }
 
 // killed returns what went wrong.
-func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs bool, lives []life) string {
+func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, patch, pairs bool, lives []life) string {
 	tr := symphonytest.Storage(t, sqlite.Options{})
 	f := on(t, tr, symphony.BusOptions{})
 	f.complete(messages, "Completed")
 	f.fail(messages, "Failed")
 	r := operation.Request{Kind: kind, Rate: rate}
+	if patch {
+		r.Patch = json.RawMessage(`{"patched":true}`)
+	}
 	switch {
 	case !byID || messages == 0:
 		r.Filter, r.All = &symphony.MessageFilter{}, true
@@ -109,6 +115,11 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, pairs b
 	}
 	if kind == operation.FailedDelete {
 		return ""
+	}
+	for _, m := range f.list(symphony.MessageFilter{Status: symphony.Pending}) {
+		if strings.Contains(string(m.Payload), "patched") != patch {
+			return fmt.Sprintf("patched: %t; a payload is %s", patch, m.Payload)
+		}
 	}
 	for number, times := range payloads(f.list(symphony.MessageFilter{Status: symphony.Pending})) {
 		if times != 1 {

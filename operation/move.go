@@ -66,7 +66,11 @@ func Do(ctx context.Context, dead *symphony.DeadLetters, r Request, progress fun
 	}
 	ids, done := r.IDs, 0
 	step := func(ids []string) error {
-		n, err := dead.Move(ctx, moves(r.Kind, ids, dead.Now()))
+		list, _, err := patched(ctx, dead, r.Patch, moves(r.Kind, ids, dead.Now()))
+		if err != nil {
+			return err
+		}
+		n, err := dead.Move(ctx, list)
 		if done += n; err == nil && progress != nil {
 			progress(done)
 		}

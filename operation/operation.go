@@ -26,10 +26,12 @@
 package operation
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/triage"
 )
 
 // Kind is what an operation does.
@@ -91,6 +93,8 @@ type Operation struct {
 	// Filter selects.
 	Ahead int `json:"ahead,omitempty"`
 	Rate  int `json:"rate,omitempty"`
+	// Patch corrects the payloads of a FailedRetry; nil for none.
+	Patch json.RawMessage `json:"patch,omitempty"`
 	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and
 	// Skipped together.
 	Total *int64 `json:"total,omitempty"`
@@ -135,6 +139,9 @@ type Request struct {
 	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
 	Rate int
 	By   string // who asks
+	// Patch is a JSON merge patch (RFC 7396) of the payloads, of a FailedRetry only. Messages whose payload would be
+	// refused with it stay in the dead letter queue and count as skipped.
+	Patch json.RawMessage
 }
 
 // query selects what an operation of a kind is about.
@@ -176,6 +183,13 @@ func (r *Request) Problems() (list []symphony.Problem) {
 		list = append(list, q.Problems("filter.")...)
 		if r.Kind == MessagesReplay && q.Status != symphony.Completed {
 			bad("filter.status", "must be %s to be replayed", symphony.Completed)
+		}
+	}
+	if r.Patch != nil {
+		if _, err := triage.ParsePatch(r.Patch); err != nil {
+			bad("patch", "%v", err)
+		} else if r.Kind != FailedRetry {
+			bad("patch", "is for a retry")
 		}
 	}
 	if r.Rate < 0 || r.Rate > MaxRate {

@@ -126,7 +126,7 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 		return Operation{}, err
 	}
 	now := at.clock.Now().UTC()
-	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs), Rate: r.Rate, By: r.By,
+	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs), Rate: r.Rate, By: r.By, Patch: r.Patch,
 		CreatedAt: now, UpdatedAt: now, Version: 1}
 	ids := r.IDs
 	if r.Filter != nil {

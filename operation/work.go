@@ -256,14 +256,26 @@ func (w *work) moveFailed(ctx context.Context, op Operation) error {
 	if err != nil {
 		return err
 	}
-	ids, cursor, err := w.nextFailed(ctx, dead, op, w.pace.chunk(stepMessages))
+	most := stepMessages
+	if op.Patch != nil {
+		most = patchedAtOnce
+	}
+	ids, cursor, err := w.nextFailed(ctx, dead, op, w.pace.chunk(most))
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
 		return w.complete(ctx)
 	}
-	return w.paced(ctx, storage.Step{Move: moves(op.Kind, ids, w.clock.Now())}, func(op *Operation, done int64) {
+	move, refused, err := patched(ctx, dead, op.Patch, moves(op.Kind, ids, w.clock.Now()))
+	if err != nil {
+		return err
+	}
+	return w.paced(ctx, storage.Step{Move: move}, func(op *Operation, done int64) {
+		if n := len(refused); n > 0 {
+			last := refused[n-1]
+			op.Refused = symphony.ClipError(fmt.Sprintf("failed message %s stays: %v", last.ID, last.Err))
+		}
 		op.Cursor = cursor
 		op.Done += done
 		op.Skipped += int64(len(ids)) - done

@@ -24,6 +24,7 @@ func promises() []promise {
 		{".", "MessageStore", 8},
 		{"flow", "Control", 6},
 		{"schedule", "Store", 4},
+		{"triage", "Store", 1},
 		{"storage", "Records", 3},
 		{"storage", "Log", 3},
 		{"storage", "Steps", 1},
@@ -34,10 +35,11 @@ func promises() []promise {
 
 // mostPromised is how many methods all promises have together, at most. Two of them came with cancelling: no method
 // that was there changes a message in hand without its lease, and none tells workers anything. One came with editing,
-// for all that can be changed of a message that waits. Two came with limits at run time: one changes them, in the
-// transaction that decides on it, and one tells how much of each is used. Two came with results: what is told of a
-// message in hand is fenced by its lease and ends nothing, and the ends of many messages are asked for in one go.
-const mostPromised = 35
+// for all that can be changed of a message that waits, and one with the groups of failures, which are counted there.
+// Two came with limits at run time: one changes them, in the transaction that decides on it, and one tells how much of
+// each is used. Two came with results: what is told of a message in hand is fenced by its lease and ends nothing, and
+// the ends of many messages are asked for in one go.
+const mostPromised = 36
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.

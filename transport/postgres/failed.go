@@ -39,6 +39,7 @@ func (f *failureTimes) next(us int64) time.Time {
 // failedColumns are what a row of the dead letter queue has beside infoColumns.
 var failedColumns = columns[infoRow]{
 	{"id", func(r *infoRow, v cell) { r.FailedID = v.id() }},
+	{"failure_group", func(r *infoRow, v cell) { r.FailureGroup = v.text() }},
 	{"message_id", func(r *infoRow, v cell) { r.ID = v.id() }},
 	{"failed_at", func(r *infoRow, v cell) { r.FinishedAt = v.time() }},
 	{failedDeliveries, func(r *infoRow, v cell) { r.Deliveries = v.int4() }},
@@ -120,6 +121,9 @@ func (t *Transport) where(q *symphony.MessageQuery) *condition {
 		if !bound.at.IsZero() {
 			c.add(bound.term+"?::timestamptz", timeParam(micros(bound.at)))
 		}
+	}
+	if f.FailureGroup != "" {
+		c.add("failure_group = ?::text", []byte(cleanText(f.FailureGroup)))
 	}
 	if f.DispatchedBy != "" {
 		c.add(ofCaller+"?::text", []byte(cleanText(f.DispatchedBy)))

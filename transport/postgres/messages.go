@@ -83,6 +83,7 @@ var placeColumns = columns[infoRow]{
 	{"started_at", func(r *infoRow, v cell) { r.StartedAt = v.time() }},
 	{"until", func(r *infoRow, v cell) { r.LeasedUntil = v.time() }},
 	{"finished_at", func(r *infoRow, v cell) { r.FinishedAt = v.time() }},
+	{"failure_group", func(r *infoRow, v cell) { r.FailureGroup = v.text() }},
 	{"available_at", func(r *infoRow, v cell) { r.AvailableAt = v.time() }},
 	{"requested_at", func(r *infoRow, v cell) {
 		if v != nil {

@@ -34,6 +34,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/watchers"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/triage"
 )
 
 // Defaults of Options.
@@ -88,6 +89,7 @@ type Transport struct {
 var (
 	_ symphony.Transport    = (*Transport)(nil)
 	_ schedule.Store        = (*Transport)(nil)
+	_ triage.Store          = (*Transport)(nil)
 	_ storage.Records       = (*Transport)(nil)
 	_ symphony.MessageStore = (*Transport)(nil)
 	_ storage.Steps         = (*Transport)(nil)

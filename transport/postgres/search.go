@@ -363,7 +363,7 @@ const rowsText = `
 		coalesce(d.attempts, a.attempts) AS attempts, coalesce(d.attempt, held.attempt) AS attempt, coalesce(d.worker, held.worker) AS worker,
 		coalesce(d.started_at, held.claimed_at) AS started_at, coalesce(k.until, held.until) AS until, d.finished_at,
 		coalesce(d.requested_at, k.requested_at) AS requested_at, coalesce(d.by, k.by) AS by, coalesce(d.reason, k.reason) AS reason,
-		p.key, d.error, d.error_class, d.done, d.max_retries, d.output, d.output_error,
+		p.key, d.error, d.error_class, d.done, d.max_retries, d.output, d.output_error, d.failure_group,
 		CASE
 			WHEN p.place <> 0 OR held.id IS NOT NULL THEN NULL
 			WHEN a.attempts IS NULL THEN coalesce(d.ready_at, greatest(d.created_at, d.scheduled_at))
@@ -386,22 +386,22 @@ const rowsText = `
 			NULL::jsonb AS attempts, NULL::int4 AS attempt, NULL::text AS worker, NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
 			NULL::text AS error, NULL::text AS error_class, NULL::text AS done, NULL::int4 AS max_retries,
 			NULL::timestamptz AS requested_at, NULL::text AS by, NULL::text AS reason, NULL::text AS output,
-				NULL::text AS output_error
+				NULL::text AS output_error, NULL::text AS failure_group
 		FROM {schema}.messenger_messages m WHERE p.place = 0 AND m.id = p.id
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
 			attempts, attempt, worker, started_at, completed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, output,
-				output_error
+				output_error, NULL
 		FROM {schema}.messenger_completed m WHERE p.place = 1 AND m.id = p.id AND m.completed_at = p.at
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
 			attempts, coalesce(` + failedDeliveries + `, 0), NULL, NULL, failed_at, error, error_class, done,
-				max_retries, NULL, NULL, NULL, NULL, NULL
+				max_retries, NULL, NULL, NULL, NULL, NULL, failure_group
 		FROM {schema}.messenger_failed_messages m WHERE p.place = 2 AND m.id = p.key
 		UNION ALL
 		SELECT created_at, scheduled_at, priority, type, idempotency_key, headers, metadata, payload, extras, NULL,
 			attempts, attempt, worker, started_at, cancelled_at, NULL, NULL, NULL, NULL, requested_at, by, reason,
-				NULL, NULL
+				NULL, NULL, NULL
 		FROM {schema}.messenger_cancelled m WHERE p.place = 3 AND m.id = p.id
 		LIMIT 1) d ON p.hit
 	LEFT JOIN LATERAL (

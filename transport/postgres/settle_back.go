@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/triage"
 )
 
 // What Retry, Release and Fail do. Their deliveries have been found to be held, in the same transaction.
@@ -40,13 +41,16 @@ var moveToFailed = newQuery("move_to_failed", `WITH gone AS (
 		FROM past GROUP BY id
 	)
 	INSERT INTO {schema}.messenger_failed_messages (id, failed_at, created_at, scheduled_at, lane, transport, queue, message_id, type, priority,
-		idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
+		idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras, failure_group)
 	SELECT r.failed_id, coalesce($1::timestamptz, now()), g.created_at, g.scheduled_at, g.lane, l.transport, l.queue, g.id, g.type, g.priority,
 		g.idempotency_key, g.headers, g.metadata, g.done, CASE WHEN r.keeps THEN h.error ELSE r.error END, CASE WHEN r.keeps THEN h.error_class ELSE r.error_class END,
-		r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload, g.extras
+		r.retry_count, r.max_retries, coalesce(h.attempts, '[]'), g.payload, g.extras,
+		-- triage.Compose; where the last attempt tells why it failed, the group is found later
+		CASE WHEN r.keeps THEN NULL ELSE '1:' || left(encode(sha256(convert_to(g.type || E'\n' || r.cause, 'UTF8')), 'hex'), 24) END
 	FROM (
 		SELECT r.*, r.untried AND h.error_class <> '`+symphony.LostClass+`' AS keeps -- symphony.Settlement.Reason
-		FROM unnest($2, $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::bool[]) AS r(id, failed_id, error, error_class, retry_count, max_retries, untried)
+		FROM unnest($2, $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::bool[], $9::text[])
+			AS r(id, failed_id, error, error_class, retry_count, max_retries, untried, cause)
 		LEFT JOIN history h ON h.id = r.id
 	) r
 	JOIN gone g ON g.id = r.id JOIN {schema}.messenger_lanes l ON l.lane = g.lane LEFT JOIN history h ON h.id = g.id`)
@@ -145,6 +149,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 		movedIDs, moved               = uuids(0), times(0)
 		failedIDs, failed, errs       = uuids(0), uuids(0), texts(0)
 		classes, retries, maxRetries  = texts(0), int4s(0), int4s(0)
+		causes                        = texts(0)
 		untried                       = bools(0)
 		settledTokens, settledIndexes = uuids(n), int4s(n)
 	)
@@ -176,8 +181,10 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 			failedIDs.uuid(it.id)
 			id, _ := parseUUID(symphony.NewID(g.failures.next(now))) // is one
 			failed.uuid(id)
-			errs.text(cleanText(symphony.ClipError(st.Error)))
-			classes.text(cleanText(st.ErrorClass))
+			text, class := cleanText(symphony.ClipError(st.Error)), cleanText(st.ErrorClass)
+			errs.text(text)
+			classes.text(class)
+			causes.text(triage.Cause(class, text))
 			retries.int4(st.Retries(it.attempt))
 			maxRetries.int4(st.MaxRetries)
 			untried.bool(notTried)
@@ -216,7 +223,8 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 	add(doneIDs, call{query: keepDone, params: [][]byte{doneIDs.value(), done.value()}})
 	add(movedIDs, call{query: noteReady, params: [][]byte{movedIDs.value(), moved.value()}})
 	add(back.ids, back.call(g.flow != nil))
-	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value(), untried.value()}})
+	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value(), untried.value(),
+		causes.value()}})
 	add(settledTokens, call{query: markSettled, params: [][]byte{settledTokens.value(), settledIndexes.value()}})
 	return calls
 }

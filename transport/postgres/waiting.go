@@ -3,6 +3,7 @@ package postgres
 import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/triage"
 )
 
 // waiting is a message that nobody has in hand: ready, or before a gate.
@@ -121,23 +122,25 @@ func (f *flowTx) Delete(list []*waiting) error {
 }
 
 // Bury fails messages that were removed.
-func (f *flowTx) Bury(list []*waiting, causes []*symphony.ExpiredError) error {
+func (f *flowTx) Bury(list []*waiting, reasons []*symphony.ExpiredError) error {
 	n := len(list)
 	messages, failed, errs, classes := uuids(n), uuids(n), texts(n), texts(n)
+	causes := texts(n)
 	retries, most, untried := int4s(n), int4s(n), bools(n)
 	for i, w := range list {
 		messages.uuid(w.Row.id)
 		id, _ := parseUUID(symphony.NewID(f.failures.next(f.now))) // a valid UUID by construction
 		failed.uuid(id)
-		errs.text(causes[i].Error())
-		classes.text(causes[i].ErrorClass())
+		errs.text(reasons[i].Error())
+		classes.text(reasons[i].ErrorClass())
+		causes.text(triage.Cause(reasons[i].ErrorClass(), reasons[i].Error()))
 		retries.int4(0)
 		most.int4(0)
 		untried.bool(false)
 		f.counts.of(w.Row.lane).Failed++
 	}
 	f.later(moveToFailed, f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(),
-		retries.value(), most.value(), untried.value())
+		retries.value(), most.value(), untried.value(), causes.value())
 	return nil
 }
 

@@ -33,6 +33,7 @@ var failedColumns = columns[failedRow]{
 	{"idempotency_key", func(f *failedRow, v cell) { f.IdempotencyKey = v.text() }},
 	{"error", func(f *failedRow, v cell) { f.Error = v.text() }},
 	{"error_class", func(f *failedRow, v cell) { f.ErrorClass = v.text() }},
+	{"failure_group", func(f *failedRow, v cell) { f.FailureGroup = v.text() }},
 	{"retry_count", func(f *failedRow, v cell) { f.retries = v.int() }},
 	{"max_retries", func(f *failedRow, v cell) { f.MaxRetries = v.int() }},
 	{"done", func(f *failedRow, v cell) { f.broken(decode("done", v.bytes(), &f.Done)) }},
@@ -132,6 +133,7 @@ func (t *Transport) where(q *symphony.MessageQuery) (string, []any) {
 	add(prefixed, "substr(type, 1, length(?))=?", prefix, prefix)
 	add(f.Priority != 0, "priority=?", f.Priority)
 	add(f.ErrorClass != "", "error_class=?", f.ErrorClass)
+	add(f.FailureGroup != "", "failure_group=?", f.FailureGroup)
 	add(f.DispatchedBy != "", ofCaller, f.DispatchedBy)
 	add(f.Worker != "", "false") // nobody has failed messages in hand
 	add(!f.Since.IsZero(), "failed_at>=?", micros(f.Since))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/triage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -216,14 +217,24 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 	if err != nil {
 		return err
 	}
+	typ := ""
+	err = w.query("SELECT type FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
+		typ = s.ColumnText(0)
+		return false
+	}, r.seq)
+	if err != nil {
+		return err
+	}
+	text = symphony.ClipError(text)
 	err = w.exec(`INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at, scheduled_at,
-			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras)
+			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras,
+			failure_group)
 		SELECT ?1, ?2, ?3, id, type, priority, created_at, scheduled_at, ?4, idempotency_key, headers, metadata, coalesce(?5, done), ?6, ?7, ?8, ?9,
 			(SELECT json_group_array(json_object('attempt', attempt, 'startedAt', started_at, 'finishedAt', finished_at,
-				'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', retry_at) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras
+				'worker', worker, 'error', error, 'errorClass', error_class, 'retryAt', retry_at) ORDER BY attempt) FROM messenger_attempts WHERE seq=?10), payload, extras, ?11
 		FROM messenger_messages WHERE seq=?10`,
 		symphony.NewID(w.failureTime()), r.lane.transport, r.lane.queue, w.wall, done,
-		symphony.ClipError(text), class, st.Retries(int(r.attempt)), st.MaxRetries, r.seq)
+		text, class, st.Retries(int(r.attempt)), st.MaxRetries, r.seq, triage.Fingerprint(typ, class, text))
 	if err != nil {
 		return err
 	}

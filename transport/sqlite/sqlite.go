@@ -38,6 +38,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/watchers"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/triage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -67,6 +68,7 @@ var (
 	_ symphony.Transport    = (*Transport)(nil)
 	_ storage.Records       = (*Transport)(nil)
 	_ schedule.Store        = (*Transport)(nil)
+	_ triage.Store          = (*Transport)(nil)
 	_ flow.Control          = (*Transport)(nil)
 	_ storage.Log           = (*Transport)(nil)
 	_ symphony.MessageStore = (*Transport)(nil)

@@ -83,7 +83,7 @@ var messageTests = []test{
 		d := s.one()
 		begun := s.clock.Now()
 		f := s.fail(d, "boom")
-		want[failedID] = symphony.MessageInfo{Status: symphony.Failed, Deliveries: 1, FinishedAt: f.FinishedAt, FailedID: f.FailedID, Error: "boom", ErrorClass: "test", MaxRetries: 3,
+		want[failedID] = symphony.MessageInfo{Status: symphony.Failed, Deliveries: 1, FinishedAt: f.FinishedAt, FailedID: f.FailedID, FailureGroup: f.FailureGroup, Error: "boom", ErrorClass: "test", MaxRetries: 3,
 			Attempts: []symphony.Attempt{{Number: 1, StartedAt: begun, FinishedAt: begun, Worker: "w1", Error: "boom", ErrorClass: "test"}}}
 		// Completed, once with the time of its start and once without.
 		for _, told := range []bool{true, false} {

@@ -56,7 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"Settle", settleTests, receives},
 		{"Clock", clockTests, receives},
 		{"Borders", slices.Concat(borderTests, rivalTests), receives},
-		{"Failed", failedTests, func(c symphony.Capabilities) (bool, string) { return c.Messages, "keeps no failed messages" }},
+		{"Failed", slices.Concat(failedTests, failedGroupTests), func(c symphony.Capabilities) (bool, string) { return c.Messages, "keeps no failed messages" }},
 		{"Idempotency", idempotencyTests, func(c symphony.Capabilities) (bool, string) { return c.Idempotency, "remembers no idempotency keys" }},
 		{"Stats", statsTests, receives},
 		{"Limits", limitTests, controls},

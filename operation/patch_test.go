@@ -1,0 +1,82 @@
+package operation_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/operation"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
+)
+
+// odd refuses payloads with an even number.
+type odd struct{}
+
+func (odd) CheckPayload(_ string, payload json.RawMessage) []symphony.Problem {
+	var body struct{ N int }
+	if json.Unmarshal(payload, &body) != nil || body.N%2 == 1 || !strings.Contains(string(payload), "to") {
+		return nil
+	}
+	return []symphony.Problem{{Path: "n", Message: "must be odd"}}
+}
+
+// What a patch would break stays in the dead letter queue, is counted and told of.
+func TestRetry_with_a_patch(t *testing.T) {
+	clock := testclock.New(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
+	tr, err := sqlite.OpenTemporary(t.Context(), sqlite.Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.Close() })
+	f := on(t, tr, symphony.BusOptions{Clock: clock, Schemas: odd{}})
+	dead, err := f.bus.Failed(tr.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.fail(10, "Mail")
+	clock.Advance(time.Second)
+	r := everything(operation.FailedRetry)
+	r.Transport, r.Patch = tr.Name(), json.RawMessage(`{"to":"ada@example.com"}`)
+
+	examples, err := f.Examples(t.Context(), r)
+	if err != nil || len(examples) != operation.MaxExamples {
+		t.Fatalf("%d examples, %v", len(examples), err)
+	}
+	wrong := 0
+	for _, e := range examples {
+		if strings.Contains(string(e.Payload), "ada") || !strings.Contains(string(e.After), `"to":"ada@example.com"`) {
+			t.Errorf("from %s to %s", e.Payload, e.After)
+		}
+		wrong += len(e.Problems)
+	}
+	if wrong == 0 {
+		t.Error("no example has the problem that half of the messages have")
+	}
+	f.wantCounts(0, 0, 10)
+
+	n, err := operation.Do(t.Context(), dead, r, nil)
+	if err != nil || n != 5 {
+		t.Errorf("%d were retried, %v; want the five that may have it", n, err)
+	}
+	f.wantCounts(5, 0, 5)
+	for _, m := range f.list(symphony.MessageFilter{Status: symphony.Pending}) {
+		if !strings.Contains(string(m.Payload), `"to":"ada@example.com"`) {
+			t.Errorf("dispatched again with %s", m.Payload)
+		}
+	}
+
+	for _, bad := range []operation.Request{
+		{Kind: operation.FailedRetry, Filter: &symphony.MessageFilter{}, Patch: json.RawMessage(`[]`)},
+		{Kind: operation.FailedDelete, Filter: &symphony.MessageFilter{Type: "x"}, Patch: json.RawMessage(`{}`)},
+	} {
+		var invalid *symphony.ValidationError
+		_, err := operation.Do(t.Context(), dead, bad, nil)
+		if !errors.As(err, &invalid) || invalid.Problems[0].Path != "patch" {
+			t.Errorf("%s: %v", bad.Kind, err)
+		}
+	}
+}
