@@ -86,13 +86,18 @@ func (a *Authenticator) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, err
 	}
 	if token == "" {
-		return Principal{}, unauthenticated(CodeMissingCredentials,
-			"Send an access token or an API key as Authorization: Bearer, or an API key as X-API-Key.")
+		return Principal{}, a.Missing()
 	}
 	if err := a.origins.check(r); err != nil {
 		return Principal{}, err
 	}
 	return a.supabase.authenticate(r.Context(), token)
+}
+
+// Missing is the error of a request without a credential.
+func (a *Authenticator) Missing() error {
+	return unauthenticated(CodeMissingCredentials,
+		"Send an access token or an API key as Authorization: Bearer, or an API key as X-API-Key.")
 }
 
 // RevokeKey revokes the API key in the store and forgets what is remembered of it: once RevokeKey

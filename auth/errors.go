@@ -75,6 +75,12 @@ func (e *Error) Error() string {
 	return s
 }
 
+// IsMissing reports whether an error says that a request has no credential at all.
+func IsMissing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeMissingCredentials
+}
+
 // Unwrap returns ErrUnauthenticated, ErrForbidden or ErrUnavailable, and the cause if there is one.
 func (e *Error) Unwrap() []error {
 	if e.cause == nil {

@@ -176,7 +176,9 @@ type Type struct {
 	Retry   *Retry   // nil: the transport's
 	Schema  string   // file, "" for none
 	Redact  []string // paths
-	Limit   flow.TypeLimit
+	// KeepLogs keeps the logs also of attempts that succeed.
+	KeepLogs bool
+	Limit    flow.TypeLimit
 }
 
 // Queue configures one queue of a transport.
@@ -265,8 +267,10 @@ type Handler struct {
 	Places  int           // 0: half of the worker's concurrency
 	Retry   *Retry        // nil: the transport's
 	Breaker *Breaker      // nil: none
-	HTTP    *HTTPHandler
-	Command *CommandHandler
+	// KeepOutput keeps the answers of an HTTP handler as outputs.
+	KeepOutput bool
+	HTTP       *HTTPHandler
+	Command    *CommandHandler
 	// Source is where the handler is configured, as file:line:column.
 	Source string
 }
@@ -354,6 +358,8 @@ func (c *Config) AuthOptions() auth.Options {
 type Limits struct {
 	// The most that payload and metadata of a message may have together.
 	MaxMessageBytes int64 `key:"max_message_bytes" min:"1" max:"1GiB" default:"symphony.DefaultMaxMessageBytes"`
+	// The most that the output of a message may have.
+	MaxOutputBytes int64 `key:"max_output_bytes" min:"1" max:"1MiB" default:"symphony.DefaultMaxOutputBytes"`
 	// How long an idempotency key answers with its first message.
 	IdempotencyWindow time.Duration `key:"idempotency_window" min:"1s" default:"symphony.DefaultIdempotencyWindow"`
 }

@@ -121,6 +121,9 @@ type handlerSettings struct {
 	// Messages beyond are given back for a while, uncounted. If not set: half of the worker's concurrency, or all
 	// where it is the only handler.
 	Places int `key:"places" min:"1" max:"worker.MaxConcurrency"`
+	// `http`: keep the body of a 2xx with Content-Type application/json as the message's output. A command's is what it
+	// writes to the file named by SYMPHONY_OUTPUT.
+	KeepOutput bool `key:"keep_output"`
 
 	HTTP    HTTPHandler    `key:"http"`
 	Command CommandHandler `key:"command"`

@@ -293,7 +293,8 @@ func (l *loader) finishHandlers() {
 	}
 	for _, h := range l.handlers {
 		key, set := dotted(h.fields[0].prefix), &h.settings
-		made := Handler{Pattern: set.Type, Name: set.Name, Timeout: set.Timeout, Places: set.Places, Source: h.place.source}
+		made := Handler{Pattern: set.Type, Name: set.Name, Timeout: set.Timeout, Places: set.Places,
+			KeepOutput: set.KeepOutput, Source: h.place.source}
 		isHTTP, isCommand := isSet(h.fields, "http."), isSet(h.fields, "command.")
 		if !isSet(h.fields, "type") {
 			l.problem(h.place, key, "needs a type")

@@ -34,10 +34,18 @@ type typeSettings struct {
 	Rate flow.Rate `key:"rate"`
 	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
 	Burst int `key:"burst" min:"1" max:"1000000"`
+	// Keep the logs of attempts that `failed`, or of `all`.
+	KeepLogs string `key:"keep_logs" of:"KeepFailedLogs,KeepAllLogs" default:"KeepFailedLogs"`
 
 	PerKey perKey `key:"per_key"`
 	Retry  Retry  `key:"retry"`
 }
+
+// The values of keep_logs.
+const (
+	KeepFailedLogs = "failed"
+	KeepAllLogs    = "all"
+)
 
 // perKey is the limit of messages with one key as it is set.
 type perKey struct {
@@ -107,7 +115,7 @@ func (l *loader) finishTypes() {
 	}
 	for _, t := range l.types {
 		set := &t.settings
-		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact, Limit: flow.TypeLimit{
+		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact, KeepLogs: set.KeepLogs == KeepAllLogs, Limit: flow.TypeLimit{
 			Limit:  limit(set.Concurrency, set.Rate, set.Burst),
 			PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
 		}}

@@ -108,6 +108,9 @@ type Options struct {
 	// consume and of the cron route are refused, and those in progress end as if their callers had gone: what is in
 	// hand is finished or given back, and they answer. Default: never.
 	Draining context.Context
+	// MaxOutput is how many bytes the output of a message may have that a pull worker acks, up to
+	// symphony.MaxOutputBytes. Default symphony.DefaultMaxOutputBytes.
+	MaxOutput int
 	// MaxBodyBytes and MaxBatchBytes bound bodies.
 	MaxBodyBytes  int64
 	MaxBatchBytes int64
@@ -164,6 +167,7 @@ func New(o Options) (*API, error) {
 	if o.MaxBatchBytes == 0 {
 		o.MaxBatchBytes = max(DefaultMaxBatchBytes, o.MaxBodyBytes)
 	}
+	o.MaxOutput = maxOutputOr(o.MaxOutput)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -215,6 +219,9 @@ func (a *API) Handler() http.Handler {
 			return auth.Principal{}, errNoAuth
 		}
 		p, err := a.o.Auth.Authenticate(r)
+		if rt.bearer && auth.IsMissing(err) {
+			return auth.Principal{Kind: bearerKind}, nil
+		}
 		if err == nil {
 			err = a.callers.admit(callerOf(p))
 		}

@@ -167,6 +167,8 @@ var answers = []row{
 	when(http.StatusConflict, codeLeaseLost, func(e *receiptsError) bool { return e.lost > 0 }, (*receiptsError).tell),
 	when(http.StatusConflict, codeMessageCancelled, func(e *receiptsError) bool { return e.cancelled > 0 },
 		(*receiptsError).tell),
+	when(http.StatusRequestEntityTooLarge, codeOutputTooLarge, func(e *receiptsError) bool { return e.large > 0 },
+		(*receiptsError).tell),
 	as(http.StatusConflict, codeForeignReceipt, (*receiptsError).tell),
 	as(http.StatusConflict, "queue_draining", func(e *flow.HeldError, f *failure) { f.message = "Nothing was stored: " + e.Error() + "." }),
 	as(http.StatusConflict, "schedule_name_taken", func(e *schedule.NameError, f *failure) {
@@ -216,6 +218,7 @@ const (
 	codeLeaseLost        = "lease_lost"
 	codeMessageCancelled = "message_cancelled"
 	codeForeignReceipt   = "foreign_receipt"
+	codeOutputTooLarge   = "output_too_large"
 )
 
 // whenAuth is the row of errors of authentication, which have codes of their own.

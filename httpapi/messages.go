@@ -122,7 +122,7 @@ func messagesShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := messages.Get(c.Context(), c.PathValue("id"))
+	m, err := c.look(messages, c.PathValue("id"))
 	if err != nil {
 		return err
 	}

@@ -213,26 +213,40 @@ func ack(c *call) error {
 	var (
 		req      wire.AckRequest
 		receipts []receipt
+		outputs  []symphony.Settlement
+		large    []undone
 	)
 	seal, err := c.api.seals.get(c.Context())
 	if err != nil {
 		return err
 	}
 	err = c.accept(&req, func(bool) (list []symphony.Problem) {
-		receipts, list = c.receipts(seal, req.Receipts)
+		receipts, outputs, large, list = c.acks(seal, &req)
 		return list
 	})
 	if err != nil {
 		return err
 	}
+	texts := make([]string, len(receipts))
+	for i := range receipts {
+		texts[i] = req.Text(i)
+		receipts[i].at = i
+	}
+	receipts = slices.DeleteFunc(receipts, func(r receipt) bool {
+		return slices.ContainsFunc(large, func(u undone) bool { return u.at == r.at })
+	})
 	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
 		settlements, now := make([]symphony.Settlement, len(list)), c.storeClock(t).Now()
 		for i, r := range list {
-			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now}
+			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now,
+				Output: outputs[r.at].Output}
 		}
 		return c.settle(c.Context(), t, list, settlements)
 	})
-	return c.settled(req.Receipts, undone, err, "acked")
+	for i := range undone {
+		undone[i].at = receipts[undone[i].at].at
+	}
+	return c.settled(texts, req.Path, append(undone, large...), err, "acked")
 }
 
 // extend moves the end of leases.
@@ -241,6 +255,7 @@ func extend(c *call) error {
 		req      wire.ExtendRequest
 		receipts []receipt
 		lease    time.Duration
+		note     *symphony.Note
 	)
 	seal, err := c.api.seals.get(c.Context())
 	if err != nil {
@@ -248,21 +263,34 @@ func extend(c *call) error {
 	}
 	err = c.accept(&req, func(bool) (list []symphony.Problem) {
 		lease = millis(consumeSetting{"lease", req.Lease, int(symphony.MinLease.Milliseconds()), int(symphony.MaxLease.Milliseconds()), int(symphony.DefaultLease.Milliseconds())}.get(&list))
-		var more []symphony.Problem
+		var more, bad []symphony.Problem
 		receipts, more = c.receipts(seal, req.Receipts)
-		return append(list, more...)
+		if note, bad = reported(&req); len(more) == 0 {
+			bad = append(bad, c.extending(&req, receipts, note)...)
+		}
+		return append(append(list, more...), bad...)
 	})
+	if err == nil {
+		err = c.byReceipt(receipts)
+	}
 	if err != nil {
 		return err
 	}
 	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
+		if list[0].push {
+			return c.tell(c.Context(), t, &list[0], note)
+		}
 		leases := make([]symphony.Lease, len(list))
 		for i, r := range list {
 			leases[i] = r.lease
 		}
-		return t.Extend(c.Context(), leases, lease)
+		errs := t.Extend(c.Context(), leases, lease)
+		if note != nil && errs == nil {
+			errs = c.tell(c.Context(), t, &list[0], note)
+		}
+		return errs
 	})
-	return c.settled(req.Receipts, undone, err, "extended")
+	return c.settled(req.Receipts, receiptsPath, undone, err, "extended")
 }
 
 // nack settles a message that was not handled: it is retried or fails by its type's policy, or is given back.
@@ -302,7 +330,7 @@ func nack(c *call) error {
 		return c.answer(http.StatusOK, wire.NackResponse{Success: true, Outcome: string(symphony.Cancelled)})
 	}
 	if err != nil || len(undone) > 0 {
-		return c.settled([]string{req.Receipt}, undone, err, "")
+		return c.settled([]string{req.Receipt}, receiptsPath, undone, err, "")
 	}
 	answer := wire.NackResponse{Success: true, Outcome: st.Outcome.String()}
 	if st.Outcome == symphony.Retry {
@@ -358,7 +386,10 @@ func (c *call) nacked(seal *seal, req *wire.NackRequest) (r receipt, retryAfter 
 		list = append(list, symphony.Problem{Path: "release", Message: "cannot be combined with anything but the receipt"})
 	}
 	var err error
-	if r, err = c.receipt(seal, req.Receipt); err != nil {
+	if r, err = c.receipt(seal, req.Receipt); err == nil && r.push {
+		err = errPushReceipt
+	}
+	if err != nil {
 		list = append(list, symphony.Problem{Path: "receipt", Message: err.Error()})
 	}
 	return r, retryAfter, list

@@ -60,7 +60,7 @@ func (c *call) byTransport(all []receipt, do func(symphony.Transport, []receipt)
 }
 
 // settled answers for receipts, for some of which nothing may have been done.
-func (c *call) settled(texts []string, list []undone, err error, done string) error {
+func (c *call) settled(texts []string, path func(int) string, list []undone, err error, done string) error {
 	if err != nil {
 		return err
 	}
@@ -70,23 +70,30 @@ func (c *call) settled(texts []string, list []undone, err error, done string) er
 	slices.SortFunc(list, func(a, b undone) int { return cmp.Compare(a.at, b.at) })
 	e := &receiptsError{list: make([]wire.LostReceipt, len(list)), rest: len(texts) - len(list), done: done}
 	for i, u := range list {
-		e.list[i] = wire.LostReceipt{Path: fmt.Sprintf("receipts[%d]", u.at), Message: u.message, Code: u.code, Receipt: texts[u.at]}
+		e.list[i] = wire.LostReceipt{Path: path(u.at), Message: u.message, Code: u.code, Receipt: texts[u.at]}
 		switch u.code {
 		case codeLeaseLost:
 			e.lost++
 		case codeMessageCancelled:
 			e.cancelled++
+		case codeOutputTooLarge:
+			e.large++
 		}
 	}
 	return e
 }
 
+// receiptsPath is where a receipt stands in a list of them.
+func receiptsPath(i int) string { return fmt.Sprintf("receipts[%d]", i) }
+
 // receiptsError says for which receipts of a call nothing was done.
 type receiptsError struct {
 	list []wire.LostReceipt
 	lost int // of them are those of lost leases
-	// cancelled are those of messages that were cancelled; the others are of another installation or version.
+	// cancelled are those of messages that were cancelled, large those whose outputs are too large; the others are of
+	// another installation or version.
 	cancelled int
+	large     int
 	rest      int // receipts of the call that are not in the list
 	done      string
 }
@@ -94,6 +101,11 @@ type receiptsError struct {
 func (e *receiptsError) Error() string {
 	n, all := len(e.list), len(e.list)+e.rest
 	switch {
+	case e.large == n && e.rest == 0:
+		return "the output is too large, and nothing was changed. Ack the message without it"
+	case e.large > 0:
+		return fmt.Sprintf("for %d of %d receipts nothing was done, as details tell: %d of them have outputs that are too "+
+			"large. The other %d were %s", n, all, e.large, e.rest, e.done)
 	case e.cancelled > 0:
 		return e.aboutCancelled()
 	case e.lost == 0 && e.rest == 0:

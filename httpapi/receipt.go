@@ -32,6 +32,9 @@ type receipt struct {
 	queue, worker      string
 	created, scheduled time.Time
 	by                 string // DispatchedBy, an extra
+
+	push bool // it went along with a push: an extra
+	at   int  // its place in a request
 }
 
 const (
@@ -41,6 +44,8 @@ const (
 	lastVersion = 15
 	// extraBy is the number of DispatchedBy among the extras.
 	extraBy = 1
+	// extraPush marks those that go along with a push.
+	extraPush = 2
 	// maxReceipt bounds the bytes of a receipt: its texts are of bounded length.
 	maxReceipt = 4096
 )
@@ -93,6 +98,10 @@ func (r *receipt) text(s *seal) string {
 		b = binary.AppendUvarint(b, uint64(len(r.by)))
 		b = append(b, r.by...)
 	}
+	if r.push {
+		b = binary.AppendUvarint(b, extraPush)
+		b = binary.AppendUvarint(b, 0)
+	}
 	return base64.RawURLEncoding.EncodeToString(s.appendSum(b, b))
 }
 
@@ -127,8 +136,11 @@ func parseReceipt(text string, s *seal) (receipt, error) {
 		r.scheduled = in.time(scheduled)
 	}
 	for !in.bad && len(in.rest) > 0 {
-		if extra, text := in.number(), in.text(); extra == extraBy {
+		switch extra, text := in.number(), in.text(); extra {
+		case extraBy:
 			r.by = text
+		case extraPush:
+			r.push = true
 		}
 	}
 	if in.bad {

@@ -98,6 +98,8 @@ type route struct {
 	// something has one; see audit.go.
 	audit  string
 	hidden bool // not in the document
+	// bearer lets callers without a credential in, whom the route itself judges by what their body carries.
+	bearer bool
 }
 
 // on is the route of an endpoint.

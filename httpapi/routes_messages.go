@@ -102,9 +102,12 @@ func messagesRoutes() []route {
 		on(wire.GetMessage, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a message with its attempts and timeline",
-			query:   []parameter{ofTransports, unmaskParameter},
-			errors:  []int{404, 501},
-			serve:   messagesShow,
+			doc: "With wait the answer comes when the message has ended, or when that time is over, with whatever " +
+				"it is then. Where completed messages are not kept, the end is told for a minute, without bodies.",
+			query: []parameter{ofTransports, unmaskParameter,
+				{name: "wait", kind: "integer", low: 1, high: wire.MaxWait, doc: "Milliseconds to wait for its end."}},
+			errors: []int{404, 429, 501},
+			serve:  messagesShow,
 		}),
 		on(wire.EditMessage, route{
 			tag: "Messages", scope: auth.ScopeOperate, audit: "message.edit",

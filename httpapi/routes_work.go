@@ -64,9 +64,10 @@ func pullWorkersRoutes() []route {
 			summary: "Complete messages that were handled",
 			doc: "Where leases were lost the answer is 409 with code lease_lost and names them; the others are " +
 				"acked all the same. A receipt of another installation or version is named likewise, with code " +
-				"foreign_receipt.",
-			errors: []int{409},
-			serve:  ack,
+				"foreign_receipt. What a message leaves goes along in items; where an output is too large, the answer " +
+				"is 413 with code output_too_large, nothing is changed for that receipt, and the others are acked.",
+			errors: []int{409}, body: longBody,
+			serve: ack,
 		}),
 		on(wire.NackMessage, route{
 			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic,
@@ -82,9 +83,11 @@ func pullWorkersRoutes() []route {
 			summary: "Keep messages for longer",
 			doc: "Where leases were lost the answer is 409 with code lease_lost and names them; the others are " +
 				"extended all the same. A receipt of another installation or version is named likewise, with " +
-				"code foreign_receipt.",
-			errors: []int{409},
-			serve:  extend,
+				"code foreign_receipt. With exactly one receipt it may tell progress and lines of a log. The receipt " +
+				"that comes with a push (the header Symphony-Receipt) is good for that alone, and is a credential of " +
+				"its own.",
+			errors: []int{409}, bearer: true,
+			serve: extend,
 		}),
 	}
 }

@@ -23,6 +23,7 @@ type handlers struct {
 	mux      *symphony.Mux
 	breakers []*breaker.Breaker
 	bus      *lateBus
+	receipts *receipts
 }
 
 // lateBus is the bus, which is made after the handlers.
@@ -41,20 +42,36 @@ func (l *lateBus) tell(ctx context.Context, transport string, ask flow.Ask) erro
 	return control.ChangeLimits(ctx, ask.Change)
 }
 
+// receipts make the receipts that go along with pushes, once there is an API that takes them.
+type receipts struct {
+	make atomic.Pointer[func(context.Context, *symphony.Delivery) string]
+}
+
+// of is the receipt of a delivery, empty while there is no API.
+func (r *receipts) of(ctx context.Context, d *symphony.Delivery) string {
+	if f := r.make.Load(); f != nil {
+		return (*f)(ctx, d)
+	}
+	return ""
+}
+
 // newMux makes the configured handlers with their circuit breakers. Mistakes that only a handler itself can see are a
 // *config.Error, with their lines. programs are those that handlers of kind command run.
 func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (made handlers, err error) {
-	mux, bus := symphony.NewMux(), new(lateBus)
+	mux, bus, pushed := symphony.NewMux(), new(lateBus), new(receipts)
 	var breakers []*breaker.Breaker
 	for _, t := range c.Types {
 		if t.Retry != nil {
 			mux.Retry(t.Pattern, t.Retry.Policy())
 		}
+		if t.KeepLogs {
+			mux.KeepLogs(t.Pattern)
+		}
 	}
 	var problems []config.Problem
 	for i := range c.Handlers {
 		h := &c.Handlers[i]
-		one, err := newHandler(h, programs)
+		one, err := newHandler(h, programs, pushed)
 		if err != nil {
 			for text := range strings.SplitSeq(err.Error(), "\n") {
 				problems = append(problems, config.Problem{Source: h.Source, Key: fmt.Sprintf("handlers[%d]", i), Message: text})
@@ -79,7 +96,7 @@ func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (mad
 	if len(problems) > 0 {
 		return made, &config.Error{Problems: problems}
 	}
-	return handlers{mux, breakers, bus}, nil
+	return handlers{mux, breakers, bus, pushed}, nil
 }
 
 // handlerName tells a handler from others, for people.
@@ -90,11 +107,12 @@ func handlerName(h *config.Handler) string {
 	return h.Pattern + " " + h.Name
 }
 
-func newHandler(h *config.Handler, programs *command.Programs) (symphony.Handler, error) {
+func newHandler(h *config.Handler, programs *command.Programs, pushed *receipts) (symphony.Handler, error) {
 	switch {
 	case h.HTTP != nil:
 		return httppush.New(h.HTTP.URL, httppush.Options{
 			Secrets: config.Reveal(h.HTTP.Secrets), Headers: h.HTTP.Headers, Timeout: httppush.NoTimeout, // the mux has its timeout
+			KeepOutput: h.KeepOutput, Receipt: pushed.of,
 		})
 	case h.Command != nil:
 		return command.New(h.Command.Run, command.Options{

@@ -43,6 +43,7 @@ type node struct {
 	mux        *symphony.Mux
 	breakers   []*breaker.Breaker
 	lateBus    *lateBus             // nil without configured handlers
+	receipts   *receipts            // likewise
 	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
 	operations *operation.Operations
 	records    storage.Records   // nil where nothing can be kept
@@ -92,7 +93,7 @@ func (n *node) openBreakers() []monitor.OpenBreaker {
 func openNode(ctx context.Context, c *config.Config, h handlers, o Options) (*node, error) {
 	now := symphony.SystemClock().Now()
 	n := &node{
-		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers, lateBus: h.bus,
+		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers, lateBus: h.bus, receipts: h.receipts,
 		watch: newWatch(c), id: symphony.NewID(now), started: now,
 	}
 	if err := n.open(ctx); err != nil {
@@ -309,7 +310,7 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 		grace = worker.NoGrace
 	}
 	o := worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
-	o.StopRequests, o.Observer = n.records, n.observer
+	o.StopRequests, o.Observer, o.MaxOutput = n.records, n.observer, int(n.config.Limits.MaxOutputBytes)
 	return o
 }
 
@@ -340,12 +341,17 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 	if n.o.Mode == HandlerOnly {
 		duties = n.cronDuties
 	}
-	return httpapi.New(httpapi.Options{
-		CronDuties: duties,
-		Bus:        n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
+	api, err := httpapi.New(httpapi.Options{
+		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes),
+		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Redact: c.RedactRules(), Audit: n.audit, LocalUser: local.User, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,
 		MaxBodyBytes: c.Server.MaxBodyBytes, MaxBytesInFlight: c.Server.MaxBytesInFlight, RateLimit: c.Server.RateLimit, TrustedProxies: c.Server.TrustedProxies, CORSOrigins: c.Server.CORSOrigins,
 		Development: c.Env == config.Development, AccessLog: access, Logger: n.log, Version: n.o.Version,
 	})
+	if err == nil && n.receipts != nil {
+		receipt := func(ctx context.Context, d *symphony.Delivery) string { return api.PushReceipt(ctx, "", d) }
+		n.receipts.make.Store(&receipt)
+	}
+	return api, err
 }

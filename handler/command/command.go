@@ -11,6 +11,11 @@
 // the caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret
 // reaches it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
 //
+// SYMPHONY_OUTPUT names an empty file in the directory for temporary files: JSON that the program writes there becomes the message's output. If that is too
+// large or no JSON, the message is completed all the same, and tells so. The file is removed afterwards.
+//
+// The lines of standard error are kept as the attempt's log, see symphony.Logger.
+//
 // # How it ends
 //
 // Exit code 0 acks. 75 (EX_TEMPFAIL in sysexits.h) retries by the message's policy, and so does every other code and
@@ -31,6 +36,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -55,6 +61,9 @@ const (
 
 // reserved begins the names of the variables that describe the message.
 const reserved = "SYMPHONY_MESSAGE_"
+
+// outputVariable names the file for what the program leaves.
+const outputVariable = "SYMPHONY_OUTPUT"
 
 // Options are the optional settings of a Handler.
 type Options struct {
@@ -105,7 +114,7 @@ func New(argv []string, o Options) (*Handler, error) {
 		switch {
 		case name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(o.Env[name], 0):
 			bad("variable %q cannot be part of an environment", name)
-		case strings.HasPrefix(name, reserved):
+		case strings.HasPrefix(name, reserved), name == outputVariable:
 			bad("variable %q is set by the handler itself", name)
 		}
 		h.env = append(h.env, name+"="+o.Env[name]) // of two with one name, exec takes the last
@@ -145,14 +154,17 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("command: %w", err)
 	}
+	output := newOutputFile()
+	defer output.remove()
 	var (
+		log         = &lines{ctx: ctx}
 		program     = filepath.Base(h.argv[0]) // arguments may hold secrets, so errors name the program alone
 		stderr      tail
 		interrupted bool
 	)
 	cmd := exec.CommandContext(ctx, h.argv[0], h.argv[1:]...)
-	cmd.Dir, cmd.Env = h.o.Dir, h.environment(ctx, d)
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(body), &stderr
+	cmd.Dir, cmd.Env = h.o.Dir, append(h.environment(ctx, d), output.variable()...)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(body), io.MultiWriter(&stderr, log)
 	cmd.WaitDelay = h.o.Grace
 	ownGroup(cmd)
 	cmd.Cancel = func() error {
@@ -167,11 +179,13 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 		return &startError{program, err}
 	}
 	err = h.o.Programs.wait(cmd)
+	log.flush()
 	switch code := cmd.ProcessState.ExitCode(); {
 	case interrupted:
 		return fmt.Errorf("command %s: interrupted: %w%s", program, context.Cause(ctx), stderr.suffix())
 	case code == 0:
 		// err may say that another process still holds standard error. The program has succeeded all the same.
+		output.keep(ctx)
 		return nil
 	case slices.Contains(h.o.FailCodes, code):
 		return symphony.Permanent(&ExitError{program, code, err.Error(), stderr.String()})

@@ -48,12 +48,20 @@ func (e *StatusError) ErrorClass() string { return "http_" + strconv.Itoa(e.Stat
 // failure makes an answer other than 2xx an error that says whether to retry, and when.
 func (h *Handler) failure(resp *http.Response) error {
 	// What cannot be read of a refusal changes nothing about it.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxErrorBody))
+	most := int64(MaxErrorBody)
+	if isJSON(resp.Header) {
+		most = maxRefusal
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+	if isJSON(resp.Header) {
+		if told := h.told(resp, body); told != nil {
+			return told
+		}
+	}
+	body = body[:min(len(body), MaxErrorBody)]
 	err := &StatusError{Endpoint: h.endpoint, Status: resp.StatusCode, Body: strings.TrimSpace(symphony.ClipError(string(body)))}
-	switch s := resp.StatusCode; {
-	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests, s >= 500:
-	default:
+	if !retries(resp.StatusCode) {
 		return symphony.Permanent(err)
 	}
 	if wait, ok := retryAfter(resp.Header.Get("Retry-After"), h.clock.Now()); ok {

@@ -35,7 +35,7 @@ func carry(to http.Header, headers map[string]any) {
 // ownName reports whether a header in canonical form is not for whoever dispatches a message to set: it frames the
 // request, proves who sends it or where it comes from, or is set by the handler.
 func ownName(canonical string) bool {
-	for _, prefix := range []string{"Content-", "Proxy-", "Sec-", "Webhook-", "X-Forwarded", "X-Real-"} {
+	for _, prefix := range []string{"Content-", "Proxy-", "Sec-", "Symphony-", "Webhook-", "X-Forwarded", "X-Real-"} {
 		if strings.HasPrefix(canonical, prefix) {
 			return true
 		}

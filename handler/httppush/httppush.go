@@ -26,9 +26,22 @@
 //
 // # The answer
 //
-// 2xx acks. 408, 425, 429, 5xx and network errors are retried by the message's policy, or after the time that a
+// 2xx acks. With Options.KeepOutput, the body of one with Content-Type application/json is the message's output; if that
+// is too large or no JSON, the message is completed all the same, and tells so. 408, 425, 429, 5xx and network errors are retried by the message's policy, or after the time that a
 // Retry-After header asks for. Everything else fails the message for good; redirects are not followed. Only the first
 // MaxErrorBody bytes of an answer are kept, in the error's text.
+//
+// What an endpoint says itself wins over its status: a refusal with Content-Type application/json and a body like
+//
+//	{"error": "the card is expired", "errorClass": "CardExpired", "permanent": true}
+//
+// fails the message for good, or with "permanent": false or "retryAfter", in milliseconds, has it retried. Of these
+// members only error is required.
+//
+// # While it is at work
+//
+// With Options.Receipt each request carries a header Symphony-Receipt. POST /api/symphony/extend takes it, without any
+// other credential, to tell progress and lines of a log, as long as the request is in progress.
 package httppush
 
 import (
@@ -59,6 +72,9 @@ const DefaultTimeout = 30 * time.Second
 // NoTimeout leaves it to the context alone, which a Mux ends at the handler's timeout.
 const NoTimeout = time.Duration(-1)
 
+// HeaderReceipt is the header by which an endpoint tells how far it has come.
+const HeaderReceipt = "Symphony-Receipt"
+
 // MaxErrorBody is how many bytes of an answer are kept in the text of an error.
 const MaxErrorBody = 1 << 10
 
@@ -80,6 +96,10 @@ type Options struct {
 	Headers map[string]string
 	// Timeout bounds one request beside the context. Default DefaultTimeout; NoTimeout for none.
 	Timeout time.Duration
+	// KeepOutput keeps the body of a 2xx with Content-Type application/json as the message's output.
+	KeepOutput bool
+	// Receipt makes the value of the header Symphony-Receipt; an empty one is not sent. Default: none.
+	Receipt func(ctx context.Context, d *symphony.Delivery) string
 	// Client sends the requests; redirects are not followed whatever it says. Default: a client of the handler's own
 	// that keeps connections open and takes proxies from the environment.
 	Client *http.Client
@@ -94,6 +114,8 @@ type Handler struct {
 	signers  []*webhooks.Webhook
 	headers  http.Header
 	timeout  time.Duration
+	output   bool
+	receipt  func(context.Context, *symphony.Delivery) string
 	client   *http.Client
 	clock    symphony.Clock
 }
@@ -102,7 +124,8 @@ type Handler struct {
 // authentication. Errors name the endpoint by scheme and host alone, as the path of many webhooks is a secret. New
 // reports every mistake at once, without repeating a secret.
 func New(endpoint string, o Options) (*Handler, error) {
-	h := &Handler{headers: make(http.Header), timeout: max(cmp.Or(o.Timeout, DefaultTimeout), 0), clock: o.Clock}
+	h := &Handler{headers: make(http.Header), timeout: max(cmp.Or(o.Timeout, DefaultTimeout), 0), clock: o.Clock,
+		output: o.KeepOutput, receipt: o.Receipt}
 	var errs []error
 	u, err := parseURL(endpoint)
 	if err != nil {
@@ -154,13 +177,17 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("httppush: %w", err)
 	}
-	return h.post(ctx, d.ID, body, d.Headers, handler.Trace(ctx, d))
+	receipt := ""
+	if h.receipt != nil {
+		receipt = h.receipt(ctx, d)
+	}
+	return h.post(ctx, d.ID, body, receipt, d.Headers, handler.Trace(ctx, d))
 }
 
 // Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the
 // same in every attempt. Errors are those of Handle.
 func (h *Handler) Post(ctx context.Context, id string, body []byte) error {
-	return h.post(ctx, id, body, nil, symphony.TraceContext{})
+	return h.post(ctx, id, body, "", nil, symphony.TraceContext{})
 }
 
 // Endpoint is the URL for people: scheme and host, with an ellipsis for a path.
@@ -169,7 +196,7 @@ func (h *Handler) Endpoint() string { return h.endpoint }
 // URL is the whole URL, in which there may be secrets.
 func (h *Handler) URL() string { return h.url }
 
-func (h *Handler) post(ctx context.Context, id string, body []byte, headers map[string]any, trace symphony.TraceContext) error {
+func (h *Handler) post(ctx context.Context, id string, body []byte, receipt string, headers map[string]any, trace symphony.TraceContext) error {
 	if h.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, h.timeout)
@@ -182,6 +209,9 @@ func (h *Handler) post(ctx context.Context, id string, body []byte, headers map[
 	if err := h.setHeaders(req, id, body, headers, trace); err != nil {
 		return fmt.Errorf("httppush: sign message %s: %w", id, err)
 	}
+	if receipt != "" {
+		req.Header.Set(HeaderReceipt, receipt)
+	}
 	resp, err := h.client.Do(req)
 	if err != nil {
 		var failed *url.Error
@@ -192,6 +222,9 @@ func (h *Handler) post(ctx context.Context, id string, body []byte, headers map[
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
+		if h.output && isJSON(resp.Header) {
+			keepOutput(ctx, resp.Body)
+		}
 		// Reading is for the connection's sake only: the endpoint has said that the message is handled.
 		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 		return nil
@@ -274,7 +307,8 @@ func (h *Handler) addHeader(name, value string) error {
 	}
 	name = http.CanonicalHeaderKey(name)
 	switch name {
-	case "Content-Type", "Content-Length", "Transfer-Encoding", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature":
+	case "Content-Type", "Content-Length", "Transfer-Encoding", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature",
+		HeaderReceipt:
 		return errors.New("is set by the handler itself")
 	}
 	if h.headers[name] != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -43,13 +44,32 @@ type Pulled struct {
 
 // AckRequest is the body of POST /api/symphony/ack.
 type AckRequest struct {
-	Receipts []string `json:"receipts" required:"true" minItems:"1" maxItems:"1000"`
+	Receipts []string  `json:"receipts,omitzero" maxItems:"1000" description:"Of messages that leave nothing."`
+	Items    []AckItem `json:"items,omitzero" maxItems:"1000" description:"With receipts at most as many together."`
+}
+
+// Text is the receipt at a place, items behind receipts.
+func (r *AckRequest) Text(i int) string {
+	if i < len(r.Receipts) {
+		return r.Receipts[i]
+	}
+	return r.Items[i-len(r.Receipts)].Receipt
+}
+
+// Path is where in the request that receipt stands.
+func (r *AckRequest) Path(i int) string {
+	if i < len(r.Receipts) {
+		return fmt.Sprintf("receipts[%d]", i)
+	}
+	return fmt.Sprintf("items[%d].receipt", i-len(r.Receipts))
 }
 
 // ExtendRequest is the body of POST /api/symphony/extend.
 type ExtendRequest struct {
 	Receipts []string `json:"receipts" required:"true" minItems:"1" maxItems:"1000"`
 	Lease    *int     `json:"lease,omitzero" minimum:"1000" maximum:"3600000" default:"30000" description:"From now, in milliseconds."`
+	Progress *Report  `json:"progress,omitzero" description:"With exactly one receipt: how far its message has come."`
+	Log      []string `json:"log,omitzero" maxItems:"100" description:"With exactly one receipt: lines to keep."`
 }
 
 // ReceiptsResponse says that all receipts were acked or extended.
@@ -58,8 +78,8 @@ type ReceiptsResponse struct {
 	Count   int  `json:"count" required:"true"`
 }
 
-// LostReceipt is one entry of the details of an answer with code lease_lost, message_cancelled or foreign_receipt: a
-// receipt for which nothing was done. Its Code is one of these.
+// LostReceipt is one entry of the details of an answer with code lease_lost, message_cancelled, output_too_large or
+// foreign_receipt: a receipt for which nothing was done. Its Code is one of these.
 type LostReceipt struct {
 	Path    string `json:"path" required:"true"`
 	Message string `json:"message" required:"true"`
