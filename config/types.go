@@ -115,10 +115,11 @@ func (l *loader) finishTypes() {
 	}
 	for _, t := range l.types {
 		set := &t.settings
-		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact, KeepLogs: set.KeepLogs == KeepAllLogs, Limit: flow.TypeLimit{
-			Limit:  limit(set.Concurrency, set.Rate, set.Burst),
-			PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
-		}}
+		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact,
+			KeepLogs: set.KeepLogs == KeepAllLogs, Limit: flow.TypeLimit{
+				Limit:  limit(set.Concurrency, set.Rate, set.Burst),
+				PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
+			}}
 		if isSet(t.fields, "retry.") {
 			l.inheritRetry(t.fields)
 			made.Retry = &set.Retry

@@ -53,8 +53,7 @@ func receive(c *call) error {
 		return err
 	}
 	defer c.api.receivers.leave(who)
-	// The server's deadlines are for requests that are answered at once.
-	c.deadline(time.Now().Add(o.Wait + answerGrace))
+	c.lasts(o.Wait)
 	began := c.api.o.Clock.Now()
 	if end := c.ends(); o.Wait > 0 && !end.IsZero() {
 		o.Wait = min(o.Wait, max(end.Sub(began), 0))
@@ -71,6 +70,9 @@ func receive(c *call) error {
 	}
 	return c.handOver(t, seal, o.Worker, got)
 }
+
+// lasts gives a call more time than the server's deadlines, which are for requests that are answered at once.
+func (c *call) lasts(wait time.Duration) { c.deadline(time.Now().Add(wait + answerGrace)) }
 
 // receiveOptions are what a request asks for, or every problem with it.
 func (c *call) receiveOptions(req *wire.ReceiveRequest) (t symphony.Transport, o symphony.ReceiveOptions, list []symphony.Problem) {
@@ -238,8 +240,9 @@ func ack(c *call) error {
 	undone, err := c.byTransport(receipts, func(t symphony.Transport, list []receipt) []error {
 		settlements, now := make([]symphony.Settlement, len(list)), c.storeClock(t).Now()
 		for i, r := range list {
-			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed, FinishedAt: now,
-				Output: outputs[r.at].Output}
+			settlements[i] = symphony.Settlement{Lease: r.lease, Outcome: symphony.Ack, StartedAt: r.claimed,
+				FinishedAt: now,
+				Output:     outputs[r.at].Output}
 		}
 		return c.settle(c.Context(), t, list, settlements)
 	})

@@ -104,8 +104,8 @@ func (e *receiptsError) Error() string {
 	case e.large == n && e.rest == 0:
 		return "the output is too large, and nothing was changed. Ack the message without it"
 	case e.large > 0:
-		return fmt.Sprintf("for %d of %d receipts nothing was done, as details tell: %d of them have outputs that are too "+
-			"large. The other %d were %s", n, all, e.large, e.rest, e.done)
+		return fmt.Sprintf("for %d of %d receipts nothing was done, as details tell: %d of them have outputs that "+
+			"are too large. The other %d were %s", n, all, e.large, e.rest, e.done)
 	case e.cancelled > 0:
 		return e.aboutCancelled()
 	case e.lost == 0 && e.rest == 0:

@@ -29,7 +29,7 @@ func (c *call) look(messages *symphony.Messages, id string) (symphony.MessageInf
 		return symphony.MessageInfo{}, err
 	}
 	defer c.api.receivers.leave(who)
-	c.deadline(time.Now().Add(wait + answerGrace))
+	c.lasts(wait)
 	if end := c.ends(); !end.IsZero() {
 		wait = min(wait, max(end.Sub(c.api.o.Clock.Now()), time.Millisecond))
 	}
@@ -47,7 +47,8 @@ func (c *call) look(messages *symphony.Messages, id string) (symphony.MessageInf
 
 // acks are the receipts of a request with what each leaves, those of its items behind the others, or every problem with
 // them. What is too large is told of in large, by its place.
-func (c *call) acks(s *seal, req *wire.AckRequest) (all []receipt, outputs []symphony.Settlement, large []undone, list []symphony.Problem) {
+func (c *call) acks(s *seal, req *wire.AckRequest) (all []receipt, outputs []symphony.Settlement, large []undone,
+	list []symphony.Problem) {
 	n := len(req.Receipts) + len(req.Items)
 	if n == 0 || n > wire.MaxReceipts {
 		message := fmt.Sprintf("receipts and items together must have 1 to %d entries, have %d", wire.MaxReceipts, n)

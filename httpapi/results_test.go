@@ -41,7 +41,8 @@ func TestAck_keeps_outputs(t *testing.T) {
 		ids, receipts = append(ids, id), append(receipts, receipt)
 	}
 	large := `"` + strings.Repeat("x", symphony.DefaultMaxOutputBytes) + `"`
-	body := fmt.Sprintf(`{"receipts":[%q],"items":[{"receipt":%q,"output":{"rows":12345678901234567890.10}},{"receipt":%q,"output":%s},{"receipt":%q}]}`,
+	body := fmt.Sprintf(`{"receipts":[%q],"items":[{"receipt":%q,"output":{"rows":12345678901234567890.10}},`+
+		`{"receipt":%q,"output":%s},{"receipt":%q}]}`,
 		receipts[0], receipts[1], receipts[2], large, receipts[3])
 	a := f.call("POST", "/api/symphony/ack", body)
 	if a.status != 413 || a.code() != "output_too_large" {
@@ -49,7 +50,8 @@ func TestAck_keeps_outputs(t *testing.T) {
 	}
 	details := a.body["details"].([]any)
 	d := details[0].(map[string]any)
-	if len(details) != 1 || d["receipt"] != receipts[2] || d["code"] != "output_too_large" || d["path"] != "items[1].receipt" {
+	if len(details) != 1 || d["receipt"] != receipts[2] || d["code"] != "output_too_large" ||
+		d["path"] != "items[1].receipt" {
 		t.Errorf("details %v", details)
 	}
 	for i, want := range []string{"completed", "completed", "processing", "completed"} {
@@ -57,7 +59,8 @@ func TestAck_keeps_outputs(t *testing.T) {
 			t.Errorf("message %d is %v, want %s", i, got, want)
 		}
 	}
-	if raw := f.call("GET", messagesPath+"/"+ids[1], "").raw; !strings.Contains(raw, `"output":{"rows":12345678901234567890.10}`) {
+	if raw := f.call("GET", messagesPath+"/"+ids[1], "").raw; !strings.Contains(raw,
+		`"output":{"rows":12345678901234567890.10}`) {
 		t.Error(raw)
 	}
 	if f.shown(ids[0])["output"] != nil {
@@ -66,7 +69,8 @@ func TestAck_keeps_outputs(t *testing.T) {
 	if a := f.call("POST", "/api/symphony/ack", fmt.Sprintf(`{"receipts":[%q]}`, receipts[2])); a.status != 200 {
 		t.Errorf("acked without: %d %s", a.status, a.raw)
 	}
-	if a := f.call("POST", "/api/symphony/ack", fmt.Sprintf(`{"items":[{"receipt":%q,"output":1}]}`, receipts[1])); a.status != 409 || a.code() != "lease_lost" {
+	if a := f.call("POST", "/api/symphony/ack", fmt.Sprintf(`{"items":[{"receipt":%q,"output":1}]}`,
+		receipts[1])); a.status != 409 || a.code() != "lease_lost" {
 		t.Errorf("acked twice: %d %s", a.status, a.raw)
 	}
 }
@@ -75,7 +79,8 @@ func TestExtend_tells_progress_and_log(t *testing.T) {
 	f := newFixture(t, nil)
 	f.send("Export", `{}`, `{}`)
 	id, receipt := f.pull()
-	a := f.call("POST", "/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],"progress":{"done":3,"total":10,"text":"rows"},"log":["a","b\nc"]}`, receipt))
+	a := f.call("POST", "/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],`+
+		`"progress":{"done":3,"total":10,"text":"rows"},"log":["a","b\nc"]}`, receipt))
 	if a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
@@ -126,7 +131,8 @@ func TestReceipt_of_a_push_tells_and_does_nothing_else(t *testing.T) {
 	}
 	receipt := f.api.PushReceipt(context.Background(), "w1", &got[0])
 	anonymous := func(path, body string) answer { return f.call("POST", path, body, "Authorization", "") }
-	if a := anonymous("/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],"progress":{"done":1},"log":["line"]}`, receipt)); a.status != 200 {
+	if a := anonymous("/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],`+
+		`"progress":{"done":1},"log":["line"]}`, receipt)); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
 	if m := f.shown(id); fmt.Sprint(m["log"]) != "[line]" {
@@ -151,10 +157,12 @@ func TestReceipt_of_a_push_tells_and_does_nothing_else(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.raw)
 		}
 	}
-	if errs := f.tr.Settle(context.Background(), []symphony.Settlement{{Lease: got[0].Lease, Outcome: symphony.Ack}}); errs != nil {
+	if errs := f.tr.Settle(context.Background(), []symphony.Settlement{{Lease: got[0].Lease,
+		Outcome: symphony.Ack}}); errs != nil {
 		t.Fatal(errs)
 	}
-	if a := anonymous("/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],"log":["late"]}`, receipt)); a.status != 409 || a.code() != "lease_lost" {
+	if a := anonymous("/api/symphony/extend", fmt.Sprintf(`{"receipts":[%q],"log":["late"]}`,
+		receipt)); a.status != 409 || a.code() != "lease_lost" {
 		t.Errorf("after the push: %d %s", a.status, a.raw)
 	}
 	f.send("Export", `{}`, `{}`)
@@ -175,14 +183,16 @@ func TestMessage_is_waited_for(t *testing.T) {
 	f.settleNext(symphony.Settlement{Outcome: symphony.Ack, Output: json.RawMessage(`{"url":"x"}`)})
 	select {
 	case a := <-done:
-		if out, _ := a.message()["output"].(map[string]any); a.status != 200 || a.message()["status"] != "completed" || out["url"] != "x" {
+		if out, _ := a.message()["output"].(map[string]any); a.status != 200 ||
+			a.message()["status"] != "completed" || out["url"] != "x" {
 			t.Errorf("%d %s", a.status, a.raw)
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("it did not end")
 	}
 	for _, wait := range []string{"0", "30001", "x", "-1"} {
-		if a := f.call("GET", messagesPath+"/"+id+"?wait="+wait, ""); a.status != 400 || fmt.Sprint(a.paths()) != "[wait]" {
+		if a := f.call("GET", messagesPath+"/"+id+"?wait="+wait, ""); a.status != 400 ||
+			fmt.Sprint(a.paths()) != "[wait]" {
 			t.Errorf("wait=%s: %d %s", wait, a.status, a.raw)
 		}
 	}

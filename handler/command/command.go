@@ -11,8 +11,9 @@
 // the caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret
 // reaches it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
 //
-// SYMPHONY_OUTPUT names an empty file in the directory for temporary files: JSON that the program writes there becomes the message's output. If that is too
-// large or no JSON, the message is completed all the same, and tells so. The file is removed afterwards.
+// SYMPHONY_OUTPUT names an empty file in the directory for temporary files: JSON that the program writes there becomes
+// the message's output. If that is too large or no JSON, the message is completed all the same, and tells so. The file
+// is removed afterwards.
 //
 // The lines of standard error are kept as the attempt's log, see symphony.Logger.
 //

@@ -26,10 +26,11 @@
 //
 // # The answer
 //
-// 2xx acks. With Options.KeepOutput, the body of one with Content-Type application/json is the message's output; if that
-// is too large or no JSON, the message is completed all the same, and tells so. 408, 425, 429, 5xx and network errors are retried by the message's policy, or after the time that a
-// Retry-After header asks for. Everything else fails the message for good; redirects are not followed. Only the first
-// MaxErrorBody bytes of an answer are kept, in the error's text.
+// 2xx acks. With Options.KeepOutput, the body of one with Content-Type application/json is the message's output; if
+// that is too large or no JSON, the message is completed all the same, and tells so. 408, 425, 429, 5xx and network
+// errors are retried by the message's policy, or after the time that a Retry-After header asks for. Everything else
+// fails the message for good; redirects are not followed. Only the first MaxErrorBody bytes of an answer are kept, in
+// the error's text.
 //
 // What an endpoint says itself wins over its status: a refusal with Content-Type application/json and a body like
 //
@@ -196,7 +197,8 @@ func (h *Handler) Endpoint() string { return h.endpoint }
 // URL is the whole URL, in which there may be secrets.
 func (h *Handler) URL() string { return h.url }
 
-func (h *Handler) post(ctx context.Context, id string, body []byte, receipt string, headers map[string]any, trace symphony.TraceContext) error {
+func (h *Handler) post(ctx context.Context, id string, body []byte, receipt string, headers map[string]any,
+	trace symphony.TraceContext) error {
 	if h.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, h.timeout)
