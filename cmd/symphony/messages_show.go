@@ -51,6 +51,10 @@ func (a *app) showMessage(answer wire.MessageResponse) {
 	if m.ExpiresAt != nil {
 		line("expires", shortTime(*m.ExpiresAt))
 	}
+	if m.Cancel != nil {
+		line("cancelled by", printable(m.Cancel.By))
+		line("because", printable(m.Cancel.Reason))
+	}
 	a.terms(&m.Terms)
 	a.bodies(m.Message, m.Headers)
 	fmt.Fprintf(a.out, "\n%s\n", s.bold("What happened"))
@@ -69,6 +73,9 @@ func (a *app) showMessage(answer wire.MessageResponse) {
 	case "processing":
 		if m.LeasedUntil != nil {
 			fmt.Fprintf(a.out, "\nIt is in hand; the lease ends %s.\n", shortTime(*m.LeasedUntil))
+		}
+		if m.Cancel != nil {
+			fmt.Fprintln(a.out, "It is to be cancelled: when its worker has ended, or with the lease.")
 		}
 	case "completed":
 		fmt.Fprintf(a.out, "\nDispatch it again: symphony messages replay %s\n", m.ID)
@@ -104,6 +111,10 @@ func (a *app) happened(e wire.TimelineEntry) string {
 		return "tried again from here on"
 	case symphony.TimelineCompleted:
 		return s.green("completed") + on
+	case symphony.TimelineCancelRequested:
+		return "somebody wanted it cancelled"
+	case symphony.TimelineCancelled:
+		return "cancelled"
 	case symphony.TimelineDead:
 		return s.red("failed for good: "+oneLine(e.Error, 200)) + s.dim(" ("+printable(e.ErrorClass)+")")
 	}
