@@ -27,9 +27,12 @@ func (s *suite) messageModel() {
 		for id, d := range hand {
 			if !s.clock.Now().Before(d.LeasedUntil) {
 				m := known[id]
-				m.Status = symphony.Pending
-				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
 				delete(hand, id)
+				if m.Status = symphony.Pending; m.Cancel != nil {
+					m.Status = symphony.Cancelled
+					continue
+				}
+				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
 			}
 		}
 	}
@@ -85,8 +88,16 @@ func (s *suite) messageModel() {
 			d := hand[m.ID]
 			outcome := everyOutcome[rnd.IntN(len(everyOutcome))]
 			delay := time.Duration(rnd.IntN(3)) * 10 * time.Second
-			s.mustSettle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: "e", ErrorClass: "c"})
 			delete(hand, m.ID)
+			err := s.settle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: "e", ErrorClass: "c"})
+			if m.Cancel != nil {
+				m.Status = symphony.Cancelled
+				s.wantCancelled(fmt.Sprintf("step %d: %s", step, outcome), err)
+				continue
+			}
+			if err != nil {
+				s.Fatalf("step %d: %s: %v", step, outcome, err)
+			}
 			switch outcome {
 			case symphony.Ack:
 				m.Status = symphony.Completed
@@ -100,7 +111,9 @@ func (s *suite) messageModel() {
 				m.Status = symphony.Pending
 				m.Deliveries--
 			}
-		case n < 84:
+		case n < 83:
+			s.cancelSome(rnd, known)
+		case n < 86:
 			s.clock.Advance(time.Duration(rnd.IntN(20)) * time.Second)
 		case n < 90:
 			if m := some(symphony.Pending); m != nil {
@@ -145,13 +158,36 @@ func (s *suite) messageModel() {
 		expire()
 		s.compare(rnd, "after a crash", known)
 	}
-	var want [4]int64
+	var want [5]int64
 	for _, m := range known {
-		want[slices.Index([]symphony.Status{symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed}, m.Status)]++
+		want[slices.Index(statuses, m.Status)]++
 	}
 	q := s.stats().QueueStats
-	if got := [4]int64{q.Pending, q.Processing, q.Completed, q.Failed}; got != want {
+	if got := [5]int64{q.Pending, q.Processing, q.Completed, q.Failed, q.Cancelled}; got != want {
 		s.Errorf("counts are %v, a recount says %v", got, want)
+	}
+}
+
+// statuses are all that a message can have.
+var statuses = []symphony.Status{symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed,
+	symphony.Cancelled}
+
+// cancelSome cancels a message, whatever its status.
+func (s *suite) cancelSome(rnd *rand.Rand, known map[string]*symphony.MessageInfo) {
+	s.Helper()
+	if len(known) == 0 {
+		return
+	}
+	m := known[slices.Sorted(maps.Keys(known))[rnd.IntN(len(known))]]
+	switch m.Status {
+	case symphony.Pending:
+		s.cancel(m.ID, symphony.Cancelled)
+		m.Status = symphony.Cancelled
+	case symphony.Processing:
+		s.cancel(m.ID, symphony.Processing)
+		m.Cancel = &request
+	default:
+		s.wantFinal(m.ID, m.Status)
 	}
 }
 
@@ -164,7 +200,7 @@ func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.
 	}
 	q := symphony.MessageQuery{Oldest: rnd.IntN(2) == 0, Limit: 1 + rnd.IntN(200), Scan: 1 + rnd.IntN(400)}
 	if rnd.IntN(2) == 0 {
-		q.Status = []symphony.Status{symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed}[rnd.IntN(4)]
+		q.Status = statuses[rnd.IntN(len(statuses))]
 	}
 	if rnd.IntN(3) == 0 {
 		q.Queue = []string{"q", "r", "narrow"}[rnd.IntN(3)]
