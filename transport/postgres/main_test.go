@@ -11,7 +11,7 @@ const childEnv = "SYMPHONY_TEST_CHILD"
 
 // children are what such a process does.
 func children() map[string]func() error {
-	return map[string]func() error{"effect": effectChild}
+	return map[string]func() error{"effect": effectChild, "cancel": cancelChild}
 }
 
 func TestMain(m *testing.M) {

@@ -22,22 +22,49 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 	if err := t.usable(ctx); err != nil {
 		return allFailed(len(settlements), err)
 	}
-	if t.leases.txAcks.Load() > 0 {
-		return t.settledOr(ctx, settlements, t.settleBesideTx(ctx, settlements))
+	if t.leases.txAcks.Load() == 0 {
+		errs := t.settleAll(ctx, settlements)
+		return t.settledOr(ctx, settlements, errs, lostPlaces(errs))
 	}
-	return t.settledOr(ctx, settlements, t.settleAll(ctx, settlements))
+	// What a transaction of the handler's has acked counts as settled, unless the message was cancelled because that
+	// transaction was rolled back.
+	var acked []int
+	for i := range settlements {
+		ls := &settlements[i].Lease
+		if token, ok := parseUUID(ls.Token); ok && t.leases.ackedInTx(token, ls.Index) {
+			acked = append(acked, i)
+		}
+	}
+	errs := t.settleBesideTx(ctx, settlements)
+	lost := lostPlaces(errs)
+	for _, i := range acked {
+		if errs == nil || errs[i] == nil {
+			lost = append(lost, i)
+		}
+	}
+	return t.settledOr(ctx, settlements, errs, lost)
 }
 
-// settledOr returns the errors of settlements, with the reason of those that are lost.
-func (t *Transport) settledOr(ctx context.Context, settlements []symphony.Settlement, errs []error) []error {
-	if lost := lostPlaces(errs); lost != nil {
-		leases := make([]symphony.Lease, len(settlements))
-		for i := range settlements {
-			leases[i] = settlements[i].Lease
-		}
-		t.lostFor(ctx, leases, errs, lost, true)
+// settledOr returns the errors of settlements, with the reason of those that are lost, whose places are given. lost may
+// be others as well, which have none.
+func (t *Transport) settledOr(
+	ctx context.Context, settlements []symphony.Settlement, errs []error, lost []int,
+) []error {
+	if len(lost) == 0 {
+		return errs
 	}
-	return errs
+	leases := make([]symphony.Lease, len(settlements))
+	for i := range settlements {
+		leases[i] = settlements[i].Lease
+	}
+	if errs == nil {
+		errs = make([]error, len(settlements))
+	}
+	t.lostFor(ctx, leases, errs, lost, true)
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return errs
+	}
+	return nil
 }
 
 func (t *Transport) settleAll(ctx context.Context, settlements []symphony.Settlement) []error {
