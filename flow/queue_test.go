@@ -41,7 +41,8 @@ type message struct {
 	token        int // of its last claim
 	until        time.Time
 	pass         *flow.Pass
-	deliveries   int // also those that were taken back
+	cancelled    bool // while it is in hand
+	deliveries   int  // also those that were taken back
 }
 
 const transport = symphony.DefaultTransport
@@ -154,6 +155,10 @@ func (q *queue) control() {
 		var ends []flow.Departure
 		for _, m := range q.sorted() {
 			if m.hand && !m.until.After(q.now) {
+				if m.cancelled {
+					ends = append(ends, q.cancelled(m))
+					continue
+				}
 				ends = append(ends, flow.Departure{Pass: m.pass, Outcome: symphony.Retry, Attempt: m.Attempt})
 				q.putBack(m, m.until)
 			}
@@ -184,6 +189,10 @@ func (q *queue) Settle(d symphony.Delivery, st symphony.Settlement) error {
 	if m == nil || !m.hand || fmt.Sprint(m.token) != d.Lease.Token || !m.until.After(q.now) {
 		return symphony.ErrLeaseLost
 	}
+	if m.cancelled {
+		q.transact(func(e *flow.Engine[int]) error { return e.Depart([]flow.Departure{q.cancelled(m)}) })
+		return symphony.ErrCancelled
+	}
 	q.transact(func(e *flow.Engine[int]) error {
 		err := e.Depart([]flow.Departure{{Pass: m.pass, Outcome: st.Outcome, Attempt: m.Attempt}})
 		switch st.Outcome {
@@ -206,6 +215,33 @@ func (q *queue) Settle(d symphony.Delivery, st symphony.Settlement) error {
 		return err
 	})
 	return nil
+}
+
+// CancelMessage cancels a message: one in hand when its delivery ends.
+func (q *queue) CancelMessage(id string) (symphony.Status, error) {
+	q.control()
+	for _, m := range q.messages {
+		switch copied := m.Message; {
+		case m.ID != id:
+		case m.hand:
+			m.cancelled = true
+			return symphony.Processing, nil
+		default:
+			q.transact(func(e *flow.Engine[int]) error {
+				_, err := e.Cancel([]*flow.Message[int]{&copied}, symphony.Cancellation{})
+				return err
+			})
+			return symphony.Cancelled, nil
+		}
+	}
+	return "", symphony.ErrNotFound
+}
+
+// cancelled cancels a message in hand, and returns what it gives up.
+func (q *queue) cancelled(m *message) flow.Departure {
+	q.stats.Cancelled++
+	delete(q.messages, m.Row)
+	return flow.Departure{Pass: m.pass, Outcome: symphony.Cancel, Attempt: m.Attempt}
 }
 
 func (q *queue) putBack(m *message, at time.Time) {
@@ -250,6 +286,16 @@ func (q *queue) Crash() {
 		for _, m := range q.sorted() {
 			switch {
 			case !m.hand:
+			case m.Row%2 == 0 && m.cancelled:
+				if m.pass != nil {
+					copied := m.Message
+					if m.pass, err = e.Regain(&copied); err != nil {
+						return err
+					}
+				}
+				if err := e.Depart([]flow.Departure{q.cancelled(m)}); err != nil {
+					return err
+				}
 			case m.Row%2 == 0:
 				q.putBack(m, q.now)
 			case m.pass != nil:
@@ -350,6 +396,11 @@ func (c checked) Claim(most int) []symphony.Delivery {
 func (c checked) Settle(d symphony.Delivery, st symphony.Settlement) error {
 	defer c.checkAfter(st.Outcome.String())
 	return c.queue.Settle(d, st)
+}
+
+func (c checked) CancelMessage(id string) (symphony.Status, error) {
+	defer c.checkAfter("a cancel")
+	return c.queue.CancelMessage(id)
 }
 
 func (c checked) Resume(pattern string) {

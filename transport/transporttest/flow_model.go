@@ -31,6 +31,8 @@ type FlowQueue interface {
 	// Claim receives up to so many messages, for DefaultLease.
 	Claim(most int) []symphony.Delivery
 	Settle(d symphony.Delivery, st symphony.Settlement) error
+	// CancelMessage cancels a message, and says what it is then.
+	CancelMessage(id string) (symphony.Status, error)
 	// Pause stops the types of a pattern, until a time unless that is zero, Resume ends that. An empty pattern is all of
 	// the queue.
 	Pause(pattern string, until time.Time)
@@ -66,6 +68,9 @@ func (q flowQueue) Claim(most int) []symphony.Delivery {
 func (q flowQueue) Settle(d symphony.Delivery, st symphony.Settlement) error {
 	return q.s.settle(d, st)
 }
+func (q flowQueue) CancelMessage(id string) (symphony.Status, error) {
+	return q.s.messages().CancelMessage(ctx, id, request)
+}
 func (q flowQueue) Pause(pattern string, until time.Time) {
 	q.s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: pattern}, Mode: flow.Paused, Until: until})
 }
@@ -91,8 +96,10 @@ type flowModel struct {
 	keys   map[string]string            // who waits by debounce or throttle key, as far as it was not claimed
 	expiry map[string]time.Time         // of messages that were not begun
 	starts []time.Time                  // of the type with a rate
+	ending map[string]bool              // of those in hand, what is to be cancelled
 	ended  int64
 	failed int64
+	gone   int64 // cancelled
 }
 
 // FlowModel dispatches, claims, settles, loses workers, crashes, pauses types and lets time pass at random, so many
@@ -101,7 +108,7 @@ func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 	t.Helper()
 	m := &flowModel{FlowTest: t, queue: q, rnd: rnd,
 		paused: make(map[string]time.Time), limits: make(map[string]flow.SetLimit), held: make(map[string]symphony.Delivery),
-		waits: make(map[string]bool), order: make(map[string][]string),
+		ending: make(map[string]bool), waits: make(map[string]bool), order: make(map[string][]string),
 		keys: make(map[string]string), expiry: make(map[string]time.Time)}
 	for range steps {
 		m.step()
@@ -112,7 +119,7 @@ func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 var modelTypes = []string{"Two", "Slow", "Order", "Job"}
 
 func (m *flowModel) step() {
-	switch m.rnd.IntN(16) {
+	switch m.rnd.IntN(17) {
 	case 0, 1, 2, 3:
 		m.dispatch()
 	case 4, 5, 6:
@@ -128,6 +135,8 @@ func (m *flowModel) step() {
 		m.hold()
 	case 14, 15:
 		m.limit()
+	case 16:
+		m.cancel()
 	case 13:
 		if m.rnd.IntN(8) == 0 {
 			m.queue.Crash()
@@ -141,6 +150,10 @@ func (m *flowModel) step() {
 // expire drops what was in hand when its lease ended. A stale settlement must be refused.
 func (m *flowModel) expire() {
 	for _, id := range slices.Sorted(maps.Keys(m.held)) { // the choices decide, not the map
+		if m.ending[id] {
+			m.cancelled(id)
+			continue
+		}
 		m.lost = append(m.lost, m.held[id])
 	}
 	clear(m.held)
@@ -257,7 +270,15 @@ func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 		outcome = symphony.Ack // whether it was begun depends on who looked when
 	}
 	st := symphony.Settlement{Outcome: outcome, Delay: time.Duration(m.rnd.IntN(300)) * time.Millisecond, Error: "e"}
-	if err := m.queue.Settle(d, st); err != nil {
+	err := m.queue.Settle(d, st)
+	if m.ending[d.ID] {
+		if !errors.Is(err, symphony.ErrCancelled) {
+			m.Fatalf("%s of the cancelled message %s: %v, want ErrCancelled", outcome, d.ID, err)
+		}
+		m.cancelled(d.ID)
+		return
+	}
+	if err != nil {
 		m.Fatalf("%s of %s: %v", outcome, d.ID, err)
 	}
 	switch outcome {
@@ -271,6 +292,42 @@ func (m *flowModel) end(d symphony.Delivery, outcome symphony.Outcome) {
 	delete(m.waits, d.ID)
 	if d.Flow != nil && d.Flow.Ordered {
 		m.order[d.Flow.GroupKey] = m.order[d.Flow.GroupKey][1:]
+	}
+}
+
+// cancel cancels a message that waits or is in hand.
+func (m *flowModel) cancel() {
+	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(m.waits)), func(id string) bool {
+		at, expires := m.expiry[id]
+		return expires && !at.After(m.queue.Now())
+	})
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[m.rnd.IntN(len(ids))]
+	want := symphony.Cancelled
+	if _, held := m.held[id]; held {
+		want = symphony.Processing
+	}
+	if got, err := m.queue.CancelMessage(id); err != nil || got != want {
+		m.Fatalf("cancel of %s: %q, %v; want %q", id, got, err, want)
+	}
+	if want == symphony.Processing {
+		m.ending[id] = true
+		return
+	}
+	m.cancelled(id)
+}
+
+// cancelled forgets a message that is cancelled.
+func (m *flowModel) cancelled(id string) {
+	m.gone++
+	delete(m.waits, id)
+	delete(m.ending, id)
+	delete(m.expiry, id)
+	maps.DeleteFunc(m.keys, func(_, waiting string) bool { return waiting == id })
+	for group, line := range m.order {
+		m.order[group] = slices.DeleteFunc(slices.Clone(line), func(of string) bool { return of == id })
 	}
 }
 
@@ -319,8 +376,9 @@ func (m *flowModel) finish() {
 		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v",
 			len(m.waits), anyOf(m.waits), m.queue.Stats())
 	}
-	if q := m.queue.Stats(); q.Pending != 0 || q.Processing != 0 || q.Completed != m.ended || q.Failed != m.failed {
-		m.Fatalf("stats %+v, want %d completed and %d failed", q, m.ended, m.failed)
+	if q := m.queue.Stats(); q.Pending != 0 || q.Processing != 0 || q.Completed != m.ended || q.Failed != m.failed ||
+		q.Cancelled != m.gone {
+		m.Fatalf("stats %+v, want %d completed, %d failed and %d cancelled", q, m.ended, m.failed, m.gone)
 	}
 }
 
