@@ -118,7 +118,7 @@ func (o *holdOp) apply(w *writer) error {
 			h.Until = fromMicros(until)
 			w.control(until + w.steady.Ahead())
 		}
-		err := w.exec(`INSERT INTO messenger_holds (transport, queue, type, mode, since, by, reason, until)
+		err := w.exec(`INSERT OR REPLACE INTO messenger_holds (transport, queue, type, mode, since, by, reason, until)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, o.transport, h.Queue, h.Type, string(h.Mode), w.wall, h.By, h.Reason, nullable(until))
 		if err != nil {
 			return err
