@@ -394,6 +394,28 @@ func (s *store) lostFor(ctx context.Context, leases []symphony.Lease, errs []err
 	}
 }
 
+// settledOr returns the errors of settlements, with the reason of those that are lost, whose places are given. lost may
+// be others as well, which have none.
+func (t *Transport) settledOr(
+	ctx context.Context, settlements []symphony.Settlement, errs []error, lost []int,
+) []error {
+	if len(lost) == 0 {
+		return errs
+	}
+	leases := make([]symphony.Lease, len(settlements))
+	for i := range settlements {
+		leases[i] = settlements[i].Lease
+	}
+	if errs == nil {
+		errs = make([]error, len(settlements))
+	}
+	t.lostFor(ctx, leases, errs, lost, true)
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return errs
+	}
+	return nil
+}
+
 // lostPlaces are the places of errors that say that a delivery is lost.
 func lostPlaces(errs []error) (places []int) {
 	for i, err := range errs {

@@ -45,28 +45,6 @@ func (t *Transport) Settle(ctx context.Context, settlements []symphony.Settlemen
 	return t.settledOr(ctx, settlements, errs, lost)
 }
 
-// settledOr returns the errors of settlements, with the reason of those that are lost, whose places are given. lost may
-// be others as well, which have none.
-func (t *Transport) settledOr(
-	ctx context.Context, settlements []symphony.Settlement, errs []error, lost []int,
-) []error {
-	if len(lost) == 0 {
-		return errs
-	}
-	leases := make([]symphony.Lease, len(settlements))
-	for i := range settlements {
-		leases[i] = settlements[i].Lease
-	}
-	if errs == nil {
-		errs = make([]error, len(settlements))
-	}
-	t.lostFor(ctx, leases, errs, lost, true)
-	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
-		return errs
-	}
-	return nil
-}
-
 func (t *Transport) settleAll(ctx context.Context, settlements []symphony.Settlement) []error {
 	o := &settleOp{list: settlements}
 	if err := t.settles.do(ctx, t.store, o); err != nil {
