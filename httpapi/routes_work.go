@@ -96,7 +96,7 @@ func pullWorkersRoutes() []route {
 const setLimitDoc = "It holds for every claim after the answer, on all nodes, also of messages that wait already; " +
 	"what is in workers' hands counts, and is not taken from them. It replaces what was set, takes the place of the " +
 	"configured limit of the same, and bounds all messages that match it, whatever else bounds them. A member that " +
-	"is left out is unlimited. rate is a number of starts, a slash, and s, m, h, d or a span such as 10s. It is kept " +
+	"is left out is unlimited. rate is a number of starts, a slash, and s, m, h, d or a span of time. It is kept " +
 	"across restarts."
 
 func flowControlRoutes() []route {

@@ -133,6 +133,17 @@ await done(client.POST("/api/symphony/drain", { body: { queue: "parcels" } }));
 const holds = await done(client.GET("/api/symphony/holds"));
 must(holds.holds.map((h) => h.mode).sort().join() === "draining,paused", "holds");
 await done(client.POST("/api/symphony/resume", { body: { queue: "mail" } }));
+const ofType = { params: { path: { id: "Report.*" } } };
+await done(client.PUT("/api/symphony/limits/type/{id}", { ...ofType, body: { rate: "100/s" } }));
+const ofQueue = { params: { path: { transport: "default", id: "mail" } } };
+await done(client.PUT("/api/symphony/limits/queue/{transport}/{id}", { ...ofQueue, body: { concurrency: 5 } }));
+const ofKey = { params: { path: { id: "tenant-1" } } };
+await done(client.PUT("/api/symphony/limits/key/{id}", { ...ofKey, body: { concurrency: 2 } }));
+const limits = await done(client.GET("/api/symphony/limits"));
+must(limits.limits.map((l) => l.kind).sort().join() === "key,queue,type", "limits");
+await done(client.DELETE("/api/symphony/limits/type/{id}", ofType));
+await done(client.DELETE("/api/symphony/limits/queue/{transport}/{id}", ofQueue));
+await done(client.DELETE("/api/symphony/limits/key/{id}", ofKey));
 await done(client.POST("/api/symphony/purge", { body: { queue: "mail", confirm: "mail" } }));
 
 // Schedules.

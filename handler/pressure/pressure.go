@@ -79,10 +79,7 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if h.knows(at, wait) {
 		return symphony.Defer(err, wait)
 	}
-	ask := flow.Ask{Message: &d.Envelope, Pattern: h.o.Pattern, Wait: wait, From: asker.Error()}
-	if len(ask.From) > flow.MaxHoldText {
-		ask.From = symphony.ClipError(ask.From[:flow.MaxHoldText])
-	}
+	ask := flow.Ask{Message: &d.Envelope, Pattern: h.o.Pattern, Wait: wait, From: said(asker)}
 	if terr := h.o.Tell(context.WithoutCancel(ctx), d.Transport, ask); terr != nil {
 		if errors.Is(terr, symphony.ErrUnsupported) { // such as the transport sync: it has nothing that could wait
 			return err
@@ -93,6 +90,18 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	}
 	h.note(at, wait)
 	return symphony.Defer(err, wait)
+}
+
+// said is what an error says for the log, where it leaves out what may repeat a payload.
+func said(err error) string {
+	text := err.Error()
+	if v, ok := err.(slog.LogValuer); ok {
+		text = v.LogValue().String()
+	}
+	if len(text) > flow.MaxHoldText {
+		text = text[:flow.MaxHoldText]
+	}
+	return symphony.ClipError(text)
 }
 
 // knows reports whether storage was told within the last second that a place waits as long: many messages are in hand

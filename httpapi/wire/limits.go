@@ -30,7 +30,7 @@ type LimitSet struct {
 type LimitPressure struct {
 	Until  time.Time `json:"until,omitzero" description:"Its messages wait until then."`
 	Factor float64   `json:"factor" required:"true" minimum:"0.01" maximum:"1" description:"What is left of the rate."`
-	From   string    `json:"from,omitzero" description:"Which endpoint, and what it answered."`
+	From   string    `json:"from,omitzero" mask:"text" description:"Which endpoint, and what it answered."`
 }
 
 // Limit is a limit that is configured or set, and how much of it is used.
