@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
@@ -59,6 +60,13 @@ func (c *Client) EditMessage(
 	ctx context.Context, transport, id string, change map[string]any,
 ) (wire.MessageResponse, error) {
 	return send(ctx, c, wire.PatchMessage, id, inTransport(transport), change)
+}
+
+// WaitMessage returns one message as soon as it has ended, or as it is when so much time, 1 ms to 30 s, is over.
+func (c *Client) WaitMessage(ctx context.Context, transport, id string, d time.Duration) (wire.MessageResponse, error) {
+	values := inTransport(transport)
+	values.Set("wait", strconv.FormatInt(max(d.Milliseconds(), 1), 10))
+	return ask(ctx, c, wire.GetMessage, id, values)
 }
 
 // DeleteMessage deletes a pending message.

@@ -29,18 +29,28 @@ PAYLOAD is a JSON object: as an argument, from a file with @, or from standard i
 with - or when left out. The route for TYPE, the transport's queue and its priority
 are used where no flag says otherwise.
 
+With --wait it goes on until the message has ended, prints what its handler has left, as
+JSON, and ends with 0 if it is completed, with 1 if it has failed or was cancelled, and
+with 5 if it has not ended in time. What was dispatched is told on standard error then.
+
 With --idempotency-key, any number of dispatches with the same key, TYPE and PAYLOAD
 make one message; with another TYPE or PAYLOAD the exit code is 4.`,
 		Example: `  symphony dispatch demo.hello '{"name": "Ada"}'
   symphony dispatch invoice.send @invoice.json --priority 9 --queue urgent
   echo '{"order": 42}' | symphony dispatch order.placed --idempotency-key order-42
   symphony dispatch report.monthly '{}' --at 2026-12-01T06:00:00Z
-  symphony dispatch reminder '{}' --delay 15m --server https://queue.example.com`,
+  symphony dispatch reminder '{}' --delay 15m --server https://queue.example.com
+  symphony dispatch export.orders '{"month": "2026-11"}' --wait=2m | jq .url`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	f.add(cmd)
-	var req wire.DispatchRequest
-	return act[wire.DispatchResponse]{
+	var (
+		req  wire.DispatchRequest
+		wait time.Duration
+	)
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait for the end, for this `TIME` at most, and print what it leaves")
+	cmd.Flags().Lookup("wait").NoOptDefVal = defaultWait.String()
+	return act[dispatched]{
 		check: func(args []string) error {
 			payload, err := a.payload(args[1:])
 			if err != nil {
@@ -50,11 +60,35 @@ make one message; with another TYPE or PAYLOAD the exit code is 4.`,
 			return err
 		},
 		need: withHandlers,
-		do: func(ctx context.Context, r *reached, _ []string) (wire.DispatchResponse, error) {
-			return r.Dispatch(ctx, req)
+		do: func(ctx context.Context, r *reached, _ []string) (d dispatched, err error) {
+			if d.DispatchResponse, err = r.Dispatch(ctx, req); err != nil || wait <= 0 {
+				return d, err
+			}
+			m, err := waitFor(ctx, r, d.Transport, d.MessageID, wait)
+			d.Message = &m.Message
+			return d, err
 		},
-		show: a.showReceipt,
+		show: func(d dispatched) {
+			if d.Message == nil {
+				a.showReceipt(a.out, d.DispatchResponse)
+				return
+			}
+			a.showReceipt(a.err, d.DispatchResponse)
+			a.showOutput(d.Message)
+		},
+		verdict: func(d dispatched) error {
+			if d.Message == nil {
+				return nil
+			}
+			return endOf(d.Message)
+		},
 	}.command(a, cmd)
+}
+
+// dispatched is what a dispatch came to, and where that was waited for, what became of the message.
+type dispatched struct {
+	wire.DispatchResponse
+	Message *wire.WholeMessage `json:"message,omitzero"`
 }
 
 // dispatchFlags are the options of a dispatch: those that flags set as they are, and those that mean something else
@@ -219,8 +253,8 @@ func (a *app) readPayload(arg string) ([]byte, error) {
 	return raw, nil
 }
 
-func (a *app) showReceipt(r wire.DispatchResponse) {
-	s := a.style(a.out)
+func (a *app) showReceipt(to io.Writer, r wire.DispatchResponse) {
+	s := a.style(to)
 	show := func(r wire.Receipt) {
 		what := "dispatched"
 		switch {
@@ -229,14 +263,14 @@ func (a *app) showReceipt(r wire.DispatchResponse) {
 		case r.Dropped:
 			what = "dropped for"
 		}
-		fmt.Fprintf(a.out, "%s %s to %s/%s", s.green(what), s.bold(r.MessageID), r.Transport, r.Queue)
+		fmt.Fprintf(to, "%s %s to %s/%s", s.green(what), s.bold(r.MessageID), r.Transport, r.Queue)
 		if r.ScheduledAt != nil {
-			fmt.Fprintf(a.out, ", not before %s", shortTime(*r.ScheduledAt))
+			fmt.Fprintf(to, ", not before %s", shortTime(*r.ScheduledAt))
 		}
 		if r.Replaced != "" {
-			fmt.Fprintf(a.out, ", in place of %s", r.Replaced)
+			fmt.Fprintf(to, ", in place of %s", r.Replaced)
 		}
-		fmt.Fprintln(a.out)
+		fmt.Fprintln(to)
 	}
 	show(r.Receipt)
 	for _, also := range r.Also {

@@ -16,7 +16,7 @@ What failed can be retried with "symphony failed"; what was completed can be rep
   symphony messages replay --all --type invoice.send --since 2h --dry-run`,
 	}, a.messagesListCommand(), a.messagesCountsCommand(), a.messagesShowCommand(),
 		a.messagesEditCommand(), a.messagesCancelCommand(),
-		a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
+		a.messagesWaitCommand(), a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
 		a.messagesExportCommand(), a.messagesImportCommand())
 }
 

@@ -57,6 +57,7 @@ func (a *app) showMessage(answer wire.MessageResponse) {
 	}
 	a.terms(&m.Terms)
 	a.bodies(m.Message, m.Headers)
+	a.results(m)
 	fmt.Fprintf(a.out, "\n%s\n", s.bold("What happened"))
 	for _, e := range m.Timeline {
 		fmt.Fprintf(a.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), a.happened(e))
