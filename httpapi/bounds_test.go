@@ -93,6 +93,7 @@ func bounds() []bound {
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep, int(httpapi.Recheck.Seconds())),
 	}
 	return slices.Concat(list, page("listMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
+		page("listFailureGroups", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listFailedMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listSchedules", schedule.MaxPage, schedule.DefaultPage),
 		page("listScheduleRuns", schedule.MaxPage, schedule.DefaultPage),

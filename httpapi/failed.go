@@ -77,7 +77,9 @@ func failedMessage(f *symphony.MessageInfo) wire.FailedMessage {
 	out := wire.FailedMessage{
 		ID: f.FailedID, MessageID: f.ID, Transport: f.Transport, Queue: f.Queue,
 		Message: body(f), Headers: headers(f.Headers),
-		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error, ErrorClass: f.ErrorClass, RetryCount: f.Retries(),
+		Priority: f.Priority, IdempotencyKey: f.IdempotencyKey, Error: f.Error,
+		ErrorClass: f.ErrorClass, FailureGroup: f.FailureGroup,
+		RetryCount: f.Retries(),
 		MaxRetries: f.MaxRetries, FailedAt: f.FinishedAt.UTC(), CreatedAt: f.CreatedAt.UTC(), ScheduledAt: optional(f.ScheduledAt),
 		Attempts: wireAttempts(f.Attempts), Flow: flowOf(&f.Envelope), Unreadable: f.DecodeErr != nil, Omitted: omitted(f.Omitted),
 	}
@@ -166,7 +168,7 @@ func (c *call) bulkRequest(
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
 	}
 	r = operation.Request{Kind: kind, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs),
-		All: value(req.All)}
+		All: value(req.All), Patch: stdjson.RawMessage(req.Patch)}
 	if value(req.Background) {
 		r.Rate = rate(req.Rate)
 	}

@@ -135,6 +135,10 @@ func TestOpenAPI_examples_work(t *testing.T) {
 		seen++
 		f := newFixture(t, nil)
 		switch {
+		case strings.HasPrefix(path, "/api/symphony/failed/groups/{id}"):
+			f.fail("EmailMessage", `{}`)
+			groups := f.call("GET", groupsPath, "").body["groups"].([]any)
+			path = strings.ReplaceAll(path, "{id}", groups[0].(map[string]any)["group"].(string))
 		case strings.HasPrefix(path, "/api/symphony/failed/{id}"):
 			path = strings.ReplaceAll(path, "{id}", f.fail("EmailMessage", `{}`))
 		case path == "/api/symphony/messages/{id}", path == "/api/symphony/messages/{id}/cancel":

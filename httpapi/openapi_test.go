@@ -117,6 +117,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := f.fail("Bad", `{"n":1}`)
+	grouped := f.call("GET", groupsPath, "").body["groups"].([]any)[0].(map[string]any)["group"].(string)
 	other := f.fail("Other", `{"n":2}`)
 	for range 2 {
 		f.dispatch("Pull", `{"queue":"pull"}`)
@@ -166,6 +167,8 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"GET", "/api/symphony/failed", "", ""},
 		{"GET", "/api/symphony/failed/" + failed, "/api/symphony/failed/{id}", ""},
 		{"GET", "/api/symphony/failed/nope", "/api/symphony/failed/{id}", ""},
+		{"GET", groupsPath, "", ""},
+		{"POST", groupsPath + "/" + grouped + "/retry", groupsPath + "/{id}/retry", `{"patch":{"a":1},"dryRun":true}`},
 		{"POST", "/api/symphony/failed/" + failed + "/retry", "/api/symphony/failed/{id}/retry", ""},
 		{"DELETE", "/api/symphony/failed/" + other, "/api/symphony/failed/{id}", ""},
 		{"POST", "/api/symphony/failed/retry", "", `{"filter":{}}`},

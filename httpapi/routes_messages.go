@@ -187,6 +187,25 @@ func deadLettersRoutes() []route {
 			errors: []int{501},
 			serve:  failedList,
 		}),
+		on(wire.ListFailureGroups, route{
+			tag: "Dead letters", scope: auth.ScopeRead,
+			summary: "List what failed by kinds of failure",
+			doc: "Failures are of one group where type, class of the error and its text are the same but for numbers, " +
+				"ids, quoted texts, addresses and times. Those that failed last come first.",
+			query:  append(groupParameters(), limited(symphony.MaxMessagePage, symphony.DefaultMessagePage), nextPage),
+			errors: []int{404, 501},
+			serve:  failedGroups,
+		}),
+		on(wire.RetryFailureGroup, route{
+			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.retry_group",
+			summary: "Dispatch the failed messages of a group again",
+			doc: "With a patch their payloads are corrected; those that it breaks stay where they are. The answer is " +
+				"an operation, or with dryRun the count and three examples.",
+			query:        []parameter{ofTransport},
+			example:      `{"patch":{"to":"right@example.com"},"rate":50}`,
+			optionalBody: true, also: map[int]any{202: wire.OperationResponse{}}, errors: []int{404, 501},
+			serve: failedGroupRetry,
+		}),
 		on(wire.GetFailedMessage, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Show a failed message",

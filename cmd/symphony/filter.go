@@ -41,6 +41,7 @@ var (
 		"group":           "only of the group with this `KEY`",
 		"concurrency-key": "only with this concurrency `KEY`",
 		"error-class":     "only failed with this class of error, like timeout or no_handler",
+		"failure-group":   "only dead letters of this `GROUP` of failures",
 		"dispatched-by":   "only dispatched by this `CALLER`, like user:<id>",
 		"worker":          "only in the hands of this `WORKER`, or completed by it",
 		"metadata":        "only with this in their metadata: `PATH=VALUE`, like customer.id=42; may be repeated",

@@ -77,7 +77,7 @@ to the server. --rate spreads them over time. Messages that failed are retried i
 			return a.replayMany(cmd.Context(), r, &f, request)
 		}),
 	}
-	f.add(cmd, "status", "idempotencyKey")
+	f.add(cmd, "status", "idempotencyKey", "failureGroup")
 	flags := cmd.Flags()
 	flags.BoolVar(&f.all, "all", false, "every completed message of the transport that is kept, or all that the other flags select")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say how many messages there are")

@@ -101,6 +101,12 @@ must(imported.success === true && imported.invalid === 0, "import");
 const failed = await done(client.GET("/api/symphony/failed", { params: { query: { queue, limit: 10, offset: 0 } } }));
 must(failed.messages.length === 1 && failed.pagination.total === 1, "failed");
 const failedId = failed.messages[0].id;
+const groups = await done(client.GET("/api/symphony/failed/groups", { params: { query: { queue } } }));
+must(groups.groups.length === 1 && groups.groups[0].count === 1, "groups");
+const tried = await done(client.POST("/api/symphony/failed/groups/{id}/retry", {
+  params: { path: { id: groups.groups[0].group } }, body: { patch: { n: 2 }, dryRun: true },
+}));
+must(tried.success === true, "retry of a group");
 await done(client.GET("/api/symphony/failed/{id}", { params: { path: { id: failedId } } }));
 await done(client.GET("/api/symphony/failed/export", { params: { query: { format: "csv" } }, parseAs: "text" }));
 const retried = await done(client.POST("/api/symphony/failed/{id}/retry", {

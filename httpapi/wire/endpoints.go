@@ -42,12 +42,16 @@ var (
 var (
 	StartReplay       = Endpoint[ReplayManyRequest, OperationResponse](ReplayMessages)
 	StartRetryFailed  = Endpoint[BulkRequest, OperationResponse](RetryFailedMessages)
+	StartRetryGroup   = Endpoint[GroupRetryRequest, OperationResponse](RetryFailureGroup)
 	StartDeleteFailed = Endpoint[BulkRequest, OperationResponse](DeleteFailedMessages)
 )
 
 // Dead letters.
 var (
-	ListFailedMessages   = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
+	ListFailedMessages = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
+	ListFailureGroups  = Endpoint[None, FailureGroupsResponse]{"GET", api + "/failed/groups", "listFailureGroups"}
+	RetryFailureGroup  = Endpoint[GroupRetryRequest, GroupPreviewResponse]{
+		"POST", api + "/failed/groups/{id}/retry", "retryFailureGroup"}
 	GetFailedMessage     = Endpoint[None, FailedResponse]{"GET", api + "/failed/{id}", "getFailedMessage"}
 	RetryFailedMessage   = Endpoint[RetryRequest, RetryResponse]{"POST", api + "/failed/{id}/retry", "retryFailedMessage"}
 	DeleteFailedMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/failed/{id}", "deleteFailedMessage"}

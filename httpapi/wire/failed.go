@@ -18,6 +18,7 @@ type FailedMessage struct {
 	IdempotencyKey string                    `json:"idempotencyKey" mask:"text" required:"true"`
 	Error          string                    `json:"error" mask:"text" required:"true"`
 	ErrorClass     string                    `json:"errorClass" required:"true"`
+	FailureGroup   string                    `json:"failureGroup,omitzero"`
 	RetryCount     int                       `json:"retryCount" required:"true"`
 	MaxRetries     int                       `json:"maxRetries" required:"true"`
 	FailedAt       time.Time                 `json:"failedAt" required:"true"`
@@ -71,6 +72,8 @@ type BulkRequest struct {
 	IDs       IDs           `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
 	Filter    *FailedFilter `json:"filter,omitzero" audit:"keep" absent:"nothing" description:"An empty filter selects every failed message of the transport; to delete them, all must be given with it."`
 	All       *bool         `json:"all,omitzero" audit:"keep" description:"Confirms an empty filter: to delete every failed message it must be true."`
+	// Patch is of retries only.
+	Patch jsontext.Value `json:"patch,omitzero" audit:"given" description:"Retry: a JSON merge patch of payloads."`
 	// Background and Rate make an operation of it.
 	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself."`
 	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`

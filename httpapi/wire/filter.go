@@ -34,6 +34,7 @@ type MessageFilter struct {
 	ConcurrencyKey string `json:"concurrencyKey,omitzero" absent:"all" minLength:"1" reveals:"true"`
 
 	ErrorClass   string `json:"errorClass,omitzero" absent:"all" minLength:"1" description:"Of failed ones."`
+	FailureGroup string `json:"failureGroup,omitzero" absent:"all" minLength:"1" description:"Of dead letters."`
 	DispatchedBy string `json:"dispatchedBy,omitzero" absent:"all" minLength:"1" description:"Like user:<id>."`
 	Worker       string `json:"worker,omitzero" absent:"all" minLength:"1" description:"Has them, or completed them."`
 
