@@ -10,6 +10,8 @@ var workerMutants = []mutant{
 		old: "\t\t\tit.slot.cancel(symphony.ErrLeaseLost)\n", new: ""},
 	{file: "lease.go", what: "leases are extended when they have run out only",
 		old: "if soon <= third/4 {", new: "if left <= 0 {"},
+	{file: "lease.go", what: "the lease of a cancelled message is extended",
+		old: "if wait = min(wait, left); it.cancelled {", new: "if wait = min(wait, left); false {"},
 	{file: "fetch.go", what: "more is claimed than the message limit allows",
 		old: "room = min(room, r.o.MessageLimit-r.begun-int64(buffered+waiting))", new: "room = min(room, r.o.MessageLimit-r.begun)"},
 	{file: "fetch.go", what: "more is claimed than there are handlers",
