@@ -2,10 +2,11 @@ package main
 
 // postgresMutants are mistakes of the PostgreSQL storage.
 var postgresMutants = []mutant{
-	{file: "cancel.go", what: "a message in hand that is cancelled stays with its worker", run: "TestConformance/.*/Cancel",
+	{file: "cancel.go", what: "a cancelled message stays with its worker", run: "TestConformance/.*/Cancel",
 		old: "return []call{left, {query: insertLease", new: "return []call{{query: insertLease"},
 	{file: "cancel.go", what: "a lease of a cancelled message ends for old nodes, too", run: "TestCancel_beside_nodes",
-		old: "timeParam(r.claimed), timeParam(ownLeaseEnd), passes,", new: "timeParam(r.claimed), timeParam(r.until(place)), passes,"},
+		old: "timeParam(r.claimed), timeParam(ownLeaseEnd), passes,",
+		new: "timeParam(r.claimed), timeParam(r.until(place)), passes,"},
 	{file: "settle.go", what: "a late ack of the last open message deletes the lease", run: "TestConformance/.*/Borders",
 		old: "WHERE token = ANY ($2::uuid[]) AND expires_at > coalesce($1::timestamptz, now())`)", new: "WHERE token = ANY ($2::uuid[]) AND coalesce($1::timestamptz, now()) IS NOT NULL`)"},
 	{file: "ack_query.go", what: "acks of one round trip do not compare the lease's end", run: "TestConformance/.*/(Borders|Lease)",

@@ -14,7 +14,7 @@ var sqliteMutants = []mutant{
 		old: "\t\t\tcase it.expires > w.now:\n", new: "\t\t\tcase it.expires > w.now && it.expires <= l.next:\n"},
 	{file: "lease.go", what: "an extension that is undone stays", run: "TestRollback",
 		old: "\t\tw.undo = append(w.undo, func() { it.expires = before })\n", new: "\t\t_ = before\n"},
-	{file: "cancel.go", what: "a message in hand that is cancelled stays with its worker", run: "TestConformance/Cancel",
+	{file: "cancel.go", what: "a cancelled message stays with its worker", run: "TestConformance/Cancel",
 		old: "\tit.settled = true\n\tl.open--\n", new: "\tl.open--\n"},
 	{file: "cancel.go", what: "a cancelled message keeps its places behind limits", run: "TestConformance/Cancel",
 		old: "\tif it.pass != nil {\n", new: "\tif it.pass == nil {\n"},
