@@ -34,6 +34,9 @@ type MessageInfo struct {
 	// AvailableAt is when a pending message is ready: in the past for one that waits for a worker or before a gate.
 	// Zero for others.
 	AvailableAt time.Time
+	// Gate is before what a pending message waits: a limit, the pause of its type, or its group's line. Empty for one
+	// that is ready or waits for its time alone. Package flow says what it means.
+	Gate string
 	// Worker has the message in hand, has completed it, or had it when it was cancelled. StartedAt is when it got, or
 	// for a completed message began, it; if that was not told, when it got it. Both are zero for other messages.
 	Worker    string

@@ -118,3 +118,60 @@ func TestFilters_that_are_refused(t *testing.T) {
 		}
 	}
 }
+
+// A pending message says why it waits.
+func TestWaiting_is_told(t *testing.T) {
+	f := newFixture(t, nil)
+	ready := f.send("Job", `{}`, `{}`)
+	later := f.send("Job", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
+	first := f.send("Job", `{}`, `{"groupKey":"g","ordered":true,"queue":"line"}`)
+	second := f.send("Job", `{}`, `{"groupKey":"g","ordered":true,"queue":"line"}`)
+	reason := func(id string) any {
+		t.Helper()
+		a := f.call("GET", messagesPath+"/"+id, "")
+		w, _ := a.body["message"].(map[string]any)["waiting"].(map[string]any)
+		if w != nil && w["text"] == "" {
+			t.Errorf("%s: no text: %s", id, a.raw)
+		}
+		return w["reason"]
+	}
+	for id, want := range map[string]any{ready: "worker", later: "scheduled", first: "worker", second: "order"} {
+		if got := reason(id); got != want {
+			t.Errorf("%s: got %v, want %v", id, got, want)
+		}
+	}
+	if a := f.call("POST", "/api/symphony/pause", `{"queue":"default","reason":"tea"}`); a.status != 200 {
+		t.Fatal(a.raw)
+	}
+	if got := reason(ready); got != "hold" {
+		t.Errorf("paused: got %v", got)
+	}
+	f.call("POST", "/api/symphony/resume", `{"queue":"default"}`)
+	f.settleNext(symphony.Settlement{Outcome: symphony.Ack, StartedAt: time.Now(), FinishedAt: time.Now()})
+	if got := reason(ready); got != nil {
+		t.Errorf("completed: got %v", got)
+	}
+}
+
+func TestSearchID_finds_a_message_wherever_it_is(t *testing.T) {
+	f := newFixture(t, nil)
+	mail := f.send("Mail", `{}`, `{"transport":"email"}`)
+	dead := f.send("Dead", `{}`, `{}`)
+	f.settleNext(symphony.Settlement{Outcome: symphony.Fail, Error: "e", StartedAt: time.Now(), FinishedAt: time.Now()})
+	failed := f.call("GET", "/api/symphony/search?id="+dead, "").body["failedId"]
+	for id, want := range map[string]string{
+		mail: mail + " email pending", dead: dead + " default failed", fmt.Sprint(failed): dead + " default failed",
+	} {
+		a := f.call("GET", "/api/symphony/search?id="+id, "")
+		got := fmt.Sprint(a.body["messageId"], " ", a.body["transport"], " ", a.body["status"])
+		if a.status != 200 || got != want {
+			t.Errorf("%s: got %d %s, want %s", id, a.status, got, want)
+		}
+	}
+	for query, want := range map[string]int{"": 400, "?id=": 400, "?id=a&transport=b": 400, "?id=a": 404,
+		"?id=00000000-0000-7000-8000-000000000000": 404} {
+		if a := f.call("GET", "/api/symphony/search"+query, ""); a.status != want {
+			t.Errorf("%s: got %d %s, want %d", query, a.status, a.raw, want)
+		}
+	}
+}

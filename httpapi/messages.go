@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -48,6 +49,30 @@ func messagesList(c *call) error {
 		answer.Messages[i] = storedMessage(&page.Messages[i])
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// searchID finds a message in whatever transport it is.
+func searchID(c *call) error {
+	id := c.query["id"]
+	if id == "" {
+		return invalid(symphony.Problem{Path: "id", Message: "is required"})
+	}
+	messages, err := c.messages("")
+	if err != nil {
+		return err
+	}
+	m, err := messages.Get(c.Context(), id)
+	if errors.Is(err, symphony.ErrNotFound) {
+		var dead *symphony.DeadLetters
+		if dead, err = c.deadLetters(""); err == nil {
+			m, err = dead.Get(c.Context(), id)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.SearchResponse{Success: true, MessageID: m.ID, Transport: m.Transport, Queue: m.Queue,
+		Type: m.Type, Status: string(m.Status), FailedID: m.FailedID})
 }
 
 func messagesCounts(c *call) error {
@@ -126,7 +151,11 @@ func messagesShow(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, wire.MessageResponse{Success: true, Message: wholeMessage(&m)})
+	whole := wholeMessage(&m)
+	if whole.Waiting, err = c.waiting(&m); err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.MessageResponse{Success: true, Message: whole})
 }
 
 // wholeMessage is a message with its story.

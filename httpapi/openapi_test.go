@@ -133,8 +133,10 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	operationPath := "/api/symphony/operations/" + slow.body["operation"].(map[string]any)["id"].(string)
 	replayed, pending := "/api/symphony/messages/"+f.complete("Done", `{}`, `{"queue":"done"}`), "/api/symphony/messages/"+f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	cancelled := "/api/symphony/messages/" + f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
+	replayedSearch := "/api/symphony/search?id=" + strings.TrimPrefix(replayed, "/api/symphony/messages/")
 	calls := []struct{ method, path, route, body string }{
 		{"GET", "/api/symphony/messages", "", ""},
+		{"GET", replayedSearch, "/api/symphony/search", ""},
 		{"GET", "/api/symphony/messages/counts?status=failed&status=pending&exact=true", "/api/symphony/messages/counts", ""},
 		{"GET", replayed, messageRoute, ""},
 		{"POST", replayed + "/replay", messageRoute + "/replay", `{"payload":{"n":1},"idempotencyKey":"replay"}`},

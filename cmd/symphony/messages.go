@@ -14,7 +14,7 @@ What failed can be retried with "symphony failed"; what was completed can be rep
 		Example: `  symphony messages list --search ada@example.com
   symphony messages show 019a0f6e-…
   symphony messages replay --all --type invoice.send --since 2h --dry-run`,
-	}, a.messagesListCommand(), a.messagesCountsCommand(), a.messagesShowCommand(),
+	}, a.messagesListCommand(), a.messagesCountsCommand(), a.messagesFindCommand(), a.messagesShowCommand(),
 		a.messagesEditCommand(), a.messagesCancelCommand(),
 		a.messagesWaitCommand(), a.messagesDeleteCommand(), a.messagesRunNowCommand(), a.messagesReplayCommand(),
 		a.messagesExportCommand(), a.messagesImportCommand())

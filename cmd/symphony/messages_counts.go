@@ -37,6 +37,23 @@ are completed, messages that are still kept are counted. Large counts end early,
 	return cmd
 }
 
+func (a *app) messagesFindCommand() *cobra.Command {
+	return query[wire.SearchResponse]{
+		need: storageOnly,
+		ask: func(ctx context.Context, r *reached, args []string) (wire.SearchResponse, error) {
+			return r.SearchID(ctx, args[0])
+		},
+		show: func(m wire.SearchResponse) {
+			fmt.Fprintf(a.out, "%s is %s, in %s/%s.\n", m.MessageID, m.Status, m.Transport, m.Queue)
+		},
+	}.command(a, &cobra.Command{
+		Use:   "find ID",
+		Short: "Say which transport has a message, and its status",
+		Long:  "Look in all transports for the message with this id, or with this id in the dead letter queue.",
+		Args:  cobra.ExactArgs(1),
+	})
+}
+
 func (a *app) showCounts(n wire.CountsResponse) {
 	more := ""
 	if n.AtLeast {

@@ -69,6 +69,9 @@ func (a *app) showMessage(answer wire.MessageResponse) {
 		} else {
 			fmt.Fprintf(a.out, "\nIt has been ready for %s.\n", ago(-wait))
 		}
+		if m.Waiting != nil {
+			fmt.Fprintln(a.out, printable(m.Waiting.Text))
+		}
 	}
 	switch m.Status {
 	case "processing":

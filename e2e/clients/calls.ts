@@ -63,9 +63,12 @@ must(acked.count === 2, "ack");
 
 // Messages.
 const list = await done(client.GET("/api/symphony/messages", {
-  params: { query: { status: "completed", queue, limit: 10 } },
+  params: { query: { status: ["completed"], queue, limit: 10 } },
 }));
 must(list.messages.length === 2, "messages");
+const counted = await done(client.GET("/api/symphony/messages/counts", { params: { query: { queue, status: ["completed", "failed"] } } }));
+must(counted.total === counted.counts.completed + counted.counts.failed, "counts");
+must((await done(client.GET("/api/symphony/search", { params: { query: { id: sent.messageId } } }))).messageId === sent.messageId, "search");
 const { message: one } = await done(client.GET("/api/symphony/messages/{id}", { params: { path: { id: sent.messageId } } }));
 must(one.status === "completed" && one.timeline.length > 0, "message");
 await done(client.POST("/api/symphony/messages/{id}/replay", { params: { path: { id: sent.messageId } }, body: {} }));

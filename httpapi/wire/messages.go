@@ -61,6 +61,17 @@ type MessagePages struct {
 	Through *time.Time `json:"through,omitzero" description:"The time of dispatch of the last one looked at."`
 }
 
+// SearchResponse says where the message with an id is.
+type SearchResponse struct {
+	Success   bool   `json:"success" required:"true"`
+	MessageID string `json:"messageId" required:"true"`
+	Transport string `json:"transport" required:"true"`
+	Queue     string `json:"queue" required:"true"`
+	Type      string `json:"type" required:"true"`
+	Status    string `json:"status" enum:"pending,processing,completed,failed,cancelled" required:"true"`
+	FailedID  string `json:"failedId,omitzero" description:"Failed: its id in the dead letter queue."`
+}
+
 // CountsResponse counts messages by status.
 type CountsResponse struct {
 	Success bool          `json:"success" required:"true"`
@@ -88,9 +99,18 @@ type MessageResponse struct {
 type WholeMessage struct {
 	StoredMessage
 	Progress *Progress       `json:"progress,omitzero" description:"What its latest attempt has told."`
+	Waiting  *WaitReason     `json:"waiting,omitzero" description:"Pending: why it waits."`
 	Log      []string        `json:"log,omitzero" mask:"text" description:"Last lines of the attempt under way, or kept."`
 	Attempts []Attempt       `json:"attempts" required:"true" description:"Those that did not succeed, oldest first."`
 	Timeline []TimelineEntry `json:"timeline" required:"true" description:"What happened, and will, in its order."`
+}
+
+// WaitReason says why a pending message waits, as far as is known.
+type WaitReason struct {
+	Reason string     `json:"reason" enum:"worker,scheduled,retry,hold,limit,group,order" required:"true"`
+	Text   string     `json:"text" mask:"text" required:"true" description:"One sentence for people."`
+	Until  *time.Time `json:"until,omitzero" description:"When it can go on at the earliest, if that is known."`
+	By     string     `json:"by,omitzero" mask:"text" description:"Who has paused it, or the limit."`
 }
 
 // Progress is how far the handling of a message has come.

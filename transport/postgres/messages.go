@@ -85,6 +85,7 @@ var placeColumns = columns[infoRow]{
 	{"finished_at", func(r *infoRow, v cell) { r.FinishedAt = v.time() }},
 	{"failure_group", func(r *infoRow, v cell) { r.FailureGroup = v.text() }},
 	{"available_at", func(r *infoRow, v cell) { r.AvailableAt = v.time() }},
+	{"gate", func(r *infoRow, v cell) { r.Gate = v.text() }},
 	{"requested_at", func(r *infoRow, v cell) {
 		if v != nil {
 			r.Cancel = &symphony.Cancellation{RequestedAt: v.time()}

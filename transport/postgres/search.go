@@ -376,7 +376,9 @@ const rowsText = `
 					WHERE w.lane = p.lane AND w.rank = (10 - d.priority)::int2 AND w.available_at >= a.finished_at
 					ORDER BY w.lane, w.rank, w.available_at, w.ord LIMIT 2000) w
 				WHERE w.id = p.id LIMIT 1), a.finished_at)
-		END AS available_at
+		END AS available_at,
+		CASE WHEN p.hit AND p.place = 0 AND held.id IS NULL THEN
+			(SELECT w.gate FROM {schema}.messenger_parked w WHERE w.id = p.id LIMIT 1) END AS gate
 	FROM page p
 	LEFT JOIN {schema}.messenger_lanes q ON q.lane = p.lane
 	LEFT JOIN held ON held.id = p.id

@@ -140,6 +140,12 @@ func (v *view) state(m *symphony.MessageInfo, seq, delay int64) (err error) {
 		var w *located
 		if w, err = v.waiting(m, seq, delay, searchedRows); w != nil {
 			m.Deliveries, m.AvailableAt = int(w.attempt), v.shown(w.available)
+			if w.gate != 0 {
+				err = v.query("SELECT name FROM messenger_gates WHERE gate=?", func(s *sqlite.Stmt) bool {
+					m.Gate = s.ColumnText(0)
+					return false
+				}, w.gate)
+			}
 		} else if n := len(m.Attempts); n > 0 {
 			m.Deliveries = m.Attempts[n-1].Number
 		}

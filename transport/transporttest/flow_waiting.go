@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/flow"
 )
 
 var waitingTests = []test{
@@ -220,6 +221,48 @@ var waitingTests = []test{
 			}
 		}
 		s.wantSame("delivered", s.drain(time.Second, 1), []string{first[1].ID})
+	}},
+	{"a message tells before what it waits, and goes once that is over", func(s *suite) {
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		why := func(id string) flow.Reason {
+			s.Helper()
+			m := s.show(id)
+			w, _ := flow.WaitOf(&m, nil, s.clock.Now())
+			return w.Reason
+		}
+		for _, test := range []struct {
+			o    symphony.DispatchOptions
+			want flow.Reason
+		}{
+			{symphony.DispatchOptions{ConcurrencyKey: "k"}, flow.WaitsForKey},
+			{symphony.DispatchOptions{GroupKey: "g", Ordered: true}, flow.WaitsForOrder},
+		} {
+			first, second := s.send("Job", test.o).ID, s.send("Job", test.o).ID
+			if got := why(first); got != flow.WaitsForWorker {
+				s.Errorf("the first waits for %q, want a worker", got)
+			}
+			d := s.receive(all)
+			s.wantIDs(d, first)
+			if got := why(second); got != test.want {
+				s.Errorf("the second waits for %q, want %q", got, test.want)
+			}
+			s.ack(d...)
+			if got := why(second); got != flow.WaitsForWorker {
+				s.Errorf("the second waits for %q when the first is done, want a worker", got)
+			}
+			d = s.receive(all)
+			s.wantIDs(d, second)
+			s.ack(d...)
+		}
+		later := s.send("Job", symphony.DispatchOptions{Delay: time.Minute}).ID
+		if got := why(later); got != flow.WaitsForTime {
+			s.Errorf("it waits for %q, want its time", got)
+		}
+		s.clock.Advance(time.Minute)
+		s.retry(s.one(), time.Hour, "again")
+		if got := why(later); got != flow.WaitsForRetry {
+			s.Errorf("it waits for %q, want its next try", got)
+		}
 	}},
 	{"debounce and throttle survive a crash", func(s *suite) {
 		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
