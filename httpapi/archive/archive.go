@@ -57,6 +57,8 @@ type Message struct {
 	Cancel         *Cancel                   `json:"cancel,omitzero"`
 	Error          string                    `json:"error,omitzero"`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
+	Output         jsontext.Value            `json:"output,omitzero" mask:"value"`
+	OutputError    string                    `json:"outputError,omitzero"`
 	RetryCount     int                       `json:"retryCount,omitzero"`
 	Attempts       jsontext.Value            `json:"attempts,omitzero"`
 	Timeline       jsontext.Value            `json:"timeline,omitzero"`
@@ -94,7 +96,7 @@ func Stored(m *wire.StoredMessage) Message {
 		IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, AvailableAt: m.AvailableAt, StartedAt: m.StartedAt,
 		LeasedUntil: m.LeasedUntil, FinishedAt: m.FinishedAt, Worker: m.Worker, Attempt: m.Attempt, FailedID: m.FailedID, Error: m.Error,
 		Cancel:     cancelOf(m.Cancel),
-		ErrorClass: m.ErrorClass, Flow: m.Flow,
+		ErrorClass: m.ErrorClass, Output: m.Output, OutputError: m.OutputError, Flow: m.Flow,
 		Masked: m.Masked, Unreadable: m.Unreadable}
 }
 

@@ -186,7 +186,7 @@ func fuzzed(t *testing.T, file []byte, format archive.Format) {
 		}
 		m := e.Message
 		again := wire.StoredMessage{ID: m.ID, Status: m.Status, Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers, Priority: m.Priority,
-			IdempotencyKey: m.IdempotencyKey, CreatedAt: *m.CreatedAt, Attempt: m.Attempt, Error: m.Error, ErrorClass: m.ErrorClass}
+			IdempotencyKey: m.IdempotencyKey, CreatedAt: *m.CreatedAt, Attempt: m.Attempt, Error: m.Error, ErrorClass: m.ErrorClass, Output: m.Output, OutputError: m.OutputError}
 		again.CorrelationID, again.GroupKey, again.Ordered = m.CorrelationID, m.GroupKey, m.Ordered
 		for _, format := range []archive.Format{archive.JSONL, archive.CSV} {
 			var out bytes.Buffer

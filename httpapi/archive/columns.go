@@ -49,6 +49,8 @@ func columns() []column {
 		ofCancel(text("cancelReason", func(m *Message) *string { return &m.Cancel.Reason })),
 		text("error", func(m *Message) *string { return &m.Error }),
 		text("errorClass", func(m *Message) *string { return &m.ErrorClass }),
+		raw("output", func(m *Message) *jsontext.Value { return &m.Output }),
+		text("outputError", func(m *Message) *string { return &m.OutputError }),
 		number("retryCount", func(m *Message) *int { return &m.RetryCount }),
 		value("maxRetries", func(m *Message) **int { return &m.MaxRetries }),
 		raw("attempts", func(m *Message) *jsontext.Value { return &m.Attempts }),
@@ -97,6 +99,7 @@ func ofCancel(c column) column {
 func columnsOf(failed bool) []column {
 	left := map[string]bool{"messageId": !failed, "failedAt": !failed, "retryCount": !failed, "attempts": !failed,
 		"availableAt": failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed,
+		"output": failed, "outputError": failed,
 		"cancelRequestedAt": failed, "cancelBy": failed, "cancelReason": failed}
 	var list []column
 	for _, c := range columns() {

@@ -31,7 +31,7 @@ var workerMutants = []mutant{
 	{file: "settle.go", what: "one bad result spoils its neighbours for ever",
 		old: "s.bundle = max(s.bundle/4, 1)", new: "s.bundle = maxSettle"},
 	{file: "handle.go", what: "a lost message's result is settled",
-		old: "\tif !it.gone {\n", new: "\tif it.gone || !it.gone {\n"},
+		old: "\tif it.gone {\n\t\tr.forgetNotes", new: "\tif it.gone && !it.gone {\n\t\tr.forgetNotes"},
 	{file: "handle.go", what: "an interrupted attempt counts as a failure",
 		old: "\tcase errors.Is(cause, symphony.ErrInterrupted):\n", new: "\tcase errors.Is(cause, context.DeadlineExceeded):\n"},
 	{file: "handle.go", what: "the work of handlers that succeeded is done again",
