@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 )
 
 // A callback is decided in two steps. When its source is dispatched, the bus finds its transport, queue and priority
@@ -122,4 +123,56 @@ func withSource(payload json.RawMessage, source *Source) json.RawMessage {
 	out = append(out, '"', ':')
 	out = append(out, raw...)
 	return append(out, '}')
+}
+
+// HeaderCallback is a header of callbacks: which one it is, onSuccess or onFailure.
+const HeaderCallback = "symphony-callback"
+
+// Follows reports whether something is dispatched when a message with these terms ends. Nil terms have nothing.
+func (t *Terms) Follows() bool { return t != nil && (t.OnSuccess != nil || t.OnFailure != nil) }
+
+// Follow returns the message to dispatch because e has ended as source tells, of which MessageID and Type need not be
+// set; nil for none. Storages call it once for each message that ends, and store the result in the same transaction. Of
+// e it reads the id, the type, the transport and what EncodeExtras keeps.
+func (e *Envelope) Follow(source Source, now time.Time) *Envelope {
+	if !e.Terms.Follows() {
+		return nil
+	}
+	c, which := e.Terms.OnFailure, "onFailure"
+	if source.Status == Completed {
+		c, which = e.Terms.OnSuccess, "onSuccess"
+	}
+	if c == nil {
+		return nil
+	}
+	source.MessageID, source.Type, source.Error = e.ID, e.Type, ClipError(source.Error)
+	return &Envelope{
+		ID: NewID(now), Type: c.Type, Payload: withSource(orEmpty(c.Payload),
+			&source), Headers: map[string]any{HeaderCallback: which},
+		Transport: cmp.Or(c.Transport, e.Transport), Queue: cmp.Or(c.Queue,
+			DefaultQueue), Priority: cmp.Or(c.Priority, DefaultPriority),
+		CreatedAt: now, CorrelationID: e.Correlation(), CausationID: e.ID, DispatchedBy: e.DispatchedBy,
+	}
+}
+
+// decodeCallback decodes the payload of a callback, which was encoded before it was known how its source would end.
+func decodeCallback(ctx context.Context, c Codec, typ string, stored json.RawMessage) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(stored, &members); err != nil {
+		return nil, &DecodeError{Err: err}
+	}
+	var source Source
+	if err := json.Unmarshal(members[CallbackSource], &source); err != nil {
+		return nil, &DecodeError{Err: err}
+	}
+	delete(members, CallbackSource)
+	rest, err := json.Marshal(members)
+	if err != nil {
+		return nil, &DecodeError{Err: err}
+	}
+	plain, err := c.Decode(ctx, typ, rest)
+	if err != nil {
+		return nil, err
+	}
+	return withSource(plain, &source), nil
 }

@@ -48,7 +48,13 @@ func (a *attempt) delivery(ctx context.Context, c Codec, stored bool) (*Delivery
 		return a.stored, nil
 	}
 	if a.plain == nil {
-		payload, err := c.Decode(ctx, a.stored.Type, a.stored.Payload)
+		decode := c.Decode
+		if a.stored.Headers[HeaderCallback] != nil {
+			decode = func(ctx context.Context, typ string, stored json.RawMessage) (json.RawMessage, error) {
+				return decodeCallback(ctx, c, typ, stored)
+			}
+		}
+		payload, err := decode(ctx, a.stored.Type, a.stored.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("decode the payload: %w", err)
 		}

@@ -36,11 +36,11 @@ func (d *DeadLetters) List(ctx context.Context, q MessageQuery) (MessagePage, er
 	return d.messages.List(ctx, q)
 }
 
-// Get returns one failed message, or ErrNotFound. The id is its FailedID or its own, as logs and dispatches tell it;
-// the same goes for Retry and Delete.
+// Get returns one failed message, ErrNotFound, or a *RetriedError. The id is its FailedID or its own, as logs and
+// dispatches tell it; the same goes for Retry and Delete.
 func (d *DeadLetters) Get(ctx context.Context, id string) (MessageInfo, error) {
 	f, err := d.messages.one(ctx, MessageQuery{ID: id, ByFailure: true})
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, ErrNotFound) || errors.As(err, new(*RetriedError)) {
 		return f, err
 	}
 	switch m, err := d.messages.Get(ctx, id); {
@@ -156,6 +156,9 @@ func (d *DeadLetters) move(ctx context.Context, move FailedMove) error {
 		}
 	}
 	f, err := d.Get(ctx, move.ID)
+	if errors.Is(err, ErrNotFound) { // whatever became of it: it is not here any more
+		return fmt.Errorf("failed message %s: %w", move.ID, ErrNotFound)
+	}
 	if err != nil {
 		return err
 	}

@@ -247,6 +247,9 @@ func (m *Mux) runOne(ctx context.Context, pattern string, e *entry, a *attempt, 
 	if e.timeout > 0 {
 		timeout = e.timeout
 	}
+	if t := a.stored.Terms; t != nil && t.Timeout > 0 {
+		timeout = t.Timeout // what a message says wins
+	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)

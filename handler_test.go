@@ -197,6 +197,23 @@ func TestMux_ends_handlers_at_their_timeout(t *testing.T) {
 	})
 }
 
+func TestMux_has_what_a_message_says_of_its_time_win(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := symphony.NewMux()
+		mux.Handle("t", handlerFunc(func(ctx context.Context, _ *symphony.Delivery) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}), symphony.HandlerOptions{Timeout: time.Hour})
+		d := handled("t", `{}`)
+		d.Terms = &symphony.Terms{Timeout: 300 * time.Millisecond}
+		begin := time.Now()
+		err := mux.Run(t.Context(), d, time.Minute).Err
+		if got := time.Since(begin); got != d.Terms.Timeout || symphony.ErrorClass(err) != "timeout" {
+			t.Errorf("ended after %s with %v", got, err)
+		}
+	})
+}
+
 func TestMux_without_a_timeout_leaves_the_context_alone(t *testing.T) {
 	mux := symphony.NewMux()
 	mux.HandleFunc("t", func(ctx context.Context, _ *symphony.Delivery) error {

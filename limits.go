@@ -61,6 +61,9 @@ const (
 	// DefaultRetention is how long completed messages are kept for inspection.
 	DefaultRetention = 24 * time.Hour
 
+	// RetriedFor is how long it is told of a failed message that was dispatched again which one took its place.
+	RetriedFor = 30 * 24 * time.Hour
+
 	// KeepNothing, as a transport's Options.Retention, deletes completed messages at once.
 	KeepNothing = time.Duration(-1)
 

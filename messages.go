@@ -167,6 +167,9 @@ type MessagePage struct {
 	// messages than its limit, or none, and a Next: then nothing more was found in as many messages as may be looked
 	// at.
 	Next string
+	// RetriedAs is, for a query by ID that finds none, the id of the message that took its place when it was retried
+	// out of the dead letter queue, for RetriedFor.
+	RetriedAs string
 }
 
 // NextLimit is how many messages, at most limit, the next page should have so that its payloads do not fill the
@@ -408,7 +411,7 @@ func (m *Messages) Count(ctx context.Context, f MessageFilter) (int64, error) {
 	}
 }
 
-// Get returns one message, or ErrNotFound.
+// Get returns one message, ErrNotFound, or a *RetriedError.
 func (m *Messages) Get(ctx context.Context, id string) (MessageInfo, error) {
 	return m.one(ctx, MessageQuery{ID: id})
 }
@@ -421,6 +424,9 @@ func (m *Messages) one(ctx context.Context, q MessageQuery) (MessageInfo, error)
 		if page, err = m.list(ctx, q.WithDefaults()); err != nil {
 			return MessageInfo{}, err
 		}
+	}
+	if len(page.Messages) == 0 && page.RetriedAs != "" {
+		return MessageInfo{}, m.retried(ctx, q.ID, page.RetriedAs)
 	}
 	if len(page.Messages) == 0 || m.owner != "" && page.Messages[0].DispatchedBy != m.owner {
 		return MessageInfo{}, fmt.Errorf("message %s: %w", q.ID, ErrNotFound)

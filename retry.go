@@ -110,6 +110,23 @@ func (p Policy) Validate() error {
 	return errors.Join(errs...)
 }
 
+// For is the policy for a message with these terms: what they say wins over what p says. A RetryDelay replaces the
+// delays and leaves the number of retries. Nil changes nothing.
+func (p Policy) For(t *Terms) Policy {
+	if t == nil || t.MaxRetries == nil && t.RetryDelay == nil {
+		return p
+	}
+	retries := p.Retries()
+	if t.MaxRetries != nil {
+		retries = *t.MaxRetries
+	}
+	p.MaxRetries = cmp.Or(retries, NoRetries)
+	if t.RetryDelay != nil {
+		p.Delays = t.RetryDelay
+	}
+	return p
+}
+
 // Decision says what happens to a message after an attempt.
 type Decision struct {
 	Outcome Outcome       // Ack, Retry, Fail, or Release of what was deferred
@@ -180,6 +197,7 @@ func (p Policy) backoff(attempt int, random float64) time.Duration {
 	case p.Backoff == Linear:
 		d *= float64(attempt)
 	}
+	d = min(d, math.MaxFloat64) // nothing times infinity is no number
 	d *= 1 + max(p.Jitter, 0)*(2*random-1)
 	// The comparison is in floating point: a large power must not overflow into a negative duration.
 	if d >= float64(longest) {

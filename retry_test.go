@@ -244,3 +244,43 @@ func TestPolicy_backoff_kinds(t *testing.T) {
 		})
 	}
 }
+
+// What a message says of its retries wins over the policy of its type; what it does not say stays.
+func TestPolicy_For_the_terms_of_a_message(t *testing.T) {
+	policy := symphony.Policy{MaxRetries: 2, InitialDelay: 5 * time.Second, Jitter: symphony.NoJitter}
+	five := []time.Duration{5 * time.Second, 10 * time.Second}
+	for name, test := range map[string]struct {
+		terms *symphony.Terms
+		want  []time.Duration // after each attempt; then it fails
+	}{
+		"none":            {nil, five},
+		"of other things": {&symphony.Terms{Timeout: time.Hour}, five},
+		"no retries":      {&symphony.Terms{MaxRetries: new(0)}, nil},
+		"one retry":       {&symphony.Terms{MaxRetries: new(1)}, five[:1]},
+		"a delay": {&symphony.Terms{RetryDelay: []time.Duration{time.Hour}},
+			[]time.Duration{time.Hour, time.Hour}},
+		"no delay":        {&symphony.Terms{RetryDelay: []time.Duration{0}}, []time.Duration{0, 0}},
+		"a list, in part": {&symphony.Terms{RetryDelay: []time.Duration{1, 2, 3}}, []time.Duration{1, 2}},
+		"retries and delays": {&symphony.Terms{MaxRetries: new(3), RetryDelay: []time.Duration{1, 2}},
+			[]time.Duration{1, 2, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []time.Duration
+			of := policy.For(test.terms)
+			for attempt := 1; ; attempt++ {
+				d := of.Decide(attempt, errors.New("e"), 0.5)
+				if d.Outcome != symphony.Retry {
+					break
+				}
+				got = append(got, d.Delay)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("delays (-want +got)\n%s", diff)
+			}
+			last := &symphony.Delivery{Attempt: len(test.want) + 2}
+			if err := of.Admit(last, time.Time{}); err == nil {
+				t.Errorf("attempt %d is admitted", last.Attempt)
+			}
+		})
+	}
+}

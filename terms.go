@@ -22,8 +22,8 @@ type Terms struct {
 	RetryDelay []time.Duration `json:"retryDelay,omitempty"`
 	// Timeout limits each attempt, MinTimeout to MaxTimeout. 0: as the handler's options say.
 	Timeout time.Duration `json:"timeout,omitempty"`
-	// Retention is how long the message is kept once it is completed or cancelled, 0 for not at all. Nil: as its queue,
-	// its type or its transport says.
+	// Retention is how long the message is kept once it is completed or cancelled, 0 for not at all. Nil: as its
+	// storage says. No release keeps messages by it yet, so a dispatch with one is refused.
 	Retention *time.Duration `json:"retention,omitempty"`
 	// Tags are words by which messages are found: each once, in the order given.
 	Tags []string `json:"tags,omitempty"`
@@ -124,6 +124,16 @@ func (t *Terms) Again() *Terms {
 	return again.orNil()
 }
 
+// Binding reports whether whoever handles the message, or ends it, has to heed the terms. Nil terms are not.
+func (t *Terms) Binding() bool {
+	if t == nil {
+		return false
+	}
+	told := *t
+	told.Tags, told.RetryOf = nil, nil
+	return told.orNil() != nil
+}
+
 // orNil is nil where nothing is asked for.
 func (t *Terms) orNil() *Terms {
 	if t.MaxRetries == nil && t.RetryDelay == nil && t.Timeout == 0 && t.Retention == nil && t.Tags == nil &&
@@ -192,8 +202,9 @@ func (p *problems) terms(o *DispatchOptions) (size int) {
 	if d := o.Timeout; d != 0 && (d < MinTimeout || d > MaxTimeout) {
 		p.add("options.timeout", "must be %d to %d ms", MinTimeout.Milliseconds(), MaxTimeout.Milliseconds())
 	}
-	if d := o.Retention; d != nil && (*d < 0 || *d > MaxDelay) {
-		p.add("options.retention", "must be 0 to %d ms", MaxDelay.Milliseconds())
+	if o.Retention != nil { // storages keep all completed messages alike
+		p.add("options.retention",
+			"is not taken by this release: every message is kept as the storage's retention says")
 	}
 	p.tags("options.tags", o.Tags)
 	p.url(o.URL)

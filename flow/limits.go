@@ -232,11 +232,12 @@ func keyed(l Limit) Limit {
 	return l
 }
 
-// Covers reports whether a message is under flow control by its options or the configuration: it must be looked at,
-// beside its place in line, before it is handed to a worker. What is set at run time does not count: see Looks.
+// Covers reports whether a message is under flow control by its options or the configuration, or has callbacks: it must
+// be looked at, beside its place in line, before it is handed to a worker, and when it ends. What is set at run time
+// does not count: see Looks.
 func (l *Limits) Covers(e *symphony.Envelope) bool {
-	if e.Flow != nil || l == nil {
-		return e.Flow != nil
+	if e.Flow != nil || e.Terms.Follows() || l == nil {
+		return e.Flow != nil || e.Terms.Follows()
 	}
 	if g, _ := l.types.Match(e.Type); g.all.Limit != (Limit{}) {
 		return true

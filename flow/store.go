@@ -94,7 +94,7 @@ func (m *Message[R]) line() string {
 
 // pass is what a delivery of the message holds, which was looked at.
 func (m *Message[R]) pass() *Pass {
-	pass := &Pass{}
+	pass := &Pass{Follows: m.Terms.Follows()}
 	for _, limit := range m.limits {
 		pass.Gates = append(pass.Gates, limit.Name)
 	}
@@ -158,6 +158,8 @@ type Pass struct {
 	Gates []string `json:"gates,omitempty"` // limits behind which it has a place
 	Turn  string   `json:"turn,omitempty"`  // the line that it left, and enters again if it is given back untouched
 	Order string   `json:"order,omitempty"` // the line in which it stays until it is finished
+	// Follows says that another message may be dispatched when it ends; see symphony.Envelope.Follow.
+	Follows bool `json:"follows,omitempty"`
 }
 
 // InHand is a message in a worker's hands, and what its delivery holds.

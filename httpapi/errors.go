@@ -193,6 +193,10 @@ var answers = []row{
 		f.tellProblems([]symphony.Problem{{Path: "transport", Message: e.Error()}}, 0)
 	}),
 	is(http.StatusNotFound, "not_found", "", errNotHeld), // before ErrNotFound, which says less
+	as(http.StatusNotFound, "retried", func(e *symphony.RetriedError, f *failure) {
+		f.message = "The message was retried: another one took its place."
+		f.details = map[string]string{"newMessageId": e.NewID}
+	}),
 	is(http.StatusNotFound, "not_found", "There is nothing with this id.", symphony.ErrNotFound, auth.ErrKeyNotFound),
 	is(http.StatusInternalServerError, "handler_failed", "The message was handled during the dispatch, as its transport does, and its handler failed. "+
 		"It was not stored.", symphony.ErrHandlerFailed),

@@ -116,7 +116,7 @@ func (c *call) pull(ctx context.Context, t symphony.Transport, o symphony.Receiv
 		)
 		for i := range got {
 			d := &got[i]
-			policy := c.policy(t.Name(), d.Type)
+			policy := c.policy(t.Name(), d.Type).For(d.Terms)
 			err := policy.Admit(d, store.Now())
 			if err == nil && d.DecodeErr != nil {
 				err = &symphony.DecodeError{Err: d.DecodeErr}
@@ -323,7 +323,7 @@ func nack(c *call) error {
 		if retryAfter >= 0 {
 			cause = symphony.RetryAfter(cause, retryAfter)
 		}
-		c.policy(r.transport, r.typ).Settle(&st, r.attempt, cause, rand.Float64())
+		c.policy(r.transport, r.typ).For(r.terms).Settle(&st, r.attempt, cause, rand.Float64())
 	}
 	undone, err := c.byTransport([]receipt{r}, func(t symphony.Transport, list []receipt) []error {
 		st.FinishedAt = c.storeClock(t).Now()

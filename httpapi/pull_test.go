@@ -157,6 +157,30 @@ func TestAckAndExtendTellLostLeasesApart(t *testing.T) {
 	}
 }
 
+// What a message says of its retries goes with its receipt, and what it says of its time is told.
+func TestNackFollowsTheMessage(t *testing.T) {
+	f := newFixture(t, nil)
+	f.mux.Retry("Order", symphony.Policy{MaxRetries: 9, Jitter: symphony.NoJitter})
+	a := f.call("POST", dispatchPath,
+		`{"message":{"type":"Order","payload":{}},"options":{"maxRetries":2,"retryDelay":[0,1500],"timeout":700}}`)
+	if a.status != 201 {
+		t.Fatalf("got %d %s", a.status, a.raw)
+	}
+	for _, want := range []string{`"outcome":"retry","retryIn":0`, `"outcome":"retry","retryIn":1500`,
+		`"outcome":"fail"`} {
+		m := f.receive(`{"wait":5000}`)[0]
+		if m["timeout"] != json.Number("700") {
+			t.Errorf("timeout is %v", m["timeout"])
+		}
+		if a := f.call("POST", nackPath, `{"receipt":"`+m["receipt"].(string)+`"}`); !strings.Contains(a.raw, want) {
+			t.Errorf("got %d %s, want %s", a.status, a.raw, want)
+		}
+	}
+	if a := f.call("GET", "/api/symphony/failed", ""); !strings.Contains(a.raw, `"maxRetries":2`) {
+		t.Errorf("failed: %s", a.raw)
+	}
+}
+
 func TestNackFollowsThePolicy(t *testing.T) {
 	tests := []struct {
 		name, body  string

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -35,6 +36,9 @@ type receipt struct {
 
 	push bool // it went along with a push: an extra
 	at   int  // its place in a request
+
+	// terms are the message's own, as far as they decide what follows this attempt. Nil: it has none. Two extras.
+	terms *symphony.Terms
 }
 
 const (
@@ -42,10 +46,12 @@ const (
 	// lastVersion bounds what is taken for the version of another release: what begins with anything else is no
 	// receipt.
 	lastVersion = 15
-	// extraBy is the number of DispatchedBy among the extras.
-	extraBy = 1
-	// extraPush marks those that go along with a push.
-	extraPush = 2
+	// These are the numbers of the extras: DispatchedBy, the mark of those that go along with a push, the retries that the
+	// message allows, and the nanoseconds that it is to wait after this attempt.
+	extraBy      = 1
+	extraPush    = 2
+	extraRetries = 3
+	extraDelay   = 4
 	// maxReceipt bounds the bytes of a receipt: its texts are of bounded length.
 	maxReceipt = 4096
 )
@@ -56,6 +62,12 @@ func receiptOf(transport, worker string, d *symphony.Delivery) receipt {
 	r := receipt{
 		transport: transport, lease: d.Lease, typ: d.Type, attempt: d.Attempt, lost: d.Lost, claimed: d.ClaimedAt,
 		queue: d.Queue, worker: worker, created: d.CreatedAt, scheduled: d.ScheduledAt, by: d.DispatchedBy,
+	}
+	if t := d.Terms; t != nil && (t.MaxRetries != nil || t.RetryDelay != nil) {
+		r.terms = &symphony.Terms{MaxRetries: t.MaxRetries}
+		if n := len(t.RetryDelay); n > 0 {
+			r.terms.RetryDelay = t.RetryDelay[min(d.Attempt, n)-1:][:1]
+		}
 	}
 	if !symphony.StorableTime(r.created) {
 		r.created = r.claimed
@@ -93,10 +105,21 @@ func (r *receipt) text(s *seal) string {
 		scheduled = r.scheduled.UnixMicro()
 	}
 	b = binary.AppendVarint(b, scheduled)
+	extra := func(number uint64, text string) {
+		b = binary.AppendUvarint(b, number)
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
 	if r.by != "" {
-		b = binary.AppendUvarint(b, extraBy)
-		b = binary.AppendUvarint(b, uint64(len(r.by)))
-		b = append(b, r.by...)
+		extra(extraBy, r.by)
+	}
+	if r.terms != nil {
+		if n := r.terms.MaxRetries; n != nil {
+			extra(extraRetries, strconv.Itoa(*n))
+		}
+		if d := r.terms.RetryDelay; d != nil {
+			extra(extraDelay, strconv.FormatInt(int64(d[0]), 10))
+		}
 	}
 	if r.push {
 		b = binary.AppendUvarint(b, extraPush)
@@ -141,6 +164,17 @@ func parseReceipt(text string, s *seal) (receipt, error) {
 			r.by = text
 		case extraPush:
 			r.push = true
+		case extraRetries, extraDelay:
+			n, err := strconv.ParseInt(text, 10, 64)
+			in.bad = in.bad || err != nil
+			if r.terms == nil {
+				r.terms = new(symphony.Terms)
+			}
+			if extra == extraRetries {
+				r.terms.MaxRetries = new(int(n))
+			} else {
+				r.terms.RetryDelay = []time.Duration{time.Duration(n)}
+			}
 		}
 	}
 	if in.bad {

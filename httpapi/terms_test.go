@@ -72,7 +72,7 @@ func TestTerms_that_are_refused(t *testing.T) {
 // What was asked for is told as it was asked for.
 func TestTerms_are_told(t *testing.T) {
 	f := newFixture(t, nil)
-	const terms = `"maxRetries":0,"retryDelay":1500,"timeout":60000,"retention":0,"tags":["b","a"],` +
+	const terms = `"maxRetries":0,"retryDelay":1500,"timeout":60000,"tags":["b","a"],` +
 		`"onSuccess":{"type":"Done","payload":{"n":1.50},"queue":"q","transport":"email"}`
 	a := f.call("POST", dispatchPath,
 		`{"message":{"type":"a","payload":{}},"options":{`+terms+`,"onFailure":{"type":"Undone"}}}`)
@@ -83,5 +83,30 @@ func TestTerms_are_told(t *testing.T) {
 		if !strings.Contains(strings.ReplaceAll(got, "\n", ""), want) {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
+	}
+}
+
+// Whoever asks for a failed message that was retried is told which one took its place, unless it is none of his.
+func TestRetried_message_leads_to_the_one_in_its_place(t *testing.T) {
+	f := newFixture(t, nil)
+	f.call("POST", dispatchPath, `{"message":{"type":"a","payload":{}}}`)
+	m := f.receive(`{}`)[0]
+	f.call("POST", nackPath, `{"permanent":true,"receipt":"`+m["receipt"].(string)+`"}`)
+	failed := f.call("GET", "/api/symphony/failed", "").body["messages"].([]any)[0].(map[string]any)["id"].(string)
+	a := f.call("POST", "/api/symphony/failed/"+failed+"/retry", `{"payload":{"n":1}}`)
+	newID, _ := a.body["newMessageId"].(string)
+	for _, path := range []string{"messages/" + m["id"].(string), "failed/" + failed, "failed/" + m["id"].(string)} {
+		got := f.call("GET", "/api/symphony/"+path, "")
+		if got.status != 404 || got.code() != "retried" ||
+			!strings.Contains(got.raw, `"details":{"newMessageId":"`+newID+`"}`) {
+			t.Errorf("GET %s: %d %s", path, got.status, got.raw)
+		}
+	}
+	want := `"retryOf":{"failedId":"` + failed + `","messageId":"` + m["id"].(string) + `","payload":{}}`
+	if got := f.call("GET", "/api/symphony/messages/"+newID, ""); !strings.Contains(got.raw, want) {
+		t.Errorf("got %s, want %s", got.raw, want)
+	}
+	if a := f.call("POST", "/api/symphony/failed/"+failed+"/retry", ``); a.status != 404 || a.code() != "not_found" {
+		t.Errorf("a second retry: %d %s", a.status, a.raw)
 	}
 }

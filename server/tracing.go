@@ -46,7 +46,11 @@ func (n *node) startTracing(ctx context.Context) error {
 	for _, t := range n.config.Transports {
 		policies[t.Name] = t.Retry.Policy()
 	}
-	spans := tracing.New(provider, tracing.Options{Policy: func(d *symphony.Delivery) symphony.Policy { return n.mux.Policy(d.Type, policies[d.Transport]) }})
+	spans := tracing.New(provider,
+		tracing.Options{Policy: func(d *symphony.Delivery) symphony.Policy {
+			return n.mux.Policy(d.Type,
+				policies[d.Transport]).For(d.Terms)
+		}})
 	n.traces = traces{provider, spans}
 	n.mux.Use(spans.Middleware())
 	n.log.Info("tracing", "endpoint", provider.Endpoint)

@@ -68,7 +68,7 @@ func (r *run) replace(s *slot, st symphony.Settlement) {
 // attempt runs the handlers of a slot's message and completes the settlement by what came of it.
 func (r *run) attempt(s *slot, st *symphony.Settlement) {
 	d := &s.item.Delivery
-	res := symphony.Result{Err: r.mux.Policy(d.Type, r.o.Policy).Admit(d, st.StartedAt), Done: d.Done}
+	res := symphony.Result{Err: r.policy(d).Admit(d, st.StartedAt), Done: d.Done}
 	if res.Err == nil {
 		ctx, cancel := s.ctx, context.CancelFunc(nil)
 		if r.o.HandlerTimeout == 0 {
@@ -78,6 +78,11 @@ func (r *run) attempt(s *slot, st *symphony.Settlement) {
 		res = r.mux.Run(ctx, d, r.o.HandlerTimeout)
 	}
 	r.decide(s, st, res)
+}
+
+// policy is the retry policy of a delivery.
+func (r *run) policy(d *symphony.Delivery) symphony.Policy {
+	return r.mux.Policy(d.Type, r.o.Policy).For(d.Terms)
 }
 
 // decide completes the settlement of an attempt.
@@ -99,7 +104,7 @@ func (r *run) decide(s *slot, st *symphony.Settlement, res symphony.Result) {
 		return // whatever it says is dropped
 	}
 	d := &s.item.Delivery
-	r.mux.Policy(d.Type, r.o.Policy).Settle(st, d.Attempt, res.Err, r.o.Random())
+	r.policy(d).Settle(st, d.Attempt, res.Err, r.o.Random())
 	st.Done = res.Done
 	if st.Outcome != symphony.Release {
 		r.logFailure(d, st, res.Err)

@@ -54,6 +54,33 @@ func TestRun_retries_by_the_policy_and_then_fails(t *testing.T) {
 	})
 }
 
+func TestRun_retries_as_the_message_says(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.mux.Retry("Order", symphony.Policy{MaxRetries: 9, Jitter: symphony.NoJitter})
+		begin, at := time.Now(), []time.Duration(nil)
+		f.handle(func(ctx context.Context, _ *symphony.Delivery) error {
+			at = append(at, time.Since(begin).Round(time.Second))
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		_, err := f.bus.Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{
+			MaxRetries: new(2), RetryDelay: []time.Duration{10 * time.Second, time.Minute}, Timeout: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := f.start(worker.Options{Name: "w1"})
+		wait(2 * time.Minute)
+		w.stop(t)
+		if diff := cmp.Diff([]time.Duration{0, 15 * time.Second, 80 * time.Second}, at); diff != "" {
+			t.Errorf("attempts at other times (-want +got):\n%s", diff)
+		}
+		if failed := f.failed(); len(failed) != 1 || failed[0].MaxRetries != 2 || failed[0].ErrorClass != "timeout" {
+			t.Errorf("failed: %+v", failed)
+		}
+	})
+}
+
 func TestRun_fails_what_cannot_be_handled(t *testing.T) {
 	tests := map[string]struct {
 		handler  func(ctx context.Context, d *symphony.Delivery) error // nil: none

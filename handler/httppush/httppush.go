@@ -178,11 +178,21 @@ func (h *Handler) Handle(ctx context.Context, d *symphony.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("httppush: %w", err)
 	}
+	if t := d.Terms; t != nil && t.Timeout > h.timeout {
+		h = h.within(t.Timeout)
+	}
 	receipt := ""
 	if h.receipt != nil {
 		receipt = h.receipt(ctx, d)
 	}
 	return h.post(ctx, d.ID, body, receipt, d.Headers, handler.Trace(ctx, d))
+}
+
+// within is h with another timeout.
+func (h *Handler) within(timeout time.Duration) *Handler {
+	other := *h
+	other.timeout = timeout
+	return &other
 }
 
 // Post posts a JSON body of the caller's own in the same way: signed, with id as its webhook-id, which is to be the

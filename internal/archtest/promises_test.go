@@ -43,7 +43,7 @@ const mostPromised = 36
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.
-const mostRootTypes = 73
+const mostRootTypes = 74
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.

@@ -218,8 +218,9 @@ func (f *flowTx) endCancelling(list []ending) (any bool, err error) {
 		return false, err
 	}
 	var (
-		ends []flow.Departure
-		rows []cancelledRow
+		ends    []flow.Departure
+		rows    []cancelledRow
+		follows []ended
 	)
 	ids, leases = nil, nil
 	for i := range list {
@@ -237,8 +238,15 @@ func (f *flowTx) endCancelling(list []ending) (any bool, err error) {
 		f.counts.of(it.lane).Processing--
 		e.attempt, e.started, e.worker = it.attempt, r.claimed, r.worker
 		rows = append(rows, e.cancelledRow)
+		if it.pass != nil && it.pass.Follows {
+			source := symphony.Source{Status: symphony.Cancelled, Attempts: it.attempt}
+			follows = append(follows, ended{id: e.id, source: source})
+		}
 	}
 	if err := f.engine.Depart(ends); err != nil {
+		return false, err
+	}
+	if err := f.follow(follows); err != nil {
 		return false, err
 	}
 	f.cancelled(rows)
@@ -329,8 +337,14 @@ func (f *flowTx) cancelled(list []cancelledRow) {
 // Cancel cancels messages that were removed.
 func (f *flowTx) Cancel(list []*waiting, c symphony.Cancellation) error {
 	rows := make([]cancelledRow, len(list))
+	var follows []ended
 	for i, w := range list {
 		rows[i] = cancelledRow{id: w.Row.id, attempt: w.Row.attempt, by: cleanText(c.By), reason: cleanText(c.Reason)}
+		source := symphony.Source{Status: symphony.Cancelled, Attempts: w.Row.attempt}
+		follows = append(follows, ended{w.Row.id, source, w.Envelope})
+	}
+	if err := f.follow(follows); err != nil {
+		return err
 	}
 	f.cancelled(rows)
 	return nil

@@ -203,7 +203,11 @@ func selectsAll(f symphony.MessageFilter) bool {
 func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (symphony.MessagePage, error) {
 	switch {
 	case q.ID != "":
-		return t.oneFailed(ctx, q)
+		page, err := t.oneFailed(ctx, q)
+		if err == nil {
+			err = t.retriedAs(ctx, &page, q.ID)
+		}
+		return page, err
 	case q.Text != "":
 		return t.searchFailed(ctx, q)
 	}

@@ -23,6 +23,7 @@ type againRow struct {
 // againColumns are what such a message keeps. They are given to the message behind the row as they are stored.
 var againColumns = columns[againRow]{
 	{"id", func(r *againRow, v cell) { r.failed = v.uuid() }},
+	{"message_id", func(r *againRow, v cell) { r.ID = v.id() }},
 	{"lane", func(r *againRow, v cell) { r.failedLane = v.int4() }},
 	{"queue", func(r *againRow, v cell) { r.Queue = v.text() }},
 	{"type", func(r *againRow, v cell) { r.Type = v.text() }},
@@ -194,7 +195,7 @@ func (t *Transport) move(ctx context.Context, l *link, m *failedMoves, step *rec
 	if len(rows) == 0 {
 		return done, nil, l.finish(ctx, last...)
 	}
-	last = append(last, counts.call(l))
+	last = append(last, t.noteRetries(rows), counts.call(l))
 	if !m.controlled {
 		calls, list := t.insert(l, rows, t.nowParam())
 		return done, list, l.finish(ctx, append(calls, last...)...)
@@ -212,11 +213,9 @@ func (t *Transport) again(m *failedMoves, v [][]byte, counts deltas) (*messageRo
 	r := againRow{messageRow: messageRow{Envelope: &symphony.Envelope{Transport: t.name}}}
 	againColumns.read(&r, v)
 	row, move, ln := &r.messageRow, m.byID[r.failed], m.lanes[r.failed]
-	row.ID, row.Flow, row.lane, row.controlled = move.NewID, row.Flow.Again(), ln.id, ln.controlled
+	row.lane, row.controlled = ln.id, ln.controlled
+	row.RetryAs(move)
 	row.uuid, _ = parseUUID(move.NewID) // was looked at before
-	if move.Payload != nil {
-		row.Payload = move.Payload
-	}
 	counts.of(r.failedLane).Failed--
 	var err error
 	row.extras, err = row.EncodeExtras()

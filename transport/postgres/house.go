@@ -298,6 +298,7 @@ func (s *store) purge(ctx context.Context) error {
 		{query: purgeKeys, params: kept[:2]},
 		{query: purgeCancelled, params: kept},
 		{query: purgeDefault, params: kept},
+		{query: purgeRetried, params: append(kept[:2:2], int8Param(symphony.RetriedFor.Microseconds()))},
 	}
 	for _, c := range deletes {
 		for more := true; more; {

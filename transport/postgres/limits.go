@@ -219,9 +219,12 @@ func (t *Transport) ChangeLimits(ctx context.Context, change flow.LimitsChange) 
 }
 
 // limitsMigration is the number of the migration that brought limits at run time.
-func (s *store) limitsMigration() int {
+func (s *store) limitsMigration() int { return s.migration("limits") }
+
+// migration is the number of a migration by its name.
+func (s *store) migration(name string) int {
 	list := s.migrations()
-	return list[slices.IndexFunc(list, func(m Migration) bool { return m.Name == "limits" })].Version
+	return list[slices.IndexFunc(list, func(m Migration) bool { return m.Name == name })].Version
 }
 
 // LimitStates tells what limits are configured and set, and how much of each is used.

@@ -132,7 +132,10 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	case q.ByFailure:
 		return t.listFailed(ctx, &q)
 	case q.ID != "":
-		return t.oneMessage(ctx, &q)
+		if page, err = t.oneMessage(ctx, &q); err == nil {
+			err = t.retriedAs(ctx, &page, q.ID)
+		}
+		return page, err
 	case q.CountOnly:
 		return t.countMessages(ctx, q)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +32,8 @@ type node struct {
 	started int64
 
 	mu    sync.Mutex
-	alive int // nodes, this one too, as of the last heartbeat
+	alive int      // nodes, this one too, as of the last heartbeat
+	older []string // those of them that know nothing of the terms of messages
 }
 
 var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n
@@ -71,9 +74,12 @@ func (s *store) beat(ctx context.Context) error {
 	if s.node.Info != nil {
 		info = s.node.Info()
 	}
-	var list []storage.Node
+	var (
+		list  []storage.Node
+		older []string
+	)
 	err := s.with(ctx, "heartbeat", func(ctx context.Context, l *link) error {
-		list = nil
+		list, older = nil, nil
 		if err := s.measureOffset(ctx, l); err != nil {
 			return err
 		}
@@ -86,6 +92,7 @@ func (s *store) beat(ctx context.Context) error {
 				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info, int4Param(len(s.migrations())),
 			}},
 			s.nodesCall(&list),
+			s.olderCall(termsMigration, &older),
 			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})
 	})
 	if err != nil {
@@ -93,7 +100,7 @@ func (s *store) beat(ctx context.Context) error {
 	}
 	s.node.mu.Lock()
 	was := s.node.alive
-	s.node.alive = len(list)
+	s.node.alive, s.node.older = len(list), older
 	s.node.mu.Unlock()
 	if was == 1 && len(list) > 1 {
 		// What this process made available while it thought it was alone was not announced, and the others may have
@@ -112,6 +119,42 @@ func (s *store) nodesCall(list *[]storage.Node) call {
 		*list = append(*list, one)
 		return nil
 	}}
+}
+
+// termsMigration is the migration from which on programs heed the terms of messages. None that does not know it can
+// start behind it, so that the nodes of the last heartbeat are all that there are.
+const termsMigration = "retried"
+
+// olderCall reads the names of the nodes that are alive and do not know a migration.
+func (s *store) olderCall(migration string, list *[]string) call {
+	params := [][]byte{s.nowParam(), int8Param(nodeLife.Microseconds()), int4Param(s.migration(migration))}
+	return call{query: olderNodes, params: params, row: func(v [][]byte) error {
+		*list = append(*list, string(v[0]))
+		return nil
+	}}
+}
+
+// understood is an error if a node that is alive would not heed the terms of one of the messages.
+func (s *store) understood(envelopes []*symphony.Envelope) error {
+	for i, e := range envelopes {
+		if !e.Terms.Binding() {
+			continue
+		}
+		s.node.mu.Lock()
+		older := s.node.older
+		s.node.mu.Unlock()
+		if len(older) == 0 {
+			return nil
+		}
+		path := "options"
+		if len(envelopes) > 1 {
+			path = fmt.Sprintf("messages[%d].options", i)
+		}
+		text := "maxRetries, retryDelay, timeout, retention, url, onSuccess and onFailure can be used once every node has " +
+			"been upgraded; of an older release are: " + strings.Join(older, ", ")
+		return &symphony.ValidationError{Problems: []symphony.Problem{{Path: path, Message: text}}}
+	}
+	return nil
 }
 
 // alone reports whether no other node is alive, as far as is known.

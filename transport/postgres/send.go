@@ -16,6 +16,9 @@ func (t *Transport) Send(ctx context.Context, envelopes []*symphony.Envelope) ([
 	if err := t.usable(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.understood(envelopes); err != nil {
+		return nil, err
+	}
 	o, err := newSendOp(envelopes, t.limits)
 	if err != nil {
 		return nil, err
@@ -212,6 +215,9 @@ func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
 			return err
 		}
 		row.lane = ln.id
+		if err := s.followLanes(ctx, l, row.Terms); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -336,6 +336,9 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 	if err := g.flow.engine.Depart(ends); err != nil {
 		return err
 	}
+	if err := g.follow(); err != nil {
+		return err
+	}
 	g.flow.calls = append(g.flow.calls, g.calls(l, k.now)...)
 	if len(acked) > 0 {
 		tokens, places := uuids(0), int4s(0)

@@ -141,6 +141,9 @@ func (x *Tx) Send(ctx context.Context, envelopes []*symphony.Envelope) ([]sympho
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.understood(envelopes); err != nil {
+		return nil, err
+	}
 	o, err := newSendOp(envelopes, s.limits)
 	if err != nil {
 		return nil, err
@@ -339,6 +342,9 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	})
 	if err == nil && !acked {
 		return x.lostFor(ctx, d, symphony.ErrLeaseLost)
+	}
+	if err == nil {
+		err = x.follow(ctx, d)
 	}
 	if err == nil {
 		x.store.leases.ackInTx(token, d.Lease.Index)

@@ -127,6 +127,7 @@ func (f *flowTx) Bury(list []*waiting, reasons []*symphony.ExpiredError) error {
 	messages, failed, errs, classes := uuids(n), uuids(n), texts(n), texts(n)
 	causes := texts(n)
 	retries, most, untried := int4s(n), int4s(n), bools(n)
+	var follows []ended
 	for i, w := range list {
 		messages.uuid(w.Row.id)
 		id, _ := parseUUID(symphony.NewID(f.failures.next(f.now))) // a valid UUID by construction
@@ -138,6 +139,11 @@ func (f *flowTx) Bury(list []*waiting, reasons []*symphony.ExpiredError) error {
 		most.int4(0)
 		untried.bool(false)
 		f.counts.of(w.Row.lane).Failed++
+		source := symphony.Source{Status: symphony.Failed, Error: reasons[i].Error(), ErrorClass: reasons[i].ErrorClass()}
+		follows = append(follows, ended{w.Row.id, source, w.Envelope})
+	}
+	if err := f.follow(follows); err != nil {
+		return err
 	}
 	f.later(moveToFailed, f.nowParam(), messages.value(), failed.value(), errs.value(), classes.value(),
 		retries.value(), most.value(), untried.value(), causes.value())

@@ -172,6 +172,9 @@ func (w *writer) endCancelling(l *lease) (ends []flow.Departure, err error) {
 // empty, of a message that nobody had.
 func (w *writer) cancelled(r readyRow, c *cancelling, worker string, claimed int64) error {
 	r.lane.next.cancelled++
+	if err := w.follow(r, symphony.Source{Status: symphony.Cancelled, Attempts: int(r.attempt)}); err != nil {
+		return err
+	}
 	if w.retention == 0 {
 		err := w.query("SELECT id FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 			w.noteEnd(r.lane, symphony.Cancelled, s.ColumnText(0))

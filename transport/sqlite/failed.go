@@ -167,7 +167,10 @@ func selectsAll(f symphony.MessageFilter) bool {
 // listFailed returns a page in the order of failure.
 func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	if q.ID != "" {
-		return t.failedMessage(ctx, q)
+		if page, err = t.failedMessage(ctx, q); err == nil {
+			err = t.retriedAs(ctx, &page, q.ID)
+		}
+		return page, err
 	}
 	if q.Text != "" || q.Rare() {
 		return t.searchFailed(ctx, q)
@@ -272,6 +275,7 @@ func (o *moveFailedOp) apply(w *writer) error {
 // againColumns are what a message that is dispatched again keeps.
 var againColumns = columns[messageRow]{
 	{"queue", func(m *messageRow, v cell) { m.Queue = v.text() }},
+	{"message_id", func(m *messageRow, v cell) { m.ID = v.text() }},
 	{"type", func(m *messageRow, v cell) { m.Type = v.text() }},
 	{"priority", func(m *messageRow, v cell) { m.Priority = v.int() }},
 	{"idempotency_key", func(m *messageRow, v cell) { m.IdempotencyKey = v.text() }},
@@ -283,7 +287,7 @@ var againColumns = columns[messageRow]{
 }
 
 func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, err error) {
-	row := messageRow{Envelope: &symphony.Envelope{ID: move.NewID, Transport: o.transport, CreatedAt: fromMicros(w.wall)}}
+	row := messageRow{Envelope: &symphony.Envelope{Transport: o.transport, CreatedAt: fromMicros(w.wall)}}
 	read := againColumns
 	if move.NewID == "" {
 		read = againColumns[:1] // its queue, for the counts
@@ -303,12 +307,13 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 		}
 		return true, w.deleteFailed(move.ID, l)
 	}
-	row.Flow = row.Flow.Again()
+	old := row.ID
+	row.RetryAs(move)
 	if row.extras, err = row.EncodeExtras(); err != nil {
 		return false, err
 	}
-	if move.Payload != nil {
-		row.Payload = move.Payload
+	if err := w.noteRetry(old, move); err != nil {
+		return false, err
 	}
 	l, err := w.lane(o.transport, row.Queue, w.limits.Covers(row.Envelope))
 	if err != nil {

@@ -188,6 +188,9 @@ func (w *writer) heads(l *lane) (ready bool, later int64, err error) {
 // and idempotency keys whose window is over.
 func (s *store) purge(ctx context.Context) error {
 	cutoff := micros(s.clock.Now().Add(-s.retention))
+	if err := s.purgeRetried(ctx); err != nil {
+		return err
+	}
 	if err := s.purgeCancelled(ctx, cutoff); err != nil {
 		return err
 	}

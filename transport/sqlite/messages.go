@@ -195,7 +195,10 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 		return symphony.MessagePage{}, err
 	}
 	t.leaseEnds(ctx, page.Messages, held)
-	return page, nil
+	if q.ID != "" {
+		err = t.retriedAs(ctx, &page, q.ID)
+	}
+	return page, err
 }
 
 // find returns the messages to list, and sets what else a page has.

@@ -134,6 +134,12 @@ func (w *writer) keepDone(r readyRow, names []string) error {
 // complete keeps a note of the message, or deletes it where nothing is kept.
 func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 	r.lane.next.completed++
+	if r.pass != nil && r.pass.Follows {
+		err := w.follow(r, symphony.Source{Status: symphony.Completed, Output: st.Output, Attempts: int(r.attempt)})
+		if err != nil {
+			return err
+		}
+	}
 	if w.retention == 0 {
 		w.noteEnd(r.lane, symphony.Completed, st.Lease.MessageID)
 		return w.erase(r)
@@ -226,6 +232,15 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 		return err
 	}
 	text = symphony.ClipError(text)
+	attempts := int(r.attempt)
+	if st.Untried {
+		attempts--
+	}
+	err = w.follow(r, symphony.Source{Status: symphony.Failed, Error: text, ErrorClass: class,
+		Attempts: max(attempts, 0)})
+	if err != nil {
+		return err
+	}
 	err = w.exec(`INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at, scheduled_at,
 			failed_at, idempotency_key, headers, metadata, done, error, error_class, retry_count, max_retries, attempts, payload, extras,
 			failure_group)

@@ -83,6 +83,7 @@ func Run(t *testing.T, open Open) {
 		{"Text", textTests, receives},
 		{"Pages", pageTests, showsMessages},
 		{"Callers", callerTests, showsMessages},
+		{"Callbacks", callbackTests, showsMessages},
 		{"Terms", termTests, func(c symphony.Capabilities) (bool, string) {
 			return c.Terms,
 				"knows no terms of a message"
