@@ -54,8 +54,25 @@ type MessageFilter struct {
 	// Metadata has for paths into it, the names with dots between them, the value there: a string, or a number or
 	// boolean as it is spelled in JSON. At most MaxFilterMetadata.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// Closed are patterns of types into which Text and Metadata do not look: where either is given, messages of these
+	// types are not selected. Without both it says nothing.
+	Closed []string `json:"closed,omitempty"`
 	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
 	ScheduledAfter time.Time `json:"scheduledAfter,omitzero"`
+}
+
+// Unsearched are the patterns of types of which the filter selects no message, because it would have to look into
+// them.
+func (f *MessageFilter) Unsearched() []string {
+	if f.Text == "" && len(f.Metadata) == 0 {
+		return nil
+	}
+	return f.Closed
+}
+
+// Open reports whether messages of a type may be selected, by Unsearched.
+func (f *MessageFilter) Open(typ string) bool {
+	return !slices.ContainsFunc(f.Unsearched(), func(pattern string) bool { return PatternMatches(pattern, typ) })
 }
 
 // IsZero reports whether the filter selects everything.

@@ -173,7 +173,7 @@ func (c *call) bulkRequest(
 		r.Rate = rate(req.Rate)
 	}
 	if f := req.Filter; f != nil {
-		filter := filterOf(f, "filter.", &list)
+		filter := c.filterOf(f, "filter.", &list)
 		r.Filter = &filter
 	}
 	if wrong || len(list) > 0 { // else the domain tells

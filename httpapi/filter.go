@@ -82,13 +82,16 @@ func (c *call) queryFilter(list *[]symphony.Problem) symphony.MessageFilter {
 			}
 		}
 	}
-	return filterOf(&f, "", list)
+	return c.filterOf(&f, "", list)
 }
 
 // filterOf is a filter as the domain has it, with what that cannot see: that something is given, and empty or unknown.
 // Paths of problems begin with prefix.
-func filterOf(f *wire.MessageFilter, prefix string, list *[]symphony.Problem) symphony.MessageFilter {
+func (c *call) filterOf(f *wire.MessageFilter, prefix string, list *[]symphony.Problem) symphony.MessageFilter {
 	out := symphony.MessageFilter{Text: f.Q}
+	if f.Q != "" || len(f.Metadata) > 0 {
+		out.Closed = c.closedTypes()
+	}
 	askedFilter.ask(f, &out, prefix, list)
 	if f.Metadata != nil && len(f.Metadata) == 0 {
 		*list = append(*list, symphony.Problem{Path: prefix + "metadata",

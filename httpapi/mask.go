@@ -93,6 +93,15 @@ func (c *call) masked(v any) any {
 	return m.Apply(v)
 }
 
+// closedTypes are the types into whose messages a search does not look: what is hidden from the caller must not be
+// found by guessing.
+func (c *call) closedTypes() []string {
+	if c.route.access != userAccess || c.principal.Has(auth.ScopeAdmin) {
+		return nil
+	}
+	return c.api.o.Redact.Types()
+}
+
 // checkMask refuses what a caller who sees masked messages cannot ask for, and notes that one asks for unmasked ones.
 func (c *call) checkMask() error {
 	if len(c.query)+len(c.several) == 0 {

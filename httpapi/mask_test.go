@@ -158,6 +158,16 @@ func TestRedact_hides_from_everybody_but_who_handles(t *testing.T) {
 	if n := strings.Count(trail, `"message.unmask"`); n != unmasked || n < 6 {
 		t.Errorf("%d entries in the audit trail of %d readings", n, unmasked)
 	}
+	// What is hidden is not found by guessing, unless by who may see it.
+	for path, found := range map[string]bool{"messages?q=4111": false, "messages?q=Ada": false, "failed?q=4111": false,
+		"messages?metadata.card.number=" + secret: false, "messages?type=Order": true} {
+		for scope, found := range map[string]bool{"read": found, "admin": true} {
+			a := f.call("GET", "/api/symphony/"+path, "", "Authorization", "Bearer "+f.keys[scope])
+			if list, _ := a.body["messages"].([]any); a.status != 200 || (len(list) > 0) != found {
+				t.Errorf("GET %s with %s: %d, %d messages", path, scope, a.status, len(list))
+			}
+		}
+	}
 	if a := f.call("GET", gets[0]+"?unmask=perhaps", ""); a.status != 400 {
 		t.Errorf("unmask=perhaps: %d", a.status)
 	}

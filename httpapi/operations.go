@@ -146,7 +146,7 @@ func messagesReplayMany(c *call) error {
 func (c *call) replayMany(req *wire.ReplayManyRequest) (r operation.Request, list []symphony.Problem) {
 	r = operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
 	if f := req.Filter; f != nil {
-		filter := filterOf(f, "filter.", &list)
+		filter := c.filterOf(f, "filter.", &list)
 		r.Filter = &filter
 	}
 	return r, list

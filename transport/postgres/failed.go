@@ -145,6 +145,13 @@ func (c *condition) common(f *symphony.MessageFilter) {
 	} else if f.Type != "" {
 		c.add("type = ?::text", []byte(cleanText(f.Type)))
 	}
+	for _, pattern := range f.Unsearched() {
+		if begin, ok := strings.CutSuffix(pattern, "*"); ok {
+			c.add("NOT starts_with(type, ?::text)", []byte(cleanText(begin)))
+		} else {
+			c.add("type <> ?::text", []byte(cleanText(pattern)))
+		}
+	}
 	if f.Priority != 0 {
 		c.add("priority = ?::int2", int2Param(f.Priority))
 	}

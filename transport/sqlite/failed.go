@@ -131,6 +131,13 @@ func (t *Transport) where(q *symphony.MessageQuery) (string, []any) {
 	add(f.Queue != "", "queue=?", f.Queue)
 	add(f.Type != "" && !prefixed, "type=?", f.Type)
 	add(prefixed, "substr(type, 1, length(?))=?", prefix, prefix)
+	for _, pattern := range f.Unsearched() {
+		if begin, ok := strings.CutSuffix(pattern, "*"); ok {
+			add(true, "substr(type, 1, length(?))<>?", begin, begin)
+		} else {
+			add(true, "type<>?", pattern)
+		}
+	}
 	add(f.Priority != 0, "priority=?", f.Priority)
 	add(f.ErrorClass != "", "error_class=?", f.ErrorClass)
 	add(f.FailureGroup != "", "failure_group=?", f.FailureGroup)

@@ -21,6 +21,7 @@ type filter struct {
 	after        int64  // of scheduled_at
 	class        []byte // of failed messages
 	rare         bool   // rareColumns are looked at
+	closed       bool   // messages of some types are not looked into
 	late         bool   // fits looks where a message is, and how it ended
 }
 
@@ -28,7 +29,8 @@ func (v *view) filter(q *symphony.MessageQuery) *filter {
 	f := &filter{MessageFilter: &q.MessageFilter, lanes: make(map[int64]bool), queue: q.Queue, priority: q.Priority,
 		since: -never, until: never,
 		text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy, class: []byte(q.ErrorClass), rare: q.Rare(),
-		late: len(q.AllStatuses()) > 1 || q.Worker != "" || q.Ended()}
+		closed: len(q.Unsearched()) > 0,
+		late:   len(q.AllStatuses()) > 1 || q.Worker != "" || q.Ended()}
 	if prefix, ok := q.TypePrefix(); ok {
 		f.prefix = []byte(prefix)
 	} else {
@@ -116,6 +118,9 @@ func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
 		return false
 	}
 	if len(f.prefix) > 0 && !bytes.HasPrefix(v.bytes(s, col+typeColumn), f.prefix) {
+		return false
+	}
+	if f.closed && !f.Open(s.ColumnText(col+typeColumn)) {
 		return false
 	}
 	if f.rare && !f.carries(s, col+f.rareColumn()) {

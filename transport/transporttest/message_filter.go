@@ -194,6 +194,15 @@ func filterTests(list []sample) []filterTest {
 		{"an entry of a list", metadata("customer.tags.0", "0"), none},
 		{"what is below a text", metadata("to.a", "a"), none},
 		{"quotes", metadata(`a"'b`, `'"`), none},
+		{"a text", symphony.MessageFilter{Text: "SHOP"}, func(m *sample) bool { return rich(m) || other(m) }},
+		{"a text, but in one type", symphony.MessageFilter{Text: "SHOP", Closed: []string{"Shop.Order"}}, other},
+		{"a text, but in types by their prefix",
+			symphony.MessageFilter{Text: "SHOP", Closed: []string{"Shop.Order.*"}}, rich},
+		{"a text, but in no type", symphony.MessageFilter{Text: "SHOP", Closed: []string{"A", "*"}}, none},
+		{"metadata, but in one type", symphony.MessageFilter{Metadata: map[string]string{"customer.vip": "true"},
+			Closed: []string{"Shop.Order"}}, none},
+		{"neither a text nor metadata in one type",
+			symphony.MessageFilter{Type: "Shop.Order", Closed: []string{"Shop.Order"}}, rich},
 	}
 }
 
