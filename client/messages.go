@@ -38,9 +38,9 @@ func (c *Client) Messages(ctx context.Context, q MessageQuery) (wire.MessagesRes
 	return ask(ctx, c, wire.ListMessages, "", q.values())
 }
 
-// SearchID says which transport has the message with an id, or with an id in the dead letter queue, and its status.
-func (c *Client) SearchID(ctx context.Context, id string) (wire.SearchResponse, error) {
-	return ask(ctx, c, wire.SearchID, "", url.Values{"id": {id}})
+// FindMessage says which transport has the message with an id, or with an id in the dead letter queue, and its status.
+func (c *Client) FindMessage(ctx context.Context, id string) (wire.SearchResponse, error) {
+	return ask(ctx, c, wire.FindMessage, "", url.Values{"id": {id}})
 }
 
 // CountMessages counts messages by status; exact has all counted where an index or a counter carries the filter. Sort,

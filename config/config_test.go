@@ -96,8 +96,8 @@ func TestFileMistakes(t *testing.T) {
 		{"unknown keys get suggestions", "server:\n  adr: x\nlgo: {}\nlimits: {zzz: 1}\n", []string{
 			`symphony.yaml:2:3: server.adr: unknown key; did you mean addr?`,
 			`symphony.yaml:3:1: lgo: unknown key; did you mean log?`,
-			`symphony.yaml:4:10: limits.zzz: unknown key; there are idempotency_window, max_message_bytes,
-				max_output_bytes`,
+			`symphony.yaml:4:10: limits.zzz: unknown key; there are idempotency_window, max_message_bytes, ` +
+				`max_output_bytes`,
 		}},
 		{"values are checked", "env: prod\nserver: {addr: here, access_log: yes, max_body_bytes: 1 MB}\nretry: {max_retries: -1, multiplier: x, initial_delay: 5}\n", []string{
 			`symphony.yaml:1:6: env: must be production or development, is "prod"; did you mean production?`,

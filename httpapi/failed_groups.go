@@ -71,7 +71,8 @@ func failedGroups(c *call) error {
 
 func failureGroup(transport string, g *triage.Group) wire.FailureGroup {
 	return wire.FailureGroup{Group: g.Name, Transport: transport, Type: g.Type, ErrorClass: g.ErrorClass,
-		Sample: g.Sample, Count: g.Count, Attempts: g.Attempts, FirstSeen: g.FirstSeen.UTC(), LastSeen: g.LastSeen.UTC(),
+		Sample: g.Sample, Count: g.Count, Attempts: g.Attempts,
+		FirstSeen: g.FirstSeen.UTC(), LastSeen: g.LastSeen.UTC(),
 		Series: g.Hours[:]}
 }
 

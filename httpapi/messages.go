@@ -51,8 +51,8 @@ func messagesList(c *call) error {
 	return c.answer(http.StatusOK, answer)
 }
 
-// searchID finds a message in whatever transport it is.
-func searchID(c *call) error {
+// findMessage finds a message in whatever transport it is.
+func findMessage(c *call) error {
 	id := c.query["id"]
 	if id == "" {
 		return invalid(symphony.Problem{Path: "id", Message: "is required"})

@@ -60,13 +60,13 @@ func messagesRoutes() []route {
 			errors: []int{501},
 			serve:  messagesList,
 		}),
-		on(wire.SearchID, route{
+		on(wire.FindMessage, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,
 			summary: "Find a message by its id, or by its id in the dead letter queue",
 			doc:     "In all transports: which one has it, and in which state.",
 			query:   []parameter{{name: "id", doc: "Required."}},
 			errors:  []int{404, 501},
-			serve:   searchID,
+			serve:   findMessage,
 		}),
 		on(wire.CountMessages, route{
 			tag: "Messages", scope: auth.ScopeRead, own: ownOpen,

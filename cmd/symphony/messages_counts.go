@@ -41,7 +41,7 @@ func (a *app) messagesFindCommand() *cobra.Command {
 	return query[wire.SearchResponse]{
 		need: storageOnly,
 		ask: func(ctx context.Context, r *reached, args []string) (wire.SearchResponse, error) {
-			return r.SearchID(ctx, args[0])
+			return r.FindMessage(ctx, args[0])
 		},
 		show: func(m wire.SearchResponse) {
 			fmt.Fprintf(a.out, "%s is %s, in %s/%s.\n", m.MessageID, m.Status, m.Transport, m.Queue)

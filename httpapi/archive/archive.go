@@ -57,6 +57,7 @@ type Message struct {
 	Cancel         *Cancel                   `json:"cancel,omitzero"`
 	Error          string                    `json:"error,omitzero"`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
+	FailureGroup   string                    `json:"failureGroup,omitzero"`
 	Output         jsontext.Value            `json:"output,omitzero" mask:"value"`
 	OutputError    string                    `json:"outputError,omitzero"`
 	RetryCount     int                       `json:"retryCount,omitzero"`
@@ -106,6 +107,7 @@ func Failed(m *wire.FailedMessage, attempts jsontext.Value) Message {
 	flow.MaxRetries = &m.MaxRetries
 	return Message{ID: m.ID, MessageID: m.MessageID, Status: "failed", Transport: m.Transport, Queue: m.Queue, Message: m.Message, Headers: m.Headers,
 		Priority: m.Priority, IdempotencyKey: m.IdempotencyKey, CreatedAt: &m.CreatedAt, ScheduledAt: m.ScheduledAt, FailedAt: &m.FailedAt,
-		Error: m.Error, ErrorClass: m.ErrorClass, RetryCount: m.RetryCount, Attempts: attempts, Flow: flow,
+		Error: m.Error, ErrorClass: m.ErrorClass, FailureGroup: m.FailureGroup, RetryCount: m.RetryCount,
+		Attempts: attempts, Flow: flow,
 		Masked: m.Masked, Unreadable: m.Unreadable}
 }

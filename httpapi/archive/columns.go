@@ -49,6 +49,7 @@ func columns() []column {
 		ofCancel(text("cancelReason", func(m *Message) *string { return &m.Cancel.Reason })),
 		text("error", func(m *Message) *string { return &m.Error }),
 		text("errorClass", func(m *Message) *string { return &m.ErrorClass }),
+		text("failureGroup", func(m *Message) *string { return &m.FailureGroup }),
 		raw("output", func(m *Message) *jsontext.Value { return &m.Output }),
 		text("outputError", func(m *Message) *string { return &m.OutputError }),
 		number("retryCount", func(m *Message) *int { return &m.RetryCount }),
@@ -98,7 +99,8 @@ func ofCancel(c column) column {
 // columnsOf are the columns of a file of stored, or of failed, messages.
 func columnsOf(failed bool) []column {
 	left := map[string]bool{"messageId": !failed, "failedAt": !failed, "retryCount": !failed, "attempts": !failed,
-		"availableAt": failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed,
+		"failureGroup": !failed,
+		"availableAt":  failed, "startedAt": failed, "leasedUntil": failed, "finishedAt": failed, "worker": failed, "attempt": failed, "failedId": failed,
 		"output": failed, "outputError": failed,
 		"cancelRequestedAt": failed, "cancelBy": failed, "cancelReason": failed}
 	var list []column

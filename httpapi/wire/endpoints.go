@@ -29,7 +29,7 @@ var (
 	ExportMessages = Endpoint[None, None]{"GET", api + "/messages/export", "exportMessages"}
 	ImportMessages = Endpoint[None, ImportResponse]{"POST", api + "/messages/import", "importMessages"}
 	CountMessages  = Endpoint[None, CountsResponse]{"GET", api + "/messages/counts", "countMessages"}
-	SearchID       = Endpoint[None, SearchResponse]{"GET", api + "/search", "searchID"}
+	FindMessage    = Endpoint[None, SearchResponse]{"GET", api + "/search", "findMessage"}
 	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
 	EditMessage    = Endpoint[MessageChange, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
 	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}
