@@ -75,8 +75,9 @@ func (f *MessageFilter) Open(typ string) bool {
 	return !slices.ContainsFunc(f.Unsearched(), func(pattern string) bool { return PatternMatches(pattern, typ) })
 }
 
-// IsZero reports whether the filter selects everything.
-func (f *MessageFilter) IsZero() bool { return reflect.ValueOf(f).Elem().IsZero() }
+// SelectsAll reports whether the filter selects everything. It is not named IsZero, because JSON would then leave out a
+// filter that is given and empty.
+func (f *MessageFilter) SelectsAll() bool { return reflect.ValueOf(f).Elem().IsZero() }
 
 // AllStatuses are the statuses that the filter asks for, nil for all.
 func (f *MessageFilter) AllStatuses() []Status {

@@ -97,7 +97,7 @@ func (m *Messages) counts(ctx context.Context, q MessageQuery, exact bool, sum *
 func (f *MessageFilter) plain() bool {
 	rest := *f
 	rest.Status, rest.Statuses, rest.Queue = "", nil, ""
-	return rest.IsZero()
+	return rest.SelectsAll()
 }
 
 // carried reports whether storages have an index of what the filter asks for, so that they look at hardly more messages

@@ -287,7 +287,7 @@ func TestHub_counts_messages_while_somebody_reads(t *testing.T) {
 			tr.Settle(t.Context(), []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})
 		}
 		began := time.Now()
-		want := `{"transports":[{"transport":"default","depth":6,"pending":6,"processing":0,"completed":4,"failed":0,"scheduled":0,"oldestPendingAge":2000,"completedPerSecond":2}]}`
+		want := `{"transports":[{"transport":"default","depth":6,"pending":6,"processing":0,"completed":4,"failed":0,"cancelled":0,"scheduled":0,"oldestPendingAge":2000,"completedPerSecond":2}]}`
 		if e := next(); string(e.Data) != want || e.ID != 0 || time.Since(began) > event.StatsInterval {
 			t.Errorf("got %s after %v", e.Data, time.Since(began))
 		}

@@ -161,7 +161,7 @@ func failedDeleteBulk(c *call) error { return c.bulk(operation.FailedDelete) }
 func (c *call) bulkRequest(
 	kind operation.Kind, req *wire.BulkRequest, wrong bool,
 ) (r operation.Request, list []symphony.Problem) {
-	if value(req.All) && (req.Filter == nil || !req.Filter.IsZero()) {
+	if value(req.All) && (req.Filter == nil || !req.Filter.SelectsAll()) {
 		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
 	}
 	if req.Rate != nil && !value(req.Background) {

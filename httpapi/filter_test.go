@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // Each filter is understood in the query of a list; what it selects is tested with the storages.
@@ -172,6 +174,16 @@ func TestSearchID_finds_a_message_wherever_it_is(t *testing.T) {
 		"?id=00000000-0000-7000-8000-000000000000": 404} {
 		if a := f.call("GET", "/api/symphony/search"+query, ""); a.status != want {
 			t.Errorf("%s: got %d %s, want %d", query, a.status, a.raw, want)
+		}
+	}
+}
+
+// To select everything is to give an empty filter. The client must not leave it out.
+func TestFilter_that_is_empty_is_sent(t *testing.T) {
+	for _, body := range []any{wire.BulkRequest{Filter: new(wire.FailedFilter)}, wire.ReplayManyRequest{Filter: new(wire.MessageFilter)}} {
+		raw, err := json.Marshal(body)
+		if err != nil || string(raw) != `{"filter":{}}` {
+			t.Errorf("%T: %s, %v", body, raw, err)
 		}
 	}
 }

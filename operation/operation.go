@@ -175,7 +175,7 @@ func (r *Request) Problems() (list []symphony.Problem) {
 	case r.Filter == nil && (len(r.IDs) == 0 || len(r.IDs) > MaxIDs):
 		bad("ids", "must have 1 to %d entries", MaxIDs)
 	}
-	if r.Kind == FailedDelete && r.IDs == nil && r.Filter != nil && r.Filter.IsZero() && !r.All {
+	if r.Kind == FailedDelete && r.IDs == nil && r.Filter != nil && r.Filter.SelectsAll() && !r.All {
 		bad("all", "must be true to delete every failed message: the filter is empty")
 	}
 	if f := r.Filter; f != nil {

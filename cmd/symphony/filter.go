@@ -104,7 +104,7 @@ func (f *filterFlags) given() bool {
 			return true
 		}
 	}
-	return !f.wanted.IsZero() || len(f.metadata) > 0
+	return !f.wanted.SelectsAll() || len(f.metadata) > 0
 }
 
 // filter is what the flags ask for.

@@ -44,8 +44,9 @@ type MessageFilter struct {
 // FailedFilter selects failed messages.
 type FailedFilter = MessageFilter
 
-// IsZero reports whether the filter selects everything.
-func (f *MessageFilter) IsZero() bool { return reflect.ValueOf(f).Elem().IsZero() }
+// SelectsAll reports whether the filter selects everything. It is not named IsZero, because JSON would then leave out a
+// filter that is given and empty.
+func (f *MessageFilter) SelectsAll() bool { return reflect.ValueOf(f).Elem().IsZero() }
 
 // FilterMember is a member of MessageFilter, as a query has it.
 type FilterMember struct {

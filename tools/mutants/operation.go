@@ -12,8 +12,8 @@ var operationMutants = []mutant{
 	{file: "operation.go", what: "ids and a filter are taken together",
 		old: "case r.IDs != nil && r.Filter != nil:", new: "case r.IDs != nil && r.Filter != nil && r.Rate > 0:"},
 	{file: "operation.go", what: "an empty filter deletes everything",
-		old: "r.Filter.IsZero() && !r.All {",
-		new: "r.Filter.IsZero() && !r.All && r.Rate > 0 {"},
+		old: "r.Filter.SelectsAll() && !r.All {",
+		new: "r.Filter.SelectsAll() && !r.All && r.Rate > 0 {"},
 	{file: "work.go", what: "an operation ends before what was dated ahead",
 		old: "if op.Filter != nil && op.Ahead == 0 {", new: "if op.Filter != nil {"},
 }

@@ -203,7 +203,7 @@ var countFailed = newQuery("count_failed", `SELECT coalesce(sum(c.failed), 0)::i
 func selectsAll(f symphony.MessageFilter) bool {
 	f.Status = ""
 	f.Statuses = nil
-	return f.IsZero()
+	return f.SelectsAll()
 }
 
 // listFailed returns a page in the order of failure.

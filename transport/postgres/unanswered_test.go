@@ -105,7 +105,8 @@ func TestClaim_that_comes_late_takes_nothing(t *testing.T) {
 	late := false
 	err := tr.with(t.Context(), "claim", func(ctx context.Context, l *link) error {
 		params := append(c.streams(probes, repeat(1, len(probes)), 0), int4Param(1), int8Param(1<<30), boolParam(true), int8Param(1),
-			make([]byte, 16), []byte(tr.name), nil, int8Param(1), l.nextShard(), tr.answerByParam(l.answerBy()))
+			make([]byte, 16), []byte(tr.name), nil, int8Param(1), l.nextShard(), tr.answerByParam(l.answerBy()),
+			int8Param(0))
 		return l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
 			late = v[20][0] != 0
 			if v[2] != nil {

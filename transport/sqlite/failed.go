@@ -168,7 +168,7 @@ func lowerASCII(s string) string {
 func selectsAll(f symphony.MessageFilter) bool {
 	f.Status = ""
 	f.Statuses = nil
-	return f.IsZero()
+	return f.SelectsAll()
 }
 
 // listFailed returns a page in the order of failure.

@@ -79,7 +79,7 @@ func cancelTests() []test {
 				s.wantRequest(&m, at)
 				want := was
 				want.Status, want.FinishedAt = symphony.Cancelled, at
-				want.Cancel, want.AvailableAt = m.Cancel, time.Time{}
+				want.Cancel, want.AvailableAt, want.Gate = m.Cancel, time.Time{}, ""
 				if diff := cmp.Diff(want, m); diff != "" {
 					s.Errorf("(-want +got)\n%s", diff)
 				}
