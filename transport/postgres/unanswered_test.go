@@ -100,13 +100,14 @@ func TestClaim_that_comes_late_takes_nothing(t *testing.T) {
 	tr, id := openForClaims(t, pgtest.URL(t), symphony.DispatchOptions{})
 	probes := tr.heads.ready(tr.wanted(nil), tr.storeNow()+clockSlack)
 	defer tr.heads.done(probes)
-	c := &claim{Transport: tr, ReceiveOptions: symphony.ReceiveOptions{Max: 1, Lease: time.Hour}.WithDefaults()}
+	c := &claim{Transport: tr, limits: tr.limitsKnown(),
+		ReceiveOptions: symphony.ReceiveOptions{Max: 1, Lease: time.Hour}.WithDefaults()}
 	tr.offset.Add(-time.Hour.Microseconds()) // what is waited for until a few seconds from now is late
 	late := false
 	err := tr.with(t.Context(), "claim", func(ctx context.Context, l *link) error {
 		params := append(c.streams(probes, repeat(1, len(probes)), 0), int4Param(1), int8Param(1<<30), boolParam(true), int8Param(1),
 			make([]byte, 16), []byte(tr.name), nil, int8Param(1), l.nextShard(), tr.answerByParam(l.answerBy()),
-			int8Param(0))
+			int8Param(c.limits.version))
 		return l.transact(ctx, call{query: claimQuery, params: params, row: func(v [][]byte) error {
 			late = v[20][0] != 0
 			if v[2] != nil {
