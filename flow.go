@@ -83,7 +83,7 @@ func (e *Envelope) DecodeExtras(raw []byte) error {
 	if *x.Flow != (Flow{}) {
 		e.Flow = x.Flow
 	}
-	e.Terms = x.Terms.orNil()
+	e.Terms = x.orNil()
 	return nil
 }
 

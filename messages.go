@@ -471,7 +471,7 @@ func (q *MessageQuery) Problems(prefix string) []Problem {
 	if !q.ByFailure && (q.Offset != 0 || q.Total) || q.ByFailure && q.CountOnly {
 		p.add("order", "offset and total are for the order of failure, a count alone is for the order of dispatch")
 	}
-	q.MessageFilter.problems(&p, q.ByFailure)
+	q.problems(&p, q.ByFailure)
 	if q.After != "" && !ValidID(q.After) {
 		what := "a message"
 		if q.ByFailure {

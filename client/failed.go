@@ -21,7 +21,7 @@ type FailedQuery struct {
 
 func (q *FailedQuery) values() url.Values {
 	values := inTransport(q.Transport)
-	q.FailedFilter.Values(values)
+	q.Values(values)
 	if q.Cursor != "" {
 		values.Set("cursor", q.Cursor)
 	}

@@ -20,7 +20,7 @@ type MessageQuery struct {
 
 func (q *MessageQuery) values() url.Values {
 	values := inTransport(q.Transport)
-	q.MessageFilter.Values(values)
+	q.Values(values)
 	for name, value := range map[string]string{"sort": q.Sort, "cursor": q.Cursor} {
 		if value != "" {
 			values.Set(name, value)
@@ -47,7 +47,7 @@ func (c *Client) FindMessage(ctx context.Context, id string) (wire.SearchRespons
 // limit and cursor of the query say nothing.
 func (c *Client) CountMessages(ctx context.Context, q MessageQuery, exact bool) (wire.CountsResponse, error) {
 	values := inTransport(q.Transport)
-	q.MessageFilter.Values(values)
+	q.Values(values)
 	if exact {
 		values.Set("exact", "true")
 	}

@@ -101,7 +101,7 @@ func TestLimitsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := f.call(test.method, test.path, test.body)
-			if a.status != test.status || !strings.Contains(string(a.raw), test.want) {
+			if a.status != test.status || !strings.Contains(a.raw, test.want) {
 				t.Errorf("%d %s, want %d with %s", a.status, a.raw, test.status, test.want)
 			}
 		})

@@ -141,7 +141,7 @@ func (r *Rules) JSON(typ string, raw jsontext.Value) (masked jsontext.Value, hid
 	if err := m.value(m.begin()); err != nil {
 		return Value(), true
 	}
-	if _, err := m.in.ReadToken(); err != io.EOF {
+	if _, err := m.in.ReadToken(); !errors.Is(err, io.EOF) {
 		return Value(), true
 	}
 	if !m.hidden {

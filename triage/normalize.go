@@ -103,7 +103,7 @@ func quoted(text string, before rune) int {
 		case r == '\\':
 			_, m := utf8.DecodeRuneInString(text[i+n:])
 			n += m
-		case r != end && !(open == '„' && r == '“'):
+		case r != end && (open != '„' || r != '“'):
 		case r == '\'' && (unicode.IsLetter(next) || unicode.IsDigit(next)): // an apostrophe
 		default:
 			return i + n

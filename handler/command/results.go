@@ -41,7 +41,7 @@ func (o outputFile) keep(ctx context.Context) {
 	if err != nil {
 		return // the program has removed it
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close() // it was only read
 	most := symphony.MaxOutput(ctx)
 	raw, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	whole := bytes.TrimSpace(raw)

@@ -93,7 +93,7 @@ func (f *flowTx) SaveLimits(save []flow.SetLimit, drop []string) error {
 		return err
 	}
 	f.setInForce(f.limits.With(set, time.UnixMicro(f.now)))
-	f.writer.control(f.steers())
+	f.control(f.steers())
 	for _, l := range f.byID {
 		if l.next.pending > 0 {
 			f.wakes[l]++
