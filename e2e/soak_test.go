@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,29 +25,50 @@ import (
 	"github.com/symphony-messenger/symphony/internal/testtier"
 )
 
-// endpoint is a webhook's receiver in this process: it notes which messages were handled, and refuses the first attempt
-// of those of type "flaky".
+// endpoint is a webhook's receiver in this process: it notes which messages were handled. It refuses the first attempt
+// of those of type "flaky", and all of those of type "doomed"; those of type "slow" take half a second, unless the
+// connection ends before.
 type endpoint struct {
 	*httptest.Server
 	mu      sync.Mutex
-	handled map[string]int // by message
+	handled map[string]int      // by message
+	after   map[string][]called // what callbacks said, by their source
 }
 
+// called is a callback that was handled.
+type called struct{ id, status string }
+
 func startEndpoint(t *testing.T) *endpoint {
-	e := &endpoint{handled: make(map[string]int)}
+	e := &endpoint{handled: make(map[string]int), after: make(map[string][]called)}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var b handler.Body
 		if err := json.NewDecoder(r.Body).Decode(&b); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if b.Type == "flaky" && b.Attempt == 1 {
+		switch {
+		case b.Type == "flaky" && b.Attempt == 1:
 			http.Error(w, "not at once", http.StatusInternalServerError)
 			return
+		case b.Type == "doomed":
+			http.Error(w, "never", http.StatusUnprocessableEntity)
+			return
+		case b.Type == "slow":
+			took := time.NewTimer(500 * time.Millisecond)
+			defer took.Stop()
+			select {
+			case <-took.C:
+			case <-r.Context().Done():
+				return
+			}
 		}
 		e.mu.Lock()
+		defer e.mu.Unlock()
+		if b.Type == "after" {
+			e.callback(&b)
+			return
+		}
 		e.handled[b.ID]++
-		e.mu.Unlock()
 	}))
 	t.Cleanup(e.Close)
 	return e
@@ -156,7 +178,8 @@ func TestSoak(t *testing.T) {
 	first := &server{T: t, database: p.database, folder: p.folder}
 	var made struct{ Secret string }
 	first.run("migrate")
-	if err := json.Unmarshal([]byte(first.run("keys", "create", "soak", "--scopes", "dispatch,read", "--json")), &made); err != nil {
+	key := first.run("keys", "create", "soak", "--scopes", "dispatch,read,operate", "--json")
+	if err := json.Unmarshal([]byte(key), &made); err != nil {
 		t.Fatal(err)
 	}
 	p.program = settableClock(t)
@@ -171,7 +194,8 @@ func TestSoak(t *testing.T) {
 		p.add("worker")
 	}
 
-	load := startLoad(p.nodes[:2])
+	steered := startSteering(p.nodes[:2])
+	load := startLoad(p.nodes[:2], steered.take)
 	strange := startTrouble(t, proxies, direct)
 	watch := startLeaseWatch(database.URL("postgres"))
 	tick := time.NewTicker(time.Second)
@@ -198,8 +222,9 @@ func TestSoak(t *testing.T) {
 		proxy.Restore()
 	}
 	accepted := load.stop()
+	steered.stop()
 	maps.Copy(accepted, strange.committed)
-	for _, problem := range append(load.problems, watch.stop()...) {
+	for _, problem := range slices.Concat(load.problems, steered.problems, watch.stop()) {
 		t.Error(problem)
 	}
 
@@ -219,7 +244,7 @@ func TestSoak(t *testing.T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, typ := range accepted {
-		if e.handled[id] == 0 {
+		if e.handled[id] == 0 && typ != "doomed" && typ != "later" && typ != "slow" {
 			t.Errorf("message %s of type %s was accepted and never handled", id, typ)
 		}
 	}
@@ -233,6 +258,8 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	checkTables(t, database.URL("postgres"), c)
+	checkEnds(t, database.URL("postgres"), accepted, load.asked, e)
+	t.Logf("steered: %v", steered.answers)
 	t.Logf("%d messages accepted, %d of them in strangers' transactions, %d handled more than once; kills of the API nodes %v, of the workers %v, of PostgreSQL %d; %d connections cut at a commit, %d transactions held open",
 		len(accepted), len(strange.committed), more, kills[:2], kills[2:], restarts, strange.cuts, strange.opened)
 	if len(accepted) == 0 || restarts == 0 || strange.cuts == 0 || strange.opened == 0 {
@@ -264,7 +291,7 @@ func checkTables(t *testing.T, database string, c counts) {
 	if messages != 0 || ready != 0 || attempts != 0 {
 		t.Errorf("%d messages, %d ready rows and %d attempts are left over", messages, ready, attempts)
 	}
-	if completed != c.Completed || failed != c.Failed || failed != 0 {
+	if completed != c.Completed || failed != c.Failed {
 		t.Errorf("%d messages are completed and %d failed, status says %+v", completed, failed, c)
 	}
 }
@@ -277,12 +304,15 @@ type load struct {
 
 	mu       sync.Mutex
 	accepted map[string]string // type by message
+	asked    map[string]bool   // messages with callbacks
 	byKey    map[string]string // message by key
 	problems []string
+	told     func(acceptance) // is told of each message that was accepted
 }
 
-func startLoad(nodes []*server) *load {
-	l := &load{end: make(chan struct{}), accepted: make(map[string]string), byKey: make(map[string]string)}
+func startLoad(nodes []*server, told func(acceptance)) *load {
+	l := &load{end: make(chan struct{}), accepted: make(map[string]string), asked: make(map[string]bool),
+		byKey: make(map[string]string), told: told}
 	for g := range 8 {
 		l.all.Go(func() {
 			for i := 0; ; i++ {
@@ -300,13 +330,21 @@ func startLoad(nodes []*server) *load {
 
 // send dispatches one message, again with the same key until it is answered, or once without a key.
 func (l *load) send(nodes []*server, name string) {
-	typ := []string{"plain", "plain", "flaky"}[rand.IntN(3)]
+	types := []string{"plain", "plain", "plain", "plain", "flaky", "flaky", "doomed", "later", "slow", "edited"}
+	typ := types[rand.IntN(len(types))]
 	options := map[string]any{"queue": []string{"a", "b", "c"}[rand.IntN(3)], "priority": 1 + rand.IntN(10)}
 	keyed := rand.IntN(4) > 0
 	if keyed {
 		options["idempotencyKey"] = name
 	}
-	if rand.IntN(5) == 0 {
+	asks := rand.IntN(2) == 0
+	if asks {
+		after := map[string]any{"type": "after", "queue": "after", "payload": map[string]any{"name": name}}
+		options["onSuccess"], options["onFailure"] = after, after
+	}
+	if typ == "later" || typ == "edited" {
+		options["scheduledAt"] = time.Now().Add(time.Hour).UTC()
+	} else if rand.IntN(5) == 0 {
 		options["scheduledAt"] = time.Now().Add(time.Duration(rand.IntN(2000)) * time.Millisecond).UTC()
 	}
 	body, err := json.Marshal(map[string]any{"message": map[string]any{"type": typ, "payload": map[string]any{"name": name}}, "options": options})
@@ -324,8 +362,9 @@ func (l *load) send(nodes []*server, name string) {
 			if known := l.byKey[name]; keyed && known != "" && known != r.MessageID {
 				l.problems = append(l.problems, fmt.Sprintf("key %s made messages %s and %s", name, known, r.MessageID))
 			}
-			l.byKey[name], l.accepted[r.MessageID] = r.MessageID, typ
+			l.byKey[name], l.accepted[r.MessageID], l.asked[r.MessageID] = r.MessageID, typ, asks
 			l.mu.Unlock()
+			l.told(acceptance{r.MessageID, typ})
 			return
 		case err == nil && status != 503:
 			l.problems = append(l.problems, fmt.Sprintf("dispatch %s: %d %s", name, status, r.Error))

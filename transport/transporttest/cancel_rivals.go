@@ -46,12 +46,12 @@ func cancelRivals(s *suite) {
 				}
 			}
 		})
-		for _, tr := range []symphony.Transport{s.def, other} {
+		for place, tr := range []symphony.Transport{s.def, other} {
 			acts.Go(func() {
 				for i, id := range list {
 					got, err := tr.(symphony.MessageStore).CancelMessage(ctx, id, request)
 					switch {
-					case err == nil && tr == other:
+					case err == nil && place == 1: // other, which may be the same
 						status[i] = got
 					case err != nil && !errors.Is(err, symphony.ErrConflict):
 						s.Error(err)
