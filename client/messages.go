@@ -60,7 +60,7 @@ func (c *Client) Message(ctx context.Context, transport, id string) (wire.Messag
 }
 
 // EditMessage changes a pending message: what is given replaces what is there, nil takes it away. The members are those
-// of wire.MessageChange.
+// of wire.MessageEdit.
 func (c *Client) EditMessage(
 	ctx context.Context, transport, id string, change map[string]any,
 ) (wire.MessageResponse, error) {

@@ -67,7 +67,7 @@ func (c *call) messageEdit(given map[string]jsontext.Value) (edit symphony.Messa
 	if err != nil {
 		return edit, err
 	}
-	var change wire.MessageChange
+	var change wire.MessageEdit
 	if err := decode(c.Context(), raw, &change); err != nil {
 		return edit, explain(err, &change, func(bool) []symphony.Problem { return edited(&change, &edit) })
 	}
@@ -78,7 +78,7 @@ func (c *call) messageEdit(given map[string]jsontext.Value) (edit symphony.Messa
 }
 
 // edited adds what a change gives to an edit, and returns what is wrong with it that the domain cannot see.
-func edited(change *wire.MessageChange, edit *symphony.MessageEdit) (list []symphony.Problem) {
+func edited(change *wire.MessageEdit, edit *symphony.MessageEdit) (list []symphony.Problem) {
 	if change.Payload != nil {
 		edit.Payload = stdjson.RawMessage(change.Payload)
 	}

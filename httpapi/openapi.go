@@ -113,6 +113,7 @@ func generate(routes []route, version string) (d document, err error) {
 		}
 	}
 	describeFailures(r)
+	describeEnums(r)
 	describeChange(r)
 	if d.json, err = json.MarshalIndent(r.Spec, "", "  "); err != nil {
 		return d, fmt.Errorf("httpapi: %w", err)
@@ -376,6 +377,21 @@ func describeFailures(r *openapi31.Reflector) {
 	}
 }
 
+// describeEnums has the values that an array's entries may have stand with its entries: the tag is of the member.
+func describeEnums(r *openapi31.Reflector) {
+	for _, schema := range r.Spec.Components.Schemas {
+		members, _ := schema["properties"].(map[string]any)
+		for _, v := range members {
+			member, _ := v.(map[string]any)
+			items, _ := member["items"].(map[string]any)
+			if list, ok := member["enum"]; ok && items != nil {
+				items["enum"] = list
+				delete(member, "enum")
+			}
+		}
+	}
+}
+
 // describeChange makes of the shapes of a schedule's and a message's change what a JSON merge patch is: every member
 // may be left out, or null, which takes away what is there.
 func describeChange(r *openapi31.Reflector) {
@@ -405,9 +421,9 @@ func describeChange(r *openapi31.Reflector) {
 		return out
 	}
 	schemas["ScheduleChange"] = change("ScheduleChange")
-	payload := schemas["MessageChange"]["properties"].(map[string]any)["payload"]
-	schemas["MessageChange"] = change("MessageChange")
-	schemas["MessageChange"]["properties"].(map[string]any)["payload"] = payload // which nothing takes away
+	payload := schemas["MessageEdit"]["properties"].(map[string]any)["payload"]
+	schemas["MessageEdit"] = change("MessageEdit")
+	schemas["MessageEdit"]["properties"].(map[string]any)["payload"] = payload // which nothing takes away
 	for _, name := range []string{"Message", "DispatchOptions", "Callback"} {
 		schemas[name+suffix] = change(name)
 	}

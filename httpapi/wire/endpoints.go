@@ -31,7 +31,7 @@ var (
 	CountMessages  = Endpoint[None, CountsResponse]{"GET", api + "/messages/counts", "countMessages"}
 	FindMessage    = Endpoint[None, SearchResponse]{"GET", api + "/search", "findMessage"}
 	GetMessage     = Endpoint[None, MessageResponse]{"GET", api + "/messages/{id}", "getMessage"}
-	EditMessage    = Endpoint[MessageChange, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
+	EditMessage    = Endpoint[MessageEdit, MessageResponse]{"PATCH", api + "/messages/{id}", "editMessage"}
 	DeleteMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/messages/{id}", "deleteMessage"}
 	CancelMessage  = Endpoint[CancelRequest, CancelResponse]{"POST", api + "/messages/{id}/cancel", "cancelMessage"}
 	RunMessageNow  = Endpoint[None, DoneResponse]{"POST", api + "/messages/{id}/run-now", "runMessageNow"}

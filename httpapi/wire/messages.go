@@ -131,9 +131,9 @@ type TimelineEntry struct {
 	ErrorClass string    `json:"errorClass,omitzero"`
 }
 
-// MessageChange is the body of PATCH /api/symphony/messages/{id}: what is given replaces what is there, null takes it
+// MessageEdit is the body of PATCH /api/symphony/messages/{id}: what is given replaces what is there, null takes it
 // away: then the default of the type or the transport holds.
-type MessageChange struct {
+type MessageEdit struct {
 	Payload     jsontext.Value `json:"payload,omitzero" audit:"given" description:"An object, never null."`
 	Metadata    jsontext.Value `json:"metadata,omitzero" audit:"given" description:"An object."`
 	Priority    *int           `json:"priority,omitzero" audit:"keep" minimum:"1" maximum:"10"`
