@@ -81,7 +81,8 @@ func TestOpenAPI_suits_generators(t *testing.T) {
 		}
 	}
 	for name, schema := range components["schemas"].(map[string]any) {
-		if !strings.HasSuffix(name, "Change") { // merge patches, in which null takes away
+		// In merge patches null takes away.
+		if patch := strings.HasSuffix(name, "Change") || name == "MessageEdit"; !patch {
 			checkSchema(t, name, schema)
 		}
 	}
