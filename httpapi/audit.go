@@ -52,12 +52,18 @@ func (rt *route) audited(method string) bool {
 
 // begin makes the call one that is recorded.
 func (c *call) begin(rt *route) {
-	if c.api.o.Audit == nil || !rt.audited(c.Method) {
+	action := rt.audit
+	switch {
+	case c.api.o.Audit == nil:
+		return
+	case c.unmasked && c.Method == http.MethodGet:
+		action = auditUnmask
+	case !rt.audited(c.Method):
 		return
 	}
 	p := c.principal
 	c.record = &recording{trail: c.api.o.Audit, entry: audit.Entry{
-		Action: rt.audit, Who: audit.Who{Kind: string(p.Kind), ID: p.ID, Name: p.Name}, RequestID: c.w.id, Remote: remoteAddress(c.Request, c.api.o.TrustedProxies),
+		Action: action, Who: audit.Who{Kind: string(p.Kind), ID: p.ID, Name: p.Name}, RequestID: c.w.id, Remote: remoteAddress(c.Request, c.api.o.TrustedProxies),
 	}}
 }
 

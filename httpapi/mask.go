@@ -2,14 +2,11 @@ package httpapi
 
 import (
 	"bytes"
-	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/symphony-messenger/symphony"
-	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
@@ -85,13 +82,7 @@ func (c *call) mask() wire.Mask {
 }
 
 // masked is an answer, or a record of one, without what is hidden from the caller.
-func (c *call) masked(v any) any {
-	m := c.mask()
-	if !m.All && m.Rules == nil {
-		return v
-	}
-	return m.Apply(v)
-}
+func (c *call) masked(v any) any { return c.mask().Apply(v) }
 
 // closedTypes are the types into whose messages a search does not look: what is hidden from the caller must not be
 // found by guessing.
@@ -102,7 +93,8 @@ func (c *call) closedTypes() []string {
 	return c.api.o.Redact.Types()
 }
 
-// checkMask refuses what a caller who sees masked messages cannot ask for, and notes that one asks for unmasked ones.
+// checkMask refuses what a caller who sees masked messages cannot ask for, and notes that one asks for unmasked ones,
+// which is recorded as what routes do is; see begin.
 func (c *call) checkMask() error {
 	if len(c.query)+len(c.several) == 0 {
 		return nil
@@ -127,25 +119,5 @@ func (c *call) checkMask() error {
 		return err
 	}
 	c.unmasked = true
-	return c.noteUnmasked()
-}
-
-// noteUnmasked records that the caller reads what is hidden. Where this fails it stays hidden.
-func (c *call) noteUnmasked() error {
-	trail := c.api.o.Audit
-	if trail == nil || c.Method == http.MethodHead {
-		return nil
-	}
-	p := c.principal
-	action, err := trail.Begin(c.Context(), audit.Entry{Action: auditUnmask, RequestID: c.w.id, Target: c.target(nil),
-		Who:    audit.Who{Kind: string(p.Kind), ID: p.ID, Name: p.Name},
-		Remote: remoteAddress(c.Request, c.api.o.TrustedProxies)})
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNoAudit, err)
-	}
-	if err := action.End(c.Context(), audit.OK, "", nil); err != nil {
-		c.api.o.Logger.Error("the outcome of an action is missing in the audit trail", "request_id", c.w.id,
-			"action", auditUnmask, "error", err)
-	}
 	return nil
 }

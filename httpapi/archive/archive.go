@@ -58,7 +58,7 @@ type Message struct {
 	Error          string                    `json:"error,omitzero"`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
 	FailureGroup   string                    `json:"failureGroup,omitzero"`
-	Output         jsontext.Value            `json:"output,omitzero" mask:"value"`
+	Output         jsontext.Value            `json:"output,omitzero"`
 	OutputError    string                    `json:"outputError,omitzero"`
 	RetryCount     int                       `json:"retryCount,omitzero"`
 	Attempts       jsontext.Value            `json:"attempts,omitzero"`
