@@ -86,24 +86,7 @@ func cancelTests() []test {
 				s.wantFinal(id, symphony.Cancelled)
 			}
 			check()
-			// Keys are free again, and whatever stood behind it moves up.
-			o := symphony.DispatchOptions{DebounceKey: "d"}
-			if kind.name == "throttled" {
-				o = symphony.DispatchOptions{ThrottleKey: "t"}
-			}
-			if r := s.send("Job", o); r.Dropped || r.Replaced != "" {
-				s.Errorf("a key is still taken: %+v", r)
-			} else {
-				others = append(others, r.ID)
-			}
-			s.reopenOr(func() { s.ack(hand...) })
-			for _, d := range hand {
-				others = append(others, d.ID)
-			}
-			got := s.drain(30*time.Minute, 8)
-			got = append(got, s.completedOf(others, got)...)
-			s.wantSame("the others", got, others)
-			s.wantCounts(0, 0, before.Completed+int64(len(others)), before.Failed, 0)
+			s.wantOthersToGoOn(kind.name, before, hand, others)
 			check()
 		}})
 	}

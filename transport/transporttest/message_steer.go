@@ -161,24 +161,7 @@ func steerTests() []test {
 				if _, err := GetMessage(ctx, s.messages(), id); !errors.Is(err, symphony.ErrNotFound) {
 					s.Errorf("show: %v, want ErrNotFound", err)
 				}
-				// Keys are free again, and whatever stood behind it moves up.
-				o := symphony.DispatchOptions{DebounceKey: "d"}
-				if kind.name == "throttled" {
-					o = symphony.DispatchOptions{ThrottleKey: "t"}
-				}
-				if r := s.send("Job", o); r.Dropped || r.Replaced != "" {
-					s.Errorf("a key is still taken: %+v", r)
-				} else {
-					others = append(others, r.ID)
-				}
-				s.reopenOr(func() { s.ack(hand...) })
-				for _, d := range hand {
-					others = append(others, d.ID)
-				}
-				got := s.drain(30*time.Minute, 8)
-				got = append(got, s.completedOf(others, got)...)
-				s.wantSame("the others", got, others)
-				s.wantCounts(0, 0, before.Completed+int64(len(others)), before.Failed, 0)
+				s.wantOthersToGoOn(kind.name, before, hand, others)
 			}},
 			test{"run now/" + kind.name, func(s *suite) {
 				id, hand, others := kind.make(s)
@@ -326,4 +309,27 @@ func (s *suite) completedOf(list, not []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// wantOthersToGoOn holds that a waiting message of a kind, which is gone, holds up nobody: its keys are free again, and
+// whatever stood behind it moves up. hand are the deliveries of others, before the counts with the message.
+func (s *suite) wantOthersToGoOn(kind string, before symphony.QueueStats, hand []symphony.Delivery, others []string) {
+	s.Helper()
+	o := symphony.DispatchOptions{DebounceKey: "d"}
+	if kind == "throttled" {
+		o = symphony.DispatchOptions{ThrottleKey: "t"}
+	}
+	if r := s.send("Job", o); r.Dropped || r.Replaced != "" {
+		s.Errorf("a key is still taken: %+v", r)
+	} else {
+		others = append(others, r.ID)
+	}
+	s.reopenOr(func() { s.ack(hand...) })
+	for _, d := range hand {
+		others = append(others, d.ID)
+	}
+	got := s.drain(30*time.Minute, 8)
+	got = append(got, s.completedOf(others, got)...)
+	s.wantSame("the others", got, others)
+	s.wantCounts(0, 0, before.Completed+int64(len(others)), before.Failed, 0)
 }
