@@ -218,6 +218,7 @@ func (st *settling) delivery() delivery { return delivery{st.token, st.Lease.Ind
 // settleGroup is one transaction of settlements.
 type settleGroup struct {
 	*store
+	clock  []byte // its time, for all of its statements; nil for the server's
 	acks   []*settling
 	others []*settling
 	worker map[uuid]string // by lease
@@ -232,7 +233,8 @@ type settleGroup struct {
 }
 
 func newSettleGroup(s *store, ops []*settleOp) *settleGroup {
-	g := &settleGroup{store: s, finished: s.leases.takeFinished(), worker: make(map[uuid]string), acked: make(map[uuid]bool), closing: make(map[uuid]bool)}
+	g := &settleGroup{store: s, clock: s.nowParam(), finished: s.leases.takeFinished(),
+		worker: make(map[uuid]string), acked: make(map[uuid]bool), closing: make(map[uuid]bool)}
 	seen := make(map[uuid]delivery) // of each message, the first; a lease can be spelled in several ways
 	more := make(map[delivery]bool) // the others
 	for _, o := range ops {
@@ -285,7 +287,7 @@ func (g *settleGroup) run(ctx context.Context, l *link, controlled bool) (err er
 		}
 	}
 	look := []call{
-		{query: lockLeases, params: [][]byte{g.nowParam(), tokens}, row: k.addLease},
+		{query: lockLeases, params: [][]byte{g.clock, tokens}, row: k.addLease},
 		{query: lockItems, params: [][]byte{uuidArray(leaving)}, row: k.addOurs},
 		{query: findItems, params: [][]byte{tokens}, row: k.addMessage}}
 	if controlled {
@@ -428,7 +430,7 @@ func (g *settleGroup) ackCall(l *link) call {
 		started.time(atOr(st.StartedAt, 0))
 	}
 	leases := tokensOf(g.acks, func(st *settling) symphony.Lease { return st.Lease })
-	params := [][]byte{g.nowParam(), uuidArray(leases), ids.value(), tokens.value(), places.value(),
+	params := [][]byte{g.clock, uuidArray(leases), ids.value(), tokens.value(), places.value(),
 		attempts.value(), started.value(), l.nextShard()}
 	q := ackAndKeep
 	switch {
@@ -474,7 +476,7 @@ func (g *settleGroup) calls(l *link, now int64) []call {
 		}
 	}
 	if len(ended) > 0 {
-		calls = append(calls, call{query: endLeases, params: [][]byte{g.nowParam(), uuidArray(ended)}})
+		calls = append(calls, call{query: endLeases, params: [][]byte{g.clock, uuidArray(ended)}})
 	}
 	if len(gone) > 0 {
 		calls = append(calls, call{query: dropLeases, params: [][]byte{uuidArray(gone)}})

@@ -223,7 +223,7 @@ func (g *settleGroup) otherCalls(l *link, now int64) []call {
 	add(doneIDs, call{query: keepDone, params: [][]byte{doneIDs.value(), done.value()}})
 	add(movedIDs, call{query: noteReady, params: [][]byte{movedIDs.value(), moved.value()}})
 	add(back.ids, back.call(g.flow != nil))
-	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.nowParam(), failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value(), untried.value(),
+	add(failedIDs, call{query: moveToFailed, params: [][]byte{g.clock, failedIDs.value(), failed.value(), errs.value(), classes.value(), retries.value(), maxRetries.value(), untried.value(),
 		causes.value()}})
 	add(settledTokens, call{query: markSettled, params: [][]byte{settledTokens.value(), settledIndexes.value()}})
 	return calls
