@@ -31,6 +31,8 @@ type flowTx struct {
 	calls   []call
 	soonest int64 // when one of the gates that were saved is to be looked at
 
+	lanesMade []lane
+
 	inLimits *limitsInForce // as of the row
 	changed  bool           // limits are to be stored
 	ended    bool           // a hold is
@@ -118,6 +120,9 @@ func (f *flowTx) finish() error {
 	}
 	if err := f.l.finish(f.ctx, append(calls, f.moves()...)...); err != nil {
 		return err
+	}
+	for i := range f.lanesMade {
+		f.lanes.add(&f.lanesMade[i])
 	}
 	if f.soonest != never {
 		f.house.controlling(f.soonest - f.ahead())

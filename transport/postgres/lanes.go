@@ -47,28 +47,23 @@ func (ls *lanes) add(l *lane) {
 	}
 }
 
-// last is the greatest id known: newer lanes are read from there.
-func (ls *lanes) last() int {
-	ls.mu.RLock()
-	defer ls.mu.RUnlock()
-	last := 0
-	for id := range ls.byID {
-		last = max(last, id)
-	}
-	return last
-}
-
 // Two processes may make the same lane at once; who comes second finds the first one's. The lookup stands in a statement
 // of its own, so that it sees what the other one has committed meanwhile.
 var (
 	makeLane = newQuery("make_lane", `INSERT INTO {schema}.messenger_lanes (transport, queue, controlled) VALUES ($1::text, $2::text, $3::bool) ON CONFLICT DO NOTHING`)
 	findLane = newQuery("find_lane", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes WHERE transport=$1::text AND queue=$2::text AND controlled=$3::bool`)
-	newLanes = newQuery("new_lanes", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes WHERE lane>$1::int4 ORDER BY lane`)
+	// readLanes reads all: a lane may be committed after another one that was made later and has a greater number.
+	readLanes = newQuery("read_lanes", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes ORDER BY lane`)
 )
 
 func (s *store) addLane(v [][]byte) error {
 	s.lanes.add(&lane{id: int4Column(v[0]), laneName: laneName{string(v[1]), string(v[2]), v[3][0] != 0}})
 	return nil
+}
+
+// readLanes meets the lanes that others have made.
+func (s *store) readLanes(ctx context.Context) error {
+	return s.do(ctx, "read queues", call{query: readLanes, row: s.addLane})
 }
 
 // lane returns the lane of a queue, made if there is none.

@@ -258,7 +258,7 @@ func (s *store) heard(text string) {
 	now := s.storeNow()
 	for _, a := range list {
 		if s.lanes.numbered(a.lane) == nil {
-			if err := s.do(s.life, "read queues", call{query: newLanes, params: [][]byte{int4Param(s.lanes.last())}, row: s.addLane}); err != nil {
+			if err := s.readLanes(s.life); err != nil {
 				s.house.report(s.log, err)
 			}
 		}

@@ -118,7 +118,7 @@ func (f *flowTx) rewrite(w *waiting, row *messageRow, retimed bool) (*waiting, e
 	return newWaiting(row.Envelope, located{item: it}), nil
 }
 
-// laneOf is the number of a lane, which this transaction makes if there is none. Others know it once it is committed.
+// laneOf is the number of a lane, which this transaction makes if there is none. It is known once that is committed.
 func (f *flowTx) laneOf(name laneName) (id int, err error) {
 	if known := f.lanes.named(name); known != nil {
 		return known.id, nil
@@ -126,6 +126,7 @@ func (f *flowTx) laneOf(name laneName) (id int, err error) {
 	params := [][]byte{[]byte(name.transport), []byte(name.queue), boolParam(name.controlled)}
 	find := call{query: findLane, params: params, row: func(v [][]byte) error {
 		id = int4Column(v[0])
+		f.lanesMade = append(f.lanesMade, lane{id, name})
 		return nil
 	}}
 	err = f.ask(call{query: makeLane, params: params}, find)

@@ -61,8 +61,7 @@ var dropNodes = newQuery("drop_nodes", `DELETE FROM {schema}.messenger_nodes WHE
 func (s *store) join(ctx context.Context, info NodeInfo) error {
 	id, _ := parseUUID(symphony.NewID(s.clock.Now())) // is one
 	s.node.NodeInfo, s.node.id, s.node.started = info, id, s.storeNow()
-	lanes := call{query: newLanes, params: [][]byte{int4Param(0)}, row: s.addLane}
-	if err := s.do(ctx, "read queues", lanes); err != nil {
+	if err := s.readLanes(ctx); err != nil {
 		return err
 	}
 	return s.beat(ctx)

@@ -51,7 +51,7 @@ const (
 func (t *Transport) seek(ctx context.Context, m *symphony.MessageInfo) (int64, error) {
 	ln := t.lanes.named(laneName{m.Transport, m.Queue, false})
 	if ln == nil {
-		if err := t.do(ctx, "read queues", call{query: newLanes, params: [][]byte{int4Param(0)}, row: t.addLane}); err != nil {
+		if err := t.readLanes(ctx); err != nil {
 			return 0, err
 		}
 		if ln = t.lanes.named(laneName{m.Transport, m.Queue, false}); ln == nil {

@@ -82,7 +82,7 @@ func (s *store) sweepWhole(ctx context.Context) error {
 		return nil
 	}})
 	if err == nil && unknown {
-		err = s.do(ctx, "read queues", call{query: newLanes, params: [][]byte{int4Param(s.lanes.last())}, row: s.addLane})
+		err = s.readLanes(ctx)
 	}
 	if err == nil {
 		s.heads.replace(found, gen, now)
