@@ -168,6 +168,25 @@ func (m *Mux) Handles(typ string) bool {
 	return ok
 }
 
+// Handlers returns the pattern that handles a type and the names of its handlers, nothing where there is none. A
+// pattern is taken for a type that it matches.
+func (m *Mux) Handlers(typ string) (pattern string, names []string) {
+	rt, _ := m.routes.Match(typ)
+	for _, e := range rt.entries {
+		names = append(names, e.name)
+	}
+	return rt.pattern, names
+}
+
+// Patterns returns the patterns that have handlers, sorted.
+func (m *Mux) Patterns() (list []string) {
+	for _, rt := range m.routes.values() {
+		list = append(list, rt.pattern)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // Bounded reports whether any handler limits its places.
 func (m *Mux) Bounded() bool { return m.bounded }
 

@@ -2,6 +2,7 @@ package symphony
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -97,6 +98,18 @@ func (p *Patterns[V]) get(pattern string) (v V, ok bool) {
 	}
 	v, ok = p.exact[pattern]
 	return v, ok
+}
+
+// values are those of all patterns, in no order.
+func (p *Patterns[V]) values() []V {
+	list := slices.Collect(maps.Values(p.exact))
+	for _, e := range p.prefixes {
+		list = append(list, e.value)
+	}
+	if p.all != nil {
+		list = append(list, *p.all)
+	}
+	return list
 }
 
 // Match returns the value of the most specific pattern for a type.

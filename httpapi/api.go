@@ -61,6 +61,8 @@ type Options struct {
 	OwnMessages bool
 	// Redact hides parts of what messages carry from everybody but who handles them; see mask.go. Nil: nothing.
 	Redact *redact.Rules
+	// Schemas are the JSON Schemas by which the bus checks payloads, by pattern of types, for the list of types.
+	Schemas map[string][]byte
 	// Cron guards the cron routes. Nil closes them.
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
@@ -150,7 +152,8 @@ type API struct {
 	seals     seals
 	flight    inFlight
 	eventMask *redact.Rules
-	document  func() (document, error) // made when it is first asked for: that takes longer than all else
+	schemas   symphony.Patterns[string] // the patterns of Options.Schemas
+	document  func() (document, error)  // made when it is first asked for: that takes longer than all else
 }
 
 // New makes an API.
@@ -199,6 +202,11 @@ func New(o Options) (*API, error) {
 	var err error
 	if a.eventMask, err = newEventMask(); err != nil {
 		return nil, err
+	}
+	for pattern := range o.Schemas {
+		if err := a.schemas.Set(pattern, pattern); err != nil {
+			return nil, err
+		}
 	}
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.routes = a.table()

@@ -89,10 +89,13 @@ func bounds() []bound {
 		is("getMetrics", "step", "text", metrics.MaxPoints, int(metrics.DetailRetention.Hours())),
 		is("listMessages", "description", "text", symphony.MaxMessageScan),
 		is("countMessages", "description", "text", symphony.MaxCounted),
+		is("listTypes", "description", "text", int(metrics.SeenFor.Hours()/24), metrics.MaxSeries),
 		is("dispatchMessages", "summary", "text", symphony.MaxBatch),
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep, int(httpapi.Recheck.Seconds())),
 	}
 	return slices.Concat(list, page("listMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
+		page("listTypes", symphony.MaxMessagePage, symphony.DefaultMessagePage),
+		page("listQueues", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listFailureGroups", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listFailedMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listSchedules", schedule.MaxPage, schedule.DefaultPage),

@@ -24,6 +24,7 @@ var shown = strings.Fields(`
 	name newMessageId nextCursor node outcome outputError priority queue queues rate
 	reason tags
 	replaced rule scopes source state status stopReason text transport transports type unit version webhook worker
+	names pattern schema
 	messageId originalFailedMessageId originalMessageId oldestLeases timezone cron missed overlap since until`)
 
 // TestObserve_hides_each_member_that_is_not_known_to_be_harmless fills each member of each answer that the scope

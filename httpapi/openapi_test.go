@@ -183,6 +183,8 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"POST", "/api/symphony/drain", "", `{"queue":"b"}`},
 		{"POST", "/api/symphony/dispatch", "", `{"message":{"type":"b","payload":{}},"options":{"queue":"b"}}`},
 		{"GET", "/api/symphony/holds", "", ""},
+		{"GET", "/api/symphony/queues", "", ""},
+		{"GET", "/api/symphony/types", "", ""},
 		{"PUT", limitsPath + "type/Mail.*", limitsPath + "type/{id}", `{"rate":"10/s","until":"2100-01-01T00:00:00Z"}`},
 		{"PUT", limitsPath + "type/Mail.*", limitsPath + "type/{id}", `{"rate":"soon"}`},
 		{"PUT", limitsPath + "queue/default/a", limitsPath + "queue/{transport}/{id}", `{"concurrency":1}`},

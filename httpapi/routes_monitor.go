@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
@@ -20,6 +21,26 @@ func statusRoutes() []route {
 			doc:     "Its cost does not depend on how many messages there are.",
 			query:   []parameter{ofTransport},
 			serve:   status,
+		}),
+		on(wire.ListQueues, route{
+			tag: "Status", scope: auth.ScopeRead,
+			summary: "List the queues, with what they have, what stops them and what limits them",
+			doc: "Every queue that has ever had a message, or for which a limit or a hold is set. Its cost does not " +
+				"depend on how many messages there are.",
+			query: []parameter{ofTransports,
+				limited(symphony.MaxMessagePage, symphony.DefaultMessagePage), nextPage},
+			serve: queuesList,
+		}),
+		on(wire.ListTypes, route{
+			tag: "Status", scope: auth.ScopeRead,
+			summary: "List the types of messages, with their handlers, schemas, holds, limits and figures",
+			doc: fmt.Sprintf("Types that were dispatched or handled in the last %d days, and patterns for which "+
+				"something is configured or set. What was seen is told by what is counted: where metrics are "+
+				"switched off nothing is, and of what one process meets in a minute at most %d types are told apart.",
+				int(metrics.SeenFor.Hours()/24), metrics.MaxSeries),
+			query: []parameter{ofTransports, {name: "type", doc: "A type, or a pattern such as Mail.*. Default: all."},
+				limited(symphony.MaxMessagePage, symphony.DefaultMessagePage), nextPage},
+			serve: typesList,
 		}),
 	}
 }

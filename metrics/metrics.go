@@ -18,6 +18,8 @@
 // for each hour (kind "metrics.hours", id "2026-11-28T04/<writer>"), written once a minute, is kept for all of
 // Options.Retention.
 //
+// Beside that a record for each type of a transport (kind "metrics.types") says when it was first and last seen.
+//
 // A process that is killed loses what it counted since its last write, ten seconds at most, and of the figures by hour
 // one minute at most. Storage that fails is waited for: two hours of records wait in memory meanwhile.
 //

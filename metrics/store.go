@@ -153,6 +153,9 @@ func (r *Recorder) write(ctx context.Context, last bool) error {
 		r.addToHour(b)
 	}
 	for _, b := range ended {
+		if err := r.noteTypes(ctx, b); err != nil {
+			return err
+		}
 		if b.events > b.stored {
 			if err := r.put(ctx, b); err != nil {
 				return err
@@ -165,6 +168,9 @@ func (r *Recorder) write(ctx context.Context, last bool) error {
 		r.mu.Unlock()
 	}
 	if current != nil {
+		if err := r.noteTypes(ctx, current); err != nil {
+			return err
+		}
 		if err := r.put(ctx, current); err != nil {
 			return err
 		}
@@ -225,6 +231,9 @@ func (r *Recorder) trim(ctx context.Context) {
 	_, err := r.store.DeleteRecords(ctx, minutesKind, "", now.UTC().Add(-detail).Format(minutesLayout))
 	if err == nil {
 		_, err = r.store.DeleteRecords(ctx, hoursKind, "", now.UTC().Add(-r.o.Retention).Format(hoursLayout))
+	}
+	if err == nil {
+		err = r.trimTypes(ctx, now)
 	}
 	if err != nil && ctx.Err() == nil {
 		r.o.Logger.Warn("old metrics cannot be deleted; trying again later", "error", err)

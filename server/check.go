@@ -17,7 +17,7 @@ import (
 func Check(ctx context.Context, c *config.Config) error {
 	o := Options{Logger: slog.New(slog.DiscardHandler)}
 	made, handlersErr := newMux(c, o.Logger, new(command.Programs))
-	_, schemasErr := loadSchemas(c)
+	_, _, schemasErr := loadSchemas(c)
 	errs := []error{handlersErr, schemasErr, checkTLS(c), checkStorage(c, o)}
 	if handlersErr == nil {
 		rest := inMemory(c)

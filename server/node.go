@@ -50,6 +50,7 @@ type node struct {
 	scratch    *sqlite.Transport // what metrics have instead then
 	logs       storage.Log       // nil as well
 	keys       auth.KeyStore
+	schemas    map[string][]byte // the texts of payloads' schemas, by pattern
 	observer   symphony.Observer // of all messages of this process; nil for nobody
 	audit      *audit.Trail      // nil where no log can be kept
 	metrics    *metrics.Recorder // nil where nothing is counted
@@ -144,7 +145,7 @@ func (n *node) open(ctx context.Context) error {
 	o := n.config.BusOptions()
 	o.Tracer = n.traces.tracer()
 	o.Observer = n.observer
-	if o.Schemas, err = loadSchemas(n.config); err != nil {
+	if o.Schemas, n.schemas, err = loadSchemas(n.config); err != nil {
 		return err
 	}
 	if n.bus, err = symphony.NewBus(n.transports, o); err != nil {
@@ -204,8 +205,9 @@ func (n *node) openStorages(ctx context.Context) error {
 	return nil
 }
 
-// loadSchemas reads the schemas that the section types names, nil without any. A mistake in one is a *config.Error.
-func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
+// loadSchemas reads the schemas that the section types names, and their texts by pattern; nil without any. A mistake in
+// one is a *config.Error.
+func loadSchemas(c *config.Config) (symphony.PayloadChecker, map[string][]byte, error) {
 	texts := make(map[string][]byte)
 	var problems []config.Problem
 	for _, t := range c.Types {
@@ -223,12 +225,13 @@ func loadSchemas(c *config.Config) (symphony.PayloadChecker, error) {
 		texts[t.Pattern] = raw
 	}
 	if len(problems) > 0 {
-		return nil, &config.Error{Problems: problems}
+		return nil, nil, &config.Error{Problems: problems}
 	}
 	if len(texts) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return payloads.New(texts)
+	checker, err := payloads.New(texts)
+	return checker, texts, err
 }
 
 // keeper is where something of the server's own is kept: beside the messages, where it lasts if any transport lasts. of
@@ -342,7 +345,7 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 		duties = n.cronDuties
 	}
 	api, err := httpapi.New(httpapi.Options{
-		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes),
+		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes), Schemas: n.schemas,
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,
 		Redact: c.RedactRules(), Audit: n.audit, LocalUser: local.User, Events: n.watch.hub, Alerts: n.alerts, AlertsEnabled: n.config.Alerts.Enabled,

@@ -133,7 +133,8 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 	root.AddCommand(
 		grouped("run", a.serveCommand(), a.workerCommand(), a.consumeCommand())...)
 	root.AddCommand(
-		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.messagesCommand(), a.failedCommand(), a.operationsCommand(),
+		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.queuesCommand(), a.typesCommand(),
+			a.messagesCommand(), a.failedCommand(), a.operationsCommand(),
 			a.schedulesCommand(), a.receiveCommand(), a.ackCommand(), a.nackCommand(), a.extendCommand())...)
 	root.AddCommand(
 		grouped("operate", a.topCommand(), a.healthCommand(), a.metricsCommand(), a.workersCommand(), a.pauseCommand(), a.resumeCommand(), a.drainCommand(), a.holdsCommand(), a.limitsCommand(), a.purgeCommand(), a.stopWorkersCommand(),

@@ -173,6 +173,10 @@ await done(client.DELETE("/api/symphony/schedules/{id}", schedule));
 
 // What the server tells of itself.
 await done(client.GET("/api/symphony/status"));
+const queues = await done(client.GET("/api/symphony/queues", { params: { query: { limit: 100 } } }));
+must(queues.queues.some((q) => q.queue === queue && q.failed > 0), "queues");
+const types = await done(client.GET("/api/symphony/types", { params: { query: { type: "Order" } } }));
+must(types.types.length === 1 && types.types[0].transports[0] === "default", "types");
 await done(client.GET("/api/symphony/metrics", { params: { query: { minutes: 5 } } }));
 await done(client.GET("/api/symphony/health"));
 await done(client.GET("/api/symphony/workers"));

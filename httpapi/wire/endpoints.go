@@ -126,7 +126,9 @@ var (
 
 // Status.
 var (
-	GetStatus = Endpoint[None, StatusResponse]{"GET", api + "/status", "getStatus"}
+	GetStatus  = Endpoint[None, StatusResponse]{"GET", api + "/status", "getStatus"}
+	ListQueues = Endpoint[None, QueuesResponse]{"GET", api + "/queues", "listQueues"}
+	ListTypes  = Endpoint[None, TypesResponse]{"GET", api + "/types", "listTypes"}
 )
 
 // Monitoring.

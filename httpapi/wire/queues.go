@@ -1,0 +1,19 @@
+package wire
+
+// QueuesResponse answers GET /api/symphony/queues.
+type QueuesResponse struct {
+	Success    bool        `json:"success" required:"true"`
+	Queues     []QueueInfo `json:"queues" required:"true" description:"In the order of transports and names."`
+	Pagination NamePages   `json:"pagination" required:"true"`
+}
+
+// QueueInfo is a queue that has had messages, or for which a limit or a hold is set.
+type QueueInfo struct {
+	Transport string `json:"transport" required:"true"`
+	Queue     string `json:"queue" required:"true"`
+	Counts
+	ScheduledMessages int64   `json:"scheduledMessages" required:"true" description:"With a scheduledAt still ahead."`
+	OldestPendingAge  int64   `json:"oldestPendingAge" required:"true" description:"Milliseconds, of what is ready."`
+	Holds             []Hold  `json:"holds" required:"true" description:"Of the queue, and of its whole transport."`
+	Limits            []Limit `json:"limits" required:"true" description:"Of the queue."`
+}

@@ -1,0 +1,47 @@
+package wire
+
+import "time"
+
+// DefaultTypesMinutes is over how many minutes the figures of types are added up.
+const DefaultTypesMinutes = 60
+
+// TypesResponse answers GET /api/symphony/types.
+type TypesResponse struct {
+	Success    bool           `json:"success" required:"true"`
+	Types      []TypeInfo     `json:"types" required:"true" description:"In the order of their names."`
+	Schemas    map[string]any `json:"schemas" required:"true" description:"JSON Schemas of these types, by pattern."`
+	Pagination NamePages      `json:"pagination" required:"true"`
+}
+
+// TypeInfo is a type of messages that was seen, or a pattern such as Mail.* for which something is configured or set.
+type TypeInfo struct {
+	Type       string       `json:"type" required:"true" description:"Or a pattern, where something is set for it."`
+	Transports []string     `json:"transports" required:"true" description:"Where it was seen."`
+	FirstSeen  *time.Time   `json:"firstSeen,omitzero" description:"Dispatched or handled, to the minute."`
+	LastSeen   *time.Time   `json:"lastSeen,omitzero" description:"May be up to an hour early."`
+	Handler    *TypeHandler `json:"handler,omitzero" description:"What handles it on this node."`
+	Schema     string       `json:"schema,omitzero" description:"The pattern in schemas that checks its payloads."`
+	Holds      []PlacedHold `json:"holds" required:"true" description:"Of types that match it, and of transports."`
+	Limits     []Limit      `json:"limits" required:"true" description:"Of types, as far as they apply to it."`
+	Figures    *Figures     `json:"figures,omitzero" description:"Of the last hour, where anything is counted."`
+}
+
+// TypeHandler is what handles messages of a type.
+type TypeHandler struct {
+	Pattern  string    `json:"pattern" required:"true"`
+	Names    []string  `json:"names" required:"true" description:"Of its handlers, in the order in which they run."`
+	Breakers []Breaker `json:"breakers,omitempty" description:"Those that are not called as they keep failing."`
+}
+
+// PlacedHold is a hold, and where it is.
+type PlacedHold struct {
+	Transport string `json:"transport" required:"true"`
+	Hold
+}
+
+// NamePages pages through a list that is ordered by names.
+type NamePages struct {
+	Limit      int    `json:"limit" required:"true"`
+	HasMore    bool   `json:"hasMore" required:"true"`
+	NextCursor string `json:"nextCursor,omitzero"`
+}
