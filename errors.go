@@ -105,10 +105,19 @@ func (e *IdempotencyConflictError) Error() string {
 // Is reports whether target is ErrConflict.
 func (e *IdempotencyConflictError) Is(target error) bool { return target == ErrConflict }
 
-// NoHandlerError says that no handler is registered for the type of a message. It is permanent.
-type NoHandlerError struct{ Type string }
+// NoHandlerError says that no handler is registered for the type of a message or, of a message that is Pushed to a URL
+// of its own, that nothing is pushed here. It is permanent.
+type NoHandlerError struct {
+	Type   string
+	Pushed bool
+}
 
-func (e *NoHandlerError) Error() string { return fmt.Sprintf("no handler for type %q", e.Type) }
+func (e *NoHandlerError) Error() string {
+	if e.Pushed {
+		return "no handler pushes messages to URLs of their own"
+	}
+	return fmt.Sprintf("no handler for type %q", e.Type)
+}
 
 // ErrorClass is "no_handler".
 func (e *NoHandlerError) ErrorClass() string { return "no_handler" }

@@ -1,6 +1,7 @@
 package symphony
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,6 +64,7 @@ type Mux struct {
 	logs       Patterns[bool] // whose logs are kept of every attempt
 	middleware []Middleware
 	codec      Codec
+	push       *route // of messages that have a URL of their own; nil: none is taken
 }
 
 // route holds the handlers of one pattern.
@@ -107,6 +109,39 @@ func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 	}
 	m.bounded = m.bounded || o.Places != 0
 	m.routes.set(pattern, route{pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places, o.StoredPayload})})
+}
+
+// PushPattern stands for a pattern where messages are pushed to URLs of their own; see Mux.Push. It is no pattern.
+const PushPattern = "url:"
+
+// Push registers the handler of messages that are to be pushed to a URL of their own (Terms.URL), in place of that of
+// their type. Without one a worker takes no such messages. Its places are for each origin of URLs alone, and HalfPlaces
+// always means half. It panics where there is one already, as Handle does.
+func (m *Mux) Push(h Handler, o HandlerOptions) {
+	switch {
+	case h == nil:
+		panic("symphony: nil handler for URLs")
+	case m.push != nil:
+		panic("symphony: two handlers for URLs")
+	case o.Places < HalfPlaces:
+		panic(fmt.Sprintf("symphony: URLs: places %d: must be at least 1, or HalfPlaces", o.Places))
+	}
+	m.bounded = m.bounded || o.Places != 0
+	m.push = &route{PushPattern, []entry{{cmp.Or(o.Name, "1"), h, o.Timeout, o.Places, o.StoredPayload}}}
+}
+
+// Pushes reports whether messages are pushed to URLs of their own.
+func (m *Mux) Pushes() bool { return m.push != nil }
+
+// route finds the handlers of a message.
+func (m *Mux) route(e *Envelope) (rt route, ok bool) {
+	if !e.Terms.Pushed() {
+		return m.routes.Match(e.Type)
+	}
+	if m.push == nil {
+		return route{}, false
+	}
+	return *m.push, true
 }
 
 // HandleFunc registers a function.
@@ -190,20 +225,25 @@ func (m *Mux) Patterns() (list []string) {
 // Bounded reports whether any handler limits its places.
 func (m *Mux) Bounded() bool { return m.bounded }
 
-// Places returns the pattern that handles a type, and how many messages of it a worker with that concurrency may work
-// on at the same time: the smallest Places of the pattern's handlers. 0 means no limit.
-func (m *Mux) Places(typ string, concurrency int) (pattern string, places int) {
-	rt, _ := m.routes.Match(typ)
+// Places returns what handles a message, the pattern of its type or the origin of its URL, and how many messages of
+// that a worker with that concurrency may work on at the same time: the smallest Places of the handlers. 0 means no
+// limit.
+func (m *Mux) Places(of *Envelope, concurrency int) (pattern string, places int) {
+	rt, _ := m.route(of)
+	pushed := of.Terms.Pushed()
 	for _, e := range rt.entries {
 		n := e.places
 		if n == HalfPlaces {
-			if n = max(concurrency/2, 1); m.patterns == 1 {
+			if n = max(concurrency/2, 1); m.patterns == 1 && !pushed {
 				n = 0
 			}
 		}
 		if n > 0 && (places == 0 || n < places) {
 			places = n
 		}
+	}
+	if pushed && places > 0 {
+		return PushPattern + origin(of.Terms.URL), places
 	}
 	return rt.pattern, places
 }
@@ -226,10 +266,10 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 	if d.DecodeErr != nil {
 		return Result{Err: &DecodeError{d.DecodeErr}, Done: d.Done}
 	}
-	rt, ok := m.routes.Match(d.Type)
+	rt, ok := m.route(&d.Envelope)
 	entries := rt.entries
 	if !ok {
-		return Result{Err: &NoHandlerError{d.Type}, Done: d.Done}
+		return Result{Err: &NoHandlerError{Type: d.Type, Pushed: d.Terms.Pushed()}, Done: d.Done}
 	}
 	a := attempt{stored: d}
 	if len(entries) == 1 && len(d.Done) == 0 {

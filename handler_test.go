@@ -372,7 +372,7 @@ func TestMux_Places(t *testing.T) {
 		t.Error("an empty mux is bounded")
 	}
 	mux.Handle("a.*", nothing, symphony.HandlerOptions{Places: symphony.HalfPlaces})
-	if _, got := mux.Places("a.x", 10); got != 0 {
+	if _, got := mux.Places(&symphony.Envelope{Type: "a.x"}, 10); got != 0 {
 		t.Errorf("the only pattern has %d places, want no bound", got)
 	}
 	mux.Handle("b", nothing, symphony.HandlerOptions{})
@@ -382,11 +382,11 @@ func TestMux_Places(t *testing.T) {
 		pattern string
 		places  int
 	}{"a.x": {"a.*", 5}, "b": {"b", 0}, "c": {"c", 4}, "d": {"", 0}} {
-		if pattern, places := mux.Places(typ, 10); pattern != want.pattern || places != want.places {
+		if pattern, places := mux.Places(&symphony.Envelope{Type: typ}, 10); pattern != want.pattern || places != want.places {
 			t.Errorf("%s: %q has %d places, want %q and %d", typ, pattern, places, want.pattern, want.places)
 		}
 	}
-	if _, got := mux.Places("a.x", 1); got != 1 {
+	if _, got := mux.Places(&symphony.Envelope{Type: "a.x"}, 1); got != 1 {
 		t.Errorf("half of 1 is %d places, want 1", got)
 	}
 }

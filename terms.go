@@ -124,6 +124,10 @@ func (t *Terms) Again() *Terms {
 	return again.orNil()
 }
 
+// Pushed reports whether the message is pushed to a URL of its own instead of to a handler of its type. Storages hand
+// such messages out to those only who say that they push; see ReceiveOptions.Pushes. Nil terms are not.
+func (t *Terms) Pushed() bool { return t != nil && t.URL != "" }
+
 // Binding reports whether whoever handles the message, or ends it, has to heed the terms. Nil terms are not.
 func (t *Terms) Binding() bool {
 	if t == nil {
@@ -259,6 +263,15 @@ func (p *problems) url(text string) {
 	case u.Fragment != "":
 		p.add("options.url", "must not have a fragment, which is never sent")
 	}
+}
+
+// origin is the scheme, host and port of a URL that was checked.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host)
 }
 
 // pushable asks whether messages may be pushed to a URL.

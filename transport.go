@@ -88,6 +88,9 @@ type Receipt struct {
 type ReceiveOptions struct {
 	// Queues limits the claim to these queues; none means all of the transport.
 	Queues []string
+	// Pushes says that the caller pushes messages to URLs of their own (Terms.URL). Without it those are left to others:
+	// whoever cannot push them would handle them as what they are not.
+	Pushes bool
 	// Max is the most messages to return, 1 to MaxReceive, default DefaultReceiveMax.
 	Max int
 	// MaxBytes stops the claim before the payloads exceed it; one message is always returned. Default

@@ -388,7 +388,8 @@ func (c checked) Send(typ string, o symphony.DispatchOptions) symphony.Receipt {
 	return c.queue.Send(typ, o)
 }
 
-func (c checked) Claim(most int) []symphony.Delivery {
+// Claim hands out everything: the queue keeps no Terms.
+func (c checked) Claim(most int, _ bool) []symphony.Delivery {
 	defer c.checkAfter("a claim")
 	return c.queue.Claim(most)
 }

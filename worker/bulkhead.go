@@ -30,9 +30,9 @@ type bulkhead struct {
 	next    time.Time // when the latest message that was given back returns
 }
 
-// bulkheadLocked returns the places of a type's handlers, nil if they may have all of the worker's.
-func (r *run) bulkheadLocked(typ string) *bulkhead {
-	pattern, places := r.mux.Places(typ, r.o.Concurrency)
+// bulkheadLocked returns the places of a message's handlers, nil if they may have all of the worker's.
+func (r *run) bulkheadLocked(e *symphony.Envelope) *bulkhead {
+	pattern, places := r.mux.Places(e, r.o.Concurrency)
 	if places == 0 || places >= r.o.Concurrency {
 		return nil
 	}

@@ -94,7 +94,8 @@ func (r *run) awaitRoom() (o symphony.ReceiveOptions, quiet, ok bool) {
 
 // planLocked says what to claim; Max 0 is nothing. It claims ahead when half of what was ahead has been used up.
 func (r *run) planLocked() symphony.ReceiveOptions {
-	o := symphony.ReceiveOptions{Queues: r.o.Queues, Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name}
+	o := symphony.ReceiveOptions{Queues: r.o.Queues, Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name,
+		Pushes: r.mux.Pushes()}
 	buffered, ahead := r.buffer.len(), max(r.pace.prefetch(r.o.Concurrency), r.sift)
 	if buffered > ahead/2 || r.buffer.bytes > r.o.MaxBufferedBytes/2 || r.unsettled >= maxUnsettled {
 		return o
@@ -166,7 +167,8 @@ func (r *run) deliver(got []symphony.Delivery) {
 func (r *run) admitLocked(items []*item) []*item {
 	kept := items[:0]
 	for _, it := range items {
-		if it.bulkhead = r.bulkheadLocked(it.Type); it.bulkhead != nil && it.bulkhead.running == it.bulkhead.places {
+		it.bulkhead = r.bulkheadLocked(&it.Envelope)
+		if b := it.bulkhead; b != nil && b.running == b.places {
 			r.holdLocked(it)
 			continue
 		}

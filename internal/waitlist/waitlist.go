@@ -19,8 +19,21 @@ type Waiter struct {
 	woken     chan struct{}
 	transport string
 	queues    []string // none: all
+	pushes    bool
 	place     *list.Element
-	cause     string // the queue it was woken for
+	cause     Lane // what it was woken for
+}
+
+// Lane is what a receiver is woken for: the messages of a queue, or those of them that are pushed to URLs of their own,
+// which not every receiver takes.
+type Lane struct {
+	Transport, Queue string
+	Pushed           bool
+}
+
+// wants reports whether the waiter takes messages of a lane of its transport.
+func (w *Waiter) wants(l Lane) bool {
+	return (w.pushes || !l.Pushed) && (len(w.queues) == 0 || slices.Contains(w.queues, l.Queue))
 }
 
 // Woken gets one value when the waiter is taken off the list because of a message.
@@ -38,9 +51,10 @@ func (ws *List) Empty() bool {
 	return true
 }
 
-// Add puts a receiver that wants messages of these queues, or of all if there are none, on the list.
-func (ws *List) Add(transport string, queues []string) *Waiter {
-	w := &Waiter{woken: make(chan struct{}, 1), transport: transport, queues: queues}
+// Add puts a receiver that wants messages of these queues, or of all if there are none, on the list. pushes says that
+// it wants those, too, that are pushed to URLs of their own.
+func (ws *List) Add(transport string, queues []string, pushes bool) *Waiter {
+	w := &Waiter{woken: make(chan struct{}, 1), transport: transport, queues: queues, pushes: pushes}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.idle == nil {
@@ -53,27 +67,27 @@ func (ws *List) Add(transport string, queues []string) *Waiter {
 	return w
 }
 
-// Wake takes up to n receivers that want messages of a queue off the list and tells them.
-func (ws *List) Wake(transport, queue string, n int) {
+// Wake takes up to n receivers that want messages of a lane off the list and tells them.
+func (ws *List) Wake(of Lane, n int) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	l := ws.idle[transport]
+	l := ws.idle[of.Transport]
 	if l == nil {
 		return
 	}
 	for e := l.Front(); e != nil && n > 0; {
 		w := e.Value.(*Waiter)
 		e = e.Next()
-		if len(w.queues) == 0 || slices.Contains(w.queues, queue) {
+		if w.wants(of) {
 			l.Remove(w.place)
-			w.place, w.cause = nil, queue
+			w.place, w.cause = nil, of
 			w.woken <- struct{}{}
 			n--
 		}
 	}
 }
 
-// Leave takes a receiver that stops waiting off the list. If it was woken meanwhile, somebody else who wants that queue
+// Leave takes a receiver that stops waiting off the list. If it was woken meanwhile, somebody else who wants that lane
 // must look at what it was woken for.
 func (ws *List) Leave(w *Waiter) {
 	ws.mu.Lock()
@@ -84,7 +98,7 @@ func (ws *List) Leave(w *Waiter) {
 	ws.mu.Unlock()
 	select {
 	case <-w.woken:
-		ws.Wake(w.transport, w.cause, 1)
+		ws.Wake(w.cause, 1)
 	default:
 	}
 }

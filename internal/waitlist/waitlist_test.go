@@ -19,9 +19,14 @@ type crowd struct {
 func newCrowd(wants ...[]string) *crowd {
 	c := &crowd{}
 	for _, queues := range wants {
-		c.waiters = append(c.waiters, c.Add("default", queues))
+		c.waiters = append(c.waiters, c.Add("default", queues, false))
 	}
 	return c
+}
+
+// Wake wakes for messages of a queue that everybody takes.
+func (c *crowd) Wake(transport, queue string, n int) {
+	c.List.Wake(waitlist.Lane{Transport: transport, Queue: queue}, n)
 }
 
 // woken returns who has been woken since the last look.
@@ -34,6 +39,33 @@ func (c *crowd) woken() (who []int) {
 		}
 	}
 	return who
+}
+
+func TestWake_for_what_is_pushed_goes_to_who_pushes(t *testing.T) {
+	for name, test := range map[string]struct {
+		act  func(*crowd)
+		want []int
+	}{
+		"not to others": {func(c *crowd) {
+			c.List.Wake(waitlist.Lane{Transport: "default", Queue: "a", Pushed: true}, 3)
+		}, []int{1, 3}},
+		"and is passed on so": {func(c *crowd) {
+			c.List.Wake(waitlist.Lane{Transport: "default", Queue: "a", Pushed: true}, 1)
+			c.Leave(c.waiters[1])
+		}, []int{3}},
+		"who takes all else too": {func(c *crowd) { c.Wake("default", "a", 2) }, []int{0, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &crowd{}
+			for i := range 4 {
+				c.waiters = append(c.waiters, c.Add("default", nil, i%2 == 1))
+			}
+			test.act(c)
+			if got := c.woken(); !slices.Equal(got, test.want) {
+				t.Errorf("woken = %v, want %v", got, test.want)
+			}
+		})
+	}
 }
 
 func TestWake(t *testing.T) {
@@ -83,8 +115,8 @@ func TestEmpty(t *testing.T) {
 		}
 	}
 	empty("at first", true)
-	woken, leaves := l.Add("default", nil), l.Add("email", nil)
-	l.Wake("default", "a", 1)
+	woken, leaves := l.Add("default", nil, false), l.Add("email", nil, false)
+	l.Wake(waitlist.Lane{Transport: "default", Queue: "a"}, 1)
 	empty("while one waits", false)
 	l.Leave(leaves)
 	empty("when all were woken or left", true)
@@ -116,7 +148,7 @@ func TestList_loses_no_wake_up(t *testing.T) {
 		all.Go(func() {
 			for range rounds {
 				for waited := 0; ; waited++ {
-					w := l.Add("default", []string{queue})
+					w := l.Add("default", []string{queue}, false)
 					if take(queue) {
 						l.Leave(w)
 						break
@@ -134,7 +166,7 @@ func TestList_loses_no_wake_up(t *testing.T) {
 				mu.Lock()
 				waiting[queue]++
 				mu.Unlock()
-				l.Wake("default", queue, 1)
+				l.Wake(waitlist.Lane{Transport: "default", Queue: queue}, 1)
 			}
 		})
 	}

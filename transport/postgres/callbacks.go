@@ -66,7 +66,7 @@ func (f *flowTx) follow(list []ended) error {
 	for i := range o.list {
 		row := &o.list[i]
 		rows[i] = row
-		if row.lane, err = f.laneOf(laneName{row.Transport, row.Queue, row.controlled}); err != nil {
+		if row.lane, err = f.laneOf(laneOf(row.Envelope, row.controlled)); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (s *store) followLanes(ctx context.Context, l *link, t *symphony.Terms) err
 			continue
 		}
 		e := symphony.Envelope{Type: c.Type, Transport: c.Transport, Queue: c.Queue}
-		if _, err := s.lane(ctx, l, laneName{c.Transport, c.Queue, s.limits.Covers(&e)}); err != nil {
+		if _, err := s.lane(ctx, l, laneOf(&e, s.limits.Covers(&e))); err != nil {
 			return err
 		}
 	}

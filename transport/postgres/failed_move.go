@@ -132,7 +132,7 @@ func (t *Transport) findFailed(m *failedMoves) error {
 			var r wayRow
 			wayColumns.read(&r, v)
 			r.Transport, r.Flow = t.name, r.Flow.Again()
-			name := laneName{t.name, r.Queue, t.limits.Covers(&r.Envelope)}
+			name := laneOf(&r.Envelope, t.limits.Covers(&r.Envelope))
 			names[r.id], m.controlled = name, m.controlled || name.controlled
 			m.retries = append(m.retries, r.id)
 			return nil

@@ -264,7 +264,7 @@ func (s *store) heard(text string) {
 		}
 		s.heads.add(a.stream, a.at)
 		if l := s.lanes.numbered(a.lane); l != nil && a.at <= now+clockSlack {
-			s.waiters.Wake(l.transport, l.queue, a.n)
+			s.waiters.Wake(l.receivers(), a.n)
 		}
 	}
 	s.heads.poke()

@@ -95,7 +95,7 @@ func (f *flowTx) edit(w *waiting, edit func(*symphony.Envelope) error, refused *
 // rewrite stores a message that was edited, and taken out of its place, and says where it waits from now on. retimed
 // says that it is to be delivered at another time than before.
 func (f *flowTx) rewrite(w *waiting, row *messageRow, retimed bool) (*waiting, error) {
-	lane, err := f.laneOf(laneName{row.Transport, row.Queue, f.limits.Covers(row.Envelope)})
+	lane, err := f.laneOf(laneOf(row.Envelope, f.limits.Covers(row.Envelope)))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (f *flowTx) rewrite(w *waiting, row *messageRow, retimed bool) (*waiting, e
 		counts.Scheduled++
 		f.later(insertScheduledOne, timeParam(row.scheduled), row.uuid[:], int4Param(lane))
 	}
-	return newWaiting(row.Envelope, located{item: it}), nil
+	return f.newWaiting(row.Envelope, located{item: it}), nil
 }
 
 // laneOf is the number of a lane, which this transaction makes if there is none. It is known once that is committed.
@@ -123,12 +123,10 @@ func (f *flowTx) laneOf(name laneName) (id int, err error) {
 	if known := f.lanes.named(name); known != nil {
 		return known.id, nil
 	}
-	params := [][]byte{[]byte(name.transport), []byte(name.queue), boolParam(name.controlled)}
-	find := call{query: findLane, params: params, row: func(v [][]byte) error {
-		id = int4Column(v[0])
-		f.lanesMade = append(f.lanesMade, lane{id, name})
+	err = f.ask(name.making(func(v [][]byte) error {
+		made := readLane(v)
+		id, f.lanesMade = made.id, append(f.lanesMade, made)
 		return nil
-	}}
-	err = f.ask(call{query: makeLane, params: params}, find)
+	})...)
 	return id, err
 }

@@ -120,9 +120,9 @@ func (s *store) nodesCall(list *[]storage.Node) call {
 	}}
 }
 
-// termsMigration is the migration from which on programs heed the terms of messages. None that does not know it can
+// termsMigration is the migration from which on programs heed all terms of messages. None that does not know it can
 // start behind it, so that the nodes of the last heartbeat are all that there are.
-const termsMigration = "retried"
+const termsMigration = "pushed"
 
 // olderCall reads the names of the nodes that are alive and do not know a migration.
 func (s *store) olderCall(migration string, list *[]string) call {

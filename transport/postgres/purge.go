@@ -9,7 +9,7 @@ import (
 // purgeWaitingRows bounds the waiting messages that one transaction of a purge deletes.
 const purgeWaitingRows = 500
 
-var lanesOf = newQuery("lanes_of", `SELECT lane, transport, queue, controlled FROM {schema}.messenger_lanes
+var lanesOf = newQuery("lanes_of", `SELECT `+laneColumns+` FROM {schema}.messenger_lanes l
 	WHERE transport = $1::text AND (queue = $2::text OR $2 = '') ORDER BY lane`)
 
 var (

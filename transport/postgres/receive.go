@@ -26,7 +26,7 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 	defer timeout.Stop()
 	for {
 		// The waiter is in place before the next look, so that nothing can arrive unseen between look and wait.
-		waiter := t.waiters.Add(t.name, o.Queues)
+		waiter := t.waiters.Add(t.name, o.Queues, o.Pushes)
 		got, err := t.claim(ctx, o)
 		if err != nil || len(got) > 0 {
 			t.waiters.Leave(waiter)
@@ -63,7 +63,7 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	if err := t.controlIfDue(ctx); err != nil {
 		return nil, err
 	}
-	look := func() []probe { return t.heads.ready(t.wanted(o.Queues), t.storeNow()+clockSlack) }
+	look := func() []probe { return t.heads.ready(t.wanted(o.Queues, o.Pushes), t.storeNow()+clockSlack) }
 	probes := look()
 	if len(probes) > 0 {
 		t.heads.wantSweep(t.now()) // beside the claims: it may take a while
@@ -99,14 +99,6 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 // clockSlack is by how many microseconds this process may be wrong about the server's clock without missing a message
 // whose time has come.
 const clockSlack = 20_000
-
-// wanted tells the lanes of some queues, or of all queues, of the transport.
-func (t *Transport) wanted(queues []string) func(lane int) bool {
-	return func(id int) bool {
-		l := t.lanes.numbered(id)
-		return l != nil && l.transport == t.name && (len(queues) == 0 || slices.Contains(queues, l.queue)) && !flow.QueuePaused(t.held(l.transport), l.queue)
-	}
-}
 
 // claim is one Receive.
 type claim struct {
@@ -434,7 +426,10 @@ func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes 
 	}
 	if picked >= most || c.ended {
 		if l := c.lanes.numbered(probes[last].lane); l != nil {
-			c.waiters.Wake(l.transport, l.queue, 1)
+			c.waiters.Wake(l.receivers(), 1)
+		}
+		if c.Pushes { // what is left may be for those who push, and whom that has woken does not
+			c.wakePushing(probes)
 		}
 		return nil // the streams behind were not looked at
 	}
@@ -445,6 +440,16 @@ func (c *claim) settleHeads(ctx context.Context, l *link, probes []probe, takes 
 		}
 	}
 	return c.findNext(ctx, l, dry)
+}
+
+// wakePushing wakes a receiver that pushes, if one of the streams is of messages that are pushed.
+func (c *claim) wakePushing(probes []probe) {
+	for _, p := range probes {
+		if l := c.lanes.numbered(p.lane); l != nil && l.pushed {
+			c.waiters.Wake(l.receivers(), 1)
+			return
+		}
+	}
 }
 
 // findNext looks when something becomes available in streams that have nothing now.

@@ -104,7 +104,7 @@ func (c *claim) takeControlled(ctx context.Context, l *link, probes []probe, min
 	if !dry {
 		for _, p := range probes {
 			if ln := c.lanes.numbered(p.lane); ln != nil {
-				c.waiters.Wake(ln.transport, ln.queue, 1) // there may be more
+				c.waiters.Wake(ln.receivers(), 1) // there may be more
 			}
 		}
 		return nil
@@ -136,7 +136,7 @@ func (c *claim) pick(f *flowTx, probes []probe, minAge time.Duration, limit int)
 		if ln := c.lanes.numbered(d.item.lane); ln != nil {
 			d.Transport, d.Queue = ln.transport, ln.queue
 		}
-		p.message = newWaiting(&d.Envelope, located{d.item, string(v[0])})
+		p.message = c.newWaiting(&d.Envelope, located{d.item, string(v[0])})
 		list, messages = append(list, p), append(messages, p.message)
 		return nil
 	}})

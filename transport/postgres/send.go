@@ -210,7 +210,7 @@ func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later [
 func (s *store) findLanes(ctx context.Context, l *link, o *sendOp) error {
 	for i := range o.list {
 		row := &o.list[i]
-		ln, err := s.lane(ctx, l, laneName{row.Transport, row.Queue, row.controlled})
+		ln, err := s.lane(ctx, l, laneOf(row.Envelope, row.controlled))
 		if err != nil {
 			return err
 		}
@@ -391,7 +391,7 @@ func (s *store) arrived(list []added) {
 	for _, a := range list {
 		s.heads.add(a.stream, a.at)
 		if l := s.lanes.numbered(a.lane); l != nil && a.at <= now+clockSlack {
-			s.waiters.Wake(l.transport, l.queue, a.n)
+			s.waiters.Wake(l.receivers(), a.n)
 		}
 	}
 	s.heads.poke()

@@ -92,7 +92,7 @@ func (f *flowTx) enter(rows []*messageRow) error {
 
 // arriving is a new message.
 func (f *flowTx) arriving(row *messageRow, ord int) *waiting {
-	return newWaiting(row.Envelope, located{item: item{
+	return f.newWaiting(row.Envelope, located{item: item{
 		id: row.uuid, lane: row.lane, rank: rankOf(row.Priority), ord: ord, available: max(f.now, row.scheduled),
 		size: len(row.Payload) + len(row.metadata) + len(row.headers),
 	}})

@@ -9,7 +9,7 @@ import (
 
 // countQuery adds up the counts of a transport's lanes. Scheduled messages whose time has come count as such until
 // housekeeping has noted it, so they are subtracted.
-var countQuery = newQuery("count", `SELECT coalesce($1::timestamptz, now()), l.lane, l.transport, l.queue, l.controlled,
+var countQuery = newQuery("count", `SELECT coalesce($1::timestamptz, now()), `+laneColumns+`,
 		sum(c.pending)::int8, sum(c.processing)::int8, sum(c.completed)::int8, sum(c.failed)::int8, (sum(c.scheduled) - coalesce(max(d.n), 0))::int8,
 		sum(c.cancelled)::int8
 	FROM {schema}.messenger_lanes l
@@ -40,18 +40,18 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		params: [][]byte{t.nowParam(), []byte(t.name), t.house.dueFloor.param(t.storeNow())},
 		row: func(v [][]byte) error {
 			now = timeColumn(v[0])
-			if err := t.addLane(v[1:5]); err != nil {
+			if err := t.addLane(v[1:7]); err != nil {
 				return err
 			}
 			q := stats.Queues[string(v[3])]
-			q.Add(symphony.QueueStats{Pending: int8Column(v[5]), Processing: int8Column(v[6]),
-				Completed: int8Column(v[7]), Failed: int8Column(v[8]), Scheduled: int8Column(v[9]),
-				Cancelled: int8Column(v[10])})
+			q.Add(symphony.QueueStats{Pending: int8Column(v[7]), Processing: int8Column(v[8]),
+				Completed: int8Column(v[9]), Failed: int8Column(v[10]), Scheduled: int8Column(v[11]),
+				Cancelled: int8Column(v[12])})
 			stats.Queues[string(v[3])] = q
 			return nil
 		},
 	}}
-	probes := t.heads.ready(t.wanted(nil), t.storeNow()+clockSlack)
+	probes := t.heads.ready(t.wanted(nil, true), t.storeNow()+clockSlack)
 	defer t.heads.done(probes)
 	oldest := make(map[int]int64) // by lane
 	if len(probes) > 0 {

@@ -49,12 +49,13 @@ const (
 
 // seek finds the time of a message's ready row in an uncontrolled lane, 0 if there is none.
 func (t *Transport) seek(ctx context.Context, m *symphony.MessageInfo) (int64, error) {
-	ln := t.lanes.named(laneName{m.Transport, m.Queue, false})
+	name := laneName{transport: m.Transport, queue: m.Queue, pushed: m.Terms.Pushed()}
+	ln := t.lanes.named(name)
 	if ln == nil {
 		if err := t.readLanes(ctx); err != nil {
 			return 0, err
 		}
-		if ln = t.lanes.named(laneName{m.Transport, m.Queue, false}); ln == nil {
+		if ln = t.lanes.named(name); ln == nil {
 			return 0, nil
 		}
 	}

@@ -145,7 +145,7 @@ func (s *store) wakeDue() {
 	streams, _ := s.heads.due(s.storeNow())
 	for _, st := range streams {
 		if l := s.lanes.numbered(st.lane); l != nil {
-			s.waiters.Wake(l.transport, l.queue, 1)
+			s.waiters.Wake(l.receivers(), 1)
 		}
 	}
 }

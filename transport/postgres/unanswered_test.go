@@ -98,7 +98,7 @@ func TestUnanswered_claims_are_remembered_as_long_as_they_may_be_made(t *testing
 
 func TestClaim_that_comes_late_takes_nothing(t *testing.T) {
 	tr, id := openForClaims(t, pgtest.URL(t), symphony.DispatchOptions{})
-	probes := tr.heads.ready(tr.wanted(nil), tr.storeNow()+clockSlack)
+	probes := tr.heads.ready(tr.wanted(nil, true), tr.storeNow()+clockSlack)
 	defer tr.heads.done(probes)
 	c := &claim{Transport: tr, limits: tr.limitsKnown(),
 		ReceiveOptions: symphony.ReceiveOptions{Max: 1, Lease: time.Hour}.WithDefaults()}

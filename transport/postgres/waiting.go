@@ -10,8 +10,8 @@ import (
 type waiting = flow.Message[located]
 
 // newWaiting is a message of an envelope.
-func newWaiting(e *symphony.Envelope, p located) *waiting {
-	return &waiting{Row: p, Envelope: e, Lane: int64(p.lane), Rank: p.rank, Attempt: p.attempt,
+func (s *store) newWaiting(e *symphony.Envelope, p located) *waiting {
+	return &waiting{Row: p, Envelope: e, Lane: int64(s.lanes.line(p.lane)), Rank: p.rank, Attempt: p.attempt,
 		Available: fromMicros(p.available)}
 }
 
@@ -22,7 +22,7 @@ func (s *store) readWaiting(v [][]byte) *waiting {
 	p := located{tid: string(v[0]), item: readItem(v[2:10])}
 	e := s.envelope(p.lane, v[10], v[11])
 	e.ID = p.id.String()
-	w := newWaiting(e, p)
+	w := s.newWaiting(e, p)
 	w.Gate = string(v[1])
 	return w
 }

@@ -29,7 +29,7 @@ func (w *writer) follow(r readyRow, source symphony.Source) error {
 	if err != nil {
 		return err
 	}
-	l, err := w.lane(next.Transport, next.Queue, w.limits.Covers(next))
+	l, err := w.laneFor(next)
 	if err != nil {
 		return err
 	}

@@ -308,7 +308,7 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 		return false, err
 	}
 	if move.NewID == "" {
-		l, err := w.lane(o.transport, row.Queue, false)
+		l, err := w.lane(laneKey{transport: o.transport, queue: row.Queue})
 		if err != nil {
 			return false, err
 		}
@@ -322,7 +322,7 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 	if err := w.noteRetry(old, move); err != nil {
 		return false, err
 	}
-	l, err := w.lane(o.transport, row.Queue, w.limits.Covers(row.Envelope))
+	l, err := w.laneFor(row.Envelope)
 	if err != nil {
 		return false, err
 	}

@@ -4,16 +4,20 @@ import (
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"zombiezen.com/go/sqlite"
 )
 
 type laneKey struct {
 	transport, queue string
 	controlled       bool
+	pushed           bool
 }
 
 // lane is one queue of one transport and the counts of its messages. Messages under flow control are in a second lane of
-// their queue.
+// their queue. Those that are pushed to URLs of their own are in two further ones: whoever does not push claims from the
+// first two alone, so that no claim looks at a message to leave it, and a queue without such messages has no trace of
+// them.
 type lane struct {
 	id int64
 	laneKey
@@ -21,17 +25,18 @@ type lane struct {
 	next    counts // as of the transaction in progress; the writer's
 	touched bool   // next may differ from counts
 	visible bool   // committed at least once
+	line    int64  // the lane by which the lines of groups are named, 0 for this one
 }
 
 type counts struct{ pending, processing, completed, failed, scheduled, cancelled int64 }
 
 // loadLanes reads all lanes at Open.
 func (w *writer) loadLanes() error {
-	return w.query("SELECT lane, transport, queue, controlled, pending, processing, completed, failed, scheduled, cancelled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
+	err := w.query("SELECT lane, transport, queue, controlled, pushed, pending, processing, completed, failed, scheduled, cancelled FROM messenger_lanes", func(s *sqlite.Stmt) bool {
 		l := &lane{
-			id: s.ColumnInt64(0), laneKey: laneKey{s.ColumnText(1), s.ColumnText(2), s.ColumnInt64(3) != 0}, visible: true,
-			counts: counts{s.ColumnInt64(4), s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7),
-				s.ColumnInt64(8), s.ColumnInt64(9)},
+			id: s.ColumnInt64(0), laneKey: laneKey{s.ColumnText(1), s.ColumnText(2), s.ColumnInt64(3) != 0, s.ColumnInt64(4) != 0}, visible: true,
+			counts: counts{s.ColumnInt64(5), s.ColumnInt64(6), s.ColumnInt64(7), s.ColumnInt64(8),
+				s.ColumnInt64(9), s.ColumnInt64(10)},
 		}
 		l.next = l.counts
 		w.byName[l.laneKey] = l
@@ -39,18 +44,57 @@ func (w *writer) loadLanes() error {
 		w.lanes[l.transport] = append(w.lanes[l.transport], l)
 		return true
 	})
+	for key, l := range w.byName {
+		if first := w.byName[key.inLine()]; key.pushed && first != nil {
+			l.line = first.id
+		}
+	}
+	return err
 }
 
-// lane returns a queue's lane, making it if there is none, for a change of its counts.
-func (w *writer) lane(transport, queue string, controlled bool) (*lane, error) {
-	key := laneKey{transport, queue, controlled}
+// inLine is the lane by which the lines of groups are named: the messages of a group follow one another, whether they
+// are pushed or not.
+func (k laneKey) inLine() laneKey {
+	return laneKey{transport: k.transport, queue: k.queue, controlled: true}
+}
+
+// lineID names the lines of the lane's groups.
+func (l *lane) lineID() int64 {
+	if l.line != 0 {
+		return l.line
+	}
+	return l.id
+}
+
+// receivers are those who take the lane's messages.
+func (l *lane) receivers() waitlist.Lane {
+	return waitlist.Lane{Transport: l.transport, Queue: l.queue, Pushed: l.pushed}
+}
+
+// laneFor returns the lane in which a message waits, for a change of its counts.
+func (w *writer) laneFor(e *symphony.Envelope) (*lane, error) {
+	return w.lane(laneKey{e.Transport, e.Queue, w.limits.Covers(e), e.Terms.Pushed()})
+}
+
+// lane returns a lane, making it if there is none, for a change of its counts.
+func (w *writer) lane(key laneKey) (*lane, error) {
 	if l := w.byName[key]; l != nil {
 		return w.touch(l), nil
 	}
-	if err := w.exec("INSERT INTO messenger_lanes (transport, queue, controlled) VALUES (?, ?, ?)", transport, queue, flag(controlled)); err != nil {
+	line := int64(0)
+	if key.pushed && key.controlled {
+		first, err := w.lane(key.inLine())
+		if err != nil {
+			return nil, err
+		}
+		line = first.id
+	}
+	err := w.exec("INSERT INTO messenger_lanes (transport, queue, controlled, pushed) VALUES (?, ?, ?, ?)",
+		key.transport, key.queue, flag(key.controlled), flag(key.pushed))
+	if err != nil {
 		return nil, err
 	}
-	l := &lane{id: w.conn.LastInsertRowID(), laneKey: key}
+	l := &lane{id: w.conn.LastInsertRowID(), laneKey: key, line: line}
 	w.byName[key], w.byID[l.id] = l, l
 	w.undo = append(w.undo, func() {
 		delete(w.byName, key)
@@ -106,8 +150,9 @@ func (w *writer) lanesOf(transport string, queues []string) []*lane {
 	if len(queues) > 0 {
 		var some []*lane
 		for _, q := range queues {
-			for _, controlled := range []bool{false, true} {
-				if l := w.byName[laneKey{transport, q, controlled}]; l != nil && !slices.Contains(some, l) {
+			for kind := range 4 {
+				l := w.byName[laneKey{transport, q, kind&1 != 0, kind&2 != 0}]
+				if l != nil && !slices.Contains(some, l) {
 					some = append(some, l)
 				}
 			}

@@ -82,7 +82,7 @@ func (f *flowTx) edit(m *waiting, edit func(*symphony.Envelope) error, refused *
 // rewrite stores a message that was edited, and taken out of its place, and says where it waits from now on. retimed
 // says that it is to be delivered at another time than before.
 func (f *flowTx) rewrite(m *waiting, row *messageRow, retimed bool) (*waiting, error) {
-	l, err := f.lane(row.Transport, row.Queue, f.limits.Covers(row.Envelope))
+	l, err := f.laneFor(row.Envelope)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]s
 	defer timeout.Stop()
 	for {
 		// The waiter is in place before the next look, so that nothing can arrive unseen between look and wait.
-		waiter := t.waiters.Add(t.name, o.Queues)
+		waiter := t.waiters.Add(t.name, o.Queues, o.Pushes)
 		got, err := t.claim(ctx, o)
 		if err != nil || len(got) > 0 {
 			t.waiters.Leave(waiter)
@@ -96,7 +96,7 @@ func (o *claimOp) apply(w *writer) error {
 	o.holds = w.held(o.transport)
 	o.look = flow.TypesPaused(o.holds)
 	lanes := slices.DeleteFunc(slices.Clone(w.lanesOf(o.transport, o.Queues)), func(l *lane) bool {
-		return l.next.pending == 0 || flow.QueuePaused(o.holds, l.queue)
+		return l.next.pending == 0 || l.pushed && !o.Pushes || flow.QueuePaused(o.holds, l.queue)
 	})
 	if len(lanes) == 0 {
 		return nil
@@ -138,7 +138,9 @@ func (o *claimOp) apply(w *writer) error {
 		}
 	}
 	if len(o.items) == 0 {
-		w.wakes[lanes[0]]++ // there may be more behind what was parked
+		for _, l := range lanes {
+			w.wakes[l]++ // there may be more behind what was parked
+		}
 		return nil
 	}
 	fair.Spend(len(o.items), starved)
@@ -164,19 +166,22 @@ func (o *claimOp) lease(w *writer) error {
 		token: o.token, worker: o.Worker, claimed: w.wall, next: w.now + o.Lease.Microseconds(),
 		items: make([]leased, len(o.items)), open: len(o.items), apart: o.Apart,
 	}
-	more := false
+	var more [2]*lane // the second is of messages that are pushed, which not every receiver takes
 	for i := range o.items {
 		r := &o.items[i]
 		r.attempt++
 		n := &w.touch(r.lane).next
 		n.pending--
 		n.processing++
-		more = more || n.pending > 0
+		if n.pending > 0 {
+			more[flag(r.lane.pushed)] = r.lane
+		}
 		l.items[i] = leased{readyRow: *r, expires: l.next}
 	}
-	if more {
-		// Each wake-up that finds more than it can take passes it on.
-		w.wakes[o.items[0].lane]++
+	for _, l := range more {
+		if l != nil {
+			w.wakes[l]++ // each wake-up that finds more than it can take passes it on
+		}
 	}
 	return w.addLease(l)
 }

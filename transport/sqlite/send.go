@@ -106,7 +106,7 @@ func (o *sendOp) apply(w *writer) error {
 		if arrivals != nil && arrivals[i].Fate != flow.Stored {
 			continue
 		}
-		l, err := w.lane(row.Transport, row.Queue, w.limits.Covers(row.Envelope))
+		l, err := w.laneFor(row.Envelope)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func newWaiting(e *symphony.Envelope, p located) *waiting {
 
 // locate says where a message waits.
 func locate(m *waiting, p located) {
-	m.Row, m.Lane, m.Rank, m.Attempt = p, p.lane.id, int(p.rank), int(p.attempt)
+	m.Row, m.Lane, m.Rank, m.Attempt = p, p.lane.lineID(), int(p.rank), int(p.attempt)
 	m.Available, m.Gate = fromMicros(p.available), p.name
 }
 

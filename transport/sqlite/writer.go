@@ -214,7 +214,7 @@ func (w *writer) publish() {
 		w.mu.Unlock()
 	}
 	for l, n := range w.wakes {
-		w.waiters.Wake(l.transport, l.queue, n)
+		w.waiters.Wake(l.receivers(), n)
 	}
 	w.reset()
 }

@@ -30,7 +30,7 @@ type failingOp struct{ err error }
 
 func (o failingOp) rows() int { return 1 }
 func (o failingOp) apply(w *writer) error {
-	l, err := w.lane("default", "made by a call that fails", false)
+	l, err := w.lane(laneKey{transport: "default", queue: "made by a call that fails"})
 	if err != nil {
 		return err
 	}

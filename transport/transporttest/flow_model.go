@@ -28,8 +28,8 @@ var flowModelTests = []test{
 type FlowQueue interface {
 	// Send dispatches a message, a millisecond after the one before.
 	Send(typ string, o symphony.DispatchOptions) symphony.Receipt
-	// Claim receives up to so many messages, for DefaultLease.
-	Claim(most int) []symphony.Delivery
+	// Claim receives up to so many messages, for DefaultLease, with those that are pushed or without.
+	Claim(most int, pushes bool) []symphony.Delivery
 	Settle(d symphony.Delivery, st symphony.Settlement) error
 	// CancelMessage cancels a message, and says what it is then.
 	CancelMessage(id string) (symphony.Status, error)
@@ -62,8 +62,8 @@ type flowQueue struct{ s *suite }
 func (q flowQueue) Send(typ string, o symphony.DispatchOptions) symphony.Receipt {
 	return q.s.send(typ, o)
 }
-func (q flowQueue) Claim(most int) []symphony.Delivery {
-	return q.s.receive(symphony.ReceiveOptions{Max: most, MaxLost: symphony.MaxReceive, Worker: "w1"})
+func (q flowQueue) Claim(most int, pushes bool) []symphony.Delivery {
+	return q.s.pull(symphony.ReceiveOptions{Max: most, MaxLost: symphony.MaxReceive, Worker: "w1", Pushes: pushes})
 }
 func (q flowQueue) Settle(d symphony.Delivery, st symphony.Settlement) error {
 	return q.s.settle(d, st)
@@ -123,7 +123,7 @@ func (m *flowModel) step() {
 	case 0, 1, 2, 3:
 		m.dispatch()
 	case 4, 5, 6:
-		m.claim(1 + m.rnd.IntN(10))
+		m.claim(1+m.rnd.IntN(10), m.rnd.IntN(4) > 0)
 	case 7, 8, 9:
 		m.settleOne()
 	case 10:
@@ -186,6 +186,9 @@ func (m *flowModel) dispatch() {
 	case 8:
 		o.ExpiresAt = m.queue.Now().Add(time.Duration(50+m.rnd.IntN(1000)) * time.Millisecond)
 	}
+	if m.rnd.IntN(5) == 0 {
+		o = pushed(o)
+	}
 	r := m.queue.Send(modelTypes[m.rnd.IntN(len(modelTypes))], o)
 	key := o.DebounceKey + o.ThrottleKey
 	before := m.keys[key]
@@ -211,7 +214,7 @@ func (m *flowModel) dispatch() {
 	}
 }
 
-func (m *flowModel) claim(most int) {
+func (m *flowModel) claim(most int, pushes bool) {
 	now := m.queue.Now()
 	for id, at := range m.expiry {
 		if !at.After(now) { // it goes to the dead letter queue, before the claim at the latest
@@ -222,9 +225,12 @@ func (m *flowModel) claim(most int) {
 	}
 	m.endOver(now)
 	had := maps.Clone(m.held)
-	for _, d := range m.queue.Claim(most) {
+	for _, d := range m.queue.Claim(most, pushes) {
 		if _, twice := m.held[d.ID]; twice || !m.waits[d.ID] {
 			m.Fatalf("message %s was handed out, in hand: %t, waiting: %t", d.ID, twice, m.waits[d.ID])
+		}
+		if !pushes && d.Terms.Pushed() {
+			m.Fatalf("message %s was handed to somebody who does not push", d.ID)
 		}
 		if m.isPaused(d.Type) || m.isPaused("") {
 			m.Fatalf("message %s of the paused type %s was handed out", d.ID, d.Type)
@@ -370,7 +376,7 @@ func (m *flowModel) finish() {
 			quiet = 0
 		}
 		m.queue.Advance(100 * time.Millisecond)
-		m.claim(symphony.MaxReceive)
+		m.claim(symphony.MaxReceive, true)
 	}
 	if len(m.waits) > 0 {
 		m.Fatalf("%d messages were never handed out again, such as %s; stats %+v",

@@ -118,6 +118,15 @@ var waitingKinds = []struct {
 	{"expiring", func(s *suite) (string, []symphony.Delivery, []string) {
 		return s.send("Job", symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(2 * time.Hour), Delay: time.Hour}).ID, nil, nil
 	}, true, true},
+	{"pushed", func(s *suite) (string, []symphony.Delivery, []string) {
+		other := s.dispatch(pushed(symphony.DispatchOptions{})).ID
+		return s.dispatch(pushed(symphony.DispatchOptions{})).ID, nil, []string{other}
+	}, false, false},
+	{"pushed, before its group's line", func(s *suite) (string, []symphony.Delivery, []string) {
+		others := s.sendMany(flow.GroupTurn, "Job", symphony.DispatchOptions{GroupKey: "g"})
+		id := s.send("Job", pushed(symphony.DispatchOptions{GroupKey: "g"})).ID
+		return id, nil, append(others, s.sendMany(5, "Job", pushed(symphony.DispatchOptions{GroupKey: "g"}))...)
+	}, false, false},
 	{"a failed message that is dispatched again", func(s *suite) (string, []symphony.Delivery, []string) {
 		s.send("Job", symphony.DispatchOptions{})
 		f := s.fail(s.one(), "e")

@@ -88,6 +88,7 @@ func Run(t *testing.T, open Open) {
 			return c.Terms,
 				"knows no terms of a message"
 		}},
+		{"Pushed", pushedTests, controls},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
@@ -146,7 +147,8 @@ func (s *suite) use(def, email symphony.Transport) {
 	if email != nil {
 		transports = append(transports, email)
 	}
-	bus, err := symphony.NewBus(transports, symphony.BusOptions{Clock: s.clock})
+	bus, err := symphony.NewBus(transports, symphony.BusOptions{Clock: s.clock,
+		URLs: func(string) error { return nil }})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -183,7 +185,15 @@ func (s *suite) dispatchMany(n int, o symphony.DispatchOptions) []string {
 	return list
 }
 
+// receive receives as somebody who pushes.
 func (s *suite) receive(o symphony.ReceiveOptions) []symphony.Delivery {
+	s.Helper()
+	o.Pushes = true
+	return s.pull(o)
+}
+
+// pull receives as the options say.
+func (s *suite) pull(o symphony.ReceiveOptions) []symphony.Delivery {
 	s.Helper()
 	got, err := s.def.Receive(ctx, o)
 	if err != nil {
