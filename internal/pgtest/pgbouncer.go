@@ -62,6 +62,16 @@ func (b *Bouncer) URL(database string) string {
 	return (&url.URL{Scheme: "postgres", User: b.user, Host: b.addr, Path: "/" + database, RawQuery: "sslmode=disable"}).String()
 }
 
+// As returns the URL of a role of the server, in its database, through PgBouncer instead of directly.
+func (b *Bouncer) As(direct string) (string, error) {
+	u, err := url.Parse(direct)
+	if err != nil {
+		return "", err
+	}
+	u.Host, u.RawQuery = b.addr, "sslmode=disable"
+	return u.String(), nil
+}
+
 // Log returns what PgBouncer has logged.
 func (b *Bouncer) Log() string { return b.space.log() }
 

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"testing"
 
@@ -13,14 +12,32 @@ import (
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
+// place is where the suite runs.
+type place struct {
+	owner string // the URL of who may do anything there
+	node  string // the URL by which nodes connect
+	// prepare makes a schema before a node opens it. Nil where nodes make theirs themselves.
+	prepare func(t *testing.T, o postgres.Options)
+}
+
 // conformance runs the suite in schemas of one database.
-func conformance(t *testing.T, url string) {
+func conformance(t *testing.T, in place) {
 	schemas := shelf{prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
+	prepared := make(map[string]bool)
+	take := func(t *testing.T, o postgres.Options) postgres.Options {
+		t.Helper()
+		o.Schema, o.KeepSchema = schemas.take(), in.prepare != nil
+		if in.prepare != nil && !prepared[o.Schema] {
+			in.prepare(t, o)
+			prepared[o.Schema] = true
+		}
+		return o
+	}
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Logger: slog.New(slog.DiscardHandler), Schema: schemas.take()}
+		o := take(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t)}))
 		open := func() *postgres.Transport {
 			t.Helper()
-			tr, err := postgres.Open(context.Background(), url, o)
+			tr, err := postgres.Open(context.Background(), in.node, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -31,7 +48,7 @@ func conformance(t *testing.T, url string) {
 			if err := current.Close(); err != nil {
 				t.Error(err)
 			}
-			schemas.giveBack(t, url, o.Schema)
+			schemas.giveBack(t, in.owner, o.Schema)
 		})
 		return transporttest.Harness{
 			Default: current, Email: current.Named("email"),
@@ -45,12 +62,12 @@ func conformance(t *testing.T, url string) {
 				clock.(*testclock.Clock).Advance(symphony.DefaultLease)
 				return current, current.Named("email")
 			},
-			Second: func(t *testing.T) symphony.Transport { return extra(t, url, o) },
+			Second: func(t *testing.T) symphony.Transport { return extra(t, in.node, o) },
 			KeepNothing: func(t *testing.T) symphony.Transport {
-				forgetful := o
-				forgetful.Schema, forgetful.Retention = schemas.take(), symphony.KeepNothing
-				t.Cleanup(func() { schemas.giveBack(t, url, forgetful.Schema) })
-				return extra(t, url, forgetful)
+				forgetful := take(t, o)
+				forgetful.Retention = symphony.KeepNothing
+				t.Cleanup(func() { schemas.giveBack(t, in.owner, forgetful.Schema) })
+				return extra(t, in.node, forgetful)
 			},
 			Tidy: func(t *testing.T) {
 				t.Helper()
@@ -60,11 +77,11 @@ func conformance(t *testing.T, url string) {
 			},
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
-				exec(t, url, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)
+				exec(t, in.owner, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)
 			},
 			CorruptSchedule: func(t *testing.T, id string) {
 				t.Helper()
-				exec(t, url, "UPDATE "+o.Schema+".messenger_schedules SET definition='{broken' WHERE id=$1", id)
+				exec(t, in.owner, "UPDATE "+o.Schema+".messenger_schedules SET definition='{broken' WHERE id=$1", id)
 			},
 		}
 	})

@@ -9,16 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symphony-messenger/symphony/symphonytest/testclock"
-
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
-	"github.com/symphony-messenger/symphony/internal/testtier"
 	"github.com/symphony-messenger/symphony/transport/postgres"
-	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
 // role makes a role that may log in and create nothing, and returns its name and its URL.
@@ -39,72 +34,31 @@ func role(t *testing.T, database, suffix string) (name, as string) {
 	return name, u.String()
 }
 
-// harness is for the conformance suite on a schema that is there already.
-func harness(t *testing.T, url string, o postgres.Options) transporttest.Harness {
-	t.Helper()
-	var current *postgres.Transport
-	open := func(t *testing.T) {
-		t.Helper()
-		tr, err := postgres.Open(context.Background(), url, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		current = tr
-	}
-	shut := func(t *testing.T) {
-		t.Helper()
-		if err := current.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	open(t)
-	t.Cleanup(func() { shut(t) })
-	return transporttest.Harness{
-		Default: current, Email: current.Named("email"),
-		Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
-			t.Helper()
-			shut(t)
-			open(t)
-			o.Clock.(*testclock.Clock).Advance(symphony.DefaultLease) // other nodes may hold leases: none ends before its time
-			return current, current.Named("email")
-		},
-		Corrupt: func(t *testing.T, id string) {
-			t.Helper()
-			exec(t, url, "UPDATE "+o.Schema+".messenger_messages SET metadata = '{broken' WHERE id = $1", id)
-		},
-	}
-}
-
 func quiet(o postgres.Options) postgres.Options {
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }
 
-// TestConformanceWithLeastPrivileges shows that what Grant gives is enough for everything.
-// It is a third run of the suite, which takes minutes, and so is for the full tier.
-func TestConformanceWithLeastPrivileges(t *testing.T) {
-	t.Parallel()
-	testtier.Needs(t, testtier.Full)
-	database := pgtest.URL(t)
+// leastPrivileges is a database whose tables belong to one role, while nodes come through a pooler as another, with what
+// Grant gives it.
+func leastPrivileges(t *testing.T, database string, pooler *pgtest.Bouncer) place {
+	t.Helper()
 	owner, asOwner := role(t, database, "_Owner")
 	node, asNode := role(t, database, "_node")
-	schemas := shelf{prefix: "least"}
-	granted := make(map[string]bool) // by schema
-	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Schema: schemas.take(), KeepSchema: true})
-		t.Cleanup(func() { schemas.giveBack(t, database, o.Schema) })
-		if !granted[o.Schema] {
-			granted[o.Schema] = true
-			exec(t, database, fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %q", o.Schema, owner))
-			if _, err := postgres.Migrate(context.Background(), asOwner, o); err != nil {
-				t.Fatal(err)
-			}
-			if err := postgres.Grant(context.Background(), asOwner, o, node); err != nil {
-				t.Fatal(err)
-			}
+	pooled, err := pooler.As(asNode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place{owner: database, node: pooled, prepare: func(t *testing.T, o postgres.Options) {
+		t.Helper()
+		exec(t, database, fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %q", o.Schema, owner))
+		if _, err := postgres.Migrate(context.Background(), asOwner, o); err != nil {
+			t.Fatal(err)
 		}
-		return harness(t, asNode, o)
-	})
+		if err := postgres.Grant(context.Background(), asOwner, o, node); err != nil {
+			t.Fatal(err)
+		}
+	}}
 }
 
 func TestGrant(t *testing.T) {

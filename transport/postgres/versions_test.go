@@ -7,8 +7,9 @@ import (
 	"github.com/symphony-messenger/symphony/internal/testtier"
 )
 
-// TestConformance runs the suite on the newest PostgreSQL, and through PgBouncer on the oldest; in the full tier on each
-// version both with PgBouncer and without.
+// TestConformance runs the suite on the newest PostgreSQL, where nodes may do anything; and on the oldest through
+// PgBouncer, where they have what Grant gives them, which is enough for everything. In the full tier it does both on each
+// version.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	versions := pgtest.Versions(t)
@@ -17,21 +18,23 @@ func TestConformance(t *testing.T) {
 		t.Run("on PostgreSQL "+version, func(t *testing.T) {
 			t.Parallel()
 			if newest {
-				conformance(t, pgtest.URL(t))
+				url := pgtest.URL(t)
+				conformance(t, place{owner: url, node: url})
 				return
 			}
 			testtier.Needs(t, testtier.Full)
-			conformance(t, pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres"))
+			url := pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres")
+			conformance(t, place{owner: url, node: url})
 		})
-		t.Run("through PgBouncer in transaction mode on PostgreSQL "+version, func(t *testing.T) {
+		t.Run("with least privileges through PgBouncer in transaction mode on PostgreSQL "+version, func(t *testing.T) {
 			t.Parallel()
 			testtier.Needs(t, testtier.CI)
 			if !oldest {
 				testtier.Needs(t, testtier.Full)
 			}
-			server := pgtest.Start(t, pgtest.Options{Version: version})
-			bouncer := pgtest.PgBouncer(t, server.URL("postgres"), pgtest.BouncerOptions{PoolSize: 4})
-			conformance(t, bouncer.URL("postgres"))
+			server := pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres")
+			bouncer := pgtest.PgBouncer(t, server, pgtest.BouncerOptions{PoolSize: 4})
+			conformance(t, leastPrivileges(t, server, bouncer))
 		})
 	}
 }
