@@ -144,7 +144,7 @@ var searchTests = []test{
 		} {
 			for _, oldest := range []bool{false, true} {
 				want := selected(made, f, oldest)
-				for _, q := range []symphony.MessageQuery{{}, {Limit: 1}, {Limit: 5, Scan: 3}, {Limit: 7, Scan: 1000}} {
+				for _, q := range []symphony.MessageQuery{{}, {Limit: 2}, {Limit: 5, Scan: 3}, {Limit: 7, Scan: 1000}} {
 					q.MessageFilter, q.Oldest = f, oldest
 					if got := s.search(q); !slices.Equal(got, want) {
 						s.Errorf("%s, oldest first %v, limit %d, scan %d: got %d messages %v, want %d", name, oldest, q.Limit, q.Scan, len(got), got, len(want))
