@@ -12,29 +12,11 @@ import (
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
 
-// place is where the suite runs.
-type place struct {
-	owner string // the URL of who may do anything there
-	node  string // the URL by which nodes connect
-	// prepare makes a schema before a node opens it. Nil where nodes make theirs themselves.
-	prepare func(t *testing.T, o postgres.Options)
-}
-
 // conformance runs the suite in schemas of one database.
 func conformance(t *testing.T, in place) {
-	schemas := shelf{prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
-	prepared := make(map[string]bool)
-	take := func(t *testing.T, o postgres.Options) postgres.Options {
-		t.Helper()
-		o.Schema, o.KeepSchema = schemas.take(), in.prepare != nil
-		if in.prepare != nil && !prepared[o.Schema] {
-			in.prepare(t, o)
-			prepared[o.Schema] = true
-		}
-		return o
-	}
+	schemas := shelf{place: in, prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := take(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t)}))
+		o := schemas.open(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t)}))
 		open := func() *postgres.Transport {
 			t.Helper()
 			tr, err := postgres.Open(context.Background(), in.node, o)
@@ -48,7 +30,7 @@ func conformance(t *testing.T, in place) {
 			if err := current.Close(); err != nil {
 				t.Error(err)
 			}
-			schemas.giveBack(t, in.owner, o.Schema)
+			schemas.giveBack(t, o.Schema)
 		})
 		return transporttest.Harness{
 			Default: current, Email: current.Named("email"),
@@ -64,9 +46,9 @@ func conformance(t *testing.T, in place) {
 			},
 			Second: func(t *testing.T) symphony.Transport { return extra(t, in.node, o) },
 			KeepNothing: func(t *testing.T) symphony.Transport {
-				forgetful := take(t, o)
+				forgetful := schemas.open(t, o)
 				forgetful.Retention = symphony.KeepNothing
-				t.Cleanup(func() { schemas.giveBack(t, in.owner, forgetful.Schema) })
+				t.Cleanup(func() { schemas.giveBack(t, forgetful.Schema) })
 				return extra(t, in.node, forgetful)
 			},
 			Tidy: func(t *testing.T) {

@@ -5,34 +5,50 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/symphony-messenger/symphony/transport/postgres"
 )
+
+// place is where a suite runs.
+type place struct {
+	owner string // the URL of who may do anything there
+	node  string // the URL by which nodes connect
+	// prepare makes a schema before a node opens it. Nil where nodes make theirs themselves.
+	prepare func(t *testing.T, o postgres.Options)
+}
 
 // shelf has the schemas of a database for the tests of a suite, each for one test at a time. Making all tables anew for
 // each of them takes longer than the tests do. Safe for concurrent use.
 type shelf struct {
+	place
 	prefix string
 	mu     sync.Mutex
 	made   int
 	free   []string
 }
 
-// take returns a schema that is as good as new, or the name of one that is to be made.
-func (s *shelf) take() string {
+// open returns options with a schema that is as good as new, or that is to be made.
+func (s *shelf) open(t *testing.T, o postgres.Options) postgres.Options {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o.KeepSchema = s.prepare != nil
 	if n := len(s.free); n > 0 {
-		schema := s.free[n-1]
-		s.free = s.free[:n-1]
-		return schema
+		o.Schema, s.free = s.free[n-1], s.free[:n-1]
+		return o
 	}
 	s.made++
-	return fmt.Sprintf("%s_%d", s.prefix, s.made)
+	o.Schema = fmt.Sprintf("%s_%d", s.prefix, s.made)
+	if s.prepare != nil {
+		s.prepare(t, o)
+	}
+	return o
 }
 
 // giveBack empties a schema that no test uses any more.
-func (s *shelf) giveBack(t *testing.T, url, schema string) {
+func (s *shelf) giveBack(t *testing.T, schema string) {
 	t.Helper()
-	empty(t, url, schema)
+	empty(t, s.owner, schema)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = append(s.free, schema)
