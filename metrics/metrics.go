@@ -1,5 +1,5 @@
-// Package metrics counts what becomes of messages and how long it takes, by transport and type, and keeps that by
-// minute beside the messages, for all nodes together and across restarts.
+// Package metrics counts what becomes of messages and how long it takes, by transport, type, queue, worker and what
+// became of them, and keeps that by minute beside the messages, for all nodes together and across restarts.
 //
 // A [Recorder] observes the messages of one process and writes its figures as records; [Reader.Query] adds up those of
 // all processes:
@@ -50,12 +50,12 @@ const (
 	MaxRetention     = 90 * 24 * time.Hour
 	// DetailRetention is how long figures are kept by minute, unless they are kept for less at all.
 	DetailRetention = 48 * time.Hour
-	// MaxSeries bounds the pairs of transport and type that a process tells apart, within a minute and, for Prometheus,
-	// in its life. All others of a transport count as the type Other.
+	// MaxSeries bounds the types that a process tells apart, each with its transport, and as well the queues and the
+	// workers, within a minute and, for Prometheus, in its life. All others of a transport count as Other.
 	MaxSeries = 200
 	// MaxErrorClasses bounds the classes of errors told apart within a series; all others count as the class Other.
 	MaxErrorClasses = 20
-	// Other stands for the types, or classes of errors, beyond what is told apart.
+	// Other stands for the names, or classes of errors, beyond what is told apart.
 	Other = "other"
 	// RelativeAccuracy is how far a percentile may be off: 2%.
 	RelativeAccuracy = 0.02
@@ -112,7 +112,8 @@ func New(store storage.Records, o Options) (*Recorder, error) {
 		o.Logger = slog.Default()
 	}
 	return &Recorder{
-		store: store, o: o, writer: symphony.NewID(o.Clock.Now()), totals: make(map[key]*total),
+		store: store, o: o, writer: symphony.NewID(o.Clock.Now()),
+		totals: make(map[totalKey]*total), types: make(map[key]bool), queues: make(map[key]bool),
 	}, nil
 }
 

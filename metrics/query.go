@@ -12,8 +12,13 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// MaxPoints bounds the points of a series.
-const MaxPoints = 1500
+// MaxPoints bounds the points of a series, MaxGroups the groups of a result and MaxGroupPoints the points of the series
+// of each.
+const (
+	MaxPoints      = 1500
+	MaxGroups      = 50
+	MaxGroupPoints = 120
+)
 
 // recordPage is how many records are read at a time.
 const recordPage = 500
@@ -26,8 +31,21 @@ type Query struct {
 	// Step is the time between two points of the series: whole minutes, or hours where the span begins before
 	// DetailRetention. Default: a minute for a day and less, else what makes a readable number of points.
 	Step time.Duration
-	// Transport and Type, unless empty, select what is counted.
-	Transport, Type string
+	// Transport, unless empty, selects what is counted, and so does one of Type, Queue and Worker.
+	Transport, Type, Queue, Worker string
+	// GroupBy, unless empty, adds Result.Groups. Where a type, a queue or a worker is selected it can only be by that.
+	GroupBy By
+}
+
+// selected is what names select, and by what they do.
+func (q *Query) selected() (by By, name string) {
+	switch {
+	case q.Queue != "":
+		return ByQueue, q.Queue
+	case q.Worker != "":
+		return ByWorker, q.Worker
+	}
+	return ByType, q.Type
 }
 
 // Summary are the figures of some messages.
@@ -55,9 +73,19 @@ type Result struct {
 	Step        time.Duration
 	Total       Summary
 	ByTransport map[string]Summary
-	ByType      map[string]Summary // at most MaxSeries, and Other
+	ByType      map[string]Summary // at most MaxSeries, and Other; none where a queue or worker is selected
 	Errors      []ErrorCount       // the most frequent first
 	Series      []Point            // one for each step, also where nothing happened
+	Groups      []Group            // those with the most attempts first; see Query.GroupBy
+}
+
+// Group are the figures of one type, queue, worker or status. There are at most MaxGroups and one named Other.
+type Group struct {
+	// Transport is that of a queue or worker. Types and statuses are those of all transports together.
+	Transport, Name string
+	Summary
+	Errors []ErrorCount
+	Series []Point
 }
 
 // steps are what Query.Step is chosen from.
@@ -92,7 +120,7 @@ func (r *Recorder) resolve(q Query) (Query, error) {
 	if len(list) == 0 {
 		q.To = later(q.From.Add(unit), earlier(q.To, now.Truncate(time.Minute).Add(time.Minute)))
 		if q.Step == 0 {
-			q.Step = chosen(q.To.Sub(q.From), unit)
+			q.Step = chosen(q.To.Sub(q.From), unit, q.maxPoints())
 		}
 	}
 	switch {
@@ -100,19 +128,50 @@ func (r *Recorder) resolve(q Query) (Query, error) {
 		bad("step", "must be whole minutes, at least 1")
 	case q.Step%unit != 0:
 		bad("step", "must be whole hours (60, 120, …), as the time before the last %s is kept by the hour", DetailRetention)
-	case len(list) == 0 && int(ceilDiv(q.To.Sub(q.From), q.Step)) > MaxPoints:
-		bad("step", "must be at least %d, as a series has at most %d points", ceilDiv(ceilDiv(q.To.Sub(q.From), MaxPoints), time.Minute), MaxPoints)
+	case len(list) == 0 && ceilDiv(q.To.Sub(q.From), q.Step) > q.maxPoints():
+		least := ceilDiv(ceilDiv(q.To.Sub(q.From), q.maxPoints()), unit) * (unit / time.Minute)
+		bad("step", "must be at least %d, as a series has at most %d points", least, q.maxPoints())
 	}
+	q.checkNames(bad)
 	if len(list) > 0 {
 		return q, &symphony.ValidationError{Problems: list}
 	}
 	return q, nil
 }
 
+// maxPoints is how many points a series may have.
+func (q *Query) maxPoints() time.Duration {
+	if q.GroupBy != "" {
+		return MaxGroupPoints
+	}
+	return MaxPoints
+}
+
+// checkNames looks whether the names that are asked for can be told apart together.
+func (q *Query) checkNames(bad func(path, format string, args ...any)) {
+	if q.GroupBy != "" && !slices.Contains(Groupings(), q.GroupBy) {
+		bad("groupBy", "must be type, queue, worker or status, is %q", q.GroupBy)
+		return
+	}
+	given := 0
+	for _, name := range []string{q.Type, q.Queue, q.Worker} {
+		if name != "" {
+			given++
+		}
+	}
+	by, name := q.selected()
+	switch {
+	case given > 1:
+		bad(string(by), "cannot be combined with another of type, queue and worker: figures are kept by each, not by two at once")
+	case name != "" && q.GroupBy != "" && q.GroupBy != by:
+		bad("groupBy", "must be %s with the parameter %s: figures are kept by each, not by two at once", by, by)
+	}
+}
+
 // chosen is the smallest step that makes not too many points.
-func chosen(span, unit time.Duration) time.Duration {
+func chosen(span, unit, most time.Duration) time.Duration {
 	for _, step := range steps {
-		if step >= unit && ceilDiv(span, step) <= MaxPoints {
+		if step >= unit && ceilDiv(span, step) <= most {
 			return step
 		}
 	}
@@ -221,27 +280,73 @@ func (r *Recorder) read(ctx context.Context, kind, layout string, from, to time.
 // sum adds up buckets for a query.
 type sum struct {
 	Query
-	all    bucket
+	all    table // by what is selected
 	points []*series
+	groups map[key]*group
+}
+
+// group is one of a query's groups.
+type group struct {
+	series
+	points []*series // nil where nothing happened
 }
 
 func newSum(q Query) *sum {
-	a := &sum{Query: q, all: bucket{series: make(map[key]*series)}, points: make([]*series, ceilDiv(q.To.Sub(q.From), q.Step))}
-	for i := range a.points {
-		a.points[i] = &series{}
-	}
-	return a
+	return &sum{Query: q, all: make(table), points: q.points(), groups: make(map[key]*group)}
 }
 
+func (q *Query) points() []*series { return make([]*series, ceilDiv(q.To.Sub(q.From), q.Step)) }
+
 func (a *sum) add(b *bucket) {
-	chosen := bucket{series: make(map[key]*series)}
-	for k, s := range b.series {
-		if (a.Transport == "" || k.transport == a.Transport) && (a.Type == "" || k.typ == a.Type) {
-			chosen.series[k] = s
-			a.points[b.at.Sub(a.From)/a.Step].merge(s)
+	at := b.at.Sub(a.From) / a.Step
+	figures := b.figures()
+	by, name := a.selected()
+	for k, s := range figures[by] {
+		if a.wants(name, k) {
+			a.all.at(k).merge(s)
+			mergeAt(a.points, int(at), s)
 		}
 	}
-	a.all.merge(&chosen)
+	for k, s := range figures[a.GroupBy] {
+		if !a.wants(name, k) {
+			continue
+		}
+		if a.GroupBy == ByType || a.GroupBy == ByStatus || k.name == Other {
+			k.transport = ""
+		}
+		a.group(k).merge(s, int(at))
+	}
+}
+
+// wants reports whether a series is selected.
+func (a *sum) wants(name string, k key) bool {
+	return (a.Transport == "" || k.transport == a.Transport) && (name == "" || k.name == name)
+}
+
+// group returns a group, that of Other where there are too many. Tables are bounded; many processes' together are not.
+func (a *sum) group(k key) *group {
+	if g := a.groups[k]; g != nil {
+		return g
+	}
+	if len(a.groups) >= 2*MaxSeries {
+		k = key{name: Other}
+	}
+	if a.groups[k] == nil {
+		a.groups[k] = &group{points: a.Query.points()}
+	}
+	return a.groups[k]
+}
+
+func (g *group) merge(s *series, at int) {
+	g.series.merge(s)
+	mergeAt(g.points, at, s)
+}
+
+func mergeAt(points []*series, at int, s *series) {
+	if points[at] == nil {
+		points[at] = &series{}
+	}
+	points[at].merge(s)
 }
 
 func (s *series) summary() Summary {
@@ -258,19 +363,69 @@ func (a *sum) result() Result {
 		m[name].merge(s)
 	}
 	errors := make(map[string]int64)
-	for k, s := range a.all.series {
+	by, _ := a.selected()
+	for k, s := range a.all {
 		total.merge(s)
 		into(byTransport, k.transport, s)
-		into(byType, k.typ, s)
+		if by == ByType {
+			into(byType, k.name, s)
+		}
 		for class, n := range s.errors {
 			errors[class] += n
 		}
 	}
-	out := Result{From: a.From, To: a.To, Step: a.Step, Total: total.summary(), ByTransport: summaries(byTransport), ByType: summaries(byType), Errors: ranked(errors)}
-	for i, s := range a.points {
-		out.Series = append(out.Series, Point{a.From.Add(time.Duration(i) * a.Step), s.summary()})
+	return Result{
+		From: a.From, To: a.To, Step: a.Step, Total: total.summary(), ByTransport: summaries(byTransport),
+		ByType: summaries(byType), Errors: ranked(errors), Series: a.series(a.points), Groups: a.ranking(),
 	}
-	return out
+}
+
+func (a *sum) series(points []*series) []Point {
+	list := make([]Point, len(points))
+	for i, s := range points {
+		if list[i].At = a.From.Add(time.Duration(i) * a.Step); s != nil {
+			list[i].Summary = s.summary()
+		}
+	}
+	return list
+}
+
+// ranking are the groups, those with the most attempts first, and behind them what is not told apart.
+func (a *sum) ranking() []Group {
+	if a.GroupBy == "" {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(a.groups), func(x, y key) int {
+		p, q := a.groups[x], a.groups[y]
+		return cmp.Or(cmp.Compare(q.Processed(), p.Processed()), cmp.Compare(q.Dispatched, p.Dispatched),
+			strings.Compare(x.name, y.name), strings.Compare(x.transport, y.transport))
+	})
+	keys = slices.DeleteFunc(keys, func(k key) bool { return k == key{name: Other} })
+	if len(keys) > MaxGroups {
+		for _, k := range keys[MaxGroups:] {
+			rest, g := a.groups[key{name: Other}], a.groups[k]
+			if rest == nil {
+				rest = &group{points: a.Query.points()}
+				a.groups[key{name: Other}] = rest
+			}
+			rest.series.merge(&g.series)
+			for at, s := range g.points {
+				if s != nil {
+					mergeAt(rest.points, at, s)
+				}
+			}
+		}
+		keys = keys[:MaxGroups]
+	}
+	if a.groups[key{name: Other}] != nil {
+		keys = append(keys, key{name: Other})
+	}
+	list := make([]Group, len(keys))
+	for i, k := range keys {
+		g := a.groups[k]
+		list[i] = Group{k.transport, k.name, g.summary(), ranked(maps.Clone(g.errors)), a.series(g.points)}
+	}
+	return list
 }
 
 func summaries(m map[string]*series) map[string]Summary {

@@ -22,7 +22,9 @@ type Recorder struct {
 	generation int
 	current    *bucket   // of this minute; nil before the first event
 	ended      []*bucket // minutes that are over and have not been written for the last time, the oldest first
-	totals     map[key]*total
+	totals     map[totalKey]*total
+	types      map[key]bool // those told apart in totals
+	queues     map[key]bool
 
 	writing sync.Mutex // held by a write, and taken before mu; guards what follows
 	hours   []*bucket  // the hours of which a minute has ended that is not in the stored record, the oldest first
@@ -37,27 +39,41 @@ type Recorder struct {
 
 var _ symphony.Observer = (*Recorder)(nil)
 
-// key tells series apart.
-type key struct{ transport, typ string }
-
-// bucket are the figures of a minute or an hour.
+// bucket are the figures of a minute or an hour: of a minute that this process counts as cells, else as tables.
 type bucket struct {
 	kind, id string
 	at       time.Time // when it begins
 	began    int64     // the same as Unix time, for minutes
-	series   map[key]*series
-	events   int64 // grows with each change
-	stored   int64 // the events of which storage has the record
-	added    bool  // to the hour; for the writer
+	cells    map[cellKey]*cell
+	tables   tables // where there are no cells
+	events   int64  // grows with each change
+	stored   int64  // the events of which storage has the record
+	added    bool   // to the hour; for the writer
 }
 
-// series are the figures of one type of a transport.
-type series struct {
+// cellKey tells apart what is counted together.
+type cellKey struct{ transport, queue, typ, worker string }
+
+// cell are the figures of one type in one queue at one worker, none for what is dispatched. What it costs to count does
+// not depend on by how many names figures are asked for: cells are added up by each when they are stored or read.
+type cell struct {
 	Counts
+	ends  [ends]end
+	total *total // of the process; nil in buckets that were copied
+}
+
+// end are the figures of attempts by what became of their messages.
+type end struct {
 	run, wait durations
 	errors    map[string]int64 // by class
-	total     *total           // of the process; nil in buckets that were read or merged
 }
+
+const (
+	completed = iota
+	pending   // another attempt follows
+	failed
+	ends
+)
 
 // Retention is how long figures are kept.
 func (r *Recorder) Retention() time.Duration { return r.o.Retention }
@@ -68,14 +84,14 @@ func (r *Recorder) MessagesDispatched(envelopes []*symphony.Envelope, receipts [
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.bucketLocked(now)
-	var last *series
-	var lastKey key
+	var last *cell
+	var lastKey cellKey
 	for i, e := range envelopes {
 		if i < len(receipts) && (receipts[i].Duplicate || receipts[i].Dropped) {
 			continue
 		}
-		if k := (key{e.Transport, e.Type}); last == nil || k != lastKey {
-			last, lastKey = r.seriesLocked(b, k), k
+		if k := (cellKey{e.Transport, e.Queue, e.Type, ""}); last == nil || k != lastKey {
+			last, lastKey = r.cellLocked(b, k), k
 		}
 		last.Dispatched++
 		last.total.Dispatched++
@@ -89,55 +105,58 @@ func (r *Recorder) AttemptsEnded(ended []symphony.EndedAttempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.bucketLocked(now)
-	var last *series
-	var lastKey key
+	var last *cell
+	var lastKey cellKey
 	for i := range ended {
 		e := &ended[i]
-		if k := (key{e.Transport, e.Type}); last == nil || k != lastKey {
-			last, lastKey = r.seriesLocked(b, k), k
+		if k := (cellKey{e.Transport, e.Queue, e.Type, e.Worker}); last == nil || k != lastKey {
+			last, lastKey = r.cellLocked(b, k), k
 		}
 		last.ended(e)
 	}
 	b.events += int64(len(ended))
 }
 
-func (s *series) ended(e *symphony.EndedAttempt) {
+func (c *cell) ended(e *symphony.EndedAttempt) {
 	st := &e.Settlement
+	became := &c.ends[completed]
 	switch st.Outcome {
 	case symphony.Ack:
-		s.Succeeded++
-		s.total.Succeeded++
+		c.Succeeded++
+		c.total.Succeeded++
 	case symphony.Retry:
-		s.Retried++
-		s.total.Retried++
-		s.failed(st.ErrorClass)
+		c.Retried++
+		c.total.Retried++
+		became = &c.ends[pending]
+		became.failed(st.ErrorClass)
 	case symphony.Fail:
-		s.Dead++
-		s.total.Dead++
-		s.failed(st.ErrorClass)
+		c.Dead++
+		c.total.Dead++
+		became = &c.ends[failed]
+		became.failed(st.ErrorClass)
 		if !handlerRan(st.ErrorClass) {
 			return
 		}
 	case symphony.Cancel:
-		s.Cancelled++
-		s.total.Cancelled++
+		c.Cancelled++
+		c.total.Cancelled++
 		return
 	default:
-		s.Released++
-		s.total.Released++
+		c.Released++
+		c.total.Released++
 		return
 	}
 	took := st.FinishedAt.Sub(st.StartedAt)
-	s.run.add(took)
-	s.total.run.observe(runBounds, took)
+	became.run.add(took)
+	c.total.run.observe(runBounds, took)
 	if e.Attempt == 1 && !e.CreatedAt.IsZero() {
 		ready := e.CreatedAt
 		if e.ScheduledAt.After(ready) {
 			ready = e.ScheduledAt
 		}
 		waited := st.StartedAt.Sub(ready)
-		s.wait.add(waited)
-		s.total.wait.observe(waitBounds, waited)
+		became.wait.add(waited)
+		c.total.wait.observe(waitBounds, waited)
 	}
 }
 
@@ -150,11 +169,11 @@ func handlerRan(class string) bool {
 	return true
 }
 
-func (s *series) failed(class string) {
-	if s.errors == nil {
-		s.errors = make(map[string]int64)
+func (e *end) failed(class string) {
+	if e.errors == nil {
+		e.errors = make(map[string]int64)
 	}
-	countError(s.errors, class, 1)
+	countError(e.errors, class, 1)
 }
 
 // countError counts errors of a class, as Other where the map has too many.
@@ -177,7 +196,10 @@ func (r *Recorder) bucketLocked(now time.Time) *bucket {
 		}
 		r.endMinuteLocked()
 	}
-	r.current = &bucket{kind: minutesKind, id: minute.Format(minutesLayout) + "/" + r.writerLocked(), at: minute, began: minute.Unix(), series: make(map[key]*series)}
+	r.current = &bucket{
+		kind: minutesKind, id: minute.Format(minutesLayout) + "/" + r.writerLocked(), at: minute, began: minute.Unix(),
+		cells: make(map[cellKey]*cell),
+	}
 	return r.current
 }
 
@@ -199,57 +221,42 @@ func (r *Recorder) endMinuteLocked() {
 	r.current = nil
 }
 
-// seriesLocked returns a series of a bucket, that of the type Other where there are too many.
-func (r *Recorder) seriesLocked(b *bucket, k key) *series {
-	if s := b.series[k]; s != nil {
-		return s
-	}
-	if len(b.series) >= MaxSeries {
-		k.typ = Other
-		if s := b.series[k]; s != nil {
-			return s
-		}
-	}
-	s := &series{total: r.totalLocked(k)}
-	b.series[k] = s
-	return s
-}
+// maxCells bounds the cells of a bucket. Beyond it workers, then queues, then types are told apart no more in what
+// comes new, each with room for MaxSeries more cells.
+const maxCells = 1000
 
-// merge adds the series of a bucket, as far as it has room to tell them apart.
-func (b *bucket) merge(o *bucket) {
-	for k, s := range o.series {
-		into := b.series[k]
-		if into == nil && len(b.series) >= MaxSeries {
-			k.typ = Other
-			into = b.series[k]
-		}
-		if into == nil {
-			into = &series{}
-			b.series[k] = into
-		}
-		into.merge(s)
+// cellLocked returns a cell of a bucket.
+func (r *Recorder) cellLocked(b *bucket, k cellKey) *cell {
+	if c := b.cells[k]; c != nil {
+		return c
 	}
-	b.events += o.events
-}
-
-func (s *series) merge(o *series) {
-	s.add(o.Counts)
-	s.run.merge(&o.run)
-	s.wait.merge(&o.wait)
-	for class, n := range o.errors {
-		if s.errors == nil {
-			s.errors = make(map[string]int64)
+	for i, name := range []*string{&k.worker, &k.queue, &k.typ} {
+		if len(b.cells) < maxCells+i*MaxSeries {
+			break
 		}
-		countError(s.errors, class, n)
+		if *name != "" {
+			*name = Other
+		}
+		if c := b.cells[k]; c != nil {
+			return c
+		}
 	}
+	c := &cell{total: r.totalLocked(totalKey{k.transport, k.queue, k.typ})}
+	b.cells[k] = c
+	return c
 }
 
 // copy is a bucket that does not change with b.
 func (b *bucket) copy() *bucket {
 	c := *b
-	c.series = make(map[key]*series, len(b.series))
-	for k, s := range b.series {
-		c.series[k] = &series{Counts: s.Counts, run: s.run.copy(), wait: s.wait.copy(), errors: maps.Clone(s.errors)}
+	c.cells = make(map[cellKey]*cell, len(b.cells))
+	for k, of := range b.cells {
+		copied := &cell{Counts: of.Counts}
+		for i := range of.ends {
+			e := &of.ends[i]
+			copied.ends[i] = end{e.run.copy(), e.wait.copy(), maps.Clone(e.errors)}
+		}
+		c.cells[k] = copied
 	}
 	return &c
 }

@@ -44,6 +44,14 @@ func (d *durations) merge(o *durations) {
 	_ = d.sketch.MergeWith(o.sketch) // of the same mapping, so it can be
 }
 
+// count is how many there are.
+func (d *durations) count() float64 {
+	if d.sketch == nil {
+		return 0
+	}
+	return d.sketch.GetCount()
+}
+
 func (d *durations) copy() durations {
 	c := *d
 	if d.sketch != nil {

@@ -13,16 +13,25 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// The records' JSON. Later versions may add fields.
+// The records' JSON. Later versions may add fields. Releases before Queues know Series only.
 type storedBucket struct {
-	Node   string         `json:"node,omitempty"`
-	Events int64          `json:"events"`
-	Series []storedSeries `json:"series"`
+	Node     string         `json:"node,omitempty"`
+	Events   int64          `json:"events"`
+	Series   []storedSeries `json:"series"` // by type
+	Queues   []storedSeries `json:"queues"`
+	Workers  []storedSeries `json:"workers,omitempty"`
+	Statuses []storedSeries `json:"statuses,omitempty"`
+}
+
+// lists are where the tables stand.
+func (b *storedBucket) lists() map[By]*[]storedSeries {
+	return map[By]*[]storedSeries{ByType: &b.Series, ByQueue: &b.Queues, ByWorker: &b.Workers, ByStatus: &b.Statuses}
 }
 
 type storedSeries struct {
 	Transport  string           `json:"transport"`
-	Type       string           `json:"type"`
+	Type       string           `json:"type,omitempty"` // of Series
+	Name       string           `json:"name,omitempty"` // of all others
 	Dispatched int64            `json:"dispatched,omitempty"`
 	Succeeded  int64            `json:"succeeded,omitempty"`
 	Retried    int64            `json:"retried,omitempty"`
@@ -32,6 +41,8 @@ type storedSeries struct {
 	Run        *storedDurations `json:"run,omitempty"`
 	Wait       *storedDurations `json:"wait,omitempty"`
 	Errors     map[string]int64 `json:"errors,omitempty"`
+	// All stands for Run and Wait that are those of all types of the transport together, as where there is one queue.
+	All bool `json:"all,omitempty"`
 }
 
 type storedDurations struct {
@@ -41,18 +52,32 @@ type storedDurations struct {
 }
 
 func (b *bucket) encode(node string) []byte {
-	out := storedBucket{Node: node, Events: b.events, Series: make([]storedSeries, 0, len(b.series))}
+	out := storedBucket{Node: node, Events: b.events, Series: []storedSeries{}, Queues: []storedSeries{}}
 	pack := func(d *durations) *storedDurations {
 		if d.sketch == nil {
 			return nil
 		}
 		return &storedDurations{d.sum, d.max, d.encode()}
 	}
-	for k, s := range b.series {
-		out.Series = append(out.Series, storedSeries{
-			Transport: k.transport, Type: k.typ, Dispatched: s.Dispatched, Succeeded: s.Succeeded, Retried: s.Retried, Dead: s.Dead,
-			Released: s.Released, Cancelled: s.Cancelled, Run: pack(&s.run), Wait: pack(&s.wait), Errors: s.errors,
-		})
+	figures := b.figures()
+	all := figures[ByType].byTransport()
+	for by, list := range out.lists() {
+		for k, s := range figures[by] {
+			one := storedSeries{
+				Transport: k.transport, Name: k.name, Dispatched: s.Dispatched, Succeeded: s.Succeeded, Retried: s.Retried,
+				Dead: s.Dead, Released: s.Released, Cancelled: s.Cancelled, Errors: s.errors,
+			}
+			switch whole := all[k.transport]; {
+			case by == ByType:
+				one.Type, one.Name = k.name, ""
+				one.Run, one.Wait = pack(&s.run), pack(&s.wait)
+			case s.run.sketch != nil && s.run.count() == whole.run.count() && s.wait.count() == whole.wait.count():
+				one.All = true
+			default:
+				one.Run, one.Wait = pack(&s.run), pack(&s.wait)
+			}
+			*list = append(*list, one)
+		}
 	}
 	raw, _ := json.Marshal(out) // cannot fail: the numbers are finite
 	return raw
@@ -64,22 +89,61 @@ func decode(raw []byte) (*bucket, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, fmt.Errorf("metrics: decode a record: %w", err)
 	}
-	b := &bucket{events: in.Events, series: make(map[key]*series, len(in.Series))}
-	for _, s := range in.Series {
-		out := &series{Counts: Counts{s.Dispatched, s.Succeeded, s.Retried, s.Dead, s.Released, s.Cancelled}, errors: s.Errors}
-		if s.Run != nil {
-			if err := out.run.decode(s.Run.Sketch, s.Run.Sum, s.Run.Max); err != nil {
+	b := &bucket{events: in.Events, tables: newTables()}
+	lists := in.lists()
+	var all map[string]*series
+	for _, by := range Groupings() { // ByType is the first
+		for _, s := range *lists[by] {
+			if err := b.decode(by, &s, all[s.Transport]); err != nil {
 				return nil, err
 			}
 		}
-		if s.Wait != nil {
-			if err := out.wait.decode(s.Wait.Sketch, s.Wait.Sum, s.Wait.Max); err != nil {
-				return nil, err
-			}
+		if by == ByType {
+			all = b.tables[by].byTransport()
 		}
-		b.series[key{s.Transport, s.Type}] = out
+	}
+	if in.Queues == nil {
+		b.tellApart()
 	}
 	return b, nil
+}
+
+// decode adds a series to a table; all are the figures of all types of its transport.
+func (b *bucket) decode(by By, s *storedSeries, all *series) error {
+	out := &series{
+		Counts: Counts{s.Dispatched, s.Succeeded, s.Retried, s.Dead, s.Released, s.Cancelled}, errors: s.Errors,
+	}
+	if s.Run != nil {
+		if err := out.run.decode(s.Run.Sketch, s.Run.Sum, s.Run.Max); err != nil {
+			return err
+		}
+	}
+	if s.Wait != nil {
+		if err := out.wait.decode(s.Wait.Sketch, s.Wait.Sum, s.Wait.Max); err != nil {
+			return err
+		}
+	}
+	if s.All && all != nil {
+		out.run.merge(&all.run)
+		out.wait.merge(&all.wait)
+	}
+	k := key{s.Transport, s.Name}
+	if by == ByType {
+		k.name = s.Type
+	}
+	b.tables[by][k] = out
+	return nil
+}
+
+// tellApart fills what a release left out that told types apart only: what it counted is of other queues and workers,
+// and has a status without times.
+func (b *bucket) tellApart() {
+	for k, s := range b.tables[ByType] {
+		other := key{k.transport, Other}
+		b.tables[ByQueue].at(other).merge(s)
+		b.tables[ByWorker].at(other).merge(s)
+		b.tables.byStatus(k.transport, s.Counts, &[ends]end{})
+	}
 }
 
 // Run writes figures every ten seconds and deletes old ones, until ctx ends; then it writes what is left, for at most
@@ -199,9 +263,12 @@ func (r *Recorder) addToHour(b *bucket) {
 	at := b.at.Truncate(time.Hour)
 	id := at.Format(hoursLayout) + "/" + writer
 	if r.hour == nil || r.hour.id != id {
-		r.hour = &bucket{kind: hoursKind, id: id, at: at, series: make(map[key]*series)}
+		r.hour = &bucket{kind: hoursKind, id: id, at: at, tables: newTables()}
 	}
-	r.hour.merge(b)
+	for by, t := range b.figures() {
+		r.hour.tables[by].merge(t)
+	}
+	r.hour.events += b.events
 	if len(r.hours) == 0 || r.hours[len(r.hours)-1] != r.hour {
 		if r.hours = append(r.hours, r.hour); len(r.hours) > maxHours {
 			r.hours = r.hours[1:]

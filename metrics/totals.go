@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-// total are the figures of a series since the process began, as Prometheus wants them.
+// totalKey tells totals apart.
+type totalKey struct{ transport, queue, typ string }
+
+// total are the figures of a type in a queue since the process began, as Prometheus wants them.
 type total struct {
 	Counts
 	run, wait histogram
@@ -34,13 +37,16 @@ func (h *histogram) observe(bounds []float64, took time.Duration) {
 	h.sum += seconds
 }
 
-// totalLocked returns the total of a series, that of the type Other where there are too many.
-func (r *Recorder) totalLocked(k key) *total {
+// totalLocked returns the total of a type in a queue. Beyond MaxSeries types, or queues, it is that of Other; beyond
+// maxCells of both together, the queue is Other in what comes new.
+func (r *Recorder) totalLocked(k totalKey) *total {
+	k.typ = bounded(r.types, key{k.transport, k.typ})
+	k.queue = bounded(r.queues, key{k.transport, k.queue})
 	if t := r.totals[k]; t != nil {
 		return t
 	}
-	if len(r.totals) >= MaxSeries {
-		k.typ = Other
+	if len(r.totals) >= maxCells {
+		k.queue = Other
 		if t := r.totals[k]; t != nil {
 			return t
 		}
@@ -50,9 +56,18 @@ func (r *Recorder) totalLocked(k key) *total {
 	return t
 }
 
-// Total is what a process counted of one type of a transport since it began.
+// bounded returns a name, Other where too many are known, which this one then is.
+func bounded(known map[key]bool, k key) string {
+	if !known[k] && len(known) >= MaxSeries {
+		return Other
+	}
+	known[k] = true
+	return k.name
+}
+
+// Total is what a process counted of one type in one queue of a transport since it began.
 type Total struct {
-	Transport, Type string
+	Transport, Queue, Type string
 	Counts
 	Run, Wait Histogram
 }
@@ -74,16 +89,23 @@ func (h *histogram) export(bounds []float64) Histogram {
 	return out
 }
 
-// Totals returns what this process counted since it began, in no order: at most MaxSeries, and one of the type Other
-// for each transport.
+// Totals returns what this process counted since it began, in no order. There are at most MaxSeries types, and as many
+// queues, and for each transport one of each named Other.
 func (r *Recorder) Totals() []Total {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := make([]Total, 0, len(r.totals))
 	for k, t := range r.totals {
-		list = append(list, Total{k.transport, k.typ, t.Counts, t.run.export(runBounds), t.wait.export(waitBounds)})
+		run, wait := t.run.export(runBounds), t.wait.export(waitBounds)
+		list = append(list, Total{k.transport, k.queue, k.typ, t.Counts, run, wait})
 	}
 	return list
+}
+
+// Plus adds two figures.
+func (c Counts) Plus(o Counts) Counts {
+	c.add(o)
+	return c
 }
 
 // Plus adds two histograms of the same buckets.
