@@ -14,7 +14,11 @@ type MetricsQuery struct {
 	Minutes            int       // the last so many; not with StartTime or EndTime
 	StartTime, EndTime time.Time // EndTime zero: until now
 	Step               int       // minutes between two entries of the series
-	Transport, Type    string
+	Transport          string
+	// Type, Queue or Worker, at most one of them, selects what is counted.
+	Type, Queue, Worker string
+	// GroupBy adds groups: type, queue, worker or status.
+	GroupBy string
 }
 
 // Metrics returns figures of all nodes.
@@ -30,8 +34,11 @@ func (c *Client) Metrics(ctx context.Context, q MetricsQuery) (out wire.MetricsR
 			values.Set(name, t.UTC().Format(time.RFC3339Nano))
 		}
 	}
-	if q.Type != "" {
-		values.Set("type", q.Type)
+	names := map[string]string{"type": q.Type, "queue": q.Queue, "worker": q.Worker, "groupBy": q.GroupBy}
+	for name, value := range names {
+		if value != "" {
+			values.Set(name, value)
+		}
 	}
 	return ask(ctx, c, wire.GetMetrics, "", values)
 }

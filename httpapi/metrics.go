@@ -56,11 +56,14 @@ func metricsOver(c *call) error {
 	}
 	got, err := c.api.o.Metrics.Query(c.Context(), metrics.Query{
 		From: from, To: to, Step: time.Duration(step) * time.Minute, Transport: c.query["transport"], Type: c.query["type"],
+		Queue: c.query["queue"], Worker: c.query["worker"], GroupBy: metrics.By(c.query["groupBy"]),
 	})
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, metricsOf(got, now))
+	answer := metricsOf(got, now)
+	answer.GroupBy = c.query["groupBy"]
+	return c.answer(http.StatusOK, answer)
 }
 
 func metricsOf(m metrics.Result, now time.Time) wire.MetricsResponse {
@@ -72,14 +75,37 @@ func metricsOf(m metrics.Result, now time.Time) wire.MetricsResponse {
 	out := wire.MetricsResponse{
 		Success: true, StartTime: m.From, EndTime: m.To, Step: int(m.Step / time.Minute), Totals: totals(m.Total.Counts), Timing: timing(m.Total, seconds),
 		ByMessageType: figures(m.ByType, seconds), ByTransport: figures(m.ByTransport, seconds),
-		Errors: make([]wire.ErrorCount, len(m.Errors)), Series: make([]wire.MetricsPoint, len(m.Series)),
+		Errors: errorCounts(m.Errors), Series: points(m.Series),
 	}
-	for i, e := range m.Errors {
-		out.Errors[i] = wire.ErrorCount{ErrorClass: e.Class, Count: e.Count}
+	if m.Groups == nil {
+		return out
 	}
-	for i, p := range m.Series {
-		out.Series[i] = wire.MetricsPoint{Time: p.At, Totals: totals(p.Counts), AverageProcessingTime: p.Processing.Average, P95: p.Processing.P95, AverageWaitingTime: p.Waiting.Average}
-		thousandths(&out.Series[i].AverageProcessingTime, &out.Series[i].P95, &out.Series[i].AverageWaitingTime)
+	out.Groups = make([]wire.MetricsGroup, len(m.Groups))
+	for i, g := range m.Groups {
+		out.Groups[i] = wire.MetricsGroup{
+			Transport: g.Transport, Name: g.Name, Errors: errorCounts(g.Errors), Series: points(g.Series),
+			Figures: wire.Figures{Totals: totals(g.Counts), Timing: timing(g.Summary, seconds)},
+		}
+	}
+	return out
+}
+
+func errorCounts(list []metrics.ErrorCount) []wire.ErrorCount {
+	out := make([]wire.ErrorCount, len(list))
+	for i, e := range list {
+		out[i] = wire.ErrorCount{ErrorClass: e.Class, Count: e.Count}
+	}
+	return out
+}
+
+func points(series []metrics.Point) []wire.MetricsPoint {
+	out := make([]wire.MetricsPoint, len(series))
+	for i, p := range series {
+		out[i] = wire.MetricsPoint{
+			Time: p.At, Totals: totals(p.Counts), AverageProcessingTime: p.Processing.Average, P95: p.Processing.P95,
+			AverageWaitingTime: p.Waiting.Average,
+		}
+		thousandths(&out[i].AverageProcessingTime, &out[i].P95, &out[i].AverageWaitingTime)
 	}
 	return out
 }

@@ -83,6 +83,64 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestMetricsByQueue(t *testing.T) {
+	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
+	f.dispatch("Order", `{"queue":"fast"}`)
+	receipts := f.receive(`{"queues":["fast"],"worker":"me"}`)
+	f.call("POST", nackPath, `{"receipt":"`+receipts[0]["receipt"].(string)+`","errorClass":"busy","permanent":true}`)
+	for by, want := range map[string][]string{
+		"type": {"/Order"}, "queue": {"default/fast"}, "worker": {"default/me"}, "status": {"/failed"},
+	} {
+		a := f.call("GET", "/api/symphony/metrics?minutes=5&step=5&groupBy="+by, "", "Authorization", "Bearer "+f.keys["read"])
+		var got wire.MetricsResponse
+		if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 || got.GroupBy != by {
+			t.Fatal(a.status, a.raw, err)
+		}
+		var names []string
+		for _, g := range got.Groups {
+			names = append(names, g.Transport+"/"+g.Name)
+			if len(g.Series) != 1 || g.Series[0].Totals != g.Totals || g.Errors == nil {
+				t.Errorf("by %s: %+v", by, g)
+			}
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("by %s (-want +got)\n%s", by, diff)
+		}
+	}
+	a := f.call("GET", "/api/symphony/metrics?queue=fast", "")
+	var got wire.MetricsResponse
+	if err := json.Unmarshal([]byte(a.raw), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (wire.Totals{Processed: 1, Failed: 1, Dead: 1}); got.Totals != want || got.Groups != nil {
+		t.Errorf("of one queue: %+v with %d groups, want %+v without", got.Totals, len(got.Groups), want)
+	}
+}
+
+func TestScaleTellsHowManyWorkersAQueueNeeds(t *testing.T) {
+	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
+	f.dispatch("Order", `{"queue":"fast"}`)
+	a := f.call("GET", "/api/symphony/scale?queue=fast&concurrency=3&drain=30000", "", "Authorization", "Bearer "+f.keys["read"])
+	var got wire.ScaleResponse
+	if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 {
+		t.Fatal(a.status, a.raw, err)
+	}
+	got.OldestAge = 0
+	want := wire.ScaleResponse{Success: true, Transport: "default", Queue: "fast", Backlog: 1, Concurrency: 3, Drain: 30_000, DesiredWorkers: 1}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for query, path := range map[string]string{
+		"queue=a b": "queue", "queue=": "queue", "concurrency=0": "concurrency", "drain=999": "drain", "drain=x": "drain",
+		"transport=nope": "transport", "workers=3": "workers",
+	} {
+		a := f.call("GET", "/api/symphony/scale?"+strings.ReplaceAll(query, " ", "%20"), "")
+		if a.status != 400 || !slices.Contains(a.paths(), path) {
+			t.Errorf("%s: %d %s, want 400 about %s", query, a.status, a.raw, path)
+		}
+	}
+}
+
 func TestMetricsQueriesAreChecked(t *testing.T) {
 	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
 	now := time.Now().UTC()
@@ -96,6 +154,8 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 		"startTime=" + stamp(-8*24*time.Hour):                                "startTime",
 		"minutes=5&startTime=" + stamp(-time.Hour):                           "minutes",
 		"transport=nope": "transport", "window=5": "window",
+		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue", "worker=w&groupBy=queue": "groupBy",
+		"type=A&groupBy=status": "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
 	} {
 		a := f.call("GET", "/api/symphony/metrics?"+query, "")
 		if a.status != 400 || !slices.Contains(a.paths(), want) {
@@ -198,7 +258,7 @@ func TestEachRequestIsCounted(t *testing.T) {
 
 func TestServersWithoutMetricsSaySo(t *testing.T) {
 	f := newFixture(t, nil)
-	for _, path := range []string{"/api/symphony/metrics", "/api/symphony/health", "/api/symphony/workers", "/metrics"} {
+	for _, path := range []string{"/api/symphony/metrics", "/api/symphony/health", "/api/symphony/workers", "/api/symphony/scale", "/metrics"} {
 		if a := f.call("GET", path, ""); a.status != 501 || a.code() != "not_supported" {
 			t.Errorf("%s: %d %s", path, a.status, a.raw)
 		}

@@ -227,6 +227,8 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"GET", "/api/symphony/alerts", "", ""},
 		{"POST", "/api/symphony/alerts/test", "", ""},
 		{"GET", "/api/symphony/metrics", "", ""},
+		{"GET", "/api/symphony/metrics?groupBy=queue", "/api/symphony/metrics", ""},
+		{"GET", "/api/symphony/scale?queue=mail", "/api/symphony/scale", ""},
 		{"GET", "/api/symphony/metrics?minutes=0", "/api/symphony/metrics", ""},
 		{"GET", "/api/symphony/health", "", ""},
 		{"GET", "/api/symphony/workers", "", ""},

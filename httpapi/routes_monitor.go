@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 func statusRoutes() []route {
@@ -60,9 +61,30 @@ func monitoringRoutes() []route {
 					doc: fmt.Sprintf("Minutes between two entries of the series, which has at most %d. Default: 1 for a day, "+
 						"else what makes a readable number. Whole hours where the time begins more than %d hours ago.",
 						metrics.MaxPoints, int(metrics.DetailRetention.Hours()))},
-				{name: "transport", doc: "Default: all."}, {name: "type", doc: "Default: all."}},
+				{name: "transport", doc: "Default: all."},
+				{name: "type", doc: "Default: all. Not with queue or worker: figures are kept by each, not by two at once."},
+				{name: "queue", doc: "Default: all."}, {name: "worker", doc: "Default: all."},
+				{name: "groupBy", oneOf: groupings(),
+					doc: fmt.Sprintf("Adds groups, each with its own series of at most %d points. With type, queue or worker "+
+						"it can only be that.", metrics.MaxGroupPoints)}},
 			errors: []int{501},
 			serve:  metricsOver,
+		}),
+		on(wire.GetScale, route{
+			tag: "Monitoring", scope: auth.ScopeRead,
+			summary: "Tell how many workers a queue needs",
+			doc: "For autoscalers. desiredWorkers is averageRunTime * (arrivalRate + retryRate + backlog / drain) / " +
+				"concurrency, rounded up, with times in seconds; at least what the messages in hand take up, and at least 1 " +
+				"while anything is ready. Rates are those of the last five minutes.",
+			query: []parameter{
+				ofTransport,
+				{name: "queue", doc: "Default: default."},
+				{name: "concurrency", kind: "integer", low: 1, high: worker.MaxConcurrency,
+					doc: "How many messages a worker handles at a time. Default: worker.continuous.concurrency."},
+				{name: "drain", kind: "integer", low: wire.MinDrain, high: wire.MaxDrain,
+					doc: fmt.Sprintf("Within how many milliseconds the backlog is to be handled. Default %d.", wire.DefaultDrain)}},
+			errors: []int{501},
+			serve:  scale,
 		}),
 		on(wire.GetHealth, route{
 			tag: "Monitoring", scope: auth.ScopeRead,
@@ -79,6 +101,14 @@ func monitoringRoutes() []route {
 			serve:   workersShow,
 		}),
 	}
+}
+
+// groupings are the values of groupBy.
+func groupings() (list []string) {
+	for _, by := range metrics.Groupings() {
+		list = append(list, string(by))
+	}
+	return list
 }
 
 func eventsRoutes() []route {

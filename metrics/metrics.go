@@ -26,6 +26,8 @@
 // A message counts in the minute, on the clock of its process, in which its result was stored. A clock that is set back
 // makes the process a new writer, so that nothing written before is overwritten.
 //
+// Within a record the same figures stand four times: by type, by queue, by worker and by what became of messages.
+//
 // # Percentiles
 //
 // Durations are kept in DDSketches, which merge without loss: a percentile over any number of nodes and minutes is

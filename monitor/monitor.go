@@ -29,6 +29,9 @@ type Options struct {
 	Schedules schedule.Store
 	// Thresholds say from when on something is a problem.
 	Thresholds Thresholds
+	// Concurrency is how many messages a worker of this installation handles at a time, for Scale. Default
+	// worker.DefaultConcurrency.
+	Concurrency int
 	// Clock is that of the signals. Where the storage of the default transport has
 	// a clock of its own it is that one, as for metrics. Default symphony.SystemClock.
 	Clock symphony.Clock

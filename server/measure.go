@@ -68,6 +68,7 @@ func (n *node) look(schedules schedule.Store) error {
 	var err error
 	n.monitor, err = monitor.New(monitor.Options{
 		Bus: n.bus, Metrics: n.metrics, Self: n.self, Schedules: schedules, Thresholds: n.config.Health.Thresholds(),
+		Concurrency: n.config.Worker.Continuous.Concurrency,
 	})
 	if err != nil {
 		return err

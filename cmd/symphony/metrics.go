@@ -27,8 +27,12 @@ handlers took and messages waited, by type and transport, which errors there wer
 all that over time. It covers all nodes, and outlasts restarts.
 
 RETRIED failed with another attempt to come, DEAD for good. Percentiles are within 2% of
-the exact ones. Figures are kept for metrics.retention, by minute for the last two days.`,
+the exact ones. Figures are kept for metrics.retention, by minute for the last two days.
+
+--by queue, worker or status shows those beside the types. Figures are kept by each of
+them, not by two at once: of --type, --queue and --worker there can be one.`,
 		Example: `  symphony metrics
+  symphony metrics --by queue
   symphony metrics --minutes 1440 --type order.created
   symphony metrics --since 7d --step 60 --json`,
 		Args: cobra.NoArgs,
@@ -38,7 +42,12 @@ the exact ones. Figures are kept for metrics.retention, by minute for the last t
 	cmd.Flags().StringVar(&until, "until", "", "up to this `TIME` or span ago (default: now)")
 	cmd.Flags().IntVar(&q.Step, "step", 0, "`MINUTES` between two points of the series (default: 1 for a day)")
 	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`")
+	cmd.Flags().StringVar(&q.Queue, "queue", "", "only this `QUEUE`")
+	cmd.Flags().StringVar(&q.Worker, "worker", "", "only this `WORKER`")
+	cmd.Flags().StringVar(&q.GroupBy, "by", "", "show type, queue, worker or status")
 	cmd.Flags().StringVarP(&q.Transport, "transport", "t", "", "only this transport (default: all)")
+	complete(cmd, "by", "type", "queue", "worker", "status")
+	cmd.MarkFlagsMutuallyExclusive("type", "queue", "worker")
 	cmd.MarkFlagsMutuallyExclusive("minutes", "since")
 	cmd.MarkFlagsMutuallyExclusive("minutes", "until")
 	return query[wire.MetricsResponse]{
@@ -73,7 +82,12 @@ func (a *app) showMetrics(m wire.MetricsResponse) {
 	fmt.Fprintln(a.out)
 	a.showSeries(m)
 	fmt.Fprintln(a.out)
-	a.showFigures("TYPE", m.ByMessageType)
+	switch {
+	case m.GroupBy != "":
+		a.showGroups(m)
+	case len(m.ByMessageType) > 0:
+		a.showFigures("TYPE", m.ByMessageType)
+	}
 	if len(m.ByTransport) > 1 {
 		fmt.Fprintln(a.out)
 		a.showFigures("TRANSPORT", m.ByTransport)
@@ -95,6 +109,22 @@ func (a *app) showMetrics(m wire.MetricsResponse) {
 
 // shownFigures bounds the rows of a table; the rest is to be had with --json.
 const shownFigures = 30
+
+// showGroups prints the groups of an answer.
+func (a *app) showGroups(m wire.MetricsResponse) {
+	transports := make(map[string]bool)
+	for _, g := range m.Groups {
+		transports[g.Transport] = true
+	}
+	figures := make(map[string]wire.Figures, len(m.Groups))
+	for _, g := range m.Groups {
+		if g.Transport != "" && len(transports) > 1 {
+			g.Name = g.Transport + "/" + g.Name
+		}
+		figures[g.Name] = g.Figures
+	}
+	a.showFigures(strings.ToUpper(m.GroupBy), figures)
+}
 
 // showFigures prints a row for each, those with the most attempts first.
 func (a *app) showFigures(of string, m map[string]wire.Figures) {

@@ -34,4 +34,9 @@ const (
 
 	// DefaultMetricsMinutes is the time that metrics are about.
 	DefaultMetricsMinutes = 60
+
+	// DefaultDrain is within how many milliseconds a backlog is to be handled, MinDrain to MaxDrain are its bounds.
+	DefaultDrain = 60_000
+	MinDrain     = 1000
+	MaxDrain     = 86_400_000
 )

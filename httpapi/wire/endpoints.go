@@ -133,6 +133,7 @@ var (
 
 // Monitoring.
 var (
+	GetScale    = Endpoint[None, ScaleResponse]{"GET", api + "/scale", "getScale"}
 	GetMetrics  = Endpoint[None, MetricsResponse]{"GET", api + "/metrics", "getMetrics"}
 	GetHealth   = Endpoint[None, HealthReport]{"GET", api + "/health", "getHealth"}
 	ListWorkers = Endpoint[None, WorkersResponse]{"GET", api + "/workers", "listWorkers"}

@@ -23,30 +23,74 @@ var (
 		"transport", "type", "outcome")
 	durationDesc = gauge("handler_duration_seconds", "How long handlers took, whatever came of it.", "transport", "type")
 	waitDesc     = gauge("wait_seconds", "How long messages that were ready waited for their first attempt.", "transport")
+
+	// The same by queue.
+	queueDispatchedDesc = gauge("queue_dispatched_total", "Messages dispatched by this process.", "transport", "queue")
+	queueAttemptsDesc   = gauge("queue_attempts_total", "Attempts and returns of messages by this process, with the "+
+		"outcomes of symphony_attempts_total.", "transport", "queue", "outcome")
+	queueDurationDesc = gauge("queue_handler_duration_seconds", "How long handlers took, whatever came of it.",
+		"transport", "queue")
+	queueWaitDesc = gauge("queue_wait_seconds", "How long messages that were ready waited for their first attempt.",
+		"transport", "queue")
 )
 
 // Describe says what may come.
 func (messages) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{dispatchedDesc, attemptsDesc, durationDesc, waitDesc} {
+	for _, d := range []*prometheus.Desc{dispatchedDesc, attemptsDesc, durationDesc, waitDesc,
+		queueDispatchedDesc, queueAttemptsDesc, queueDurationDesc, queueWaitDesc} {
 		to <- d
 	}
 }
 
+// counted are added up totals.
+type counted struct {
+	metrics.Counts
+	run, wait metrics.Histogram
+}
+
+// place is a type or a queue of a transport, or a transport.
+type place struct{ transport, name string }
+
+func sum(to map[place]counted, at place, t *metrics.Total) {
+	s := to[at]
+	to[at] = counted{s.Plus(t.Counts), s.run.Plus(t.Run), s.wait.Plus(t.Wait)}
+}
+
 // Collect shows the counts.
 func (m messages) Collect(to chan<- prometheus.Metric) {
-	waits := make(map[string]metrics.Histogram)
+	types, all := make(map[place]counted), make(map[place]counted)
+	queues := make(map[place]counted)
 	for _, t := range m.recorder.Totals() {
-		to <- prometheus.MustNewConstMetric(dispatchedDesc, prometheus.CounterValue, float64(t.Dispatched), t.Transport, t.Type)
-		for outcome, n := range map[string]int64{"succeeded": t.Succeeded, "retried": t.Retried, "dead": t.Dead,
-			"released": t.Released, "cancelled": t.Cancelled} {
-			to <- prometheus.MustNewConstMetric(attemptsDesc, prometheus.CounterValue, float64(n), t.Transport, t.Type, outcome)
-		}
-		to <- prometheus.MustNewConstHistogram(durationDesc, t.Run.Count, t.Run.Sum, t.Run.Buckets, t.Transport, t.Type)
-		waits[t.Transport] = waits[t.Transport].Plus(t.Wait)
+		sum(types, place{t.Transport, t.Type}, &t)
+		sum(queues, place{t.Transport, t.Queue}, &t)
+		sum(all, place{transport: t.Transport}, &t)
 	}
-	for transport, h := range waits {
-		to <- prometheus.MustNewConstHistogram(waitDesc, h.Count, h.Sum, h.Buckets, transport)
+	for at, c := range types {
+		counts(to, at, c, dispatchedDesc, attemptsDesc, durationDesc)
 	}
+	for at, c := range queues {
+		counts(to, at, c, queueDispatchedDesc, queueAttemptsDesc, queueDurationDesc)
+		to <- histogram(queueWaitDesc, c.wait, at.transport, at.name)
+	}
+	for at, c := range all {
+		to <- histogram(waitDesc, c.wait, at.transport)
+	}
+}
+
+func counts(to chan<- prometheus.Metric, at place, c counted, dispatched, attempts, duration *prometheus.Desc) {
+	show := func(d *prometheus.Desc, n int64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	show(dispatched, c.Dispatched, at.transport, at.name)
+	for outcome, n := range map[string]int64{"succeeded": c.Succeeded, "retried": c.Retried, "dead": c.Dead,
+		"released": c.Released, "cancelled": c.Cancelled} {
+		show(attempts, n, at.transport, at.name, outcome)
+	}
+	to <- histogram(duration, c.run, at.transport, at.name)
+}
+
+func histogram(d *prometheus.Desc, h metrics.Histogram, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstHistogram(d, h.Count, h.Sum, h.Buckets, labels...)
 }
 
 // workers are those of this process.

@@ -73,7 +73,7 @@ func (f *fixture) busy(t *testing.T) {
 		}
 	}
 	for _, outcome := range []symphony.Outcome{symphony.Ack, symphony.Ack, symphony.Retry, symphony.Fail, symphony.Release} {
-		f.recorder.AttemptsEnded([]symphony.EndedAttempt{{Transport: "default", Type: "Order", Attempt: 1, CreatedAt: noon,
+		f.recorder.AttemptsEnded([]symphony.EndedAttempt{{Transport: "default", Queue: "a", Type: "Order", Attempt: 1, CreatedAt: noon,
 			Settlement: symphony.Settlement{Outcome: outcome, StartedAt: noon.Add(2 * time.Second), FinishedAt: noon.Add(2*time.Second + 30*time.Millisecond)}}})
 	}
 	f.Request("/api/symphony/dispatch", "POST", 201, 3*time.Millisecond)
@@ -101,6 +101,12 @@ func TestScrape(t *testing.T) {
 		`symphony_handler_duration_seconds_count{transport="default",type="Order"} 4`,
 		`symphony_wait_seconds_bucket{transport="default",le="2.5"} 4`,
 		`symphony_wait_seconds_sum{transport="default"} 8`,
+		`symphony_queue_dispatched_total{queue="a",transport="default"} 2`,
+		`symphony_queue_dispatched_total{queue="b",transport="default"} 1`,
+		`symphony_queue_attempts_total{outcome="dead",queue="a",transport="default"} 1`,
+		`symphony_queue_attempts_total{outcome="dead",queue="b",transport="default"} 0`,
+		`symphony_queue_handler_duration_seconds_count{queue="a",transport="default"} 4`,
+		`symphony_queue_wait_seconds_sum{queue="a",transport="default"} 8`,
 		`symphony_worker_running{transport="default"} 1`,
 		`symphony_worker_busy{transport="default"} 3`,
 		`symphony_worker_oldest_handler_seconds{transport="default"} 90`,
@@ -138,6 +144,9 @@ func TestScrape_is_bounded(t *testing.T) {
 	got := f.scrape(t)
 	if n := strings.Count(got, "symphony_dispatched_total{"); n != metrics.MaxSeries+1 {
 		t.Errorf("%d types, want %d", n, metrics.MaxSeries+1)
+	}
+	if n := strings.Count(got, "symphony_queue_dispatched_total{"); n != metrics.MaxSeries+1 {
+		t.Errorf("%d queues with counters, want %d", n, metrics.MaxSeries+1)
 	}
 	if n := strings.Count(got, "symphony_oldest_pending_age_seconds{"); n != exposition.MaxQueues+1 {
 		t.Errorf("%d queues, want %d", n, exposition.MaxQueues+1)
