@@ -115,7 +115,7 @@ func New(store storage.Records, o Options) (*Recorder, error) {
 	}
 	return &Recorder{
 		store: store, o: o, writer: symphony.NewID(o.Clock.Now()),
-		totals: make(map[totalKey]*total), types: make(map[key]bool), queues: make(map[key]bool),
+		totals: make(map[totalKey]*total), typeNames: make(map[key]bool), queueNames: make(map[key]bool),
 	}, nil
 }
 

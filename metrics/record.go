@@ -23,8 +23,8 @@ type Recorder struct {
 	current    *bucket   // of this minute; nil before the first event
 	ended      []*bucket // minutes that are over and have not been written for the last time, the oldest first
 	totals     map[totalKey]*total
-	types      map[key]bool // those told apart in totals
-	queues     map[key]bool
+	typeNames  map[key]bool // those told apart in totals
+	queueNames map[key]bool
 
 	writing sync.Mutex // held by a write, and taken before mu; guards what follows
 	hours   []*bucket  // the hours of which a minute has ended that is not in the stored record, the oldest first

@@ -113,6 +113,15 @@ func (b *bucket) figures() tables {
 	return t
 }
 
+// types are those that were counted in a minute of this process.
+func (b *bucket) types() map[key]bool {
+	list := make(map[key]bool)
+	for k := range b.cells {
+		list[key{k.transport, k.typ}] = true
+	}
+	return list
+}
+
 // byStatus adds figures to those by status.
 func (t tables) byStatus(transport string, c Counts, by *[ends]end) {
 	for status, counts := range map[symphony.Status]Counts{

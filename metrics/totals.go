@@ -40,8 +40,8 @@ func (h *histogram) observe(bounds []float64, took time.Duration) {
 // totalLocked returns the total of a type in a queue. Beyond MaxSeries types, or queues, it is that of Other; beyond
 // maxCells of both together, the queue is Other in what comes new.
 func (r *Recorder) totalLocked(k totalKey) *total {
-	k.typ = bounded(r.types, key{k.transport, k.typ})
-	k.queue = bounded(r.queues, key{k.transport, k.queue})
+	k.typ = bounded(r.typeNames, key{k.transport, k.typ})
+	k.queue = bounded(r.queueNames, key{k.transport, k.queue})
 	if t := r.totals[k]; t != nil {
 		return t
 	}

@@ -61,9 +61,9 @@ func (r *Recorder) Types(ctx context.Context) ([]SeenType, error) {
 		add(t)
 	}
 	for _, b := range r.live() {
-		for k := range b.series {
-			if k.typ != Other {
-				add(SeenType{k.transport, k.typ, b.at, b.at})
+		for k := range b.types() {
+			if k.name != Other {
+				add(SeenType{k.transport, k.name, b.at, b.at})
 			}
 		}
 	}
@@ -94,9 +94,9 @@ func (r *Recorder) storedTypes(ctx context.Context) ([]SeenType, error) {
 // noteTypes writes which types were counted in a minute, as far as that is not known for its hour. r.writing is held.
 func (r *Recorder) noteTypes(ctx context.Context, b *bucket) error {
 	hour := b.at.Truncate(time.Hour)
-	for k := range b.series {
+	for k := range b.types() {
 		known, ok := r.types[k]
-		if ok && !known.Before(hour) || k.typ == Other || !ok && len(r.types) >= MaxSeenTypes {
+		if ok && !known.Before(hour) || k.name == Other || !ok && len(r.types) >= MaxSeenTypes {
 			continue
 		}
 		if err := r.noteType(ctx, k, b.at); err != nil {
@@ -113,7 +113,7 @@ func (r *Recorder) noteTypes(ctx context.Context, b *bucket) error {
 func (r *Recorder) noteType(ctx context.Context, k key, at time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	id, seen := k.transport+"/"+k.typ, storedType{at, at}
+	id, seen := k.transport+"/"+k.name, storedType{at, at}
 	raw, err := storage.Get(ctx, r.store, typesKind, id)
 	var before storedType
 	switch {
