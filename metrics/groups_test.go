@@ -35,8 +35,8 @@ func groups(t *testing.T, r *metrics.Recorder, q metrics.Query) metrics.Result {
 	return got
 }
 
-// counted are the counts of groups, by their names behind those of their transports.
-func counted(m metrics.Result) map[string]metrics.Counts {
+// countsOf are the counts of groups, by their names behind those of their transports.
+func countsOf(m metrics.Result) map[string]metrics.Counts {
 	out := make(map[string]metrics.Counts)
 	for _, g := range m.Groups {
 		out[g.Transport+"/"+g.Name] = g.Counts
@@ -74,7 +74,7 @@ func TestQuery_groups(t *testing.T) {
 					"/cancelled": {Cancelled: 1},
 				},
 			} {
-				if diff := cmp.Diff(want, counted(groups(t, r, metrics.Query{GroupBy: by}))); diff != "" {
+				if diff := cmp.Diff(want, countsOf(groups(t, r, metrics.Query{GroupBy: by}))); diff != "" {
 					t.Errorf("%s by %s (-want +got)\n%s", name, by, diff)
 				}
 			}
@@ -124,7 +124,7 @@ func TestQuery_groups_by_the_hour(t *testing.T) {
 	clock.Advance(3 * 24 * time.Hour)
 	got := groups(t, recorder(t, store, clock), metrics.Query{From: noon, To: clock.Now(), GroupBy: metrics.ByQueue})
 	want := map[string]metrics.Counts{"default/mail": {Succeeded: 4}, "default/bulk": {Succeeded: 4}}
-	if diff := cmp.Diff(want, counted(got)); diff != "" || got.Step != time.Hour {
+	if diff := cmp.Diff(want, countsOf(got)); diff != "" || got.Step != time.Hour {
 		t.Errorf("by %s (-want +got)\n%s", got.Step, diff)
 	}
 	for _, g := range got.Groups {
@@ -168,7 +168,7 @@ func TestQuery_reads_what_earlier_releases_wrote(t *testing.T) {
 		metrics.ByStatus: {"/completed": {Succeeded: 2}, "/failed": {Dead: 2}},
 	} {
 		got := groups(t, recorder(t, store, clock), metrics.Query{GroupBy: by})
-		if diff := cmp.Diff(want, counted(got)); diff != "" {
+		if diff := cmp.Diff(want, countsOf(got)); diff != "" {
 			t.Errorf("by %s (-want +got)\n%s", by, diff)
 		}
 		for _, g := range got.Groups {
@@ -254,7 +254,7 @@ func TestRecorder_bounds_queues_and_workers(t *testing.T) {
 			t.Errorf("by %s: %d groups with %d attempts of %d", by, n, sum, got.Total.Succeeded)
 		}
 		if by == metrics.ByType && (len(got.Groups) != 3 || got.Groups[0].Succeeded != names/3) {
-			t.Errorf("types are not told apart for the number of queues: %v", counted(got))
+			t.Errorf("types are not told apart for the number of queues: %v", countsOf(got))
 		}
 	}
 	if n := len(r.Totals()); n > 1000+metrics.MaxSeries+1 {
