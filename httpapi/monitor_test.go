@@ -91,7 +91,8 @@ func TestMetricsByQueue(t *testing.T) {
 	for by, want := range map[string][]string{
 		"type": {"/Order"}, "queue": {"default/fast"}, "worker": {"default/me"}, "status": {"/failed"},
 	} {
-		a := f.call("GET", "/api/symphony/metrics?minutes=5&step=5&groupBy="+by, "", "Authorization", "Bearer "+f.keys["read"])
+		query := "/api/symphony/metrics?minutes=5&step=5&groupBy=" + by
+		a := f.call("GET", query, "", "Authorization", "Bearer "+f.keys["read"])
 		var got wire.MetricsResponse
 		if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 || got.GroupBy != by {
 			t.Fatal(a.status, a.raw, err)
@@ -120,19 +121,22 @@ func TestMetricsByQueue(t *testing.T) {
 func TestScaleTellsHowManyWorkersAQueueNeeds(t *testing.T) {
 	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
 	f.dispatch("Order", `{"queue":"fast"}`)
-	a := f.call("GET", "/api/symphony/scale?queue=fast&concurrency=3&drain=30000", "", "Authorization", "Bearer "+f.keys["read"])
+	query := "/api/symphony/scale?queue=fast&concurrency=3&drain=30000"
+	a := f.call("GET", query, "", "Authorization", "Bearer "+f.keys["read"])
 	var got wire.ScaleResponse
 	if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 {
 		t.Fatal(a.status, a.raw, err)
 	}
 	got.OldestAge = 0
-	want := wire.ScaleResponse{Success: true, Transport: "default", Queue: "fast", Backlog: 1, Concurrency: 3, Drain: 30_000, DesiredWorkers: 1}
+	want := wire.ScaleResponse{
+		Success: true, Transport: "default", Queue: "fast", Backlog: 1, Concurrency: 3, Drain: 30_000, DesiredWorkers: 1,
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	for query, path := range map[string]string{
-		"queue=a b": "queue", "queue=": "queue", "concurrency=0": "concurrency", "drain=999": "drain", "drain=x": "drain",
-		"transport=nope": "transport", "workers=3": "workers",
+		"queue=a b": "queue", "queue=": "queue", "concurrency=0": "concurrency", "drain=999": "drain",
+		"drain=x": "drain", "transport=nope": "transport", "workers=3": "workers",
 	} {
 		a := f.call("GET", "/api/symphony/scale?"+strings.ReplaceAll(query, " ", "%20"), "")
 		if a.status != 400 || !slices.Contains(a.paths(), path) {
@@ -154,8 +158,9 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 		"startTime=" + stamp(-8*24*time.Hour):                                "startTime",
 		"minutes=5&startTime=" + stamp(-time.Hour):                           "minutes",
 		"transport=nope": "transport", "window=5": "window",
-		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue", "worker=w&groupBy=queue": "groupBy",
-		"type=A&groupBy=status": "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
+		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue",
+		"worker=w&groupBy=queue": "groupBy",
+		"type=A&groupBy=status":  "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
 	} {
 		a := f.call("GET", "/api/symphony/metrics?"+query, "")
 		if a.status != 400 || !slices.Contains(a.paths(), want) {
@@ -258,7 +263,9 @@ func TestEachRequestIsCounted(t *testing.T) {
 
 func TestServersWithoutMetricsSaySo(t *testing.T) {
 	f := newFixture(t, nil)
-	for _, path := range []string{"/api/symphony/metrics", "/api/symphony/health", "/api/symphony/workers", "/api/symphony/scale", "/metrics"} {
+	for _, path := range []string{
+		"/api/symphony/metrics", "/api/symphony/health", "/api/symphony/workers", "/api/symphony/scale", "/metrics",
+	} {
 		if a := f.call("GET", path, ""); a.status != 501 || a.code() != "not_supported" {
 			t.Errorf("%s: %d %s", path, a.status, a.raw)
 		}

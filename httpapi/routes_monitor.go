@@ -62,27 +62,30 @@ func monitoringRoutes() []route {
 						"else what makes a readable number. Whole hours where the time begins more than %d hours ago.",
 						metrics.MaxPoints, int(metrics.DetailRetention.Hours()))},
 				{name: "transport", doc: "Default: all."},
-				{name: "type", doc: "Default: all. Not with queue or worker: figures are kept by each, not by two at once."},
+				{name: "type", doc: "Default: all. Not with queue or worker."},
 				{name: "queue", doc: "Default: all."}, {name: "worker", doc: "Default: all."},
 				{name: "groupBy", oneOf: groupings(),
-					doc: fmt.Sprintf("Adds groups, each with its own series of at most %d points. With type, queue or worker "+
-						"it can only be that.", metrics.MaxGroupPoints)}},
+					doc: fmt.Sprintf("Adds groups, each with a series of at most %d points. By status, what was dispatched, "+
+						"and attempts behind which another one follows, are pending. With type, queue or worker it can only be "+
+						"that: figures are kept by each, not by two at once.", metrics.MaxGroupPoints)}},
 			errors: []int{501},
 			serve:  metricsOver,
 		}),
 		on(wire.GetScale, route{
 			tag: "Monitoring", scope: auth.ScopeRead,
 			summary: "Tell how many workers a queue needs",
-			doc: "For autoscalers. desiredWorkers is averageRunTime * (arrivalRate + retryRate + backlog / drain) / " +
-				"concurrency, rounded up, with times in seconds; at least what the messages in hand take up, and at least 1 " +
-				"while anything is ready. Rates are those of the last five minutes.",
+			doc: "For autoscalers. desiredWorkers is averageRunTime * (arrivalRate + retryRate + backlog / drain) " +
+				"/ concurrency, rounded up, with times in seconds; at least what the messages in hand take up, and " +
+				"at least 1 while there is a backlog. Rates are those of the last five minutes. The run time is that of " +
+				"the last hour where nothing ended since.",
 			query: []parameter{
 				ofTransport,
 				{name: "queue", doc: "Default: default."},
 				{name: "concurrency", kind: "integer", low: 1, high: worker.MaxConcurrency,
 					doc: "How many messages a worker handles at a time. Default: worker.continuous.concurrency."},
 				{name: "drain", kind: "integer", low: wire.MinDrain, high: wire.MaxDrain,
-					doc: fmt.Sprintf("Within how many milliseconds the backlog is to be handled. Default %d.", wire.DefaultDrain)}},
+					doc: fmt.Sprintf("Within how many milliseconds the backlog is to be handled. Default %d.",
+						wire.DefaultDrain)}},
 			errors: []int{501},
 			serve:  scale,
 		}),

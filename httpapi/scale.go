@@ -44,7 +44,8 @@ func scale(c *call) error {
 	}
 	out := wire.ScaleResponse{
 		Success: true, Transport: s.Transport, Queue: s.Queue, Backlog: s.Backlog, Processing: s.Processing,
-		OldestAge: s.OldestAge.Milliseconds(), ArrivalRate: s.ArrivalRate, RetryRate: s.RetryRate, HandleRate: s.HandleRate,
+		OldestAge: s.OldestAge.Milliseconds(), ArrivalRate: s.ArrivalRate, RetryRate: s.RetryRate,
+		HandleRate:     s.HandleRate,
 		AverageRunTime: float64(s.RunTime) / float64(time.Millisecond), Paused: s.Paused, Concurrency: s.Concurrency,
 		Drain: s.Drain.Milliseconds(), DesiredWorkers: s.DesiredWorkers,
 	}

@@ -162,7 +162,8 @@ func (q *Query) checkNames(bad func(path, format string, args ...any)) {
 	by, name := q.selected()
 	switch {
 	case given > 1:
-		bad(string(by), "cannot be combined with another of type, queue and worker: figures are kept by each, not by two at once")
+		bad(string(by), "cannot be combined with another of type, queue and worker: figures are kept by each, "+
+			"not by two at once")
 	case name != "" && q.GroupBy != "" && q.GroupBy != by:
 		bad("groupBy", "must be %s with the parameter %s: figures are kept by each, not by two at once", by, by)
 	}

@@ -61,7 +61,8 @@ type Scale struct {
 func (m *Monitor) Scale(ctx context.Context, q ScaleQuery) (Scale, error) {
 	s := Scale{ScaleQuery: ScaleQuery{
 		Transport: cmp.Or(q.Transport, m.o.Bus.DefaultTransport()), Queue: cmp.Or(q.Queue, symphony.DefaultQueue),
-		Concurrency: cmp.Or(q.Concurrency, m.o.Concurrency, worker.DefaultConcurrency), Drain: cmp.Or(q.Drain, DefaultDrain),
+		Concurrency: cmp.Or(q.Concurrency, m.o.Concurrency, worker.DefaultConcurrency),
+		Drain:       cmp.Or(q.Drain, DefaultDrain),
 	}}
 	if m.o.Metrics == nil {
 		return s, symphony.ErrUnsupported
@@ -102,7 +103,9 @@ func (m *Monitor) Scale(ctx context.Context, q ScaleQuery) (Scale, error) {
 	return s, nil
 }
 
-func (m *Monitor) queueMetrics(ctx context.Context, s *Scale, now time.Time, span time.Duration) (metrics.Result, error) {
+func (m *Monitor) queueMetrics(
+	ctx context.Context, s *Scale, now time.Time, span time.Duration,
+) (metrics.Result, error) {
 	return m.o.Metrics.Query(ctx, metrics.Query{
 		From: now.Add(-span), To: now.Add(time.Second), Step: time.Minute, Transport: s.Transport, Queue: s.Queue,
 	})

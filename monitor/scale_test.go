@@ -44,8 +44,10 @@ func (story queueStory) scale(t *testing.T) monitor.Scale {
 	for outcome, n := range map[symphony.Outcome]int{symphony.Ack: story.handled, symphony.Retry: story.retried} {
 		for range n {
 			now := clock.Now()
-			recorder.AttemptsEnded([]symphony.EndedAttempt{{Transport: "default", Queue: "mail", Type: "Mail", Attempt: 2,
-				Settlement: symphony.Settlement{Outcome: outcome, StartedAt: now.Add(-story.took), FinishedAt: now}}})
+			recorder.AttemptsEnded([]symphony.EndedAttempt{{
+				Transport: "default", Queue: "mail", Type: "Mail", Attempt: 2,
+				Settlement: symphony.Settlement{Outcome: outcome, StartedAt: now.Add(-story.took), FinishedAt: now},
+			}})
 		}
 	}
 	clock.Advance(story.ago)
@@ -62,7 +64,9 @@ func (story queueStory) scale(t *testing.T) monitor.Scale {
 		dispatch(symphony.DispatchOptions{ScheduledAt: clock.Now().Add(time.Hour)})
 	}
 	for taken := 0; taken < story.inHand; {
-		list, err := tr.Receive(t.Context(), symphony.ReceiveOptions{Queues: []string{"mail"}, Max: story.inHand - taken, Lease: time.Hour})
+		list, err := tr.Receive(t.Context(), symphony.ReceiveOptions{
+			Queues: []string{"mail"}, Max: story.inHand - taken, Lease: time.Hour,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +77,8 @@ func (story queueStory) scale(t *testing.T) monitor.Scale {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := control.Hold(t.Context(), flow.Hold{HoldTarget: flow.HoldTarget{Queue: "mail"}, Mode: flow.Paused}); err != nil {
+		hold := flow.Hold{HoldTarget: flow.HoldTarget{Queue: "mail"}, Mode: flow.Paused}
+		if err := control.Hold(t.Context(), hold); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,16 +96,21 @@ func TestScale(t *testing.T) {
 		story queueStory
 		want  int
 	}{
-		"nothing is there, nothing is needed":        {queueStory{}, 0},
-		"one worker finds out what a message takes":  {queueStory{backlog: 900}, 1},
-		"what is scheduled for later needs nobody":   {queueStory{scheduled: 50}, 0},
-		"a backlog is handled within the drain time": {queueStory{backlog: 600, handled: 1, took: 2 * time.Second}, 6}, // 2 s * (600/340 s + 600/60 s) / 4
-		"within a longer one by fewer":               {queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Drain: 10 * time.Minute}}, 2},
-		"by fewer that do more at a time":            {queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Concurrency: 12}}, 2},
-		"what is in hand keeps its workers":          {queueStory{inHand: 9}, 3},
-		"a paused queue needs those alone":           {queueStory{backlog: 600, inHand: 5, handled: 1, took: 2 * time.Second, paused: true}, 2},
-		"attempts that fail come again":              {queueStory{retried: 340, took: 8 * time.Second}, 2}, // 8 s * 340/340 s / 4
-		"the run time of the last hour counts":       {queueStory{backlog: 60, handled: 3, took: 8 * time.Second, ago: 30 * time.Minute}, 3},
+		"nothing is there, nothing is needed":       {queueStory{}, 0},
+		"one worker finds out what a message takes": {queueStory{backlog: 900}, 1},
+		"what is scheduled for later needs nobody":  {queueStory{scheduled: 50}, 0},
+		"a backlog is handled within the drain time": { // 2 s * (600/340 s + 600/60 s) / 4
+			queueStory{backlog: 600, handled: 1, took: 2 * time.Second}, 6},
+		"within a longer one by fewer": {
+			queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Drain: 10 * time.Minute}}, 2},
+		"by fewer that do more at a time": {
+			queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Concurrency: 12}}, 2},
+		"what is in hand keeps its workers": {queueStory{inHand: 9}, 3},
+		"a paused queue needs those alone": {
+			queueStory{backlog: 600, inHand: 5, handled: 1, took: 2 * time.Second, paused: true}, 2},
+		"attempts that fail come again": {queueStory{retried: 340, took: 8 * time.Second}, 2}, // 8 s * 340/340 s / 4
+		"the run time of the last hour counts": {
+			queueStory{backlog: 60, handled: 3, took: 8 * time.Second, ago: 30 * time.Minute}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,8 +28,8 @@ those of the last five minutes.`,
 	cmd.Flags().StringVarP(&q.Queue, "queue", "q", "", "`NAME` of the queue (default \"default\")")
 	cmd.Flags().IntVar(&q.Concurrency, "concurrency", 0,
 		"how many messages a worker handles at a time (default: worker.continuous.concurrency)")
-	cmd.Flags().DurationVar(&q.Drain, "drain", 0, fmt.Sprintf("within what `TIME` the backlog is to be handled (default %s)",
-		wire.DefaultDrain*time.Millisecond))
+	cmd.Flags().DurationVar(&q.Drain, "drain", 0,
+		fmt.Sprintf("within what `TIME` the backlog is to be handled (default %s)", wire.DefaultDrain*time.Millisecond))
 	return query[wire.ScaleResponse]{
 		ask: func(ctx context.Context, r *reached, _ []string) (wire.ScaleResponse, error) { return r.Scale(ctx, q) },
 		show: func(s wire.ScaleResponse) {
@@ -41,9 +41,11 @@ those of the last five minutes.`,
 			if s.Paused {
 				desired += " (paused)"
 			}
-			a.table([]string{"QUEUE", "BACKLOG", "IN HAND", "OLDEST", "ARRIVE", "RETRIED", "HANDLED", "RUN TIME", "DESIRED"},
-				[][]string{{oneLine(s.Queue, 40), fmt.Sprint(s.Backlog), fmt.Sprint(s.Processing), oldest, pace(s.ArrivalRate),
-					pace(s.RetryRate), pace(s.HandleRate), took(s.AverageRunTime), desired}}, nil)
+			head := []string{"QUEUE", "BACKLOG", "IN HAND", "OLDEST", "ARRIVE", "RETRIED", "HANDLED", "RUN TIME", "DESIRED"}
+			a.table(head, [][]string{{
+				oneLine(s.Queue, 40), fmt.Sprint(s.Backlog), fmt.Sprint(s.Processing), oldest, pace(s.ArrivalRate),
+				pace(s.RetryRate), pace(s.HandleRate), took(s.AverageRunTime), desired,
+			}}, nil)
 		},
 	}.command(a, cmd)
 }

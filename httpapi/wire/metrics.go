@@ -10,21 +10,22 @@ type MetricsResponse struct {
 	Step      int       `json:"step" required:"true" description:"Minutes between two entries of series."`
 	Totals    Totals    `json:"totals" required:"true"`
 	Timing
-	ByMessageType map[string]Figures `json:"byMessageType" required:"true" description:"At most 200 types, and the type other for all beyond. Empty where a queue or worker is selected."`
+	ByMessageType map[string]Figures `json:"byMessageType" required:"true" description:"At most 200 types, and the type other for all beyond."`
 	ByTransport   map[string]Figures `json:"byTransport" required:"true"`
 	Errors        []ErrorCount       `json:"errors" required:"true" description:"Failed attempts by class of their error, the most frequent first."`
 	Series        []MetricsPoint     `json:"series" required:"true" description:"One entry for each step, also where nothing happened."`
 	GroupBy       string             `json:"groupBy,omitzero" description:"As it was asked for."`
-	Groups        []MetricsGroup     `json:"groups,omitzero" description:"With groupBy: those with the most attempts first, at most 50, and one named other for all beyond, and for what was counted by releases that did not tell them apart."`
+	Groups        []MetricsGroup     `json:"groups,omitzero"`
 }
 
-// MetricsGroup are the figures of one type, queue, worker or status.
+// MetricsGroup are the figures of one type, queue, worker or status. Those with the most attempts come first; other has
+// what is beyond the 50 of them, and what releases counted that did not tell them apart.
 type MetricsGroup struct {
-	Transport string `json:"transport,omitzero" description:"Of a queue or worker. Types and statuses are those of all transports together."`
-	Name      string `json:"name" required:"true" description:"The type, queue or worker; or what became of messages: completed, failed and cancelled, and pending for what was dispatched and for attempts behind which another one follows."`
+	Transport string `json:"transport,omitzero" description:"Of a queue or worker."`
+	Name      string `json:"name" required:"true" description:"Of the type, queue, worker or status."`
 	Figures
 	Errors []ErrorCount   `json:"errors" required:"true"`
-	Series []MetricsPoint `json:"series" required:"true" description:"One entry for each step, also where nothing happened."`
+	Series []MetricsPoint `json:"series" required:"true" description:"One entry for each step."`
 }
 
 // Totals count messages and attempts.

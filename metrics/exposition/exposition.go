@@ -2,8 +2,8 @@
 //
 // Counters and histograms are those of this process since it began, so each process is scraped; gauges of messages and
 // schedules are those of the whole storage, the same on every process. All labels are bounded: transports by the
-// configuration, types and the queues of counters by metrics.MaxSeries, the queues of gauges by MaxQueues, routes by the
-// API.
+// configuration, types and the queues of counters by metrics.MaxSeries, the queues of gauges by MaxQueues, routes by
+// the API.
 package exposition
 
 import (
