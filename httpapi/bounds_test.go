@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
+	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
@@ -87,6 +88,11 @@ func bounds() []bound {
 		is("getMetrics", "minutes", "text", wire.DefaultMetricsMinutes),
 		is("getMetrics", "step", "maximum", int(metrics.MaxRetention.Minutes())),
 		is("getMetrics", "step", "text", metrics.MaxPoints, int(metrics.DetailRetention.Hours())),
+		is("getMetrics", "groupBy", "text", metrics.MaxGroupPoints),
+		is("MetricsGroup", "description", "text", metrics.MaxGroups),
+		is("getScale", "concurrency", "maximum", worker.MaxConcurrency),
+		is("getScale", "drain", "minimum", wire.MinDrain), is("getScale", "drain", "maximum", wire.MaxDrain),
+		is("getScale", "drain", "text", wire.DefaultDrain), is("getScale", "drain", "text", millis(monitor.DefaultDrain)),
 		is("listMessages", "description", "text", symphony.MaxMessageScan),
 		is("countMessages", "description", "text", symphony.MaxCounted),
 		is("listTypes", "description", "text", int(metrics.SeenFor.Hours()/24), metrics.MaxSeries),

@@ -129,7 +129,8 @@ func TestScaleTellsHowManyWorkersAQueueNeeds(t *testing.T) {
 	}
 	got.OldestAge = 0
 	want := wire.ScaleResponse{
-		Success: true, Transport: "default", Queue: "fast", Backlog: 1, Concurrency: 3, Drain: 30_000, DesiredWorkers: 1,
+		Success: true, Transport: "default", Queue: "fast", Backlog: 1, Concurrency: 3, Drain: 30_000,
+		DesiredWorkers: 1,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

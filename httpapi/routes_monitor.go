@@ -65,9 +65,9 @@ func monitoringRoutes() []route {
 				{name: "type", doc: "Default: all. Not with queue or worker."},
 				{name: "queue", doc: "Default: all."}, {name: "worker", doc: "Default: all."},
 				{name: "groupBy", oneOf: groupings(),
-					doc: fmt.Sprintf("Adds groups, each with a series of at most %d points. By status, what was dispatched, "+
-						"and attempts behind which another one follows, are pending. With type, queue or worker it can only be "+
-						"that: figures are kept by each, not by two at once.", metrics.MaxGroupPoints)}},
+					doc: fmt.Sprintf("Adds groups, each with a series of at most %d points. By status, what was "+
+						"dispatched, and attempts behind which another one follows, are pending. With type, queue or worker "+
+						"it can only be that: figures are kept by each, not by two at once.", metrics.MaxGroupPoints)}},
 			errors: []int{501},
 			serve:  metricsOver,
 		}),
@@ -76,8 +76,8 @@ func monitoringRoutes() []route {
 			summary: "Tell how many workers a queue needs",
 			doc: "For autoscalers. desiredWorkers is averageRunTime * (arrivalRate + retryRate + backlog / drain) " +
 				"/ concurrency, rounded up, with times in seconds; at least what the messages in hand take up, and " +
-				"at least 1 while there is a backlog. Rates are those of the last five minutes. The run time is that of " +
-				"the last hour where nothing ended since.",
+				"at least 1 while there is a backlog. Rates are those of the last five minutes. The run time is that " +
+				"of the last hour where nothing ended since.",
 			query: []parameter{
 				ofTransport,
 				{name: "queue", doc: "Default: default."},

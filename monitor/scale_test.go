@@ -102,7 +102,7 @@ func TestScale(t *testing.T) {
 		"a backlog is handled within the drain time": { // 2 s * (600/340 s + 600/60 s) / 4
 			queueStory{backlog: 600, handled: 1, took: 2 * time.Second}, 6},
 		"within a longer one by fewer": {
-			queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Drain: 10 * time.Minute}}, 2},
+			queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Drain: time.Hour}}, 1},
 		"by fewer that do more at a time": {
 			queueStory{backlog: 600, handled: 1, took: 2 * time.Second, ask: monitor.ScaleQuery{Concurrency: 12}}, 2},
 		"what is in hand keeps its workers": {queueStory{inHand: 9}, 3},
