@@ -55,6 +55,9 @@ func (m *MessageEdit) problems() *problems {
 	return p
 }
 
+// Problems returns what is wrong with an edit, whatever the message is. Paths are the names of its members in JSON.
+func (m *MessageEdit) Problems() []Problem { return m.problems().list }
+
 // Edit changes a pending message and returns it. It is checked as at its dispatch, and waits with the attempts that it
 // has had, where and for as long as it would have waited had it been dispatched so. Errors: ErrNotFound, a
 // *MessageStatusError where it is not pending, a *ValidationError whose paths are the names of MessageEdit's fields in

@@ -54,12 +54,27 @@ func (c *Client) DeleteFailed(ctx context.Context, transport, id string) (wire.D
 	return ask(ctx, c, wire.DeleteFailedMessage, id, inTransport(transport))
 }
 
-// RetryFailedBulk dispatches many failed messages again.
+// RetryFailedBulk dispatches many failed messages again, before it returns.
 func (c *Client) RetryFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	r.Background = new(false)
 	return send(ctx, c, wire.RetryFailedMessages, "", nil, r)
 }
 
-// DeleteFailedBulk deletes many failed messages.
+// DeleteFailedBulk deletes many failed messages, before it returns.
 func (c *Client) DeleteFailedBulk(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	r.Background = new(false)
+	return send(ctx, c, wire.DeleteFailedMessages, "", nil, r)
+}
+
+// PreviewFailedRetry counts the failed messages that would be dispatched again, and shows three examples of what a
+// patch makes of them.
+func (c *Client) PreviewFailedRetry(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	r.DryRun = new(true)
+	return send(ctx, c, wire.RetryFailedMessages, "", nil, r)
+}
+
+// PreviewFailedDelete counts the failed messages that would be deleted.
+func (c *Client) PreviewFailedDelete(ctx context.Context, r wire.BulkRequest) (wire.BulkResponse, error) {
+	r.DryRun = new(true)
 	return send(ctx, c, wire.DeleteFailedMessages, "", nil, r)
 }

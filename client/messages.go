@@ -101,3 +101,40 @@ func (c *Client) ReplayMessages(ctx context.Context, r wire.ReplayManyRequest) (
 	r.DryRun = nil
 	return send(ctx, c, wire.StartReplay, "", nil, r)
 }
+
+// PreviewCancel counts the messages that would be cancelled.
+func (c *Client) PreviewCancel(ctx context.Context, r wire.CancelManyRequest) (wire.PreviewCountResponse, error) {
+	r.DryRun = new(true)
+	return send(ctx, c, wire.CancelMessages, "", nil, r)
+}
+
+// PreviewEdit counts the messages that would be changed.
+func (c *Client) PreviewEdit(ctx context.Context, r wire.EditManyRequest) (wire.PreviewCountResponse, error) {
+	r.DryRun = new(true)
+	return send(ctx, c, wire.EditMessages, "", nil, r)
+}
+
+// PreviewDelete counts the messages that would be deleted.
+func (c *Client) PreviewDelete(ctx context.Context, r wire.DeleteManyRequest) (wire.PreviewCountResponse, error) {
+	r.DryRun = new(true)
+	return send(ctx, c, wire.DeleteMessages, "", nil, r)
+}
+
+// CancelMessages cancels many messages, in the background: those that wait, and those that workers have in hand.
+func (c *Client) CancelMessages(ctx context.Context, r wire.CancelManyRequest) (wire.OperationResponse, error) {
+	r.DryRun = nil
+	return send(ctx, c, wire.StartCancel, "", nil, r)
+}
+
+// EditMessages changes many pending messages, in the background. The members of Set are those of wire.MessageEdit;
+// null takes away what is there.
+func (c *Client) EditMessages(ctx context.Context, r wire.EditManyRequest) (wire.OperationResponse, error) {
+	r.DryRun = nil
+	return send(ctx, c, wire.StartEdit, "", nil, r)
+}
+
+// DeleteMessages deletes many pending messages, in the background.
+func (c *Client) DeleteMessages(ctx context.Context, r wire.DeleteManyRequest) (wire.OperationResponse, error) {
+	r.DryRun = nil
+	return send(ctx, c, wire.StartDelete, "", nil, r)
+}

@@ -51,6 +51,15 @@ func TestAudit_records_every_action_with_its_outcome(t *testing.T) {
 		{"DELETE", "/api/symphony/failed/" + other + "?transport=default", "", nil, 200, "failed.delete ok map[id:" + other + " transport:default]"},
 		{"POST", "/api/symphony/failed/retry", `{"filter":{}}`, nil, 200, "failed.retry_bulk ok map[filter:map[]] map[count:0 notFound:0]"},
 		{"POST", "/api/symphony/failed/delete", `{"ids":["x"],"transport":"email"}`, nil, 200, "failed.delete_bulk ok map[ids:[x] transport:email] map[count:0 notFound:1]"},
+		{"POST", "/api/symphony/messages/cancel", `{"filter":{"type":"Bad"},"reason":"hunter2"}`, nil, 202,
+			"message.cancel_bulk ok map[filter:map[type:Bad] reasonGiven:true] " +
+				"map[operation:map[done:0 id:* kind:messages.cancel total:1]]"},
+		{"POST", "/api/symphony/messages/edit",
+			`{"filter":{"type":"None"},"set":{"payload":{"secret":"hunter2"},"priority":1}}`, nil, 202,
+			"message.edit_bulk ok map[filter:map[type:None] setGiven:true] " +
+				"map[operation:map[done:0 id:* kind:messages.edit set:[payload priority] total:0]]"},
+		{"POST", "/api/symphony/messages/delete", `{"filter":{"type":"None"},"dryRun":true}`, nil, 200,
+			"message.delete_bulk ok map[dryRun:true filter:map[type:None]] map[count:0 dryRun:true]"},
 		{"POST", "/api/symphony/pause", "", nil, 200, "queue.pause ok"},
 		{"POST", "/api/symphony/resume", `{}`, nil, 200, "queue.resume ok"},
 		{"POST", "/api/symphony/drain", `{"queue":"q","reason":"deploy"}`, nil, 200, "queue.drain ok map[queue:q reason:deploy]"},

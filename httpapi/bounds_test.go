@@ -54,6 +54,8 @@ func bounds() []bound {
 		is("", "headers", "text", symphony.MaxHeaders),
 		is("", "messages", "maxItems", symphony.MaxBatch), is("", "queues", "maxItems", wire.MaxNames),
 		is("", "ids", "maxItems", wire.MaxIDs), is("", "ids", "maxItems", operation.MaxIDs),
+		is("BulkRequest", "background", "text", wire.MaxAtOnce),
+		is("retryFailedMessages", "description", "text", wire.MaxAtOnce),
 		is("", "rate", "maximum", operation.MaxRate), is("", "receipts", "maxItems", wire.MaxReceipts),
 		is("", "batchSize", "maximum", wire.MaxConsumeBatch), is("", "batchSize", "text", wire.DefaultConsumeBatch),
 		is("", "maxConcurrency", "maximum", wire.MaxConsumeConcurrency),

@@ -161,25 +161,58 @@ func failedDeleteBulk(c *call) error { return c.bulk(operation.FailedDelete) }
 func (c *call) bulkRequest(
 	kind operation.Kind, req *wire.BulkRequest, wrong bool,
 ) (r operation.Request, list []symphony.Problem) {
-	if value(req.All) && (req.Filter == nil || !req.Filter.SelectsAll()) {
-		list = append(list, symphony.Problem{Path: "all", Message: "is for an empty filter, which selects everything"})
+	list = allProblems(req.All, req.Filter)
+	if req.Rate != nil && req.Background != nil && !*req.Background {
+		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background"})
 	}
-	if req.Rate != nil && !value(req.Background) {
-		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background; add background"})
+	r = operation.Request{Kind: kind, All: value(req.All), Patch: stdjson.RawMessage(req.Patch)}
+	list = append(list, c.selected(&r, req.Transport, req.IDs, req.Filter, req.Rate)...)
+	return r, checked(&r, list, wrong)
+}
+
+// bulkPreview counts the failed messages that a request selects, and shows what its patch makes of some.
+func (c *call) bulkPreview(dead *symphony.DeadLetters, r operation.Request) error {
+	if list := r.Problems(); len(list) > 0 {
+		return invalid(list...)
 	}
-	r = operation.Request{Kind: kind, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs),
-		All: value(req.All), Patch: stdjson.RawMessage(req.Patch)}
-	if value(req.Background) {
-		r.Rate = rate(req.Rate)
+	n, err := operation.Count(c.Context(), dead, r)
+	if err != nil {
+		return err
 	}
-	if f := req.Filter; f != nil {
-		filter := c.filterOf(f, "filter.", &list)
-		r.Filter = &filter
+	t, err := c.api.o.Bus.Transport(r.Transport)
+	if err != nil {
+		return err
 	}
-	if wrong || len(list) > 0 { // else the domain tells
-		list = append(list, r.Problems()...)
+	stats, err := t.Stats(c.Context())
+	if err != nil {
+		return err
 	}
-	return r, list
+	out := wire.BulkResponse{Success: true, DryRun: true, Count: int(n), Failed: stats.Failed}
+	if r.IDs != nil {
+		out.NotFound = len(r.IDs) - out.Count
+	}
+	if r.Patch != nil {
+		if out.Examples, err = c.examples(dead, r); err != nil {
+			return err
+		}
+	}
+	return c.answer(http.StatusOK, out)
+}
+
+// atOnce reports whether failed messages are moved within the request, as up to wire.MaxAtOnce are unless it says
+// otherwise.
+func (c *call) atOnce(dead *symphony.DeadLetters, req *wire.BulkRequest, r operation.Request) (bool, error) {
+	switch {
+	case value(req.Background) || req.Rate != nil:
+		return false, nil
+	case r.IDs != nil || c.api.o.Operations == nil || req.Background != nil:
+		return true, nil
+	}
+	if list := r.Problems(); len(list) > 0 {
+		return false, invalid(list...)
+	}
+	n, err := operation.Count(c.Context(), dead, r)
+	return n <= wire.MaxAtOnce, err
 }
 
 // bulk moves failed messages: in this request, or in the background.
@@ -195,12 +228,18 @@ func (c *call) bulk(kind operation.Kind) error {
 	if err != nil {
 		return err
 	}
-	if value(req.Background) {
-		return c.startOperation(r)
-	}
 	dead, err := c.deadLetters(r.Transport)
 	if err != nil {
 		return err
+	}
+	if value(req.DryRun) {
+		return c.bulkPreview(dead, r)
+	}
+	switch at, err := c.atOnce(dead, &req, r); {
+	case err != nil:
+		return err
+	case !at:
+		return c.startOperation(r)
 	}
 	// However many there are: the server's deadline is for answers that are made at once, and a caller that is gone
 	// ends the work by its context.

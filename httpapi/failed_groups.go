@@ -105,23 +105,32 @@ func failedGroupRetry(c *call) error {
 	if !value(req.DryRun) {
 		return c.startOperation(r)
 	}
-	ops := c.api.o.Operations
-	if ops == nil {
-		return errNoOperations
-	}
-	count, err := ops.Preview(c.Context(), r)
+	dead, err := c.deadLetters(r.Transport)
 	if err != nil {
 		return err
 	}
-	answer := wire.GroupPreviewResponse{Success: true, DryRun: true, Count: count, Examples: []wire.PatchExample{}}
-	examples, err := ops.Examples(c.Context(), r)
+	count, err := operation.Count(c.Context(), dead, r)
 	if err != nil {
 		return err
 	}
-	for i := range examples {
-		answer.Examples = append(answer.Examples, patchExample(&examples[i]))
+	answer := wire.GroupPreviewResponse{Success: true, DryRun: true, Count: count}
+	if answer.Examples, err = c.examples(dead, r); err != nil {
+		return err
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// examples shows what a request's patch makes of some payloads.
+func (c *call) examples(dead *symphony.DeadLetters, r operation.Request) ([]wire.PatchExample, error) {
+	list, err := operation.Examples(c.Context(), dead, r)
+	if err != nil {
+		return nil, err
+	}
+	out := []wire.PatchExample{}
+	for i := range list {
+		out = append(out, patchExample(&list[i]))
+	}
+	return out, nil
 }
 
 func patchExample(e *operation.Example) wire.PatchExample {

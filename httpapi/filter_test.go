@@ -181,7 +181,10 @@ func TestSearchID_finds_a_message_wherever_it_is(t *testing.T) {
 // To select everything is to give an empty filter. The client must not leave it out.
 func TestFilter_that_is_empty_is_sent(t *testing.T) {
 	for _, body := range []any{wire.BulkRequest{Filter: new(wire.FailedFilter)},
-		wire.ReplayManyRequest{Filter: new(wire.MessageFilter)}} {
+		wire.ReplayManyRequest{Filter: new(wire.MessageFilter)},
+		wire.CancelManyRequest{Filter: new(wire.MessageFilter)},
+		wire.EditManyRequest{Filter: new(wire.MessageFilter)},
+		wire.DeleteManyRequest{Filter: new(wire.MessageFilter)}} {
 		raw, err := json.Marshal(body)
 		if err != nil || string(raw) != `{"filter":{}}` {
 			t.Errorf("%T: %s, %v", body, raw, err)

@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
@@ -45,6 +48,7 @@ func wireOperation(op *operation.Operation) wire.Operation {
 		Done: op.Done, Skipped: op.Skipped, Error: op.Error, By: op.By, Node: op.Node, CreatedAt: op.CreatedAt.UTC(), StartedAt: optional(op.StartedAt),
 		UpdatedAt: op.UpdatedAt.UTC(), FinishedAt: optional(op.FinishedAt),
 	}
+	out.Set, out.Reason = op.Set.Names(), op.Reason
 	if out.Error == "" {
 		out.Error = op.Refused
 	}
@@ -118,36 +122,131 @@ func distinct(ids []string) []string {
 	return slices.Compact(list)
 }
 
-func messagesReplayMany(c *call) error {
-	var req wire.ReplayManyRequest
-	var r operation.Request
-	err := c.accept(&req, func(bool) (list []symphony.Problem) {
-		r, list = c.replayMany(&req)
-		return list
-	})
-	if err != nil {
-		return err
-	}
-	if !value(req.DryRun) {
-		return c.startOperation(r)
-	}
-	if c.api.o.Operations == nil {
-		return errNoOperations
-	}
-	c.deadline(time.Time{}) // however many there are to look at; a caller that is gone ends it
-	n, err := c.api.o.Operations.Preview(c.Context(), r)
-	if err != nil {
-		return err
-	}
-	return c.answer(http.StatusOK, wire.PreviewCountResponse{Success: true, DryRun: true, Count: n})
-}
-
-// replayMany is what a request asks for, with what the domain cannot see.
-func (c *call) replayMany(req *wire.ReplayManyRequest) (r operation.Request, list []symphony.Problem) {
-	r = operation.Request{Kind: operation.MessagesReplay, Transport: c.transportOr(value(req.Transport)), IDs: distinct(req.IDs), Rate: rate(req.Rate)}
-	if f := req.Filter; f != nil {
+// selected has a request about many messages select what its body says, with what the domain cannot see.
+func (c *call) selected(
+	r *operation.Request, transport *string, ids wire.IDs, f *wire.MessageFilter, perSecond *int,
+) (list []symphony.Problem) {
+	r.Transport, r.IDs, r.Rate = c.transportOr(value(transport)), distinct(ids), rate(perSecond)
+	if f != nil {
 		filter := c.filterOf(f, "filter.", &list)
 		r.Filter = &filter
 	}
-	return r, list
+	return list
+}
+
+// checked adds what the domain says of a request. wrong says that something is wrong already; else an operation that is
+// begun tells.
+func checked(r *operation.Request, list []symphony.Problem, wrong bool) []symphony.Problem {
+	if !wrong && len(list) == 0 {
+		return nil
+	}
+	for _, p := range r.Problems() {
+		within := func(told symphony.Problem) bool { return strings.HasPrefix(told.Path+".", p.Path+".") }
+		if !slices.ContainsFunc(list, within) { // else what seems to be missing is what is told already
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// preview counts what a request selects.
+func (c *call) preview(r operation.Request) error {
+	ops := c.api.o.Operations
+	if ops == nil {
+		return errNoOperations
+	}
+	n, atLeast, err := ops.Preview(c.Context(), r)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.PreviewCountResponse{Success: true, DryRun: true, Count: n, AtLeast: atLeast})
+}
+
+// many serves a route about many messages: it starts an operation, or only counts.
+func many[Req any](
+	dryRun func(*Req) *bool, ask func(*call, *Req, *operation.Request) []symphony.Problem,
+) func(*call) error {
+	return func(c *call) error {
+		var (
+			req Req
+			r   operation.Request
+		)
+		err := c.accept(&req, func(wrong bool) []symphony.Problem {
+			r = operation.Request{}
+			return checked(&r, ask(c, &req, &r), wrong)
+		})
+		if err != nil {
+			return err
+		}
+		if value(dryRun(&req)) {
+			return c.preview(r)
+		}
+		return c.startOperation(r)
+	}
+}
+
+var messagesReplayMany = many(func(req *wire.ReplayManyRequest) *bool { return req.DryRun },
+	func(c *call, req *wire.ReplayManyRequest, r *operation.Request) []symphony.Problem {
+		r.Kind = operation.MessagesReplay
+		return c.selected(r, req.Transport, req.IDs, req.Filter, req.Rate)
+	})
+
+var messagesCancelMany = many(func(req *wire.CancelManyRequest) *bool { return req.DryRun },
+	func(c *call, req *wire.CancelManyRequest, r *operation.Request) []symphony.Problem {
+		r.Kind, r.Reason = operation.MessagesCancel, value(req.Reason)
+		return c.selected(r, req.Transport, req.IDs, req.Filter, req.Rate)
+	})
+
+var messagesEditMany = many(func(req *wire.EditManyRequest) *bool { return req.DryRun },
+	func(c *call, req *wire.EditManyRequest, r *operation.Request) []symphony.Problem {
+		r.Kind = operation.MessagesEdit
+		return append(c.selected(r, req.Transport, req.IDs, req.Filter, req.Rate), c.set(req.Set, r)...)
+	})
+
+var messagesDeleteMany = many(func(req *wire.DeleteManyRequest) *bool { return req.DryRun },
+	func(c *call, req *wire.DeleteManyRequest, r *operation.Request) []symphony.Problem {
+		r.Kind, r.All = operation.MessagesDelete, value(req.All)
+		list := c.selected(r, req.Transport, req.IDs, req.Filter, req.Rate)
+		return append(list, allProblems(req.All, req.Filter)...)
+	})
+
+// allProblems is what is wrong with the confirmation of an empty filter, where there is none.
+func allProblems(all *bool, f *wire.MessageFilter) []symphony.Problem {
+	if value(all) && (f == nil || !f.SelectsAll()) {
+		return []symphony.Problem{{Path: "all", Message: "is for an empty filter, which selects everything"}}
+	}
+	return nil
+}
+
+// set reads what an edit of many messages changes.
+func (c *call) set(raw jsontext.Value, r *operation.Request) []symphony.Problem {
+	if raw == nil {
+		return nil // the domain says so
+	}
+	var given map[string]jsontext.Value
+	err := decode(c.Context(), raw, &given)
+	if err != nil {
+		err = explain(err, &given, nil)
+	} else {
+		var edit symphony.MessageEdit
+		edit, err = c.messageEdit(given)
+		r.Edit = &edit
+	}
+	var (
+		invalid *symphony.ValidationError
+		found   *mistakes
+		list    []symphony.Problem
+	)
+	switch {
+	case errors.As(err, &invalid):
+		list = slices.Clone(invalid.Problems)
+	case errors.As(err, &found):
+		list = slices.Clone(found.list)
+	case err != nil: // it was read as a part of the body
+		list = []symphony.Problem{{Message: err.Error()}}
+	}
+	for i, p := range list {
+		list[i].Path = strings.TrimSuffix("set."+p.Path, ".")
+	}
+	return list
 }

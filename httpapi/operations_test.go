@@ -109,7 +109,7 @@ func TestOperationsAreListedStoppedAndResumed(t *testing.T) {
 		{"POST", operationsPath + "/nope/stop", "", "not_found", 404},
 		{"GET", operationsPath + "?state=gone", "", "validation_failed", 400},
 		{"GET", operationsPath + "?limit=0", "", "validation_failed", 400},
-		{"POST", "/api/symphony/failed/retry", `{"filter":{},"rate":5}`, "validation_failed", 400},
+		{"POST", "/api/symphony/failed/retry", `{"filter":{},"background":false,"rate":5}`, "validation_failed", 400},
 		{"POST", "/api/symphony/failed/retry", `{"filter":{},"background":true,"rate":0}`, "validation_failed", 400},
 		{"POST", "/api/symphony/failed/retry", `{"background":true}`, "validation_failed", 400},
 		{"POST", messagesPath + "/replay", `{}`, "validation_failed", 400},

@@ -181,6 +181,37 @@ func messagesRoutes() []route {
 			body:  longBody,
 			serve: messagesReplayMany,
 		}),
+		on(wire.CancelMessages, route{
+			tag: "Messages", scope: auth.ScopeOperate, audit: "message.cancel_bulk",
+			summary: "Cancel many messages",
+			doc: "As one message is cancelled: those that wait, and those that workers have in hand. By ids or by " +
+				"filter, in the background: the answer is an operation, or with dryRun the number of messages. " +
+				"Messages that are dispatched later are left alone.",
+			example: `{"filter":{"type":"EmailMessage"},"reason":"sold out","dryRun":true}`,
+			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
+			serve: messagesCancelMany,
+		}),
+		on(wire.EditMessages, route{
+			tag: "Messages", scope: auth.ScopeOperate, audit: "message.edit_bulk",
+			summary: "Change many pending messages",
+			doc: "As one message is changed, each checked as at its dispatch; those that the change would spoil stay " +
+				"as they are. In the background, as many messages are cancelled.",
+			example: `{"filter":{"type":"EmailMessage"},"set":{"priority":1,"scheduledAt":null},"dryRun":true}`,
+			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
+			serve: messagesEditMany,
+		}),
+		on(wire.DeleteMessages, route{
+			tag: "Messages", scope: auth.ScopeOperate, audit: "message.delete_bulk",
+			summary: "Delete many pending messages",
+			doc: "In the background, as many messages are cancelled. Nothing is left of them but the audit's entry; " +
+				"their idempotency keys stay known.",
+			example: `{"filter":{"type":"EmailMessage"},"dryRun":true}`,
+			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
+			body:  longBody,
+			serve: messagesDeleteMany,
+		}),
 	}
 }
 
@@ -241,8 +272,9 @@ func deadLettersRoutes() []route {
 		on(wire.RetryFailedMessages, route{
 			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.retry_bulk",
 			summary: "Dispatch many failed messages again",
-			doc: "By ids or by filter. Messages that fail while the call runs are left alone. With background " +
-				"the answer is 202 and an operation.",
+			doc: fmt.Sprintf("By ids or by filter. Messages that fail while the call runs are left alone. With "+
+				"background, with a rate, and where more than %d are selected, the answer is 202 and an operation; "+
+				"with dryRun it is the number of messages, and with a patch three examples.", wire.MaxAtOnce),
 			example: `{"filter":{"type":"EmailMessage"}}`,
 			also:    map[int]any{202: wire.OperationResponse{}}, errors: []int{501},
 			body:  longBody,

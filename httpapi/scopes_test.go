@@ -23,6 +23,7 @@ var contract = map[auth.Scope][]string{
 		"POST pause", "POST drain", "POST resume", "POST workers/stop", "POST workers/start",
 		"PATCH messages/{id}", "POST messages/{id}/cancel",
 		"DELETE messages/{id}", "POST messages/{id}/run-now", "POST messages/{id}/replay", "POST messages/replay", "POST messages/import",
+		"POST messages/cancel", "POST messages/edit", "POST messages/delete",
 		"POST failed/retry", "POST failed/groups/{id}/retry",
 		"POST failed/delete", "POST operations/{id}/stop", "POST operations/{id}/resume",
 		"PUT limits/type/{id}", "DELETE limits/type/{id}", "PUT limits/key/{id}", "DELETE limits/key/{id}",

@@ -185,7 +185,7 @@ func (o odd) request(receipts, schedules *[]string) (method, path, body, kind st
 	case n < 14:
 		return "POST", "/api/symphony/failed/retry", `{"background":true,"filter":` + o.filter() + "}", kind
 	case n < 15:
-		return "POST", "/api/symphony/messages/replay", `{"filter":` + o.filter() + "}", kind
+		return "POST", "/api/symphony/messages/" + pick(o, "replay", "cancel"), `{"filter":` + o.filter() + "}", kind
 	case n < 16:
 		return "POST", "/api/symphony/messages/import?status=all", `{"id":"` + symphony.NewID(time.Now()) + `","message":` + o.message() + `,"scheduledAt":"` + o.time() +
 			`","expiresAt":"` + o.time() + `","headers":` + o.object() + "}\n", "application/x-ndjson"

@@ -182,6 +182,9 @@ func TestVisibility_own_shows_nothing_of_others(t *testing.T) {
 						"/api/symphony/dispatch/batch": `{"messages":[{"message":{"type":"Eve","payload":{}},"options":{"debounceKey":"canary","queue":"eves"}}]}`,
 						"/api/symphony/failed/retry":   `{"ids":["` + id + `"]}`, "/api/symphony/failed/delete": `{"filter":{},"all":true}`,
 						"/api/symphony/messages/replay": `{"filter":{}}`,
+						"/api/symphony/messages/cancel": `{"filter":{}}`,
+						"/api/symphony/messages/edit":   `{"filter":{},"set":{"priority":1}}`,
+						"/api/symphony/messages/delete": `{"filter":{},"all":true}`,
 					}[path]
 				}
 				a := w.as(eve, method, strings.ReplaceAll(path, "{id}", id), body)

@@ -273,6 +273,24 @@ func (m *mortal) ListMessages(ctx context.Context, q symphony.MessageQuery) (pag
 	return page, err
 }
 
+func (m *mortal) CancelMessage(
+	ctx context.Context, id string, c symphony.Cancellation,
+) (status symphony.Status, err error) {
+	err = m.call(func() (err error) {
+		status, err = m.database.CancelMessage(ctx, id, c)
+		return err
+	})
+	return status, err
+}
+
+func (m *mortal) EditMessage(ctx context.Context, id string, edit func(*symphony.Envelope) error) error {
+	return m.call(func() error { return m.database.EditMessage(ctx, id, edit) })
+}
+
+func (m *mortal) DeleteMessage(ctx context.Context, id string) error {
+	return m.call(func() error { return m.database.DeleteMessage(ctx, id) })
+}
+
 // payloads are the numbers in the payloads of messages, with how often each is there.
 func payloads(list []symphony.MessageInfo) map[int]int {
 	numbers := make(map[int]int)

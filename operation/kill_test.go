@@ -25,17 +25,17 @@ type life struct {
 }
 
 // TestOperation_survives_any_kills has processes, one or two at a time, die at random calls, and a last one that lives.
-// At the end each message was moved exactly once, and the counts say so.
+// At the end each message was moved exactly once, or is as it should be, and the counts say so.
 func TestOperation_survives_any_kills(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		kind := rapid.SampledFrom([]operation.Kind{operation.FailedRetry, operation.FailedDelete, operation.MessagesReplay}).Draw(rt, "kind")
+		kind := rapid.SampledFrom(operation.Kinds()).Draw(rt, "kind")
 		messages := rapid.IntRange(0, 200).Draw(rt, "messages") // several steps
 		rate := rapid.SampledFrom([]int{0, 20, 200, 2000}).Draw(rt, "rate")
 		byID := rapid.Bool().Draw(rt, "by id")
 		patch := kind == operation.FailedRetry && rapid.Bool().Draw(rt, "patched")
 		pairs := rapid.Bool().Draw(rt, "two at a time")
 		lives := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) life {
-			return life{rapid.IntRange(2, 30).Draw(rt, "dies at call"), rapid.Bool().Draw(rt, "after it")}
+			return life{rapid.IntRange(2, 150).Draw(rt, "dies at call"), rapid.Bool().Draw(rt, "after it")}
 		}), 0, 8).Draw(rt, "lives")
 		var problem string
 		synctest.Test(t, func(t *testing.T) { problem = killed(t, kind, messages, rate, byID, patch, pairs, lives) })
@@ -52,14 +52,25 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, patch, 
 	f.complete(messages, "Completed")
 	f.fail(messages, "Failed")
 	r := operation.Request{Kind: kind, Rate: rate}
+	steers := kind != operation.MessagesReplay && kind.OfMessages()
+	if steers {
+		f.dispatch(messages, "Waiting")
+	}
+	if kind == operation.MessagesEdit {
+		r.Edit = &symphony.MessageEdit{Priority: new(9)}
+	}
 	if patch {
 		r.Patch = json.RawMessage(`{"patched":true}`)
 	}
 	switch {
 	case !byID || messages == 0:
 		r.Filter, r.All = &symphony.MessageFilter{}, true
-	case kind == operation.MessagesReplay:
-		for _, m := range f.list(symphony.MessageFilter{Status: symphony.Completed}) {
+	case kind.OfMessages():
+		status := symphony.Completed
+		if steers {
+			status = symphony.Pending
+		}
+		for _, m := range f.list(symphony.MessageFilter{Status: status}) {
 			r.IDs = append(r.IDs, m.ID)
 		}
 	default:
@@ -109,11 +120,23 @@ func killed(t *testing.T, kind operation.Kind, messages, rate int, byID, patch, 
 	n := int64(messages)
 	want := map[operation.Kind][3]int64{
 		operation.FailedRetry: {n, n, 0}, operation.FailedDelete: {0, n, 0}, operation.MessagesReplay: {n, n, n},
+		operation.MessagesCancel: {0, n, n}, operation.MessagesEdit: {n, n, n}, operation.MessagesDelete: {0, n, n},
 	}[kind]
 	if got := f.counts(); got != want {
 		return fmt.Sprintf("pending, completed and failed are %v, want %v", got, want)
 	}
-	if kind == operation.FailedDelete {
+	if steers {
+		wanted := map[operation.Kind]symphony.MessageFilter{operation.MessagesCancel: {Status: symphony.Cancelled},
+			operation.MessagesEdit: {Priority: 9}, operation.MessagesDelete: {Type: "Waiting"}}[kind]
+		got := int64(len(f.list(wanted)))
+		if kind == operation.MessagesDelete {
+			got += n
+		}
+		if got != n {
+			return fmt.Sprintf("%d are as they should be, of %d", got, n)
+		}
+	}
+	if kind == operation.FailedDelete || steers {
 		return ""
 	}
 	for _, m := range f.list(symphony.MessageFilter{Status: symphony.Pending}) {

@@ -55,8 +55,8 @@ func last(ids []string) string {
 // On an error the count says what was done before it. Errors: *symphony.ValidationError, and those of the storage.
 func Do(ctx context.Context, dead *symphony.DeadLetters, r Request, progress func(done int)) (int, error) {
 	list := r.Problems()
-	if r.Kind == MessagesReplay {
-		list = append(list, symphony.Problem{Path: "kind", Message: "messages are replayed in the background only"})
+	if r.Kind.OfMessages() {
+		list = append(list, symphony.Problem{Path: "kind", Message: "this is done in the background only"})
 	}
 	if r.Rate != 0 {
 		list = append(list, symphony.Problem{Path: "rate", Message: "is for work in the background"})

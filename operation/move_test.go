@@ -196,12 +196,12 @@ func TestDo_refuses(t *testing.T) {
 	f.fail(1, "Mail")
 	all, pending := &symphony.MessageFilter{}, &symphony.MessageFilter{Status: symphony.Pending}
 	for want, r := range map[string]operation.Request{
-		"all must be true to delete every failed message": {Kind: operation.FailedDelete, Filter: all},
-		"ids or filter is required":                       {Kind: operation.FailedRetry},
-		"filter.status must be failed":                    {Kind: operation.FailedRetry, Filter: pending},
-		"kind messages are replayed in the background":    {Kind: operation.MessagesReplay, Filter: all},
-		"filter.status must be completed to be replayed":  {Kind: operation.MessagesReplay, Filter: pending},
-		"rate is for work in the background":              {Kind: operation.FailedRetry, Filter: all, Rate: 1},
+		"all must be true to delete every failed message":     {Kind: operation.FailedDelete, Filter: all},
+		"ids or filter is required":                           {Kind: operation.FailedRetry},
+		"filter.status must be failed":                        {Kind: operation.FailedRetry, Filter: pending},
+		"kind this is done in the background":                 {Kind: operation.MessagesReplay, Filter: all},
+		"filter.status must be completed for messages.replay": {Kind: operation.MessagesReplay, Filter: pending},
+		"rate is for work in the background":                  {Kind: operation.FailedRetry, Filter: all, Rate: 1},
 	} {
 		_, err := operation.Do(t.Context(), dead, r, nil)
 		if !errors.Is(err, symphony.ErrInvalid) || !strings.Contains(err.Error(), want) {

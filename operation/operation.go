@@ -1,5 +1,6 @@
 // Package operation does work in bulk in the background: failed messages that are retried or deleted by the thousand,
-// completed ones that are dispatched again, with progress, a rate, and a way to stop.
+// completed ones that are dispatched again, waiting ones that are cancelled, edited or deleted, with progress, a rate,
+// and a way to stop.
 //
 //	ops, err := operation.New(bus, operation.Options{})
 //	op, err := ops.Start(ctx, operation.Request{Kind: operation.FailedRetry, Transport: "default", Filter: &operation.Filter{Type: "Mail"}})
@@ -17,6 +18,10 @@
 // It does no harm to be wrong about it, or to have clocks that disagree: a step changes nothing where anybody else has
 // changed the record since. For the same reason an operation is at a stand the moment Stop returns.
 //
+// Messages that have not ended are cancelled, edited and deleted some at a time, each in a transaction of its own, to
+// which twice is like once: what was under way when a process died is done again, and counted once. Of those, up to 100
+// may still be under way when Stop returns, if another process works on the operation.
+//
 // Messages that come, or fail, after an operation began are left alone. It ends when it has seen all others.
 //
 // # At once
@@ -28,6 +33,8 @@ package operation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -42,7 +49,18 @@ const (
 	FailedRetry    Kind = "failed.retry"    // dispatches failed messages again
 	FailedDelete   Kind = "failed.delete"   // deletes failed messages
 	MessagesReplay Kind = "messages.replay" // dispatches completed messages again
+	MessagesCancel Kind = "messages.cancel" // cancels messages that wait or are in hand
+	MessagesEdit   Kind = "messages.edit"   // changes messages that wait
+	MessagesDelete Kind = "messages.delete" // deletes messages that wait
 )
+
+// Kinds are all kinds.
+func Kinds() []Kind {
+	return []Kind{FailedRetry, FailedDelete, MessagesReplay, MessagesCancel, MessagesEdit, MessagesDelete}
+}
+
+// OfMessages reports whether a kind selects messages in the order of their dispatch, not dead letters.
+func (k Kind) OfMessages() bool { return k == MessagesReplay || k.steers() }
 
 // State is where an operation is.
 type State string
@@ -95,6 +113,9 @@ type Operation struct {
 	Rate  int `json:"rate,omitempty"`
 	// Patch corrects the payloads of a FailedRetry; nil for none.
 	Patch json.RawMessage `json:"patch,omitempty"`
+	// Set is what a MessagesEdit changes, Reason why a MessagesCancel cancels.
+	Set    *Set   `json:"set,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// Total is how many messages there were at the beginning, nil while they are counted; never less than Done and
 	// Skipped together.
 	Total *int64 `json:"total,omitempty"`
@@ -103,6 +124,8 @@ type Operation struct {
 	Skipped int64 `json:"skipped"`
 	// Cursor is how far it has come: an id of a message, or how many of the ids.
 	Cursor string `json:"cursor,omitempty"`
+	// InHand are the messages that it is about to cancel, edit or delete, or may have, and has not counted yet.
+	InHand []string `json:"inHand,omitempty"`
 	// Error is what holds it up or ended it, Refused why the latest message that was refused was.
 	Error   string `json:"error,omitempty"`
 	Refused string `json:"refused,omitempty"`
@@ -129,12 +152,12 @@ type Operation struct {
 type Request struct {
 	Kind      Kind
 	Transport string
-	// IDs, 1 to MaxIDs, are those of failed messages, or of messages to replay; or Filter selects them. One of the two
-	// is given. The status that the kind means need not be given.
+	// IDs, 1 to MaxIDs, are those of failed messages, or for the other kinds of messages; or Filter selects them. One
+	// of the two is given. The status that the kind means need not be given.
 	IDs    []string
 	Filter *symphony.MessageFilter
-	// All confirms that a zero filter is meant, which selects everything. FailedDelete needs it, so that a filter that
-	// was made of nothing by mistake deletes nothing.
+	// All confirms that a zero filter is meant, which selects everything. FailedDelete and MessagesDelete need it, so
+	// that a filter that was made of nothing by mistake deletes nothing.
 	All bool
 	// Rate bounds how many messages are moved in a second, 1 to MaxRate. 0: as many as storage takes.
 	Rate int
@@ -142,17 +165,20 @@ type Request struct {
 	// Patch is a JSON merge patch (RFC 7396) of the payloads, of a FailedRetry only. Messages whose payload would be
 	// refused with it stay in the dead letter queue and count as skipped.
 	Patch json.RawMessage
+	// Edit is what a MessagesEdit changes. It is checked with each message as at its dispatch: those that it would
+	// spoil stay as they are and count as skipped.
+	Edit *symphony.MessageEdit
+	// Reason says why a MessagesCancel cancels, up to symphony.MaxReasonLength bytes.
+	Reason string
 }
 
 // query selects what an operation of a kind is about.
 func query(kind Kind, f symphony.MessageFilter) symphony.MessageQuery {
-	q := symphony.MessageQuery{MessageFilter: f, ByFailure: kind != MessagesReplay}
-	switch {
-	case f.Status != "":
-	case q.ByFailure:
-		q.Status = symphony.Failed
-	default:
-		q.Status = symphony.Completed
+	q := symphony.MessageQuery{MessageFilter: f, ByFailure: !kind.OfMessages()}
+	if q.AllStatuses() == nil {
+		if q.Statuses = kind.statuses(); len(q.Statuses) == 1 {
+			q.Status, q.Statuses = q.Statuses[0], nil
+		}
 	}
 	return q.WithDefaults()
 }
@@ -162,10 +188,8 @@ func (r *Request) Problems() (list []symphony.Problem) {
 	bad := func(path, format string, args ...any) {
 		list = append(list, symphony.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	switch r.Kind {
-	case FailedRetry, FailedDelete, MessagesReplay:
-	default:
-		bad("kind", "must be %s, %s or %s", FailedRetry, FailedDelete, MessagesReplay)
+	if !slices.Contains(Kinds(), r.Kind) {
+		bad("kind", "must be one of %v", Kinds())
 	}
 	switch {
 	case r.IDs != nil && r.Filter != nil:
@@ -175,14 +199,21 @@ func (r *Request) Problems() (list []symphony.Problem) {
 	case r.Filter == nil && (len(r.IDs) == 0 || len(r.IDs) > MaxIDs):
 		bad("ids", "must have 1 to %d entries", MaxIDs)
 	}
-	if r.Kind == FailedDelete && r.IDs == nil && r.Filter != nil && r.Filter.SelectsAll() && !r.All {
-		bad("all", "must be true to delete every failed message: the filter is empty")
+	if r.IDs == nil && r.Filter != nil && r.Filter.SelectsAll() && !r.All {
+		switch r.Kind {
+		case FailedDelete:
+			bad("all", "must be true to delete every failed message: the filter is empty")
+		case MessagesDelete:
+			bad("all", "must be true to delete every message that waits: the filter is empty")
+		}
 	}
 	if f := r.Filter; f != nil {
 		q := query(r.Kind, *f)
 		list = append(list, q.Problems("filter.")...)
-		if r.Kind == MessagesReplay && q.Status != symphony.Completed {
-			bad("filter.status", "must be %s to be replayed", symphony.Completed)
+		for _, s := range q.AllStatuses() {
+			if r.Kind.OfMessages() && !slices.Contains(r.Kind.statuses(), s) {
+				bad("filter.status", "must be %s for %s, is %s", either(r.Kind.statuses()), r.Kind, s)
+			}
 		}
 	}
 	if r.Patch != nil {
@@ -192,10 +223,20 @@ func (r *Request) Problems() (list []symphony.Problem) {
 			bad("patch", "is for a retry")
 		}
 	}
+	r.steerProblems(bad)
 	if r.Rate < 0 || r.Rate > MaxRate {
 		bad("rate", "must be 1 to %d", MaxRate)
 	}
 	return list
+}
+
+// either has statuses as a sentence has them.
+func either(list []symphony.Status) string {
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, " or ")
 }
 
 func (r *Request) validate() error {

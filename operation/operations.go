@@ -126,8 +126,11 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 		return Operation{}, err
 	}
 	now := at.clock.Now().UTC()
-	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs), Rate: r.Rate, By: r.By, Patch: r.Patch,
-		CreatedAt: now, UpdatedAt: now, Version: 1}
+	op := Operation{ID: symphony.NewID(now), Kind: r.Kind, State: Running, Transport: r.Transport, Selected: len(r.IDs),
+		Rate: r.Rate, By: r.By, Patch: r.Patch, Reason: r.Reason, CreatedAt: now, UpdatedAt: now, Version: 1}
+	if op.Set, err = keep(r.Edit); err != nil {
+		return Operation{}, err
+	}
 	ids := r.IDs
 	if r.Filter != nil {
 		f := *r.Filter
@@ -136,8 +139,8 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 		total := int64(len(r.IDs))
 		op.Total = &total
 	}
-	if r.Kind == MessagesReplay {
-		_, err = o.bus.Messages(r.Transport)
+	if r.Kind.OfMessages() {
+		err = o.known(ctx, &op)
 		// Storages keep no shorter times, and what is dispatched in the same one may be there already.
 		if until := now.Truncate(time.Microsecond).Add(time.Microsecond); op.Filter != nil && (op.Filter.Until.IsZero() || op.Filter.Until.After(until)) {
 			op.Filter.Until = until
@@ -162,6 +165,19 @@ func (o *Operations) Start(ctx context.Context, r Request) (Operation, error) {
 	}
 	o.look()
 	return op, nil
+}
+
+// known counts the messages of an operation by filter, where there are not too many to do so at once.
+func (o *Operations) known(ctx context.Context, op *Operation) error {
+	messages, err := o.bus.Messages(op.Transport)
+	if err != nil || op.Filter == nil {
+		return err
+	}
+	page, err := messages.Counts(ctx, query(op.Kind, *op.Filter).MessageFilter, false)
+	if err == nil && page.Next == "" {
+		op.Total = &page.Total
+	}
+	return err
 }
 
 // bound counts the failed messages of an operation by filter, and bounds the filter: see the function bound. It returns
@@ -336,7 +352,8 @@ func (o *Operations) change(ctx context.Context, id string, f func(*Operation) (
 	return Operation{}, fmt.Errorf("operation %s is being changed all the time: %w", id, symphony.ErrUnavailable)
 }
 
-// Stop stops a running operation. When it returns, nothing more is done. One that is stopped already is left as it is.
+// Stop stops a running operation. When it returns, nothing more is begun; of messages that are cancelled, edited or
+// deleted some may be under way, see the package comment. One that is stopped already is left as it is.
 // Errors: symphony.ErrNotFound, *StateError where it has ended.
 func (o *Operations) Stop(ctx context.Context, id string) (Operation, error) {
 	return o.change(ctx, id, func(op *Operation) (bool, error) {
@@ -397,26 +414,32 @@ func (o *Operations) look() {
 	}
 }
 
-// Preview counts what an operation would do now. Messages to replay are looked at one by one, which takes a while where
-// there are many. Errors are those of Start.
-func (o *Operations) Preview(ctx context.Context, r Request) (int64, error) {
+// Preview counts what an operation would do now. Where there are more messages than can be counted soon, which is not
+// so of failed ones, atLeast says that there may be more. Errors are those of Start.
+func (o *Operations) Preview(ctx context.Context, r Request) (n int64, atLeast bool, err error) {
 	if err := r.validate(); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if _, err := o.home(r.Transport); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	if r.Kind == MessagesReplay {
-		return o.previewReplay(ctx, r)
+	if r.Kind.OfMessages() {
+		return o.previewMessages(ctx, r)
 	}
 	dead, err := o.bus.Failed(r.Transport)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
+	n, err = Count(ctx, dead, r)
+	return n, false, err
+}
+
+// Count counts the failed messages that a request selects now. dead are the messages of the request's transport, or
+// those of one caller.
+func Count(ctx context.Context, dead *symphony.DeadLetters, r Request) (n int64, err error) {
 	if r.Filter != nil {
 		return count(ctx, dead, *r.Filter)
 	}
-	var n int64
 	for _, id := range r.IDs {
 		switch _, err := dead.Get(ctx, id); {
 		case err == nil:
@@ -428,21 +451,22 @@ func (o *Operations) Preview(ctx context.Context, r Request) (int64, error) {
 	return n, nil
 }
 
-func (o *Operations) previewReplay(ctx context.Context, r Request) (n int64, err error) {
+func (o *Operations) previewMessages(ctx context.Context, r Request) (n int64, atLeast bool, err error) {
 	messages, err := o.bus.Messages(r.Transport)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if r.Filter != nil {
-		return messages.Count(ctx, query(r.Kind, *r.Filter).MessageFilter)
+		page, err := messages.Counts(ctx, query(r.Kind, *r.Filter).MessageFilter, false)
+		return page.Total, page.Next != "", err
 	}
 	for _, id := range r.IDs {
 		switch m, err := messages.Get(ctx, id); {
-		case err == nil && m.Status == symphony.Completed:
+		case err == nil && slices.Contains(r.Kind.statuses(), m.Status):
 			n++
 		case err != nil && !errors.Is(err, symphony.ErrNotFound):
-			return n, err
+			return n, false, err
 		}
 	}
-	return n, nil
+	return n, false, nil
 }

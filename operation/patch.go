@@ -79,14 +79,14 @@ type Example struct {
 // MaxExamples is how many examples a preview has.
 const MaxExamples = 3
 
-// Examples shows what a retry's patch would make of the first messages that it selects. Errors are those of Preview.
-func (o *Operations) Examples(ctx context.Context, r Request) (list []Example, err error) {
+// Examples shows what a retry's patch would make of the first messages that it selects, of dead. Without a patch they
+// stay as they are. Errors: *symphony.ValidationError, and those of the storage.
+func Examples(ctx context.Context, dead *symphony.DeadLetters, r Request) (list []Example, err error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
-	dead, err := o.bus.Failed(r.Transport)
-	if err != nil {
-		return nil, err
+	if r.Patch == nil {
+		r.Patch = json.RawMessage(`{}`)
 	}
 	p, err := triage.ParsePatch(r.Patch)
 	if err != nil {

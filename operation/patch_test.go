@@ -42,7 +42,11 @@ func TestRetry_with_a_patch(t *testing.T) {
 	r := everything(operation.FailedRetry)
 	r.Transport, r.Patch = tr.Name(), json.RawMessage(`{"to":"ada@example.com"}`)
 
-	examples, err := f.Examples(t.Context(), r)
+	dead, err = f.bus.Failed(r.Transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples, err := operation.Examples(t.Context(), dead, r)
 	if err != nil || len(examples) != operation.MaxExamples {
 		t.Fatalf("%d examples, %v", len(examples), err)
 	}

@@ -241,13 +241,17 @@ func (w *work) count(ctx context.Context) {
 // once takes one step.
 func (w *work) once(ctx context.Context) error {
 	op := w.now()
-	if op.Kind == MessagesReplay {
-		if op.Filter != nil {
-			return w.replayPage(ctx, op)
-		}
+	switch {
+	case op.Kind.steers():
+		return w.steer(ctx, op)
+	case op.Kind == MessagesReplay && op.Filter != nil:
+		return w.replayPage(ctx, op)
+	case op.Kind == MessagesReplay:
 		return w.replayIDs(ctx, op)
+	case op.Kind == FailedRetry || op.Kind == FailedDelete:
+		return w.moveFailed(ctx, op)
 	}
-	return w.moveFailed(ctx, op)
+	return fmt.Errorf("operation: %s: %w", op.Kind, symphony.ErrUnsupported) // of a release to come
 }
 
 // moveFailed retries or deletes the next failed messages.

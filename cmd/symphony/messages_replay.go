@@ -116,7 +116,11 @@ func (a *app) replayMany(ctx context.Context, r *reached, f *replayFlags, reques
 		switch {
 		case f.dryRun:
 			return tell(a, count, func(wire.PreviewCountResponse) {
-				fmt.Fprintf(a.out, "Would replay %s.\n", plural(int(count.Count), "message"))
+				atLeast := ""
+				if count.AtLeast {
+					atLeast = "at least "
+				}
+				fmt.Fprintf(a.out, "Would replay %s%s.\n", atLeast, plural(int(count.Count), "message"))
 			})
 		case count.Count > 1:
 			if err := a.confirm(fmt.Sprintf("Dispatch %s again?", plural(int(count.Count), "message")), false); err != nil {

@@ -76,6 +76,10 @@ const preview = await done(client.POST("/api/symphony/messages/replay", {
   body: { filter: { type: "Order" }, dryRun: true },
 }));
 must(preview.success === true, "replay");
+const none = { filter: { type: "None" }, dryRun: true };
+await done(client.POST("/api/symphony/messages/cancel", { body: none }));
+await done(client.POST("/api/symphony/messages/edit", { body: { ...none, set: { priority: 1 } } }));
+await done(client.POST("/api/symphony/messages/delete", { body: none }));
 const later = { message: { type: "Later", payload: {} }, options: { queue, delay: 3_600_000 } };
 for (const act of ["run", "delete", "cancel"] as const) {
   const { messageId } = await done(client.POST("/api/symphony/dispatch", { body: later }));

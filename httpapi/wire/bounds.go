@@ -29,6 +29,9 @@ const (
 	MaxIDs      = 10_000
 	MaxNames    = 1000
 
+	// MaxAtOnce is how many failed messages are retried or deleted within a request that does not ask for an operation.
+	MaxAtOnce = 10_000
+
 	// DefaultPreview is how many occurrences of a schedule are told.
 	DefaultPreview = 5
 

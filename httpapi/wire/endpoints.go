@@ -14,6 +14,7 @@ type None struct{}
 
 const (
 	api        = "/api/symphony"
+	messages   = api + "/messages"
 	queueLimit = api + "/limits/queue/{transport}/{id}"
 )
 
@@ -37,11 +38,18 @@ var (
 	RunMessageNow  = Endpoint[None, DoneResponse]{"POST", api + "/messages/{id}/run-now", "runMessageNow"}
 	ReplayMessage  = Endpoint[ReplayRequest, ReplayResponse]{"POST", api + "/messages/{id}/replay", "replayMessage"}
 	ReplayMessages = Endpoint[ReplayManyRequest, PreviewCountResponse]{"POST", api + "/messages/replay", "replayMessages"}
+
+	CancelMessages = Endpoint[CancelManyRequest, PreviewCountResponse]{"POST", messages + "/cancel", "cancelMessages"}
+	EditMessages   = Endpoint[EditManyRequest, PreviewCountResponse]{"POST", messages + "/edit", "editMessages"}
+	DeleteMessages = Endpoint[DeleteManyRequest, PreviewCountResponse]{"POST", messages + "/delete", "deleteMessages"}
 )
 
 // Endpoints that answer otherwise than usually, with what they have started in the background.
 var (
 	StartReplay       = Endpoint[ReplayManyRequest, OperationResponse](ReplayMessages)
+	StartCancel       = Endpoint[CancelManyRequest, OperationResponse](CancelMessages)
+	StartEdit         = Endpoint[EditManyRequest, OperationResponse](EditMessages)
+	StartDelete       = Endpoint[DeleteManyRequest, OperationResponse](DeleteMessages)
 	StartRetryFailed  = Endpoint[BulkRequest, OperationResponse](RetryFailedMessages)
 	StartRetryGroup   = Endpoint[GroupRetryRequest, OperationResponse](RetryFailureGroup)
 	StartDeleteFailed = Endpoint[BulkRequest, OperationResponse](DeleteFailedMessages)

@@ -75,14 +75,18 @@ type BulkRequest struct {
 	// Patch is of retries only.
 	Patch jsontext.Value `json:"patch,omitzero" audit:"given" description:"Retry: a JSON merge patch of payloads."`
 	// Background and Rate make an operation of it.
-	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself."`
+	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself. Default: where more than 10000 are selected."`
 	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
+	DryRun     *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count; with a patch, show three examples."`
 }
 
 // BulkResponse counts what was done.
 type BulkResponse struct {
 	Success  bool  `json:"success" required:"true"`
+	DryRun   bool  `json:"dryRun,omitzero" audit:"keep" description:"Nothing was done; count is of what would be."`
 	Count    int   `json:"count" audit:"keep" required:"true" description:"Messages retried or deleted."`
 	NotFound int   `json:"notFound" audit:"keep" required:"true" description:"Ids that named no failed message."`
 	Failed   int64 `json:"failed" required:"true" description:"Messages left in the dead letter queue."`
+	// Examples are of dry runs with a patch.
+	Examples []PatchExample `json:"examples,omitzero" audit:"drop" description:"Of a dry run with a patch: three."`
 }

@@ -167,11 +167,54 @@ type ReplayManyRequest struct {
 	DryRun    *bool          `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
 }
 
+// CancelManyRequest is the body of POST /api/symphony/messages/cancel. An empty filter selects all that wait or are in
+// hand.
+type CancelManyRequest struct {
+	Transport *string `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default."`
+
+	IDs    IDs            `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter *MessageFilter `json:"filter,omitzero" absent:"nothing" audit:"keep" description:"Of what has not ended."`
+
+	Reason *string `json:"reason,omitzero" audit:"given" maxLength:"500" description:"Why; at most 500 bytes."`
+
+	Rate   *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"Messages a second."`
+	DryRun *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
+}
+
+// EditManyRequest is the body of POST /api/symphony/messages/edit. An empty filter selects all that wait. In what is
+// set null takes away what is there.
+type EditManyRequest struct {
+	Transport *string `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default."`
+
+	IDs    IDs            `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter *MessageFilter `json:"filter,omitzero" absent:"nothing" audit:"keep" description:"Of what waits."`
+
+	Set jsontext.Value `json:"set,omitzero" audit:"given" description:"Required: as PATCH of one message has it."`
+
+	Rate   *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"Messages a second."`
+	DryRun *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
+}
+
+// DeleteManyRequest is the body of POST /api/symphony/messages/delete. An empty filter selects all that wait, where it
+// is confirmed by All.
+type DeleteManyRequest struct {
+	Transport *string `json:"transport,omitzero" absent:"default" audit:"keep" description:"Default: the default."`
+
+	IDs    IDs            `json:"ids,omitzero" audit:"keep" minItems:"1" maxItems:"10000"`
+	Filter *MessageFilter `json:"filter,omitzero" absent:"nothing" audit:"keep" description:"Of what waits."`
+
+	All *bool `json:"all,omitzero" audit:"keep" description:"Confirms an empty filter."`
+
+	Rate   *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"Messages a second."`
+	DryRun *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
+}
+
 // PreviewCountResponse tells what a bulk operation would do.
 type PreviewCountResponse struct {
 	Success bool  `json:"success" required:"true"`
 	DryRun  bool  `json:"dryRun" audit:"keep" required:"true"`
 	Count   int64 `json:"count" audit:"keep" required:"true" description:"Messages that are selected now."`
+	AtLeast bool  `json:"atLeast,omitzero" audit:"keep" description:"There may be more than could be counted soon."`
 }
 
 // Flow is what few messages have, and what relates them.

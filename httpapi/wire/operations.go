@@ -5,15 +5,17 @@ import "time"
 // Operation is work in bulk that is done in the background.
 type Operation struct {
 	ID        string           `json:"id" audit:"keep" required:"true"`
-	Kind      string           `json:"kind" enum:"failed.retry,failed.delete,messages.replay" audit:"keep" required:"true" description:"failed.retry, failed.delete or messages.replay."`
+	Kind      string           `json:"kind" enum:"failed.retry,failed.delete,messages.replay,messages.cancel,messages.edit,messages.delete" audit:"keep" required:"true"`
 	State     string           `json:"state" enum:"running,stopped,completed,failed" required:"true" description:"running, stopped, completed or failed."`
 	Transport string           `json:"transport" required:"true"`
 	Selected  int              `json:"selected,omitzero" description:"How many ids it was asked for, unless by filter."`
 	Filter    *OperationFilter `json:"filter,omitzero" description:"What it was asked for, unless by ids. Its until was set to the beginning where it was not before: what comes later is left alone."`
+	Set       []string         `json:"set,omitzero" audit:"keep" description:"Which members of messages are changed."`
+	Reason    string           `json:"reason,omitzero" mask:"text" description:"Why messages are cancelled."`
 	Rate      int              `json:"rate,omitzero" description:"At most this many messages per second."`
-	Total     *int64           `json:"total,omitzero" description:"How many messages were selected at the beginning; left out while they are being counted."`
-	Done      int64            `json:"done" audit:"keep" required:"true" description:"Messages retried, deleted or replayed so far."`
-	Skipped   int64            `json:"skipped" required:"true" description:"Messages that were not there any more, were not completed, or were refused."`
+	Total     *int64           `json:"total,omitzero" audit:"keep" description:"How many messages were selected at the beginning; left out while they are being counted."`
+	Done      int64            `json:"done" audit:"keep" required:"true" description:"Messages retried, deleted, replayed, cancelled or changed so far."`
+	Skipped   int64            `json:"skipped" required:"true" description:"Messages that were not there any more, had another status by then, or were refused."`
 	Error     string           `json:"error,omitzero" mask:"text" description:"What holds it up, ended it, or had it skip a message."`
 	By        string           `json:"by,omitzero" description:"Who asked for it."`
 	Node      string           `json:"node,omitzero" description:"Which process works on it."`
