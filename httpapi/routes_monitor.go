@@ -65,9 +65,10 @@ func monitoringRoutes() []route {
 				{name: "type", doc: "Default: all. Not with queue or worker."},
 				{name: "queue", doc: "Default: all."}, {name: "worker", doc: "Default: all."},
 				{name: "groupBy", oneOf: groupings(),
-					doc: fmt.Sprintf("Adds groups, each with a series of at most %d points. By status, what was "+
-						"dispatched, and attempts behind which another one follows, are pending. With type, queue or worker "+
-						"it can only be that: figures are kept by each, not by two at once.", metrics.MaxGroupPoints)}},
+					doc: fmt.Sprintf("Adds at most %d groups, and other for the rest, each with a series of at most %d "+
+						"points. By status, what was dispatched, and attempts behind which another one follows, are "+
+						"pending. With type, queue or worker it can only be that: figures are kept by each, not by two at "+
+						"once.", metrics.MaxGroups, metrics.MaxGroupPoints)}},
 			errors: []int{501},
 			serve:  metricsOver,
 		}),
