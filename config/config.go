@@ -61,6 +61,7 @@ type Config struct {
 	Worker   Worker   `key:"worker"`
 	Metrics  Metrics  `key:"metrics"`
 	Health   Health   `key:"health"`
+	Push     Push     `key:"push"`
 	Retry    Retry    `key:"retry"`
 	Limits   Limits   `key:"limits"`
 	Log      Log      `key:"log"`
@@ -397,6 +398,7 @@ func (c *Config) BusOptions() symphony.BusOptions {
 	o := symphony.BusOptions{
 		Default: c.DefaultTransport, Routes: c.Routes, Defaults: make(map[string]symphony.TransportDefaults, len(c.Transports)),
 		MaxMessageBytes: int(c.Limits.MaxMessageBytes), IdempotencyWindow: c.Limits.IdempotencyWindow,
+		URLs: c.Push.Origins().Allows,
 	}
 	for _, t := range c.Transports {
 		o.Defaults[t.Name] = symphony.TransportDefaults{Queue: t.Queue, Priority: t.Priority}

@@ -133,6 +133,7 @@ func (l *loader) finish() {
 	l.finishHandlers()
 	l.finishSchedules()
 	l.finishAlerts()
+	l.finishPush()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
 		set, missing := "server.tls.cert", "server.tls.key"

@@ -245,7 +245,7 @@ func (t tag) size(name string, without int64) (n int64) {
 var checks = map[string]func(string) error{
 	"name": symphony.ValidateName, "pattern": symphony.ValidatePattern, "Addr": checkAddr,
 	"Origin": checkOrigin, "Redact": redact.CheckPath,
-	"Path":       checkPath,
+	"Path": checkPath, "PushOrigin": checkPushOrigin,
 	"CookieName": checkCookieName, "SupabaseURL": checkSupabaseURL, "JWTSecret": checkJWTSecret, "CronSecret": checkCronSecret,
 	"URL": checkURL, "HandlerName": checkHandlerName, "WebhookSecret": checkWebhookSecret, "Endpoint": checkEndpoint,
 	"DatabaseURL": checkDatabaseURL, "TracingHeaders": checkTracingHeaders,

@@ -93,6 +93,16 @@ func newMux(c *config.Config, log *slog.Logger, programs *command.Programs) (mad
 			mux.Retry(h.Pattern, h.Retry.Policy())
 		}
 	}
+	if c.Push.Enabled() {
+		push, err := httppush.NewOwnURL(c.Push.Origins(), httppush.Options{
+			Secrets: config.Reveal(c.Push.Secrets), Timeout: httppush.NoTimeout, // the mux has its timeout
+			KeepOutput: c.Push.KeepOutput, Receipt: pushed.of,
+		})
+		if err != nil {
+			return made, err // Load has checked it
+		}
+		mux.Push(push, symphony.HandlerOptions{Timeout: c.Push.Timeout, Places: symphony.HalfPlaces})
+	}
 	if len(problems) > 0 {
 		return made, &config.Error{Problems: problems}
 	}

@@ -287,6 +287,63 @@ func TestOwn_handlers_work_beside_configured_ones(t *testing.T) {
 	}
 }
 
+// A message with a URL of its own is pushed there, signed, and nobody else gets it: no handler of its type, and no pull
+// worker.
+func TestRun_pushes_messages_to_URLs_of_their_own(t *testing.T) {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	pushed := make(chan *http.Request, 1)
+	webhook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pushed <- r
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"rows": 3}`)
+	}))
+	defer webhook.Close()
+	o := quiet()
+	o.NoWorker = true
+	o.Handlers = func(mux *symphony.Mux) {
+		mux.HandleFunc("*", func(context.Context, *symphony.Delivery) error {
+			t.Error("a handler of the type got it")
+			return nil
+		})
+	}
+	s := run(t, configured(t, "push:\n  allowed_origins: ["+webhook.URL+"]\n  allow_private: true\n  keep_output: true\n"+
+		"  secret: "+secret+"\n"), o)
+	api := s.URL() + "/api/symphony"
+	send := func(url string) (int, string) {
+		return call(t, http.MethodPost, api+"/dispatch", s.key,
+			`{"message":{"type":"order.paid","payload":{"n":1}},"options":{"url":"`+url+`"}}`)
+	}
+	if code, body := send("https://elsewhere.example.com/"); code != http.StatusBadRequest ||
+		!strings.Contains(body, `"path":"options.url"`) || !strings.Contains(body, "push.allowed_origins") {
+		t.Errorf("another origin is answered %d: %s", code, body)
+	}
+	code, body := send(webhook.URL + "/orders?a=b")
+	var sent struct{ MessageID string }
+	if err := json.Unmarshal([]byte(body), &sent); err != nil || code != http.StatusCreated {
+		t.Fatalf("dispatch is answered %d: %s", code, body)
+	}
+	if _, body := call(t, http.MethodPost, api+"/receive", s.key, `{}`); !strings.Contains(body, `"messages":[]`) {
+		t.Errorf("a pull worker got %s", body)
+	}
+	if _, body := call(t, http.MethodGet, api+"/messages/"+sent.MessageID, s.key, ""); !strings.Contains(body,
+		"It is pushed to a URL of its own") {
+		t.Errorf("why it waits is not said: %s", body)
+	}
+	if code, body := call(t, http.MethodPost, api+"/consume", s.key, `{}`); code != http.StatusOK ||
+		!strings.Contains(body, `"totalSucceeded":1`) {
+		t.Fatalf("consume is answered %d: %s", code, body)
+	}
+	r := <-pushed
+	if r.URL.RequestURI() != "/orders?a=b" || r.Header.Get("Webhook-Id") != sent.MessageID ||
+		r.Header.Get("Webhook-Signature") == "" || r.Header.Get("Symphony-Receipt") == "" {
+		t.Errorf("pushed to %s with %v", r.URL, r.Header)
+	}
+	if _, body := call(t, http.MethodGet, api+"/messages/"+sent.MessageID, s.key, ""); !strings.Contains(body,
+		`"output":{"rows":3}`) && !strings.Contains(body, `"output":{"rows": 3}`) {
+		t.Errorf("no output: %s", body)
+	}
+}
+
 func TestMounted_serves_on_an_own_mux(t *testing.T) {
 	own := make(chan string, 1)
 	o := quiet()

@@ -40,6 +40,9 @@ func (a *app) introduce(s *server.Server, c *config.Config, started server.Start
 		line("worker", fmt.Sprintf("up to %s at a time on %s", plural(c.Worker.Continuous.Concurrency, "handler"), plural(len(started.Workers), "transport")))
 	}
 	line("handlers", strings.Join(handlerNames(c), ", "))
+	if c.Push.Enabled() {
+		line("pushes", "messages with a URL of their own, to "+strings.Join(c.Push.AllowedOrigins, ", "))
+	}
 	fmt.Fprintf(a.err, "  %s\n", st.dim("Ctrl-C stops it, finishing what is in hand; twice stops it at once."))
 }
 

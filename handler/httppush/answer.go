@@ -1,6 +1,7 @@
 package httppush
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -93,8 +94,12 @@ type networkError struct {
 func (e *networkError) Error() string { return fmt.Sprintf("httppush: POST %s: %v", e.endpoint, e.err) }
 func (e *networkError) Unwrap() error { return e.err }
 
-// ErrorClass is "timeout", "canceled" or "network".
+// ErrorClass is "timeout", "canceled", "network", or that of an AddressError.
 func (e *networkError) ErrorClass() string {
+	var refused *AddressError
+	if errors.As(e.err, &refused) {
+		return refused.ErrorClass()
+	}
 	if class := symphony.ErrorClass(e.err); class == "timeout" || class == "canceled" {
 		return class
 	}
