@@ -35,6 +35,8 @@ type Wait struct {
 	Until time.Time
 	// Rate says that it is the rate of a limit, or the pause that an endpoint asked for, and not how many are in hand.
 	Rate bool
+	// Pushed says that the message has a URL of its own: only a worker that pushes takes it.
+	Pushed bool
 	// By is who set the limit or the hold, or which endpoint asked for a pause. Empty for what is configured.
 	By string
 }

@@ -33,7 +33,7 @@ func WaitOf(m *symphony.MessageInfo, holds []Hold, now time.Time) (w Wait, ok bo
 				Until: h.Until, By: h.By}, true
 		}
 	}
-	return Wait{Reason: WaitsForWorker, Transport: m.Transport, Queue: m.Queue}, true
+	return Wait{Reason: WaitsForWorker, Transport: m.Transport, Queue: m.Queue, Pushed: m.Terms.Pushed()}, true
 }
 
 // Text is one sentence for people.
@@ -57,6 +57,10 @@ func (w Wait) Text() string {
 		return "As many messages of its group as may be are in line before it."
 	case WaitsForOrder:
 		return "A message before it in its ordered group is not finished."
+	}
+	if w.Pushed {
+		return "It is pushed to a URL of its own, and waits for a worker of a server that does that: one whose " +
+			"push.allowed_origins is set. No pull worker gets it."
 	}
 	return "It is ready, and waits for a worker to take it."
 }

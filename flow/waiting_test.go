@@ -19,14 +19,18 @@ func TestWaitOf_a_message(t *testing.T) {
 		ready, notYet = "It is ready, and waits for a worker to take it.", "It is not to be handled before its time."
 		retried       = "Its last attempt did not succeed, and its next one is not due yet."
 	)
+	own := &symphony.Terms{URL: "https://a.test"}
 	for name, test := range map[string]struct {
 		m     symphony.MessageInfo
 		holds []flow.Hold
 		want  flow.Reason // empty: it does not wait
 		text  string
 	}{
-		"in hand":   {m: symphony.MessageInfo{Status: symphony.Processing}},
-		"ready":     {want: flow.WaitsForWorker, text: ready},
+		"in hand": {m: symphony.MessageInfo{Status: symphony.Processing}},
+		"ready":   {want: flow.WaitsForWorker, text: ready},
+		"ready, and pushed": {m: symphony.MessageInfo{Envelope: symphony.Envelope{Terms: own}},
+			want: flow.WaitsForWorker, text: "It is pushed to a URL of its own, and waits for a worker of a server " +
+				"that does that: one whose push.allowed_origins is set. No pull worker gets it."},
 		"for later": {m: symphony.MessageInfo{AvailableAt: later}, want: flow.WaitsForTime, text: notYet},
 		"to be retried": {m: symphony.MessageInfo{AvailableAt: later, Attempts: tried},
 			want: flow.WaitsForRetry, text: retried},

@@ -33,9 +33,9 @@ func TestNewOrigins_refuses(t *testing.T) {
 		}
 	}
 	for _, host := range []string{
-		"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200", "0.0.0.0",
-		"168.63.129.16", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:10.0.0.1]",
-		"[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[ff02::1]",
+		"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",
+		"0.0.0.0", "168.63.129.16", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fe80::1]", "[fd00:ec2::254]",
+		"[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[ff02::1]",
 	} {
 		list := []string{"http://" + host + ":8080"}
 		var refused *httppush.AddressError
@@ -46,7 +46,8 @@ func TestNewOrigins_refuses(t *testing.T) {
 			t.Errorf("%s is refused although private addresses are allowed: %v", host, err)
 		}
 	}
-	if _, err := httppush.NewOrigins([]string{"https://93.184.216.34", "https://[2606:4700::1111]"}, false); err != nil {
+	public := []string{"https://93.184.216.34", "https://[2606:4700::1111]"}
+	if _, err := httppush.NewOrigins(public, false); err != nil {
 		t.Error(err)
 	}
 }
