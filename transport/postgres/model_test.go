@@ -137,6 +137,9 @@ func (m *model) send(t *rapid.T) {
 		if rapid.IntRange(0, 3).Draw(t, "delayed") == 0 {
 			o.Delay = time.Minute
 		}
+		if rapid.IntRange(0, 3).Draw(t, "followed") == 0 {
+			o.OnSuccess, o.OnFailure = &symphony.Callback{Type: followsSuccess}, &symphony.Callback{Type: followsFailure}
+		}
 		batch[i] = symphony.Outgoing{Message: symphony.Message{Type: "T", Payload: []byte(`{}`)}, Options: o}
 	}
 	receipts, err := m.buses[m.node(t)].DispatchBatch(context.Background(), batch)
@@ -180,7 +183,7 @@ func (m *model) receive(t *rapid.T) {
 	for _, d := range got {
 		msg := m.messages[d.ID]
 		if msg == nil {
-			if !m.unknown {
+			if !m.unknown && !follows(d.Type) {
 				t.Fatalf("message %s was never sent", d.ID)
 			}
 			msg = &modelMessage{}
@@ -371,7 +374,7 @@ func (m *model) list(t *rapid.T) {
 			seen[info.ID] = true
 			msg := m.messages[info.ID]
 			switch {
-			case msg == nil && !m.unknown:
+			case msg == nil && !m.unknown && !follows(info.Type):
 				t.Fatalf("message %s is listed and was never sent", info.ID)
 			case msg == nil || msg.uncertain:
 			case m.status(msg) != info.Status:
@@ -472,6 +475,7 @@ func (m *model) drain() {
 	if left > 0 {
 		m.Fatalf("%d rows stay behind", left)
 	}
+	m.checkFollowers()
 	for _, id := range m.order {
 		var ended int
 		m.query(m.T, "SELECT (SELECT count(*) FROM messenger_completed WHERE id = '"+id+"') + (SELECT count(*) FROM messenger_failed_messages WHERE message_id = '"+id+"')", &ended)

@@ -3,7 +3,9 @@ package transporttest
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,4 +168,47 @@ var callbackTests = []test{
 		s.mustSettle(d, symphony.Settlement{Outcome: symphony.Ack})
 		s.follows("Done of " + id + ", completed: / after 2")
 	}},
+}
+
+// afterModel is what a model knows of callbacks: which messages have any, and what must have followed.
+type afterModel struct {
+	of   map[string]*symphony.Terms
+	want []string
+}
+
+// draw are the callbacks of a message: mostly none. They go to the other transport.
+func (a *afterModel) draw(rnd *rand.Rand) *symphony.Terms {
+	t, n := new(symphony.Terms), rnd.IntN(6)
+	if n == 0 || n == 1 {
+		t.OnSuccess = &symphony.Callback{Type: "Done", Queue: "after", Transport: "email"}
+	}
+	if n == 1 || n == 2 {
+		t.OnFailure = &symphony.Callback{Type: "Undone", Queue: "after", Transport: "email"}
+	}
+	return t
+}
+
+// ends notes that a message has ended, which happens once to each.
+func (a *afterModel) ends(id string, status symphony.Status) {
+	switch t := a.of[id]; {
+	case status == symphony.Completed && t.OnSuccess != nil:
+		a.want = append(a.want, fmt.Sprintf("Done of %s, %s", id, status))
+	case status != symphony.Completed && t.OnFailure != nil:
+		a.want = append(a.want, fmt.Sprintf("Undone of %s, %s", id, status))
+	}
+}
+
+// wantFollowed holds that what follows the messages of a model was dispatched once for each, and nothing else.
+func (s *suite) wantFollowed(a *afterModel) {
+	s.Helper()
+	var got []string
+	for more := true; more; {
+		list := s.followed()
+		for _, f := range list {
+			f, _, _ = strings.Cut(f, ":")
+			got = append(got, f)
+		}
+		more = len(list) > 0
+	}
+	s.wantSame("what follows", got, a.want)
 }

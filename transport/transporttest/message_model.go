@@ -23,6 +23,7 @@ func (s *suite) messageModel() {
 	}()
 	known := make(map[string]*symphony.MessageInfo)
 	hand := make(map[string]symphony.Delivery)
+	after := &afterModel{make(map[string]*symphony.Terms), nil}
 	expire := func() {
 		for id, d := range hand {
 			if !s.clock.Now().Before(d.LeasedUntil) {
@@ -30,6 +31,7 @@ func (s *suite) messageModel() {
 				delete(hand, id)
 				if m.Status = symphony.Pending; m.Cancel != nil {
 					m.Status = symphony.Cancelled
+					after.ends(id, m.Status)
 					continue
 				}
 				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
@@ -68,8 +70,15 @@ func (s *suite) messageModel() {
 			case 3, 4:
 				o.Delay = time.Duration(1+rnd.IntN(60)) * time.Second
 			}
+			terms := after.draw(rnd)
+			o.OnSuccess, o.OnFailure = terms.OnSuccess, terms.OnFailure
+			if rnd.IntN(6) == 0 {
+				o = pushed(o)
+			}
 			typ := []string{"Two", "Job", "Mail"}[rnd.IntN(3)]
-			add(s.send(typ, o).ID, typ, o.Queue, o.Priority, s.clock.Now().Add(-time.Millisecond))
+			id := s.send(typ, o).ID
+			after.of[id] = terms
+			add(id, typ, o.Queue, o.Priority, s.clock.Now().Add(-time.Millisecond))
 		case n < 60:
 			expire()
 			for _, d := range s.receive(symphony.ReceiveOptions{Max: 1 + rnd.IntN(5), MaxLost: 5, Worker: "w1"}) {
@@ -92,6 +101,7 @@ func (s *suite) messageModel() {
 			err := s.settle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: "e", ErrorClass: "c"})
 			if m.Cancel != nil {
 				m.Status = symphony.Cancelled
+				after.ends(m.ID, m.Status)
 				s.wantCancelled(fmt.Sprintf("step %d: %s", step, outcome), err)
 				continue
 			}
@@ -101,8 +111,10 @@ func (s *suite) messageModel() {
 			switch outcome {
 			case symphony.Ack:
 				m.Status = symphony.Completed
+				after.ends(m.ID, m.Status)
 			case symphony.Fail:
 				m.Status = symphony.Failed
+				after.ends(m.ID, m.Status)
 				m.Attempts = append(m.Attempts, symphony.Attempt{Number: d.Attempt})
 			case symphony.Retry:
 				m.Status = symphony.Pending
@@ -112,8 +124,14 @@ func (s *suite) messageModel() {
 				m.Deliveries--
 			}
 		case n < 83:
-			s.cancelSome(rnd, known)
-		case n < 86:
+			s.cancelSome(rnd, known, after)
+		case n < 84:
+			if s.Reopen != nil && rnd.IntN(2) == 0 { // it is killed
+				s.reopenIfPossible()
+				s.clock.Advance(2 * symphony.DefaultLease)
+				expire()
+			}
+		case n < 87:
 			s.clock.Advance(time.Duration(rnd.IntN(20)) * time.Second)
 		case n < 90:
 			if m := some(symphony.Pending); m != nil {
@@ -143,6 +161,7 @@ func (s *suite) messageModel() {
 				if _, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: failed, NewID: id}}); err != nil {
 					s.Fatal(err)
 				}
+				after.of[id] = after.of[m.ID]
 				add(id, m.Type, m.Queue, m.Priority, s.clock.Now())
 			}
 			delete(known, m.ID)
@@ -158,6 +177,7 @@ func (s *suite) messageModel() {
 		expire()
 		s.compare(rnd, "after a crash", known)
 	}
+	s.wantFollowed(after)
 	var want [5]int64
 	for _, m := range known {
 		want[slices.Index(statuses, m.Status)]++
@@ -173,7 +193,7 @@ var statuses = []symphony.Status{symphony.Pending, symphony.Processing, symphony
 	symphony.Cancelled}
 
 // cancelSome cancels a message, whatever its status.
-func (s *suite) cancelSome(rnd *rand.Rand, known map[string]*symphony.MessageInfo) {
+func (s *suite) cancelSome(rnd *rand.Rand, known map[string]*symphony.MessageInfo, after *afterModel) {
 	s.Helper()
 	if len(known) == 0 {
 		return
@@ -183,6 +203,7 @@ func (s *suite) cancelSome(rnd *rand.Rand, known map[string]*symphony.MessageInf
 	case symphony.Pending:
 		s.cancel(m.ID, symphony.Cancelled)
 		m.Status = symphony.Cancelled
+		after.ends(m.ID, m.Status)
 	case symphony.Processing:
 		s.cancel(m.ID, symphony.Processing)
 		m.Cancel = &request
