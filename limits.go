@@ -58,8 +58,11 @@ const (
 	// DefaultIdempotencyWindow is how long after the first dispatch an idempotency key still answers with that message.
 	DefaultIdempotencyWindow = 24 * time.Hour
 
-	// DefaultRetention is how long completed messages are kept for inspection.
+	// DefaultRetention is how long completed and cancelled messages are kept for inspection.
 	DefaultRetention = 24 * time.Hour
+
+	// MaxRetention is the longest that anything but failed messages may be asked to be kept.
+	MaxRetention = 10 * 365 * 24 * time.Hour
 
 	// RetriedFor is how long it is told of a failed message that was dispatched again which one took its place.
 	RetriedFor = 30 * 24 * time.Hour

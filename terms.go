@@ -22,8 +22,8 @@ type Terms struct {
 	RetryDelay []time.Duration `json:"retryDelay,omitempty"`
 	// Timeout limits each attempt, MinTimeout to MaxTimeout. 0: as the handler's options say.
 	Timeout time.Duration `json:"timeout,omitempty"`
-	// Retention is how long the message is kept once it is completed or cancelled, 0 for not at all. Nil: as its
-	// storage says. No release keeps messages by it yet, so a dispatch with one is refused.
+	// Retention is how long the message is kept once it is completed or cancelled, 0 to MaxRetention in whole
+	// milliseconds, 0 for not at all. Nil: as the rules of its storage say; see package retention.
 	Retention *time.Duration `json:"retention,omitempty"`
 	// Tags are words by which messages are found: each once, in the order given.
 	Tags []string `json:"tags,omitempty"`
@@ -113,6 +113,15 @@ func rawOrNil(text string) json.RawMessage {
 
 // CallbackSource is the member of a callback's payload that tells of the message it follows.
 const CallbackSource = "source"
+
+// Kept is how long the message is to be kept after an outcome by what it says itself, nil where that is nothing. Failed
+// messages are kept as the rules of their storage say. Nil terms say nothing.
+func (t *Terms) Kept(outcome Status) *time.Duration {
+	if t == nil || outcome != Completed && outcome != Cancelled {
+		return nil
+	}
+	return t.Retention
+}
 
 // Again are the terms of a message that is dispatched again: all but what it was itself a retry of.
 func (t *Terms) Again() *Terms {
@@ -206,9 +215,8 @@ func (p *problems) terms(o *DispatchOptions) (size int) {
 	if d := o.Timeout; d != 0 && (d < MinTimeout || d > MaxTimeout) {
 		p.add("options.timeout", "must be %d to %d ms", MinTimeout.Milliseconds(), MaxTimeout.Milliseconds())
 	}
-	if o.Retention != nil { // storages keep all completed messages alike
-		p.add("options.retention",
-			"is not taken by this release: every message is kept as the storage's retention says")
+	if d := o.Retention; d != nil && (*d < 0 || *d > MaxRetention) {
+		p.add("options.retention", "must be 0 to %d ms", MaxRetention.Milliseconds())
 	}
 	p.tags("options.tags", o.Tags)
 	p.url(o.URL)

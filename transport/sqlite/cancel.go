@@ -175,7 +175,9 @@ func (w *writer) cancelled(r readyRow, c *cancelling, worker string, claimed int
 	if err := w.follow(r, symphony.Source{Status: symphony.Cancelled, Attempts: int(r.attempt)}); err != nil {
 		return err
 	}
-	if w.retention == 0 {
+	if keeps, err := w.keeps(symphony.Cancelled, r.seq); err != nil {
+		return err
+	} else if !keeps {
 		err := w.query("SELECT id FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 			w.noteEnd(r.lane, symphony.Cancelled, s.ColumnText(0))
 			return false

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
 )
@@ -13,7 +14,8 @@ import (
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
 		path := filepath.Join(t.TempDir(), "queue.db")
-		current, err := sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)})
+		o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)}
+		current, err := sqlite.Open(context.Background(), path, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,18 +24,23 @@ func TestConformance(t *testing.T) {
 				t.Error(err)
 			}
 		})
+		// Closing changes nothing but where things are kept; TestKill has real crashes.
+		reopen := func(t *testing.T) (symphony.Transport, symphony.Transport) {
+			t.Helper()
+			if err := current.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if current, err = sqlite.Open(context.Background(), path, o); err != nil {
+				t.Fatal(err)
+			}
+			return current, current.Named("email")
+		}
 		return transporttest.Harness{
-			Steady: true, Default: current, Email: current.Named("email"),
-			// Closing changes nothing but where things are kept; TestKill has real crashes.
-			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
+			Steady: true, Default: current, Email: current.Named("email"), Reopen: reopen,
+			Rules: func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport) {
 				t.Helper()
-				if err := current.Close(); err != nil {
-					t.Fatal(err)
-				}
-				if current, err = sqlite.Open(context.Background(), path, sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)}); err != nil {
-					t.Fatal(err)
-				}
-				return current, current.Named("email")
+				o.Periods, o.Aged = rules, aged
+				return reopen(t)
 			},
 			KeepNothing: func(t *testing.T) symphony.Transport {
 				t.Helper()

@@ -76,7 +76,7 @@ func (t *Transport) MessageEnds(ctx context.Context, ids []string) (list []symph
 		}
 		var missing []string
 		for _, id := range ids {
-			end, err := r.end(t.name, id, lanes)
+			end, err := r.end(t.store, t.name, id, lanes)
 			if err != nil {
 				return err
 			}
@@ -105,15 +105,16 @@ func (r *reader) lanesOf(transport string) (map[int64]string, error) {
 }
 
 // end is what is known of the end of a message that is kept; nil where none is.
-func (r *reader) end(transport, id string, lanes map[int64]string) (end *symphony.MessageEnd, err error) {
-	err = r.query(`SELECT m.lane, coalesce(c.completed_at, 0), coalesce(x.cancelled_at, 0) FROM messenger_messages m
+func (r *reader) end(s *store, transport, id string, lanes map[int64]string) (end *symphony.MessageEnd, err error) {
+	seq, now := int64(0), micros(s.clock.Now())
+	err = r.query(`SELECT m.lane, coalesce(c.completed_at, 0), coalesce(x.cancelled_at, 0), m.seq FROM messenger_messages m
 		LEFT JOIN messenger_completed c ON c.seq = m.seq LEFT JOIN messenger_cancelled x ON x.seq = m.seq WHERE m.id=?`,
 		func(s *sqlite.Stmt) bool {
 			queue, ours := lanes[s.ColumnInt64(0)]
 			if !ours {
 				return false
 			}
-			end = &symphony.MessageEnd{ID: id, Queue: queue}
+			end, seq = &symphony.MessageEnd{ID: id, Queue: queue}, s.ColumnInt64(3)
 			if at := s.ColumnInt64(1); at != 0 {
 				end.Status, end.FinishedAt = symphony.Completed, fromMicros(at)
 			} else if at := s.ColumnInt64(2); at != 0 {
@@ -121,16 +122,34 @@ func (r *reader) end(transport, id string, lanes map[int64]string) (end *symphon
 			}
 			return false
 		}, id)
+	if err == nil && end != nil && end.Status != "" {
+		return r.orForgotten(s.kept, end, seq, now)
+	}
 	if err != nil || end != nil {
 		return end, err
 	}
-	err = r.query("SELECT queue, failed_at FROM messenger_failed_messages WHERE transport=? AND message_id=?",
+	kept, args := s.kept.andKept(now, transport, id)
+	err = r.query("SELECT queue, failed_at FROM messenger_failed_messages WHERE transport=? AND message_id=?"+kept,
 		func(s *sqlite.Stmt) bool {
 			end = &symphony.MessageEnd{ID: id, Queue: s.ColumnText(0), Status: symphony.Failed,
 				FinishedAt: fromMicros(s.ColumnInt64(1))}
 			return false
-		}, transport, id)
+		}, args...)
 	return end, err
+}
+
+// orForgotten is the end of a message that is kept. One that is past its period is remembered like those that are not
+// kept at all, and then unknown.
+func (r *reader) orForgotten(k *kept, end *symphony.MessageEnd, seq, now int64) (*symphony.MessageEnd, error) {
+	ended := int64(0)
+	if err := r.query(k.past, endOfPast(&ended), seq, now); err != nil || ended == 0 {
+		return end, err
+	}
+	if ended < now-symphony.EndsRemembered.Microseconds() {
+		return nil, nil
+	}
+	end.Forgotten = true
+	return end, nil
 }
 
 // remembered looks for messages among those that are not kept.

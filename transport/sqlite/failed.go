@@ -151,6 +151,7 @@ func (t *Transport) where(q *symphony.MessageQuery) (string, []any) {
 	// lower() folds ASCII only, which is what MessageFilter promises; instr knows no wildcards. Each column is looked
 	// at by itself, so that no match spans two of them.
 	text := lowerASCII(f.Text)
+	add(t.kept.failed != "", t.kept.failed, micros(t.clock.Now()))
 	add(text != "", "(instr(lower(type), ?) OR instr(lower(error), ?) OR instr(lower(payload), ?))", text, text, text)
 	return strings.Join(conditions, " AND "), args
 }
@@ -195,6 +196,9 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (p
 			_, names := t.transportsOf(q)
 			for _, name := range names {
 				stats, _ := t.stats(name.(string))
+				if err := r.countFailed(t.store, name.(string), &stats); err != nil {
+					return err
+				}
 				page.Total += stats.Failed
 			}
 		default:
@@ -233,12 +237,13 @@ func (t *Transport) failedMessage(
 ) (page symphony.MessagePage, err error) {
 	rows := newFailedReader(storage.NewPageBytes(0))
 	of, names := t.transportsOf(q)
+	kept, args := t.kept.andKept(micros(t.clock.Now()), append([]any{q.ID}, names...)...)
 	err = t.read(ctx, "read failed message in", func(r *reader) error {
-		err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND "+of,
+		err := r.query("SELECT "+rows.columns()+" FROM messenger_failed_messages WHERE id=? AND "+of+kept,
 			func(s *sqlite.Stmt) bool {
 				page.Messages = append(page.Messages, rows.row(s))
 				return false
-			}, append([]any{q.ID}, names...)...)
+			}, args...)
 		if err == nil && len(page.Messages) > 0 {
 			err = r.notes(&page.Messages[0])
 		}
@@ -299,11 +304,12 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 	if move.NewID == "" {
 		read = againColumns[:1] // its queue, for the counts
 	}
-	err = w.query("SELECT "+read.String()+" FROM messenger_failed_messages WHERE id=? AND transport=?", func(s *sqlite.Stmt) bool {
+	kept, args := w.kept.andKept(w.wall, move.ID, o.transport)
+	err = w.query("SELECT "+read.String()+" FROM messenger_failed_messages WHERE id=? AND transport=?"+kept, func(s *sqlite.Stmt) bool {
 		moved = true
 		read.read(&row, s, 0)
 		return false
-	}, move.ID, o.transport)
+	}, args...)
 	if err != nil || !moved {
 		return false, err
 	}

@@ -17,7 +17,7 @@ const (
 	purgeRows = 500
 	// purgeWindow is how many completed messages one look of the purge reads.
 	purgeWindow = 5000
-	// purgeEvery is the time between two purges; a message is kept for up to this much longer than its retention.
+	// purgeEvery is the time between two purges; a row stays for up to this much longer than its message is kept.
 	purgeEvery = 5 * time.Minute
 )
 
@@ -184,42 +184,12 @@ func (w *writer) heads(l *lane) (ready bool, later int64, err error) {
 	return ready, later, nil
 }
 
-// purge deletes completed and cancelled messages that were kept long enough, the names of workers that only they had,
-// and idempotency keys whose window is over.
+// purge deletes messages that are past their periods, the names of workers that only they had, and what else is over.
 func (s *store) purge(ctx context.Context) error {
-	cutoff := micros(s.clock.Now().Add(-s.retention))
 	if err := s.purgeRetried(ctx); err != nil {
 		return err
 	}
-	if err := s.purgeCancelled(ctx, cutoff); err != nil {
-		return err
-	}
-	for after, more := int64(-1), true; more; {
-		var old []readyRow
-		n := 0
-		err := s.read(ctx, "purge", func(r *reader) error {
-			return r.query("SELECT seq, completed_at, attempt FROM messenger_completed WHERE seq>? ORDER BY seq LIMIT ?", func(q *sqlite.Stmt) bool {
-				n++
-				after = q.ColumnInt64(0)
-				if q.ColumnInt64(1) < cutoff {
-					old = append(old, readyRow{seq: after, attempt: q.ColumnInt64(2)})
-				}
-				return true
-			}, after, purgeWindow)
-		})
-		if err != nil {
-			return err
-		}
-		for len(old) > 0 {
-			chunk := old[:min(purgeRows, len(old))]
-			old = old[len(chunk):]
-			if err := s.do(ctx, &purgeOp{chunk}); err != nil {
-				return err
-			}
-		}
-		more = n == purgeWindow
-	}
-	if err := s.do(ctx, &purgeWorkersOp{cutoff}); err != nil {
+	if err := s.purgeEnded(ctx); err != nil {
 		return err
 	}
 	if err := s.forgetNotes(ctx); err != nil {
@@ -231,61 +201,6 @@ func (s *store) purge(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// purgeCancelled deletes cancelled messages that were kept long enough.
-func (s *store) purgeCancelled(ctx context.Context, cutoff int64) error {
-	for {
-		var old []int64
-		err := s.read(ctx, "purge", func(r *reader) error {
-			const query = "SELECT seq FROM messenger_cancelled WHERE cancelled_at<? ORDER BY cancelled_at LIMIT ?"
-			return r.query(query, func(q *sqlite.Stmt) bool {
-				old = append(old, q.ColumnInt64(0))
-				return true
-			}, cutoff, purgeRows)
-		})
-		if err != nil || len(old) == 0 {
-			return err
-		}
-		if err := s.do(ctx, &purgeCancelledOp{old}); err != nil {
-			return err
-		}
-	}
-}
-
-type purgeCancelledOp struct{ list []int64 }
-
-func (o *purgeCancelledOp) rows() int { return len(o.list) }
-
-func (o *purgeCancelledOp) apply(w *writer) error {
-	for _, seq := range o.list {
-		if err := w.exec("DELETE FROM messenger_cancelled WHERE seq=?", seq); err != nil {
-			return err
-		}
-		if err := w.discard(seq); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type purgeOp struct{ list []readyRow }
-
-func (o *purgeOp) rows() int { return len(o.list) }
-
-func (o *purgeOp) apply(w *writer) error {
-	for _, r := range o.list {
-		if err := w.exec("DELETE FROM messenger_completed WHERE seq=?", r.seq); err != nil {
-			return err
-		}
-		if err := w.erase(r); err != nil {
-			return err
-		}
-	}
-	if len(o.list) == 0 {
-		return nil
-	}
-	return w.dropOutputs(o.list[0].seq, o.list[len(o.list)-1].seq)
 }
 
 type purgeKeysOp struct{ deleted int }

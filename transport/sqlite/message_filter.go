@@ -85,8 +85,10 @@ func (f *filter) columns(id string) string {
 	return columns
 }
 
-// failedColumns are those of the dead letter queue: the class of the error and the time follow.
-func (f *filter) failedColumns() string { return f.columns("message_id") + ", error_class, failed_at" }
+// failedColumns are those of the dead letter queue: the class of the error, the time, and where it was follow.
+func (f *filter) failedColumns() string {
+	return f.columns("message_id") + ", error_class, failed_at, transport"
+}
 
 // rareColumn is where the id and rareColumns stand.
 func (f *filter) rareColumn() int {
@@ -162,9 +164,12 @@ func (f *filter) carries(s *sqlite.Stmt, col int) bool {
 	return f.Carries(&e)
 }
 
-// fits looks at what is not in the row of a message that is not in the dead letter queue: where it is, and how it
-// ended.
-func (v *view) fits(f *filter, seq int64) (bool, error) {
+// fits looks at what is not in the row of a message that is not in the dead letter queue, which was created at a time:
+// whether it is kept still, where it is, and how it ended.
+func (v *view) fits(f *filter, seq, created int64) (bool, error) {
+	if gone, err := v.gone(seq, created); err != nil || gone {
+		return false, err
+	}
 	if !f.late {
 		return true, nil
 	}
@@ -192,8 +197,20 @@ func (v *view) fits(f *filter, seq int64) (bool, error) {
 // failedMatches is matches for a row of walkFailedQuery.
 func (v *view) failedMatches(f *filter, s *sqlite.Stmt) bool {
 	class := 3 + f.classColumn()
+	if v.failedGone(s, class) {
+		return false
+	}
 	return f.Wants(symphony.Failed) && f.Worker == "" && (f.queue == "" || f.queue == s.ColumnText(2)) &&
 		v.equal(s, class, f.class) && (!f.Ended() || f.EndedAt(fromMicros(s.ColumnInt64(class+1)))) && v.matches(f, s, 3)
+}
+
+// failedGone reports whether a row of walkFailedQuery, with the class of its error in a column, is past its period.
+func (v *view) failedGone(s *sqlite.Stmt, class int) bool {
+	if v.kept.failed == "" {
+		return false
+	}
+	e := symphony.Envelope{Transport: s.ColumnText(class + 2), Queue: s.ColumnText(2), Type: s.ColumnText(3 + typeColumn)}
+	return s.ColumnInt64(class+1)+v.kept.Period(symphony.Failed, &e).Microseconds() <= v.now
 }
 
 // equal reports whether a column has a text, which is so for any if none is asked for.

@@ -17,12 +17,19 @@ func (v *view) one(id string) (f found, err error) {
 		return false
 	}, id)
 	if err == nil && f.id == "" {
-		err = v.query("SELECT id FROM messenger_failed_messages WHERE message_id=? AND "+v.of(), func(s *sqlite.Stmt) bool {
+		kept, args := v.kept.andKept(v.now, append([]any{id}, v.named()...)...)
+		err = v.query("SELECT id FROM messenger_failed_messages WHERE message_id=? AND "+v.of()+kept, func(s *sqlite.Stmt) bool {
 			f = found{id: id, failed: s.ColumnText(0)}
 			return false
-		}, append([]any{id}, v.named()...)...)
+		}, args...)
 	}
-	return f, err
+	if err != nil || f.seq == 0 {
+		return f, err
+	}
+	if gone, err := v.gone(f.seq, 0); gone || err != nil {
+		return found{}, err
+	}
+	return f, nil
 }
 
 // row tells all about a message of a page, or where nothing is left of the page's bytes all but its body.

@@ -18,6 +18,8 @@ type found struct {
 	id     string
 	seq    int64
 	failed string
+
+	created int64 // where it is known
 }
 
 // lastID is greater than every id.
@@ -126,7 +128,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 		err := v.query("SELECT id, lane, "+f.columns("id")+" FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {
 			if f.lanes[s.ColumnInt64(1)] && v.matches(f, s, 2) {
 				if id := s.ColumnText(0); id >= from && id < to {
-					list = append(list, found{id: id, seq: seq})
+					list = append(list, found{id: id, seq: seq, created: s.ColumnInt64(2 + createdColumn)})
 				}
 			}
 			return false
@@ -136,7 +138,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 		}
 	}
 	list = slices.DeleteFunc(list, func(m found) bool {
-		fits, ferr := v.fits(f, m.seq)
+		fits, ferr := v.fits(f, m.seq, m.created)
 		if q.Status == symphony.Processing && fits { // leases may still list what was completed
 			var status symphony.Status
 			status, ferr = v.status(m.seq)
@@ -269,7 +271,7 @@ func (v *view) walkStatus(q *symphony.MessageQuery, f *filter, limit int) (list 
 			if (inHand || q.Status == symphony.Pending) && claimed != inHand || !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
 				return true
 			}
-			if fits, err := v.fits(f, s.ColumnInt64(0)); err != nil || !fits {
+			if fits, err := v.fits(f, s.ColumnInt64(0), s.ColumnInt64(3+createdColumn)); err != nil || !fits {
 				unfit = errors.Join(unfit, err)
 				return err == nil
 			}

@@ -95,7 +95,7 @@ func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (bool, er
 	if !f.lanes[s.stmt.ColumnInt64(2)] || !v.matches(f, s.stmt, 3) {
 		return false, nil
 	}
-	if fits, err := v.fits(f, s.stmt.ColumnInt64(0)); err != nil || !fits {
+	if fits, err := v.fits(f, s.stmt.ColumnInt64(0), s.stmt.ColumnInt64(3+createdColumn)); err != nil || !fits {
 		return false, err
 	}
 	if f.by == "" || q.Status == "" {
@@ -245,7 +245,7 @@ func (v *view) between(q *symphony.MessageQuery, f *filter, live, failed stretch
 			if !f.lanes[s.ColumnInt64(2)] || !v.matches(f, s, 3) {
 				return true
 			}
-			fits, err := v.fits(f, s.ColumnInt64(0))
+			fits, err := v.fits(f, s.ColumnInt64(0), s.ColumnInt64(3+createdColumn))
 			if unfit = errors.Join(unfit, err); fits {
 				list = append(list, found{id: s.ColumnText(1), seq: s.ColumnInt64(0)})
 			}

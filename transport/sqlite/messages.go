@@ -22,6 +22,9 @@ type view struct {
 	claims     map[int64]claim     // by seq; completed and failed messages may be among them
 	buf        []byte
 	carefully  int
+	kept       *kept
+	own        bool                  // some messages say themselves how long they are kept
+	now        int64                 // time of day, µs
 	shown      func(int64) time.Time // the time of day of a steady time
 }
 
@@ -65,7 +68,8 @@ func (t *Transport) view(
 				err = end
 			}
 		}()
-		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown}
+		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown,
+			kept: t.kept, now: micros(t.clock.Now())}
 		if err := v.load(); err != nil {
 			return err
 		}
@@ -138,7 +142,13 @@ func (v *view) load() error {
 	if err == nil && damage != nil {
 		return fmt.Errorf("lease: %w", damage)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return v.query("SELECT EXISTS (SELECT 1 FROM messenger_retained)", func(s *sqlite.Stmt) bool {
+		v.own = s.ColumnInt(0) != 0
+		return false
+	})
 }
 
 // status is where a message of the messages' table is.

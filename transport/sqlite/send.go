@@ -221,6 +221,11 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 		return r, err
 	}
 	w.nextSeq++
+	if t := row.Terms; t != nil && t.Retention != nil {
+		if err := w.keepOwn(seq, *t.Retention); err != nil {
+			return r, err
+		}
+	}
 	r = readyRow{
 		seq: seq, lane: l, rank: rankOf(row.Priority), available: available,
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),

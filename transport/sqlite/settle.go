@@ -140,7 +140,9 @@ func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 			return err
 		}
 	}
-	if w.retention == 0 {
+	if keeps, err := w.keeps(symphony.Completed, r.seq); err != nil {
+		return err
+	} else if !keeps {
 		w.noteEnd(r.lane, symphony.Completed, st.Lease.MessageID)
 		return w.erase(r)
 	}
@@ -169,6 +171,9 @@ func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 
 // erase deletes a message and its attempts.
 func (w *writer) erase(r readyRow) error {
+	if err := w.dropOwn(r.seq); err != nil {
+		return err
+	}
 	s, err := w.stmt("DELETE FROM messenger_messages WHERE seq=?")
 	if err != nil {
 		return err
@@ -254,10 +259,7 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 		return err
 	}
 	r.lane.next.failed++
-	if err := w.exec("DELETE FROM messenger_messages WHERE seq=?", r.seq); err != nil {
-		return err
-	}
-	return w.exec("DELETE FROM messenger_attempts WHERE seq=?", r.seq)
+	return w.discard(r.seq)
 }
 
 // failureTime is now, moved on a little where two failures share it: the dead letter queue is ordered by ids, which

@@ -36,6 +36,7 @@ import (
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"github.com/symphony-messenger/symphony/internal/watchers"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/triage"
@@ -46,9 +47,15 @@ import (
 type Options struct {
 	// Name is the transport's name. Default symphony.DefaultTransport. Named gives further ones on the same file.
 	Name string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for
-	// not at all.
+	// Retention is how long completed and cancelled messages are kept, where Periods are nil. Default
+	// symphony.DefaultRetention; symphony.KeepNothing for not at all.
 	Retention time.Duration
+	// Periods say how long which messages are kept, of the transports of this file. They hold for what is stored
+	// already as well.
+	Periods *retention.Rules
+	// Aged is told of dead letters that were deleted because their period was over, once for each run that deleted
+	// some. It is called by housekeeping, which waits for it. Default: nobody is told.
+	Aged func(context.Context, retention.Aged)
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
 	Limits *flow.Limits
@@ -81,7 +88,8 @@ type store struct {
 	// Set by open and never changed after that.
 	path      string
 	temporary string // the folder to delete in the end; "" for a database that stays
-	retention time.Duration
+	kept      *kept
+	aged      func(context.Context, retention.Aged)
 	limits    *flow.Limits
 	clock     symphony.Clock
 	log       *slog.Logger
@@ -104,6 +112,8 @@ type store struct {
 
 	mu    sync.RWMutex       // guards the counts of lanes, and lanes itself
 	lanes map[string][]*lane // by transport, committed ones only
+
+	purged purged
 
 	nextEvent atomic.Int64  // when housekeeping is due, µs
 	rearm     chan struct{} // nextEvent moved to an earlier time
@@ -144,14 +154,11 @@ func open(ctx context.Context, path string, o Options, temporary string) (*Trans
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	switch {
-	case o.Retention == 0:
-		o.Retention = symphony.DefaultRetention
-	case o.Retention < 0:
-		o.Retention = 0
-	}
-	path, err := resolve(path)
+	rules, err := retention.Or(o.Periods, o.Retention)
 	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
 	// The file is made with these rights before SQLite sees it; its WAL takes them over.
@@ -161,7 +168,7 @@ func open(ctx context.Context, path string, o Options, temporary string) (*Trans
 	}
 	s := &store{
 		path: path, temporary: temporary, lock: lock,
-		retention: o.Retention, limits: o.Limits, clock: o.Clock, log: o.Logger,
+		kept: newKept(rules), aged: o.Aged, limits: o.Limits, clock: o.Clock, log: o.Logger,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
 		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns), carefully: carefully,
 	}

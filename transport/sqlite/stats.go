@@ -36,7 +36,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 			stats.Queues[l.queue] = q
 			stats.OldestPendingAge = max(stats.OldestPendingAge, q.OldestPendingAge)
 		}
-		return nil
+		return r.countFailed(t.store, t.name, &stats)
 	})
 	if err != nil {
 		return symphony.Stats{}, fmt.Errorf("stats: %w", err)

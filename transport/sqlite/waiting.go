@@ -131,6 +131,9 @@ func (f *flowTx) Delete(list []*waiting) error {
 
 // discard deletes a message and its attempts.
 func (w *writer) discard(seq int64) error {
+	if err := w.dropOwn(seq); err != nil {
+		return err
+	}
 	if err := w.exec("DELETE FROM messenger_messages WHERE seq=?", seq); err != nil {
 		return err
 	}

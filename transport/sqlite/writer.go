@@ -35,7 +35,8 @@ type writer struct {
 	fair       map[string]*flow.FairShare // by transport
 	workers    map[string]worker          // by name
 	nextSeq    int64
-	apart      int // leases that outlive the process
+	own        bool // a message may say itself how long it is kept
+	apart      int  // leases that outlive the process
 
 	// When something is due, steady time in µs. Each may be too early, and never too late.
 	nextDue     int64 // a message that waits for its time becomes ready
@@ -322,7 +323,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers()); err != nil {
+	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers(), w.loadOwn()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/testtier"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 )
 
@@ -35,6 +36,9 @@ type Harness struct {
 	Second func(t *testing.T) symphony.Transport
 	// KeepNothing opens a fresh storage that keeps no completed messages. Nil where that cannot be said.
 	KeepNothing func(t *testing.T) symphony.Transport
+	// Rules ends the storage and opens it again with other rules of how long messages are kept, and somebody who is told
+	// of dead letters whose period is over; Tidy and Reopen then are the new one's. Nil where that cannot be said.
+	Rules func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport)
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
 	Tidy func(t *testing.T)
 }
@@ -89,6 +93,7 @@ func Run(t *testing.T, open Open) {
 				"knows no terms of a message"
 		}},
 		{"Pushed", pushedTests, controls},
+		{"Retention", retentionTests, showsMessages},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
