@@ -2,7 +2,8 @@ package postgres
 
 import "github.com/symphony-messenger/symphony"
 
-// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted.
+// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted. Where
+// it is not, it keeps one of those messages that say themselves that they are kept, and the others' ends are remembered.
 //
 // Locking the lease comes first, so the deliveries cannot be ended by anybody else meanwhile. A message that was ended
 // by a transaction for which this one had to wait is not deleted again: the database looks at its newest version.
@@ -14,7 +15,7 @@ import "github.com/symphony-messenger/symphony"
 //
 // outputs is for deliveries of which some leave an output.
 func ackQuery(name string, keep, inTx, outputs bool) *query {
-	columns, kept, now := "m.id, m.lane", "", "now()"
+	kept, now := "", "now()"
 	items, output, outputOf := heldItems, "", ""
 	if outputs {
 		items, output, outputOf = heldItemsWithOutput, ", output, output_error", ", h.output, h.output_error"
@@ -22,9 +23,12 @@ func ackQuery(name string, keep, inTx, outputs bool) *query {
 	if inTx {
 		now = "clock_timestamp()" // now() is when the caller's transaction began
 	}
-	if keep {
-		columns = "m.*"
-		kept = `, past AS (
+	which, ends := "", ""
+	if !keep {
+		own := ownFor("g.extras", "coalesce($1::timestamptz, "+now+")")
+		which, ends = " WHERE "+own, endedCTE(symphony.Completed, now, "gone g", "("+own+") IS NOT TRUE")
+	}
+	kept = `, past AS (
 			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1)) RETURNING *
 		), history AS (
 			SELECT id, ` + historyColumns + ` AS attempts FROM past GROUP BY id
@@ -34,13 +38,8 @@ func ackQuery(name string, keep, inTx, outputs bool) *query {
 					idempotency_key, headers, metadata, attempts, payload, extras` + output + `)
 			SELECT g.id, g.created_at, g.scheduled_at, h.started_at, coalesce($1, ` + now + `), g.lane, g.priority, h.attempt, g.type, h.worker,
 				g.idempotency_key, g.headers, g.metadata, p.attempts, g.payload, g.extras` + outputOf + `
-			FROM gone g JOIN held h ON h.id = g.id LEFT JOIN history p ON p.id = g.id
-		)`
-	} else {
-		kept = `, past AS (
-			DELETE FROM {schema}.messenger_attempts a WHERE a.id = ANY (ARRAY(SELECT id FROM held WHERE attempt > 1))
-		)` + endedCTE(symphony.Completed, now)
-	}
+			FROM gone g JOIN held h ON h.id = g.id LEFT JOIN history p ON p.id = g.id` + which + `
+		)` + ends
 	held := `locked AS MATERIALIZED (
 			SELECT token, worker, claimed_at, expires_at, item_expires, settled FROM {schema}.messenger_leases
 			WHERE token = ANY ($2::uuid[]) ORDER BY token FOR NO KEY UPDATE
@@ -53,7 +52,7 @@ func ackQuery(name string, keep, inTx, outputs bool) *query {
 			FOR KEY SHARE OF l)`
 	}
 	return newQuery(name, `WITH `+held+`, gone AS (
-			DELETE FROM {schema}.messenger_messages m WHERE m.id = ANY (ARRAY(SELECT id FROM held)) RETURNING `+columns+`
+			DELETE FROM {schema}.messenger_messages m WHERE m.id = ANY (ARRAY(SELECT id FROM held)) RETURNING m.*
 		)`+kept+`, counted AS (
 			INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
 			SELECT $8::int8, lane, 0, -count(*), count(*), 0, 0 FROM gone GROUP BY lane
@@ -86,9 +85,12 @@ var (
 	ackAndKeep           = ackQuery("ack_and_keep", true, false, false)
 	ackAndKeepOutput     = ackQuery("ack_and_keep_output", true, false, true)
 	ackAndDelete         = ackQuery("ack_and_delete", false, false, false)
+	ackAndDeleteOutput   = ackQuery("ack_and_delete_output", false, false, true)
 	ackAndKeepInTx       = ackQuery("ack_and_keep_in_tx", true, true, false)
 	ackAndKeepOutputInTx = ackQuery("ack_and_keep_output_in_tx", true, true, true)
 	ackAndDeleteInTx     = ackQuery("ack_and_delete_in_tx", false, true, false)
+
+	ackAndDeleteOutputInTx = ackQuery("ack_and_delete_output_in_tx", false, true, true)
 )
 
 // txLockItem locks the message of a delivery that is held, as far as the transaction sees, and tells what it sees.

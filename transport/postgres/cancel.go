@@ -277,13 +277,23 @@ const cancelCounts = `counted AS (
 	)`
 
 var (
-	moveToCancelled = newQuery("move_to_cancelled", `WITH gone AS (
+	moveToCancelled = cancelQuery("move_to_cancelled", "", "")
+	// dropCancelled keeps those that say themselves that they are kept.
+	dropCancelled = cancelQuery("drop_cancelled", endedCTE(symphony.Cancelled, "now()", "gone g", "("+ownFor("g.extras", cancelledNow)+") IS NOT TRUE"),
+		" WHERE "+ownFor("g.extras", cancelledNow))
+)
+
+const cancelledNow = "coalesce($1::timestamptz, now())"
+
+// cancelQuery moves messages to the cancelled ones, of those that are deleted the ones that which selects.
+func cancelQuery(name, ends, which string) *query {
+	return newQuery(name, `WITH gone AS (
 		DELETE FROM {schema}.messenger_messages WHERE id = ANY ($2::uuid[]) RETURNING *
 	), past AS (
 		DELETE FROM {schema}.messenger_attempts WHERE id = ANY ($2::uuid[]) RETURNING *
 	), history AS (
 		SELECT id, `+historyColumns+` AS attempts FROM past GROUP BY id
-	), `+cancelCounts+`
+	), `+cancelCounts+ends+`
 	INSERT INTO {schema}.messenger_cancelled (id, created_at, scheduled_at, started_at, cancelled_at, lane, priority,
 		attempt, type, worker, idempotency_key, headers, metadata, attempts, payload, extras,
 		requested_at, by, reason, token, place)
@@ -292,13 +302,8 @@ var (
 		coalesce(r.requested_at, $1), r.by, r.reason, r.token, r.place
 	FROM unnest($2, $3::int4[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
 		$9::uuid[], $10::int4[]) AS r(id, attempt, requested_at, by, reason, started_at, worker, token, place)
-	JOIN gone g ON g.id = r.id LEFT JOIN history h ON h.id = g.id`)
-
-	dropCancelled = newQuery("drop_cancelled", `WITH gone AS (
-		DELETE FROM {schema}.messenger_messages WHERE id = ANY ($2::uuid[]) RETURNING id, lane
-	)`+endedCTE(symphony.Cancelled, "now()")+`, `+cancelCounts+`
-	DELETE FROM {schema}.messenger_attempts WHERE id = ANY ($2)`)
-)
+	JOIN gone g ON g.id = r.id LEFT JOIN history h ON h.id = g.id`+which)
+}
 
 // cancelled has messages kept as cancelled ones, or deleted where nothing is kept. Every message that is cancelled
 // comes here, in the transaction in which that happens.
@@ -326,11 +331,11 @@ func (f *flowTx) cancelled(list []cancelledRow) {
 		tokens.uuid(r.token)
 		places.int4(r.place)
 	}
-	if f.retention == 0 {
-		f.later(dropCancelled, f.nowParam(), ids.value())
-		return
+	q := moveToCancelled
+	if f.kept.Nothing(symphony.Cancelled) {
+		q = dropCancelled
 	}
-	f.later(moveToCancelled, f.nowParam(), ids.value(), attempts.value(), requested.value(), by.value(),
+	f.later(q, f.nowParam(), ids.value(), attempts.value(), requested.value(), by.value(),
 		reasons.value(), started.value(), workers.value(), tokens.value(), places.value())
 }
 
@@ -466,12 +471,3 @@ func (s *store) watchCancels() {
 		}
 	}
 }
-
-// purgeCancelled deletes cancelled messages that were kept long enough.
-var purgeCancelled = newQuery("purge_cancelled", `WITH gone AS (
-		DELETE FROM {schema}.messenger_cancelled WHERE ctid = ANY (ARRAY(
-			SELECT ctid FROM {schema}.messenger_cancelled
-			WHERE cancelled_at <= coalesce($1::timestamptz, now()) - $3::int8 * interval '1 microsecond'
-			ORDER BY cancelled_at LIMIT $2::int4 FOR UPDATE SKIP LOCKED))
-		RETURNING 1
-	) SELECT count(*) FROM gone`)

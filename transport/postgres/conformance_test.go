@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/transporttest"
@@ -32,16 +33,26 @@ func conformance(t *testing.T, in place) {
 			}
 			schemas.giveBack(t, o.Schema)
 		})
+		reopen := func(t *testing.T) {
+			t.Helper()
+			if err := current.Close(); err != nil {
+				t.Fatal(err)
+			}
+			current = open()
+		}
 		return transporttest.Harness{
 			Default: current, Email: current.Named("email"),
 			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
 				t.Helper()
-				if err := current.Close(); err != nil {
-					t.Fatal(err)
-				}
-				current = open()
+				reopen(t)
 				// Other nodes may be alive and hold leases, so a node that comes back ends none before its time.
 				clock.(*testclock.Clock).Advance(symphony.DefaultLease)
+				return current, current.Named("email")
+			},
+			Rules: func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport) {
+				t.Helper()
+				o.Periods, o.Aged = rules, aged
+				reopen(t)
 				return current, current.Named("email")
 			},
 			Second: func(t *testing.T) symphony.Transport { return extra(t, in.node, o) },

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/symphony-messenger/symphony"
 )
 
 // nodesAlive lists who uses the database.
@@ -118,7 +120,7 @@ func (d *doctor) partitions(ctx context.Context) (string, error) {
 			ARRAY(SELECT day FROM parts WHERE (to_date(day, 'YYYYMMDD') + 2)::timestamp AT TIME ZONE 'UTC' <= now() - $1::float8 * interval '1 second' ORDER BY 1),
 			(SELECT count(*) FROM (SELECT FROM {schema}.messenger_completed_default LIMIT 1000000) d),
 			EXISTS (SELECT FROM {schema}.messenger_nodes WHERE seen_at > now() - $2::float8 * interval '1 second')`),
-		d.retention.Seconds(), nodeLife.Seconds()).Scan(&missing, &stale, &strays, &running); err != nil {
+		min(d.kept.Longest(symphony.Completed), symphony.MaxRetention).Seconds(), nodeLife.Seconds()).Scan(&missing, &stale, &strays, &running); err != nil {
 		return "", err
 	}
 	if len(missing) > 0 && running {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -9,19 +10,27 @@ import (
 // Messages that end where nothing is kept leave their ids for a while, all of a transaction in one row for each lane
 // and status. So that costs a row by the transaction, and whoever asks for one of them reads all of the last minute.
 
-var readEnds = newQuery("read_ends", `SELECT e.id, l.queue, e.place, e.at FROM (
-		SELECT id, lane, 0::int2 AS place, NULL::timestamptz AS at FROM {schema}.messenger_messages
+// endsQuery reads the ends of messages that are kept. Completed and cancelled ones that are past their periods are
+// remembered for a while like those that are not kept at all, and then unknown.
+func (k *kept) endsQuery() *query {
+	const now = "$3::timestamptz"
+	ended := func(place int, table, ended, condition string) string {
+		return fmt.Sprintf(`SELECT id, lane, %d::int2, %s, NOT (%s) FROM {schema}.%s WHERE id = ANY ($1::uuid[])`,
+			place, ended, at(condition, now), table)
+	}
+	return newQuery("read_ends", `SELECT e.id, l.queue, e.place, e.at, e.past FROM (
+		SELECT id, lane, 0::int2 AS place, NULL::timestamptz AS at, false AS past FROM {schema}.messenger_messages
 			WHERE id = ANY ($1::uuid[])
 		UNION ALL
-		SELECT id, lane, 1::int2, completed_at FROM {schema}.messenger_completed WHERE id = ANY ($1::uuid[])
-			AND completed_at > $3::timestamptz
+		`+ended(inCompleted, "messenger_completed", "completed_at", k.completed)+`
 		UNION ALL
-		SELECT id, lane, 3::int2, cancelled_at FROM {schema}.messenger_cancelled WHERE id = ANY ($1::uuid[])
-			AND cancelled_at > $3::timestamptz
+		`+ended(inCancelled, "messenger_cancelled", "cancelled_at", k.cancelled)+`
 		UNION ALL
-		SELECT message_id, lane, 2::int2, failed_at FROM {schema}.messenger_failed_messages
-			WHERE message_id = ANY ($1::uuid[])
-	) e JOIN {schema}.messenger_lanes l ON l.lane = e.lane AND l.transport = $2::text`)
+		SELECT message_id, lane, 2::int2, failed_at, false FROM {schema}.messenger_failed_messages
+			WHERE message_id = ANY ($1::uuid[])`+k.andFailed(now)+`
+	) e JOIN {schema}.messenger_lanes l ON l.lane = e.lane AND l.transport = $2::text
+	WHERE NOT e.past OR e.at >= `+now+` - $4::int8 * interval '1 microsecond'`)
+}
 
 var rememberedEnds = newQuery("remembered_ends", `SELECT u.id, l.queue, e.at, e.status FROM {schema}.messenger_ended e
 	CROSS JOIN LATERAL unnest(e.ids) u(id) JOIN {schema}.messenger_lanes l ON l.lane = e.lane AND l.transport = $2::text
@@ -30,12 +39,12 @@ var rememberedEnds = newQuery("remembered_ends", `SELECT u.id, l.queue, e.at, e.
 var trimEnded = newQuery("trim_ended", `DELETE FROM {schema}.messenger_ended
 	WHERE at < coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond'`)
 
-// endedCTE notes the messages that a statement has deleted, and does not keep, by their ids and lanes.
-func endedCTE(status symphony.Status, now string) string {
+// endedCTE notes those of the messages that a statement has deleted which it does not keep, by their ids and lanes.
+func endedCTE(status symphony.Status, now, gone, forgotten string) string {
 	return `, ended AS (
 			INSERT INTO {schema}.messenger_ended (at, lane, status, ids)
 			SELECT coalesce($1::timestamptz, ` + now + `), lane, '` + string(status) + `', array_agg(id)
-				FROM gone GROUP BY lane
+				FROM ` + gone + ` WHERE ` + forgotten + ` GROUP BY lane
 		)`
 }
 
@@ -55,14 +64,15 @@ func (t *Transport) MessageEnds(ctx context.Context, ids []string) (list []symph
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	err = t.do(ctx, "read ends", call{query: readEnds, params: [][]byte{wanted.value(), []byte(t.name),
-		t.keptSince()}, row: func(v [][]byte) error {
+	err = t.do(ctx, "read ends", call{query: t.kept.readEnds, params: [][]byte{wanted.value(), []byte(t.name),
+		timeParam(t.storeNow()), int8Param(symphony.EndsRemembered.Microseconds())}, row: func(v [][]byte) error {
 		id := uuidColumn(v[0])
 		if !missing[id] {
 			return nil
 		}
 		delete(missing, id)
-		end := symphony.MessageEnd{ID: id.String(), Queue: string(v[1]), FinishedAt: fromMicros(timeColumn(v[3]))}
+		end := symphony.MessageEnd{ID: id.String(), Queue: string(v[1]), FinishedAt: fromMicros(timeColumn(v[3])),
+			Forgotten: boolColumn(v[4])}
 		switch int2Column(v[2]) {
 		case inCompleted:
 			end.Status = symphony.Completed

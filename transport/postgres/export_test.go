@@ -3,11 +3,21 @@ package postgres
 import (
 	"context"
 	"errors"
+	"maps"
 )
 
-// Tidy does at once what housekeeping does every few minutes.
+// Tidy does at once what housekeeping does every few minutes, or for each day when it is over.
 func (t *Transport) Tidy(ctx context.Context) error {
-	return errors.Join(t.purge(ctx), t.rollPartitions(ctx), t.rollPartitions(ctx))
+	return errors.Join(t.purge(ctx), t.passAll(ctx), t.rollPartitions(ctx), t.rollPartitions(ctx))
+}
+
+// passAll deletes completed messages that are past their periods without waiting for the others of their day.
+func (t *Transport) passAll(ctx context.Context) error {
+	t.purged.mu.Lock()
+	defer t.purged.mu.Unlock()
+	before := maps.Clone(t.purged.passed)
+	defer func() { t.purged.passed = before }()
+	return t.passPartitions(ctx, t.storeNow(), func(string, int64, int64) bool { return true })
 }
 
 // DoDuties does all that is due of this node's housekeeping, after what the node is just doing of it. Where a clock of the

@@ -128,6 +128,9 @@ func (t *Transport) where(q *symphony.MessageQuery) *condition {
 	if f.DispatchedBy != "" {
 		c.add(ofCaller+"?::text", []byte(cleanText(f.DispatchedBy)))
 	}
+	if t.kept.failed != "" {
+		c.terms = append(c.terms, at(t.kept.failed, t.nowLiteral()))
+	}
 	c.common(f)
 	for i := range c.terms {
 		c.terms[i] = strings.ReplaceAll(c.terms[i], "{id}", "message_id")
@@ -229,7 +232,7 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (s
 	listed := t.where(q)
 	var calls []call
 	if q.Total {
-		count := call{query: countFailed, params: [][]byte{t.transportsOf(q)}}
+		count := call{query: t.countFailedQuery(), params: [][]byte{t.transportsOf(q)}}
 		if !all {
 			count = call{query: &query{sql: "SELECT count(*) FROM {schema}.messenger_failed_messages WHERE " + listed.String()}, params: slices.Clone(listed.params)}
 		}
@@ -265,13 +268,21 @@ func (t *Transport) listFailed(ctx context.Context, q *symphony.MessageQuery) (s
 const listedFailed = `SELECT * FROM {schema}.messenger_failed_messages
 	WHERE id = ANY ($1::uuid[]) AND transport = ANY ($2::text[])`
 
+// getFailed reads one of them, unless it is past its period.
+func (t *Transport) getFailed() *query {
+	if t.kept.failed == "" {
+		return getFailed
+	}
+	return &query{sql: pageOfFailed(listedFailed+t.kept.andFailed(t.nowLiteral()), &symphony.MessageQuery{})}
+}
+
 var getFailed = newQuery("get_failed", pageOfFailed(listedFailed, &symphony.MessageQuery{}))
 
 // oneFailed returns a page of one failed message.
 func (t *Transport) oneFailed(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
 	if key, ok := parseUUID(q.ID); ok {
 		params := [][]byte{uuidArray([]uuid{key}), t.transportsOf(q)}
-		err = t.do(ctx, "read failed message", call{query: getFailed, params: params, row: func(v [][]byte) error {
+		err = t.do(ctx, "read failed message", call{query: t.getFailed(), params: params, row: func(v [][]byte) error {
 			page.Messages = append(page.Messages, t.failedMessage(v))
 			return nil
 		}})

@@ -273,20 +273,14 @@ var purgeKeys = newQuery("purge_keys", `WITH gone AS (
 		RETURNING 1
 	) SELECT count(*) FROM gone`)
 
-// purgeDefault deletes what was kept long enough in the partition for days that have none of their own.
-var purgeDefault = newQuery("purge_default", `WITH gone AS (
-		DELETE FROM {schema}.messenger_completed_default WHERE ctid = ANY (ARRAY(
-			SELECT ctid FROM {schema}.messenger_completed_default
-			WHERE completed_at <= coalesce($1::timestamptz, now()) - $3::int8 * interval '1 microsecond'
-			LIMIT $2::int4 FOR UPDATE SKIP LOCKED))
-		RETURNING 1
-	) SELECT count(*) FROM gone`)
-
-// purge deletes idempotency keys whose window is over, and cancelled messages, and completed ones that no partition
-// takes with it.
+// purge deletes idempotency keys whose window is over, messages that are past their periods and that no partition takes
+// with it, and what else is over.
 func (s *store) purge(ctx context.Context) error {
 	s.leases.forgetBefore(s.storeNow() - floorMargin)
-	kept := [][]byte{s.nowParam(), int4Param(houseRows), int8Param(s.retention.Microseconds())}
+	if err := s.purgeEnded(ctx); err != nil {
+		return err
+	}
+	kept := [][]byte{s.nowParam(), int4Param(houseRows)}
 	if err := s.do(ctx, "purge", call{query: trimEnded, params: [][]byte{s.nowParam(),
 		int8Param(symphony.EndsRemembered.Microseconds())}}); err != nil {
 		return err
@@ -295,9 +289,7 @@ func (s *store) purge(ctx context.Context) error {
 		return err
 	}
 	deletes := []call{
-		{query: purgeKeys, params: kept[:2]},
-		{query: purgeCancelled, params: kept},
-		{query: purgeDefault, params: kept},
+		{query: purgeKeys, params: kept},
 		{query: purgeRetried, params: append(kept[:2:2], int8Param(symphony.RetriedFor.Microseconds()))},
 	}
 	for _, c := range deletes {
@@ -319,12 +311,12 @@ var rollQuery = newQuery("roll_partitions", `SELECT {schema}.messenger_roll_part
 // rollPartitions makes the partitions of the coming days and drops those of which nothing is kept any more. The first
 // call drops nothing: a command that has the database open for a moment, perhaps with other settings, must not delete.
 func (s *store) rollPartitions(ctx context.Context) error {
-	var retention []byte
+	var after []byte
 	if s.house.rolled {
-		retention = int8Param(s.retention.Microseconds())
+		after = s.kept.rollInterval()
 	}
 	s.house.rolled = true
-	err := s.do(ctx, "roll partitions", call{query: rollQuery, params: [][]byte{s.nowParam(), retention}})
+	err := s.do(ctx, "roll partitions", call{query: rollQuery, params: [][]byte{s.nowParam(), after}})
 	if isLocked(err) {
 		return nil // the next call tries again
 	}

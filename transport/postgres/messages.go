@@ -274,12 +274,12 @@ func (t *Transport) searching(ctx context.Context, doing string, f func() error)
 	return f()
 }
 
-// getMessage is a list of one.
-var getMessage = func() *query {
-	b := &search{MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes}, bounds: []string{"id = $2::uuid"},
-		filter: ofTransports, kept: "$3::timestamptz"}
+// messageQuery is a list of one.
+func (k *kept) messageQuery() *query {
+	b := &search{kept: k, MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes}, bounds: []string{"id = $2::uuid"},
+		filter: ofTransports, now: "$3::timestamptz"}
 	return newQuery("get_message", b.listText())
-}()
+}
 
 // oneMessage returns a page of one message.
 func (t *Transport) oneMessage(ctx context.Context, q *symphony.MessageQuery) (page symphony.MessagePage, err error) {
@@ -290,8 +290,8 @@ func (t *Transport) oneMessage(ctx context.Context, q *symphony.MessageQuery) (p
 	if err := t.catchUp(ctx); err != nil {
 		return page, err
 	}
-	params := [][]byte{t.transportsOf(q), key[:], t.keptSince()}
-	err = t.do(ctx, "read message", call{query: getMessage, params: params, row: func(v [][]byte) error {
+	params := [][]byte{t.transportsOf(q), key[:], timeParam(t.storeNow())}
+	err = t.do(ctx, "read message", call{query: t.kept.getMessage, params: params, row: func(v [][]byte) error {
 		page.Messages = append(page.Messages, t.messageInfo(foundColumns.read(new(foundRow), v)))
 		return nil
 	}}, notesCall(key[:], &page))

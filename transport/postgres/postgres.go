@@ -32,6 +32,7 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"github.com/symphony-messenger/symphony/internal/watchers"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/triage"
@@ -53,9 +54,16 @@ type Options struct {
 	Name string
 	// Schema holds all tables. Default DefaultSchema. It is created where it does not exist.
 	Schema string
-	// Retention is how long completed messages are kept. Default symphony.DefaultRetention; symphony.KeepNothing for
-	// not at all.
+	// Retention is how long completed and cancelled messages are kept, where Periods are nil. Default
+	// symphony.DefaultRetention; symphony.KeepNothing for not at all.
 	Retention time.Duration
+	// Periods say how long which messages are kept, of all transports of the schema. They hold for what is stored
+	// already as well. All processes must have the same: what is over by the rules of one is deleted. Default:
+	// all as Retention says, and failed messages for ever.
+	Periods *retention.Rules
+	// Aged is told of dead letters that this process deleted because their period was over, once for each run that
+	// deleted some. It is called by housekeeping, which waits for it. Default: nobody is told.
+	Aged func(context.Context, retention.Aged)
 	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must
 	// have the same. Default: none but one message at a time for each concurrency key.
 	Limits *flow.Limits
@@ -105,16 +113,17 @@ var (
 // and ARCHITECTURE.md has the order of the locks.
 type store struct {
 	// Set by newStore and never changed after that.
-	pool      *pgxpool.Pool
-	schema    string
-	retention time.Duration
-	limits    *flow.Limits
-	timeout   time.Duration
-	poll      time.Duration // 0: the default for the way in which messages are announced
-	log       *slog.Logger
-	clock     symphony.Clock // of this process: what timers run on
-	given     bool           // clock is the store's too, in place of the server's
-	opened    int64          // what clock showed when nothing had elapsed, µs since 1970
+	pool    *pgxpool.Pool
+	schema  string
+	kept    *kept
+	aged    func(context.Context, retention.Aged)
+	limits  *flow.Limits
+	timeout time.Duration
+	poll    time.Duration // 0: the default for the way in which messages are announced
+	log     *slog.Logger
+	clock   symphony.Clock // of this process: what timers run on
+	given   bool           // clock is the store's too, in place of the server's
+	opened  int64          // what clock showed when nothing had elapsed, µs since 1970
 
 	// Written by any goroutine, each atomically.
 	texts        sync.Map // *query → its text for this schema
@@ -144,7 +153,8 @@ type store struct {
 	cancels  watchers.List[storage.CancelWatch]
 
 	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.
-	node   node     // written by join, and its mu by heartbeats
+	node   node // written by join, and its mu by heartbeats
+	purged purged
 	house  house    // keepHouse's, but for what its own locks guard
 	notify notifier // filled by any goroutine, emptied by announce
 
@@ -186,11 +196,9 @@ func newStore(url string, o Options) (*store, Options, error) {
 	if err := validateSchema(o.Schema); err != nil {
 		return nil, o, err
 	}
-	switch {
-	case o.Retention == 0:
-		o.Retention = symphony.DefaultRetention
-	case o.Retention < 0:
-		o.Retention = 0
+	rules, err := retention.Or(o.Periods, o.Retention)
+	if err != nil {
+		return nil, o, fmt.Errorf("postgres: %w", err)
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = DefaultMaxConns
@@ -204,7 +212,7 @@ func newStore(url string, o Options) (*store, Options, error) {
 		o.Logger = slog.Default()
 	}
 	s := &store{
-		schema: o.Schema, retention: o.Retention, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		schema: o.Schema, kept: newKept(rules), purged: purged{passed: make(map[string]int64)}, aged: o.Aged, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
 		clock: o.Clock, given: o.Clock != nil, searches: make(chan struct{}, searchesAtOnce),
 	}
 	s.defaults.Store(newDefaults(o.Timeout, synchronous, false))

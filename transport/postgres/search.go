@@ -32,8 +32,9 @@ type search struct {
 	bounds []string // terms about id
 	caller string   // term about DispatchedBy, empty for none
 	filter string   // with {id} for the column of the message's id
-	kept   string   // completed and cancelled messages count that ended after this time
-	worker string   // this and class are parameters, empty for none
+	kept   *kept
+	now    string // the time at which those are selected that are not past their periods
+	worker string // this and class are parameters, empty for none
 	class  string
 	ended  []string // terms about {ended}, when the message ended
 }
@@ -49,7 +50,7 @@ func (b *search) param(value []byte, kind string) string {
 
 // newSearch makes the parts of a statement that select.
 func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
-	b := &search{MessageQuery: q.WithDefaults(), params: [][]byte{t.transportsOf(&q)}}
+	b := &search{MessageQuery: q.WithDefaults(), kept: t.kept, params: [][]byte{t.transportsOf(&q)}}
 	if q.After != "" {
 		after, ok := messageID(q.After)
 		if !ok {
@@ -94,8 +95,8 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 	if !q.EndedUntil.IsZero() {
 		b.ended = append(b.ended, "{ended} < "+b.param(timestamp(q.EndedUntil), "timestamptz"))
 	}
-	if b.wants(symphony.Completed) || b.wants(symphony.Cancelled) {
-		b.kept = b.param(t.keptSince(), "timestamptz")
+	if b.wants(symphony.Completed) || b.wants(symphony.Cancelled) || b.wants(symphony.Failed) && t.kept.failed != "" {
+		b.now = b.param(timeParam(t.storeNow()), "timestamptz")
 	}
 	return b, nil
 }
@@ -139,12 +140,6 @@ func (b *search) hit(id, ended string, more ...string) string {
 		terms = append(terms, b.ended...)
 	}
 	return strings.NewReplacer("{id}", id, "{ended}", ended).Replace(strings.Join(terms, " AND "))
-}
-
-// keptSince is the time until which completed and cancelled messages are not kept any more, though their partition may
-// still be there.
-func (s *store) keptSince() []byte {
-	return int8Param(s.storeNow() - s.retention.Microseconds() - epoch)
 }
 
 // messageID is the id of a message as it is written everywhere; anything else is none.
@@ -241,7 +236,7 @@ func (b *search) sourcesText() string {
 			"hand.h", noTime, noKey, b.hit("hand.h", ""), inMessages))
 	}
 	if b.wants(symphony.Completed) {
-		terms := []string{"completed_at > " + b.kept}
+		terms := []string{at(b.kept.completed, b.now)}
 		if b.worker != "" {
 			terms = append(terms, "worker = "+b.worker)
 		}
@@ -249,7 +244,7 @@ func (b *search) sourcesText() string {
 			b.hit("id", "completed_at", terms...), inCompleted))
 	}
 	if b.wants(symphony.Cancelled) {
-		terms := []string{"cancelled_at > " + b.kept}
+		terms := []string{at(b.kept.cancelled, b.now)}
 		if b.worker != "" {
 			terms = append(terms, "worker = "+b.worker)
 		}
@@ -260,6 +255,9 @@ func (b *search) sourcesText() string {
 		var class []string
 		if b.ErrorClass != "" {
 			class = append(class, "error_class = "+b.class)
+		}
+		if b.kept.failed != "" {
+			class = append(class, at(b.kept.failed, b.now))
 		}
 		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id",
 			b.hit("message_id", "failed_at", class...), inFailed))

@@ -434,10 +434,12 @@ func (g *settleGroup) ackCall(l *link) call {
 		attempts.value(), started.value(), l.nextShard()}
 	q := ackAndKeep
 	switch {
-	case g.retention == 0:
+	case g.kept.Nothing(symphony.Completed) && !leaves:
 		q = ackAndDelete
 	case leaves:
-		q = ackAndKeepOutput
+		if q = ackAndKeepOutput; g.kept.Nothing(symphony.Completed) {
+			q = ackAndDeleteOutput
+		}
 		outputs, reasons := texts(n), texts(n)
 		for _, st := range g.acks {
 			outputs.bytes(st.Output)

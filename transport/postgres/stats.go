@@ -36,7 +36,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	}
 	var now int64
 	calls := []call{{
-		query:  countQuery,
+		query:  t.countQuery(),
 		params: [][]byte{t.nowParam(), []byte(t.name), t.house.dueFloor.param(t.storeNow())},
 		row: func(v [][]byte) error {
 			now = timeColumn(v[0])

@@ -317,10 +317,12 @@ func (x *Tx) Ack(ctx context.Context, d *symphony.Delivery) error {
 	output, reason := symphony.OutputFrom(ctx)
 	q, leaves := ackAndKeepInTx, len(output) > 0 || reason != ""
 	switch {
-	case x.store.retention == 0:
-		q, leaves = ackAndDeleteInTx, false
+	case x.store.kept.Nothing(symphony.Completed) && !leaves:
+		q = ackAndDeleteInTx
 	case leaves:
-		q = ackAndKeepOutputInTx
+		if q = ackAndKeepOutputInTx; x.store.kept.Nothing(symphony.Completed) {
+			q = ackAndDeleteOutputInTx
+		}
 	}
 	list := func(v any) string { return fmt.Sprintf("{%v}", v) }
 	started := list("NULL")
