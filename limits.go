@@ -61,7 +61,7 @@ const (
 	// DefaultRetention is how long completed and cancelled messages are kept for inspection.
 	DefaultRetention = 24 * time.Hour
 
-	// MaxRetention is the longest that anything but failed messages may be asked to be kept.
+	// MaxRetention is the longest time for which messages may be kept that are not kept for ever.
 	MaxRetention = 10 * 365 * 24 * time.Hour
 
 	// RetriedFor is how long it is told of a failed message that was dispatched again which one took its place.

@@ -84,7 +84,7 @@ func TestOptions_of_terms_are_kept(t *testing.T) {
 	bus := newBus(t, symphony.BusOptions{Clock: newClock(0), URLs: func(string) error { return nil }}, tr)
 	var want symphony.Terms
 	fill(reflect.ValueOf(&want).Elem())
-	want.URL, want.Timeout, want.RetryOf, want.Retention = "https://example.com/hook?a=b", time.Second, nil, nil
+	want.URL, want.Timeout, want.RetryOf = "https://example.com/hook?a=b", time.Second, nil
 	var o symphony.DispatchOptions
 	for i, v := range reflect.ValueOf(want).Fields() {
 		if i.Name != "RetryOf" {

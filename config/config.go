@@ -1,11 +1,11 @@
-// Package config makes one validated [Config] of defaults, a file (symphony.yaml), environment variables and flags, each
-// overriding the ones before.
+// Package config makes one validated [Config] of defaults, a file (symphony.yaml), environment variables and flags,
+// each overriding the ones before.
 //
-// Nothing is guessed: an unknown key or SYMPHONY_ variable, a value that does not parse, and a value out of its range are
-// mistakes, and [Load] reports all of them at once, each with the line, variable or flag it came from.
+// Nothing is guessed: an unknown key or SYMPHONY_ variable, a value that does not parse, and a value out of its range
+// are mistakes, and [Load] reports all of them at once, each with the line, variable or flag it came from.
 //
-// What can be set is said by the tags of the structs that hold it; see tags.go. Parsing, the names of variables, defaults,
-// ranges, [Config.YAML] and, with the comments above the fields, docs/configuration.md come from there.
+// What can be set is said by the tags of the structs that hold it; see tags.go. Parsing, the names of variables,
+// defaults, ranges, [Config.YAML] and, with the comments above the fields, docs/configuration.md come from there.
 package config
 
 import (
@@ -66,7 +66,9 @@ type Config struct {
 	Limits   Limits   `key:"limits"`
 	Log      Log      `key:"log"`
 	Tracing  Tracing  `key:"tracing"`
-	Client   Client   `key:"client"`
+	// How long messages are kept that have ended; see docs/retention.md.
+	Retention Retention `key:"retention"`
+	Client    Client    `key:"client"`
 
 	Transports []Transport // at least one
 	Routes     map[string][]string
@@ -117,7 +119,7 @@ type Database struct {
 	// The SQLite file of all transports of kind `database`, and of the API keys. It is created if there is none. A
 	// postgres:// URL means `database.url`.
 	Path string `key:"path" about:"path" check:"Path" hide:"DatabasePassword" default:"symphony.db" env:"SYMPHONY_DATABASE"`
-	// How long completed messages are kept. 0s deletes them at once.
+	// How long completed and cancelled messages are kept, where `retention` does not say. 0s deletes them at once.
 	Retention time.Duration `key:"retention" default:"symphony.DefaultRetention"`
 	// The PostgreSQL database to use in place of a SQLite file, like postgres://symphony@db.internal/app. What it
 	// leaves out comes from PGHOST, PGPASSWORD, PGSSLMODE and so on, and from the password file. See postgres.md.
@@ -148,8 +150,8 @@ const (
 	MigrateManually = "manual"
 )
 
-// The values of Transport.Kind. A configuration may say which database it means by SQLite or Postgres; a Transport is of
-// kind Stored then.
+// The values of Transport.Kind. A configuration may say which database it means by SQLite or Postgres; a Transport is
+// of kind Stored then.
 const (
 	Stored   = "database"
 	SQLite   = "sqlite"
@@ -167,8 +169,9 @@ type Transport struct {
 	// The queue of messages that name none.
 	Queue string `key:"queue" about:"name" check:"name" default:"symphony.DefaultQueue"`
 	// The priority of messages that have none; 10 goes first.
-	Priority int   `key:"priority" min:"symphony.MinPriority" max:"symphony.MaxPriority" default:"symphony.DefaultPriority"`
-	Retry    Retry `key:"retry"`
+	Priority  int       `key:"priority" min:"symphony.MinPriority" max:"symphony.MaxPriority" default:"symphony.DefaultPriority"`
+	Retry     Retry     `key:"retry"`
+	Retention Retention `key:"retention"`
 }
 
 // Type configures what applies to the messages of a pattern of types, whoever handles them.
@@ -178,14 +181,16 @@ type Type struct {
 	Schema  string   // file, "" for none
 	Redact  []string // paths
 	// KeepLogs keeps the logs also of attempts that succeed.
-	KeepLogs bool
-	Limit    flow.TypeLimit
+	KeepLogs  bool
+	Limit     flow.TypeLimit
+	Retention Retention
 }
 
 // Queue configures one queue of a transport.
 type Queue struct {
-	Name  string // transport/queue
-	Limit flow.Limit
+	Name      string // transport/queue
+	Limit     flow.Limit
+	Retention Retention
 }
 
 // RedactRules returns what is hidden of messages, nil for nothing.

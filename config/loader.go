@@ -130,6 +130,7 @@ func (l *loader) finish() {
 	l.finishTransports()
 	l.finishRoutes()
 	l.finishTypes()
+	l.finishRetention()
 	l.finishHandlers()
 	l.finishSchedules()
 	l.finishAlerts()

@@ -25,8 +25,8 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
-// What can be set is said by the tags of the structs that hold it. The comment above a field is its documentation, also in
-// docs/configuration.md; a constant in brackets, as Go's documentation links to it, is its value there.
+// What can be set is said by the tags of the structs that hold it. The comment above a field is its documentation, also
+// in docs/configuration.md; a constant in brackets, as Go's documentation links to it, is its value there.
 //
 //	key        the key within its section, with dots; a struct with a key is a section
 //	default    in the form of a file
@@ -127,6 +127,8 @@ func (t tag) value(v, s reflect.Value) value {
 		return optionalDecimal{p, decimal{min: t.decimal("min"), max: t.decimal("max")}}
 	case *time.Duration:
 		return duration{p: p, min: t.span("min"), max: t.span("max"), millis: t.Get("millis") == "yes"}
+	case **time.Duration:
+		return period{p}
 	case *time.Time:
 		return instant{p}
 	case *[]string:

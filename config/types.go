@@ -37,8 +37,9 @@ type typeSettings struct {
 	// Keep the logs of attempts that `failed`, or of `all`.
 	KeepLogs string `key:"keep_logs" of:"KeepFailedLogs,KeepAllLogs" default:"KeepFailedLogs"`
 
-	PerKey perKey `key:"per_key"`
-	Retry  Retry  `key:"retry"`
+	PerKey    perKey    `key:"per_key"`
+	Retry     Retry     `key:"retry"`
+	Retention Retention `key:"retention"`
 }
 
 // The values of keep_logs.
@@ -73,6 +74,8 @@ type queueSettings struct {
 	Rate flow.Rate `key:"rate"`
 	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
 	Burst int `key:"burst" min:"1" max:"1000000"`
+
+	Retention Retention `key:"retention"`
 }
 
 // limit makes a limit of what was set.
@@ -116,7 +119,7 @@ func (l *loader) finishTypes() {
 	for _, t := range l.types {
 		set := &t.settings
 		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact,
-			KeepLogs: set.KeepLogs == KeepAllLogs, Limit: flow.TypeLimit{
+			KeepLogs: set.KeepLogs == KeepAllLogs, Retention: set.Retention, Limit: flow.TypeLimit{
 				Limit:  limit(set.Concurrency, set.Rate, set.Burst),
 				PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
 			}}
@@ -144,7 +147,8 @@ func (l *loader) finishTypes() {
 			l.unknownTransport(key, transport, q.place)
 			continue
 		}
-		made := Queue{Name: q.name, Limit: limit(q.settings.Concurrency, q.settings.Rate, q.settings.Burst)}
+		made := Queue{Name: q.name, Limit: limit(q.settings.Concurrency, q.settings.Rate, q.settings.Burst),
+			Retention: q.settings.Retention}
 		needsRate(q.place, q.fields, "", made.Limit.Rate)
 		c.Queues = append(c.Queues, made)
 		c.fields = append(c.fields, q.fields...)

@@ -81,6 +81,7 @@ func bounds() []bound {
 		is("", "retryDelay", "text", millis(symphony.MaxRetryDelay), symphony.MaxRetryDelays),
 		is("", "timeout", "minimum", millis(symphony.MinTimeout)),
 		is("", "timeout", "maximum", millis(symphony.MaxTimeout)),
+		is("", "retention", "maximum", millis(symphony.MaxRetention)),
 		is("", "tags", "maxItems", symphony.MaxTags), is("", "tags", "text", symphony.MaxTags, symphony.MaxTagLength),
 		is("", "interval", "minimum", millis(schedule.MinInterval)),
 		is("", "next", "maximum", scheduler.MaxPreview), is("PreviewRequest", "next", "text", wire.DefaultPreview),

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ func TestTerms_that_are_refused(t *testing.T) {
 		"no delay in a list":           {`"retryDelay":[]`, "options.retryDelay"},
 		"too many delays":              {`"retryDelay":[` + strings.Repeat("1,", 100) + `1]`, "options.retryDelay"},
 		"too long a timeout":           {`"timeout":86400001`, "options.timeout"},
+		"too long a retention":         {`"retention":315360000001`, "options.retention"},
+		"a retention that is a text":   {`"retention":"1h"`, "options.retention"},
 		"too many tags":                {`"tags":[` + strings.Repeat(`"a",`, 20) + `"b"]`, "options.tags"},
 		"too long a tag":               {`"tags":["` + strings.Repeat("ä", 65) + `"]`, "options.tags[0]"},
 		"a tag that is not printable":  {`"tags":["a\u0007"]`, "options.tags[0]"},
@@ -108,5 +111,38 @@ func TestRetried_message_leads_to_the_one_in_its_place(t *testing.T) {
 	}
 	if a := f.call("POST", "/api/symphony/failed/"+failed+"/retry", ``); a.status != 404 || a.code() != "not_found" {
 		t.Errorf("a second retry: %d %s", a.status, a.raw)
+	}
+}
+
+// A message that is not to be kept is gone with its end, which is told to those who wait; one that is to be kept says
+// so.
+func TestRetention_of_one_message(t *testing.T) {
+	f := newFixture(t, nil)
+	send := func(retention string) string {
+		a := f.call("POST", dispatchPath,
+			`{"message":{"type":"a","payload":{"b":1}},"options":{"retention":`+retention+`}}`)
+		if a.status != 201 {
+			t.Fatalf("answered %d: %s", a.status, a.raw)
+		}
+		return a.body["messageId"].(string)
+	}
+	forgotten, kept := send("0"), send("3600000")
+	a := f.call("POST", "/api/symphony/receive", `{"max":2}`)
+	for _, m := range a.body["messages"].([]any) {
+		f.call("POST", "/api/symphony/ack", `{"receipts":["`+m.(map[string]any)["receipt"].(string)+`"]}`)
+	}
+	a = f.call("GET", "/api/symphony/messages/"+kept, "")
+	if m := a.body["message"].(map[string]any); m["status"] != "completed" || fmt.Sprint(m["retention"]) != "3600000" {
+		t.Errorf("the one that is kept: %v", m)
+	}
+	a = f.call("GET", "/api/symphony/messages/"+forgotten+"?wait=1000", "")
+	m, _ := a.body["message"].(map[string]any)
+	payload, _ := m["payload"].(map[string]any)
+	if a.status != 200 || m["status"] != "completed" || len(payload) > 0 {
+		t.Errorf("the one that is not: %d, %s", a.status, a.raw)
+	}
+	a = f.call("GET", "/api/symphony/messages?status=completed", "")
+	if list := a.body["messages"].([]any); len(list) != 1 || list[0].(map[string]any)["id"] != kept {
+		t.Errorf("listed %s", a.raw)
 	}
 }

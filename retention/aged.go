@@ -50,7 +50,8 @@ func (a *Aged) List(most int) (list []AgedIn, rest int64) {
 		list = append(list, AgedIn{p, n})
 	}
 	slices.SortFunc(list, func(x, y AgedIn) int {
-		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Transport, y.Transport), cmp.Compare(x.Queue, y.Queue),
+		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Transport, y.Transport), cmp.Compare(x.Queue,
+			y.Queue),
 			cmp.Compare(x.Type, y.Type))
 	})
 	for _, in := range list[min(most, len(list)):] {

@@ -118,7 +118,8 @@ func New(o Options) (*Rules, error) {
 	for _, name := range slices.Sorted(maps.Keys(o.Queues)) {
 		transport, queue, ok := strings.Cut(name, "/")
 		if !ok || transport == "" || symphony.ValidateName(queue) != nil {
-			c.wrong(fmt.Errorf("queues.%s: must be named transport/queue, like default/%s", name, symphony.DefaultQueue))
+			c.wrong(fmt.Errorf("queues.%s: must be named transport/queue, like default/%s", name,
+				symphony.DefaultQueue))
 			continue
 		}
 		c.add("queues."+name, Rule{Transport: transport, Queue: queue}, o.Queues[name])
@@ -137,7 +138,7 @@ func New(o Options) (*Rules, error) {
 		for i, d := range list {
 			texts[i] = d.String()
 		}
-		c.wrong(fmt.Errorf("%d distinct periods (%s): there may be %d at most, of all outcomes together; let some share one",
+		c.wrong(fmt.Errorf("%d distinct periods (%s): there may be %d at most, of all outcomes; let some share one",
 			n, strings.Join(texts, ", "), MaxPeriods))
 	}
 	if len(c.errs) > 0 {

@@ -60,6 +60,7 @@ type node struct {
 	id         string // of this process
 	started    time.Time
 	watch      *watch
+	aging      aging
 	alerts     *alert.Engine                // nil where no state can be kept
 	working    atomic.Pointer[worker.Group] // nil before workers
 	traces     traces
@@ -95,7 +96,7 @@ func openNode(ctx context.Context, c *config.Config, h handlers, o Options) (*no
 	now := symphony.SystemClock().Now()
 	n := &node{
 		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers, lateBus: h.bus, receipts: h.receipts,
-		watch: newWatch(c), id: symphony.NewID(now), started: now,
+		watch: newWatch(c), aging: aging{log: o.Logger}, id: symphony.NewID(now), started: now,
 	}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
@@ -133,6 +134,7 @@ func (n *node) open(ctx context.Context) error {
 		n.logs = logs
 		n.watch.open(n, logs)
 		n.audit = audit.New(logs, audit.Options{Retention: n.config.Audit.Retention, Recorded: n.watch.audited, Logger: n.log})
+		n.aging.use(ctx, n.audit)
 	}
 	n.keys = &auth.MemoryKeys{}
 	if n.records != nil {
@@ -181,7 +183,7 @@ func (n *node) openStorages(ctx context.Context) error {
 		switch t.Kind {
 		case config.Stored:
 			if n.storage == nil {
-				s, err := openStorage(ctx, n.config, n.o, n.info)
+				s, err := openStorage(ctx, n.config, n.o, n.info, n.aging.tell)
 				if err != nil {
 					return err
 				}
@@ -191,7 +193,8 @@ func (n *node) openStorages(ctx context.Context) error {
 		case config.Memory:
 			if shared == nil {
 				var err error
-				shared, err = sqlite.OpenTemporary(ctx, sqlite.Options{Name: t.Name, Limits: n.config.FlowLimits(), Logger: n.log})
+				shared, err = sqlite.OpenTemporary(ctx, sqlite.Options{Name: t.Name, Periods: n.config.RetentionRules(),
+					Aged: n.aging.tell, Limits: n.config.FlowLimits(), Logger: n.log})
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
@@ -24,9 +25,16 @@ type database struct {
 
 // openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
 // has open. info is what this process tells others that use the database, with each heartbeat.
-func openStorage(ctx context.Context, c *config.Config, o Options, info func() json.RawMessage) (*database, error) {
+//
+// aged is told of dead letters whose period is over.
+func openStorage(
+	ctx context.Context, c *config.Config, o Options, info func() json.RawMessage, aged func(context.Context,
+		retention.Aged),
+) (*database, error) {
 	if !c.Database.PostgreSQL() {
-		db, err := sqlite.Open(ctx, c.Database.Path, SQLiteOptions(c, o.Logger))
+		settings := SQLiteOptions(c, o.Logger)
+		settings.Aged = aged
+		db, err := sqlite.Open(ctx, c.Database.Path, settings)
 		if err != nil {
 			return nil, err
 		}
@@ -36,7 +44,7 @@ func openStorage(ctx context.Context, c *config.Config, o Options, info func() j
 		return nil, err
 	}
 	settings := PostgresOptions(c, o.Logger, o.Version)
-	settings.Node.Info = info
+	settings.Node.Info, settings.Aged = info, aged
 	db, err := postgres.Open(ctx, string(c.Database.URL), settings)
 	if err != nil {
 		return nil, err
@@ -60,23 +68,16 @@ func warnExposedFile(path string, log *slog.Logger) {
 
 // SQLiteOptions are the configured settings of a SQLite file, for programs that open it without a Server.
 func SQLiteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
-	retention := c.Database.Retention
-	if retention == 0 {
-		retention = symphony.KeepNothing
-	}
-	return sqlite.Options{Retention: retention, Limits: c.FlowLimits(), Logger: log}
+	return sqlite.Options{Periods: c.RetentionRules(), Limits: c.FlowLimits(), Logger: log}
 }
 
 // PostgresOptions are the configured settings of a PostgreSQL database, for programs that work on it without a Server.
 // version is the program's.
 func PostgresOptions(c *config.Config, log *slog.Logger, version string) postgres.Options {
 	d := c.Database
-	retention := d.Retention
-	if retention == 0 {
-		retention = symphony.KeepNothing
-	}
 	return postgres.Options{
-		Schema: d.Schema, Retention: retention, Limits: c.FlowLimits(), MaxConns: d.MaxConnections, ListenURL: string(d.ListenURL),
+		Schema: d.Schema, Periods: c.RetentionRules(), Limits: c.FlowLimits(), MaxConns: d.MaxConnections,
+		ListenURL:    string(d.ListenURL),
 		PollInterval: d.PollInterval, Timeout: d.Timeout, KeepSchema: d.Migrate == config.MigrateManually,
 		Node: postgres.NodeInfo{Name: monitor.NodeName(), Version: version}, Logger: log,
 	}

@@ -133,7 +133,7 @@ func (f *dispatchFlags) addTo(cmd *cobra.Command) {
 	addParsed(flags, o, duration(&o.Timeout), "timeout",
 		"let each attempt take this `TIME` at most (default: the handler's)")
 	addParsed(flags, o, duration(&o.Retention), "retention",
-		"keep it for this `TIME` once it is completed or cancelled; not taken by this release")
+		"keep it for this `TIME` once it is completed or cancelled; 0s: not at all (default: as the settings say)")
 	addParsed(flags, o, words(&o.Tags), "tag", "have it found by this `WORD`; may be repeated")
 	addOption(flags, o, &o.URL, "url", "",
 		"push it to this `URL`, of an origin in push.allowed_origins, instead of to a handler")

@@ -2,8 +2,9 @@ package postgres
 
 import "github.com/symphony-messenger/symphony"
 
-// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted. Where
-// it is not, it keeps one of those messages that say themselves that they are kept, and the others' ends are remembered.
+// ackQuery ends deliveries that are held: it deletes their messages, with their history, and keeps a copy if wanted.
+// Where it is not, it keeps one of those messages that say themselves that they are kept, and the others' ends are
+// remembered.
 //
 // Locking the lease comes first, so the deliveries cannot be ended by anybody else meanwhile. A message that was ended
 // by a transaction for which this one had to wait is not deleted again: the database looks at its newest version.

@@ -279,7 +279,8 @@ const cancelCounts = `counted AS (
 var (
 	moveToCancelled = cancelQuery("move_to_cancelled", "", "")
 	// dropCancelled keeps those that say themselves that they are kept.
-	dropCancelled = cancelQuery("drop_cancelled", endedCTE(symphony.Cancelled, "now()", "gone g", "("+ownFor("g.extras", cancelledNow)+") IS NOT TRUE"),
+	dropCancelled = cancelQuery("drop_cancelled", endedCTE(symphony.Cancelled, "now()", "gone g",
+		"("+ownFor("g.extras", cancelledNow)+") IS NOT TRUE"),
 		" WHERE "+ownFor("g.extras", cancelledNow))
 )
 

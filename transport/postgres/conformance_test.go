@@ -33,8 +33,7 @@ func conformance(t *testing.T, in place) {
 			}
 			schemas.giveBack(t, o.Schema)
 		})
-		reopen := func(t *testing.T) {
-			t.Helper()
+		reopen := func() {
 			if err := current.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -43,16 +42,14 @@ func conformance(t *testing.T, in place) {
 		return transporttest.Harness{
 			Default: current, Email: current.Named("email"),
 			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
-				t.Helper()
-				reopen(t)
+				reopen()
 				// Other nodes may be alive and hold leases, so a node that comes back ends none before its time.
 				clock.(*testclock.Clock).Advance(symphony.DefaultLease)
 				return current, current.Named("email")
 			},
-			Rules: func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport) {
-				t.Helper()
+			Rules: func(t *testing.T, rules *retention.Rules, aged transporttest.Aged) (def, email symphony.Transport) {
 				o.Periods, o.Aged = rules, aged
-				reopen(t)
+				reopen()
 				return current, current.Named("email")
 			},
 			Second: func(t *testing.T) symphony.Transport { return extra(t, in.node, o) },

@@ -120,7 +120,8 @@ func (d *doctor) partitions(ctx context.Context) (string, error) {
 			ARRAY(SELECT day FROM parts WHERE (to_date(day, 'YYYYMMDD') + 2)::timestamp AT TIME ZONE 'UTC' <= now() - $1::float8 * interval '1 second' ORDER BY 1),
 			(SELECT count(*) FROM (SELECT FROM {schema}.messenger_completed_default LIMIT 1000000) d),
 			EXISTS (SELECT FROM {schema}.messenger_nodes WHERE seen_at > now() - $2::float8 * interval '1 second')`),
-		min(d.kept.Longest(symphony.Completed), symphony.MaxRetention).Seconds(), nodeLife.Seconds()).Scan(&missing, &stale, &strays, &running); err != nil {
+		min(d.kept.Longest(symphony.Completed), symphony.MaxRetention).Seconds(), nodeLife.Seconds()).Scan(&missing,
+		&stale, &strays, &running); err != nil {
 		return "", err
 	}
 	if len(missing) > 0 && running {

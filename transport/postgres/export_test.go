@@ -20,6 +20,6 @@ func (t *Transport) passAll(ctx context.Context) error {
 	return t.passPartitions(ctx, t.storeNow(), func(string, int64, int64) bool { return true })
 }
 
-// DoDuties does all that is due of this node's housekeeping, after what the node is just doing of it. Where a clock of the
-// test's has moved on, housekeeping has caught up with it afterwards, however busy the machine is.
+// DoDuties does all that is due of this node's housekeeping, after what the node is just doing of it. Where a clock of
+// the test's has moved on, housekeeping has caught up with it afterwards, however busy the machine is.
 func (t *Transport) DoDuties() error { return t.doDuties() }

@@ -128,7 +128,8 @@ func (t *Transport) findFailed(m *failedMoves) error {
 	return t.retrying(func(ctx context.Context, l *link) error {
 		m.retries, m.lanes, m.controlled = nil, make(map[uuid]*lane), false
 		names := make(map[uuid]laneName)
-		err := l.transact(ctx, call{query: t.keptFailed(failedWays), params: [][]byte{uuidArray(wanted), []byte(t.name)}, row: func(v [][]byte) error {
+		err := l.transact(ctx, call{query: t.keptFailed(failedWays), params: [][]byte{uuidArray(wanted),
+			[]byte(t.name)}, row: func(v [][]byte) error {
 			var r wayRow
 			wayColumns.read(&r, v)
 			r.Transport, r.Flow = t.name, r.Flow.Again()
@@ -157,7 +158,8 @@ func (t *Transport) move(ctx context.Context, l *link, m *failedMoves, step *rec
 		begin = append(begin, step.look())
 	}
 	if len(m.deletes) > 0 {
-		remove := call{query: t.keptFailed(deleteFailed), params: [][]byte{uuidArray(m.deletes), []byte(t.name), l.nextShard()}, row: func(v [][]byte) error {
+		remove := call{query: t.keptFailed(deleteFailed), params: [][]byte{uuidArray(m.deletes), []byte(t.name),
+			l.nextShard()}, row: func(v [][]byte) error {
 			done = int(int8Column(v[0]))
 			return nil
 		}}
@@ -168,7 +170,8 @@ func (t *Transport) move(ctx context.Context, l *link, m *failedMoves, step *rec
 		begin = append(begin, remove)
 	}
 	if len(m.retries) > 0 {
-		begin = append(begin, call{query: t.keptFailed(takeFailed), params: [][]byte{uuidArray(m.retries), []byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
+		begin = append(begin, call{query: t.keptFailed(takeFailed), params: [][]byte{uuidArray(m.retries),
+			[]byte(t.name), t.nowParam()}, row: func(v [][]byte) error {
 			row, err := t.again(m, v, counts)
 			rows = append(rows, row)
 			return err

@@ -276,7 +276,8 @@ func (t *Transport) searching(ctx context.Context, doing string, f func() error)
 
 // messageQuery is a list of one.
 func (k *kept) messageQuery() *query {
-	b := &search{kept: k, MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes}, bounds: []string{"id = $2::uuid"},
+	b := &search{kept: k, MessageQuery: symphony.MessageQuery{Limit: 1, Scan: 1, Bytes: symphony.MaxPageBytes},
+		bounds: []string{"id = $2::uuid"},
 		filter: ofTransports, now: "$3::timestamptz"}
 	return newQuery("get_message", b.listText())
 }

@@ -212,7 +212,8 @@ func newStore(url string, o Options) (*store, Options, error) {
 		o.Logger = slog.Default()
 	}
 	s := &store{
-		schema: o.Schema, kept: newKept(rules), purged: purged{passed: make(map[string]int64)}, aged: o.Aged, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		schema: o.Schema, kept: newKept(rules), purged: purged{passed: make(map[string]int64)}, aged: o.Aged,
+		limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
 		clock: o.Clock, given: o.Clock != nil, searches: make(chan struct{}, searchesAtOnce),
 	}
 	s.defaults.Store(newDefaults(o.Timeout, synchronous, false))

@@ -23,7 +23,7 @@ import (
 // The rules as SQL: of the tables that have lanes, and of the dead letter queue.
 const (
 	inTransport       = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = {transport}))"
-	inQueue           = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE transport = {transport} AND queue = {queue}))"
+	inQueue           = "lane = ANY (ARRAY(SELECT lane FROM {schema}.messenger_lanes WHERE " + failedInQueue + "))"
 	failedInTransport = "transport = {transport}"
 	failedInQueue     = "(transport = {transport} AND queue = {queue})"
 )
@@ -33,7 +33,8 @@ const saysItself = `strpos(extras, '"retention":') > 0`
 
 // ownFor selects rows of messages that say themselves that they are kept for a time which now begins.
 func ownFor(extras, now string) string {
-	return strings.ReplaceAll(saysItself, "extras", extras) + " AND {schema}.messenger_kept_until(" + now + ", " + extras + ") > " + now
+	return strings.ReplaceAll(saysItself, "extras", extras) + " AND {schema}.messenger_kept_until(" + now + ", " +
+		extras + ") > " + now
 }
 
 // keptFailed is a query of the dead letter queue by ids and a transport, without rows that are past their periods.
@@ -59,8 +60,10 @@ type kept struct {
 func newKept(rules *retention.Rules) *kept {
 	k := &kept{Rules: rules}
 	still := func(outcome symphony.Status, at string) string {
-		byRule := at + " > {now} - (" + rules.SQL(outcome, "type", inTransport, inQueue) + ")::int8 * interval '1 microsecond'"
-		return "CASE WHEN " + saysItself + " THEN coalesce({schema}.messenger_kept_until(" + at + ", extras) > {now}, " + byRule +
+		byRule := at + " > {now} - (" + rules.SQL(outcome, "type", inTransport, inQueue) +
+			")::int8 * interval '1 microsecond'"
+		return "CASE WHEN " + saysItself + " THEN coalesce({schema}.messenger_kept_until(" + at +
+			", extras) > {now}, " + byRule +
 			") ELSE " + byRule + " END"
 	}
 	k.completed, k.cancelled = still(symphony.Completed, "completed_at"), still(symphony.Cancelled, "cancelled_at")
@@ -148,12 +151,14 @@ func (s *store) purgeEnded(ctx context.Context) error {
 		if span.after > 0 {
 			bounds += " AND cancelled_at > " + timeLiteral(span.after)
 		}
-		if err := s.purgeBy(ctx, "messenger_cancelled", "cancelled_at", bounds+" AND NOT ("+at(s.kept.cancelled, timeLiteral(now))+")"); err != nil {
+		if err := s.purgeBy(ctx, "messenger_cancelled", "cancelled_at", bounds+" AND NOT ("+at(s.kept.cancelled,
+			timeLiteral(now))+")"); err != nil {
 			return err
 		}
 	}
 	remembered := timeLiteral(now - symphony.EndsRemembered.Microseconds())
-	for _, table := range [][2]string{{"messenger_completed", "completed_at"}, {"messenger_cancelled", "cancelled_at"}} {
+	for _, table := range [][2]string{{"messenger_completed", "completed_at"}, {"messenger_cancelled",
+		"cancelled_at"}} {
 		until := "{schema}.messenger_kept_until(" + table[1] + ", extras)"
 		where := saysItself + " AND " + until + " <= " + timeLiteral(now) + " AND " + table[1] + " <= " + remembered
 		if err := s.purgeBy(ctx, table[0], until, where); err != nil {
@@ -198,8 +203,10 @@ func (s *store) purgeBy(ctx context.Context, table, order, where string) error {
 	return nil
 }
 
-var completedDays = newQuery("completed_days", `SELECT right(c.relname, 8) FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-	WHERE h.inhparent = '{schema}.messenger_completed'::regclass AND c.relname ~ '^messenger_completed_[0-9]{8}$' ORDER BY 1`)
+var completedDays = newQuery("completed_days", `SELECT right(c.relname, 8)
+	FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+	WHERE h.inhparent = '{schema}.messenger_completed'::regclass AND c.relname ~ '^messenger_completed_[0-9]{8}$'
+	ORDER BY 1`)
 
 // passPartitions deletes completed messages whose periods are shorter than the longest: of each partition once for
 // each such period, when it is over for all of its day. So their rows go as soon as others', within a day.
@@ -247,17 +254,21 @@ func (s *store) passPartition(ctx context.Context, began, over, now int64) error
 	after := uuid{}
 	for more := true; more; {
 		sql := fmt.Sprintf(`WITH page AS MATERIALIZED (
-				SELECT id, completed_at > %[4]s OR %[2]s AS kept FROM {schema}.messenger_completed WHERE %[1]s AND id > $1::uuid ORDER BY id LIMIT %[3]d
+				SELECT id, completed_at > %[4]s OR %[2]s AS kept FROM {schema}.messenger_completed
+				WHERE %[1]s AND id > $1::uuid ORDER BY id LIMIT %[3]d
 			), gone AS (
-				DELETE FROM {schema}.messenger_completed WHERE %[1]s AND id = ANY (ARRAY(SELECT id FROM page WHERE NOT kept))
-			) SELECT count(*), (array_agg(id ORDER BY id DESC))[1] FROM page`, within, at(s.kept.completed, timeLiteral(now)), passRows,
+				DELETE FROM {schema}.messenger_completed
+				WHERE %[1]s AND id = ANY (ARRAY(SELECT id FROM page WHERE NOT kept))
+			) SELECT count(*), (array_agg(id ORDER BY id DESC))[1] FROM page`, within,
+			at(s.kept.completed, timeLiteral(now)), passRows,
 			timeLiteral(now-symphony.EndsRemembered.Microseconds()))
-		err := s.do(ctx, "purge", call{query: &query{sql: sql}, params: [][]byte{after[:]}, row: func(v [][]byte) error {
-			if more = int8Column(v[0]) == passRows; more {
-				after = uuidColumn(v[1])
-			}
-			return nil
-		}})
+		err := s.do(ctx, "purge", call{query: &query{sql: sql}, params: [][]byte{after[:]},
+			row: func(v [][]byte) error {
+				if more = int8Column(v[0]) == passRows; more {
+					after = uuidColumn(v[1])
+				}
+				return nil
+			}})
 		if err != nil {
 			return err
 		}

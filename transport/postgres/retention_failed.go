@@ -19,7 +19,8 @@ func (k *kept) aging(s span) string {
 		id := idAt(time.UnixMicro(max(us+while.Microseconds(), 0)))
 		return "'" + id.String() + "'::uuid"
 	}
-	terms := []string{"id < " + bound(s.until, failedSkew), "failed_at <= " + timeLiteral(s.until), fmt.Sprintf("%s = %d", k.failedFor, s.period)}
+	terms := []string{"id < " + bound(s.until, failedSkew), "failed_at <= " + timeLiteral(s.until),
+		fmt.Sprintf("%s = %d", k.failedFor, s.period)}
 	if s.after > 0 {
 		terms = append(terms, "id >= "+bound(s.after, -failedSkew))
 	}
@@ -31,7 +32,9 @@ func (k *kept) aging(s span) string {
 func (s *store) agedText(transports string) string {
 	var parts []string
 	for _, span := range s.kept.spans(symphony.Failed, s.purged.until.Load(), s.storeNow()) {
-		parts = append(parts, "SELECT lane FROM {schema}.messenger_failed_messages WHERE transport = "+transports+" AND "+s.kept.aging(span))
+		parts = append(parts,
+			"SELECT lane FROM {schema}.messenger_failed_messages WHERE transport = "+transports+
+				" AND "+s.kept.aging(span))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -55,10 +58,12 @@ func (s *store) countQuery() *query {
 		return countQuery
 	}
 	sql := strings.Replace(countQuery.sql, "sum(c.failed)::int8", "(sum(c.failed) - coalesce(max(aged.n), 0))::int8", 1)
-	return &query{sql: strings.Replace(sql, "WHERE l.transport", "LEFT JOIN ("+aged+") aged ON aged.lane = l.lane WHERE l.transport", 1)}
+	return &query{sql: strings.Replace(sql, "WHERE l.transport",
+		"LEFT JOIN ("+aged+") aged ON aged.lane = l.lane WHERE l.transport", 1)}
 }
 
-var failedTransports = newQuery("failed_transports", `SELECT DISTINCT transport FROM {schema}.messenger_lanes ORDER BY 1`)
+var failedTransports = newQuery("failed_transports", `SELECT DISTINCT transport
+	FROM {schema}.messenger_lanes ORDER BY 1`)
 
 // purgeFailed deletes dead letters that are past their periods, and tells of those that it deleted.
 func (s *store) purgeFailed(ctx context.Context, since, now int64) error {
@@ -99,19 +104,24 @@ func (s *store) ageFailed(ctx context.Context, transport, where string, all *ret
 		)
 		sql := fmt.Sprintf(`WITH gone AS (
 				DELETE FROM {schema}.messenger_failed_messages WHERE id = ANY (ARRAY(
-					SELECT id FROM {schema}.messenger_failed_messages WHERE transport = $1::text AND id > $2::uuid AND %s
+					SELECT id FROM {schema}.messenger_failed_messages
+					WHERE transport = $1::text AND id > $2::uuid AND %s
 					ORDER BY id LIMIT %d FOR UPDATE SKIP LOCKED))
 				RETURNING id, lane, queue, type
 			), counted AS (
-				INSERT INTO {schema}.messenger_counters AS c (shard, lane, pending, processing, completed, failed, scheduled)
+				INSERT INTO {schema}.messenger_counters AS c
+					(shard, lane, pending, processing, completed, failed, scheduled)
 				SELECT $3::int8, lane, 0, 0, 0, -count(*), 0 FROM gone GROUP BY lane
 				ON CONFLICT (shard, lane) DO UPDATE SET failed = c.failed + excluded.failed
-			) SELECT queue, type, count(*), (array_agg(id ORDER BY id DESC))[1] FROM gone GROUP BY queue, type`, where, houseRows)
+			) SELECT queue, type, count(*), (array_agg(id ORDER BY id DESC))[1] FROM gone GROUP BY queue, type`,
+			where, houseRows)
 		err := s.with(ctx, "purge", func(ctx context.Context, l *link) error {
 			aged, last = retention.Aged{}, after
-			return l.transact(ctx, call{query: &query{sql: sql}, params: [][]byte{[]byte(transport), after[:], l.nextShard()},
+			return l.transact(ctx, call{query: &query{sql: sql}, params: [][]byte{[]byte(transport), after[:],
+				l.nextShard()},
 				row: func(v [][]byte) error {
-					aged.Add(retention.Place{Transport: transport, Queue: string(v[0]), Type: string(v[1])}, int8Column(v[2]))
+					aged.Add(retention.Place{Transport: transport, Queue: string(v[0]), Type: string(v[1])},
+						int8Column(v[2]))
 					if id := uuidColumn(v[3]); string(id[:]) > string(last[:]) {
 						last = id
 					}

@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 		}
 		return transporttest.Harness{
 			Steady: true, Default: current, Email: current.Named("email"), Reopen: reopen,
-			Rules: func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport) {
+			Rules: func(t *testing.T, rules *retention.Rules, aged transporttest.Aged) (def, email symphony.Transport) {
 				t.Helper()
 				o.Periods, o.Aged = rules, aged
 				return reopen(t)

@@ -305,11 +305,12 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 		read = againColumns[:1] // its queue, for the counts
 	}
 	kept, args := w.kept.andKept(w.wall, move.ID, o.transport)
-	err = w.query("SELECT "+read.String()+" FROM messenger_failed_messages WHERE id=? AND transport=?"+kept, func(s *sqlite.Stmt) bool {
-		moved = true
-		read.read(&row, s, 0)
-		return false
-	}, args...)
+	err = w.query("SELECT "+read.String()+" FROM messenger_failed_messages WHERE id=? AND transport=?"+kept,
+		func(s *sqlite.Stmt) bool {
+			moved = true
+			read.read(&row, s, 0)
+			return false
+		}, args...)
 	if err != nil || !moved {
 		return false, err
 	}

@@ -209,7 +209,8 @@ func (v *view) failedGone(s *sqlite.Stmt, class int) bool {
 	if v.kept.failed == "" {
 		return false
 	}
-	e := symphony.Envelope{Transport: s.ColumnText(class + 2), Queue: s.ColumnText(2), Type: s.ColumnText(3 + typeColumn)}
+	e := symphony.Envelope{Transport: s.ColumnText(class + 2), Queue: s.ColumnText(2), Type: s.ColumnText(3 +
+		typeColumn)}
 	return s.ColumnInt64(class+1)+v.kept.Period(symphony.Failed, &e).Microseconds() <= v.now
 }
 

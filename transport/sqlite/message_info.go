@@ -18,10 +18,11 @@ func (v *view) one(id string) (f found, err error) {
 	}, id)
 	if err == nil && f.id == "" {
 		kept, args := v.kept.andKept(v.now, append([]any{id}, v.named()...)...)
-		err = v.query("SELECT id FROM messenger_failed_messages WHERE message_id=? AND "+v.of()+kept, func(s *sqlite.Stmt) bool {
-			f = found{id: id, failed: s.ColumnText(0)}
-			return false
-		}, args...)
+		err = v.query("SELECT id FROM messenger_failed_messages WHERE message_id=? AND "+v.of()+kept,
+			func(s *sqlite.Stmt) bool {
+				f = found{id: id, failed: s.ColumnText(0)}
+				return false
+			}, args...)
 	}
 	if err != nil || f.seq == 0 {
 		return f, err

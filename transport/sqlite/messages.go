@@ -68,7 +68,8 @@ func (t *Transport) view(
 				err = end
 			}
 		}()
-		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim), carefully: t.carefully, shown: t.shown,
+		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim),
+			carefully: t.carefully, shown: t.shown,
 			kept: t.kept, now: micros(t.clock.Now())}
 		if err := v.load(); err != nil {
 			return err

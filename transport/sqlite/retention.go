@@ -26,7 +26,7 @@ const (
 type kept struct {
 	*retention.Rules
 	past      string // of a message of the messages' table by its number: a row if it is past its period at a time
-	failed    string // condition on a row of the dead letter queue: it is not past its period at a time; empty if none ever is
+	failed    string // condition on dead letters: not past their period at a time; empty if none ever is
 	failedFor string // the period of such a row, µs
 	least     int64  // no completed or cancelled message is past its period before, µs, unless it says so itself
 }
@@ -34,7 +34,8 @@ type kept struct {
 func newKept(rules *retention.Rules) *kept {
 	const own = "coalesce((SELECT period FROM messenger_retained r WHERE r.seq = m.seq), "
 	past := func(outcome symphony.Status, table, at string) string {
-		return "SELECT " + at + " FROM messenger_messages m JOIN " + table + " c ON c.seq = m.seq WHERE m.seq=?1 AND c." + at +
+		return "SELECT " + at + " FROM messenger_messages m JOIN " + table +
+			" c ON c.seq = m.seq WHERE m.seq=?1 AND c." + at +
 			" + " + own + rules.SQL(outcome, "m.type", inTransport, inQueue) + ") <= ?2"
 	}
 	k := &kept{Rules: rules, least: never, past: past(symphony.Completed, "messenger_completed", "completed_at") +
@@ -192,7 +193,8 @@ func (s *store) purgeCompleted(ctx context.Context, since, now int64) error {
 		o := &purgeOp{outcome: symphony.Completed, now: now}
 		n := 0
 		err := s.read(ctx, "purge", func(r *reader) error {
-			return r.query("SELECT seq, completed_at, attempt FROM messenger_completed WHERE seq>? ORDER BY seq LIMIT ?", func(q *sqlite.Stmt) bool {
+			return r.query(`SELECT seq, completed_at, attempt FROM messenger_completed
+				WHERE seq>? ORDER BY seq LIMIT ?`, func(q *sqlite.Stmt) bool {
 				n++
 				if after = q.ColumnInt64(0); within(spans, q.ColumnInt64(1)) {
 					o.list = append(o.list, readyRow{seq: after, attempt: q.ColumnInt64(2)})
@@ -246,7 +248,8 @@ func (s *store) purgeOwn(ctx context.Context, _, now int64) error {
 	} {
 		o := &purgeOp{outcome: outcome, now: now}
 		err := s.read(ctx, "purge", func(r *reader) error {
-			return r.query("SELECT r.seq FROM messenger_retained r JOIN "+ended[0]+" c ON c.seq = r.seq WHERE c."+ended[1]+
+			return r.query("SELECT r.seq FROM messenger_retained r JOIN "+ended[0]+" c ON c.seq = r.seq"+
+				" WHERE c."+ended[1]+
 				" + max(r.period, ?) <= ? ORDER BY r.seq", func(q *sqlite.Stmt) bool {
 				o.list = append(o.list, readyRow{seq: q.ColumnInt64(0), attempt: 2}) // there may have been others
 				return true

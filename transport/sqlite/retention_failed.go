@@ -41,19 +41,21 @@ func (r *reader) countFailed(s *store, transport string, stats *symphony.Stats) 
 	}
 	defer func() { err = errors.Join(err, r.query("ROLLBACK", nil)) }()
 	failed := make(map[string]int64)
-	err = r.query("SELECT queue, sum(failed) FROM messenger_lanes WHERE transport=? GROUP BY queue", func(q *sqlite.Stmt) bool {
-		failed[q.ColumnText(0)] = q.ColumnInt64(1)
-		return true
-	}, transport)
+	err = r.query("SELECT queue, sum(failed) FROM messenger_lanes WHERE transport=? GROUP BY queue",
+		func(q *sqlite.Stmt) bool {
+			failed[q.ColumnText(0)] = q.ColumnInt64(1)
+			return true
+		}, transport)
 	for _, span := range s.kept.spans(symphony.Failed, since, now) {
 		if err != nil {
 			return err
 		}
 		condition, args := s.kept.aging(transport, span)
-		err = r.query("SELECT queue, count(*) FROM messenger_failed_messages WHERE "+condition+" GROUP BY queue", func(q *sqlite.Stmt) bool {
-			failed[q.ColumnText(0)] -= q.ColumnInt64(1)
-			return true
-		}, args...)
+		err = r.query("SELECT queue, count(*) FROM messenger_failed_messages WHERE "+condition+" GROUP BY queue",
+			func(q *sqlite.Stmt) bool {
+				failed[q.ColumnText(0)] -= q.ColumnInt64(1)
+				return true
+			}, args...)
 	}
 	stats.Failed = 0
 	for queue, q := range stats.Queues {
@@ -112,10 +114,11 @@ func (o *ageFailedOp) apply(w *writer) error {
 	o.aged = retention.Aged{}
 	type row struct{ id, queue, typ string }
 	var list []row
-	err := w.query("SELECT id, queue, type FROM messenger_failed_messages WHERE "+o.condition+" ORDER BY id LIMIT ?", func(q *sqlite.Stmt) bool {
-		list = append(list, row{q.ColumnText(0), q.ColumnText(1), q.ColumnText(2)})
-		return true
-	}, append(o.args[:len(o.args):len(o.args)], purgeRows)...)
+	err := w.query("SELECT id, queue, type FROM messenger_failed_messages WHERE "+o.condition+" ORDER BY id LIMIT ?",
+		func(q *sqlite.Stmt) bool {
+			list = append(list, row{q.ColumnText(0), q.ColumnText(1), q.ColumnText(2)})
+			return true
+		}, append(o.args[:len(o.args):len(o.args)], purgeRows)...)
 	if err != nil {
 		return err
 	}

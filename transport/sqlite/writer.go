@@ -323,7 +323,8 @@ func (w *writer) open(ctx context.Context) error {
 	if err := pinMemory(w.conn); err != nil {
 		return w.storageError("prepare", err)
 	}
-	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers(), w.loadOwn()); err != nil {
+	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers(),
+		w.loadOwn()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

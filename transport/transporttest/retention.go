@@ -22,7 +22,8 @@ var retentionTests = []test{
 		for _, outcome := range []symphony.Status{symphony.Completed, symphony.Failed, symphony.Cancelled} {
 			k.end("Order", symphony.DispatchOptions{}, outcome)
 		}
-		for _, after := range []time.Duration{symphony.DefaultRetention - time.Second, time.Second, time.Second, 9 * 365 * 24 * time.Hour} {
+		for _, after := range []time.Duration{symphony.DefaultRetention - time.Second, time.Second, time.Second,
+			9 * 365 * 24 * time.Hour} {
 			s.clock.Advance(after)
 			k.check()
 		}
@@ -30,10 +31,12 @@ var retentionTests = []test{
 	{"what a message says goes before its type, that before its queue, and that before its transport", func(s *suite) {
 		hours := func(n int) *time.Duration { return new(time.Duration(n) * time.Hour) }
 		k := s.newKeeping(retention.Options{
-			Default:    retention.Periods{Completed: hours(1), Failed: hours(2), Cancelled: hours(3)},
-			Transports: map[string]retention.Periods{"default": {Completed: hours(4)}, "email": {Completed: hours(1), Failed: hours(1)}},
-			Queues:     map[string]retention.Periods{"default/mail": {Completed: hours(5), Failed: hours(5)}},
-			Types: map[string]retention.Periods{"A.*": {Completed: hours(3), Failed: new(retention.Forever)}, "A.B.*": {Completed: hours(2)},
+			Default: retention.Periods{Completed: hours(1), Failed: hours(2), Cancelled: hours(3)},
+			Transports: map[string]retention.Periods{"default": {Completed: hours(4)}, "email": {Completed: hours(1),
+				Failed: hours(1)}},
+			Queues: map[string]retention.Periods{"default/mail": {Completed: hours(5), Failed: hours(5)}},
+			Types: map[string]retention.Periods{"A.*": {Completed: hours(3), Failed: new(retention.Forever)},
+				"A.B.*": {Completed: hours(2)},
 				"A.B.C": {Completed: hours(0), Cancelled: hours(2)}, "It's": {Failed: hours(0)}},
 		})
 		for _, typ := range []string{"Order", "A.x", "A.B.x", "A.B.C", "It's"} {
@@ -59,7 +62,8 @@ var retentionTests = []test{
 		}
 	}},
 	{"rules hold for what is stored already", func(s *suite) {
-		k := s.newKeeping(retention.Options{Default: retention.Periods{Completed: new(10 * time.Hour), Failed: new(10 * time.Hour)}})
+		k := s.newKeeping(retention.Options{Default: retention.Periods{Completed: new(10 * time.Hour),
+			Failed: new(10 * time.Hour)}})
 		for range 3 {
 			for _, outcome := range []symphony.Status{symphony.Completed, symphony.Failed, symphony.Cancelled} {
 				k.end("Order", symphony.DispatchOptions{}, outcome)
@@ -85,7 +89,8 @@ var retentionTests = []test{
 			k.end("Order", symphony.DispatchOptions{Retention: new(time.Duration(0))}, symphony.Cancelled)
 		}
 		k.check()
-		for _, after := range []time.Duration{0, symphony.EndsRemembered - 10*time.Millisecond, time.Second, time.Hour} {
+		for _, after := range []time.Duration{0, symphony.EndsRemembered - 10*time.Millisecond, time.Second,
+			time.Hour} {
 			s.clock.Advance(after)
 			s.Tidy(s.T)
 			k.check()
@@ -105,7 +110,8 @@ var retentionTests = []test{
 		if _, err := s.messages().CancelMessage(ctx, cancelled, symphony.Cancellation{}); err != nil {
 			s.Fatal(err)
 		}
-		if got, want := s.search(symphony.MessageQuery{Oldest: true}), []string{kept, cancelled}; !slices.Equal(got, want) {
+		if got, want := s.search(symphony.MessageQuery{Oldest: true}), []string{kept, cancelled}; !slices.Equal(got,
+			want) {
 			s.Errorf("got %v, want %v", got, want)
 		}
 		if m := s.show(kept); string(m.Output) != `{"a": 1}` || m.Status != symphony.Completed {
@@ -120,7 +126,8 @@ var retentionTests = []test{
 		}
 	}},
 	{"dead letters whose period is over are told of once a run, and counted", func(s *suite) {
-		k := s.newKeeping(retention.Options{Types: map[string]retention.Periods{"Bill": {Failed: new(time.Hour)}, "A.*": {Failed: new(2 * time.Hour)}}})
+		k := s.newKeeping(retention.Options{Types: map[string]retention.Periods{"Bill": {Failed: new(time.Hour)},
+			"A.*": {Failed: new(2 * time.Hour)}}})
 		for range 3 {
 			k.end("Bill", symphony.DispatchOptions{Queue: "q"}, symphony.Failed)
 		}
@@ -278,7 +285,8 @@ func (k *keeping) check() {
 	}
 	same("all", list(symphony.MessageQuery{}), all)
 	same("in the order of failure", list(symphony.MessageQuery{ByFailure: true}), want[symphony.Failed])
-	page, err := k.messages().ListMessages(ctx, symphony.MessageQuery{CountOnly: true, Scan: symphony.MaxMessageScan}.WithDefaults())
+	page, err := k.messages().ListMessages(ctx, symphony.MessageQuery{CountOnly: true,
+		Scan: symphony.MaxMessageScan}.WithDefaults())
 	if err != nil || page.Total != int64(len(all)) {
 		k.Errorf("counted %d, %v; want %d", page.Total, err, len(all))
 	}
@@ -336,7 +344,8 @@ func (k *keeping) single() {
 		if !errors.Is(err, symphony.ErrNotFound) {
 			k.Errorf("%s %s is past its period: got %+v, %v", m.status, m.ID, info.Status, err)
 		}
-		if _, err := k.messages().CancelMessage(ctx, m.ID, symphony.Cancellation{}); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := k.messages().CancelMessage(ctx, m.ID, symphony.Cancellation{}); !errors.Is(err,
+			symphony.ErrNotFound) {
 			k.Errorf("cancelling %s %s, past its period: got %v", m.status, m.ID, err)
 		}
 		return
@@ -378,7 +387,8 @@ func (s *suite) retentionModel() {
 		default:
 			s.clock.Advance(symphony.EndsRemembered) // what is not kept at all leaves a row or not until then
 			k.tidy()
-			k.rule(retention.Options{Default: periods(), Types: map[string]retention.Periods{"A.*": periods(), "A.b": periods()},
+			k.rule(retention.Options{Default: periods(), Types: map[string]retention.Periods{"A.*": periods(),
+				"A.b": periods()},
 				Queues: map[string]retention.Periods{"default/q": periods()}})
 		}
 		if len(k.ended) > 0 {

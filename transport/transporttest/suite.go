@@ -36,12 +36,15 @@ type Harness struct {
 	Second func(t *testing.T) symphony.Transport
 	// KeepNothing opens a fresh storage that keeps no completed messages. Nil where that cannot be said.
 	KeepNothing func(t *testing.T) symphony.Transport
-	// Rules ends the storage and opens it again with other rules of how long messages are kept, and somebody who is told
-	// of dead letters whose period is over; Tidy and Reopen then are the new one's. Nil where that cannot be said.
-	Rules func(t *testing.T, rules *retention.Rules, aged func(context.Context, retention.Aged)) (def, email symphony.Transport)
+	// Rules ends the storage and opens it again with other rules of how long messages are kept, and somebody who is
+	// told of dead letters whose period is over; Tidy and Reopen then are the new one's. Nil where that cannot be said.
+	Rules func(t *testing.T, rules *retention.Rules, aged Aged) (def, email symphony.Transport)
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
 	Tidy func(t *testing.T)
 }
+
+// Aged is told of dead letters whose period is over.
+type Aged = func(context.Context, retention.Aged)
 
 // Open opens a fresh storage that takes its time from clock and has Limits, and closes it when the test ends.
 type Open func(t *testing.T, clock symphony.Clock) Harness
