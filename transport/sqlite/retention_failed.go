@@ -123,7 +123,7 @@ func (o *ageFailedOp) apply(w *writer) error {
 		return err
 	}
 	for _, r := range list {
-		l, err := w.lane(o.transport, r.queue, false)
+		l, err := w.lane(laneKey{transport: o.transport, queue: r.queue})
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
--- compatible: 14
+-- compatible: 15
 -- Until when a message is kept that says so itself; NULL for one that does not, or whose extras are damaged. A program that
 -- does not know of this keeps none by it, so such messages are refused while one is alive.
 CREATE FUNCTION {schema}.messenger_kept_until(ended timestamptz, extras text) RETURNS timestamptz
