@@ -246,6 +246,9 @@ type QueueStats struct {
 	Scheduled  int64 // those pending whose ScheduledAt is still ahead
 	// OldestPendingAge is how long the oldest ready message has been ready.
 	OldestPendingAge time.Duration
+	// UnaskedSince is since when nobody has asked for messages of the queue by Receive, or since when that is known: of
+	// other processes up to about ten seconds late. Zero where it is not known. It is told by queue only.
+	UnaskedSince time.Time
 }
 
 // Depth is what is not finished: pending and processing.

@@ -211,36 +211,24 @@ func TestRegain(t *testing.T) {
 	}
 }
 
-func TestWhy(t *testing.T) {
-	now := time.Unix(1000, 0)
-	later := now.Add(time.Second)
-	for _, test := range []struct {
-		gate      string
-		available time.Time
-		want      flow.Wait
-		waits     bool
-	}{
-		{"", now, flow.Wait{}, false},
-		{"", later, flow.Wait{Reason: flow.WaitsForTime, Until: later}, true},
-		{"turn:12:5:a:b", now, flow.Wait{Reason: flow.WaitsForTurn, Group: "a:b"}, true},
-		{"turn:12:5:a:b", later, flow.Wait{Reason: flow.WaitsForTime, Until: later}, true},
-		{"order:12:a:b", now, flow.Wait{Reason: flow.WaitsForOrder, Group: "a:b"}, true},
-		{"type:Mail.*", now, flow.Wait{Reason: flow.WaitsForType, Type: "Mail.*"}, true},
-		{"type:Mail.*", later, flow.Wait{Reason: flow.WaitsForType, Type: "Mail.*"}, true},
-		{"queue:email/a.b", now, flow.Wait{Reason: flow.WaitsForQueue, Transport: "email", Queue: "a.b"}, true},
-		{"keyed:3:a:b:k:l", now, flow.Wait{Reason: flow.WaitsForKey, Type: "a:b", Key: "k:l"}, true},
-		{"held:5:email:Mail.*", now, flow.Wait{Reason: flow.WaitsForHold, Transport: "email", Type: "Mail.*"}, true},
-		{"unknown", now, flow.Wait{}, false},
+func TestWaitBefore_a_gate(t *testing.T) {
+	for gate, want := range map[string]flow.Wait{
+		"turn:12:5:a:b":       {Reason: flow.WaitsForTurn, Group: "a:b"},
+		"order:12:a:b":        {Reason: flow.WaitsForOrder, Group: "a:b"},
+		"type:Mail.*":         {Reason: flow.WaitsForType, Type: "Mail.*"},
+		"set:type:Mail.*":     {Reason: flow.WaitsForType, Type: "Mail.*"},
+		"queue:email/a.b":     {Reason: flow.WaitsForQueue, Transport: "email", Queue: "a.b"},
+		"keyed:3:a:b:k:l":     {Reason: flow.WaitsForKey, Type: "a:b", Key: "k:l"},
+		"rest:1:keyed:1:a:k":  {Reason: flow.WaitsForKey, Type: "a", Key: "k"},
+		"held:5:email:Mail.*": {Reason: flow.WaitsForHold, Transport: "email", Type: "Mail.*"},
 	} {
-		t.Run(test.gate, func(t *testing.T) {
-			if test.waits {
-				test.want.Gate = test.gate
-			}
-			got, waits := flow.Why(test.gate, test.available, now)
-			if diff := cmp.Diff(test.want, got); diff != "" || waits != test.waits {
-				t.Errorf("waits: %t, for (-want +got)\n%s", waits, diff)
-			}
-		})
+		want.Gate = gate
+		if got, ok := flow.WaitBefore(gate); !ok || got != want {
+			t.Errorf("%s: got %+v, want %+v", gate, got, want)
+		}
+	}
+	if w, ok := flow.WaitBefore("unknown"); ok {
+		t.Errorf("got %+v of no gate", w)
 	}
 }
 

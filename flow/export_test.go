@@ -6,4 +6,5 @@ var (
 	IsLine      = isLine
 	HoldGate    = holdGateOf
 	CutHoldGate = cutHoldGate
+	WaitBefore  = waitBefore
 )

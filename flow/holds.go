@@ -101,6 +101,9 @@ type Control interface {
 	// ChangeLimits changes what is set at run time, of all transports of the storage, as change says; see
 	// Engine.ChangeLimits. change may be called again, and its error is returned.
 	ChangeLimits(ctx context.Context, change LimitsChange) error
+	// Wait says why a message waits, and where in line, by Engine.Explain. Errors: symphony.ErrNotFound, a
+	// *symphony.MessageStatusError where it is not pending.
+	Wait(ctx context.Context, id string) (Wait, error)
 	// LimitStates tells what limits are configured and set in the storage, and how much of each is used.
 	LimitStates(ctx context.Context) ([]LimitState, error)
 	// Purge deletes waiting messages, scheduled ones and those waiting for a retry included, in several transactions.

@@ -309,6 +309,26 @@ func (q *queue) Crash() {
 	})
 }
 
+// Wait says why a message waits.
+func (q *queue) Wait(id string) (w flow.Wait) {
+	q.control()
+	for _, m := range q.messages {
+		if m.ID != id {
+			continue
+		}
+		copied := m.Message
+		q.transact(func(e *flow.Engine[int]) (err error) {
+			w, err = e.Explain(&copied)
+			return err
+		})
+		if m.ready && !m.Available.After(q.now) {
+			line := slices.DeleteFunc(q.sorted(), func(m *message) bool { return !m.ready || m.Available.After(q.now) })
+			w.Position = slices.Index(line, m) + 1
+		}
+	}
+	return w
+}
+
 func (q *queue) Stats() symphony.QueueStats {
 	s := q.stats
 	for _, m := range q.messages {

@@ -13,7 +13,7 @@ const (
 	WaitsForType  Reason = "type_limit"  // as many messages of its type as may be are in hand, or were started
 	WaitsForQueue Reason = "queue_limit" // the same of its queue
 	WaitsForKey   Reason = "key_limit"   // the same of its concurrency key
-	WaitsForHold  Reason = "hold"        // its type is paused
+	WaitsForHold  Reason = "hold"        // its type, queue or transport is paused
 	WaitsForTurn  Reason = "group_turn"  // its group has its share in line
 	WaitsForOrder Reason = "group_order" // the one before it in its ordered group is not finished
 )
@@ -37,9 +37,16 @@ type Wait struct {
 	Rate bool
 	// Pushed says that the message has a URL of its own: only a worker that pushes takes it.
 	Pushed bool
-	// By is who set the limit or the hold, or which endpoint asked for a pause. Empty for what is configured.
+	// By is who set the limit or the hold, which endpoint asked for a pause, or which handler is not called. Empty for
+	// what is configured.
 	By string
+	// Position is the message's place among those that wait for the same: 1 is the next one. 0 where it has none, or
+	// one behind MaxPosition.
+	Position int
 }
+
+// MaxPosition is the last place in line that is told.
+const MaxPosition = 1000
 
 // Explain says more of a wait before the gate of a limit, of which state is known: until when, whether it is the rate,
 // and who set it.
@@ -60,20 +67,11 @@ func (l *Limits) Explain(w Wait, state GateState, now time.Time) Wait {
 // ExplainHold says more of a wait for a hold: until when, and who set it.
 func ExplainHold(w Wait, holds []Hold) Wait {
 	for _, h := range holds {
-		if w.Reason == WaitsForHold && h.Type == w.Type && h.Queue == "" && h.Mode == Paused {
+		if w.Reason == WaitsForHold && h.Type == w.Type && h.Queue == w.Queue && h.Mode == Paused {
 			w.Until, w.By = h.Until, h.By
 		}
 	}
 	return w
-}
-
-// Why says why a message waits that is before a gate, or before none, and is available at a time. For a line, a message
-// whose time has not come waits for that. ok is false for a message that does not wait.
-func Why(gate string, available, now time.Time) (w Wait, ok bool) {
-	if (gate == "" || isLine(gate)) && available.After(now) {
-		return Wait{Reason: WaitsForTime, Gate: gate, Until: available}, true
-	}
-	return waitBefore(gate)
 }
 
 // waitBefore is the wait of a message before a gate.

@@ -121,40 +121,6 @@ func TestFilters_that_are_refused(t *testing.T) {
 	}
 }
 
-// A pending message says why it waits.
-func TestWaiting_is_told(t *testing.T) {
-	f := newFixture(t, nil)
-	ready := f.send("Job", `{}`, `{}`)
-	later := f.send("Job", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
-	first := f.send("Job", `{}`, `{"groupKey":"g","ordered":true,"queue":"line"}`)
-	second := f.send("Job", `{}`, `{"groupKey":"g","ordered":true,"queue":"line"}`)
-	reason := func(id string) any {
-		t.Helper()
-		a := f.call("GET", messagesPath+"/"+id, "")
-		w, _ := a.body["message"].(map[string]any)["waiting"].(map[string]any)
-		if w != nil && w["text"] == "" {
-			t.Errorf("%s: no text: %s", id, a.raw)
-		}
-		return w["reason"]
-	}
-	for id, want := range map[string]any{ready: "worker", later: "scheduled", first: "worker", second: "order"} {
-		if got := reason(id); got != want {
-			t.Errorf("%s: got %v, want %v", id, got, want)
-		}
-	}
-	if a := f.call("POST", "/api/symphony/pause", `{"queue":"default","reason":"tea"}`); a.status != 200 {
-		t.Fatal(a.raw)
-	}
-	if got := reason(ready); got != "hold" {
-		t.Errorf("paused: got %v", got)
-	}
-	f.call("POST", "/api/symphony/resume", `{"queue":"default"}`)
-	f.settleNext(symphony.Settlement{Outcome: symphony.Ack, StartedAt: time.Now(), FinishedAt: time.Now()})
-	if got := reason(ready); got != nil {
-		t.Errorf("completed: got %v", got)
-	}
-}
-
 func TestSearchID_finds_a_message_wherever_it_is(t *testing.T) {
 	f := newFixture(t, nil)
 	mail := f.send("Mail", `{}`, `{"transport":"email"}`)

@@ -66,7 +66,8 @@ func queuesList(c *call) error {
 		q := stats[name]
 		info := wire.QueueInfo{Transport: transport, Queue: queue, Counts: counts(q), ScheduledMessages: q.Scheduled,
 			OldestPendingAge: q.OldestPendingAge.Milliseconds(),
-			Holds:            []wire.Hold{}, Limits: s.ofQueue(transport, queue)}
+			Holds:            []wire.Hold{}, Limits: s.ofQueue(transport, queue),
+			UnaskedSince: optional(q.UnaskedSince)}
 		for _, h := range s.holds {
 			if h.Transport == transport && h.Type == "" && (h.Queue == "" || h.Queue == queue) {
 				info.Holds = append(info.Holds, h.Hold)

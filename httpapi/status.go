@@ -70,7 +70,8 @@ func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResp
 		OldestPendingAge: s.OldestPendingAge.Milliseconds(), Queues: make(map[string]wire.Queue, len(s.Queues)), Timestamp: now.UTC(),
 	}
 	for name, q := range s.Queues {
-		out.Queues[name] = wire.Queue{Counts: counts(q), ScheduledMessages: q.Scheduled, OldestPendingAge: q.OldestPendingAge.Milliseconds()}
+		out.Queues[name] = wire.Queue{Counts: counts(q), ScheduledMessages: q.Scheduled,
+			OldestPendingAge: q.OldestPendingAge.Milliseconds()}
 	}
 	return out
 }

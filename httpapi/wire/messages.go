@@ -107,10 +107,12 @@ type WholeMessage struct {
 
 // WaitReason says why a pending message waits, as far as is known.
 type WaitReason struct {
-	Reason string     `json:"reason" enum:"worker,scheduled,retry,hold,limit,group,order" required:"true"`
+	Reason string     `json:"reason" required:"true" enum:"worker,no_worker,breaker,scheduled,retry,hold,limit,rate,group,order"`
 	Text   string     `json:"text" mask:"text" required:"true" description:"One sentence for people."`
 	Until  *time.Time `json:"until,omitzero" description:"When it can go on at the earliest, if that is known."`
-	By     string     `json:"by,omitzero" mask:"text" description:"Who has paused it, or the limit."`
+	By     string     `json:"by,omitzero" mask:"text" description:"Who has paused it, the limit, or the handler."`
+	// Position is there up to 1,000.
+	Position *int `json:"position,omitzero" minimum:"1" description:"Its place in line, 1 for the next one."`
 }
 
 // Progress is how far the handling of a message has come.

@@ -1,5 +1,7 @@
 package wire
 
+import "time"
+
 // QueuesResponse answers GET /api/symphony/queues.
 type QueuesResponse struct {
 	Success    bool        `json:"success" required:"true"`
@@ -16,4 +18,6 @@ type QueueInfo struct {
 	OldestPendingAge  int64   `json:"oldestPendingAge" required:"true" description:"Milliseconds, of what is ready."`
 	Holds             []Hold  `json:"holds" required:"true" description:"Of the queue, and of its whole transport."`
 	Limits            []Limit `json:"limits" required:"true" description:"Of the queue."`
+	// UnaskedSince is there where it is known.
+	UnaskedSince *time.Time `json:"unaskedSince,omitzero" description:"Since when no worker is known to have asked."`
 }

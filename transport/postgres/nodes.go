@@ -34,6 +34,7 @@ type node struct {
 	mu    sync.Mutex
 	alive int      // nodes, this one too, as of the last heartbeat
 	older []string // those of them that know nothing of the terms of messages
+	since int64    // since when all nodes have noted who asks, on the store's clock; see nodes_asked.go
 }
 
 var beatQuery = newQuery("beat", `INSERT INTO {schema}.messenger_nodes AS n
@@ -74,11 +75,13 @@ func (s *store) beat(ctx context.Context) error {
 		info = s.node.Info()
 	}
 	var (
-		list  []storage.Node
-		older []string
+		list       []storage.Node
+		older      []string
+		unnoticing []string
 	)
+	asked, told := s.askedCall()
 	err := s.with(ctx, "heartbeat", func(ctx context.Context, l *link) error {
-		list, older = nil, nil
+		list, older, unnoticing = nil, nil, nil
 		if err := s.measureOffset(ctx, l); err != nil {
 			return err
 		}
@@ -92,12 +95,18 @@ func (s *store) beat(ctx context.Context) error {
 			}},
 			s.nodesCall(&list),
 			s.olderCall(termsMigration, &older),
-			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}})
+			s.olderCall(asksMigration, &unnoticing),
+			call{query: dropNodes, params: [][]byte{s.nowParam(), nil}},
+			asked)
 	})
 	if err != nil {
 		return err
 	}
+	told()
 	s.node.mu.Lock()
+	if len(unnoticing) > 0 || s.node.since == 0 {
+		s.node.since = s.storeNow()
+	}
 	was := s.node.alive
 	s.node.alive, s.node.older = len(list), older
 	s.node.mu.Unlock()

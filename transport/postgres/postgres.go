@@ -30,6 +30,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/internal/asks"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"github.com/symphony-messenger/symphony/internal/watchers"
 	"github.com/symphony-messenger/symphony/retention"
@@ -150,6 +151,7 @@ type store struct {
 	settles  committer[*settleOp]
 	searches chan struct{} // slots
 	waiters  waitlist.List
+	asks     asks.Asks
 	cancels  watchers.List[storage.CancelWatch]
 
 	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.

@@ -51,6 +51,8 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 			return nil
 		},
 	}}
+	unasked, asked := t.unasked()
+	calls = append(calls, asked)
 	probes := t.heads.ready(t.wanted(nil, true), t.storeNow()+clockSlack)
 	defer t.heads.done(probes)
 	oldest := make(map[int]int64) // by lane
@@ -73,8 +75,10 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 		q.OldestPendingAge = max(q.OldestPendingAge, time.Duration(max(now-at, 0))*time.Microsecond)
 		stats.Queues[queue] = q
 	}
-	for _, q := range stats.Queues {
+	for name, q := range stats.Queues {
 		stats.Add(q)
+		q.UnaskedSince = fromMicros(unasked(name))
+		stats.Queues[name] = q
 	}
 	return stats, nil
 }

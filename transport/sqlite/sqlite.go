@@ -32,6 +32,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/internal/asks"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
@@ -101,6 +102,8 @@ type store struct {
 	searchers chan *reader // for what may take long
 	opened    int          // readers and searchers there are
 	waiters   waitlist.List
+	asks      asks.Asks
+	begun     int64 // since when asks are noted, in steady time
 	cancels   watchers.List[storage.CancelWatch]
 	checker   checkpointer
 	carefully int // as the constant; less in tests, which set it before there are goroutines
@@ -224,7 +227,7 @@ func (s *store) start(ctx context.Context) error {
 	if err := s.place(); err != nil {
 		return errors.Join(err, checkpoints.Close(), w.conn.Close())
 	}
-	s.writer = conn
+	s.writer, s.begun = conn, s.now()
 	s.checker.request = make(chan struct{}, 1)
 	s.done.Go(w.run)
 	s.done.Go(s.keepHouse)

@@ -25,6 +25,10 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	}
 	stats, lanes := t.stats(t.name)
 	now := t.now()
+	for name, q := range stats.Queues {
+		q.UnaskedSince = t.shown(max(t.asks.Last(t.name, name, now), t.begun))
+		stats.Queues[name] = q
+	}
 	err := t.read(ctx, "read", func(r *reader) error {
 		for _, l := range lanes {
 			q := stats.Queues[l.queue]

@@ -45,6 +45,8 @@ type FlowQueue interface {
 	// Crash ends the process and starts it again.
 	Crash()
 	Stats() symphony.QueueStats
+	// Wait says why a message waits that is not in hand.
+	Wait(id string) flow.Wait
 }
 
 // FlowTest is the test that a model fails.
@@ -81,6 +83,7 @@ func (q flowQueue) Now() time.Time                 { return q.s.clock.Now() }
 func (q flowQueue) Advance(d time.Duration)        { q.s.clock.Advance(d) }
 func (q flowQueue) Crash()                         { q.s.reopenIfPossible() }
 func (q flowQueue) Stats() symphony.QueueStats     { return q.s.stats().QueueStats }
+func (q flowQueue) Wait(id string) flow.Wait       { return q.s.whyWaits(id) }
 
 // flowModel knows what a queue under flow control must have.
 type flowModel struct {
@@ -119,7 +122,7 @@ func FlowModel(t FlowTest, q FlowQueue, rnd Choices, steps int) {
 var modelTypes = []string{"Two", "Slow", "Order", "Job"}
 
 func (m *flowModel) step() {
-	switch m.rnd.IntN(17) {
+	switch m.rnd.IntN(19) {
 	case 0, 1, 2, 3:
 		m.dispatch()
 	case 4, 5, 6:
@@ -137,6 +140,8 @@ func (m *flowModel) step() {
 		m.limit()
 	case 16:
 		m.cancel()
+	case 17, 18:
+		m.explain()
 	case 13:
 		if m.rnd.IntN(8) == 0 {
 			m.queue.Crash()
@@ -252,6 +257,40 @@ func (m *flowModel) claim(most int, pushes bool) {
 		}
 	}
 	m.checkLimits(had)
+}
+
+// explain asks why a message waits, and claims the next one: that is the message where nothing holds it up and it is
+// the first in line, and is another one where anything does.
+func (m *flowModel) explain() {
+	now := m.queue.Now()
+	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(m.waits)), func(id string) bool {
+		at, expires := m.expiry[id]
+		_, held := m.held[id]
+		return held || expires && !at.After(now)
+	})
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[m.rnd.IntN(len(ids))]
+	w := m.queue.Wait(id)
+	before := maps.Clone(m.held)
+	m.claim(1, true)
+	_, got := m.held[id]
+	starved := false // has overtaken it
+	for other, d := range m.held {
+		_, had := before[other]
+		starved = starved || !had && !d.CreatedAt.IsZero() && now.Sub(d.CreatedAt) >= flow.StarvationAge
+	}
+	switch {
+	case got && w.Reason != flow.WaitsForWorker:
+		m.Fatalf("message %s was handed out, and is said to wait: %+v", id, w)
+	case !got && w.Reason == flow.WaitsForWorker && w.Position == 1 && !starved:
+		m.Fatalf("message %s was not handed out, and is said to wait for a worker alone: %+v", id, w)
+	case w.Reason == flow.WaitsForTime && !w.Until.After(now):
+		m.Fatalf("message %s is said to wait for a time that has come: %+v at %s", id, w, now)
+	case w.Position < 0 || w.Position > len(m.waits):
+		m.Fatalf("message %s is said to be the %d. of %d", id, w.Position, len(m.waits))
+	}
 }
 
 // start counts a start of the type that may have 10 a second.

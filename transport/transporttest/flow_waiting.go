@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -226,9 +227,7 @@ var waitingTests = []test{
 		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
 		why := func(id string) flow.Reason {
 			s.Helper()
-			m := s.show(id)
-			w, _ := flow.WaitOf(&m, nil, s.clock.Now())
-			return w.Reason
+			return s.whyWaits(id).Reason
 		}
 		for _, test := range []struct {
 			o    symphony.DispatchOptions
@@ -264,6 +263,119 @@ var waitingTests = []test{
 			s.Errorf("it waits for %q, want its next try", got)
 		}
 	}},
+	{"a message tells its place in line", func(s *suite) {
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		want := func(places map[string]int) {
+			s.Helper()
+			for id, place := range places {
+				if w := s.whyWaits(id); w.Position != place {
+					s.Errorf("%s is said to be at %d, want %d: %+v", id, w.Position, place, w)
+				}
+			}
+		}
+		first := s.send("Job", symphony.DispatchOptions{}).ID
+		keyed := s.send("Job", symphony.DispatchOptions{ConcurrencyKey: "k"}).ID // in a lane of its own
+		urgent := s.send("Job", symphony.DispatchOptions{Priority: 10}).ID
+		s.send("Job", symphony.DispatchOptions{Priority: 10, Delay: time.Hour})
+		later := s.send("Job", symphony.DispatchOptions{Delay: time.Hour}).ID
+		last := s.send("Job", symphony.DispatchOptions{}).ID
+		s.send("Job", symphony.DispatchOptions{Queue: "other", Priority: 10})
+		want(map[string]int{urgent: 1, first: 2, keyed: 3, last: 4, later: 0})
+		here := symphony.ReceiveOptions{Max: 3, Queues: []string{symphony.DefaultQueue}}
+		s.wantIDs(s.receive(here), urgent, first, keyed)
+		behind := make([]string, 3)
+		for i := range behind {
+			behind[i] = s.send("Job", symphony.DispatchOptions{ConcurrencyKey: "k"}).ID
+		}
+		s.wantIDs(s.receive(here), last)
+		want(map[string]int{behind[0]: 1, behind[1]: 2, behind[2]: 3})
+		if w := s.whyWaits(behind[1]); w.Reason != flow.WaitsForKey {
+			s.Errorf("behind one in hand: %+v", w)
+		}
+	}},
+	{"the place in line is told up to a bound", func(s *suite) {
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		batch := make([]symphony.Outgoing, flow.MaxPosition)
+		for i := range batch {
+			batch[i].Message = symphony.Message{Type: "Job", Payload: json.RawMessage(`{}`)}
+			if i%2 == 0 {
+				batch[i].Options.ConcurrencyKey = strconv.Itoa(i)
+			}
+		}
+		if _, err := s.bus.DispatchBatch(ctx, batch); err != nil {
+			s.Fatal(err)
+		}
+		s.clock.Advance(time.Millisecond)
+		last := s.send("Job", symphony.DispatchOptions{}).ID
+		if w := s.whyWaits(last); w.Position != 0 {
+			s.Errorf("behind %d: %+v", flow.MaxPosition, w)
+		}
+		s.receive(symphony.ReceiveOptions{Max: 1})
+		if w := s.whyWaits(last); w.Position != flow.MaxPosition {
+			s.Errorf("behind %d: %+v", flow.MaxPosition-1, w)
+		}
+	}},
+	{"a paused, limited or slowed message says so before a claim comes to it", func(s *suite) {
+		s.needs(func(c symphony.Capabilities) bool { return c.Messages })
+		id := s.send("Job", symphony.DispatchOptions{}).ID
+		want := func(reason flow.Reason, by string) {
+			s.Helper()
+			if w := s.whyWaits(id); w.Reason != reason || w.By != by {
+				s.Errorf("got %+v, want %s by %q", w, reason, by)
+			}
+		}
+		for _, target := range []flow.HoldTarget{{}, {Queue: symphony.DefaultQueue}, {Type: "Job"}} {
+			s.hold(flow.Hold{HoldTarget: target, Mode: flow.Paused, By: "ada"})
+			want(flow.WaitsForHold, "ada")
+			s.release(target)
+			want(flow.WaitsForWorker, "")
+		}
+		other := s.send("Other", symphony.DispatchOptions{Priority: 10}).ID
+		s.wantIDs(s.receive(symphony.ReceiveOptions{Max: 1}), other)
+		s.setLimit(flow.SetLimit{LimitTarget: flow.LimitTarget{Type: "*"}, Set: true,
+			Limit: flow.Limit{Concurrency: 1}, By: "eve"})
+		want(flow.WaitsForType, "eve")
+		s.deleteLimit(flow.LimitTarget{Type: "*"})
+		want(flow.WaitsForWorker, "")
+		ask := flow.Ask{Message: &symphony.Envelope{Type: "Job"}, Pattern: "Job", Wait: time.Minute, From: "endpoint"}
+		if err := s.control().ChangeLimits(ctx, ask.Change); err != nil {
+			s.Fatal(err)
+		}
+		want(flow.WaitsForType, "endpoint")
+		if w := s.whyWaits(id); !w.Rate || !w.Until.Equal(s.clock.Now().Add(time.Minute)) {
+			s.Errorf("a pause that an endpoint asked for: %+v", w)
+		}
+		if _, err := s.control().Wait(ctx, symphony.NewID(s.clock.Now())); !errors.Is(err, symphony.ErrNotFound) {
+			s.Errorf("of no message: %v", err)
+		}
+		var status *symphony.MessageStatusError
+		if _, err := s.control().Wait(ctx, other); !errors.As(err, &status) || status.Status != symphony.Processing {
+			s.Errorf("of one in hand: %v", err)
+		}
+	}},
+	{"it is known since when nobody has asked for a queue", func(s *suite) {
+		s.send("Job", symphony.DispatchOptions{Queue: "a"})
+		s.send("Job", symphony.DispatchOptions{Queue: "b"})
+		want := func(queue string, want time.Time) {
+			s.Helper()
+			if got := s.stats().Queues[queue].UnaskedSince; !got.Equal(want.Truncate(time.Microsecond)) {
+				s.Errorf("queue %s: nobody has asked since %s, want %s", queue, got, want)
+			}
+		}
+		s.clock.Advance(time.Hour)
+		s.receive(symphony.ReceiveOptions{Queues: []string{"none", "a"}})
+		asked := s.clock.Now()
+		s.clock.Advance(time.Minute)
+		want("a", asked)
+		if got := s.stats().Queues["b"].UnaskedSince; !got.Before(asked.Add(-time.Minute)) || got.IsZero() {
+			s.Errorf("queue b: since %s, want since the start", got)
+		}
+		s.receive(symphony.ReceiveOptions{})
+		asked = s.clock.Now()
+		s.clock.Advance(time.Minute)
+		want("a", asked)
+		want("b", asked)
+	}},
 	{"debounce and throttle survive a crash", func(s *suite) {
 		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})
 		second := s.send("Job", symphony.DispatchOptions{ThrottleKey: "k"})
@@ -275,6 +387,17 @@ var waitingTests = []test{
 			s.Errorf("the one that waits is %s, want %s", r.ID, second.ID)
 		}
 	}},
+}
+
+// whyWaits tells why a message waits.
+func (s *suite) whyWaits(id string) flow.Wait {
+	s.Helper()
+	m := s.show(id)
+	w, ok, err := flow.WaitOf(ctx, s.def, &m)
+	if err != nil || !ok {
+		s.Fatalf("why %s waits, which is %s: %t, %v", id, m.Status, ok, err)
+	}
+	return w
 }
 
 func (s *suite) reopenIfPossible() {
