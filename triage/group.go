@@ -8,18 +8,28 @@ import (
 	"github.com/symphony-messenger/symphony/storage"
 )
 
-// Group is what there is in the dead letter queue of one kind of failure.
+const (
+	// MaxGroups is how many groups a storage remembers, Other aside. What failed last stays.
+	MaxGroups = 10_000
+	// RememberedFor is how long a group is remembered after its last failure. The dead letters that are there of one
+	// that is forgotten are of Other from then on.
+	RememberedFor = 30 * 24 * time.Hour
+)
+
+// Group is one kind of failure: what there is of it in the dead letter queue, and what there was.
 type Group struct {
 	Name             string // a Fingerprint, or Other
 	Type, ErrorClass string // of Other, as Sample: those of its latest failure
 	Sample           string // the error's text of the latest failure
-	Count            int64  // dead letters
-	Attempts         int64  // that they have had
+	Count            int64  // dead letters that are there
+	// Failures are all that there were since the group is remembered, also those that were retried or deleted since,
+	// and Attempts what they have had. Where the query selects by more than the group, type and class, these, and what
+	// follows, are of the dead letters that are there.
+	Failures, Attempts int64
 	// FirstSeen and LastSeen are when the oldest and the newest of them failed; FailedID is the newest one's.
 	FirstSeen, LastSeen time.Time
 	FailedID            string
-	// Hours are the failures of each of the last SeriesHours, of those dead letters: the last is the hour of the
-	// answer.
+	// Hours are the failures of each of the last SeriesHours: the last is the hour of the answer.
 	Hours [SeriesHours]int64
 }
 
@@ -37,11 +47,22 @@ type Query struct {
 	After string
 }
 
+// Remembered reports whether the query selects by no more than what is remembered of groups, so that the answer need not
+// look at dead letters.
+func (q *Query) Remembered() bool {
+	rest := q.MessageFilter
+	rest.FailureGroup, rest.Type, rest.ErrorClass, rest.Status, rest.Statuses = "", "", "", "", nil
+	return rest.SelectsAll()
+}
+
 // Store is the part of a transport that groups its dead letters. It goes with symphony.MessageStore. Methods are safe
 // for concurrent use.
 type Store interface {
-	// FailureGroups answers a query, which has been checked, of one moment. Dead letters that have no group yet,
-	// because an older release has stored them, are given theirs first, so many at a time; what is left is in Other.
+	// FailureGroups answers a query, which has been checked, of one moment. Groups are remembered while there are no
+	// more than MaxGroups in the storage and they failed within RememberedFor, whatever becomes of their dead letters;
+	// those of the groups that are forgotten are of Other from then on. Dead letters that have no group yet, because an
+	// older release has stored them, are given theirs, GroupedAtOnce of them before each answer and the rest in the
+	// background; until then they are in none.
 	FailureGroups(ctx context.Context, q Query) ([]Group, error)
 }
 
@@ -50,5 +71,5 @@ func StoreOf(t symphony.Transport) (Store, error) {
 	return storage.Part[Store](t, t.Capabilities().Messages, "does not group its failures")
 }
 
-// GroupedAtOnce is how many dead letters one call of FailureGroups gives a group.
+// GroupedAtOnce is how many dead letters are given a group in one transaction.
 const GroupedAtOnce = 2000

@@ -263,6 +263,9 @@ var foldQuery = newQuery("fold", `WITH gone AS (
 		completed = c.completed + excluded.completed, failed = c.failed + excluded.failed, scheduled = c.scheduled + excluded.scheduled`)
 
 func (s *store) fold(ctx context.Context) error {
+	if err := s.foldFailures(ctx); err != nil {
+		return err
+	}
 	return s.do(ctx, "fold counts", call{query: foldQuery, params: [][]byte{int4Param(5 * houseRows)}})
 }
 
@@ -286,6 +289,9 @@ func (s *store) purge(ctx context.Context) error {
 		return err
 	}
 	if err := s.forgetOldNotes(ctx); err != nil {
+		return err
+	}
+	if err := s.keepGroups(ctx); err != nil {
 		return err
 	}
 	deletes := []call{

@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -26,6 +27,18 @@ func (s *suite) groups(q triage.Query) []triage.Group {
 	return list
 }
 
+// housekeep does what the storage otherwise does in the background.
+func (s *suite) housekeep() {
+	s.Helper()
+	keeper, ok := s.def.(interface{ Housekeep(context.Context) error })
+	if !ok {
+		s.Skip("transport forgets without housekeeping")
+	}
+	if err := keeper.Housekeep(ctx); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // failAs has a message of a type fail with a text.
 func (s *suite) failAs(typ, text string) symphony.MessageInfo {
 	s.Helper()
@@ -43,9 +56,9 @@ var failedGroupTests = []test{
 		name := triage.Fingerprint("Job", "test", "order 7 not found")
 		want := []triage.Group{
 			{Name: triage.Fingerprint("Mail", "test", "order 7 not found"), Type: "Mail", ErrorClass: "test",
-				Sample: "order 31 not found", Count: 1, Attempts: 1,
+				Sample: "order 31 not found", Count: 1, Failures: 1, Attempts: 1,
 				FirstSeen: other.FinishedAt, LastSeen: other.FinishedAt, FailedID: other.FailedID},
-			{Name: name, Type: "Job", ErrorClass: "test", Sample: "order 31 not found", Count: 3, Attempts: 3,
+			{Name: name, Type: "Job", ErrorClass: "test", Sample: "order 31 not found", Count: 3, Failures: 3, Attempts: 3,
 				FirstSeen: first.FinishedAt, LastSeen: last.FinishedAt, FailedID: last.FailedID},
 		}
 		const now = triage.SeriesHours - 1
@@ -87,6 +100,65 @@ var failedGroupTests = []test{
 		s.fail(s.one(), "order 9") // what was retried fails again
 		if got := s.groups(triage.Query{}); len(got) != 1 || got[0].Count != 2 {
 			s.Errorf("got %+v", got)
+		}
+	}},
+	{"a group is remembered when its dead letters are gone", func(s *suite) {
+		first := s.failAs("Job", "order 1 not found")
+		s.clock.Advance(2 * time.Hour)
+		last := s.failAs("Job", "order 2 not found")
+		moves := []symphony.FailedMove{{ID: first.FailedID}, {ID: last.FailedID, NewID: symphony.NewID(s.clock.Now())}}
+		if n, err := s.messages().MoveFailed(ctx, moves); err != nil || n != 2 {
+			s.Fatal(n, err)
+		}
+		want := triage.Group{Name: triage.Fingerprint("Job", "test", "order 7 not found"), Type: "Job", ErrorClass: "test",
+			Sample: "order 2 not found", Failures: 2, Attempts: 2,
+			FirstSeen: first.FinishedAt, LastSeen: last.FinishedAt, FailedID: last.FailedID}
+		const now = triage.SeriesHours - 1
+		want.Hours[now], want.Hours[now-2] = 1, 1
+		if diff := cmp.Diff([]triage.Group{want}, s.groups(triage.Query{})); diff != "" {
+			s.Errorf("(-want +got)\n%s", diff)
+		}
+		again := s.fail(s.one(), "order 3 not found")
+		want.Count, want.Failures, want.Attempts, want.Sample = 1, 3, 3, again.Error
+		want.LastSeen, want.FailedID, want.Hours[now] = again.FinishedAt, again.FailedID, 2
+		for name, q := range map[string]triage.Query{"type": {MessageFilter: symphony.MessageFilter{Type: "Job"}},
+			"group": {MessageFilter: symphony.MessageFilter{FailureGroup: want.Name}},
+			"class": {MessageFilter: symphony.MessageFilter{ErrorClass: "test"}}} {
+			if diff := cmp.Diff([]triage.Group{want}, s.groups(q)); diff != "" {
+				s.Errorf("%s (-want +got)\n%s", name, diff)
+			}
+		}
+		if got := s.groups(triage.Query{MessageFilter: symphony.MessageFilter{Queue: "default"}}); len(got) != 1 ||
+			got[0].Count != 1 || got[0].Failures != 1 {
+			s.Errorf("of the dead letters of a queue: %+v", got)
+		}
+		if got := s.groups(triage.Query{MessageFilter: symphony.MessageFilter{Type: "Jo"}}); len(got) != 0 {
+			s.Errorf("of another type: %+v", got)
+		}
+	}},
+	{"a group is forgotten when it has not failed for long", func(s *suite) {
+		old := s.failAs("Job", "order 1 not found")
+		s.clock.Advance(triage.RememberedFor - time.Hour)
+		s.failAs("Mail", "no such mailbox")
+		s.housekeep()
+		if got := s.groups(triage.Query{}); len(got) != 2 {
+			s.Fatalf("too early: %+v", got)
+		}
+		s.clock.Advance(2 * time.Hour)
+		for range 3 { // rows of others are folded first
+			s.housekeep()
+		}
+		got := s.groups(triage.Query{})
+		if len(got) != 2 || got[0].Type != "Mail" || got[1].Name != triage.Other || got[1].Count != 1 ||
+			got[1].FailedID != old.FailedID {
+			s.Errorf("got %+v", got)
+		}
+		if m := s.show(old.ID); m.FailureGroup != triage.Other {
+			s.Errorf("its dead letter is of the group %q", m.FailureGroup)
+		}
+		name := triage.Fingerprint("Job", "test", "order 1 not found")
+		if s.failAs("Job", "order 2 not found"); len(s.groups(triage.Query{})) != 3 || s.groups(triage.Query{})[0].Name != name {
+			s.Errorf("after another failure: %+v", s.groups(triage.Query{}))
 		}
 	}},
 	{"what expired, and what was not tried again, has a group, too", func(s *suite) {
