@@ -47,8 +47,8 @@ type Query struct {
 	After string
 }
 
-// Remembered reports whether the query selects by no more than what is remembered of groups, so that the answer need not
-// look at dead letters.
+// Remembered reports whether the query selects by no more than what is remembered of groups, so that the answer need
+// not look at dead letters.
 func (q *Query) Remembered() bool {
 	rest := q.MessageFilter
 	rest.FailureGroup, rest.Type, rest.ErrorClass, rest.Status, rest.Statuses = "", "", "", "", nil
