@@ -265,7 +265,8 @@ func (w *writer) lose(r readyRow, worker string, claimed, end int64) error {
 	r.available = end
 	r.lost++
 	w.touch(r.lane)
-	return w.ready(r)
+	w.ready(r)
+	return nil
 }
 
 // Extend sets leases to end d from now. It writes nothing to the disk but for leases that outlive the process.

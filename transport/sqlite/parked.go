@@ -45,9 +45,7 @@ func (f *flowTx) Unpark(wants []flow.Want) ([]int, error) {
 			if w.Behind {
 				r.available = f.now
 			}
-			if err := f.enqueue(r.readyRow); err != nil {
-				return nil, err
-			}
+			f.enqueue(r.readyRow)
 		}
 		counts[i] = len(rows)
 	}
@@ -69,9 +67,7 @@ func (w *writer) readLocated(s *sqlite.Stmt, seq int64) located {
 // Ready makes messages ready.
 func (f *flowTx) Ready(rows []located) error {
 	for i := range rows {
-		if err := f.enqueue(rows[i].readyRow); err != nil {
-			return err
-		}
+		f.enqueue(rows[i].readyRow)
 	}
 	return nil
 }

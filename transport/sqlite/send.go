@@ -176,18 +176,27 @@ func (o *sendOp) known(w *writer, i int) error {
 			return nil
 		}
 	}
-	return w.query("SELECT message_id, queue, scheduled_at, fingerprint FROM messenger_idempotency WHERE transport=? AND key=? AND expires_at>?",
-		func(s *sqlite.Stmt) bool {
-			settle(s.ColumnText(0), s.ColumnText(1), s.ColumnInt64(2), columnBytes(s, 3))
-			return false
-		}, row.Transport, row.IdempotencyName(), w.now)
+	s, err := w.prepared(`SELECT message_id, queue, scheduled_at, fingerprint FROM messenger_idempotency
+		WHERE transport=? AND key=? AND expires_at>?`)
+	if err != nil {
+		return err
+	}
+	return eachRow(s, func(s *sqlite.Stmt) bool {
+		settle(s.ColumnText(0), s.ColumnText(1), s.ColumnInt64(2), columnBytes(s, 3))
+		return false
+	}, []any{row.Transport, row.IdempotencyName(), w.now})
 }
 
 // remember stores an idempotency key. It replaces one whose window is over.
 func (w *writer) remember(row *messageRow) error {
-	return w.exec(`INSERT OR REPLACE INTO messenger_idempotency (transport, key, message_id, fingerprint, expires_at, queue, scheduled_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]), w.now+row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt))
+	s, err := w.prepared(`INSERT OR REPLACE INTO messenger_idempotency
+		(transport, key, message_id, fingerprint, expires_at, queue, scheduled_at) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	bind(s, []any{row.Transport, row.IdempotencyName(), row.ID, blob(row.Fingerprint[:]),
+		w.now + row.IdempotencyWindow.Microseconds(), row.Queue, nullable(row.scheduledAt)})
+	return stepOnce(s)
 }
 
 // insert stores a message and makes it claimable from its time on, unless it is of a group. One with a Flow is to
@@ -196,29 +205,6 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 	seq, available := w.nextSeq, w.now
 	if row.scheduledAt > w.wall {
 		available = row.scheduledAt + w.steady.Ahead()
-	}
-	s, err := w.stmt(`INSERT INTO messenger_messages
-		(seq, id, lane, type, priority, created_at, scheduled_at, idempotency_key, headers, metadata, done, payload, extras, delay)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return r, err
-	}
-	s.BindInt64(1, seq)
-	s.BindText(2, row.ID)
-	s.BindInt64(3, l.id)
-	s.BindText(4, row.Type)
-	s.BindInt64(5, int64(row.Priority))
-	s.BindInt64(6, micros(row.CreatedAt))
-	bindTime(s, 7, row.scheduledAt)
-	bindText(s, 8, unsafe.Slice(unsafe.StringData(row.IdempotencyKey), len(row.IdempotencyKey)))
-	bindText(s, 9, row.headers)
-	bindText(s, 10, row.metadata)
-	bindText(s, 11, row.done)
-	bindText(s, 12, row.Payload)
-	bindText(s, 13, row.extras)
-	s.BindInt64(14, available-micros(row.CreatedAt))
-	if err := stepOnce(s); err != nil {
-		return r, err
 	}
 	w.nextSeq++
 	if t := row.Terms; t != nil && t.Retention != nil {
@@ -230,11 +216,15 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 		seq: seq, lane: l, rank: rankOf(row.Priority), available: available,
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
-	l.next.pending++
-	if !flow.HasLine(row.Flow) {
-		if err := w.enqueue(r); err != nil {
+	w.inserts.messages.list = append(w.inserts.messages.list, newMessage{row, seq, l.id, available})
+	if w.inserts.bytes += int(r.size); w.inserts.bytes >= insertBytes {
+		if err := w.flushInserts(); err != nil {
 			return r, err
 		}
+	}
+	l.next.pending++
+	if !flow.HasLine(row.Flow) {
+		w.enqueue(r)
 	}
 	if row.scheduledAt > w.wall {
 		l.next.scheduled++
@@ -261,33 +251,19 @@ type readyRow struct {
 func rankOf(priority int) int64 { return int64(symphony.MaxPriority - priority) }
 
 // ready puts a message into its lane and wakes a receiver. The caller has touched the lane.
-func (w *writer) ready(r readyRow) error {
+func (w *writer) ready(r readyRow) {
 	r.lane.next.pending++
-	return w.enqueue(r)
+	w.enqueue(r)
 }
 
 // enqueue is ready for a message that is counted as pending already.
-func (w *writer) enqueue(r readyRow) error {
-	query := "INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size) VALUES (?, ?, ?, ?, ?, ?, ?)"
-	if r.lane.controlled {
-		query = "INSERT INTO messenger_ready (lane, rank, available_at, seq, attempt, lost, size, controlled) VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
-	}
-	s, err := w.stmt(query)
-	if err != nil {
-		return err
-	}
-	for i, v := range [...]int64{r.lane.id, r.rank, r.available, r.seq, r.attempt, r.lost, r.size} {
-		s.BindInt64(i+1, v)
-	}
-	if err := stepOnce(s); err != nil {
-		return err
-	}
+func (w *writer) enqueue(r readyRow) {
+	w.inserts.ready.list = append(w.inserts.ready.list, r)
 	if r.available > w.now {
 		w.nextDue = min(w.nextDue, r.available)
 	} else {
 		w.wakes[r.lane]++
 	}
-	return nil
 }
 
 func nullable(us int64) any {

@@ -103,7 +103,8 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 				return err
 			}
 		}
-		return w.ready(r)
+		w.ready(r)
+		return nil
 	case symphony.Retry:
 		r.available = w.now + max(st.Delay, 0).Microseconds()
 		if err := w.noteAttempt(r, l.worker, micros(st.StartedAt), micros(st.FinishedAt), st.Error, st.ErrorClass, r.available); err != nil {
@@ -112,7 +113,8 @@ func (w *writer) settle(l *lease, it *leased, st *symphony.Settlement) error {
 		if err := w.keepDone(r, st.Done); err != nil {
 			return err
 		}
-		return w.ready(r)
+		w.ready(r)
+		return nil
 	case symphony.Fail:
 		return w.fail(r, l.worker, st)
 	}
@@ -153,20 +155,13 @@ func (w *writer) complete(r readyRow, l *lease, st *symphony.Settlement) error {
 	if err != nil {
 		return err
 	}
-	s, err := w.stmt("INSERT INTO messenger_completed (seq, completed_at, attempt, took, worker) VALUES (?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
 	started := l.claimed
 	if !st.StartedAt.IsZero() {
 		started = micros(st.StartedAt)
 	}
-	s.BindInt64(1, r.seq)
-	s.BindInt64(2, w.wall)
-	s.BindInt64(3, r.attempt)
-	s.BindInt64(4, w.wall-started)
-	s.BindInt64(5, worker)
-	return stepOnce(s)
+	w.inserts.completed.list = append(w.inserts.completed.list,
+		completedRow{r.seq, w.wall, r.attempt, w.wall - started, worker})
+	return nil
 }
 
 // erase deletes a message and its attempts.

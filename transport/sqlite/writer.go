@@ -53,6 +53,7 @@ type writer struct {
 
 	// Of the transaction that runs; empty between transactions.
 	touched []*lane
+	inserts inserts
 	settled []settledItem
 	ended   map[endedOf][]byte // the ids of messages that ended and are not kept; see ends.go
 	undo    []func()
@@ -67,7 +68,7 @@ func newWriter(s *store, conn *sqlite.Conn) *writer {
 		byName: make(map[laneKey]*lane), byID: make(map[int64]*lane), fair: make(map[string]*flow.FairShare), holds: make(map[string][]flow.Hold),
 		leases: make(map[string]*lease), cancelling: make(map[delivery]*lease), workers: make(map[string]worker),
 		wakes: make(map[*lane]int),
-		ended: make(map[endedOf][]byte), nextDue: never,
+		ended: make(map[endedOf][]byte), nextDue: never, inserts: newInserts(),
 	}
 	w.inForce = s.limits
 	w.commit = func() error { return w.exec("COMMIT") }
@@ -180,6 +181,7 @@ func (w *writer) rollback(cause error) error {
 		// A second fsync may succeed without having written anything. Only a fresh start reads the truth.
 		cause = w.giveUp(fmt.Errorf("%w (the disk failed to make a transaction durable; restart to continue)", cause))
 	}
+	w.dropInserts()
 	if !w.conn.AutocommitEnabled() {
 		if err := w.exec("ROLLBACK"); err != nil {
 			cause = errors.Join(cause, w.giveUp(w.storageError("roll back in", err)))
@@ -232,8 +234,16 @@ func (w *writer) reset() {
 	}
 }
 
-// stmt returns the prepared statement of a query.
+// stmt returns the prepared statement of a query, which may look at all that the transaction has done.
 func (w *writer) stmt(query string) (*sqlite.Stmt, error) {
+	if err := w.flushInserts(); err != nil {
+		return nil, err
+	}
+	return w.prepared(query)
+}
+
+// prepared is stmt for a query that looks at no rows which may wait to be inserted.
+func (w *writer) prepared(query string) (*sqlite.Stmt, error) {
 	if s := w.stmts[query]; s != nil {
 		return s, nil
 	}
