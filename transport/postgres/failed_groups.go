@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/triage"
@@ -82,10 +83,11 @@ func seriesOf(list *[]triage.Group, at map[string]int) func([][]byte) error {
 
 // rememberedGroups are what is kept of groups, of all shards together. Those that have only lost dead letters, which
 // another transaction is about to fold, are none.
+// %s takes those off that are past their periods.
 const rememberedGroups = `SELECT name, type, error_class, sample, n, attempts, failures, first_seen, last_seen, last::uuid
 	FROM (SELECT name, (array_agg(type ORDER BY failed_id DESC))[1] AS type,
 			(array_agg(error_class ORDER BY failed_id DESC))[1] AS error_class,
-			(array_agg(sample ORDER BY failed_id DESC))[1] AS sample, greatest(sum(count), 0)::int8 AS n,
+			(array_agg(sample ORDER BY failed_id DESC))[1] AS sample, greatest(sum(count)%s, 0)::int8 AS n,
 			sum(attempts)::int8 AS attempts, sum(failures)::int8 AS failures, min(first_seen) AS first_seen,
 			max(last_seen) AS last_seen, max(failed_id::text COLLATE "C") AS last
 		FROM {schema}.messenger_failure_groups WHERE transport = $1::text AND ($2::text = '' OR name = $2)
@@ -94,11 +96,25 @@ const rememberedGroups = `SELECT name, type, error_class, sample, n, attempts, f
 		AND ($6::text = '' OR last < $6) ORDER BY last DESC LIMIT $7::int4`
 
 var (
-	readGroups = newQuery("read_groups", rememberedGroups)
+	readGroups = newQuery("read_groups", fmt.Sprintf(rememberedGroups, ""))
 	readHours  = newQuery("read_hours", `SELECT name, hour - $2::int8, sum(failures)::int8
 		FROM {schema}.messenger_failure_hours
 		WHERE transport = $1::text AND name = ANY ($3::text[]) AND hour >= $2 GROUP BY 1, 2`)
 )
+
+// readGroups is the query of what is kept of groups, without dead letters that are past their periods.
+func (s *store) readGroups() *query {
+	var parts []string
+	for _, span := range s.kept.spans(symphony.Failed, s.purged.until.Load(), s.storeNow()) {
+		parts = append(parts, "SELECT failure_group FROM {schema}.messenger_failed_messages WHERE transport = $1::text AND "+
+			s.kept.aging(span))
+	}
+	if len(parts) == 0 {
+		return readGroups
+	}
+	aged := " - (SELECT count(*) FROM (" + strings.Join(parts, " UNION ALL ") + ") a WHERE failure_group = name)"
+	return &query{sql: fmt.Sprintf(rememberedGroups, aged)}
+}
 
 // remembered answers a query by what is kept of groups. since is the first hour of the series.
 func (t *Transport) remembered(ctx context.Context, q *triage.Query, since int64) (list []triage.Group, err error) {
@@ -116,7 +132,7 @@ func (t *Transport) remembered(ctx context.Context, q *triage.Query, since int64
 			params[i] = []byte{} // no text, not NULL
 		}
 	}
-	err = t.do(ctx, "read groups of failures", call{query: readGroups, params: params, row: func(v [][]byte) error {
+	err = t.do(ctx, "read groups of failures", call{query: t.readGroups(), params: params, row: func(v [][]byte) error {
 		at[string(v[0])] = len(list)
 		names.text(string(v[0]))
 		list = append(list, readGroup(v))

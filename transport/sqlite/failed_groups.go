@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
@@ -79,9 +80,14 @@ func (t *Transport) remembered(ctx context.Context, q *triage.Query, since int64
 	add(prefixed, "substr(type, 1, length(?))=?", prefix, prefix)
 	add(q.ErrorClass != "", "error_class=?", q.ErrorClass)
 	add(q.After != "", "failed_id<?", q.After)
-	err = t.readOn(ctx, t.readers, "read groups of failures in", func(r *reader) error {
+	err = t.readOn(ctx, t.readers, "read groups of failures in", func(r *reader) (err error) {
 		list = nil
-		err := r.query(`SELECT name, type, error_class, sample, count, attempts, failures, first_seen, last_seen, failed_id
+		spans := t.kept.spans(symphony.Failed, t.purged.until.Load(), micros(t.clock.Now()))
+		if err := r.query("BEGIN", nil); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.query("ROLLBACK", nil)) }()
+		err = r.query(`SELECT name, type, error_class, sample, count, attempts, failures, first_seen, last_seen, failed_id
 			FROM messenger_failure_groups WHERE `+where+` ORDER BY failed_id DESC LIMIT ?`, func(s *sqlite.Stmt) bool {
 			list = append(list, readGroup(s))
 			return true
@@ -92,6 +98,16 @@ func (t *Transport) remembered(ctx context.Context, q *triage.Query, since int64
 				list[i].Hours[s.ColumnInt(0)] = s.ColumnInt64(1)
 				return true
 			}, since, t.name, list[i].Name, since, since+triage.SeriesHours-1)
+		}
+		for _, span := range spans { // those that are past their periods, and not deleted yet
+			condition, args := t.kept.aging(t.name, span)
+			for i := 0; err == nil && i < len(list); i++ {
+				err = r.query("SELECT count(*) FROM messenger_failed_messages WHERE failure_group=? AND "+condition,
+					func(s *sqlite.Stmt) bool {
+						list[i].Count -= s.ColumnInt64(0)
+						return true
+					}, append([]any{list[i].Name}, args...)...)
+			}
 		}
 		return err
 	})
