@@ -88,6 +88,10 @@ mutants: deps ## Make mistakes in the code, one at a time, and tell which the te
 bench: ## Measure against the peers on this machine (needs gcc and wrk; see bench/README.md)
 	cd bench && $(GO) run . $(BENCHFLAGS)
 
+.PHONY: bench-find
+bench-find: ## Find messages among FIND (default 10,000,000) on both storages, into docs/performance.md (30 GB of disk)
+	cd bench && $(GO) run ./find -n $(or $(FIND),10000000) -write ../docs/performance.md
+
 .PHONY: docs
 docs: ## Regenerate what is generated: configuration reference, OpenAPI document, golden files
 	$(GO) test ./config ./httpapi -run 'TestGolden|TestReference|TestOpenAPI' -update

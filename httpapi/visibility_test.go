@@ -235,6 +235,39 @@ func TestVisibility_own_shows_nothing_of_others(t *testing.T) {
 	}
 }
 
+// A user's counts are of his own messages, however they are asked for.
+func TestVisibility_own_counts_a_user_his_own(t *testing.T) {
+	w := newOwn(t)
+	ann, bob := w.user("ann"), w.user("bob")
+	for range 3 {
+		w.sendAs(bob, "Job", `{"tags":["vip"],"queue":"q"}`)
+	}
+	w.sendAs(ann, "Job", `{"tags":["vip"],"queue":"q"}`)
+	w.sendAs(ann, "Mail", `{}`)
+	for query, want := range map[string][2]int{ // ann's and bob's
+		"":                                {2, 3},
+		"?exact=true":                     {2, 3},
+		"?status=pending":                 {2, 3}, // which counters tell, of everybody's
+		"?status=pending&exact=true":      {2, 3},
+		"?queue=q":                        {1, 3},
+		"?queue=q&status=pending":         {1, 3},
+		"?tag=vip":                        {1, 3},
+		"?type=Mail":                      {1, 0},
+		"?status=completed&status=failed": {0, 0},
+		"?dispatchedBy=user%3Abob":        {0, 3},
+		"?dispatchedBy=user%3Aann":        {2, 0},
+	} {
+		for i, token := range []string{ann, bob} {
+			a := w.as(token, "GET", "/api/symphony/messages/counts"+query, "")
+			counts, _ := a.body["counts"].(map[string]any)
+			got := words(a.status, a.body["total"], counts["pending"], a.body["atLeast"])
+			if want := words(200, want[i], want[i], nil); got != want {
+				t.Errorf("%s of the %d. user: got %s, want %s", query, i+1, got, want)
+			}
+		}
+	}
+}
+
 // What a user has dispatched is his, wherever it goes: to see, to delete and to retry.
 func TestVisibility_own_shows_a_user_his_own(t *testing.T) {
 	w := newOwn(t)
