@@ -90,7 +90,7 @@ bench: ## Measure against the peers on this machine (needs gcc and wrk; see benc
 
 .PHONY: bench-find
 bench-find: ## Find messages among FIND (default 10,000,000) on both storages, into docs/performance.md (30 GB of disk)
-	cd bench && $(GO) run ./find -n $(or $(FIND),10000000) -write ../docs/performance.md
+	cd bench/find && $(GO) run . -n $(or $(FIND),10000000) -write ../../docs/performance.md
 
 .PHONY: docs
 docs: ## Regenerate what is generated: configuration reference, OpenAPI document, golden files

@@ -114,7 +114,8 @@ func (l *load) table(list []question, out *strings.Builder) error {
 		if median > q.bound {
 			notes = strings.TrimPrefix(notes+"; **over**", "; ")
 		}
-		fmt.Fprintf(out, "| %s | %d | %.1f | %.1f | %.0f | %s |\n", q.name, found, ms(median), ms(took[len(took)-1]), ms(q.bound), notes)
+		fmt.Fprintf(out, "| %s | %d | %.1f | %.1f | %.0f | %s |\n", q.name, found, ms(median), ms(took[len(took)-1]),
+			ms(q.bound), notes)
 	}
 	out.WriteString("\n")
 	return nil
