@@ -34,6 +34,12 @@ const (
 type EventQuery struct {
 	// Types are types or patterns such as message.*; none means all.
 	Types []string
+	// IDs, Queue, MessageType (or a pattern such as order.*), Tags (all of them) and Transport select messages: then
+	// each event of those messages comes, from now on, and nothing else. A Transport alone selects none. What happens
+	// while a connection is made anew is missed, and After must be nil.
+	IDs                           []string
+	Queue, MessageType, Transport string
+	Tags                          []string
 	// After begins behind the event with this number. Nil: with what happens from now on. 0: with the oldest that is
 	// kept.
 	After *int64
@@ -41,11 +47,19 @@ type EventQuery struct {
 	Lost func(err error, pause time.Duration)
 }
 
+// OfMessages reports whether the query selects messages, so that each event of those comes, and nothing else.
+func (q *EventQuery) OfMessages() bool {
+	return len(q.IDs)+len(q.Tags) > 0 || q.Queue != "" || q.MessageType != ""
+}
+
 // Events calls f with each event as it happens, until ctx ends, f returns an error, which is returned, or the server
 // refuses the call (an *Error that is not 429 or 503). When the connection is lost it connects again and goes on behind
 // the last event, so that each comes once. Where events are not kept any more there is one of type reset.
 func (c *Client) Events(ctx context.Context, q EventQuery, f func(wire.Event) error) error {
 	s := &eventStream{Client: c, query: q, handle: f}
+	if q.After != nil && q.OfMessages() {
+		return errors.New("client: events of single messages have no numbers to begin behind: After must be nil")
+	}
 	if q.After != nil {
 		s.last = strconv.FormatInt(*q.After, 10)
 	}
@@ -101,6 +115,16 @@ func (s *eventStream) follow(ctx context.Context) (alive bool, err error) {
 	values := url.Values{}
 	if len(s.query.Types) > 0 {
 		values.Set("types", strings.Join(s.query.Types, ","))
+	}
+	for name, list := range map[string][]string{
+		"id": s.query.IDs, "tag": s.query.Tags, "queue": {s.query.Queue}, "type": {s.query.MessageType},
+		"transport": {s.query.Transport},
+	} {
+		for _, value := range list {
+			if value != "" {
+				values.Add(name, value)
+			}
+		}
 	}
 	u.RawQuery = values.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

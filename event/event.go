@@ -29,19 +29,24 @@ const (
 
 // The types of events.
 const (
-	MessageFailed    = "message.failed"   // a message went to the dead letter queue
-	MessageRetrying  = "message.retrying" // an attempt failed and another one follows
-	WorkerStarted    = "worker.started"
-	WorkerStopped    = "worker.stopped"
-	NodeStarted      = "node.started"
-	NodeStopped      = "node.stopped"
-	HoldChanged      = "hold.changed"      // something was paused, drained or resumed
-	OperationChanged = "operation.changed" // work in bulk began, went on, or ended
-	ScheduleFailed   = "schedule.failed"   // a schedule could not fire
-	AlertFiring      = "alert.firing"
-	AlertResolved    = "alert.resolved"
-	Audit            = "audit"          // somebody did something; see package audit
-	Dropped          = "events.dropped" // events that were left out, by type
+	MessageFailed   = "message.failed"   // a message went to the dead letter queue
+	MessageRetrying = "message.retrying" // an attempt failed and another one follows
+	// These, and all of the two above, are told to readers who say of which messages; see Singles. They have no number.
+	MessageDispatched = "message.dispatched"
+	MessageProgress   = "message.progress"
+	MessageCompleted  = "message.completed"
+	MessageCancelled  = "message.cancelled"
+	WorkerStarted     = "worker.started"
+	WorkerStopped     = "worker.stopped"
+	NodeStarted       = "node.started"
+	NodeStopped       = "node.stopped"
+	HoldChanged       = "hold.changed"      // something was paused, drained or resumed
+	OperationChanged  = "operation.changed" // work in bulk began, went on, or ended
+	ScheduleFailed    = "schedule.failed"   // a schedule could not fire
+	AlertFiring       = "alert.firing"
+	AlertResolved     = "alert.resolved"
+	Audit             = "audit"          // somebody did something; see package audit
+	Dropped           = "events.dropped" // events that were left out, by type
 )
 
 // The types of events that readers get and that are not stored, and have no number.
@@ -53,8 +58,16 @@ const (
 
 // Types are all types, in the order in which the documentation has them.
 func Types() []string {
-	return []string{MessageFailed, MessageRetrying, WorkerStarted, WorkerStopped, NodeStarted, NodeStopped, HoldChanged, OperationChanged,
+	return []string{MessageFailed, MessageRetrying, MessageDispatched, MessageProgress, MessageCompleted, MessageCancelled,
+		WorkerStarted, WorkerStopped, NodeStarted, NodeStopped, HoldChanged, OperationChanged,
 		ScheduleFailed, AlertFiring, AlertResolved, Audit, Dropped, Stats}
+}
+
+// MessageTypes are the types of events of single messages.
+func MessageTypes() []string {
+	return []string{
+		MessageDispatched, MessageProgress, MessageRetrying, MessageCompleted, MessageFailed, MessageCancelled,
+	}
 }
 
 // Event is one event.
@@ -97,6 +110,19 @@ func ParseFilter(s string) (Filter, error) {
 	}
 	return f, nil
 }
+
+// LogTypes are the types of events that readers without a filter of messages get.
+func LogTypes() []string {
+	return slices.DeleteFunc(Types(), func(typ string) bool {
+		return typ != MessageFailed && typ != MessageRetrying && slices.Contains(MessageTypes(), typ)
+	})
+}
+
+// SelectsAny reports whether events of one of some types are wanted.
+func (f Filter) SelectsAny(types ...string) bool { return slices.ContainsFunc(types, f.Selects) }
+
+// Patterns are the types, or patterns of them, that are wanted; none means all.
+func (f Filter) Patterns() []string { return f.patterns }
 
 // Selects reports whether events of a type are wanted. Connected and Reset always are.
 func (f Filter) Selects(typ string) bool {

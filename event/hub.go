@@ -42,8 +42,10 @@ type HubOptions struct {
 	// MaxReaders, default DefaultMaxReaders, and Poll, default DefaultPoll.
 	MaxReaders int
 	Poll       time.Duration
-	Clock      symphony.Clock
-	Logger     *slog.Logger
+	// Singles tell of single messages. Nil: nobody does; see ReadMessages.
+	Singles *Singles
+	Clock   symphony.Clock
+	Logger  *slog.Logger
 }
 
 // Hub hands events to readers. While there are any, one loop follows the log for all of them; without, it does nothing.
@@ -56,6 +58,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	readers int
+	singles int           // readers of single messages
 	ring    []Frame       // consecutive, the oldest first
 	end     int64         // Seq of the newest event that is known; ring ends with it
 	stats   []byte        // the newest Stats, encoded

@@ -27,7 +27,7 @@ type Reader struct {
 // error is ErrTooManyReaders, or the storage's. Close must be called.
 func (h *Hub) Read(ctx context.Context, after int64, filter Filter) (*Reader, error) {
 	h.mu.Lock()
-	if h.readers >= h.o.MaxReaders {
+	if h.readers+h.singles >= h.o.MaxReaders {
 		h.mu.Unlock()
 		return nil, ErrTooManyReaders
 	}

@@ -99,7 +99,9 @@ func bounds() []bound {
 		is("countMessages", "description", "text", symphony.MaxCounted),
 		is("listTypes", "description", "text", int(metrics.SeenFor.Hours()/24), metrics.MaxSeries),
 		is("dispatchMessages", "summary", "text", symphony.MaxBatch),
-		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep, int(httpapi.Recheck.Seconds())),
+		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep,
+			int(httpapi.Recheck.Seconds()), event.MaxSingles),
+		is("streamEvents", "id", "text", wire.MaxEventIDs),
 	}
 	return slices.Concat(list, page("listMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listTypes", symphony.MaxMessagePage, symphony.DefaultMessagePage),

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/event"
+	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
 // Timing of streams of events.
@@ -31,7 +34,7 @@ func events(c *call) error {
 	if hub == nil {
 		return errNoEvents
 	}
-	after, filter, err := c.eventQuery()
+	after, filter, messages, err := c.eventQuery()
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func events(c *call) error {
 		return err
 	}
 	defer c.api.streams.leave(who)
-	reader, err := hub.Read(c.Context(), after, filter)
+	reader, err := c.eventReader(hub, after, filter, messages)
 	if err != nil {
 		return err
 	}
@@ -75,9 +78,25 @@ func events(c *call) error {
 	}
 }
 
-// eventQuery reads where to begin and what is wanted. Browsers connect again by the URL they have and tell the last
-// event they saw in a header, which therefore counts.
-func (c *call) eventQuery() (after int64, f event.Filter, err error) {
+// eventReader is a place in the events, or with messages in all of those messages.
+type eventReader interface {
+	Next(ctx context.Context, wait time.Duration) ([]event.Frame, error)
+	After() int64
+	Close()
+}
+
+func (c *call) eventReader(
+	hub *event.Hub, after int64, f event.Filter, messages *event.MessageFilter,
+) (eventReader, error) {
+	if messages != nil {
+		return hub.ReadMessages(c.Context(), *messages)
+	}
+	return hub.Read(c.Context(), after, f)
+}
+
+// eventQuery reads where to begin and what is wanted: of all that happens, or with messages of those alone. Browsers
+// connect again by the URL they have and tell the last event they saw in a header, which therefore counts.
+func (c *call) eventQuery() (after int64, f event.Filter, messages *event.MessageFilter, err error) {
 	var list []symphony.Problem
 	after = event.FromNow
 	place := func(path, text string) {
@@ -87,7 +106,8 @@ func (c *call) eventQuery() (after int64, f event.Filter, err error) {
 		}
 		after = n
 	}
-	if text, given := c.query["after"]; given {
+	text, given := c.query["after"]
+	if given {
 		place("after", text)
 	}
 	if text := c.Header.Get("Last-Event-ID"); text != "" {
@@ -96,13 +116,77 @@ func (c *call) eventQuery() (after int64, f event.Filter, err error) {
 	if f, err = event.ParseFilter(c.query["types"]); err != nil {
 		list = append(list, symphony.Problem{Path: "types", Message: err.Error()})
 	}
+	messages = c.messageEvents(&list)
+	switch {
+	case err != nil:
+	case messages != nil:
+		if given {
+			list = append(list, symphony.Problem{Path: "after", Message: "cannot be combined with a filter of " +
+				"messages: their events have no numbers, and begin with what happens from now on"})
+		}
+		if !f.SelectsAny(event.MessageTypes()...) {
+			list = append(list, symphony.Problem{Path: "types", Message: "must select events of messages where there " +
+				"is a filter of messages: " + strings.Join(event.MessageTypes(), ", ")})
+		}
+		messages.Types = f.Patterns()
+	case c.query["types"] != "" && !f.SelectsAny(event.LogTypes()...):
+		list = append(list, symphony.Problem{Path: "types", Message: "selects only what is told with a filter of " +
+			"messages: give id, queue, type or tag"})
+	}
 	if len(list) > 0 {
-		return 0, f, invalid(list...)
+		return 0, f, nil, invalid(list...)
 	}
 	if owner := c.owner(); owner != "" {
-		f = f.Of(owner)
+		if f = f.Of(owner); messages != nil {
+			messages.By = owner
+		}
 	}
-	return after, f, nil
+	return after, f, messages, nil
+}
+
+// messageEvents is the filter of messages in the query, nil without any.
+func (c *call) messageEvents(list *[]symphony.Problem) *event.MessageFilter {
+	f := event.MessageFilter{
+		IDs: c.several["id"], Tags: c.several["tag"],
+		Transport: c.query["transport"], Queue: c.query["queue"], Type: c.query["type"],
+	}
+	bad := func(path, message string) { *list = append(*list, symphony.Problem{Path: path, Message: message}) }
+	if len(f.IDs) > wire.MaxEventIDs {
+		bad("id", fmt.Sprintf("must be given at most %d times, is given %d times", wire.MaxEventIDs, len(f.IDs)))
+	}
+	for _, id := range f.IDs {
+		if !symphony.ValidID(id) {
+			bad("id", "must be ids of messages, as dispatch answers them")
+			break
+		}
+	}
+	if len(f.Tags) > symphony.MaxTags {
+		bad("tag", fmt.Sprintf("must be given at most %d times", symphony.MaxTags))
+	}
+	for _, tag := range f.Tags {
+		if n := utf8.RuneCountInString(tag); n > symphony.MaxTagLength {
+			bad("tag", fmt.Sprintf("must have 1 to %d characters, has %d", symphony.MaxTagLength, n))
+			break
+		}
+	}
+	if f.Queue != "" && symphony.ValidateName(f.Queue) != nil {
+		bad("queue", symphony.ValidateName(f.Queue).Error())
+	}
+	if f.Type != "" && symphony.ValidatePattern(f.Type) != nil {
+		bad("type", symphony.ValidatePattern(f.Type).Error())
+	}
+	if f.Transport != "" {
+		if _, err := c.api.o.Bus.Transport(f.Transport); err != nil {
+			bad("transport", err.Error())
+		}
+	}
+	if f.Selective() {
+		return &f
+	}
+	if f.Transport != "" {
+		bad("transport", "narrows down a filter of messages: give id, queue, type or tag as well")
+	}
+	return nil
 }
 
 // stream writes server-sent events.

@@ -127,6 +127,74 @@ func TestEvents_are_server_sent(t *testing.T) {
 	}
 }
 
+// With a filter of messages a stream has each event of those, and nothing else.
+func TestEvents_of_messages_that_are_asked_for(t *testing.T) {
+	singles := event.NewSingles(event.SinglesOptions{})
+	running, stop := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() { singles.Run(running, nil, nil) })
+	defer wait.Wait()
+	defer stop()
+	w := newWatched(t, event.HubOptions{Singles: singles})
+	server := newServer(t, w.api.LocalHandler())
+	c, err := client.New(server.URL, "", client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var got []string
+	enough := errors.New("enough")
+	q := client.EventQuery{Queue: "mail", MessageType: "order.*", Types: []string{"message.*"}}
+	err = c.Events(ctx, q, func(e wire.Event) error {
+		if e.Type == event.Connected {
+			w.publish(1) // which is of all messages
+			singles.MessagesDispatched([]*symphony.Envelope{
+				{ID: "1", Queue: "mail", Type: "order.paid"}, {ID: "2", Queue: "bulk", Type: "order.paid"},
+				{ID: "3", Queue: "mail", Type: "invoice"}, {ID: "4", Queue: "mail", Type: "order.sent"},
+			}, nil)
+			return nil
+		}
+		if got = append(got, fmt.Sprintf("%d %s %s", e.ID, e.Type, e.Data)); len(got) == 2 {
+			return enough
+		}
+		return nil
+	})
+	want := []string{`0 message.dispatched {"messageId":"1","transport":"","queue":"mail","type":"order.paid"}`,
+		`0 message.dispatched {"messageId":"4","transport":"","queue":"mail","type":"order.sent"}`}
+	if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, enough) {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
+func TestEvents_refuse_filters_of_messages(t *testing.T) {
+	f := newFixture(t, func(o *httpapi.Options) {
+		store, err := storage.LogOf(symphonytest.Storage(t, sqlite.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Events = event.NewHub(store, event.HubOptions{Singles: event.NewSingles(event.SinglesOptions{})})
+	})
+	id := "01a2280d-ddb1-7ae8-ba91-13ab6a4b690a"
+	for query, want := range map[string][]string{
+		"id=x": {"id"}, "queue=a%20b": {"queue"}, "type=a*b": {"type"}, "tag=" + strings.Repeat("x", 65): {"tag"},
+		"transport=nope&queue=a": {"transport"}, "transport=default": {"transport"}, "queue=": {"queue"},
+		"id=" + id + "&after=0": {"after"}, "queue=a&types=audit": {"types"}, "types=message.completed": {"types"},
+		"types=message.c*": {"types"}, strings.Repeat("id="+id+"&", 101): {"id"}, strings.Repeat("tag=x&", 21): {"tag"},
+	} {
+		if a := f.call("GET", "/api/symphony/events?"+query, ""); a.status != 400 || cmp.Diff(want, a.paths()) != "" {
+			t.Errorf("%.80s: %d %s, want problems with %v", query, a.status, a.raw, want)
+		}
+	}
+	for _, good := range []string{
+		"types=message.*", "queue=a", "type=a.*&transport=default", "id=" + id + "&id=" + id, "tag=x&tag=y",
+	} {
+		if a := f.call("HEAD", "/api/symphony/events?"+good, "", "Last-Event-ID", "7"); a.status != 200 {
+			t.Errorf("%s: %d", good, a.status)
+		}
+	}
+}
+
 func TestEvents_refuse_mistakes(t *testing.T) {
 	w := newWatched(t, event.HubOptions{MaxReaders: 1})
 	f := &fixture{T: t, server: newServer(t, w.api.LocalHandler()), keys: map[string]string{}}

@@ -10,6 +10,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 // What workers leave and tell, and those who wait for it.
@@ -146,7 +147,13 @@ func (c *call) tell(ctx context.Context, t symphony.Transport, r *receipt, n *sy
 		return []error{fmt.Errorf("transport %q does not show its messages: %w", t.Name(), symphony.ErrUnsupported)}
 	}
 	n.Lease, n.KeepLog = r.lease, c.api.o.Mux.KeepsLogs(r.typ)
-	return store.NoteMessages(ctx, []symphony.Note{*n})
+	errs := store.NoteMessages(ctx, []symphony.Note{*n})
+	if errs == nil || errs[0] == nil {
+		for _, o := range symphony.ObserversAs[worker.NoteObserver](c.api.o.Observer) {
+			o.MessagesNoted(r.transport, []symphony.Note{*n})
+		}
+	}
+	return errs
 }
 
 // PushReceipt is the receipt that goes along with a push of a delivery by a worker: its endpoint may tell by it how far

@@ -125,9 +125,18 @@ func eventsRoutes() []route {
 				"Events are kept for %d hours, the newest %d: who comes later gets the event reset. "+
 				"The data of each is an object of id, type, at and data. The answer ends when the server shuts "+
 				"down, when the caller's token or key expires, and within %d seconds of the key's being "+
-				"revoked.", int(event.KeepFor.Hours()), event.Keep, int(recheck.Seconds())),
+				"revoked. With id, queue, type or tag it tells each event of those messages, and nothing else: "+
+				"message.dispatched, progress, retrying, completed, failed and cancelled. These are kept nowhere and "+
+				"have no number; a stream gets at most %d of them a second, and events.dropped counts the others.",
+				int(event.KeepFor.Hours()), event.Keep, int(recheck.Seconds()), event.MaxSingles),
 			query: []parameter{
-				{name: "types", doc: "Types, or patterns such as message.*, separated by commas. Default: all."},
+				{name: "types", doc: "Of events, or patterns such as message.*, separated by commas. Default: all."},
+				{name: "id", many: true,
+					doc: fmt.Sprintf("Each event of these messages, at most %d of them.", wire.MaxEventIDs)},
+				{name: "queue", doc: "Each event of the messages of this queue."},
+				{name: "type", doc: "Each event of the messages of this type, or pattern such as order.*."},
+				{name: "tag", many: true, doc: "Each event of the messages with all of these tags."},
+				{name: "transport", doc: "Of this transport alone; with id, queue, type or tag."},
 				{name: "after", kind: "integer", doc: "Begin behind the event with this number; 0: with the oldest that is " +
 					"kept. Default: with what happens from now on. A Last-Event-ID counts instead."}},
 			streams: []string{"text/event-stream"}, errors: []int{429, 501},

@@ -96,8 +96,9 @@ func openNode(ctx context.Context, c *config.Config, h handlers, o Options) (*no
 	now := symphony.SystemClock().Now()
 	n := &node{
 		config: c, o: o, log: o.Logger, mux: h.mux, breakers: h.breakers, lateBus: h.bus, receipts: h.receipts,
-		watch: newWatch(c), aging: aging{log: o.Logger}, id: symphony.NewID(now), started: now,
+		aging: aging{log: o.Logger}, id: symphony.NewID(now), started: now,
 	}
+	n.watch = newWatch(c, n.id, n.findMessage)
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -111,7 +112,7 @@ func (n *node) observers() []symphony.Observer {
 		list = append(list, n.metrics)
 	}
 	if n.watch.recorder != nil {
-		list = append(list, n.watch.recorder)
+		list = append(list, n.watch.recorder, n.watch.singles)
 	}
 	return list
 }
@@ -172,6 +173,15 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	return n.alarm()
+}
+
+// findMessage looks for a message for those who watch.
+func (n *node) findMessage(ctx context.Context, transport, id string) (symphony.MessageInfo, error) {
+	messages, err := n.bus.Messages(transport)
+	if err != nil {
+		return symphony.MessageInfo{}, err
+	}
+	return messages.Get(ctx, id)
 }
 
 // openStorages opens the transports that keep messages, each at its place among the configured ones. Those of kind sync

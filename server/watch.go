@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/event"
@@ -18,12 +19,13 @@ import (
 type watch struct {
 	recorder *event.Recorder // nil where no log can be kept
 	hub      *event.Hub      // nil before open, and where no log can be kept
+	singles  *event.Singles  // nil where recorder is
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
 
 // newWatch makes the recorder, which observes the transports and so is there before them.
-func newWatch(c *config.Config) *watch {
+func newWatch(c *config.Config, node string, find findMessage) *watch {
 	w := &watch{stop: func() {}}
 	if slices.ContainsFunc(c.Transports, func(t config.Transport) bool { return t.Kind != config.Sync }) {
 		w.recorder = event.NewRecorder(event.RecorderOptions{Appended: func() {
@@ -31,6 +33,7 @@ func newWatch(c *config.Config) *watch {
 				w.hub.Nudge()
 			}
 		}})
+		w.singles = event.NewSingles(event.SinglesOptions{Node: node, Find: find})
 	}
 	return w
 }
@@ -43,11 +46,33 @@ func (w *watch) open(n *node, logs storage.Log) {
 	if n.o.Mode == HandlerOnly {
 		return // events are written after each request, and nobody follows them here
 	}
-	w.hub = event.NewHub(logs, event.HubOptions{Transports: n.transports, Logger: n.log})
+	w.hub = event.NewHub(logs, event.HubOptions{Transports: n.transports, Singles: w.singles, Logger: n.log})
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.running.Go(func() { _ = w.recorder.Run(ctx, logs) }) // it logs what fails
 	w.running.Go(func() { _ = w.hub.Run(ctx) })
+	var (
+		records storage.Records
+		between storage.Log
+	)
+	if sharedStorage(n.transports) {
+		records, between = n.records, logs
+	}
+	w.running.Go(func() { w.singles.Run(ctx, records, between) })
+}
+
+// findMessage looks for a message.
+type findMessage func(ctx context.Context, transport, id string) (symphony.MessageInfo, error)
+
+// sharedStorage reports whether other processes may work on the same messages.
+func sharedStorage(transports []symphony.Transport) bool {
+	return slices.ContainsFunc(transports, func(t symphony.Transport) bool {
+		if t == nil { // of kind sync, and not opened yet
+			return false
+		}
+		_, err := storage.NodesOf(t)
+		return err == nil
+	})
 }
 
 // close writes what waits. Storage must be open still.

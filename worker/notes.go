@@ -18,6 +18,12 @@ const (
 	notesTimeout = 5 * time.Second
 )
 
+// NoteObserver is told of what handlers tell of their messages, once it is stored. A symphony.Observer of the worker
+// that is one, too, is told. It must return quickly, and must not keep or change its arguments.
+type NoteObserver interface {
+	MessagesNoted(transport string, notes []symphony.Note)
+}
+
 // notes gather what handlers tell of their messages, and store it for all of them together: a few times a second while
 // any tells something, and what is left of an attempt before its result. What storage does not take is dropped but for
 // the next try: it must not hold up results. Nothing here costs anything until the first handler tells something.
@@ -103,10 +109,20 @@ func (r *run) storeNotes() {
 func (r *run) putNotes(list []symphony.Note) {
 	ctx, cancel := context.WithTimeout(r.base, notesTimeout)
 	defer cancel()
-	for i, err := range r.notes.store.NoteMessages(ctx, list) {
+	errs := r.notes.store.NoteMessages(ctx, list)
+	stored := list
+	if errs != nil {
+		stored = make([]symphony.Note, 0, len(list))
+	}
+	for i, err := range errs {
 		if err != nil {
 			r.log.Debug("what a handler told is dropped", "message_id", list[i].Lease.MessageID, "error", err)
+			continue
 		}
+		stored = append(stored, list[i])
+	}
+	for _, o := range symphony.ObserversAs[NoteObserver](r.o.Observer) {
+		o.MessagesNoted(r.transport.Name(), stored)
 	}
 }
 

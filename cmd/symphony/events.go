@@ -31,9 +31,13 @@ func (a *app) eventsCommand() *cobra.Command {
 that start and stop, what is paused, alerts, and what people do. A connection that is lost
 is made anew, and goes on where it was.
 
-The types are: ` + strings.Join(event.Types(), ", ") + `.`,
+With --id, --queue, --type or --tag it prints each event of those messages, and nothing
+else: message.` + singleTypes() + `.
+
+The types of events are: ` + strings.Join(event.Types(), ", ") + `.`,
 		Example: `  symphony events
   symphony events --types 'message.failed,alert.*'
+  symphony events --type 'order.*' --types message.failed,message.completed
   symphony events --after 0 --json | jq .type`,
 		Args: cobra.NoArgs,
 		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +46,10 @@ The types are: ` + strings.Join(event.Types(), ", ") + `.`,
 					return usageError{errors.New("--after must be the number of an event, or 0 for the oldest there is")}
 				}
 				q.After = &after
+				if q.OfMessages() {
+					return usageError{errors.New("--after cannot be combined with --id, --queue, --type and --tag: " +
+						"events of single messages have no numbers, and begin with what happens from now on")}
+				}
 			}
 			r, err := a.reach(cmd, storageOnly)
 			if err != nil {
@@ -64,7 +72,11 @@ The types are: ` + strings.Join(event.Types(), ", ") + `.`,
 			seen := 0
 			err = r.Events(cmd.Context(), q, func(e wire.Event) error {
 				if e.Type == event.Connected {
-					a.note("Connected; events continue behind number %s.", strconv.FormatInt(placeOf(e), 10))
+					if q.OfMessages() {
+						a.note("Connected.")
+					} else {
+						a.note("Connected; events continue behind number %s.", strconv.FormatInt(placeOf(e), 10))
+					}
 					return nil
 				}
 				if idle && e.Type == event.Stats {
@@ -85,11 +97,21 @@ The types are: ` + strings.Join(event.Types(), ", ") + `.`,
 		}),
 	}
 	cmd.Flags().StringSliceVar(&q.Types, "types", nil, "only these `TYPES`, or patterns like 'message.*', separated by commas")
+	cmd.Flags().StringSliceVar(&q.IDs, "id", nil, "each event of the message with this `ID`; may be repeated")
+	cmd.Flags().StringVarP(&q.Queue, "queue", "q", "", "each event of the messages of this `QUEUE`")
+	cmd.Flags().StringVar(&q.MessageType, "type", "", "each event of the messages of this `TYPE`, or pattern like 'order.*'")
+	cmd.Flags().StringSliceVar(&q.Tags, "tag", nil, "each event of the messages with this `TAG`; repeated: with all of them")
+	cmd.Flags().StringVarP(&q.Transport, "transport", "t", "", "with one of these: only of this transport")
 	cmd.Flags().Int64Var(&after, "after", 0, "begin behind the event with this `NUMBER`; 0: with the oldest that is kept (default: what happens from now on)")
 	cmd.Flags().IntVar(&count, "count", 0, "end after so many events (default: at Ctrl-C)")
 	a.jsonFlag(cmd)
 	a.reachFlags(cmd)
 	return cmd
+}
+
+// singleTypes are the types of events of single messages, for people.
+func singleTypes() string {
+	return strings.ReplaceAll(strings.Join(event.MessageTypes(), ", "), "message.", "")
 }
 
 var errEnough = errors.New("enough")

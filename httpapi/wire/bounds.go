@@ -38,6 +38,9 @@ const (
 	// DefaultMetricsMinutes is the time that metrics are about.
 	DefaultMetricsMinutes = 60
 
+	// MaxEventIDs bounds the messages whose events one stream asks for by their ids.
+	MaxEventIDs = 100
+
 	// DefaultDrain is within how many milliseconds a backlog is to be handled, MinDrain to MaxDrain are its bounds.
 	DefaultDrain = 60_000
 	MinDrain     = 1000
