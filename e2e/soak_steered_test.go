@@ -127,7 +127,8 @@ func (s *steering) limit() {
 		case 1:
 			s.ask("limit", "PUT", "/api/symphony/limits/queue/default/b", `{"rate":"200/s"}`, 200)
 		case 2:
-			until := time.Now().Add(time.Duration(rand.IntN(1500)) * time.Millisecond).UTC().Format(time.RFC3339Nano)
+			// Ahead of the node's clock, however that was set.
+			until := time.Now().Add(maxClockStep + time.Duration(rand.IntN(1500))*time.Millisecond).UTC().Format(time.RFC3339Nano)
 			s.ask("pause", "POST", "/api/symphony/pause", `{"queue":"a","reason":"soak","until":"`+until+`"}`, 200)
 		default:
 			s.unlimit()
