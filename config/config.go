@@ -91,10 +91,12 @@ type Server struct {
 	TLSKey string `key:"tls.key" about:"path" empty:"ok"`
 	// Origins whose pages may call the API, like https://app.example.com. None: browsers keep other origins out.
 	CORSOrigins []string `key:"cors_origins" about:"a list of origins" check:"Origin"`
-	// The largest request body.
+	// The largest request body. If not set and `limits.max_message_bytes` is more than 1MiB: 64KiB more than that, so
+	// that the largest message can be dispatched.
 	MaxBodyBytes int64 `key:"max_body_bytes" min:"1KiB" max:"1GiB" default:"1MiB"`
 	// The most bytes that the bodies and large answers of all requests together may have at one time; what goes beyond
-	// is answered 503 with `Retry-After`. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group
+	// is answered 503 with `Retry-After`. Bodies of more than 1MiB have half of it, and wait for their turn, for 20
+	// seconds at most. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group
 	// allows, or 256MiB where neither does. It is never less than 64MiB, or four times `server.max_body_bytes` where
 	// that is more.
 	MaxBytesInFlight int64 `key:"max_bytes_in_flight" min:"1MiB"`
@@ -362,8 +364,8 @@ func (c *Config) AuthOptions() auth.Options {
 
 // Limits configures limits of messages.
 type Limits struct {
-	// The most that payload and metadata of a message may have together.
-	MaxMessageBytes int64 `key:"max_message_bytes" min:"1" max:"1GiB" default:"symphony.DefaultMaxMessageBytes"`
+	// The most that payload and metadata of a message may have together. Large ones take memory: see performance.md.
+	MaxMessageBytes int64 `key:"max_message_bytes" min:"1" max:"64MiB" default:"symphony.DefaultMaxMessageBytes"`
 	// The most that the output of a message may have.
 	MaxOutputBytes int64 `key:"max_output_bytes" min:"1" max:"1MiB" default:"symphony.DefaultMaxOutputBytes"`
 	// How long an idempotency key answers with its first message.

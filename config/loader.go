@@ -39,6 +39,9 @@ type route struct {
 	place   place
 }
 
+// aroundMessage is what a request of one message has beside its payload and metadata.
+const aroundMessage = 64 << 10
+
 // place is where something was set.
 type place struct {
 	level        level
@@ -142,6 +145,9 @@ func (l *loader) finish() {
 			set, missing = missing, set
 		}
 		l.problem(l.placeOf(set), set, "needs %s as well", missing)
+	}
+	if l.placeOf("server.max_body_bytes").level == byDefault && c.Limits.MaxMessageBytes > c.Server.MaxBodyBytes {
+		c.Server.MaxBodyBytes = c.Limits.MaxMessageBytes + aroundMessage
 	}
 	c.Server.RateLimit.Burst = c.Server.RateBurst
 	if c.Server.RateLimit.Count == 0 && c.Server.RateLimit.Burst > 0 {

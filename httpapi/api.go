@@ -151,6 +151,7 @@ type API struct {
 	cronBusy  atomic.Bool
 	seals     seals
 	flight    inFlight
+	large     largeBodies
 	eventMask *redact.Rules
 	schemas   symphony.Patterns[string] // the patterns of Options.Schemas
 	document  func() (document, error)  // made when it is first asked for: that takes longer than all else
@@ -209,6 +210,7 @@ func New(o Options) (*API, error) {
 		}
 	}
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
+	a.large = newLargeBodies(a.flight.most)
 	a.routes = a.table()
 	if err := checkAudited(a.routes); err != nil {
 		return nil, err
@@ -266,6 +268,7 @@ type call struct {
 	record    *recording          // nil where nothing is recorded
 	unmasked  bool                // see mask.go
 	held      *buffer             // the body, where it counts until the call ends; see accept
+	turn      int64               // of a large body; see large.go
 }
 
 type authenticate func(*http.Request, *route) (auth.Principal, error)
@@ -350,6 +353,7 @@ func (c *call) serve(rt *route) error {
 		if c.held != nil {
 			c.held.free()
 		}
+		c.endTurn()
 		if v := recover(); v != nil {
 			c.noteError(errPanic)
 			panic(v)

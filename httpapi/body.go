@@ -43,7 +43,14 @@ func (c *call) body(limit int64) (*buffer, error) {
 	}
 	for {
 		if len(buf.b) == cap(buf.b) {
-			if err := buf.reserve(min(max(want, int64(len(buf.b))+1), 4*int64(cap(buf.b)))); err != nil {
+			size := min(max(want, int64(len(buf.b))+1), 4*int64(cap(buf.b)))
+			if size > largeBody && c.turn == 0 {
+				if err := c.awaitTurn(want); err != nil {
+					buf.free()
+					return nil, err
+				}
+			}
+			if err := buf.reserve(size); err != nil {
 				buf.free()
 				return nil, err
 			}

@@ -101,14 +101,25 @@ func explain(err error, v any, check func(wrong bool) []symphony.Problem) error 
 	return &found
 }
 
+// inPlace leaves values as they are in the body, instead of copying them: for bodies whose buffer is not used again.
+var inPlace = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *jsontext.Value) error {
+	value, err := d.ReadValue()
+	*v = slices.Clip(value)
+	return err
+}))
+
 // decode decodes JSON into v, or tells every problem with it.
 func decode(ctx context.Context, body []byte, v any) error {
 	if string(bytes.TrimSpace(body)) == "null" {
 		return invalid(symphony.Problem{Message: "must be an object, not null"})
 	}
 	t := reflect.TypeOf(v)
+	how := []json.Options{json.RejectUnknownMembers(true)}
+	if len(body) > maxPooled {
+		how = append(how, inPlace)
+	}
 	if !traitsOf(t).selective {
-		if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err == nil {
+		if err := json.Unmarshal(body, v, how...); err == nil {
 			return nil
 		} else if broken := brokenJSON(err); broken != nil {
 			return broken
@@ -124,7 +135,7 @@ func decode(ctx context.Context, body []byte, v any) error {
 	case len(found.list) > 0:
 		return &misfit{found, rest}
 	}
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(body, v, how...); err != nil {
 		if broken := brokenJSON(err); broken != nil {
 			return broken
 		}

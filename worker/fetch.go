@@ -92,12 +92,17 @@ func (r *run) awaitRoom() (o symphony.ReceiveOptions, quiet, ok bool) {
 	}
 }
 
+// bytesAtWork times MaxBufferedBytes is how many bytes of messages at work are enough: handlers copy them, to send them
+// on or to decode them, so that a worker with many places would else need many times what a large message has.
+const bytesAtWork = 8
+
 // planLocked says what to claim; Max 0 is nothing. It claims ahead when half of what was ahead has been used up.
 func (r *run) planLocked() symphony.ReceiveOptions {
 	o := symphony.ReceiveOptions{Queues: r.o.Queues, Lease: r.o.Lease, Wait: r.o.PollInterval, Worker: r.o.Name,
 		Pushes: r.mux.Pushes()}
 	buffered, ahead := r.buffer.len(), max(r.pace.prefetch(r.o.Concurrency), r.sift)
-	if buffered > ahead/2 || r.buffer.bytes > r.o.MaxBufferedBytes/2 || r.unsettled >= maxUnsettled {
+	if buffered > ahead/2 || r.buffer.bytes > r.o.MaxBufferedBytes/2 || r.unsettled >= maxUnsettled ||
+		r.atWork+r.buffer.bytes >= bytesAtWork*r.o.MaxBufferedBytes {
 		return o
 	}
 	free := r.o.Concurrency - r.working - buffered

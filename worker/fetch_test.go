@@ -147,6 +147,35 @@ func TestFetch_bounds_what_is_buffered(t *testing.T) {
 	})
 }
 
+// However many places a worker has, large messages are not all at work at one time.
+func TestFetch_bounds_what_is_at_work(t *testing.T) {
+	const limit = 10_000 // buffered, and eight times as many at work
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		finish := make(chan struct{})
+		f.handle(func(context.Context, *symphony.Delivery) error {
+			<-finish
+			return nil
+		})
+		w := f.start(worker.Options{Concurrency: 50, MaxBufferedBytes: limit})
+		payload := json.RawMessage(`{"x":"` + strings.Repeat("a", 4*limit) + `"}`)
+		for range 10 {
+			if _, err := f.bus.Dispatch(t.Context(), "large", payload, symphony.DispatchOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(time.Second)
+		if s := w.Snapshot(); s.Processing+s.Buffered != 2 {
+			t.Errorf("in hand: %+v, want two of four times what may be buffered", s)
+		}
+		close(finish)
+		wait(time.Second)
+		if report := w.stop(t); report.Succeeded != 10 {
+			t.Errorf("reported %+v, want all done", report)
+		}
+	})
+}
+
 // Messages that lost a worker before may be those that killed it: they start at once, so that each takes nothing else
 // with it that only waited.
 func TestFetch_claims_lost_messages_only_for_free_slots(t *testing.T) {

@@ -172,6 +172,7 @@ func (r *run) next(s *slot, st *symphony.Settlement) bool {
 	s.item.slot = s
 	s.began.Store(0)
 	r.working++
+	r.atWork += it.size
 	r.begun++
 	if r.begun == r.o.MessageLimit {
 		r.stopLocked(MessageLimit)
@@ -185,6 +186,7 @@ func (r *run) finishLocked(s *slot, st *symphony.Settlement) {
 	it := s.item
 	s.item = nil
 	r.working--
+	r.atWork -= it.size
 	took := st.FinishedAt.Sub(st.StartedAt)
 	if b := it.bulkhead; b == nil || b.running < b.places {
 		r.pace.add(took) // a handler whose places are full says nothing about how fast the others are

@@ -40,7 +40,8 @@ type Options struct {
 	// a few milliseconds.
 	BatchSize int
 	// MaxBufferedBytes bounds the messages that were claimed and have not started, as symphony.Envelope.Size counts
-	// them. One message larger than that is still handled. Default DefaultMaxBufferedBytes.
+	// them. One message larger than that is still handled. With eight times as many at work, nothing more is claimed
+	// until a handler has ended. Default DefaultMaxBufferedBytes.
 	MaxBufferedBytes int
 	// PollInterval is how long the worker waits for a message before it asks again. Transports wake it earlier, so
 	// this is a fallback only. Default DefaultPollInterval.

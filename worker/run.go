@@ -45,6 +45,7 @@ type run struct {
 	slots   []*slot
 	idle    int // slots that wait
 	working int // slots whose handler runs
+	atWork  int // bytes of their messages
 	begun   int64
 	failed  int64 // attempts that failed, settled or not
 	pace    pace

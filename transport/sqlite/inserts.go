@@ -18,6 +18,8 @@ const (
 	insertSizes = 6
 	// insertBytes is how many bytes of messages wait at most.
 	insertBytes = 128 << 10
+	// largeInsert is from how many bytes on what was bound to a statement does not stay until it is executed again.
+	largeInsert = 1 << 20
 )
 
 // inserts are the rows that wait to be inserted.
@@ -145,6 +147,11 @@ func (r *rows[T]) insert(w *writer) error {
 		if err := stepOnce(s); err != nil {
 			return err
 		}
+		if p.size > largeInsert { // SQLite has a copy of it as long as it is bound
+			if err := s.ClearBindings(); err != nil {
+				return err
+			}
+		}
 		list = list[n:]
 	}
 	r.drop()
@@ -158,17 +165,22 @@ func (r *rows[T]) drop() {
 
 // params binds one parameter of a statement after another.
 type params struct {
-	s *sqlite.Stmt
-	n int
+	s    *sqlite.Stmt
+	n    int
+	size int // of the bytes
 }
 
 func (p *params) next() int { p.n++; return p.n }
 
-func (p *params) null()          { p.s.BindNull(p.next()) }
-func (p *params) int(v int64)    { p.s.BindInt64(p.next(), v) }
-func (p *params) text(v string)  { p.s.BindText(p.next(), v) }
-func (p *params) bytes(v []byte) { bindText(p.s, p.next(), v) }
-func (p *params) time(us int64)  { bindTime(p.s, p.next(), us) }
+func (p *params) null()         { p.s.BindNull(p.next()) }
+func (p *params) int(v int64)   { p.s.BindInt64(p.next(), v) }
+func (p *params) text(v string) { p.s.BindText(p.next(), v) }
+func (p *params) time(us int64) { bindTime(p.s, p.next(), us) }
+
+func (p *params) bytes(v []byte) {
+	bindText(p.s, p.next(), v)
+	p.size += len(v)
+}
 
 func (p *params) textOrNull(v string) {
 	if v == "" {
