@@ -193,7 +193,8 @@ func (s *server) cancelled(id, reason string) {
 func cancelledReport(t *testing.T, s *server, a *app) {
 	id := s.remoteDispatch("report.make")
 	<-a.begun
-	if out := s.remote("messages", "cancel", id, "--reason", "ordered twice"); !strings.Contains(out, "Told the workers of 1 message") {
+	out := s.remote("messages", "cancel", id, "--reason", "ordered twice")
+	if !strings.Contains(out, "Told the workers of 1 message") {
 		t.Errorf("the command says %q", out)
 	}
 	<-a.closed
@@ -221,14 +222,16 @@ func waitedExport(t *testing.T, s *server, a *app) {
 	id := s.remoteDispatch("export.orders")
 	until(t, "progress", func() bool {
 		m := s.message(id, "")
-		return m.Status == "processing" && m.Progress != nil && m.Progress.Done == 2 && m.Progress.Text == "month 2 is written"
+		return m.Status == "processing" && m.Progress != nil && m.Progress.Done == 2 &&
+			m.Progress.Text == "month 2 is written"
 	})
 	a.seen <- struct{}{}
 	if m := s.message(id, "?wait=30000"); m.Status != "completed" || string(m.Output) != `{"rows":4711}` {
 		t.Errorf("got %+v", m)
 	}
 	a.seen <- struct{}{}
-	if out := s.remote("dispatch", "export.orders", "{}", "--wait"); strings.Join(strings.Fields(out), "") != `{"rows":4711}` {
+	out := s.remote("dispatch", "export.orders", "{}", "--wait")
+	if strings.Join(strings.Fields(out), "") != `{"rows":4711}` {
 		t.Errorf("the command says %q", out)
 	}
 }
@@ -268,7 +271,9 @@ func correctedInvoices(t *testing.T, s *server, a *app) {
 		batch = append(batch, fmt.Sprintf(`{"message":{"type":"invoice.send","payload":{"name":"%d"}}}`, i))
 	}
 	var out struct{ Error string }
-	if status, err := s.call("POST", "/api/symphony/dispatch/batch", `{"messages":[`+strings.Join(batch, ",")+`]}`, &out); err != nil || status != 201 {
+	body := `{"messages":[` + strings.Join(batch, ",") + `]}`
+	status, err := s.call("POST", "/api/symphony/dispatch/batch", body, &out)
+	if err != nil || status != 201 {
 		t.Fatalf("dispatch: %d %s, %v", status, out.Error, err)
 	}
 	until(t, "the invoices to fail", func() bool { return s.status().Queue.Failed == messages })
@@ -278,8 +283,9 @@ func correctedInvoices(t *testing.T, s *server, a *app) {
 			Count             int
 		}
 	}
-	status, err := s.call("GET", "/api/symphony/failed/groups", "", &groups)
-	if err != nil || status != 200 || len(groups.Groups) != 1 || groups.Groups[0].Count != messages || groups.Groups[0].ErrorClass != "no_vat" {
+	status, err = s.call("GET", "/api/symphony/failed/groups", "", &groups)
+	if err != nil || status != 200 || len(groups.Groups) != 1 ||
+		groups.Groups[0].Count != messages || groups.Groups[0].ErrorClass != "no_vat" {
 		t.Fatalf("groups: %d %+v, %v", status, groups, err)
 	}
 	retry := "/api/symphony/failed/groups/" + groups.Groups[0].Group + "/retry"
