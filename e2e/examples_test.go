@@ -32,7 +32,7 @@ handlers:
   - type: report.make
     http: {url: %[1]s/report}
   - type: report.print
-    command: {run: [sh, -c, 'trap "touch stopped; exit 0" TERM; touch started; while :; do sleep 0.05; done']}
+    command: {run: [sh, -c, 'trap "touch stopped; exit 0" TERM; touch started; for i in $(seq 1200); do sleep 0.05; done']}
   - type: export.orders
     http: {url: %[1]s/export}
     keep_output: true
