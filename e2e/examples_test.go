@@ -32,7 +32,7 @@ handlers:
   - type: report.make
     http: {url: %[1]s/report}
   - type: report.print
-    command: {run: [sh, -c, 'trap "touch stopped; exit 0" TERM; touch started; for i in $(seq 1200); do sleep 0.05; done']}
+    command: {run: [sh, print.sh]}
   - type: export.orders
     http: {url: %[1]s/export}
     keep_output: true
@@ -40,7 +40,10 @@ handlers:
     http: {url: %[1]s/crm}
   - type: invoice.send
     http: {url: %[1]s/invoice}
-`, a.URL))
+`, a.URL), file{"print.sh", `trap "touch stopped; exit 0" TERM
+touch started
+for i in $(seq 1200); do sleep 0.05; done
+`})
 		a.extend = s.url + "/api/symphony/extend"
 		for name, story := range map[string]func(*testing.T, *server, *app){
 			"a report that is cancelled":                              cancelledReport,
