@@ -95,7 +95,7 @@ type Server struct {
 	// that the largest message can be dispatched.
 	MaxBodyBytes int64 `key:"max_body_bytes" min:"1KiB" max:"1GiB" default:"1MiB"`
 	// The most bytes that the bodies and large answers of all requests together may have at one time; what goes beyond
-	// is answered 503 with `Retry-After`. Bodies of more than 1MiB have half of it, and wait for their turn, for 20
+	// is answered 503 with `Retry-After`. Bodies of more than 1MiB have half of it, and wait for their turn, for 30
 	// seconds at most. If not set: an eighth of the memory that `GOMEMLIMIT` or the control group
 	// allows, or 256MiB where neither does. It is never less than 64MiB, or four times `server.max_body_bytes` where
 	// that is more.

@@ -107,6 +107,9 @@ type Stopped struct {
 // Amid says more of a wait by what is known of who works on the message's queue. everywhere are the breakers of its
 // handlers that let nothing through on any node that has workers, anywhere those on some node.
 func (w Wait) Amid(m *symphony.MessageInfo, q symphony.QueueStats, everywhere, anywhere []Stopped, now time.Time) Wait {
+	if m.Terms.Pushed() { // to no handler that a breaker keeps from it
+		everywhere, anywhere = nil, nil
+	}
 	if w.Reason == WaitsForTime && !m.ScheduledAt.Equal(m.AvailableAt) && len(anywhere) > 0 {
 		// It was given back, for a time that nobody else has named.
 		w.Reason, w.By = WaitsForBreaker, anywhere[0].Handler

@@ -141,6 +141,7 @@ func TestAmid_says_who_works_on_it(t *testing.T) {
 	at := symphony.MessageInfo{AvailableAt: now.Add(1)}
 	scheduled := at
 	scheduled.ScheduledAt = at.AvailableAt
+	own := symphony.MessageInfo{Envelope: symphony.Envelope{Terms: &symphony.Terms{URL: "https://a.test"}}}
 	for name, test := range map[string]struct {
 		w                    flow.Wait
 		m                    symphony.MessageInfo
@@ -158,6 +159,8 @@ func TestAmid_says_who_works_on_it(t *testing.T) {
 		"open somewhere":         {w: worker, anywhere: open, want: flow.WaitsForWorker},
 		"given back":             {w: later, m: at, anywhere: open, want: flow.WaitsForBreaker, by: "B"},
 		"given back by others":   {w: later, m: at, want: flow.WaitsForTime},
+		"pushed, given back":     {w: later, m: own, anywhere: open, want: flow.WaitsForTime},
+		"pushed, all are open":   {w: worker, m: own, everywhere: open, want: flow.WaitsForWorker},
 		"scheduled":              {w: later, m: scheduled, anywhere: open, want: flow.WaitsForTime},
 		"to be retried":          {w: retried, m: at, anywhere: open, want: flow.WaitsForRetry},
 	} {

@@ -18,7 +18,7 @@ const (
 	// largeBody is from where on a body is large.
 	largeBody = 1 << 20
 	// largePatience is how long one waits for its turn: less than a caller waits for an answer.
-	largePatience = 20 * time.Second
+	largePatience = 30 * time.Second
 )
 
 // largeBodies are those whose turn it is. Safe for concurrent use.

@@ -71,4 +71,8 @@ var postgresMutants = []mutant{
 		old: "\tif len(u.claims) < unansweredMax {\n", new: "\tif len(u.claims) < 0 {\n"},
 	{file: "send.go", what: "receivers are not woken", run: "TestConformance/.*/Receive",
 		old: "a.at <= now+clockSlack {\n", new: "a.at <= now-1<<62 {\n"},
+	{file: "lanes.go", what: "what is pushed is handed to who does not push", run: "TestConformance/.*/Pushed",
+		old: " && (pushes || !l.pushed) &&", new: " &&"},
+	{file: "lanes.go", what: "an ordered group has a line for what is pushed", run: "TestConformance/.*/Pushed",
+		old: "l != nil && l.line != 0", new: "l != nil && l.line < 0"},
 }

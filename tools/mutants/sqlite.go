@@ -71,4 +71,10 @@ var sqliteMutants = []mutant{
 		old: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 1 {", new: "if n := fair.Reserve(o.Max); n > 0 && len(ranks) > 100 {"},
 	{file: "failed.go", what: "a retried message stays in the dead letter queue", run: "TestConformance/Failed",
 		old: "\treturn true, w.deleteFailed(move.ID, l)\n}\n\n// deleteFailed", new: "\treturn true, nil\n}\n\n// deleteFailed"},
+	{file: "receive.go", what: "what is pushed is handed to who does not push", run: "TestConformance/Pushed",
+		old: " || l.pushed && !o.Pushes", new: ""},
+	{file: "lanes.go", what: "an ordered group has a line for what is pushed", run: "TestConformance/Pushed",
+		old: "\tif l.line != 0 {\n", new: "\tif l.line < 0 {\n"},
+	{file: "callbacks.go", what: "nothing follows a second attempt", run: "TestConformance/(Callbacks|Search)",
+		old: "if !r.lane.controlled {", new: "if !r.lane.controlled || r.attempt == 2 {"},
 }

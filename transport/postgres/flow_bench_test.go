@@ -26,3 +26,16 @@ func BenchmarkFlow(b *testing.B) {
 		return tr
 	})
 }
+
+func BenchmarkTerms(b *testing.B) {
+	url := pgtest.URL(b)
+	transporttest.BenchmarkTerms(b, func(b *testing.B) symphony.Transport {
+		tr, err := postgres.Open(b.Context(), url, postgres.Options{Schema: fmt.Sprintf("bench_%d", schemas.Add(1)),
+			Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { tr.Close() })
+		return tr
+	})
+}

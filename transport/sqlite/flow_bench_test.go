@@ -20,3 +20,14 @@ func BenchmarkFlow(b *testing.B) {
 		return tr
 	})
 }
+
+func BenchmarkTerms(b *testing.B) {
+	transporttest.BenchmarkTerms(b, func(b *testing.B) symphony.Transport {
+		tr, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { tr.Close() })
+		return tr
+	})
+}

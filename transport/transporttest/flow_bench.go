@@ -22,10 +22,7 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *flow.Limits) sy
 		b.Fatal(err)
 	}
 	expires := symphony.SystemClock().Now().Add(24 * time.Hour)
-	for _, feature := range []struct {
-		name, typ string
-		options   func(i int) symphony.DispatchOptions
-	}{
+	benchmark(b, func(b *testing.B) symphony.Transport { return open(b, limits) }, []feature{
 		{"none", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }},
 		{"correlation", "Job", func(int) symphony.DispatchOptions {
 			return symphony.DispatchOptions{CorrelationID: "story", CausationID: "cause"}
@@ -42,10 +39,38 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *flow.Limits) sy
 		{"expires", "Job", func(int) symphony.DispatchOptions { return symphony.DispatchOptions{ExpiresAt: expires} }},
 		{"throttle", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{ThrottleKey: fmt.Sprint(i)} }},
 		{"debounce", "Job", func(i int) symphony.DispatchOptions { return symphony.DispatchOptions{DebounceKey: fmt.Sprint(i)} }},
-	} {
+	})
+}
+
+// BenchmarkTerms measures in the same way what a message costs that has something of its own. open opens a fresh
+// storage. What follows a message is dispatched, and not handled.
+func BenchmarkTerms(b *testing.B, open func(b *testing.B) symphony.Transport) {
+	always := func(o symphony.DispatchOptions) func(int) symphony.DispatchOptions {
+		return func(int) symphony.DispatchOptions { return o }
+	}
+	benchmark(b, open, []feature{
+		{"none", "Job", always(symphony.DispatchOptions{})},
+		{"tags", "Job", always(symphony.DispatchOptions{Tags: []string{"acme", "monthly"}})},
+		{"retries", "Job", always(symphony.DispatchOptions{MaxRetries: new(3), RetryDelay: []time.Duration{time.Second}})},
+		{"url", "Job", always(pushed(symphony.DispatchOptions{}))},
+		{"onFailure", "Job", always(symphony.DispatchOptions{OnFailure: &symphony.Callback{Type: "After", Queue: "after"}})},
+		{"onSuccess", "Job", always(symphony.DispatchOptions{OnSuccess: &symphony.Callback{Type: "After", Queue: "after"}})},
+	})
+}
+
+// feature is something that a message may have.
+type feature struct {
+	name, typ string
+	options   func(i int) symphony.DispatchOptions
+}
+
+// benchmark dispatches, claims and acks messages in batches of 100.
+func benchmark(b *testing.B, open func(b *testing.B) symphony.Transport, features []feature) {
+	for _, feature := range features {
 		b.Run(feature.name, func(b *testing.B) {
-			tr := open(b, limits)
-			bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{})
+			tr := open(b)
+			bus, err := symphony.NewBus([]symphony.Transport{tr},
+				symphony.BusOptions{URLs: func(string) error { return nil }})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -61,7 +86,8 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *flow.Limits) sy
 				}
 				sent += len(batch)
 				for done := 0; done < len(batch); {
-					got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 100, Wait: time.Second})
+					got, err := tr.Receive(ctx, symphony.ReceiveOptions{Max: 100, Wait: time.Second,
+						Pushes: true, Queues: []string{symphony.DefaultQueue}})
 					if err != nil {
 						b.Fatal(err)
 					}
