@@ -41,6 +41,7 @@ const (
 	OldestMessage = "oldest_message_too_old"
 	ErrorRate     = "error_rate"
 	NoWorkers     = "no_workers"
+	StorageBytes  = "storage_bytes"
 )
 
 // Defaults of Rules and Options.
@@ -54,7 +55,9 @@ const (
 	DefaultErrorRate   = monitor.DefaultErrorRate
 	DefaultErrorSample = monitor.DefaultErrorSample
 	DefaultNoWorkers   = monitor.DefaultNoWorkers
-	DefaultClearRatio  = 0.5
+	// DefaultStorageBytes is 10 GiB.
+	DefaultStorageBytes = 10 << 30
+	DefaultClearRatio   = 0.5
 	// Off switches a rule off.
 	Off = -1
 )
@@ -71,6 +74,8 @@ type Rules struct {
 	ErrorSample int
 	// NoWorkers fires when a message has been ready for so long and nobody works on its transport.
 	NoWorkers time.Duration
+	// StorageBytes fires when a storage uses so many bytes, without what is free in it.
+	StorageBytes int64
 	// Window is the time that DeadLetters and ErrorRate count in, in whole minutes.
 	Window time.Duration
 	// For is how long a rule must hold before it fires, and not hold before it is resolved. Off: it does at once.
@@ -83,6 +88,7 @@ type Rules struct {
 func (r Rules) WithDefaults() Rules {
 	r.DeadLetters, r.ErrorSample = cmp.Or(r.DeadLetters, DefaultDeadLetters), cmp.Or(r.ErrorSample, DefaultErrorSample)
 	r.Oldest, r.NoWorkers, r.Window, r.For = cmp.Or(r.Oldest, DefaultOldest), cmp.Or(r.NoWorkers, DefaultNoWorkers), cmp.Or(r.Window, DefaultWindow), cmp.Or(r.For, DefaultFor)
+	r.StorageBytes = cmp.Or(r.StorageBytes, DefaultStorageBytes)
 	r.ErrorRate, r.ClearRatio = cmp.Or(r.ErrorRate, DefaultErrorRate), cmp.Or(r.ClearRatio, DefaultClearRatio)
 	return r
 }

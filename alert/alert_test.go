@@ -368,6 +368,12 @@ func TestEngine_rules(t *testing.T) {
 		"a message that is old":       {of(monitor.Transport{Workers: 1, OldestAge: 10 * time.Minute, OldestQueue: "q"}), []string{"oldest_message_too_old"}},
 		"a message, and nobody works": {of(monitor.Transport{OldestAge: 3 * time.Minute}), []string{"no_workers"}},
 		"a message, and pull workers": {of(monitor.Transport{OldestAge: 3 * time.Minute, Attempts: monitor.Attempts{Succeeded: 1}}), nil},
+		"a large storage": {of(monitor.Transport{Workers: 1, Bytes: &storage.Bytes{At: time.Unix(1, 0),
+			Total: 10 << 30}}),
+			[]string{"storage_bytes"}},
+		"a large file that is free": {of(monitor.Transport{Workers: 1, Bytes: &storage.Bytes{At: time.Unix(1, 0),
+			Total: 11 << 30,
+			Kinds: map[string]int64{storage.BytesFree: 2 << 30}}}), nil},
 		"half of all fail":            {of(monitor.Transport{Workers: 1, Attempts: monitor.Attempts{Succeeded: 10, Failed: 10}}), []string{"error_rate"}},
 		"half of few fail":            {of(monitor.Transport{Workers: 1, Attempts: monitor.Attempts{Succeeded: 9, Failed: 9}}), nil},
 		"a transport without workers": {monitor.Signals{Transports: []monitor.Transport{{Name: "sync", OldestAge: time.Hour}}}, nil},
@@ -388,7 +394,8 @@ func TestEngine_rules(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	off := alert.Rules{DeadLetters: alert.Off, Oldest: alert.Off, ErrorRate: alert.Off, NoWorkers: alert.Off}
+	off := alert.Rules{DeadLetters: alert.Off, Oldest: alert.Off, ErrorRate: alert.Off, NoWorkers: alert.Off,
+		StorageBytes: alert.Off}
 	if list, err := engine(t, &signals{}, tr, alert.Options{Rules: off}).List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("got %+v, %v", list, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // reading is what a rule says of a transport at one moment.
@@ -16,7 +17,7 @@ type reading struct {
 	Known bool
 	// The rule holds while Value is Threshold or more, and is clear once it is Clear or less.
 	Value, Threshold, Clear float64
-	Unit                    string // "messages", "ms" or "ratio"
+	Unit                    string // "messages", "ms", "ratio" or "bytes"
 	// Text says what the value means.
 	Text string
 }
@@ -66,6 +67,12 @@ func (e *Engine) readings(s monitor.Signals) (list []reading) {
 				r.Text = fmt.Sprintf("nobody works on transport %s, where a message has been ready for %s; %d wait", t.Name, short(since), t.Stats.Pending)
 			}
 			add(r)
+		}
+		if rules.StorageBytes != Off && t.Bytes != nil {
+			used := t.Bytes.Total - t.Bytes.Kinds[storage.BytesFree]
+			add(reading{Rule: StorageBytes, Transport: t.Name, Known: t.Err == nil && !t.Bytes.At.IsZero(),
+				Value: float64(used), Threshold: float64(rules.StorageBytes), Unit: "bytes",
+				Text: fmt.Sprintf("the storage of transport %s uses %d MB: %s", t.Name, used>>20, t.Bytes)})
 		}
 	}
 	return list

@@ -29,6 +29,7 @@ type Alerts struct {
 	OldestMessage OldestMessageRule `key:"oldest_message"`
 	ErrorRate     ErrorRateRule     `key:"error_rate"`
 	NoWorkers     NoWorkersRule     `key:"no_workers"`
+	StorageBytes  StorageBytesRule  `key:"storage_bytes"`
 
 	Webhooks []HTTPHandler
 }
@@ -67,11 +68,20 @@ type NoWorkersRule struct {
 	After time.Duration `key:"after" min:"1s" default:"alert.DefaultNoWorkers"`
 }
 
+// StorageBytesRule is the rule on what a storage uses.
+type StorageBytesRule struct {
+	// Watch how many bytes the storage uses.
+	Enabled bool `key:"enabled" default:"true"`
+	// Fires when the tables and logs of a storage use so many bytes, or more, without what is free in a SQLite file.
+	Bytes int64 `key:"bytes" min:"1MiB" default:"alert.DefaultStorageBytes"`
+}
+
 // Rules are the rules for package alert.
 func (a Alerts) Rules() alert.Rules {
 	r := alert.Rules{
 		DeadLetters: a.DeadLetters.Count, Oldest: a.OldestMessage.Age, ErrorRate: a.ErrorRate.Rate, ErrorSample: a.ErrorRate.Sample,
-		NoWorkers: a.NoWorkers.After, Window: a.Window, For: a.For, ClearRatio: a.ClearRatio,
+		NoWorkers: a.NoWorkers.After, StorageBytes: a.StorageBytes.Bytes, Window: a.Window, For: a.For,
+		ClearRatio: a.ClearRatio,
 	}
 	if a.For == 0 {
 		r.For = alert.Off
@@ -87,6 +97,9 @@ func (a Alerts) Rules() alert.Rules {
 	}
 	if !a.NoWorkers.Enabled {
 		r.NoWorkers = alert.Off
+	}
+	if !a.StorageBytes.Enabled {
+		r.StorageBytes = alert.Off
 	}
 	return r
 }

@@ -46,7 +46,8 @@ func TestAlerts(t *testing.T) {
 	if !a.Enabled || len(a.Webhooks) != 2 || a.Webhooks[0].Headers["Authorization"] != "Bearer x" || len(a.Webhooks[0].Secrets) != 1 || a.Reminder != 0 {
 		t.Errorf("got %+v", a)
 	}
-	want := alert.Rules{DeadLetters: 1, Oldest: time.Hour, ErrorRate: alert.Off, ErrorSample: 20, NoWorkers: 2 * time.Minute, Window: 5 * time.Minute, For: alert.Off, ClearRatio: 0.5}
+	want := alert.Rules{DeadLetters: 1, Oldest: time.Hour, ErrorRate: alert.Off, ErrorSample: 20,
+		NoWorkers: 2 * time.Minute, StorageBytes: 10 << 30, Window: 5 * time.Minute, For: alert.Off, ClearRatio: 0.5}
 	if diff := cmp.Diff(want, a.Rules()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -44,6 +44,13 @@ func status(c *call) error {
 			answer.Workers = workersOn(t.Name(), nodes)
 		}
 	}
+	if sizes, err := storage.SizesOf(t); err == nil {
+		b, err := sizes.Bytes(c.Context())
+		if err != nil {
+			return err
+		}
+		answer.Storage = wireBytes(b)
+	}
 	if registry, err := storage.NodesOf(t); err == nil {
 		nodes, err := registry.Nodes(c.Context())
 		if err != nil {
@@ -57,6 +64,14 @@ func status(c *call) error {
 	return c.answer(http.StatusOK, answer)
 }
 
+// wireBytes is what a storage uses, nil where that is not known yet.
+func wireBytes(b storage.Bytes) *wire.StorageBytes {
+	if b.At.IsZero() {
+		return nil
+	}
+	return &wire.StorageBytes{Total: b.Total, Kinds: b.Kinds, Approximate: b.Approximate, At: b.At.UTC()}
+}
+
 // workersOn counts the continuous workers of a transport.
 func workersOn(transport string, nodes []monitor.Node) *wire.WorkerCounts {
 	running, stopped := monitor.WorkersOn(transport, nodes)
@@ -66,8 +81,10 @@ func workersOn(transport string, nodes []monitor.Node) *wire.WorkerCounts {
 // statusOf is a transport's statistics as the API tells them.
 func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResponse {
 	out := wire.StatusResponse{
-		Success: true, Transport: transport, Queue: counts(s.QueueStats), FailedMessages: s.Failed, ScheduledMessages: s.Scheduled,
-		OldestPendingAge: s.OldestPendingAge.Milliseconds(), Queues: make(map[string]wire.Queue, len(s.Queues)), Timestamp: now.UTC(),
+		Success: true, Transport: transport, Queue: counts(s.QueueStats), FailedMessages: s.Failed,
+		ScheduledMessages: s.Scheduled,
+		OldestPendingAge:  s.OldestPendingAge.Milliseconds(), Queues: make(map[string]wire.Queue, len(s.Queues)),
+		Timestamp: now.UTC(),
 	}
 	for name, q := range s.Queues {
 		out.Queues[name] = wire.Queue{Counts: counts(q), ScheduledMessages: q.Scheduled,
@@ -77,6 +94,7 @@ func statusOf(transport string, s symphony.Stats, now time.Time) wire.StatusResp
 }
 
 func counts(q symphony.QueueStats) wire.Counts {
-	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed, Failed: q.Failed,
+	return wire.Counts{Depth: q.Depth(), Pending: q.Pending, Processing: q.Processing, Completed: q.Completed,
+		Failed:    q.Failed,
 		Cancelled: q.Cancelled}
 }

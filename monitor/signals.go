@@ -49,6 +49,8 @@ type Transport struct {
 	OldestAge time.Duration
 	// OldestQueue is where that one is.
 	OldestQueue string
+	// Bytes are what its storage uses, where that is known; only of the first of several transports on one storage.
+	Bytes *storage.Bytes
 	// Attempts are those of the window.
 	Attempts Attempts
 	// Workers are the continuous workers that run on it, on all nodes. Stopped are those that a request ended, in
@@ -141,6 +143,12 @@ func (m *Monitor) transport(ctx context.Context, name string) Transport {
 			out.Holds, err = control.Holds(ctx)
 		}
 	}
+	if sizes, unknown := storage.SizesOf(t); err == nil && unknown == nil && m.first(t) {
+		var b storage.Bytes
+		if b, err = sizes.Bytes(ctx); err == nil {
+			out.Bytes = &b
+		}
+	}
 	out.Latency = m.o.Clock.Now().Sub(began)
 	if err != nil {
 		out.Err = err
@@ -152,6 +160,17 @@ func (m *Monitor) transport(ctx context.Context, name string) Transport {
 		}
 	}
 	return out
+}
+
+// first reports whether a transport is the first one on its storage.
+func (m *Monitor) first(t symphony.Transport) bool {
+	for _, name := range m.o.Bus.Names() {
+		if other, err := m.o.Bus.Transport(name); err == nil &&
+			other.Capabilities().Storage == t.Capabilities().Storage {
+			return name == t.Name()
+		}
+	}
+	return false
 }
 
 // attempts returns those of the window, and by transport.

@@ -74,7 +74,8 @@ func (n *node) look(schedules schedule.Store) error {
 		return err
 	}
 	n.exposition, err = exposition.New(exposition.Options{
-		Bus: n.bus, Recorder: n.metrics, Workers: n.snapshots, Schedules: schedules, Version: n.o.Version, Revision: n.o.Commit, Logger: n.log,
+		Bus: n.bus, Recorder: n.metrics, Workers: n.snapshots, Aged: n.aging.deleted, Schedules: schedules,
+		Version: n.o.Version, Revision: n.o.Commit, Logger: n.log,
 	})
 	return err
 }

@@ -38,6 +38,7 @@ func diagnoseFile(ctx context.Context, path string) []finding {
 	d.space()
 	if d.file() && d.schema(ctx) {
 		d.contents(ctx)
+		d.sizes(ctx)
 	}
 	return d.findings
 }
@@ -110,6 +111,16 @@ func (d *fileDoctor) schema(ctx context.Context) bool {
 		d.add("schema", postgres.LevelOK, fmt.Sprintf("it has version %d", len(steps)), "")
 	}
 	return true
+}
+
+// sizes tells what the file is used for.
+func (d *fileDoctor) sizes(ctx context.Context) {
+	b, err := sqlite.Measure(ctx, d.path)
+	if err != nil {
+		d.add("sizes", postgres.LevelNote, "could not be looked at: "+err.Error(), "")
+		return
+	}
+	d.add("sizes", postgres.LevelOK, b.String(), "")
 }
 
 // contents looks at the file from inside.

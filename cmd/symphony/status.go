@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -125,6 +127,14 @@ func (a *app) showStatus(all []wire.StatusResponse) {
 	for _, t := range all {
 		if w := t.Workers; w != nil && w.Running == 0 && w.Stopped > 0 {
 			fmt.Fprintf(a.out, "\n%s\n", s.red(fmt.Sprintf("No worker works on transport %s: %s stopped by request. Bring them back with \"symphony workers start\".", t.Transport, were(w.Stopped, "worker"))))
+		}
+	}
+	for i, t := range all {
+		same := func(other wire.StatusResponse) bool { return reflect.DeepEqual(other.Storage, t.Storage) }
+		if t.Storage != nil && !slices.ContainsFunc(all[:i], same) { // one storage may have several transports
+			b := t.Storage
+			fmt.Fprintf(a.out, "\nStorage: %s.\n", storage.Bytes{At: b.At, Total: b.Total, Kinds: b.Kinds,
+				Approximate: b.Approximate})
 		}
 	}
 	if len(all) > 0 {

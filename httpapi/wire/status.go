@@ -21,6 +21,16 @@ type StatusResponse struct {
 	// Nodes are there where several processes share the storage.
 	Nodes     []Node    `json:"nodes,omitempty" description:"The processes that share the storage and are alive; left out where it belongs to one process."`
 	Timestamp time.Time `json:"timestamp" required:"true"`
+	// Storage is there where it is known.
+	Storage *StorageBytes `json:"storage,omitzero" description:"What the storage of this transport, and of others on it, uses bytes for; left out where that is not known, or not yet."`
+}
+
+// StorageBytes are what a storage uses.
+type StorageBytes struct {
+	Total       int64            `json:"total" required:"true" description:"With indexes and logs."`
+	Kinds       map[string]int64 `json:"kinds" required:"true" description:"Bytes by what they are used for, with indexes: waiting (messages that wait or are in hand), completed, failed, cancelled, attempts (with logs), outputs, schedules, events (with the audit trail), log, other and free. What is not known is left out: on PostgreSQL outputs are in completed, and free is in all of them."`
+	Approximate bool             `json:"approximate" required:"true" description:"Whether kinds, but for log and free, are estimates from samples."`
+	At          time.Time        `json:"at" required:"true" description:"When it was looked at."`
 }
 
 // Counts are messages by status.

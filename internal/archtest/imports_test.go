@@ -49,7 +49,7 @@ func importRules() []rule {
 		{pkg: "httpapi/wire", may: []string{".", "redact"}},
 		{pkg: "httpapi/archive", may: []string{"httpapi/wire"}},
 		{pkg: "metrics", may: []string{".", "storage"}},
-		{pkg: "metrics/exposition", may: []string{".", "schedule", "metrics", "worker"}},
+		{pkg: "metrics/exposition", may: []string{".", "schedule", "metrics", "storage", "worker"}},
 		{pkg: "monitor", may: []string{".", "schedule", "storage", "flow", "metrics", "worker"}},
 		{pkg: "httpapi", may: []string{".", "schedule", "storage", "triage", "alert", "audit", "auth", "event", "flow", "worker", "scheduler", "operation", "metrics", "monitor", "redact", "tracing", "httpapi/*"}},
 		{pkg: "local", may: []string{".", "redact", "storage", "audit", "auth", "httpapi", "httpapi/wire", "metrics", "monitor", "operation", "scheduler", "transport/sqlite", "worker"}},

@@ -30,6 +30,7 @@ func promises() []promise {
 		{"storage", "Steps", 1},
 		{"storage", "Nodes", 1},
 		{"storage", "Cancels", 1},
+		{"storage", "Sizes", 1},
 	}
 }
 
@@ -39,8 +40,8 @@ func promises() []promise {
 // Two came with limits at run time: one changes them, in the transaction that decides on it, and one tells how much of
 // each is used. Two came with results: what is told of a message in hand is fenced by its lease and ends nothing, and
 // the ends of many messages are asked for in one go. One came with why a message waits: that is decided by the engine,
-// within the storage's transaction.
-const mostPromised = 37
+// within the storage's transaction. One came with retention: only a storage knows what its bytes are used for.
+const mostPromised = 38
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
 // and the server use belongs elsewhere.

@@ -2,6 +2,7 @@ package exposition
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/schedule"
+	kept "github.com/symphony-messenger/symphony/storage"
 )
 
 // messages are the counts of this process.
@@ -148,14 +150,19 @@ var (
 	completedDesc = gauge("completed_total", "Messages completed since the transport was created, by all processes.", "transport", "queue")
 	cancelledDesc = gauge("cancelled_total",
 		"Messages cancelled since the transport was created, by all processes.", "transport", "queue")
-	ageDesc  = gauge("oldest_pending_age_seconds", "How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
+	ageDesc = gauge("oldest_pending_age_seconds",
+		"How long the oldest ready message has been ready, 0 without any.", "transport", "queue")
+	bytesDesc = gauge("storage_bytes", "Bytes that a storage uses by kind, with indexes. On SQLite they are "+
+		"estimates, but for log and free. The transport is the first one on its storage.", "transport", "kind")
+	agedDesc = gauge("dead_letters_aged_total", "Dead letters that this process deleted because their period was over.")
 	dueDesc  = gauge("schedules_due", "Schedules that are due and have not fired.")
 	lateDesc = gauge("schedules_late_seconds", "For how long the first of them has been due, 0 without any.")
 )
 
 // Describe says what may come.
 func (*storage) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{upDesc, messagesDesc, scheduledDesc, completedDesc, cancelledDesc, ageDesc, dueDesc, lateDesc} {
+	for _, d := range []*prometheus.Desc{upDesc, messagesDesc, scheduledDesc, completedDesc, cancelledDesc, ageDesc,
+		bytesDesc, agedDesc, dueDesc, lateDesc} {
 		to <- d
 	}
 }
@@ -165,7 +172,15 @@ func (s *storage) Collect(to chan<- prometheus.Metric) {
 	ctx, cancel := scraping()
 	defer cancel()
 	var all sync.WaitGroup
+	if s.o.Aged != nil {
+		to <- prometheus.MustNewConstMetric(agedDesc, prometheus.CounterValue, float64(s.o.Aged()))
+	}
+	seen := make(map[any]bool)
 	for _, name := range s.o.Bus.Names() {
+		if t, err := s.o.Bus.Transport(name); err == nil && !seen[t.Capabilities().Storage] {
+			seen[t.Capabilities().Storage] = true
+			all.Go(func() { bytes(ctx, to, t) })
+		}
 		all.Go(func() {
 			var stats symphony.Stats
 			t, err := s.o.Bus.Transport(name)
@@ -193,6 +208,21 @@ func (s *storage) Collect(to chan<- prometheus.Metric) {
 		})
 	}
 	all.Wait()
+}
+
+// bytes shows what the storage of a transport uses. What is not known is left out.
+func bytes(ctx context.Context, to chan<- prometheus.Metric, t symphony.Transport) {
+	sizes, err := kept.SizesOf(t)
+	if err != nil {
+		return
+	}
+	b, err := sizes.Bytes(ctx)
+	if err != nil {
+		return
+	}
+	for kind, n := range b.Kinds {
+		to <- prometheus.MustNewConstMetric(bytesDesc, prometheus.GaugeValue, float64(n), t.Name(), kind)
+	}
 }
 
 func queues(to chan<- prometheus.Metric, transport string, stats symphony.Stats) {

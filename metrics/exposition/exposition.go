@@ -43,6 +43,8 @@ type Options struct {
 	Recorder *metrics.Recorder
 	// Workers are the continuous workers of this process. Nil: none.
 	Workers func() []worker.Snapshot
+	// Aged is how many dead letters this process deleted because their period was over. Nil: it is not shown.
+	Aged func() int64
 	// Schedules are looked at, too. Nil: there are none.
 	Schedules schedule.Store
 	// Version and Revision are the program's.

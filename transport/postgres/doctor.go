@@ -18,8 +18,8 @@ import (
 // Level says how much a finding matters.
 type Level string
 
-// The levels. A problem keeps nodes from working, or can lose messages; a warning will become one or costs speed; a note
-// is good to know.
+// The levels. A problem keeps nodes from working, or can lose messages; a warning will become one or costs speed; a
+// note is good to know.
 const (
 	LevelOK      Level = "ok"
 	LevelNote    Level = "note"
@@ -62,8 +62,8 @@ var usualLimits = doctorLimits{
 }
 
 // Diagnose looks for what keeps Symphony Messenger from working well on a database: the connection, the server and its
-// settings, the schema, privileges, and the state of the tables. It changes nothing, and works where Open does not. Each
-// check yields at least one finding.
+// settings, the schema, privileges, and the state of the tables. It changes nothing, and works where Open does not.
+// Each check yields at least one finding.
 func Diagnose(ctx context.Context, url string, o Options) []Finding {
 	return diagnose(ctx, url, o, usualLimits)
 }
@@ -96,6 +96,7 @@ func diagnose(ctx context.Context, url string, o Options, limits doctorLimits) [
 	d.check(ctx, "ready table", d.readySize)
 	d.check(ctx, "leases", d.leasesStuck)
 	d.check(ctx, "partitions", d.partitions)
+	d.check(ctx, "sizes", d.sizesOfTables)
 	return d.findings
 }
 

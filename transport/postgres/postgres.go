@@ -157,6 +157,7 @@ type store struct {
 	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.
 	node   node // written by join, and its mu by heartbeats
 	purged purged
+	sizes  sizes
 	house  house    // keepHouse's, but for what its own locks guard
 	notify notifier // filled by any goroutine, emptied by announce
 

@@ -198,6 +198,9 @@ func (s *store) purge(ctx context.Context) error {
 	if err := s.keepGroups(ctx); err != nil {
 		return err
 	}
+	if err := s.measureIfDue(ctx); err != nil {
+		return err
+	}
 	for {
 		keys := &purgeKeysOp{}
 		if err := s.do(ctx, keys); err != nil || keys.deleted < purgeRows {

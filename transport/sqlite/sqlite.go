@@ -82,6 +82,7 @@ var (
 	_ symphony.MessageStore = (*Transport)(nil)
 	_ storage.Steps         = (*Transport)(nil)
 	_ storage.Cancels       = (*Transport)(nil)
+	_ storage.Sizes         = (*Transport)(nil)
 )
 
 // store is what the transports of one file share. What the writer alone knows stands in writer.
@@ -117,6 +118,7 @@ type store struct {
 	lanes map[string][]*lane // by transport, committed ones only
 
 	purged purged
+	sizes  atomic.Pointer[storage.Bytes] // nil before the first look
 
 	nextEvent atomic.Int64  // when housekeeping is due, µs
 	rearm     chan struct{} // nextEvent moved to an earlier time

@@ -98,6 +98,7 @@ func Run(t *testing.T, open Open) {
 		{"Pushed", pushedTests, controls},
 		{"Retention", retentionTests, showsMessages},
 		{"Large", largeTests, showsMessages},
+		{"Sizes", sizeTests, showsMessages},
 		{"Lifecycle", lifecycleTests, receives},
 		{"Concurrency", concurrencyTests, receives},
 		{"Refusal", refusalTests, func(c symphony.Capabilities) (bool, string) { return !c.Receive, "can receive, so it refuses nothing" }},
