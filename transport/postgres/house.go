@@ -123,7 +123,8 @@ func (s *store) duties() []*duty {
 // keepHouse does the duties when they are due.
 func (s *store) keepHouse() {
 	for {
-		pause := min(housePoll, time.Duration(max(min(s.house.expiryAt.Load(), s.house.controlAt.Load())-s.now(), 0))*time.Microsecond)
+		pause := min(housePoll, time.Duration(max(min(s.house.expiryAt.Load(), s.house.controlAt.Load())-s.now(),
+			0))*time.Microsecond)
 		if !s.pause(pause, s.house.rearm) {
 			return
 		}
@@ -230,10 +231,11 @@ func (s *store) promote(ctx context.Context) error {
 		err := s.with(ctx, "count scheduled messages", func(ctx context.Context, l *link) error {
 			next = never
 			return l.transact(ctx,
-				call{query: promoteQuery, params: [][]byte{s.nowParam(), floor, int4Param(houseRows), l.nextShard()}, row: func(v [][]byte) error {
-					now, n = timeColumn(v[0]), int8Column(v[1])
-					return nil
-				}},
+				call{query: promoteQuery, params: [][]byte{s.nowParam(), floor, int4Param(houseRows), l.nextShard()},
+					row: func(v [][]byte) error {
+						now, n = timeColumn(v[0]), int8Column(v[1])
+						return nil
+					}},
 				call{query: nextScheduled, params: [][]byte{floor}, row: func(v [][]byte) error {
 					if v[0] != nil {
 						next = timeColumn(v[0])

@@ -127,16 +127,18 @@ func (w *writer) sweep() error {
 	}
 	if len(due) > 0 {
 		last := due[len(due)-1]
-		if err := w.exec("DELETE FROM messenger_scheduled WHERE (scheduled_at, seq)<=(?, ?)", last.at, last.seq); err != nil {
+		if err := w.exec("DELETE FROM messenger_scheduled WHERE (scheduled_at, seq)<=(?, ?)", last.at,
+			last.seq); err != nil {
 			return err
 		}
 	}
 	next := int64(never)
 	// More that are due, or the next one; those of groups are in no lane's index.
-	err = w.query("SELECT scheduled_at FROM messenger_scheduled ORDER BY scheduled_at LIMIT 1", func(s *sqlite.Stmt) bool {
-		next = max(s.ColumnInt64(0)+w.steady.Ahead(), w.now)
-		return false
-	})
+	err = w.query("SELECT scheduled_at FROM messenger_scheduled ORDER BY scheduled_at LIMIT 1",
+		func(s *sqlite.Stmt) bool {
+			next = max(s.ColumnInt64(0)+w.steady.Ahead(), w.now)
+			return false
+		})
 	if err != nil {
 		return err
 	}

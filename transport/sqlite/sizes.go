@@ -62,13 +62,15 @@ func (s *store) measureIfDue(ctx context.Context) error {
 
 // The texts of the rows of tables, whose sizes are looked at.
 const (
-	messageTexts = "octet_length(id)*2 + octet_length(type) + octet_length(payload) + coalesce(octet_length(metadata), 0) + " +
+	bodyTexts = "octet_length(type) + octet_length(payload) + coalesce(octet_length(metadata), 0) + " +
 		"coalesce(octet_length(headers), 0) + coalesce(octet_length(extras), 0)"
-	failedTexts = "octet_length(message_id)*4 + octet_length(type) + octet_length(payload) + coalesce(octet_length(metadata), 0) + " +
-		"coalesce(octet_length(headers), 0) + coalesce(octet_length(extras), 0) + octet_length(error) + octet_length(attempts)"
-	attemptTexts = "coalesce((SELECT sum(octet_length(error) + octet_length(worker) + 60) FROM messenger_attempts a WHERE a.seq = m.seq), 0) + " +
-		"coalesce((SELECT sum(coalesce(octet_length(log), 0) + coalesce(octet_length(progress), 0) + 80) FROM messenger_notes n WHERE n.id = m.id), 0)"
-	outputTexts = "coalesce((SELECT octet_length(output) + 12 FROM messenger_outputs o WHERE o.seq = m.seq), 0)"
+	messageTexts = "octet_length(id)*2 + " + bodyTexts
+	failedTexts  = "octet_length(message_id)*4 + octet_length(error) + octet_length(attempts) + " + bodyTexts
+	attemptTexts = `coalesce((SELECT sum(octet_length(error) + octet_length(worker) + 60)
+			FROM messenger_attempts a WHERE a.seq = m.seq), 0)
+		+ coalesce((SELECT sum(coalesce(octet_length(log), 0) + coalesce(octet_length(progress), 0) + 80)
+			FROM messenger_notes n WHERE n.id = m.id), 0)`
+	outputTexts = `coalesce((SELECT octet_length(output) + 12 FROM messenger_outputs o WHERE o.seq = m.seq), 0)`
 )
 
 // measure looks at the database.
@@ -116,9 +118,11 @@ func (r *reader) measure(path string, now time.Time) (b storage.Bytes, err error
 	r.addSample(&b, storage.BytesFailed, failed,
 		"SELECT "+failedTexts+", 0, 0 FROM messenger_failed_messages WHERE rowid=?", seqs, &err)
 
-	b.Kinds[storage.BytesSchedules] = one(`SELECT coalesce(sum(octet_length(definition) + octet_length(payload) + 200), 0) FROM messenger_schedules`) +
+	b.Kinds[storage.BytesSchedules] = one(`SELECT
+		coalesce(sum(octet_length(definition) + octet_length(payload) + 200), 0) FROM messenger_schedules`) +
 		100*one("SELECT count(*) FROM messenger_schedule_runs")
-	entries := one("SELECT coalesce(sum(1 + last - coalesce((SELECT min(seq) FROM messenger_log_entries e WHERE e.log = l.log), last + 1)), 0) FROM messenger_logs l")
+	entries := one(`SELECT coalesce(sum(1 + last -
+		coalesce((SELECT min(seq) FROM messenger_log_entries e WHERE e.log = l.log), last + 1)), 0) FROM messenger_logs l`)
 	width := one(`SELECT coalesce(avg(octet_length(data) + octet_length(kind)), 0) FROM
 		(SELECT data, kind FROM messenger_log_entries ORDER BY log DESC, seq DESC LIMIT ?)`, sizeSamples)
 	b.Kinds[storage.BytesEvents] = entries * (width + 60)
