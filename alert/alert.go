@@ -42,6 +42,7 @@ const (
 	ErrorRate     = "error_rate"
 	NoWorkers     = "no_workers"
 	StorageBytes  = "storage_bytes"
+	Regression    = "regression"
 )
 
 // Defaults of Rules and Options.
@@ -57,6 +58,7 @@ const (
 	DefaultNoWorkers   = monitor.DefaultNoWorkers
 	// DefaultStorageBytes is 10 GiB.
 	DefaultStorageBytes = 10 << 30
+	DefaultRegressions  = 1
 	DefaultClearRatio   = 0.5
 	// Off switches a rule off.
 	Off = -1
@@ -76,6 +78,9 @@ type Rules struct {
 	NoWorkers time.Duration
 	// StorageBytes fires when a storage uses so many bytes, without what is free in it.
 	StorageBytes int64
+	// Regressions fires when so many groups of failures that were resolved, or more, have failed since. It holds until
+	// they are resolved or ignored again, or their dead letters are gone.
+	Regressions int
 	// Window is the time that DeadLetters and ErrorRate count in, in whole minutes.
 	Window time.Duration
 	// For is how long a rule must hold before it fires, and not hold before it is resolved. Off: it does at once.
@@ -87,6 +92,7 @@ type Rules struct {
 // WithDefaults returns r with every zero value replaced by its default.
 func (r Rules) WithDefaults() Rules {
 	r.DeadLetters, r.ErrorSample = cmp.Or(r.DeadLetters, DefaultDeadLetters), cmp.Or(r.ErrorSample, DefaultErrorSample)
+	r.Regressions = cmp.Or(r.Regressions, DefaultRegressions)
 	r.Oldest, r.NoWorkers, r.Window, r.For = cmp.Or(r.Oldest, DefaultOldest), cmp.Or(r.NoWorkers, DefaultNoWorkers), cmp.Or(r.Window, DefaultWindow), cmp.Or(r.For, DefaultFor)
 	r.StorageBytes = cmp.Or(r.StorageBytes, DefaultStorageBytes)
 	r.ErrorRate, r.ClearRatio = cmp.Or(r.ErrorRate, DefaultErrorRate), cmp.Or(r.ClearRatio, DefaultClearRatio)
@@ -103,6 +109,9 @@ type Options struct {
 	Signals Signals
 	Records storage.Records
 	Rules   Rules
+	// Regressed tells the groups of failures of a transport that were resolved and have failed since. Nil: nobody
+	// resolves any, and there is no such rule.
+	Regressed func(ctx context.Context, transport string) (samples []string, err error)
 	// Webhooks are told. Their endpoints must differ.
 	Webhooks []*httppush.Handler
 	// Interval is the time between two looks at the signals. Default DefaultInterval.
@@ -184,7 +193,7 @@ func (e *Engine) Judge(ctx context.Context) error {
 	}
 	now := e.o.Clock.Now()
 	var errs []error
-	for _, r := range e.readings(e.o.Signals.Collect(looking)) {
+	for _, r := range e.readings(looking, e.o.Signals.Collect(looking)) {
 		before := states[r.id()]
 		after, err := e.advance(looking, r, before, now)
 		if err != nil {

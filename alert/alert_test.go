@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
@@ -398,6 +399,32 @@ func TestEngine_rules(t *testing.T) {
 		StorageBytes: alert.Off}
 	if list, err := engine(t, &signals{}, tr, alert.Options{Rules: off}).List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func TestEngine_tells_of_failures_that_come_back(t *testing.T) {
+	all := monitor.Signals{Transports: []monitor.Transport{{Name: "mail", Keeps: true}, {Name: "sms", Keeps: true}}}
+	o := alert.Options{Regressed: func(_ context.Context, transport string) ([]string, error) {
+		if transport == "sms" {
+			return nil, symphony.ErrUnsupported
+		}
+		return []string{"Mail timeout"}, nil
+	}}
+	list, err := engine(t, &signals{all: all}, symphonytest.Storage(t, sqlite.Options{}), o).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := make(map[string]string)
+	for _, a := range list {
+		if a.Rule == alert.Regression {
+			states[a.Transport] = a.State
+		}
+		if a.Rule == alert.Regression && a.Transport == "mail" && !strings.Contains(a.Text, "Mail timeout") {
+			t.Errorf("it says %q", a.Text)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"mail": "pending", "sms": "ok"}, states); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) List(ctx context.Context) ([]Alert, error) {
 	if err != nil {
 		return nil, err
 	}
-	readings := e.readings(e.o.Signals.Collect(ctx))
+	readings := e.readings(ctx, e.o.Signals.Collect(ctx))
 	list := make([]Alert, len(readings))
 	for i := range readings {
 		r := &readings[i]

@@ -1,10 +1,14 @@
 package alert
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/storage"
 )
@@ -27,7 +31,7 @@ func (r *reading) holds() bool { return r.Value >= r.Threshold }
 func (r *reading) clear() bool { return r.Value <= r.Clear && !r.holds() }
 
 // readings are those of every rule and transport.
-func (e *Engine) readings(s monitor.Signals) (list []reading) {
+func (e *Engine) readings(ctx context.Context, s monitor.Signals) (list []reading) {
 	rules := e.o.Rules
 	add := func(r reading) {
 		r.Clear = r.Threshold * rules.ClearRatio
@@ -74,9 +78,30 @@ func (e *Engine) readings(s monitor.Signals) (list []reading) {
 				Value: float64(used), Threshold: float64(rules.StorageBytes), Unit: "bytes",
 				Text: fmt.Sprintf("the storage of transport %s uses %d MB: %s", t.Name, used>>20, t.Bytes)})
 		}
+		if rules.Regressions != Off && e.o.Regressed != nil {
+			add(e.regression(ctx, t.Name))
+		}
 	}
 	return list
 }
+
+// regression is what the rule on groups of failures says of a transport.
+func (e *Engine) regression(ctx context.Context, transport string) reading {
+	samples, err := e.o.Regressed(ctx, transport)
+	unable := errors.Is(err, symphony.ErrUnsupported) // it has no groups, so none that is resolved
+	r := reading{Rule: Regression, Transport: transport, Known: err == nil || unable, Value: float64(len(samples)),
+		Threshold: float64(e.o.Rules.Regressions), Unit: "groups",
+		Text: fmt.Sprintf("no failure of transport %s that was resolved has come back", transport)}
+	if len(samples) > 0 {
+		told := strings.Join(samples[:min(len(samples), toldRegressions)], "; ")
+		r.Text = fmt.Sprintf("%d failures of transport %s that were resolved have come back: %s",
+			len(samples), transport, told)
+	}
+	return r
+}
+
+// toldRegressions is how many groups an alert names.
+const toldRegressions = 5
 
 func millis(d time.Duration) float64 { return float64(d.Milliseconds()) }
 

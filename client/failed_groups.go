@@ -19,6 +19,34 @@ func (c *Client) PreviewGroupRetry(
 	return send(ctx, c, wire.RetryFailureGroup, group, inTransport(transport), r)
 }
 
+// PreviewGroupDelete counts the failed messages of a group. An empty transport is whichever has the group.
+func (c *Client) PreviewGroupDelete(ctx context.Context, transport, group string) (wire.PreviewCountResponse, error) {
+	r := wire.GroupDeleteRequest{DryRun: new(true)}
+	return send(ctx, c, wire.DeleteFailureGroup, group, inTransport(transport), r)
+}
+
+// DeleteGroup deletes the failed messages of a group, in the background.
+func (c *Client) DeleteGroup(
+	ctx context.Context, transport, group string, r wire.GroupDeleteRequest,
+) (wire.OperationResponse, error) {
+	r.DryRun = nil
+	return send(ctx, c, wire.StartDeleteGroup, group, inTransport(transport), r)
+}
+
+// IgnoreGroup has a group ignored, for a time or a number of failures.
+func (c *Client) IgnoreGroup(
+	ctx context.Context, transport, group string, r wire.GroupIgnoreRequest,
+) (wire.FailureGroupResponse, error) {
+	return send(ctx, c, wire.IgnoreFailureGroup, group, inTransport(transport), r)
+}
+
+// ResolveGroup says that the cause of a group's failures is removed.
+func (c *Client) ResolveGroup(
+	ctx context.Context, transport, group string, r wire.GroupResolveRequest,
+) (wire.FailureGroupResponse, error) {
+	return send(ctx, c, wire.ResolveFailureGroup, group, inTransport(transport), r)
+}
+
 // RetryGroup dispatches the failed messages of a group again, in the background.
 func (c *Client) RetryGroup(
 	ctx context.Context, transport, group string, r wire.GroupRetryRequest,

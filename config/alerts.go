@@ -30,6 +30,7 @@ type Alerts struct {
 	ErrorRate     ErrorRateRule     `key:"error_rate"`
 	NoWorkers     NoWorkersRule     `key:"no_workers"`
 	StorageBytes  StorageBytesRule  `key:"storage_bytes"`
+	Regression    RegressionRule    `key:"regression"`
 
 	Webhooks []HTTPHandler
 }
@@ -76,12 +77,20 @@ type StorageBytesRule struct {
 	Bytes int64 `key:"bytes" min:"1MiB" default:"alert.DefaultStorageBytes"`
 }
 
+// RegressionRule is the rule on failures that come back.
+type RegressionRule struct {
+	// Watch for groups of failures that were resolved and fail again.
+	Enabled bool `key:"enabled" default:"true"`
+	// Fires when so many groups, or more, are so.
+	Count int `key:"count" min:"1" max:"10000" default:"alert.DefaultRegressions"`
+}
+
 // Rules are the rules for package alert.
 func (a Alerts) Rules() alert.Rules {
 	r := alert.Rules{
 		DeadLetters: a.DeadLetters.Count, Oldest: a.OldestMessage.Age, ErrorRate: a.ErrorRate.Rate, ErrorSample: a.ErrorRate.Sample,
-		NoWorkers: a.NoWorkers.After, StorageBytes: a.StorageBytes.Bytes, Window: a.Window, For: a.For,
-		ClearRatio: a.ClearRatio,
+		NoWorkers: a.NoWorkers.After, StorageBytes: a.StorageBytes.Bytes, Regressions: a.Regression.Count,
+		Window: a.Window, For: a.For, ClearRatio: a.ClearRatio,
 	}
 	if a.For == 0 {
 		r.For = alert.Off
@@ -100,6 +109,9 @@ func (a Alerts) Rules() alert.Rules {
 	}
 	if !a.StorageBytes.Enabled {
 		r.StorageBytes = alert.Off
+	}
+	if !a.Regression.Enabled {
+		r.Regressions = alert.Off
 	}
 	return r
 }

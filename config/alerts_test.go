@@ -47,7 +47,8 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 	want := alert.Rules{DeadLetters: 1, Oldest: time.Hour, ErrorRate: alert.Off, ErrorSample: 20,
-		NoWorkers: 2 * time.Minute, StorageBytes: 10 << 30, Window: 5 * time.Minute, For: alert.Off, ClearRatio: 0.5}
+		NoWorkers: 2 * time.Minute, StorageBytes: 10 << 30, Regressions: 1, Window: 5 * time.Minute,
+		For: alert.Off, ClearRatio: 0.5}
 	if diff := cmp.Diff(want, a.Rules()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

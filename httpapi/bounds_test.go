@@ -21,6 +21,7 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/schedule"
 	"github.com/symphony-messenger/symphony/scheduler"
+	"github.com/symphony-messenger/symphony/triage"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -54,6 +55,7 @@ func bounds() []bound {
 		is("", "headers", "text", symphony.MaxHeaders),
 		is("", "messages", "maxItems", symphony.MaxBatch), is("", "queues", "maxItems", wire.MaxNames),
 		is("", "ids", "maxItems", wire.MaxIDs), is("", "ids", "maxItems", operation.MaxIDs),
+		is("", "note", "maxLength", triage.MaxNote), is("GroupIgnoreRequest", "count", "maximum", triage.MaxIgnoreCount),
 		is("BulkRequest", "background", "text", wire.MaxAtOnce),
 		is("retryFailedMessages", "description", "text", wire.MaxAtOnce),
 		is("", "rate", "maximum", operation.MaxRate), is("", "receipts", "maxItems", wire.MaxReceipts),

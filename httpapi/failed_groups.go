@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	stdjson "encoding/json"
 
@@ -14,8 +18,11 @@ import (
 	"github.com/symphony-messenger/symphony/triage"
 )
 
-// groupStore is what groups the dead letters of a transport.
-func (c *call) groupStore(transport string) (triage.Store, error) {
+// ofGroup names the transport of a group.
+var ofGroup = parameter{name: "transport", doc: "Default: whichever has the group."}
+
+// groups are those of a transport, with what was decided about them.
+func (c *call) groups(transport string) (*triage.Groups, error) {
 	if _, err := c.deadLetters(transport); err != nil {
 		return nil, err
 	}
@@ -23,12 +30,63 @@ func (c *call) groupStore(transport string) (triage.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return triage.StoreOf(t)
+	return triage.GroupsOf(t, c.api.o.Clock)
+}
+
+// allGroups are the groups of the transport that is named, or of all that have some, by the transports' names in order.
+func (c *call) allGroups() (names []string, list []*triage.Groups, err error) {
+	if name := c.query["transport"]; name != "" {
+		g, err := c.groups(name)
+		return []string{name}, []*triage.Groups{g}, err
+	}
+	for _, name := range c.api.o.Bus.Names() {
+		g, err := c.groups(name)
+		switch {
+		case errors.Is(err, symphony.ErrUnsupported):
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		names, list = append(names, name), append(list, g)
+	}
+	if len(list) == 0 {
+		return nil, nil, unsupported("keeps no failed messages")
+	}
+	return names, list, nil
+}
+
+// group finds the group that a route names, and its transport.
+func (c *call) group() (transport string, g *triage.Groups, found triage.Group, err error) {
+	names, list, err := c.allGroups()
+	if err != nil {
+		return "", nil, found, err
+	}
+	missing := fmt.Errorf("group of failures %s: %w", c.PathValue("id"), symphony.ErrNotFound)
+	var in []string
+	for i := range list {
+		one, err := list[i].Find(c.Context(), c.PathValue("id"))
+		switch {
+		case errors.Is(err, symphony.ErrNotFound):
+			continue
+		case err != nil:
+			return "", nil, found, err
+		}
+		in = append(in, names[i])
+		transport, g, found = names[i], list[i], one
+	}
+	switch len(in) {
+	case 0:
+		return "", nil, found, missing
+	case 1:
+		return transport, g, found, nil
+	}
+	return "", nil, found, invalid(symphony.Problem{Path: "transport",
+		Message: "must be given, because several have this group: " + strings.Join(in, ", ")})
 }
 
 // groupParameters select the dead letters of a transport that are grouped.
 func groupParameters() []parameter {
-	list := []parameter{ofTransport}
+	list := []parameter{ofTransports}
 	for _, p := range filterParameters(true) {
 		switch p.name {
 		case "queue", "type", "priority", "q", "since", "until", "endedSince", "endedUntil", "errorClass",
@@ -49,31 +107,118 @@ func failedGroups(c *call) error {
 	if len(list) > 0 {
 		return invalid(list...)
 	}
-	store, err := c.groupStore(c.transport())
+	names, all, err := c.allGroups()
 	if err != nil {
 		return err
 	}
-	groups, err := store.FailureGroups(c.Context(),
-		triage.Query{MessageFilter: q.MessageFilter, Limit: q.Limit + 1, After: q.After})
-	if err != nil {
-		return err
+	type member struct {
+		wire.FailureGroup
+		cursor string
 	}
+	var found []member
+	for i, g := range all {
+		page, err := g.FailureGroups(c.Context(),
+			triage.Query{MessageFilter: q.MessageFilter, Limit: q.Limit + 1, After: q.After})
+		if err != nil {
+			return err
+		}
+		decisions, err := g.Decisions(c.Context())
+		if err != nil {
+			return err
+		}
+		for k := range page {
+			told := failureGroup(names[i], &page[k], decisions[page[k].Name], g.Now())
+			found = append(found, member{told, page[k].FailedID})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b member) int { return strings.Compare(b.cursor, a.cursor) })
 	answer := wire.FailureGroupsResponse{Success: true, Groups: []wire.FailureGroup{}}
-	for i := range groups {
+	for i := range found {
 		if i == q.Limit {
-			answer.HasMore, answer.NextCursor = true, groups[i-1].FailedID
+			answer.HasMore, answer.NextCursor = true, found[i-1].cursor
 			break
 		}
-		answer.Groups = append(answer.Groups, failureGroup(c.transport(), &groups[i]))
+		answer.Groups = append(answer.Groups, found[i].FailureGroup)
 	}
 	return c.answer(http.StatusOK, answer)
 }
 
-func failureGroup(transport string, g *triage.Group) wire.FailureGroup {
-	return wire.FailureGroup{Group: g.Name, Transport: transport, Type: g.Type, ErrorClass: g.ErrorClass,
-		Sample: g.Sample, Count: g.Count, Attempts: g.Attempts,
-		FirstSeen: g.FirstSeen.UTC(), LastSeen: g.LastSeen.UTC(),
-		Series: g.Hours[:]}
+func failureGroup(transport string, g *triage.Group, d *triage.Decision, now time.Time) wire.FailureGroup {
+	out := wire.FailureGroup{Group: g.Name, Transport: transport, Type: g.Type, ErrorClass: g.ErrorClass,
+		Sample: g.Sample, Count: g.Count, Failures: g.Failures, Attempts: g.Attempts,
+		FirstSeen: g.FirstSeen.UTC(), LastSeen: g.LastSeen.UTC(), Series: g.Hours[:]}
+	state, regressed := d.Of(g, now)
+	out.State, out.Regressed = string(state), regressed
+	if d != nil {
+		out.Note = d.Note
+		if state == triage.Ignored {
+			out.Until = optional(d.Until)
+		}
+	}
+	return out
+}
+
+// failedGroupDelete deletes the dead letters of a group, in the background, or counts them.
+func failedGroupDelete(c *call) error {
+	var req wire.GroupDeleteRequest
+	err := c.accept(&req, func(bool) []symphony.Problem {
+		r := operation.Request{Kind: operation.FailedDelete, IDs: []string{""}, Rate: rate(req.Rate)}
+		return r.Problems()
+	})
+	if err != nil {
+		return err
+	}
+	transport, _, group, err := c.group()
+	if err != nil {
+		return err
+	}
+	if value(req.DryRun) {
+		return c.answer(http.StatusOK, wire.PreviewCountResponse{Success: true, DryRun: true, Count: group.Count})
+	}
+	return c.startOperation(operation.Request{Kind: operation.FailedDelete, Transport: transport, Rate: rate(req.Rate),
+		Filter: &symphony.MessageFilter{FailureGroup: group.Name}})
+}
+
+func failedGroupIgnore(c *call) error {
+	var req wire.GroupIgnoreRequest
+	d := triage.Decision{State: triage.Ignored}
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		d.Note, d.Count = value(req.Note), value(req.Count)
+		if req.Count != nil && d.Count == 0 { // to the domain no number; here it was asked for, and is out of range
+			d.Count = -1
+		}
+		if req.Until != nil {
+			d.Until = instant(req.Until, "until", &list)
+		}
+		return list
+	})
+	if err != nil {
+		return err
+	}
+	return c.decide(d)
+}
+
+func failedGroupResolve(c *call) error {
+	var req wire.GroupResolveRequest
+	if err := c.accept(&req, nil); err != nil {
+		return err
+	}
+	return c.decide(triage.Decision{State: triage.Resolved, Note: value(req.Note)})
+}
+
+// decide keeps what is decided about a group, and answers it.
+func (c *call) decide(d triage.Decision) error {
+	transport, groups, found, err := c.group()
+	if err != nil {
+		return err
+	}
+	d.By = c.principal.ID
+	group, decided, err := groups.Decide(c.Context(), found.Name, d)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.FailureGroupResponse{Success: true,
+		Group: failureGroup(transport, &group, decided, groups.Now())})
 }
 
 // failedGroupRetry dispatches the dead letters of a group again, in the background, or shows what that would do.
@@ -82,25 +227,16 @@ func failedGroupRetry(c *call) error {
 		req wire.GroupRetryRequest
 		r   operation.Request
 	)
-	group := c.PathValue("id")
 	err := c.accept(&req, func(bool) []symphony.Problem {
-		r = operation.Request{Kind: operation.FailedRetry, Transport: c.transport(), Rate: rate(req.Rate),
-			Filter: &symphony.MessageFilter{FailureGroup: group}, Patch: stdjson.RawMessage(req.Patch)}
+		r = operation.Request{Kind: operation.FailedRetry, Rate: rate(req.Rate), Patch: stdjson.RawMessage(req.Patch),
+			Filter: &symphony.MessageFilter{FailureGroup: c.PathValue("id")}}
 		return r.Problems()
 	})
 	if err != nil {
 		return err
 	}
-	store, err := c.groupStore(r.Transport)
-	if err != nil {
+	if r.Transport, _, _, err = c.group(); err != nil {
 		return err
-	}
-	found, err := store.FailureGroups(c.Context(), triage.Query{MessageFilter: *r.Filter, Limit: 1})
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("group of failures %s: %w", group, symphony.ErrNotFound)
 	}
 	if !value(req.DryRun) {
 		return c.startOperation(r)

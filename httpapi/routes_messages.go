@@ -240,10 +240,39 @@ func deadLettersRoutes() []route {
 			summary: "Dispatch the failed messages of a group again",
 			doc: "With a patch their payloads are corrected; those that it breaks stay where they are. The answer is " +
 				"an operation, or with dryRun the count and three examples.",
-			query:        []parameter{ofTransport},
+			query:        []parameter{ofGroup},
 			example:      `{"patch":{"to":"right@example.com"},"rate":50}`,
 			optionalBody: true, also: map[int]any{202: wire.OperationResponse{}}, errors: []int{404, 501},
 			serve: failedGroupRetry,
+		}),
+		on(wire.DeleteFailureGroup, route{
+			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.delete_group",
+			summary: "Delete the failed messages of a group",
+			doc: "The answer is an operation, or with dryRun the count. The group itself is remembered for a while.",
+			query:        []parameter{ofGroup},
+			example:      `{"dryRun":true}`,
+			optionalBody: true, also: map[int]any{202: wire.OperationResponse{}}, errors: []int{404, 501},
+			serve: failedGroupDelete,
+		}),
+		on(wire.IgnoreFailureGroup, route{
+			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.ignore_group",
+			summary: "Ignore a group of failures",
+			doc: "Until a time, until it has failed so often, or until somebody says otherwise. Its dead letters " +
+				"stay where they are, and what fails is still counted.",
+			query:        []parameter{ofGroup},
+			example:      `{"count":100,"note":"the partner's API is down"}`,
+			optionalBody: true, errors: []int{404, 501},
+			serve: failedGroupIgnore,
+		}),
+		on(wire.ResolveFailureGroup, route{
+			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.resolve_group",
+			summary: "Say that the cause of a group of failures is removed",
+			doc: "Its dead letters stay where they are. When it fails again, it is open and regressed, and the alert " +
+				"regression fires.",
+			query:        []parameter{ofGroup},
+			example:      `{"note":"fixed in 1.4.2"}`,
+			optionalBody: true, errors: []int{404, 501},
+			serve: failedGroupResolve,
 		}),
 		on(wire.GetFailedMessage, route{
 			tag: "Dead letters", scope: auth.ScopeRead, own: ownOpen,

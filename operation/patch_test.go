@@ -11,6 +11,7 @@ import (
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/triage"
 )
 
 // odd refuses payloads with an even number.
@@ -83,4 +84,30 @@ func TestRetry_with_a_patch(t *testing.T) {
 			t.Errorf("%s: %v", bad.Kind, err)
 		}
 	}
+}
+
+// 300 dead letters of one group are corrected at 50 a second, as docs/triage.md tells it. Others stay.
+func TestRetry_of_a_group_with_a_patch_keeps_its_rate(t *testing.T) {
+	bubble(t, func(f *fixture) {
+		f.fail(300, "payment.send")
+		f.fail(5, "Other")
+		group := triage.Fingerprint("payment.send", "test", "boom")
+		op := f.start(operation.Request{Kind: operation.FailedRetry, Rate: 50,
+			Filter: &symphony.MessageFilter{FailureGroup: group}, Patch: json.RawMessage(`{"currency":"EUR"}`)})
+		if op.Total == nil || *op.Total != 300 {
+			f.Errorf("it began as %+v", op)
+		}
+		wait(3 * time.Second)
+		if got := f.get(op.ID).Done; got < 145 || got > 155 {
+			f.Errorf("%d are done after 3 s at 50 a second", got)
+		}
+		wait(4 * time.Second)
+		f.want(op.ID, operation.Completed, 300, 0)
+		f.wantCounts(300, 0, 5)
+		for _, m := range f.list(symphony.MessageFilter{Status: symphony.Pending}) {
+			if !strings.Contains(string(m.Payload), `"currency":"EUR"`) {
+				f.Fatalf("dispatched again: %s", m.Payload)
+			}
+		}
+	})
 }

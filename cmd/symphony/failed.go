@@ -13,5 +13,6 @@ error and its attempts. It stays there until it is retried or removed.`,
 		Example: `  symphony failed list
   symphony failed show 019a0f6e-…
   symphony failed retry 019a0f6e-… --payload '{"to": "ada@example.com"}'`,
-	}, a.failedListCommand(), a.failedShowCommand(), a.failedRetryCommand(), a.failedRemoveCommand(), a.failedExportCommand())
+	}, a.failedListCommand(), a.failedShowCommand(), a.failedGroupsCommand(), a.failedRetryCommand(),
+		a.failedRemoveCommand(), a.failedExportCommand())
 }

@@ -114,6 +114,11 @@ const tried = await done(client.POST("/api/symphony/failed/groups/{id}/retry", {
   params: { path: { id: groups.groups[0].group } }, body: { patch: { n: 2 }, dryRun: true },
 }));
 must(tried.success === true, "retry of a group");
+const inGroup = { path: { id: groups.groups[0].group } };
+await done(client.POST("/api/symphony/failed/groups/{id}/delete", { params: inGroup, body: { dryRun: true } }));
+await done(client.POST("/api/symphony/failed/groups/{id}/ignore", { params: inGroup, body: { count: 3, note: "known" } }));
+const resolved = await done(client.POST("/api/symphony/failed/groups/{id}/resolve", { params: inGroup, body: { note: "fixed" } }));
+must(resolved.group.state === "resolved", "resolve");
 await done(client.GET("/api/symphony/failed/{id}", { params: { path: { id: failedId } } }));
 await done(client.GET("/api/symphony/failed/export", { params: { query: { format: "csv" } }, parseAs: "text" }));
 const retried = await done(client.POST("/api/symphony/failed/{id}/retry", {

@@ -11,7 +11,7 @@ type AlertsResponse struct {
 
 // Alert is a rule for a transport.
 type Alert struct {
-	Rule        string     `json:"rule" required:"true" description:"dead_letters_growing, oldest_message_too_old, error_rate, no_workers or storage_bytes."`
+	Rule        string     `json:"rule" required:"true" description:"Like no_workers."`
 	Transport   string     `json:"transport" required:"true"`
 	Queue       string     `json:"queue,omitzero" description:"Where the oldest message is."`
 	State       string     `json:"state" enum:"ok,pending,firing,resolving,unknown" required:"true" description:"ok. pending: it holds, not for long enough. firing. resolving: it fires and does not hold any more, not for long enough. unknown: its value cannot be had now."`

@@ -15,6 +15,7 @@ type None struct{}
 const (
 	api        = "/api/symphony"
 	messages   = api + "/messages"
+	groups     = api + "/failed/groups/{id}"
 	queueLimit = api + "/limits/queue/{transport}/{id}"
 )
 
@@ -52,6 +53,7 @@ var (
 	StartDelete       = Endpoint[DeleteManyRequest, OperationResponse](DeleteMessages)
 	StartRetryFailed  = Endpoint[BulkRequest, OperationResponse](RetryFailedMessages)
 	StartRetryGroup   = Endpoint[GroupRetryRequest, OperationResponse](RetryFailureGroup)
+	StartDeleteGroup  = Endpoint[GroupDeleteRequest, OperationResponse](DeleteFailureGroup)
 	StartDeleteFailed = Endpoint[BulkRequest, OperationResponse](DeleteFailedMessages)
 )
 
@@ -60,7 +62,13 @@ var (
 	ListFailedMessages = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
 	ListFailureGroups  = Endpoint[None, FailureGroupsResponse]{"GET", api + "/failed/groups", "listFailureGroups"}
 	RetryFailureGroup  = Endpoint[GroupRetryRequest, GroupPreviewResponse]{
-		"POST", api + "/failed/groups/{id}/retry", "retryFailureGroup"}
+		"POST", groups + "/retry", "retryFailureGroup"}
+	DeleteFailureGroup = Endpoint[GroupDeleteRequest, PreviewCountResponse]{
+		"POST", groups + "/delete", "deleteFailureGroup"}
+	IgnoreFailureGroup = Endpoint[GroupIgnoreRequest, FailureGroupResponse]{
+		"POST", groups + "/ignore", "ignoreFailureGroup"}
+	ResolveFailureGroup = Endpoint[GroupResolveRequest, FailureGroupResponse]{
+		"POST", groups + "/resolve", "resolveFailureGroup"}
 	GetFailedMessage     = Endpoint[None, FailedResponse]{"GET", api + "/failed/{id}", "getFailedMessage"}
 	RetryFailedMessage   = Endpoint[RetryRequest, RetryResponse]{"POST", api + "/failed/{id}/retry", "retryFailedMessage"}
 	DeleteFailedMessage  = Endpoint[None, DoneResponse]{"DELETE", api + "/failed/{id}", "deleteFailedMessage"}

@@ -8,16 +8,48 @@ import (
 
 // FailureGroup is what there is in the dead letter queue of one kind of failure.
 type FailureGroup struct {
-	Group      string    `json:"group" required:"true" description:"Its fingerprint, or other for all that have none."`
+	Group      string    `json:"group" required:"true" description:"A fingerprint, or other."`
 	Transport  string    `json:"transport" required:"true"`
 	Type       string    `json:"type" required:"true"`
 	ErrorClass string    `json:"errorClass" required:"true"`
 	Sample     string    `json:"sample" mask:"text" required:"true" description:"The text of its newest failure."`
-	Count      int64     `json:"count" required:"true" description:"Dead letters."`
-	Attempts   int64     `json:"attempts" required:"true" description:"That they have had."`
+	Count      int64     `json:"count" required:"true" description:"Dead letters that are there."`
+	Failures   int64     `json:"failures" required:"true" description:"All since firstSeen, also what is gone."`
+	Attempts   int64     `json:"attempts" required:"true" description:"That these failures have had."`
 	FirstSeen  time.Time `json:"firstSeen" required:"true"`
 	LastSeen   time.Time `json:"lastSeen" required:"true"`
 	Series     []int64   `json:"series" required:"true" description:"Failures by hour; the last is this hour."`
+
+	State string `json:"state" enum:"open,ignored,resolved" required:"true"`
+	Note  string `json:"note" mask:"text" required:"true" description:"What was said when it was ignored or resolved."`
+
+	Until     *time.Time `json:"until,omitzero" description:"It is ignored until then."`
+	Regressed bool       `json:"regressed,omitzero" description:"It was resolved, and has failed since."`
+}
+
+// GroupDeleteRequest is the optional body of POST /api/symphony/failed/groups/{group}/delete.
+type GroupDeleteRequest struct {
+	Rate   *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"A second."`
+	DryRun *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count."`
+}
+
+// GroupIgnoreRequest is the optional body of POST /api/symphony/failed/groups/{group}/ignore. Without until and count
+// it is ignored until somebody says otherwise.
+type GroupIgnoreRequest struct {
+	Until *time.Time `json:"until,omitzero" audit:"keep" description:"It is open again from then on."`
+	Count *int64     `json:"count,omitzero" audit:"keep" minimum:"1" maximum:"1000000" description:"Or so often."`
+	Note  *string    `json:"note,omitzero" audit:"given" maxLength:"1000" description:"For people."`
+}
+
+// GroupResolveRequest is the optional body of POST /api/symphony/failed/groups/{group}/resolve.
+type GroupResolveRequest struct {
+	Note *string `json:"note,omitzero" audit:"given" maxLength:"1000" description:"For people."`
+}
+
+// FailureGroupResponse is one group.
+type FailureGroupResponse struct {
+	Success bool         `json:"success" required:"true"`
+	Group   FailureGroup `json:"group" required:"true"`
 }
 
 // FailureGroupsResponse is a page of groups, those that failed last first.
