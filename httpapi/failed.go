@@ -139,7 +139,8 @@ func failedRetry(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, wire.RetryResponse{Success: true, Message: "The message was dispatched again.", NewMessageID: newID, OriginalFailedMessageID: id})
+	return c.answer(http.StatusOK, wire.RetryResponse{Success: true, Message: "The message was dispatched again.",
+		NewMessageID: newID, OriginalFailedMessageID: id})
 }
 
 func failedDelete(c *call) error {

@@ -247,8 +247,8 @@ func deadLettersRoutes() []route {
 		}),
 		on(wire.DeleteFailureGroup, route{
 			tag: "Dead letters", scope: auth.ScopeOperate, audit: "failed.delete_group",
-			summary: "Delete the failed messages of a group",
-			doc: "The answer is an operation, or with dryRun the count. The group itself is remembered for a while.",
+			summary:      "Delete the failed messages of a group",
+			doc:          "The answer is an operation, or with dryRun the count. The group itself is remembered for a while.",
 			query:        []parameter{ofGroup},
 			example:      `{"dryRun":true}`,
 			optionalBody: true, also: map[int]any{202: wire.OperationResponse{}}, errors: []int{404, 501},

@@ -76,7 +76,7 @@ type BulkRequest struct {
 	Patch jsontext.Value `json:"patch,omitzero" audit:"given" description:"Retry: a JSON merge patch of payloads."`
 	// Background and Rate make an operation of it.
 	Background *bool `json:"background,omitzero" audit:"keep" description:"Answer at once, with 202 and the operation that goes on by itself. Default: where more than 10000 are selected."`
-	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: at most this many messages per second. Default: as fast as storage takes them."`
+	Rate       *int  `json:"rate,omitzero" audit:"keep" minimum:"1" maximum:"100000" description:"In the background: messages a second."`
 	DryRun     *bool `json:"dryRun,omitzero" audit:"keep" description:"Only count; with a patch, show three examples."`
 }
 
