@@ -32,7 +32,8 @@ func (e *endpoint) callback(b *handler.Body) {
 }
 
 // steering does to messages, and to what lets them through, what people do: it cancels those of the types later and
-// slow, corrects those of the type edited and has them run, and sets and takes away limits and pauses.
+// slow, corrects those of the type edited and has them run, waits for those of the type plain, cancels the swept and
+// hurries the hurried in bulk, and sets and takes away limits and pauses.
 type steering struct {
 	nodes []*server
 	ids   chan acceptance
@@ -58,6 +59,7 @@ func startSteering(nodes []*server) *steering {
 		})
 	}
 	s.all.Go(s.limit)
+	s.all.Go(s.sweep)
 	return s
 }
 
@@ -66,6 +68,10 @@ func (s *steering) take(m acceptance) {
 	switch m.typ {
 	case "later", "slow", "edited":
 		s.ids <- m
+	case "plain":
+		if rand.IntN(8) == 0 {
+			s.ids <- m
+		}
 	}
 }
 
@@ -78,6 +84,8 @@ func (s *steering) stop() {
 
 func (s *steering) steer(m acceptance) {
 	switch m.typ {
+	case "plain":
+		s.ask("wait", "GET", "/api/symphony/messages/"+m.id+"?wait=200", "", 200)
 	case "edited":
 		s.ask(m.typ, "PATCH", "/api/symphony/messages/"+m.id, `{"payload":{"edited":true},"scheduledAt":null}`, 200)
 	case "slow":
@@ -142,6 +150,22 @@ func (s *steering) limit() {
 	}
 }
 
+// sweep cancels and hurries in bulk again and again, the last time when all is sent.
+func (s *steering) sweep() {
+	tick := time.NewTicker(1500 * time.Millisecond)
+	defer tick.Stop()
+	for more := true; more; {
+		select {
+		case <-s.end:
+			more = false
+		case <-tick.C:
+		}
+		s.ask("sweep", "POST", "/api/symphony/messages/cancel", `{"filter":{"tag":["swept"]},"reason":"soak"}`, 202)
+		s.ask("hurry", "POST", "/api/symphony/messages/edit",
+			`{"filter":{"tag":["hurried"]},"set":{"scheduledAt":null}}`, 202)
+	}
+}
+
 func (s *steering) unlimit() {
 	s.ask("unlimit", "DELETE", "/api/symphony/limits/type/plain", "", 200, 404)
 	s.ask("unlimit", "DELETE", "/api/symphony/limits/queue/default/b", "", 200, 404)
@@ -155,30 +179,34 @@ func checkEnds(t *testing.T, database string, accepted map[string]string, asked 
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	ends := make(map[string][]string)
-	rows, err := conn.Query(t.Context(), `SELECT id::text, 'completed' FROM symphony.messenger_completed
-		UNION ALL SELECT message_id::text, 'failed' FROM symphony.messenger_failed_messages
-		UNION ALL SELECT id::text, 'cancelled' FROM symphony.messenger_cancelled`)
+	ends, outputs := make(map[string][]string), make(map[string]string)
+	rows, err := conn.Query(t.Context(), `
+		SELECT id::text, 'completed', coalesce(output, '') FROM symphony.messenger_completed
+		UNION ALL SELECT message_id::text, 'failed', '' FROM symphony.messenger_failed_messages
+		UNION ALL SELECT id::text, 'cancelled', '' FROM symphony.messenger_cancelled`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for rows.Next() {
-		var id, end string
-		if err := rows.Scan(&id, &end); err != nil {
+		var id, end, output string
+		if err := rows.Scan(&id, &end, &output); err != nil {
 			t.Fatal(err)
 		}
-		ends[id] = append(ends[id], end)
+		ends[id], outputs[id] = append(ends[id], end), output
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"doomed": "failed", "later": "cancelled", "slow": "completed cancelled",
-		"edited": "completed", "plain": "completed", "flaky": "completed"}
+		"edited": "completed", "plain": "completed", "flaky": "completed", "swept": "cancelled", "hurried": "completed"}
 	tally := make(map[string]int)
 	for id, typ := range accepted {
 		end := strings.Join(ends[id], " and ")
 		if !slices.Contains(strings.Fields(want[typ]), end) {
 			t.Errorf("message %s of type %s ended as %q", id, typ, end)
+		}
+		if want := fmt.Sprintf(`{"was":%q}`, id); end == "completed" && outputs[id] != want {
+			t.Errorf("message %s left %q, want %q", id, outputs[id], want)
 		}
 		tally[typ+" "+end]++
 		switch after := e.after[id]; {

@@ -68,6 +68,8 @@ func startEndpoint(t *testing.T) *endpoint {
 			e.callback(&b)
 			return
 		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"was":%q}`, b.ID)
 		e.handled[b.ID]++
 	}))
 	t.Cleanup(e.Close)
@@ -101,9 +103,14 @@ database:
 handlers:
   - type: "*"
     http:
-      url: %s
-      secrets: [%s]
+      url: %[1]s
+      secrets: [%[2]s]
     breaker: {pause: 100ms, max_pause: 1s}
+    keep_output: true
+push:
+  allowed_origins: ["%[1]s"]
+  allow_private: true
+  keep_output: true
 `
 
 // add starts a process; args are those of a command of the program.
@@ -198,7 +205,7 @@ func TestSoak(t *testing.T) {
 	}
 
 	steered := startSteering(p.nodes[:2])
-	load := startLoad(p.nodes[:2], steered.take)
+	load := startLoad(p.nodes[:2], e.URL, steered.take)
 	strange := startTrouble(t, proxies, direct)
 	watch := startLeaseWatch(database.URL("postgres"))
 	tick := time.NewTicker(time.Second)
@@ -248,7 +255,7 @@ func TestSoak(t *testing.T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, typ := range accepted {
-		if e.handled[id] == 0 && typ != "doomed" && typ != "later" && typ != "slow" {
+		if e.handled[id] == 0 && !slices.Contains([]string{"doomed", "later", "slow", "swept"}, typ) {
 			t.Errorf("message %s of type %s was accepted and never handled", id, typ)
 		}
 	}
@@ -323,12 +330,14 @@ type load struct {
 	asked    map[string]bool   // messages with callbacks
 	byKey    map[string]string // message by key
 	problems []string
+	url      string
 	told     func(acceptance) // is told of each message that was accepted
 }
 
-func startLoad(nodes []*server, told func(acceptance)) *load {
+// startLoad sends messages to nodes, some of them to be pushed to url.
+func startLoad(nodes []*server, url string, told func(acceptance)) *load {
 	l := &load{end: make(chan struct{}), accepted: make(map[string]string), asked: make(map[string]bool),
-		byKey: make(map[string]string), told: told}
+		byKey: make(map[string]string), url: url, told: told}
 	for g := range 8 {
 		l.all.Go(func() {
 			for i := 0; ; i++ {
@@ -346,11 +355,13 @@ func startLoad(nodes []*server, told func(acceptance)) *load {
 
 // send dispatches one message, again with the same key until it is answered, or once without a key.
 func (l *load) send(nodes []*server, name string) {
-	types := []string{"plain", "plain", "plain", "plain", "flaky", "flaky", "doomed", "later", "slow", "edited"}
+	types := []string{"plain", "plain", "plain", "plain", "flaky", "flaky", "doomed", "later", "slow", "edited",
+		"swept", "hurried"}
 	typ := types[rand.IntN(len(types))]
 	options := map[string]any{"queue": []string{"a", "b", "c"}[rand.IntN(3)], "priority": 1 + rand.IntN(10)}
+	waits := slices.Contains([]string{"later", "edited", "swept", "hurried"}, typ)
 	// What waits for an hour unless it is steered has a key: if it is stored without an answer, that is found out.
-	keyed := typ == "later" || typ == "edited" || rand.IntN(4) > 0
+	keyed := waits || rand.IntN(4) > 0
 	if keyed {
 		options["idempotencyKey"] = name
 	}
@@ -359,7 +370,14 @@ func (l *load) send(nodes []*server, name string) {
 		after := map[string]any{"type": "after", "queue": "after", "payload": map[string]any{"name": name}}
 		options["onSuccess"], options["onFailure"] = after, after
 	}
-	if typ == "later" || typ == "edited" {
+	switch rand.IntN(4) {
+	case 0:
+		options["url"] = l.url
+	case 1:
+		options["retention"] = 3_600_000 + rand.IntN(1000)
+	}
+	if waits {
+		options["tags"] = []string{typ}
 		options["scheduledAt"] = time.Now().Add(time.Hour).UTC()
 	} else if rand.IntN(5) == 0 {
 		options["scheduledAt"] = time.Now().Add(time.Duration(rand.IntN(2000)) * time.Millisecond).UTC()
