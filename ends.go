@@ -1,6 +1,7 @@
 package symphony
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ const (
 // kept, little more than the id, the status and the time of the end is told.
 //
 // Errors: ErrNotFound, also once it was deleted while it waited; the codec's; and that of ctx, with the message as it
-// was before. While storage is away Wait goes on asking.
+// was before. While storage is away Wait goes on asking. Of a failed message that was retried it waits for the one that
+// took its place, whose Terms.RetryOf says so.
 func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 	for _, name := range b.names {
 		m, err := b.Messages(name)
@@ -38,7 +40,7 @@ func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 		if err != nil {
 			return MessageInfo{}, err
 		}
-		found, err := m.wait(ctx, id)
+		found, err := m.waitOn(ctx, id)
 		if errors.Is(err, ErrNotFound) && found.ID == "" {
 			continue
 		}
@@ -53,11 +55,18 @@ func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 }
 
 // Look returns a message as soon as it has ended, or as it is when so much time is over or ctx ends: at once where the
-// time is 0. Unlike Get it also tells, for EndsRemembered, of the end of a message that is not kept. Errors:
+// time is 0. Unlike Get it also tells, for EndsRemembered, of the end of a message that is not kept. Of a failed message
+// that was retried it returns the one that took its place; at once its error is a *RetriedError. Other errors:
 // ErrNotFound, and the storage's.
 func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (MessageInfo, error) {
 	if len(m.transports) != 1 {
 		at, err := m.at(ctx, id)
+		if retried := (*RetriedError)(nil); errors.As(err, &retried) {
+			if wait <= 0 {
+				return MessageInfo{}, err
+			}
+			return m.Look(ctx, retried.NewID, wait) // which is younger, so that this ends
+		}
 		if errors.Is(err, ErrNotFound) {
 			return m.lookAround(ctx, id)
 		}
@@ -71,11 +80,23 @@ func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (Mes
 	}
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	found, err := m.wait(waiting, id)
+	found, err := m.waitOn(waiting, id)
 	if err != nil && waiting.Err() != nil {
-		return m.look(context.WithoutCancel(ctx), id)
+		return m.look(context.WithoutCancel(ctx), cmp.Or(found.ID, id))
 	}
 	return found, err
+}
+
+// waitOn waits for the end of a message, or of the one that took its place when it was retried.
+func (m *Messages) waitOn(ctx context.Context, id string) (MessageInfo, error) {
+	for {
+		found, err := m.wait(ctx, id)
+		retried := (*RetriedError)(nil)
+		if !errors.As(err, &retried) {
+			return found, err
+		}
+		id = retried.NewID // which is younger, so that this ends
+	}
 }
 
 // lookAround looks at several transports for a message that is not kept.
@@ -139,11 +160,17 @@ func (m *Messages) wait(ctx context.Context, id string) (MessageInfo, error) {
 	case err != nil:
 		return seen, err
 	case end.Status == "":
+		if _, err := m.Get(ctx, id); errors.As(err, new(*RetriedError)) {
+			return MessageInfo{}, err // it failed, and was retried since the last look
+		}
 		return seen, fmt.Errorf("message %s was deleted: %w", id, ErrNotFound)
 	case end.Forgotten:
 		return m.forgotten(&seen, &end), nil
 	}
 	found, err := m.Get(ctx, id)
+	if errors.As(err, new(*RetriedError)) {
+		return MessageInfo{}, err
+	}
 	if err != nil {
 		return seen, err
 	}

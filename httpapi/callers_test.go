@@ -44,6 +44,20 @@ func TestPlaces_are_shared_fairly(t *testing.T) {
 	}
 }
 
+// TakeReceivers takes all places of calls that wait for messages, until leave is called.
+func (a *API) TakeReceivers() (leave func()) {
+	var all []caller
+	for who := (caller{auth.KindAPIKey, "other 0"}); a.receivers.take(who) == nil; {
+		all = append(all, who)
+		who.id = fmt.Sprint("other ", len(all))
+	}
+	return func() {
+		for _, who := range all {
+			a.receivers.leave(who)
+		}
+	}
+}
+
 func TestPlaces_forget_who_has_none(t *testing.T) {
 	p := newPlaces(4, "runs", errTooManyConsumers)
 	for i := range 1000 {

@@ -190,6 +190,15 @@ func TestMessage_is_waited_for(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("it did not end")
 	}
+	// Calls that wait are long polls, of which there are so many.
+	leave := f.api.TakeReceivers()
+	if a := f.call("GET", messagesPath+"/"+id+"?wait=20", ""); a.status != 429 || a.header.Get("Retry-After") == "" {
+		t.Errorf("when all places are taken: %d %s", a.status, a.raw)
+	}
+	leave()
+	if a := f.call("GET", messagesPath+"/"+id, ""); a.status != 200 {
+		t.Errorf("without waiting: %d %s", a.status, a.raw)
+	}
 	for _, wait := range []string{"0", "30001", "x", "-1"} {
 		if a := f.call("GET", messagesPath+"/"+id+"?wait="+wait, ""); a.status != 400 ||
 			fmt.Sprint(a.paths()) != "[wait]" {

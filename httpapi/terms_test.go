@@ -105,6 +105,13 @@ func TestRetried_message_leads_to_the_one_in_its_place(t *testing.T) {
 			t.Errorf("GET %s: %d %s", path, got.status, got.raw)
 		}
 	}
+	// Who waits for it waits for that one, on one transport and over all.
+	for _, transport := range []string{"", "&transport=default"} {
+		got := f.call("GET", messagesPath+"/"+m["id"].(string)+"?wait=20"+transport, "")
+		if got.status != 200 || got.message()["id"] != newID || got.message()["status"] != "pending" {
+			t.Errorf("waiting (%s): %d %s", transport, got.status, got.raw)
+		}
+	}
 	want := `"retryOf":{"failedId":"` + failed + `","messageId":"` + m["id"].(string) + `","payload":{}}`
 	if got := f.call("GET", "/api/symphony/messages/"+newID, ""); !strings.Contains(got.raw, want) {
 		t.Errorf("got %s, want %s", got.raw, want)

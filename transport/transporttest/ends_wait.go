@@ -39,6 +39,23 @@ func (s *suite) soon(c <-chan waited) waited {
 }
 
 var waitTests = []test{
+	{"whoever waits for a failed message that was retried waits for the one in its place", func(s *suite) {
+		r := s.dispatch(symphony.DispatchOptions{})
+		id := r.ID
+		for range 2 { // the one in its place fails as well
+			f := s.fail(s.one(), "boom")
+			id = symphony.NewID(s.clock.Now())
+			done, err := s.messages().MoveFailed(ctx, []symphony.FailedMove{{ID: f.FailedID, NewID: id}})
+			if err != nil || done != 1 {
+				s.Fatalf("retried %v, %v", done, err)
+			}
+		}
+		w := s.waitFor(ctx, s.bus, r.ID)
+		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Ack, Output: json.RawMessage(`7`)})
+		if got := s.soon(w); got.err != nil || got.m.ID != id || got.m.Status != symphony.Completed {
+			s.Errorf("got %+v, want the end of %s", got, id)
+		}
+	}},
 	{"a wait ends with the message, however that ends", func(s *suite) {
 		for outcome, want := range map[symphony.Outcome]symphony.Status{symphony.Ack: symphony.Completed,
 			symphony.Fail: symphony.Failed} {
