@@ -120,7 +120,9 @@ func (e *Error) Error() string {
 // some of its receipts: their leases were lost, their messages were cancelled, or they come from another installation
 // or version of the server. Either way the worker has lost the message.
 const (
-	CodeLeaseLost        = "lease_lost"
+	CodeLeaseLost = "lease_lost"
+	// CodeOutputTooLarge is that of an ack with an output that the server does not take: nothing was done for it.
+	CodeOutputTooLarge   = "output_too_large"
 	CodeMessageCancelled = "message_cancelled"
 	CodeForeignReceipt   = "foreign_receipt"
 )

@@ -45,7 +45,8 @@ type PullOptions struct {
 // Pull receives messages and calls handle for each, until ctx ends; then it lets the handlers finish and returns nil. A
 // nil error acks. Any other is a nack: retried by the policy of the message's type on the server, unless it is
 // symphony.Permanent or symphony.RetryAfter. handle runs concurrently, and its context ends when the lease is lost, the
-// message is cancelled (the cause is symphony.ErrCancelled) or the grace period is over. While the server is away Pull
+// message is cancelled (the cause is symphony.ErrCancelled) or the grace period is over. By that context SetOutput sets
+// what the message leaves, and Progress and Log tell how far it is. While the server is away Pull
 // tries again, at growing intervals; what it returns then is the error of a request that can never succeed, such as one
 // without a valid key.
 func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Context, *wire.Pulled) error) error {
@@ -56,7 +57,7 @@ func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Co
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	p := &puller{Client: c, o: o, handle: handle, free: make(chan struct{}, o.Concurrency), acks: make(chan string, o.Concurrency)}
+	p := &puller{Client: c, o: o, handle: handle, free: make(chan struct{}, o.Concurrency), acks: make(chan wire.AckItem, o.Concurrency)}
 	p.base, p.interrupt = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer p.interrupt(nil)
 	for range o.Concurrency {
@@ -95,7 +96,7 @@ type puller struct {
 	interrupt context.CancelCauseFunc
 	free      chan struct{} // a token for each handler that may start
 	handlers  sync.WaitGroup
-	acks      chan string
+	acks      chan wire.AckItem
 }
 
 // receive claims messages for the handlers that are free, until ctx ends.
@@ -174,12 +175,14 @@ func (p *puller) run(m *wire.Pulled) {
 	defer func() { p.free <- struct{}{} }()
 	ctx, cancel := context.WithCancelCause(p.base)
 	defer cancel(nil)
+	lease := int(p.o.Lease.Milliseconds())
+	hand := &pulling{client: p.Client, receipt: m.Receipt, lease: lease}
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
 		p.heartbeat(ctx, cancel, m.Receipt)
 	}()
-	err := p.call(ctx, m)
+	err := p.call(context.WithValue(ctx, pullingKey{}, hand), m)
 	cause := context.Cause(ctx)
 	cancel(nil)
 	<-beating
@@ -187,7 +190,7 @@ func (p *puller) run(m *wire.Pulled) {
 	case errors.Is(cause, symphony.ErrLeaseLost):
 		return
 	case err == nil && !errors.Is(cause, symphony.ErrCancelled):
-		p.acks <- m.Receipt
+		p.acks <- hand.item()
 		return
 	}
 	req := wire.NackRequest{Receipt: m.Receipt}
@@ -247,19 +250,26 @@ func (p *puller) heartbeat(ctx context.Context, lost context.CancelCauseFunc, re
 // ackAll acks what comes, as many as have come at a time.
 func (p *puller) ackAll() {
 	for first := range p.acks {
-		receipts := []string{first}
-		for more := true; more && len(receipts) < cap(p.acks); {
+		list, size := []wire.AckItem{first}, len(first.Output)
+		for more := true; more && len(list) < cap(p.acks) && size < maxAckBytes; {
 			select {
-			case r, ok := <-p.acks:
+			case it, ok := <-p.acks:
 				if more = ok; ok {
-					receipts = append(receipts, r)
+					list, size = append(list, it), size+len(it.Output)
 				}
 			default:
 				more = false
 			}
 		}
 		p.settle(func(ctx context.Context) error {
-			_, err := p.Ack(ctx, wire.AckRequest{Receipts: receipts})
+			_, err := p.Ack(ctx, ackRequest(list))
+			again := tooLarge(err, list)
+			if len(again) == 0 {
+				return err
+			}
+			p.o.Logger.Warn("outputs were too large; their messages are completed without", "error", err)
+			list = again
+			_, err = p.Ack(ctx, ackRequest(list))
 			return err
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +96,60 @@ func TestPullTellsWhyAMessageFailed(t *testing.T) {
 	page, err := transporttest.ListFailed(t.Context(), tr, symphony.MessageQuery{Limit: 10})
 	if err != nil || len(page.Messages) == 0 || page.Messages[0].Error != "no such address" {
 		t.Fatalf("failed messages %+v, %v", page.Messages, err)
+	}
+}
+
+func TestPullLeavesOutputsAndTellsProgress(t *testing.T) {
+	c, tr := newServer(t)
+	if err := client.SetOutput(t.Context(), 1); err == nil {
+		t.Error("outside of a handler an output is set")
+	}
+	ids := make(map[string]string) // by payload
+	for _, payload := range []string{`{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`} {
+		d, err := c.Dispatch(t.Context(), request(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[payload] = d.MessageID
+	}
+	pull(t, c, client.PullOptions{}, func(ctx context.Context, m *wire.Pulled) error {
+		switch string(m.Payload) {
+		case `{"n":1}`:
+			if err := client.SetOutput(ctx, make(chan int)); err == nil {
+				t.Error("what is no JSON is set")
+			}
+			if err := client.Progress(ctx, 1, 2, "half"); err != nil {
+				t.Error(err)
+			}
+			return client.SetOutput(ctx, map[string]int{"rows": 7})
+		case `{"n":4}`:
+			return client.SetOutput(ctx, strings.Repeat("x", 3<<20))
+		case `{"n":2}`:
+			return client.SetOutput(ctx, strings.Repeat("x", symphony.DefaultMaxOutputBytes))
+		}
+		if err := client.Log(ctx, "a line", "another"); err != nil {
+			t.Error(err)
+		}
+		return symphony.Permanent(errors.New("boom"))
+	}, func() bool { s := stats(t, tr); return s.Completed == 3 && s.Failed == 1 })
+	show := func(payload string) wire.WholeMessage {
+		m, err := c.Message(t.Context(), "", ids[payload])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Message
+	}
+	one, two, three := show(`{"n":1}`), show(`{"n":2}`), show(`{"n":3}`)
+	if string(one.Output) != `{"rows":7}` || one.Progress == nil || one.Progress.Done != 1 || one.Progress.Text != "half" {
+		t.Errorf("the first left %s, told %+v", one.Output, one.Progress)
+	}
+	for _, m := range []wire.WholeMessage{two, show(`{"n":4}`)} {
+		if m.Output != nil || m.Status != "completed" || len(m.Attempts) != 0 {
+			t.Errorf("one with too much is %s with %d bytes after %d failed attempts", m.Status, len(m.Output), len(m.Attempts))
+		}
+	}
+	if n := len(three.Attempts); n != 1 || !slices.Equal(three.Attempts[0].Log, []string{"a line", "another"}) {
+		t.Errorf("the one that failed has the attempts %+v", three.Attempts)
 	}
 }
 

@@ -41,6 +41,7 @@ const (
 	NodeStarted       = "node.started"
 	NodeStopped       = "node.stopped"
 	HoldChanged       = "hold.changed"      // something was paused, drained or resumed
+	LimitChanged      = "limit.changed"     // a limit was set at run time, or deleted
 	OperationChanged  = "operation.changed" // work in bulk began, went on, or ended
 	ScheduleFailed    = "schedule.failed"   // a schedule could not fire
 	AlertFiring       = "alert.firing"
@@ -59,7 +60,7 @@ const (
 // Types are all types, in the order in which the documentation has them.
 func Types() []string {
 	return []string{MessageFailed, MessageRetrying, MessageDispatched, MessageProgress, MessageCompleted, MessageCancelled,
-		WorkerStarted, WorkerStopped, NodeStarted, NodeStopped, HoldChanged, OperationChanged,
+		WorkerStarted, WorkerStopped, NodeStarted, NodeStopped, HoldChanged, LimitChanged, OperationChanged,
 		ScheduleFailed, AlertFiring, AlertResolved, Audit, Dropped, Stats}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
@@ -60,6 +61,58 @@ func TestRecorder_tells_of_holds(t *testing.T) {
 			`{"by":"ada","change":"draining","queue":"mail","transport":"default"}`,
 			`{"change":"paused","transport":"default","type":"Mail.*"}`,
 			`{"by":"bob","change":"resumed","queue":"mail","transport":"default"}`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A limit that is set at run time, and one that is deleted, is an event; what was refused is none.
+func TestRecorder_tells_of_limits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := symphonytest.Storage(t, sqlite.Options{})
+		r, stop := record(t, tr)
+		bus, err := symphony.NewBus([]symphony.Transport{tr}, symphony.BusOptions{Observer: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		control, err := flow.ControlOf(bus, tr.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mails, key := flow.LimitTarget{Type: "Mail.*"}, flow.LimitTarget{Key: "tenant-7"}
+		until := time.Now().Add(time.Hour)
+		limit := flow.Limit{Concurrency: 3, Rate: flow.Rate{Count: 100, Per: time.Second}}
+		for _, s := range []flow.SetLimit{
+			{LimitTarget: mails, Limit: limit, By: "ada", Until: until}, {LimitTarget: key, Limit: flow.Limit{Concurrency: 1}},
+		} {
+			if err := control.SetLimit(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		past := flow.SetLimit{LimitTarget: mails, Limit: limit, Until: time.Now().Add(-time.Hour)}
+		if err := control.SetLimit(t.Context(), past); err == nil {
+			t.Error("a limit that is over was set")
+		}
+		if err := control.DeleteLimit(t.Context(), mails); err != nil {
+			t.Fatal(err)
+		}
+		if err := control.DeleteLimit(t.Context(), mails); !errors.Is(err, symphony.ErrNotFound) {
+			t.Errorf("deleting it again: %v", err)
+		}
+		stop()
+		var got []string
+		for _, e := range stored(t, tr) {
+			if e.Kind == event.LimitChanged {
+				got = append(got, string(e.Data))
+			}
+		}
+		want := []string{
+			`{"by":"ada","change":"set","transport":"default","type":"Mail.*","concurrency":3,"rate":"100/s","until":"` +
+				until.UTC().Format(time.RFC3339Nano) + `"}`,
+			`{"change":"set","key":"tenant-7","transport":"default","concurrency":1}`,
+			`{"change":"deleted","transport":"default","type":"Mail.*"}`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -118,6 +118,29 @@ func (r *Recorder) HoldChanged(h flow.HoldChange) {
 	}{h.By, change, h.Queue, h.Transport, h.Type})
 }
 
+// LimitChanged records that a limit was set at run time, or deleted.
+func (r *Recorder) LimitChanged(l flow.LimitChange) {
+	data := struct {
+		By          string     `json:"by,omitempty"`
+		Change      string     `json:"change"`
+		Key         string     `json:"key,omitempty"`
+		Queue       string     `json:"queue,omitempty"`
+		Transport   string     `json:"transport"`
+		Type        string     `json:"type,omitempty"`
+		Concurrency int        `json:"concurrency,omitempty"`
+		Rate        string     `json:"rate,omitempty"`
+		Until       *time.Time `json:"until,omitempty"`
+	}{Change: "deleted", Key: l.Key, Queue: l.Queue, Type: l.Type, Transport: l.Transport}
+	if s := l.Set; s != nil {
+		data.Change, data.By = "set", s.By
+		data.Concurrency, data.Rate = s.Limit.Concurrency, s.Limit.Rate.String()
+		if until := s.Until.UTC(); !s.Until.IsZero() {
+			data.Until = &until
+		}
+	}
+	r.Publish(LimitChanged, data)
+}
+
 // MessagesDispatched does nothing.
 func (r *Recorder) MessagesDispatched([]*symphony.Envelope, []symphony.Receipt) {}
 

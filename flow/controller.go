@@ -14,6 +14,19 @@ type Observer interface {
 	HoldChanged(HoldChange)
 }
 
+// LimitObserver is an Observer that is told of limits that are set and deleted as well. The same rules hold.
+type LimitObserver interface {
+	LimitChanged(LimitChange)
+}
+
+// LimitChange is a limit that was set at run time, or whose setting was deleted.
+type LimitChange struct {
+	Transport string
+	LimitTarget
+	// Set is what was set, nil where it was deleted.
+	Set *SetLimit
+}
+
 // HoldChange is a hold that began or ended.
 type HoldChange struct {
 	Transport string
@@ -53,6 +66,14 @@ func (c *Controller) tell(change HoldChange) {
 	}
 }
 
+func (c *Controller) tellLimit(change LimitChange) {
+	for _, o := range c.observers {
+		if told, ok := o.(LimitObserver); ok {
+			told.LimitChanged(change)
+		}
+	}
+}
+
 // SetLimit sets a limit at run time, in place of what was set or is configured for the same target. A pause that an
 // endpoint asked for stays; a rate that it made slower is the new one. A *symphony.ValidationError says what is wrong,
 // also with an end that is over by the time of the storage.
@@ -60,7 +81,7 @@ func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	return c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+	err := c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
 		if !s.Until.IsZero() && !s.Until.After(wall) {
 			var p problems
 			p.add("until", "must be in the future")
@@ -72,6 +93,10 @@ func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
 		}
 		return []SetLimit{s}, nil, nil
 	})
+	if err == nil {
+		c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: s.LimitTarget, Set: &s})
+	}
+	return err
 }
 
 // DeleteLimit goes back to what is configured for a target, and forgets what endpoints asked for. symphony.ErrNotFound
@@ -80,10 +105,14 @@ func (c *Controller) DeleteLimit(ctx context.Context, t LimitTarget) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	return c.ChangeLimits(ctx, func(_, _ time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+	err := c.ChangeLimits(ctx, func(_, _ time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
 		if _, ok := l.setOf(t); !ok {
 			return nil, nil, fmt.Errorf("limit of %s: %w", t, symphony.ErrNotFound)
 		}
 		return nil, []LimitTarget{t}, nil
 	})
+	if err == nil {
+		c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: t})
+	}
+	return err
 }

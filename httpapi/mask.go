@@ -48,7 +48,7 @@ var unmaskParameter = parameter{name: "unmask", kind: "boolean",
 	doc: "true shows what types.X.redact hides. It takes the scope admin, and is recorded in the audit trail."}
 
 // eventTexts are the members of events' data that are hidden from who sees no texts.
-const eventTexts = "data.**.error data.**.text data.**.q"
+const eventTexts = "data.**.error data.**.text data.**.q data.**.key"
 
 // newEventMask makes the rules by which events are masked.
 func newEventMask() (*redact.Rules, error) {

@@ -61,6 +61,21 @@ must(nacked.outcome === "fail", "nack");
 const acked = await done(client.POST("/api/symphony/ack", { body: { receipts: receipts.slice(0, 2) } }));
 must(acked.count === 2, "ack");
 
+// Results, progress and waiting.
+const waitedFor = await done(client.POST("/api/symphony/dispatch", {
+  body: { message: { type: "Export", payload: {} }, options: { queue: "exports" } },
+}));
+const [hand] = (await done(client.POST("/api/symphony/receive", { body: { queues: ["exports"] } }))).messages;
+await done(client.POST("/api/symphony/extend", {
+  body: { receipts: [hand.receipt], progress: { done: 1, total: 2, text: "half" }, log: ["a line"] },
+}));
+await done(client.POST("/api/symphony/ack", { body: { items: [{ receipt: hand.receipt, output: { rows: 7 } }] } }));
+const { message: ended } = await done(client.GET("/api/symphony/messages/{id}", {
+  params: { path: { id: waitedFor.messageId }, query: { wait: 5000 } },
+}));
+must(ended.status === "completed" && ended.progress?.done === 1, "a message that is waited for");
+must(JSON.stringify(ended.output) === '{"rows":7}', "its output");
+
 // Messages.
 const list = await done(client.GET("/api/symphony/messages", {
   params: { query: { status: ["completed"], queue, limit: 10 } },
