@@ -55,8 +55,8 @@ func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 }
 
 // Look returns a message as soon as it has ended, or as it is when so much time is over or ctx ends: at once where the
-// time is 0. Unlike Get it also tells, for EndsRemembered, of the end of a message that is not kept. Of a failed message
-// that was retried it returns the one that took its place; at once its error is a *RetriedError. Other errors:
+// time is 0. Unlike Get it also tells, for EndsRemembered, of the end of a message that is not kept. Of a failed
+// message that was retried it returns the one that took its place; at once its error is a *RetriedError. Other errors:
 // ErrNotFound, and the storage's.
 func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (MessageInfo, error) {
 	if len(m.transports) != 1 {

@@ -57,7 +57,10 @@ func (c *Client) Pull(ctx context.Context, o PullOptions, handle func(context.Co
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	p := &puller{Client: c, o: o, handle: handle, free: make(chan struct{}, o.Concurrency), acks: make(chan wire.AckItem, o.Concurrency)}
+	p := &puller{
+		Client: c, o: o, handle: handle,
+		free: make(chan struct{}, o.Concurrency), acks: make(chan wire.AckItem, o.Concurrency),
+	}
 	p.base, p.interrupt = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer p.interrupt(nil)
 	for range o.Concurrency {

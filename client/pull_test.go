@@ -140,12 +140,13 @@ func TestPullLeavesOutputsAndTellsProgress(t *testing.T) {
 		return m.Message
 	}
 	one, two, three := show(`{"n":1}`), show(`{"n":2}`), show(`{"n":3}`)
-	if string(one.Output) != `{"rows":7}` || one.Progress == nil || one.Progress.Done != 1 || one.Progress.Text != "half" {
+	if p := one.Progress; string(one.Output) != `{"rows":7}` || p == nil || p.Done != 1 || p.Text != "half" {
 		t.Errorf("the first left %s, told %+v", one.Output, one.Progress)
 	}
 	for _, m := range []wire.WholeMessage{two, show(`{"n":4}`)} {
 		if m.Output != nil || m.Status != "completed" || len(m.Attempts) != 0 {
-			t.Errorf("one with too much is %s with %d bytes after %d failed attempts", m.Status, len(m.Output), len(m.Attempts))
+			t.Errorf("one with too much is %s with %d bytes, %d attempts failed", m.Status, len(m.Output),
+				len(m.Attempts))
 		}
 	}
 	if n := len(three.Attempts); n != 1 || !slices.Equal(three.Attempts[0].Log, []string{"a line", "another"}) {

@@ -85,7 +85,8 @@ func TestRecorder_tells_of_limits(t *testing.T) {
 		until := time.Now().Add(time.Hour)
 		limit := flow.Limit{Concurrency: 3, Rate: flow.Rate{Count: 100, Per: time.Second}}
 		for _, s := range []flow.SetLimit{
-			{LimitTarget: mails, Limit: limit, By: "ada", Until: until}, {LimitTarget: key, Limit: flow.Limit{Concurrency: 1}},
+			{LimitTarget: mails, Limit: limit, By: "ada", Until: until},
+			{LimitTarget: key, Limit: flow.Limit{Concurrency: 1}},
 		} {
 			if err := control.SetLimit(t.Context(), s); err != nil {
 				t.Fatal(err)
@@ -109,8 +110,8 @@ func TestRecorder_tells_of_limits(t *testing.T) {
 			}
 		}
 		want := []string{
-			`{"by":"ada","change":"set","transport":"default","type":"Mail.*","concurrency":3,"rate":"100/s","until":"` +
-				until.UTC().Format(time.RFC3339Nano) + `"}`,
+			`{"by":"ada","change":"set","transport":"default","type":"Mail.*",` +
+				`"concurrency":3,"rate":"100/s","until":"` + until.UTC().Format(time.RFC3339Nano) + `"}`,
 			`{"change":"set","key":"tenant-7","transport":"default","concurrency":1}`,
 			`{"change":"deleted","transport":"default","type":"Mail.*"}`,
 		}
