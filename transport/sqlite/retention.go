@@ -29,6 +29,8 @@ type kept struct {
 	failed    string // condition on dead letters: not past their period at a time; empty if none ever is
 	failedFor string // the period of such a row, µs
 	least     int64  // no completed or cancelled message is past its period before, µs, unless it says so itself
+
+	keepsCompleted, keepsCancelled bool // any of them for any time
 }
 
 func newKept(rules *retention.Rules) *kept {
@@ -40,6 +42,7 @@ func newKept(rules *retention.Rules) *kept {
 	}
 	k := &kept{Rules: rules, least: never, past: past(symphony.Completed, "messenger_completed", "completed_at") +
 		" UNION ALL " + past(symphony.Cancelled, "messenger_cancelled", "cancelled_at")}
+	k.keepsCompleted, k.keepsCancelled = !rules.Nothing(symphony.Completed), !rules.Nothing(symphony.Cancelled)
 	for _, outcome := range []symphony.Status{symphony.Completed, symphony.Cancelled} {
 		for _, d := range rules.Ends(outcome) {
 			k.least = min(k.least, d.Microseconds())
@@ -113,7 +116,8 @@ func (w *writer) loadOwn() error {
 
 // keeps reports whether a message is kept that ends now: false where it is known that it is not for any time.
 func (w *writer) keeps(outcome symphony.Status, seq int64) (bool, error) {
-	keeps := !w.kept.Nothing(outcome)
+	keeps := outcome == symphony.Completed && w.kept.keepsCompleted || outcome == symphony.Cancelled &&
+		w.kept.keepsCancelled
 	if !w.own {
 		return keeps, nil
 	}
