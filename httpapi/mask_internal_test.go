@@ -20,7 +20,7 @@ import (
 // listed here because it never has anything that a message says.
 var shown = strings.Fields(`
 	action alert alerts breakers by byMessageType byTransport call causationId code correlationId dispatchedBy
-	errorClass failedId failureGroup group handler id kind message mode
+	errorClass failedId failureGroup group groupBy handler id kind message mode
 	name newMessageId nextCursor node outcome outputError priority queue queues rate
 	reason set tags
 	replaced rule scopes source state status stopReason text transport transports type unit version webhook worker

@@ -34,16 +34,12 @@ func TestRetry_with_a_patch(t *testing.T) {
 	}
 	t.Cleanup(func() { tr.Close() })
 	f := on(t, tr, symphony.BusOptions{Clock: clock, Schemas: odd{}})
-	dead, err := f.bus.Failed(tr.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.fail(10, "Mail")
 	clock.Advance(time.Second)
 	r := everything(operation.FailedRetry)
 	r.Transport, r.Patch = tr.Name(), json.RawMessage(`{"to":"ada@example.com"}`)
 
-	dead, err = f.bus.Failed(r.Transport)
+	dead, err := f.bus.Failed(r.Transport)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (f *flowTx) explain(m *symphony.MessageInfo) (flow.Wait, error) {
 		return flow.Wait{}, err
 	}
 	if found[0] != nil {
-		found[0].Envelope.ID = m.ID
+		found[0].ID = m.ID
 		w = found[0]
 	}
 	wait, err := f.engine.Explain(w)

@@ -12,8 +12,6 @@ import (
 // latest the commit.
 
 const (
-	// insertRows is how many rows one statement inserts at most.
-	insertRows = 1 << (insertSizes - 1)
 	// insertSizes is of how many sizes there are statements: for 1, 2, 4, … rows.
 	insertSizes = 6
 	// insertBytes is how many bytes of messages wait at most.

@@ -166,7 +166,6 @@ type endedMessage struct {
 	symphony.Envelope
 	status symphony.Status
 	at     time.Time
-	failed string
 }
 
 func (s *suite) newKeeping(o retention.Options) *keeping {
