@@ -34,7 +34,7 @@ func filterParameters(failed bool) []parameter {
 			p.format = "date-time"
 		case *wire.Names:
 			p.many = true
-		case *map[string]string:
+		case *wire.Equalities:
 			p.prefix = wire.MetadataPrefix
 		}
 		if enum := m.Tag.Get("enum"); enum != "" {
@@ -71,11 +71,11 @@ func (c *call) queryFilter(list *[]symphony.Problem) symphony.MessageFilter {
 					}
 				}
 			}
-		case *map[string]string:
+		case *wire.Equalities:
 			for name, values := range c.several {
 				if path, ok := strings.CutPrefix(name, wire.MetadataPrefix); ok {
 					if *v == nil {
-						*v = make(map[string]string)
+						*v = make(wire.Equalities)
 					}
 					(*v)[path] = values[0]
 				}

@@ -80,7 +80,7 @@ func (l pairs) ask(from, to any, prefix string, list *[]symphony.Problem) {
 		field := at(target, p.to)
 		// Through pointers, so that no value is copied to the heap: this is part of every dispatch.
 		switch v := given.Addr().Interface().(type) {
-		case *string, *bool, *int, *map[string]string:
+		case *string, *bool, *int, *wire.Equalities:
 			field.Set(given)
 		case *wire.Names: // of a filter; statuses are copied by themselves
 			if list, ok := field.Addr().Interface().(*[]string); ok {

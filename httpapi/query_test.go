@@ -170,6 +170,8 @@ func TestNothingIsWidenedInSilence(t *testing.T) {
 		{"/api/symphony/messages/delete", `{"filter":{"queue":"a"},"all":true}`, "all"},
 		{"/api/symphony/messages/cancel", `{"filter":{"status":"completed"}}`, "filter.status"},
 		{"/api/symphony/messages/cancel", `{"filter":{"queue":null}}`, "filter.queue"},
+		{"/api/symphony/messages/cancel", `{"filter":{"metadata":{"a":null}}}`, "filter.metadata"},
+		{"/api/symphony/failed/retry", `{"filter":{"metadata":{"a":null}}}`, "filter.metadata"},
 		{"/api/symphony/messages/cancel", `{}`, "ids"},
 		{"/api/symphony/messages/edit", `{"filter":{}}`, "set"},
 		{"/api/symphony/messages/edit", `{"filter":{},"set":{}}`, "set"},

@@ -76,7 +76,7 @@ func (f *filterFlags) add(cmd *cobra.Command, without ...string) {
 			}
 		case **time.Time:
 			f.times[name] = flags.String(name, "", usage)
-		case *map[string]string:
+		case *wire.Equalities:
 			flags.StringArrayVar(&f.metadata, name, nil, usage)
 		}
 	}

@@ -38,7 +38,7 @@ type MessageFilter struct {
 	DispatchedBy string `json:"dispatchedBy,omitzero" absent:"all" minLength:"1" description:"Like user:<id>."`
 	Worker       string `json:"worker,omitzero" absent:"all" minLength:"1" description:"Has them, or completed them."`
 
-	Metadata map[string]string `json:"metadata,omitzero" absent:"all" reveals:"true" description:"For paths into the metadata, names with dots between them, the value there: a string, or a number or boolean as it is spelled in JSON. In a query each is a parameter: metadata.customer.vip=true."`
+	Metadata Equalities `json:"metadata,omitzero" absent:"all" reveals:"true" description:"For paths into the metadata, names with dots between them, the value there: a string, or a number or boolean as it is spelled in JSON. In a query each is a parameter: metadata.customer.vip=true."`
 }
 
 // FailedFilter selects failed messages.
@@ -93,7 +93,7 @@ func (f *MessageFilter) Values(values url.Values) {
 			if *v != nil {
 				values.Set(m.Name, (*v).UTC().Format(time.RFC3339Nano))
 			}
-		case *map[string]string:
+		case *Equalities:
 			for path, value := range *v {
 				values.Set(MetadataPrefix+path, value)
 			}

@@ -47,6 +47,26 @@ func (l *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 
 var errNoNames = errors.New("must not be empty; leave it out for all")
 
+// Equalities are values by where they must stand.
+type Equalities map[string]string
+
+// UnmarshalJSONFrom decodes values. One that is null is an error: it would select what has an empty text there.
+func (e *Equalities) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var values map[string]*string
+	if err := json.UnmarshalDecode(dec, &values); err != nil || values == nil {
+		*e = nil
+		return err
+	}
+	*e = make(Equalities, len(values))
+	for path, value := range values {
+		if value == nil {
+			return fmt.Errorf("%s must be a string, not null", path)
+		}
+		(*e)[path] = *value
+	}
+	return nil
+}
+
 // Delays are times in milliseconds: one number, or a list of at most symphony.MaxRetryDelays.
 type Delays []int
 
