@@ -180,7 +180,8 @@ func (s *store) control(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if more && ended {
+		// Another node may have ended what this one thought to be there.
+		if more && (ended || steered <= now) {
 			if err := s.loadHolds(ctx); err != nil {
 				return err
 			}
