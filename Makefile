@@ -38,6 +38,9 @@ PACKAGES = ./transport/postgres ./cmd/symphony ./transport/sqlite ./internal/pgt
 # ours. Vet is left to lint.
 RACE = -race -vet=off '-gcflags=modernc.org/...=-race=false'
 
+# What the suite does through a pooler the race detector has watched without one.
+POOLED = with least privileges through PgBouncer
+
 # Whatever else is compiled shares what it compiles with the released program.
 STATIC = CGO_ENABLED=0 GOFLAGS=-trimpath
 
@@ -48,7 +51,8 @@ test: deps ## Unit, conformance and command-line tests, for daily work
 
 .PHONY: race
 race: deps ## All tests of the tier with the race detector, and those of the other modules
-	$(IN_TIER) $(GO) test $(RACE) -timeout 60m $(PACKAGES)
+	$(IN_TIER) $(GO) test $(RACE) -timeout 60m -skip 'TestConformance/$(POOLED)' $(PACKAGES)
+	$(IN_TIER) $(STATIC) $(GO) test -timeout 60m -run 'TestConformance/$(POOLED)' ./transport/postgres
 	cd bench && $(STATIC) $(GO) test ./...
 	cd monitoring && $(STATIC) $(GO) test ./...
 
