@@ -201,7 +201,7 @@ func (l *Singles) take(w *wanted, s single) {
 	l.nudge()
 }
 
-// Run tells readers until ctx ends. records and log are those of a storage that other processes share; nil where none
+// Run tells readers until ctx ends, and then the last of it. records and log are those of a storage that other processes share; nil where none
 // does.
 func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.Log) {
 	l.announcing.Lock()
@@ -210,7 +210,7 @@ func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.
 	l.shared.Store(records != nil && log != nil)
 	for {
 		pause, err := l.round(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			l.o.Logger.Warn("events of messages could not be passed between processes; it is tried again", "error", err)
 			pause = failurePause
 		}
@@ -229,6 +229,7 @@ func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.
 			timer.Stop()
 		}
 		if ctx.Err() != nil {
+			_, _ = l.round(ctx) // what happened last may be asked for elsewhere, also of a process that lasts a moment
 			l.leave(ctx)
 			return
 		}
@@ -246,9 +247,10 @@ func (l *Singles) leave(ctx context.Context) {
 	}
 }
 
-// round does what is to be done now, and returns after what time there is more; 0: not before it is told.
+// round does what is to be done now, and returns after what time there is more; 0: not before it is told. The end of ctx
+// does not interrupt it: what was taken up by then must be told.
 func (l *Singles) round(ctx context.Context) (pause time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
 	defer cancel()
 	l.announcing.Lock()
 	defer l.announcing.Unlock()

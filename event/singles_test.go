@@ -298,6 +298,30 @@ func TestSingles_forget_readers_of_processes_that_are_gone(t *testing.T) {
 	})
 }
 
+// A process that ends as soon as it has dispatched, as a command does, is heard of as well.
+func TestSingles_tell_others_what_happened_last(t *testing.T) {
+	for range 20 { // whatever comes first, the end or the event
+		synctest.Test(t, func(t *testing.T) {
+			tr := symphonytest.Storage(t, sqlite.Options{})
+			_, hub := process(t, "here", tr, tr, tr)
+			r := messageReader(t, hub, event.MessageFilter{Queue: "mail"})
+			if list, err := r.Next(t.Context(), time.Second); err != nil || len(list) != 1 {
+				t.Fatalf("%v, %v", list, err)
+			}
+			brief := event.NewSingles(event.SinglesOptions{Node: "brief"})
+			ctx, end := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { brief.Run(ctx, tr, tr) })
+			synctest.Wait()
+			brief.MessagesDispatched([]*symphony.Envelope{{ID: "one", Transport: "default", Queue: "mail"}},
+				[]symphony.Receipt{{}})
+			end()
+			running.Wait()
+			got(t, r, 1)
+		})
+	}
+}
+
 // More filters than are looked through where something happens select as exactly.
 func TestSingles_take_many_readers(t *testing.T) {
 	tr := symphonytest.Storage(t, sqlite.Options{})
