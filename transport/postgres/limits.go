@@ -223,7 +223,7 @@ func (s *store) limitsMigration() int { return s.migration("limits") }
 
 // migration is the number of a migration by its name.
 func (s *store) migration(name string) int {
-	list := s.migrations()
+	list := knownMigrations()
 	return list[slices.IndexFunc(list, func(m Migration) bool { return m.Name == name })].Version
 }
 

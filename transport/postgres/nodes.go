@@ -91,7 +91,7 @@ func (s *store) beat(ctx context.Context) error {
 		return l.transact(ctx,
 			call{query: beatQuery, params: [][]byte{
 				s.nowParam(), s.node.id[:], timeParam(s.node.started),
-				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info, int4Param(len(s.migrations())),
+				[]byte(cleanText(s.node.Name)), []byte(cleanText(s.node.Version)), info, int4Param(len(knownMigrations())),
 			}},
 			s.nodesCall(&list),
 			s.olderCall(termsMigration, &older),

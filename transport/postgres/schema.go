@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -132,6 +133,15 @@ func (s *store) qualify(sql string) string {
 
 // migrations are those that this program knows, in order, as pending.
 func (s *store) migrations() []Migration {
+	list := slices.Clone(knownMigrations())
+	for i := range list {
+		list[i].SQL = s.qualify(list[i].SQL)
+	}
+	return list
+}
+
+// knownMigrations reads the files once. What it returns must not be changed.
+var knownMigrations = sync.OnceValue(func() []Migration {
 	entries, err := migrationFiles.ReadDir("migrations")
 	if err != nil {
 		panic(err) // they are part of the program
@@ -149,10 +159,9 @@ func (s *store) migrations() []Migration {
 		if err != nil {
 			panic(err)
 		}
-		list[i].SQL = s.qualify(list[i].SQL)
 	}
 	return list
-}
+})
 
 // parseMigration reads a file such as 002_tags.sql.
 func parseMigration(file, sql string) (Migration, error) {
