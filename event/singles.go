@@ -211,7 +211,8 @@ func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.
 	for {
 		pause, err := l.round(ctx)
 		if err != nil {
-			l.o.Logger.Warn("events of messages could not be passed between processes; it is tried again", "error", err)
+			l.o.Logger.Warn("events of messages could not be passed between processes; it is tried again",
+				"error", err)
 			pause = failurePause
 		}
 		var timer symphony.Timer
@@ -229,7 +230,7 @@ func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.
 			timer.Stop()
 		}
 		if ctx.Err() != nil {
-			_, _ = l.round(ctx) // what happened last may be asked for elsewhere, also of a process that lasts a moment
+			_, _ = l.round(ctx) // what happened last may be asked for elsewhere
 			l.leave(ctx)
 			return
 		}
