@@ -201,8 +201,8 @@ func (l *Singles) take(w *wanted, s single) {
 	l.nudge()
 }
 
-// Run tells readers until ctx ends, and then the last of it. records and log are those of a storage that other processes share; nil where none
-// does.
+// Run tells readers until ctx ends, and then the last of it. records and log are those of a storage that other processes
+// share; nil where none does.
 func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.Log) {
 	l.announcing.Lock()
 	l.records, l.log = records, log
@@ -248,8 +248,8 @@ func (l *Singles) leave(ctx context.Context) {
 	}
 }
 
-// round does what is to be done now, and returns after what time there is more; 0: not before it is told. The end of ctx
-// does not interrupt it: what was taken up by then must be told.
+// round does what is to be done now, and returns after what time there is more; 0: not before it is told. The end of
+// ctx does not interrupt it: what was taken up by then must be told.
 func (l *Singles) round(ctx context.Context) (pause time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
 	defer cancel()
