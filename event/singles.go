@@ -201,8 +201,8 @@ func (l *Singles) take(w *wanted, s single) {
 	l.nudge()
 }
 
-// Run tells readers until ctx ends, and then the last of it. records and log are those of a storage that other processes
-// share; nil where none does.
+// Run tells readers until ctx ends, and then the last of it. records and log are those of a storage that other
+// processes share; nil where none does.
 func (l *Singles) Run(ctx context.Context, records storage.Records, log storage.Log) {
 	l.announcing.Lock()
 	l.records, l.log = records, log
