@@ -75,7 +75,9 @@ func TestModel(t *testing.T) {
 			proxies: proxies, messages: make(map[string]*modelMessage), keys: make(map[string]string),
 		}
 		for _, p := range proxies {
-			tr, err := postgres.Open(context.Background(), p.URL(url), postgres.Options{Schema: m.schema, Clock: m.clock, Logger: silent(), Retention: time.Hour})
+			o := postgres.Options{Schema: m.schema, Clock: m.clock, Logger: silent(),
+				Retention: 30 * 24 * time.Hour} // longer than the clock goes on
+			tr, err := postgres.Open(context.Background(), p.URL(url), o)
 			if err != nil {
 				rt.Fatal(err)
 			}
