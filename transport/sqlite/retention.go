@@ -121,10 +121,14 @@ func (w *writer) keeps(outcome symphony.Status, seq int64) (bool, error) {
 	if !w.own {
 		return keeps, nil
 	}
-	err := w.query("SELECT period FROM messenger_retained WHERE seq=?", func(s *sqlite.Stmt) bool {
+	s, err := w.prepared("SELECT period FROM messenger_retained WHERE seq=?")
+	if err != nil {
+		return keeps, err
+	}
+	err = eachRow(s, func(s *sqlite.Stmt) bool {
 		keeps = s.ColumnInt64(0) > 0
 		return false
-	}, seq)
+	}, []any{seq})
 	return keeps, err
 }
 
