@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony/bench/harness"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 )
 
@@ -36,9 +36,9 @@ func startPostgres(url string) (s *postgresServer, err error) {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	t := new(harness)
+	t := new(harness.Harness)
 	server := pgtest.Start(t, pgtest.Options{Fsync: true})
-	return &postgresServer{url: server.URL("postgres"), at: server.URL, end: t.end}, nil
+	return &postgresServer{url: server.URL("postgres"), at: server.URL, end: t.End}, nil
 }
 
 // exec executes a statement that stands for itself.
@@ -68,22 +68,4 @@ func (s *postgresServer) create(ctx context.Context, template string) (name stri
 
 func (s *postgresServer) drop(name string) error {
 	return s.exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-}
-
-// harness is what starts and ends servers, in place of a test.
-type harness struct {
-	testing.TB
-	cleanups []func()
-}
-
-func (t *harness) Helper()                           {}
-func (t *harness) Context() context.Context          { return context.Background() }
-func (t *harness) Cleanup(f func())                  { t.cleanups = append(t.cleanups, f) }
-func (t *harness) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-func (t *harness) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-func (t *harness) end() {
-	for _, f := range t.cleanups {
-		f()
-	}
 }

@@ -9,14 +9,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/bench/harness"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
@@ -112,18 +111,6 @@ func enough(o *options, storage string) error {
 	return nil
 }
 
-// harness starts and ends a server, in place of a test.
-type harness struct {
-	testing.TB
-	cleanups []func()
-}
-
-func (t *harness) Helper()                           {}
-func (t *harness) Context() context.Context          { return context.Background() }
-func (t *harness) Cleanup(f func())                  { t.cleanups = append(t.cleanups, f) }
-func (t *harness) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-func (t *harness) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
 // kept is for how long what is completed is kept.
 const kept = 10_000 * time.Hour
 
@@ -143,13 +130,9 @@ func one(ctx context.Context, o *options, storage string, out *strings.Builder) 
 	case "postgres":
 		url := o.url
 		if url == "" {
-			t := new(harness)
+			t := new(harness.Harness)
 			url = pgtest.Start(t, pgtest.Options{Fsync: true}).URL("postgres")
-			defer func() {
-				for _, f := range slices.Backward(t.cleanups) {
-					f()
-				}
-			}()
+			defer t.End()
 		}
 		if tr, err = postgres.Open(ctx, url, postgres.Options{Retention: kept}); err != nil {
 			return err
