@@ -32,6 +32,15 @@ func (o origins) check(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
+	return o.from(r)
+}
+
+// SameOrigin reports whether a browser says that a page of the host that r was sent to has sent it, by the rule for
+// cookies in the package comment, whatever the method is. It is for proxies, which send a request to another host.
+func SameOrigin(r *http.Request) bool { return origins(nil).from(r) == nil }
+
+// from refuses what no page of an origin that may send cookies has sent.
+func (o origins) from(r *http.Request) error {
 	origin, sites := r.Header["Origin"], r.Header["Sec-Fetch-Site"]
 	if len(origin) > 1 || len(sites) > 1 {
 		return errOrigin()

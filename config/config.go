@@ -61,11 +61,13 @@ type Config struct {
 	Worker   Worker   `key:"worker"`
 	Metrics  Metrics  `key:"metrics"`
 	Health   Health   `key:"health"`
-	Push     Push     `key:"push"`
-	Retry    Retry    `key:"retry"`
-	Limits   Limits   `key:"limits"`
-	Log      Log      `key:"log"`
-	Tracing  Tracing  `key:"tracing"`
+	// The page for people; see docs/dashboard.md.
+	Dashboard Dashboard `key:"dashboard"`
+	Push      Push      `key:"push"`
+	Retry     Retry     `key:"retry"`
+	Limits    Limits    `key:"limits"`
+	Log       Log       `key:"log"`
+	Tracing   Tracing   `key:"tracing"`
 	// How long messages are kept that have ended; see docs/retention.md.
 	Retention Retention `key:"retention"`
 	Client    Client    `key:"client"`

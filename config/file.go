@@ -79,6 +79,7 @@ func (l *loader) parse(path string, raw []byte) {
 		ast.Walk(d, doc.Body)
 		d.section(doc.Body, "", l.table, map[string]func(entry){
 			"transports": d.transports, "routes": d.routes, "types": d.types, "queues": d.queues, "handlers": d.handlers, "schedules": d.schedules, "alerts.webhooks": d.webhooks,
+			"dashboard.servers": d.servers,
 		})
 	}
 }

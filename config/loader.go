@@ -21,6 +21,7 @@ type loader struct {
 	handlers   []*handler // in the order of the file
 	schedules  []*scheduleSection
 	webhooks   []*webhookSection
+	servers    []*serverSection
 	routes     []*route
 	problems   []Problem
 }
@@ -138,6 +139,7 @@ func (l *loader) finish() {
 	l.finishSchedules()
 	l.finishAlerts()
 	l.finishPush()
+	l.finishDashboard()
 
 	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
 		set, missing := "server.tls.cert", "server.tls.key"

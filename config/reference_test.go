@@ -151,7 +151,7 @@ func TestTagsAreKnown(t *testing.T) {
 	}
 	for _, of := range []any{
 		Config{}, Transport{}, typeSettings{}, queueSettings{}, scheduleSettings{},
-		webhookSettings{}, handlerSettings{},
+		webhookSettings{}, handlerSettings{}, DashboardServer{},
 	} {
 		walk(reflect.TypeOf(of))
 	}
@@ -204,6 +204,7 @@ func reference(docs map[string]string) string {
 	repeated("queues", queuesText, settings(&queueSettings{}))
 	repeated("schedules", schedulesText, settings(&scheduleSettings{}))
 	repeated("alerts.webhooks", webhooksText, settings(&webhookSettings{}))
+	repeated("dashboard.servers", serversText, settings(&DashboardServer{}))
 	repeated("handlers", handlersText, overriding(settings(&handlerSettings{})))
 	return b.String()
 }
@@ -224,6 +225,7 @@ const (
 		"configuration file be these when they start: they find them by their names, and delete those that are no longer here. One\n" +
 		"that somebody has disabled stays so. These keys have no variables. More in [schedules](schedules.md)."
 	webhooksText = "A list of webhooks that get alerts, each with a `url`. More in [alerts](alerts.md). These keys have no variables."
+	serversText  = "A list of other installations, to whose dashboards the dashboard has links. These keys have no variables."
 	queuesText   = "A mapping of queues, written transport and queue with a slash between like `default/mail`, to limits of that queue. These keys have no variables."
 	handlersText = "A list of handlers. Each has a `type` and either `http` or `command`. Several may have one type: all handlers of the most\n" +
 		"specific pattern run; a retry runs only those that failed. A type without a handler goes to the dead letter queue as\n" +

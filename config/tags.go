@@ -13,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony/alert"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/dashboard"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/handler/breaker"
 	"github.com/symphony-messenger/symphony/handler/command"
@@ -251,6 +252,8 @@ var checks = map[string]func(string) error{
 	"CookieName": checkCookieName, "SupabaseURL": checkSupabaseURL, "JWTSecret": checkJWTSecret, "CronSecret": checkCronSecret,
 	"URL": checkURL, "HandlerName": checkHandlerName, "WebhookSecret": checkWebhookSecret, "Endpoint": checkEndpoint,
 	"DatabaseURL": checkDatabaseURL, "TracingHeaders": checkTracingHeaders,
+	"DashboardPath": checkDashboardPath, "DashboardURL": checkPageURL, "TraceURL": checkTraceURL, "Color": checkColor,
+	"EnvironmentName": checkEnvironmentName,
 }
 
 // hides are what the tag hide names.
@@ -268,7 +271,8 @@ var constants = map[string]any{
 	"audit.DefaultRetention":   audit.DefaultRetention, "auth.DefaultRemoteCacheTTL": auth.DefaultRemoteCacheTTL,
 	"auth.DefaultScopes": auth.DefaultScopes, "breaker.DefaultFailures": breaker.DefaultFailures,
 	"breaker.DefaultMaxPause": breaker.DefaultMaxPause, "breaker.DefaultPause": breaker.DefaultPause,
-	"command.DefaultGrace": command.DefaultGrace, "command.TempFail": command.TempFail,
+	"dashboard.DefaultPath": dashboard.DefaultPath,
+	"command.DefaultGrace":  command.DefaultGrace, "command.TempFail": command.TempFail,
 	"httppush.DefaultTimeout": httppush.DefaultTimeout, "metrics.DefaultRetention": metrics.DefaultRetention,
 	"metrics.DetailRetention": metrics.DetailRetention, "metrics.MaxRetention": metrics.MaxRetention,
 	"metrics.MinRetention": metrics.MinRetention, "monitor.DefaultErrorRate": monitor.DefaultErrorRate,

@@ -81,6 +81,8 @@ type Options struct {
 	// Alerts judges rules. Nil: its routes answer 501. AlertsEnabled says whether somebody runs it.
 	Alerts        *alert.Engine
 	AlertsEnabled bool
+	// Dashboard is the page for people; see dashboard.go. Nil: there is none.
+	Dashboard *Dashboard
 	// LocalUser names the user of the operating system behind a request to LocalHandler, "" if it is not known.
 	// Default: not known.
 	LocalUser func(*http.Request) string
@@ -312,6 +314,10 @@ var (
 func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authenticate) {
 	w.route = rt.path
 	c := call{Request: r, api: a, w: w, route: rt, who: who}
+	if rt.page != nil {
+		rt.page(&c)
+		return
+	}
 	var err error
 	if rt.access != openAccess {
 		if c.principal, err = who(r, rt); err != nil {

@@ -94,6 +94,8 @@ type route struct {
 	// streams are the media types of a success that is no JSON, takes those of a body that is none.
 	streams, takes []string
 	serve          func(*call) error
+	// page serves what is for browsers, of whatever query and path, instead of all that routes of the API do.
+	page func(*call)
 	// audit is the action that the audit trail records, a thing and a verb, or traffic. Every route that changes
 	// something has one; see audit.go.
 	audit  string
@@ -136,7 +138,7 @@ func (a *API) table() []route {
 	return slices.Concat(
 		dispatchRoutes(), messagesRoutes(), deadLettersRoutes(), operationsRoutes(),
 		workersRoutes(), pullWorkersRoutes(), flowControlRoutes(), schedulesRoutes(),
-		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), apiKeysRoutes(), auditRoutes(), healthRoutes(),
+		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), apiKeysRoutes(), auditRoutes(), healthRoutes(), a.dashboardRoutes(),
 		[]route{
 			exposed,
 			{methods: get, path: "/openapi.json", access: openAccess, hidden: true, serve: openapiJSON},
@@ -165,6 +167,9 @@ func (rt *route) matches(path string) bool {
 	for i, w := range want {
 		if strings.HasSuffix(w, "...}") {
 			return len(got) > i
+		}
+		if w == "{$}" { // nothing, where the path ends
+			return i == len(got)-1 && got[i] == ""
 		}
 		if i >= len(got) || w != got[i] && (!strings.HasPrefix(w, "{") || got[i] == "") {
 			return false

@@ -282,8 +282,8 @@ func patiently(ctx context.Context, o Options, open func() error) error {
 }
 
 // Handler is the API for callers from the network, who must authenticate, and who are told of the routes under
-// /api/symphony/ and /api/cron/, of /docs, /openapi.json, /metrics, /healthz and /readyz. It may be served at any time
-// until Close, by any number of servers, under these paths. In the mode Mounted, Run lets requests in progress finish
+// /api/symphony/ and /api/cron/, of /docs, /openapi.json, /metrics, /healthz and /readyz; and the dashboard, at the
+// configured path. It may be served at any time until Close, by any number of servers, under these paths. In the mode Mounted, Run lets requests in progress finish
 // when it stops, for as long as handlers may take; later ones are answered 503.
 func (s *Server) Handler() http.Handler {
 	h := s.traces.handler(s.api.Handler())
