@@ -1,0 +1,64 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { address } from "./client";
+import { errorOf } from "./errors";
+
+/** What the scopes open; see "Authentication" in the API's documentation. */
+export type Scope = "dispatch" | "consume" | "observe" | "read" | "operate" | "admin";
+
+/** The answer of GET /api/symphony/session. */
+export type Session = {
+  caller: { kind: string; id: string; name?: string };
+  scopes: string[];
+  expiresAt?: string;
+  environment?: { name?: string; color?: string };
+  version: string;
+  storage: string;
+  nodes?: number;
+  readOnly?: boolean;
+  traceUrl?: string;
+  servers: { name: string; url: string }[];
+  timezone?: string;
+};
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: async ({ signal }) => {
+    const response = await fetch(address("/api/symphony/session"), { signal });
+    const body: unknown = await response.json();
+    if (!response.ok) throw errorOf(response, body);
+    return body as Session;
+  },
+  staleTime: 60_000,
+  retry: (n, e) => n < 3 && (e as { passing?: boolean }).passing === true,
+});
+
+/** Who is signed in, and what the frame shows of the installation. Only below the frame, which waits for it. */
+export function useSession() {
+  const { data } = useQuery(sessionQuery);
+  if (!data) throw new Error("useSession outside of the frame");
+  return data;
+}
+
+/** What the caller can see and do: the rules are the server's, this keeps the page from offering what it refuses. */
+export function usePermissions() {
+  const session = useSession();
+  const has = (scope: Scope) =>
+    session.scopes.includes(scope) || session.scopes.includes("admin") || (scope === "observe" && session.scopes.includes("read"));
+  return {
+    /** Tells whether the caller has a scope. */
+    can: has,
+    /** Tells whether the caller may change what a scope opens: nobody may where the dashboard is read-only. */
+    may: (scope: Scope) => !session.readOnly && has(scope),
+  };
+}
+
+/** Makes a session of an API key or of a token: the cookie stands for it from then on. Throws ApiError. */
+export async function openSession(credential: string): Promise<void> {
+  const response = await fetch(address("/api/symphony/session"), { method: "POST", headers: { Authorization: `Bearer ${credential}` } });
+  if (!response.ok) throw errorOf(response, await response.json().catch(() => undefined));
+}
+
+/** Ends the session, as far as the server can be reached. */
+export async function endSession(): Promise<void> {
+  await fetch(address("/api/symphony/session"), { method: "DELETE" }).catch(() => undefined);
+}

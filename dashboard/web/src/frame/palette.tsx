@@ -1,0 +1,76 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Command } from "cmdk";
+import { Layers, Mail, Shapes } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import { answer, api } from "../api/client";
+import { usePermissions } from "../api/session";
+import { text } from "../text";
+import { Dialog } from "../ui/dialog";
+import { navigation } from "./pages";
+
+const t = text.frame.palette;
+const looksLikeID = /^[0-9a-f]{8}-?[0-9a-f-]{8,}$/i;
+
+/** Goes to a page, a message by its id, a queue or a type, by a few letters. */
+export default function Palette({ onClose }: { onClose: () => void }) {
+  const navigate = useNavigate();
+  const { can, may } = usePermissions();
+  const [query, setQuery] = useState("");
+  const queues = useQuery({ queryKey: ["queues", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/queues", { params: { query: { limit: 500 } }, signal })) });
+  const types = useQuery({ queryKey: ["types", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/types", { params: { query: { limit: 500 } }, signal })) });
+  const go = (to: string, search?: Record<string, string>) => () => {
+    onClose();
+    void navigate({ to, search });
+  };
+  const id = query.trim();
+  return (
+    <Dialog title={t.title} onClose={onClose}>
+      <Command label={t.title} className="flex flex-col gap-2">
+        <Command.Input autoFocus value={query} onValueChange={setQuery} placeholder={t.placeholder} className="field w-full" />
+        <Command.List className="max-h-[60vh] overflow-y-auto">
+          <Command.Empty className="p-2 text-muted">{t.none}</Command.Empty>
+          {looksLikeID.test(id) && (
+            <Group name={t.message}>
+              <Item value={id} icon={<Mail size={14} aria-hidden />} onSelect={go(`/messages/${encodeURIComponent(id)}`)}>{t.open_message(id)}</Item>
+            </Group>
+          )}
+          <Group name={t.pages}>
+            {navigation.flatMap((g) => g.pages).filter((p) => (p.changes ? may(p.scope) : can(p.scope))).map((p) => (
+              <Item key={p.to} value={`page ${p.name}`} icon={<p.icon size={14} aria-hidden />} onSelect={go(p.to)}>{p.name}</Item>
+            ))}
+          </Group>
+          {queues.data && queues.data.queues.length > 0 && (
+            <Group name={t.queues}>
+              {queues.data.queues.map((q) => (
+                <Item key={`${q.transport}/${q.queue}`} value={`queue ${q.transport}/${q.queue}`} icon={<Layers size={14} aria-hidden />}
+                  onSelect={go("/queue", { transport: q.transport, queue: q.queue })}>
+                  {q.queue} <span className="text-muted">{q.transport}</span>
+                </Item>
+              ))}
+            </Group>
+          )}
+          {types.data && types.data.types.length > 0 && (
+            <Group name={t.types}>
+              {types.data.types.map((y) => (
+                <Item key={y.type} value={`type ${y.type}`} icon={<Shapes size={14} aria-hidden />} onSelect={go("/type", { type: y.type })}>{y.type}</Item>
+              ))}
+            </Group>
+          )}
+        </Command.List>
+      </Command>
+    </Dialog>
+  );
+}
+
+function Group({ name, children }: { name: string; children: ReactNode }) {
+  return <Command.Group heading={<span className="px-2 text-xs text-muted">{name}</span>} className="pb-2">{children}</Command.Group>;
+}
+
+function Item({ value, icon, onSelect, children }: { value: string; icon: ReactNode; onSelect: () => void; children: ReactNode }) {
+  return (
+    <Command.Item value={value} onSelect={onSelect} className="flex min-h-8 cursor-pointer items-center gap-2 rounded px-2 text-sm data-[selected=true]:bg-hover">
+      {icon}<span className="min-w-0 truncate foreign">{children}</span>
+    </Command.Item>
+  );
+}

@@ -1,0 +1,39 @@
+import { QueryClient, QueryCache, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { ApiError } from "./api/errors";
+import { applyTheme } from "./frame/preferences";
+import { makeRouter } from "./router";
+import { TooltipProvider } from "./ui/tooltip";
+import "./styles.css";
+
+applyTheme();
+
+const client: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (e, query) => {
+      // A session that has ended is found out by whatever is asked next.
+      if (e instanceof ApiError && e.status === 401 && query.queryKey[0] !== "session" && router.state.location.pathname !== "/login") {
+        client.removeQueries({ queryKey: ["session"] });
+        void router.invalidate();
+      }
+    },
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: 1000,
+      retry: (n, e) => n < 2 && e instanceof ApiError && e.passing,
+      retryDelay: (n, e) => (e instanceof ApiError && e.retryAfter ? e.retryAfter * 1000 : 500 * 2 ** n),
+    },
+  },
+});
+const router = makeRouter(client);
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <QueryClientProvider client={client}>
+      <TooltipProvider><RouterProvider router={router} /></TooltipProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,6 @@
+import { Page } from "../ui/page";
+import { Loading } from "../ui/states";
+
+export default function Messages() {
+  return <Page title="messages"><Loading /></Page>;
+}

@@ -1,0 +1,6 @@
+import { Page } from "../ui/page";
+import { Loading } from "../ui/states";
+
+export default function Queue() {
+  return <Page title="queue"><Loading /></Page>;
+}

@@ -1,0 +1,6 @@
+import { Page } from "../ui/page";
+import { Loading } from "../ui/states";
+
+export default function Workers() {
+  return <Page title="workers"><Loading /></Page>;
+}

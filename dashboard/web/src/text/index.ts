@@ -1,0 +1,5 @@
+// The texts of the dashboard, by page. Another language is another object of the same shape.
+import { frame } from "./frame";
+import { shared } from "./shared";
+
+export const text = { frame, shared };

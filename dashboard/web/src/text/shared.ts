@@ -1,0 +1,31 @@
+import { plural } from "../format/number";
+
+/** Texts that several pages have. */
+export const shared = {
+  status: { pending: "Pending", processing: "Processing", completed: "Completed", failed: "Failed", cancelled: "Cancelled" },
+  loading: "Loading…",
+  nothing: "–",
+  cancel: "Cancel",
+  close: "Close",
+  copy: "Copy",
+  copied: "Copied",
+  retry: "Try again",
+  more: "Load more",
+  all: "All",
+  search: "Search",
+  save: "Save",
+  remove: "Delete",
+  newRows: (n: number) => `${plural(n, "new row", "new rows")}: show`,
+  needsScope: (scope: string) => `This takes the scope ${scope}, which your key or user does not have.`,
+  readOnly: "This dashboard is read-only.",
+  forbidden: (scope: string) => `Your key or user lacks the scope ${scope}.`,
+  unreachable: "The server cannot be reached. It is tried again by itself.",
+  failed: "That did not work.",
+  requestId: (id: string) => `Request ${id}`,
+  typeToConfirm: (name: string) => `Type ${name} to confirm.`,
+  showMore: "Show more",
+  showAll: (n: string) => `Show all (${n})`,
+  masked: "Masked",
+  maskedWhy: "Hidden from your scopes, or by types.X.redact.",
+  ago: "ago",
+};

@@ -1,0 +1,90 @@
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { json } from "@codemirror/lang-json";
+import { bracketMatching, defaultHighlightStyle, foldGutter, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { linter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
+import { searchKeymap } from "@codemirror/search";
+import { EditorState } from "@codemirror/state";
+import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { useEffect, useRef } from "react";
+import { parseJson } from "../api/json";
+
+/** A problem at a place of the document, as a JSON pointer or a path with dots. */
+export type JsonProblem = { path: string; message: string };
+
+const look = EditorView.theme({
+  "&": { fontSize: "0.75rem", backgroundColor: "var(--surface)", color: "var(--text)", height: "100%" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-content": { fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace", caretColor: "var(--text)" },
+  ".cm-gutters": { backgroundColor: "var(--sunken)", color: "var(--muted)", border: "none" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--accent-soft)" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
+});
+const ink = HighlightStyle.define([
+  { tag: tags.propertyName, color: "var(--accent)" },
+  { tag: tags.string, color: "var(--completed)" },
+  { tag: tags.number, color: "var(--processing)" },
+  { tag: [tags.bool, tags.null], color: "var(--pending)" },
+]);
+
+const syntax = linter((view): Diagnostic[] => {
+  const text = view.state.doc.toString();
+  try {
+    if (text.trim()) parseJson(text);
+    return [];
+  } catch (e) {
+    const message = e instanceof Error ? e.message : String(e);
+    const at = Math.min(Number(/position (\d+)/.exec(message)?.[1] ?? text.length), text.length);
+    return [{ from: at, to: Math.min(at + 1, text.length), severity: "error", message }];
+  }
+});
+
+/**
+ * An editor of JSON: marks what is no JSON, numbers keep their digits as they are text. value is what it begins with,
+ * and replaces what is written where it changes. problems are listed by whoever uses it; here they are only marked.
+ */
+export default function JsonEdit({ value, onChange, label, readOnly }: {
+  value: string; onChange?: (text: string) => void; label: string; readOnly?: boolean;
+}) {
+  const host = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView>(undefined);
+  const changed = useRef(onChange);
+  useEffect(() => {
+    changed.current = onChange;
+  });
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    // In a shadow root its styles are adopted style sheets, which our Content-Security-Policy allows, unlike <style>.
+    const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+    const editor = new EditorView({
+      root, parent: root,
+      state: EditorState.create({
+        doc: value,
+        extensions: [
+          lineNumbers(), foldGutter(), history(), bracketMatching(), json(), syntax, look,
+          syntaxHighlighting(ink), syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
+          keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+          EditorState.readOnly.of(!!readOnly), EditorView.lineWrapping,
+          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.updateListener.of((u) => u.docChanged && changed.current?.(u.state.doc.toString())),
+        ],
+      }),
+    });
+    view.current = editor;
+    return () => {
+      editor.destroy();
+      root.replaceChildren();
+    };
+    // Made once: later values arrive below.
+    // eslint-disable-next-line
+  }, [label, readOnly]);
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || editor.state.doc.toString() === value) return;
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+    editor.dispatch(setDiagnostics(editor.state, []));
+  }, [value]);
+  return <div ref={host} className="h-72 min-h-40 resize-y overflow-auto rounded-md border border-strong" />;
+}

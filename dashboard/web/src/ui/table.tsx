@@ -1,0 +1,178 @@
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { text } from "../text";
+
+/** A column: how its cell is made of a row, and how it is laid out. */
+export type Column<Row> = {
+  id: string;
+  name: ReactNode;
+  /** For those who hear it, where name is no text. */
+  label?: string;
+  cell: (row: Row) => ReactNode;
+  /** Numbers stand at the right, so that their digits align. */
+  align?: "right";
+  /** A width as in a grid template, such as "8rem" or "minmax(10rem, 2fr)". Default "minmax(6rem, 1fr)". */
+  width?: string;
+  /** On phones a row is a card: "title" is its first line, "hide" is left out, others follow with their names. */
+  phone?: "title" | "hide";
+};
+
+type Props<Row> = {
+  /** What the rows are, for those who hear it. */
+  label: string;
+  columns: Column<Row>[];
+  rows: Row[];
+  rowKey: (row: Row) => string;
+  /** Opens a row: by press, Enter, or o. href makes its link, which opens in a new tab too. */
+  onOpen?: (row: Row) => void;
+  selected?: ReadonlySet<string>;
+  onSelect?: (keys: ReadonlySet<string>) => void;
+  /** Shown below the last row, such as a button that loads more. */
+  end?: ReactNode;
+};
+
+const rowHeight = 37;
+
+/**
+ * A table of any number of rows, of which only those in sight are in the document. The arrows, j and k move, x selects,
+ * Shift extends the selection, Enter opens. On phones each row is a card.
+ */
+export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onSelect, end }: Props<Row>) {
+  const ref = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [active, setActive] = useState<string>();
+  const anchor = useRef<number>(undefined);
+  const phone = usePhone();
+  useEffect(() => {
+    const measure = () => setTop((ref.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
+    measure();
+    window.addEventListener("resize", measure);
+    return () => window.removeEventListener("resize", measure);
+  }, []);
+  const virtual = useWindowVirtualizer({
+    count: rows.length, estimateSize: () => (phone ? 92 : rowHeight), overscan: 12, scrollMargin: top,
+    getItemKey: (i) => rowKey(rows[i]!),
+  });
+  useEffect(() => virtual.measure(), [phone, virtual]);
+
+  const at = rows.findIndex((r) => rowKey(r) === active);
+  const go = (i: number) => {
+    const next = rows[Math.max(0, Math.min(rows.length - 1, i))];
+    if (!next) return;
+    setActive(rowKey(next));
+    virtual.scrollToIndex(Math.max(0, Math.min(rows.length - 1, i)));
+    requestAnimationFrame(() => ref.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(rowKey(next))}"]`)?.focus());
+  };
+  const toggle = (i: number, extend: boolean) => {
+    const row = rows[i];
+    if (!onSelect || !row) return;
+    const next = new Set(selected);
+    const on = !next.has(rowKey(row));
+    const from = extend && anchor.current !== undefined ? anchor.current : i;
+    for (let j = Math.min(from, i); j <= Math.max(from, i); j++) {
+      const r = rows[j];
+      if (r) (extend || on) ? next.add(rowKey(r)) : next.delete(rowKey(r));
+    }
+    anchor.current = i;
+    onSelect(next);
+  };
+  const press = (e: KeyboardEvent) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || inField(e.target)) return;
+    const did = { j: () => go(at + 1), ArrowDown: () => go(at + 1), k: () => go(at < 0 ? 0 : at - 1), ArrowUp: () => go(at < 0 ? 0 : at - 1),
+      Home: () => go(0), End: () => go(rows.length - 1), x: () => toggle(at, e.shiftKey), X: () => toggle(at, true),
+      o: () => at >= 0 && onOpen?.(rows[at]!), Enter: () => at >= 0 && onOpen?.(rows[at]!) }[e.key];
+    if (!did || (e.key === "Enter" && (e.target as HTMLElement).closest("a,button"))) return;
+    e.preventDefault();
+    did();
+  };
+  // j begins at the first row, wherever the focus is.
+  useEffect(() => {
+    const start = (e: globalThis.KeyboardEvent) => {
+      if ((e.key !== "j" && e.key !== "k") || e.ctrlKey || e.metaKey || e.altKey || inField(e.target) || e.defaultPrevented) return;
+      if (ref.current?.contains(e.target as Node) || document.querySelector("dialog[open]")) return;
+      e.preventDefault();
+      go(at < 0 ? 0 : at);
+    };
+    document.addEventListener("keydown", start);
+    return () => document.removeEventListener("keydown", start);
+  });
+
+  const grid = (onSelect ? "2.25rem " : "") + columns.map((c) => c.width ?? "minmax(6rem,1fr)").join(" ");
+  const allSelected = rows.length > 0 && rows.every((r) => selected?.has(rowKey(r)));
+  const open = (row: Row) => (e: MouseEvent) => {
+    if ((e.target as HTMLElement).closest("a,button,input,label") || getSelection()?.toString()) return;
+    setActive(rowKey(row));
+    onOpen?.(row);
+  };
+  return (
+    <div ref={ref} role="table" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
+      <div className="sm:min-w-max">
+        <div role="rowgroup" className="max-sm:sr-only">
+          <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
+            {onSelect && (
+              <div role="columnheader" className="px-3 py-2">
+                <input type="checkbox" aria-label={text.shared.all} checked={allSelected} className="size-4 accent-(--accent)"
+                  onChange={() => onSelect(allSelected ? new Set() : new Set(rows.map(rowKey)))} />
+              </div>
+            )}
+            {columns.map((c) => (
+              <div key={c.id} role="columnheader" aria-label={c.label} className={`truncate px-3 py-2 font-medium ${c.align === "right" ? "text-right" : ""}`}>{c.name}</div>
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const row = rows[item.index]!;
+            const key = rowKey(row);
+            return (
+              <div
+                key={key} role="row" aria-rowindex={item.index + 2} aria-selected={onSelect ? !!selected?.has(key) : undefined} data-key={key} data-index={item.index}
+                ref={virtual.measureElement} tabIndex={key === active || (at < 0 && item.index === 0) ? 0 : -1} onFocus={() => setActive(key)} onClick={open(row)}
+                style={{ gridTemplateColumns: phone ? undefined : grid, transform: `translateY(${item.start - top}px)` }}
+                className={`absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover focus-visible:-outline-offset-2 aria-selected:bg-accent-soft
+                  ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
+              >
+                {onSelect && (
+                  <div role="cell" className={phone ? "absolute top-3 right-4" : "px-3"}>
+                    <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
+                      onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
+                  </div>
+                )}
+                {columns.map((c) => phone ? (
+                  c.phone === "hide" ? null : (
+                    <div key={c.id} role="cell" className={c.phone === "title" ? "min-w-0 pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+                      {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
+                      <span className="min-w-0 truncate">{c.cell(row)}</span>
+                    </div>
+                  )
+                ) : (
+                  <div key={c.id} role="cell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {end && <div className="p-3 text-center">{end}</div>}
+    </div>
+  );
+}
+
+/** Tells whether keys typed there are text. */
+export function inField(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName)) &&
+    !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "radio"));
+}
+
+const narrow = typeof matchMedia === "undefined" ? undefined : matchMedia("(max-width: 39.99rem)");
+
+/** Tells whether the window is as narrow as a phone. */
+export function usePhone(): boolean {
+  const [phone, setPhone] = useState(narrow?.matches ?? false);
+  useEffect(() => {
+    const change = () => setPhone(narrow?.matches ?? false);
+    narrow?.addEventListener("change", change);
+    return () => narrow?.removeEventListener("change", change);
+  }, []);
+  return phone;
+}
