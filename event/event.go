@@ -41,7 +41,7 @@ const (
 	NodeStarted       = "node.started"
 	NodeStopped       = "node.stopped"
 	HoldChanged       = "hold.changed"      // something was paused, drained or resumed
-	LimitChanged      = "limit.changed"     // a limit was set at run time, or deleted
+	LimitChanged      = "limit.changed"     // a limit was set at run time, was deleted, or ended by itself
 	OperationChanged  = "operation.changed" // work in bulk began, went on, or ended
 	ScheduleFailed    = "schedule.failed"   // a schedule could not fire
 	AlertFiring       = "alert.firing"

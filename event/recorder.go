@@ -103,10 +103,13 @@ func (r *Recorder) nudge() {
 	}
 }
 
-// HoldChanged records that something was paused, drained or resumed.
+// HoldChanged records that something was paused, drained or resumed, or that this ended by itself.
 func (r *Recorder) HoldChanged(h flow.HoldChange) {
 	change := string(h.Mode)
-	if h.Mode == "" {
+	switch {
+	case h.Over:
+		change = "ended"
+	case h.Mode == "":
 		change = "resumed"
 	}
 	r.Publish(HoldChanged, struct {
@@ -118,19 +121,22 @@ func (r *Recorder) HoldChanged(h flow.HoldChange) {
 	}{h.By, change, h.Queue, h.Transport, h.Type})
 }
 
-// LimitChanged records that a limit was set at run time, or deleted.
+// LimitChanged records that a limit was set at run time, or deleted, or that it ended by itself.
 func (r *Recorder) LimitChanged(l flow.LimitChange) {
 	data := struct {
 		By          string     `json:"by,omitempty"`
 		Change      string     `json:"change"`
 		Key         string     `json:"key,omitempty"`
 		Queue       string     `json:"queue,omitempty"`
-		Transport   string     `json:"transport"`
+		Transport   string     `json:"transport,omitempty"`
 		Type        string     `json:"type,omitempty"`
 		Concurrency int        `json:"concurrency,omitempty"`
 		Rate        string     `json:"rate,omitempty"`
 		Until       *time.Time `json:"until,omitempty"`
 	}{Change: "deleted", Key: l.Key, Queue: l.Queue, Type: l.Type, Transport: l.Transport}
+	if l.Over {
+		data.Change = "ended"
+	}
 	if s := l.Set; s != nil {
 		data.Change, data.By = "set", s.By
 		data.Concurrency, data.Rate = s.Limit.Concurrency, s.Limit.Rate.String()

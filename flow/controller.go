@@ -9,7 +9,8 @@ import (
 )
 
 // Observer is told of holds that begin and end in this process, once storage has it. A symphony.Observer of the bus
-// that is an Observer, too, is told. It must return at once. It is called concurrently.
+// that is an Observer, too, is told of what is done by a Controller. Storages tell the one of their options of what
+// ends by itself: of several processes the one that ends it. It must return at once. It is called concurrently.
 type Observer interface {
 	HoldChanged(HoldChange)
 }
@@ -19,12 +20,15 @@ type LimitObserver interface {
 	LimitChanged(LimitChange)
 }
 
-// LimitChange is a limit that was set at run time, or whose setting was deleted.
+// LimitChange is a limit that was set at run time, or whose setting was deleted or ended by itself.
 type LimitChange struct {
+	// Transport is the one by which it was changed. Of one that ended by itself, where it is not a queue's: "".
 	Transport string
 	LimitTarget
-	// Set is what was set, nil where it was deleted.
+	// Set is what was set, nil where it was deleted or ended.
 	Set *SetLimit
+	// Over says that it ended by itself, at its time.
+	Over bool
 }
 
 // HoldChange is a hold that began or ended.
@@ -33,6 +37,28 @@ type HoldChange struct {
 	HoldTarget
 	Mode HoldMode // "" where it ended
 	By   string   // who did it, "" if unknown
+	Over bool     // it ended by itself, at its time
+}
+
+// Over is what ended by itself in one transaction: holds and limits whose time was over.
+type Over struct {
+	Holds  []HoldChange
+	Limits []LimitChange
+}
+
+// Tell tells an observer, nil for none, once the transaction is committed.
+func (v Over) Tell(o Observer) {
+	if o == nil {
+		return
+	}
+	for _, h := range v.Holds {
+		o.HoldChanged(h)
+	}
+	if told, ok := o.(LimitObserver); ok {
+		for _, l := range v.Limits {
+			told.LimitChanged(l)
+		}
+	}
 }
 
 // Controller is the flow control of a transport, for those who steer it. Safe for concurrent use.

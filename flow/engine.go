@@ -41,6 +41,7 @@ type Engine[R any] struct {
 	wants  []Want            // of gates whose time has come
 	free   []*Message[R]     // whose keys become free
 	strays map[string]int    // deliveries that hold no place behind a limit which bounds them, once counted; by gate
+	over   Over
 }
 
 // gate is a gate that was read.

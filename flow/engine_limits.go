@@ -72,7 +72,7 @@ func (e *Engine[R]) ChangeLimits(change LimitsChange) error {
 
 // EndOver ends limits and holds whose time is over.
 func (e *Engine[R]) EndOver() error {
-	if err := e.ChangeLimits(endOver); err != nil {
+	if err := e.ChangeLimits(e.endOver); err != nil {
 		return err
 	}
 	if e.holds == nil {
@@ -94,6 +94,7 @@ func (e *Engine[R]) EndOver() error {
 			if err := e.store.EndHold(transport, h.HoldTarget); err != nil {
 				return err
 			}
+			e.over.Holds = append(e.over.Holds, HoldChange{Transport: transport, HoldTarget: h.HoldTarget, Over: true})
 			if h.Type != "" {
 				if err := e.Release(transport, h.Type); err != nil {
 					return err
@@ -104,13 +105,21 @@ func (e *Engine[R]) EndOver() error {
 	return nil
 }
 
+// Over is what EndOver has ended, to be told to an Observer once the transaction is committed.
+func (e *Engine[R]) Over() Over { return e.over }
+
 // endOver is the change of limits whose time is over.
-func endOver(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, _ error) {
+func (e *Engine[R]) endOver(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, _ error) {
 	if l == nil {
 		return nil, nil, nil
 	}
 	for _, s := range l.set.list() {
-		switch left, ok := s.after(now, wall); {
+		left, ok := s.after(now, wall)
+		if s.Set && !left.Set {
+			change := LimitChange{Transport: s.Transport, LimitTarget: s.LimitTarget, Over: true}
+			e.over.Limits = append(e.over.Limits, change)
+		}
+		switch {
 		case !ok:
 			drop = append(drop, s.LimitTarget)
 		case left != s:

@@ -193,7 +193,7 @@ func (n *node) openStorages(ctx context.Context) error {
 		switch t.Kind {
 		case config.Stored:
 			if n.storage == nil {
-				s, err := openStorage(ctx, n.config, n.o, n.info, n.aging.tell)
+				s, err := openStorage(ctx, n.config, n.o, n.info, n.aging.tell, n.watch.recorder)
 				if err != nil {
 					return err
 				}
@@ -204,7 +204,7 @@ func (n *node) openStorages(ctx context.Context) error {
 			if shared == nil {
 				var err error
 				shared, err = sqlite.OpenTemporary(ctx, sqlite.Options{Name: t.Name, Periods: n.config.RetentionRules(),
-					Aged: n.aging.tell, Limits: n.config.FlowLimits(), Logger: n.log})
+					Aged: n.aging.tell, Steering: n.watch.recorder, Limits: n.config.FlowLimits(), Logger: n.log})
 				if err != nil {
 					return err
 				}

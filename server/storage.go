@@ -10,6 +10,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/config"
+	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/retention"
 	"github.com/symphony-messenger/symphony/transport/postgres"
@@ -26,14 +27,14 @@ type database struct {
 // openStorage opens the configured database. The error is a *sqlite.LockedError if it is a file that another process
 // has open. info is what this process tells others that use the database, with each heartbeat.
 //
-// aged is told of dead letters whose period is over.
+// aged is told of dead letters whose period is over, steering of holds and limits that end by themselves.
 func openStorage(
 	ctx context.Context, c *config.Config, o Options, info func() json.RawMessage, aged func(context.Context,
-		retention.Aged),
+		retention.Aged), steering flow.Observer,
 ) (*database, error) {
 	if !c.Database.PostgreSQL() {
 		settings := SQLiteOptions(c, o.Logger)
-		settings.Aged = aged
+		settings.Aged, settings.Steering = aged, steering
 		db, err := sqlite.Open(ctx, c.Database.Path, settings)
 		if err != nil {
 			return nil, err
@@ -44,7 +45,7 @@ func openStorage(
 		return nil, err
 	}
 	settings := PostgresOptions(c, o.Logger, o.Version)
-	settings.Node.Info, settings.Aged = info, aged
+	settings.Node.Info, settings.Aged, settings.Steering = info, aged, steering
 	db, err := postgres.Open(ctx, string(c.Database.URL), settings)
 	if err != nil {
 		return nil, err

@@ -77,4 +77,8 @@ var sqliteMutants = []mutant{
 		old: "\tif l.line != 0 {\n", new: "\tif l.line < 0 {\n"},
 	{file: "callbacks.go", what: "nothing follows a second attempt", run: "TestConformance/(Callbacks|Search)",
 		old: "if !r.lane.controlled {", new: "if !r.lane.controlled || r.attempt == 2 {"},
+	{file: "holds.go", what: "what is over when another pause begins is forgotten", run: "TestConformance/Holds",
+		old: "if err := w.controlIfDue(); err != nil { // what", new: "if err := error(nil); err != nil { // what"},
+	{file: "writer.go", what: "nobody is told of what ends by itself", run: "TestConformance/LimitsAtRunTime",
+		old: "\tw.over.Tell(w.steered)\n", new: ""},
 }

@@ -17,7 +17,8 @@ import (
 func conformance(t *testing.T, in place) {
 	schemas := shelf{place: in, prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
-		o := schemas.open(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t)}))
+		told := new(transporttest.Told)
+		o := schemas.open(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told}))
 		open := func() *postgres.Transport {
 			t.Helper()
 			tr, err := postgres.Open(context.Background(), in.node, o)
@@ -40,7 +41,7 @@ func conformance(t *testing.T, in place) {
 			current = open()
 		}
 		return transporttest.Harness{
-			Default: current, Email: current.Named("email"),
+			Told: told, Default: current, Email: current.Named("email"),
 			Reopen: func(t *testing.T) (symphony.Transport, symphony.Transport) {
 				reopen()
 				// Other nodes may be alive and hold leases, so a node that comes back ends none before its time.

@@ -147,8 +147,9 @@ func (s *store) control(ctx context.Context) error {
 		// What others store meanwhile may not be seen, so the next look is reckoned from before this one.
 		before, next, now := s.now(), int64(never), int64(0)
 		more, steered := false, s.steers()
+		var over flow.Over
 		err := s.withAgain(ctx, "control flow", func(ctx context.Context, l *link) error {
-			next, more = steered, false
+			next, more, over = steered, false, flow.Over{}
 			if err := l.transact(ctx, call{query: nextControl, params: [][]byte{s.nowParam()}, row: func(v [][]byte) error {
 				now = timeColumn(v[0])
 				for _, at := range v[1:] {
@@ -174,12 +175,13 @@ func (s *store) control(ctx context.Context) error {
 			if err := f.engine.Wake(); err != nil {
 				return err
 			}
-			ended = ended || f.ended || f.changed
+			ended, over = ended || f.ended || f.changed, f.engine.Over()
 			return f.finish()
 		})
 		if err != nil {
 			return err
 		}
+		over.Tell(s.steered)
 		// Another node may have ended what this one thought to be there.
 		if more && (ended || steered <= now) {
 			if err := s.loadHolds(ctx); err != nil {

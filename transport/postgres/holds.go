@@ -58,10 +58,11 @@ func (f *flowTx) Holds() (map[string][]flow.Hold, error) {
 	return holds, f.ask(read)
 }
 
-// EndHold has a hold deleted when the transaction ends.
+// EndHold has a hold that is over deleted when the transaction ends, and not one that a node of an older release has put
+// in its place meanwhile, without waiting for the flow.
 func (f *flowTx) EndHold(transport string, t flow.HoldTarget) error {
 	f.ended = true
-	f.later(endHold, []byte(transport), []byte(t.Queue), []byte(t.Type))
+	f.later(endOver, []byte(transport), []byte(t.Queue), []byte(t.Type), f.nowParam())
 	return nil
 }
 
@@ -92,6 +93,8 @@ var (
 		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by,
 			reason = excluded.reason, until = excluded.until, until_of = excluded.until_of`)
 	endHold = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
+	endOver = newQuery("end_over", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text
+		AND type = $3::text AND until_of = since AND until <= $4::timestamptz`)
 )
 
 // Hold stops a part of the transport.
@@ -99,8 +102,16 @@ func (t *Transport) Hold(ctx context.Context, h flow.Hold) error {
 	if err := h.Validate(); err != nil {
 		return err
 	}
-	err := t.do(ctx, "hold", call{query: setHold, params: [][]byte{t.nowParam(), []byte(t.name), []byte(h.Queue), []byte(cleanText(h.Type)),
-		[]byte(h.Mode), []byte(cleanText(h.By)), []byte(cleanText(h.Reason)), untilParam(h.Until)}})
+	set := call{query: setHold, params: [][]byte{t.nowParam(), []byte(t.name), []byte(h.Queue), []byte(cleanText(h.Type)),
+		[]byte(h.Mode), []byte(cleanText(h.By)), []byte(cleanText(h.Reason)), untilParam(h.Until)}}
+	err := t.with(ctx, "hold", func(ctx context.Context, l *link) error {
+		// No flow takes the hold for over that was there before.
+		f, err := t.beginFlow(ctx, l, set)
+		if err != nil {
+			return err
+		}
+		return f.finish()
+	})
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,9 @@ type Options struct {
 	// Aged is told of dead letters that this process deleted because their period was over, once for each run that
 	// deleted some. It is called by housekeeping, which waits for it. Default: nobody is told.
 	Aged func(context.Context, retention.Aged)
+	// Steering is told of holds, and where it is a flow.LimitObserver of limits, that end by themselves: by this
+	// process, which of all that share the storage may be any. Default: nobody is told.
+	Steering flow.Observer
 	// Limits bound how many messages are handled at once, or started in a time, by all processes together. All must
 	// have the same. Default: none but one message at a time for each concurrency key.
 	Limits *flow.Limits
@@ -118,6 +121,7 @@ type store struct {
 	schema  string
 	kept    *kept
 	aged    func(context.Context, retention.Aged)
+	steered flow.Observer // nil for nobody
 	limits  *flow.Limits
 	timeout time.Duration
 	poll    time.Duration // 0: the default for the way in which messages are announced
@@ -216,7 +220,7 @@ func newStore(url string, o Options) (*store, Options, error) {
 	}
 	s := &store{
 		schema: o.Schema, kept: newKept(rules), purged: purged{passed: make(map[string]int64)}, aged: o.Aged,
-		limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		steered: o.Steering, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
 		clock: o.Clock, given: o.Clock != nil, searches: make(chan struct{}, searchesAtOnce),
 	}
 	s.defaults.Store(newDefaults(o.Timeout, synchronous, false))

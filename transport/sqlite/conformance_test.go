@@ -14,7 +14,8 @@ import (
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
 		path := filepath.Join(t.TempDir(), "queue.db")
-		o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t)}
+		told := new(transporttest.Told)
+		o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told}
 		current, err := sqlite.Open(context.Background(), path, o)
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +37,7 @@ func TestConformance(t *testing.T) {
 			return current, current.Named("email")
 		}
 		return transporttest.Harness{
-			Steady: true, Default: current, Email: current.Named("email"), Reopen: reopen,
+			Told: told, Steady: true, Default: current, Email: current.Named("email"), Reopen: reopen,
 			Rules: func(t *testing.T, rules *retention.Rules, aged transporttest.Aged) (def, email symphony.Transport) {
 				t.Helper()
 				o.Periods, o.Aged = rules, aged

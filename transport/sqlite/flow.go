@@ -70,6 +70,8 @@ func (w *writer) controlIfDue() error {
 	if err := f.finish(); err != nil {
 		return err
 	}
+	over := f.engine.Over()
+	w.over.Holds, w.over.Limits = append(w.over.Holds, over.Holds...), append(w.over.Limits, over.Limits...)
 	next := w.steers()
 	err := w.query("SELECT expires_at FROM messenger_expiring ORDER BY expires_at LIMIT 1", func(s *sqlite.Stmt) bool {
 		next = min(next, s.ColumnInt64(0)+w.steady.Ahead())

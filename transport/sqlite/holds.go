@@ -100,7 +100,10 @@ type holdOp struct {
 func (o *holdOp) rows() int { return sweepRows }
 
 func (o *holdOp) apply(w *writer) error {
-	before := w.held(o.transport) // what is over cannot be released any more
+	if err := w.controlIfDue(); err != nil { // what is over ends, and cannot be released any more
+		return err
+	}
+	before := w.held(o.transport)
 	holds := slices.DeleteFunc(slices.Clone(before), func(h flow.Hold) bool { return h.HoldTarget == o.target })
 	o.found = len(holds) < len(before)
 	if o.found {

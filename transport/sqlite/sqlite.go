@@ -57,6 +57,9 @@ type Options struct {
 	// Aged is told of dead letters that were deleted because their period was over, once for each run that deleted
 	// some. It is called by housekeeping, which waits for it. Default: nobody is told.
 	Aged func(context.Context, retention.Aged)
+	// Steering is told of holds, and where it is a flow.LimitObserver of limits, that end by themselves.
+	// Default: nobody is told.
+	Steering flow.Observer
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
 	Limits *flow.Limits
@@ -92,6 +95,7 @@ type store struct {
 	temporary string // the folder to delete in the end; "" for a database that stays
 	kept      *kept
 	aged      func(context.Context, retention.Aged)
+	steered   flow.Observer // nil for nobody
 	limits    *flow.Limits
 	clock     symphony.Clock
 	log       *slog.Logger
@@ -173,7 +177,8 @@ func open(ctx context.Context, path string, o Options, temporary string) (*Trans
 	}
 	s := &store{
 		path: path, temporary: temporary, lock: lock,
-		kept: newKept(rules), aged: o.Aged, limits: o.Limits, clock: o.Clock, log: o.Logger,
+		kept: newKept(rules), aged: o.Aged, steered: o.Steering, limits: o.Limits, clock: o.Clock,
+		log:   o.Logger,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
 		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns), carefully: carefully,
 	}

@@ -58,6 +58,7 @@ type writer struct {
 	ended   map[endedOf][]byte // the ids of messages that ended and are not kept; see ends.go
 	undo    []func()
 	wakes   map[*lane]int // receivers to wake after the commit
+	over    flow.Over     // what ended by itself, to tell after the commit
 
 	commit func() error // ends a transaction; tests have it fail
 }
@@ -219,6 +220,7 @@ func (w *writer) publish() {
 	for l, n := range w.wakes {
 		w.waiters.Wake(l.receivers(), n)
 	}
+	w.over.Tell(w.steered)
 	w.reset()
 }
 
@@ -229,6 +231,7 @@ func (w *writer) reset() {
 	clear(w.undo)
 	w.undo = w.undo[:0]
 	clear(w.wakes)
+	w.over = flow.Over{}
 	if len(w.ended) > 0 {
 		clear(w.ended)
 	}

@@ -111,6 +111,19 @@ var holdTests = []test{
 			s.Errorf("release of what is over: %v, want ErrNotFound", err)
 		}
 	}},
+	{"a pause that is over lets go of what waits, though another one begins just then", func(s *suite) {
+		for range 10 {
+			id := s.send("Mail", symphony.DispatchOptions{}).ID
+			until := s.clock.Now().Add(time.Second)
+			s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Type: "Mail"}, Mode: flow.Paused, Until: until})
+			s.wantIDs(s.receive(all))
+			s.clock.Advance(time.Second + time.Millisecond)
+			s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "b"}, Mode: flow.Paused})
+			got := s.receive(all)
+			s.wantIDs(got, id)
+			s.ack(got...)
+		}
+	}},
 	{"a drain ends by itself, and a pause is prolonged", func(s *suite) {
 		until := s.clock.Now().Add(time.Minute)
 		s.hold(flow.Hold{HoldTarget: flow.HoldTarget{Queue: "a"}, Mode: flow.Draining, Until: until})

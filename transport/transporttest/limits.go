@@ -3,6 +3,8 @@ package transporttest
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -154,6 +156,56 @@ var limitsTests = []test{
 			s.Errorf("%d were handed out, want all", len(got))
 		}
 	}},
+	{"what ends by itself is told once, by one process, and nothing else is", func(s *suite) {
+		processes := []symphony.Transport{s.def}
+		if s.Second != nil {
+			processes = append(processes, s.Second(s.T), s.Second(s.T))
+		}
+		until := s.clock.Now().Add(time.Minute)
+		paused := func(t flow.HoldTarget, until time.Time) {
+			s.hold(flow.Hold{HoldTarget: t, Mode: flow.Paused, Until: until})
+		}
+		limited := func(t flow.LimitTarget, until time.Time) {
+			l := atOnce(t, 1)
+			l.Until = until
+			s.setLimit(l)
+		}
+		narrow := flow.LimitTarget{Transport: s.def.Name(), Queue: "a"}
+		paused(flow.HoldTarget{Queue: "a"}, until)
+		paused(flow.HoldTarget{Type: "Mail.*"}, until.Add(time.Second))
+		paused(flow.HoldTarget{}, until)
+		paused(flow.HoldTarget{}, time.Time{}) // in place of the one before
+		paused(flow.HoldTarget{Queue: "b"}, until)
+		s.release(flow.HoldTarget{Queue: "b"})
+		limited(narrow, until)
+		limited(jobs, until)
+		limited(jobs, until.Add(time.Hour))
+		limited(flow.LimitTarget{Key: "k"}, until)
+		s.deleteLimit(flow.LimitTarget{Key: "k"})
+		limited(flow.LimitTarget{Type: "Two"}, until)
+		s.send("Two", symphony.DispatchOptions{})
+		s.press(symphony.Delivery{Envelope: symphony.Envelope{Type: "Two"}}, time.Hour) // which goes on
+		look := func() {
+			for _, p := range processes {
+				if _, err := p.Stats(ctx); err != nil {
+					s.Fatal(err)
+				}
+			}
+		}
+		look()
+		s.wantSame("told at first", s.Told.all(), nil)
+		s.reopenIfPossible()
+		processes[0] = s.def
+		s.clock.Advance(until.Sub(s.clock.Now()) + time.Millisecond)
+		look()
+		want := []string{`hold of queue "a"`, `limit of queue "a" of transport "default"`, `limit of type "Two"`}
+		s.wantSame("told when they were over", s.Told.all(), want)
+		s.clock.Advance(2 * time.Second)
+		look()
+		s.clock.Advance(time.Minute)
+		look()
+		s.wantSame("told in the end", s.Told.all(), append([]string{`hold of type "Mail.*"`}, want...))
+	}},
 	{"very many messages that waited for a limit come back", func(s *suite) {
 		var batch []symphony.Outgoing
 		for range 1000 {
@@ -289,4 +341,37 @@ func changeTo(save []flow.SetLimit, drop []flow.LimitTarget, err error) flow.Lim
 	return func(time.Time, time.Time, *flow.Limits) ([]flow.SetLimit, []flow.LimitTarget, error) {
 		return save, drop, err
 	}
+}
+
+// Told notes which holds and limits ended by themselves, as storages tell. The zero value is ready. Safe for concurrent
+// use.
+type Told struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// HoldChanged notes that a hold ended.
+func (t *Told) HoldChanged(h flow.HoldChange) {
+	t.add("hold of "+h.HoldTarget.String(), h.Over && h.Mode == "" && h.By == "" && h.Transport != "")
+}
+
+// LimitChanged notes that a limit ended.
+func (t *Told) LimitChanged(l flow.LimitChange) {
+	t.add("limit of "+l.LimitTarget.String(), l.Over && l.Set == nil && l.Transport == l.LimitTarget.Transport)
+}
+
+func (t *Told) add(what string, ended bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !ended {
+		what += ", which is told wrongly"
+	}
+	t.list = append(t.list, what)
+}
+
+// all are those that were told so far.
+func (t *Told) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(slices.Values(t.list))
 }

@@ -39,6 +39,8 @@ type Harness struct {
 	// Rules ends the storage and opens it again with other rules of how long messages are kept, and somebody who is
 	// told of dead letters whose period is over; Tidy and Reopen then are the new one's. Nil where that cannot be said.
 	Rules func(t *testing.T, rules *retention.Rules, aged Aged) (def, email symphony.Transport)
+	// Told is who each process of the storage tells of holds and limits that end by themselves.
+	Told *Told
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
 	Tidy func(t *testing.T)
 }
