@@ -1,6 +1,6 @@
 import createClient, { type FetchResponse } from "openapi-fetch";
 import { ApiError, errorOf } from "./errors";
-import { parseJson } from "./json";
+import { parseJson, writeJson } from "./json";
 import type { components, paths } from "./schema";
 
 /** A shape of the API by its name in the OpenAPI document. */
@@ -38,6 +38,8 @@ async function losslessFetch(request: Request): Promise<Response> {
 export const api = createClient<paths>({
   baseUrl: root === "/" ? "" : root.replace(/\/$/, ""),
   fetch: losslessFetch,
+  // JSON.stringify would write a number of many digits as the object that holds it.
+  bodySerializer: (body) => writeJson(body),
   credentials: "same-origin",
   querySerializer: { array: { style: "form", explode: true } },
 });

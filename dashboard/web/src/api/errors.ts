@@ -13,6 +13,8 @@ export class ApiError extends Error {
     readonly requestId = "",
     /** Seconds after which it can be tried again, where the server said so. */
     readonly retryAfter?: number,
+    /** What else the answer says for programs, such as newMessageId with the code `retried`. */
+    readonly details: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
     this.name = "ApiError";
@@ -36,5 +38,6 @@ export function errorOf(response: Response, body: unknown): ApiError {
   const problems = Array.isArray(b.details)
     ? b.details.filter((d): d is Problem => typeof d?.path === "string" && typeof d?.message === "string")
     : [];
-  return new ApiError(response.status, b.code, b.error, problems, id, after);
+  const named = typeof b.details === "object" && b.details !== null && !Array.isArray(b.details);
+  return new ApiError(response.status, b.code, b.error, problems, id, after, named ? b.details as Record<string, unknown> : {});
 }

@@ -17,8 +17,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const { can, may } = usePermissions();
   const [query, setQuery] = useState("");
-  const queues = useQuery({ queryKey: ["queues", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/queues", { params: { query: { limit: 500 } }, signal })) });
-  const types = useQuery({ queryKey: ["types", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/types", { params: { query: { limit: 500 } }, signal })) });
+  const queues = useQuery({ queryKey: ["queues", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/queues", { params: { query: { limit: 200 } }, signal })) });
+  const types = useQuery({ queryKey: ["types", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/types", { params: { query: { limit: 200 } }, signal })) });
   const go = (to: string, search?: Record<string, string>) => () => {
     onClose();
     void navigate({ to, search });

@@ -10,7 +10,7 @@ type Told = { state: LiveState; since: Date };
 const types = [
   "connected", "reset", "stats", "message.failed", "message.retrying", "worker.started", "worker.stopped", "node.started",
   "node.stopped", "hold.changed", "limit.changed", "audit", "operation.changed", "schedule.failed", "alert.firing",
-  "alert.resolved", "events.dropped",
+  "alert.resolved", "events.dropped", "message.dispatched", "message.progress", "message.completed", "message.cancelled",
 ];
 const firstPause = 1000;
 const longestPause = 30_000;
@@ -30,7 +30,11 @@ export class LiveConnection {
   private readonly states = new Set<() => void>();
   private readonly listeners = new Set<(e: LiveEvent) => void>();
 
-  constructor(private readonly url: string) {}
+  /**
+   * url is where the events are; one with a filter, such as ?id=…, has each event of these messages. health is asked when
+   * it breaks.
+   */
+  constructor(private readonly url: string, private readonly health: string) {}
 
   get state(): Told {
     return this.told;
@@ -91,7 +95,7 @@ export class LiveConnection {
   private connect() {
     if (this.paused || !this.started) return;
     this.close();
-    const after = this.last === undefined ? "" : `?after=${this.last}`;
+    const after = this.last === undefined ? "" : `${this.url.includes("?") ? "&" : "?"}after=${this.last}`;
     const source = new EventSource(this.url + after, { withCredentials: true });
     this.source = source;
     source.onopen = () => {
@@ -115,7 +119,7 @@ export class LiveConnection {
     if (document.hidden) return;
     let reached = false;
     try {
-      const answered = await fetch(this.url.replace(/api\/symphony\/events$/, "healthz"), { signal: AbortSignal.timeout(5000) });
+      const answered = await fetch(this.health, { signal: AbortSignal.timeout(5000) });
       reached = answered.ok;
     } catch {
       reached = false;

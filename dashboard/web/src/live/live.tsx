@@ -21,7 +21,7 @@ const touched: [prefix: string, keys: string[]][] = [
 /** Keeps the connection to the server's events for everything below it. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
-  const [connection] = useState(() => new LiveConnection(address("/api/symphony/events")));
+  const [connection] = useState(() => new LiveConnection(address("/api/symphony/events"), address("/healthz")));
   useEffect(() => {
     connection.start();
     const stale = new Set<string>();
