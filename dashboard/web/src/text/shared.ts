@@ -28,4 +28,5 @@ export const shared = {
   masked: "Masked",
   maskedWhy: "Hidden from your scopes, or by types.X.redact.",
   ago: "ago",
+  diff: { none: "Nothing has changed.", whole: "Show the whole", removed: "removed:", added: "added:" },
 };
