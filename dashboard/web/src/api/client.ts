@@ -41,6 +41,8 @@ export const api = createClient<paths>({
   // JSON.stringify would write a number of many digits as the object that holds it.
   bodySerializer: (body) => writeJson(body),
   credentials: "same-origin",
+  // JSON.stringify would write what LosslessNumber is made of.
+  bodySerializer: (body: unknown) => (typeof body === "string" || body instanceof Blob ? body : writeJson(body)),
   querySerializer: { array: { style: "form", explode: true } },
 });
 
