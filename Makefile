@@ -65,10 +65,23 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 	cd bench && $(STATIC) $(GO) vet ./...
 	cd monitoring && $(STATIC) $(GO) vet ./...
 
+.PHONY: page
+page: ## Build the dashboard's page into dashboard/dist (needs Node and npm)
+	cd dashboard/web && npm ci --no-audit --no-fund --silent && npm run --silent types && npm run --silent build
+
+# What is served is committed, so that go run and go install need no Node: it must be what the source makes.
+.PHONY: page-check
+page-check: ## Test the dashboard's page, and whether dashboard/dist is what its source makes
+	cd dashboard/web && npm ci --no-audit --no-fund --silent && npm run --silent types -- --check && npm test --silent
+	cd dashboard/web && npm run --silent build -- --outDir ../../bin/page --logLevel warn
+	diff -r bin/page dashboard/dist
+
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
 	cd e2e/clients && npm ci --no-audit --no-fund --silent --ignore-scripts
+	cd dashboard/stories && npm ci --no-audit --no-fund --silent && npm run --silent check
+	@scripts/browser-deps.sh
 	$(IN_TIER) E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
 
 .PHONY: soak
@@ -101,11 +114,11 @@ docs: ## Regenerate what is generated: configuration reference, OpenAPI document
 	$(GO) test ./config ./httpapi -run 'TestGolden|TestReference|TestOpenAPI' -update
 
 .PHONY: ci
-ci: lint race e2e ## Everything that must pass
+ci: lint page-check race e2e ## Everything that must pass
 
 .PHONY: ci-full
 ci-full: ## That and all that takes long, before a release
-	$(MAKE) TIER=full lint race e2e
+	$(MAKE) TIER=full lint page-check race e2e
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
 	$(MAKE) mutants

@@ -71,8 +71,9 @@ export function fromInput(value: string, zone?: string): string | undefined {
   const wanted = Date.parse(value + "Z");
   if (Number.isNaN(wanted)) return undefined;
   const offset = (t: number) => Date.parse(absolute(new Date(t), zone).replace(" ", "T") + "Z") - Math.floor(t / 1000) * 1000;
-  // The offset at the wanted time is that of a time near it: the day before decides where clocks change.
-  const first = wanted - offset(wanted - 86_400_000);
-  const at = offset(first) === offset(wanted - 86_400_000) ? first : wanted - offset(first);
+  // Clocks have the offset of the day before, or, where they change on that day, that of the day after.
+  const [before, after] = [offset(wanted - 86_400_000), offset(wanted + 86_400_000)];
+  const shown = [before, after].filter((o) => offset(wanted - o) === o).map((o) => wanted - o);
+  const at = shown.length > 0 ? Math.min(...shown) : wanted - before;
   return new Date(at).toISOString();
 }

@@ -1,0 +1,77 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test as base, type Page } from "@playwright/test";
+import { Server } from "./server.ts";
+
+type Theme = "light" | "dark";
+
+type Fixtures = {
+  /** A page that is signed in as the server's administrator, and fails its story for what must never happen. */
+  page: Page;
+  /** Opens a path of the dashboard, such as /messages?type=mail.*, and waits for its heading. */
+  open: (path: string) => Promise<void>;
+  /** Signs in with a key; the page has that session from then on. */
+  signIn: (key: string) => Promise<void>;
+  /** Looks for what axe finds wrong on the page as it is now. */
+  accessible: () => Promise<void>;
+  /** What is known to be told on the console in this story, such as failed requests to a server that is down. */
+  expectErrors: (pattern: RegExp) => void;
+};
+
+/** Names the messages of one story, so that stories which share a server do not meet. */
+let n = 0;
+export function unique(name: string): string {
+  return `${name}-${process.pid}-${++n}`;
+}
+
+export const test = base.extend<Fixtures & { watch: { expected: RegExp[] } }, { server: Server }>({
+  server: [async ({}, use) => {
+    const server = await Server.start();
+    await use(server);
+    await server.stop();
+  }, { scope: "worker" }],
+
+  watch: async ({}, use) => use({ expected: [] }),
+
+  expectErrors: async ({ watch }, use) => use((pattern) => void watch.expected.push(pattern)),
+
+  page: async ({ page, server, watch }, use) => {
+    const wrong: string[] = [];
+    const origin = server.url;
+    page.on("console", (m) => m.type() === "error" && wrong.push(`console: ${m.text()} (${m.location().url})`));
+    page.on("pageerror", (e) => wrong.push(`error: ${e.stack ?? e.message}`));
+    page.on("request", (r) => !r.url().startsWith(origin + "/") && !r.url().startsWith("blob:" + origin) && wrong.push(`request off the origin: ${r.url()}`));
+    // Reports of the Content-Security-Policy come as console errors; this also sees those that are caught.
+    await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective, e.blockedURI)));
+    await session(page, server.url, server.key);
+    await use(page);
+    expect(wrong.filter((w) => !watch.expected.some((e) => e.test(w)))).toEqual([]);
+  },
+
+  open: async ({ page, server }, use) => use(async (path) => {
+    await page.goto(`${server.url}/dashboard${path}`);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  }),
+
+  signIn: async ({ page, server }, use) => use((key) => session(page, server.url, key)),
+
+  accessible: async ({ page }, use) => use(async () => {
+    const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+    expect(found.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((o) => o.target.join(" ")).join(", ")}`)).toEqual([]);
+  }),
+});
+
+async function session(page: Page, url: string, key: string) {
+  await page.context().clearCookies();
+  const made = await page.context().request.post(url + "/api/symphony/session", { headers: { Authorization: `Bearer ${key}` } });
+  expect(made.status(), await made.text()).toBe(201);
+}
+
+/** Shows the page in a theme. */
+export async function theme(page: Page, to: Theme) {
+  await page.emulateMedia({ colorScheme: to });
+}
+
+/** A phone in portrait. */
+export const phone = { width: 390, height: 844 };
+
+export { expect };

@@ -1,0 +1,74 @@
+import { expect, phone, test, theme } from "./fixtures.ts";
+
+const pages = ["/", "/messages", "/failed", "/queues", "/types", "/schedules", "/send", "/workers", "/operations", "/alerts", "/audit", "/keys", "/settings", "/api"];
+
+test("somebody signs in with an API key and out again", { tag: "@core" }, async ({ page, server, expectErrors }) => {
+  expectErrors(/401/); // asking who is signed in, when nobody is
+  await page.context().clearCookies();
+  await page.goto(server.url + "/dashboard/messages?status=failed");
+  await expect(page.getByRole("heading", { name: "Symphony Messenger" })).toBeVisible();
+  await page.getByLabel("API key").fill("sym_no_such_key");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText("not known");
+  await page.getByLabel("API key").fill(server.key);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await expect(page).toHaveURL(/\/dashboard\/messages\?status=failed/);
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page.getByLabel("API key")).toBeVisible();
+  expect(await page.context().cookies()).toEqual([]);
+});
+
+test("everything is reached by keyboard alone", async ({ page, open }) => {
+  await open("/");
+  await page.keyboard.press("g");
+  await page.keyboard.press("q");
+  await expect(page).toHaveURL(/\/dashboard\/queues$/);
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("schedules");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/dashboard\/schedules$/);
+});
+
+test("the server dies and comes back while the page is open", { tag: "@core" }, async ({ page, open, server, expectErrors }) => {
+  expectErrors(/ERR_|Failed to load resource/);
+  await open("/");
+  await expect(page.getByText("Live", { exact: true })).toBeVisible();
+  await server.kill();
+  await expect(page.getByText(/Server unreachable since/)).toBeVisible({ timeout: 20_000 });
+  await server.run();
+  await expect(page.getByText("Live", { exact: true })).toBeVisible({ timeout: 40_000 });
+});
+
+test("somebody prefers the dark and UTC", async ({ page, open }) => {
+  await open("/");
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitemradio", { name: "UTC" }).click();
+  await page.reload();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+});
+
+test("every page is accessible in both themes and on a phone", { tag: "@core" }, async ({ page, open, accessible }) => {
+  test.setTimeout(180_000);
+  for (const path of pages) {
+    await test.step(path, async () => {
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await theme(page, "light");
+      await open(path);
+      await expect(page.getByText("Loading…")).toHaveCount(0);
+      await accessible();
+      await theme(page, "dark");
+      await accessible();
+      await page.setViewportSize(phone);
+      await accessible();
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(wide, "pixels that scroll sideways").toBe(0);
+    });
+  }
+});
