@@ -105,7 +105,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     onOpen?.(row);
   };
   return (
-    <div ref={ref} role="table" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
+    <div ref={ref} role="grid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
       <div className="sm:min-w-max">
         <div role="rowgroup" className="max-sm:sr-only">
           <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
@@ -133,20 +133,20 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
                   ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
               >
                 {onSelect && (
-                  <div role="cell" className={phone ? "absolute top-3 right-4" : "px-3"}>
+                  <div role="gridcell" className={phone ? "absolute top-3 right-4" : "px-3"}>
                     <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
                       onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
                   </div>
                 )}
                 {columns.map((c) => phone ? (
                   c.phone === "hide" ? null : (
-                    <div key={c.id} role="cell" className={c.phone === "title" ? "min-w-0 pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+                    <div key={c.id} role="gridcell" className={c.phone === "title" ? "min-w-0 pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
                       {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
                       <span className="min-w-0 truncate">{c.cell(row)}</span>
                     </div>
                   )
                 ) : (
-                  <div key={c.id} role="cell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
+                  <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
                 ))}
               </div>
             );
