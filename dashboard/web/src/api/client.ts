@@ -38,12 +38,10 @@ async function losslessFetch(request: Request): Promise<Response> {
 export const api = createClient<paths>({
   baseUrl: root === "/" ? "" : root.replace(/\/$/, ""),
   fetch: losslessFetch,
-  // JSON.stringify would write a number of many digits as the object that holds it.
-  bodySerializer: (body) => writeJson(body),
   credentials: "same-origin",
   // JSON.stringify would write what LosslessNumber is made of.
   bodySerializer: (body: unknown) => (typeof body === "string" || body instanceof Blob ? body : writeJson(body)),
-  querySerializer: { array: { style: "form", explode: true } },
+  querySerializer: { array: { style: "form", explode: true }, object: { style: "form", explode: true } },
 });
 
 /** The body of a success; whatever else was answered is thrown as ApiError. */
