@@ -40,6 +40,7 @@ type options struct {
 	n, reps  int
 	storages []string
 	dir, url string
+	keep     string
 	write    string
 	limit    time.Duration
 }
@@ -53,6 +54,7 @@ func main() {
 	flag.IntVar(&o.reps, "reps", 15, "how often each page is read")
 	flag.StringVar(&storages, "storages", "sqlite,postgres", "which storages, with commas between")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "make the SQLite file in this folder")
+	flag.StringVar(&o.keep, "keep", "", "make the SQLite file in this folder, as symphony.db, and leave it there")
 	flag.StringVar(&o.url, "postgres", "", "use this database, which must be empty; default: a private server")
 	flag.StringVar(&o.write, "write", "", "put the tables into this page, in place of those that are there")
 	flag.DurationVar(&o.limit, "limit", 90*time.Minute, "give up where making the messages of a storage takes longer")
@@ -119,12 +121,18 @@ func one(ctx context.Context, o *options, storage string, out *strings.Builder) 
 	var tr symphony.Transport
 	switch storage {
 	case "sqlite":
-		dir, err := os.MkdirTemp(o.dir, "find")
-		if err != nil {
-			return err
+		dir := o.keep
+		if dir == "" {
+			if dir, err = os.MkdirTemp(o.dir, "find"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
 		}
-		defer os.RemoveAll(dir)
-		if tr, err = sqlite.Open(ctx, filepath.Join(dir, "queue.db"), sqlite.Options{Retention: kept}); err != nil {
+		file := filepath.Join(dir, "symphony.db")
+		if _, err := os.Stat(file); err == nil {
+			return fmt.Errorf("%s is there already", file)
+		}
+		if tr, err = sqlite.Open(ctx, file, sqlite.Options{Retention: kept}); err != nil {
 			return err
 		}
 	case "postgres":
