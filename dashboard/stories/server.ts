@@ -61,11 +61,25 @@ export class Server {
     const receiver = await Receiver.start();
     await writeFile(join(folder, "symphony.yaml"), configuration(receiver.url) + more);
     await writeFile(join(folder, "order.json"), JSON.stringify(orderSchema));
-    const environment = { ...process.env, ...(process.env.STORAGE_URL ? { DATABASE_URL: process.env.STORAGE_URL } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
+    const environment = { ...process.env, ...(process.env.STORAGE_URL ? { SYMPHONY_DATABASE_URL: process.env.STORAGE_URL } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
     const key = await createKey(folder, environment);
     const server = new Server(folder, receiver, key, environment);
     await server.run();
     return server;
+  }
+
+  /** Starts one on what is there already: a folder with a database, or a database that the environment names. */
+  static async at(folder: string, more: NodeJS.ProcessEnv): Promise<Server> {
+    const environment = { ...process.env, ...more, SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
+    const server = new Server(folder, await Receiver.start(), await createKey(folder, environment), environment);
+    await server.run();
+    return server;
+  }
+
+  /** Ends the program and leaves its folder as it is. */
+  async leave() {
+    await this.kill();
+    await this.receiver.stop();
   }
 
   /** Starts the program, again after kill, at the same address. */
@@ -93,8 +107,7 @@ export class Server {
   }
 
   async stop() {
-    await this.kill();
-    await this.receiver.stop();
+    await this.leave();
     await rm(this.folder, { recursive: true, force: true });
   }
 
