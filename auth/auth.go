@@ -17,6 +17,8 @@ type Options struct {
 	Supabase Supabase
 	// Keys stores the API keys. Nil means that no API key is valid.
 	Keys KeyStore
+	// Sessions keeps the sessions of browsers. Nil: there are none.
+	Sessions *Sessions
 	// AllowedOrigins are the origins (scheme://host[:port]), besides the server's own, whose pages
 	// may send cookies on methods other than GET and HEAD. The wildcard is not accepted.
 	AllowedOrigins []string
@@ -31,6 +33,7 @@ type Authenticator struct {
 	supabase *supabase       // nil: not configured
 	cookies  *sessionCookies // nil with supabase
 	keys     *keyring        // nil: no key store
+	sessions *Sessions       // nil: none
 	origins  origins
 	bg       *background
 }
@@ -44,7 +47,7 @@ func New(opts Options) (*Authenticator, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Authenticator{bg: newBackground()}
+	a := &Authenticator{sessions: opts.Sessions, bg: newBackground()}
 	var errs []error
 	var err error
 	if opts.Supabase.configured() {
@@ -68,30 +71,43 @@ func New(opts Options) (*Authenticator, error) {
 // Authenticate returns who sends r, by the rules of the package comment. The error is an *Error.
 // It waits for other hosts no longer than r's context allows, and a few seconds at most.
 func (a *Authenticator) Authenticate(r *http.Request) (Principal, error) {
-	token, err := headerToken(r.Header)
-	if err != nil {
-		return Principal{}, err
-	}
-	if token != "" {
-		if isAPIKey(token) {
-			return a.keys.authenticate(r.Context(), token)
+	if r.Header["Authorization"] == nil && r.Header["X-Api-Key"] == nil {
+		if p, found, err := a.bySession(r); found {
+			return p, err
 		}
+	}
+	return a.AuthenticateAnew(r)
+}
+
+// AuthenticateAnew is Authenticate for who begins a session: those that he has do not count.
+func (a *Authenticator) AuthenticateAnew(r *http.Request) (Principal, error) {
+	token, cookie, err := a.credential(r)
+	switch {
+	case err != nil:
+		return Principal{}, err
+	case token == "":
+		return Principal{}, a.Missing()
+	case cookie:
+		if err := a.origins.check(r); err != nil {
+			return Principal{}, err
+		}
+	case isAPIKey(token):
+		return a.keys.authenticate(r.Context(), token)
+	default:
 		if err := refuseProjectKey(token); err != nil {
 			return Principal{}, err
 		}
-		return a.supabase.authenticate(r.Context(), token)
-	}
-	token, err = a.cookies.token(r.Header)
-	if err != nil {
-		return Principal{}, err
-	}
-	if token == "" {
-		return Principal{}, a.Missing()
-	}
-	if err := a.origins.check(r); err != nil {
-		return Principal{}, err
 	}
 	return a.supabase.authenticate(r.Context(), token)
+}
+
+// credential is the key or token of a request, "" for none, and whether it came in a cookie.
+func (a *Authenticator) credential(r *http.Request) (token string, cookie bool, err error) {
+	if token, err = headerToken(r.Header); err != nil || token != "" {
+		return token, false, err
+	}
+	token, err = a.cookies.token(r.Header)
+	return token, true, err
 }
 
 // Missing is the error of a request without a credential.
@@ -107,7 +123,17 @@ func (a *Authenticator) RevokeKey(ctx context.Context, id string) error {
 	if a.keys == nil {
 		return ErrKeyNotFound
 	}
-	return a.keys.revoke(ctx, id)
+	if err := a.keys.revoke(ctx, id); err != nil {
+		return err
+	}
+	if a.sessions == nil {
+		return nil
+	}
+	if err := a.sessions.endAll(ctx, Principal{Kind: KindAPIKey, ID: id}); err != nil {
+		// They are of no use any more in any case.
+		a.sessions.log.Warn("the sessions of a revoked key can't be deleted yet", "error", err)
+	}
+	return nil
 }
 
 // CheckRemote asks the Supabase server once whether it would confirm tokens, where Supabase.Remote is set. The error

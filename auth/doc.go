@@ -4,7 +4,8 @@
 //
 //  1. a header: "Authorization: Bearer <Supabase access token>", "Authorization: Bearer sym_…"
 //     or "X-API-Key: sym_…",
-//  2. a Supabase access token in the browser's cookies: "sb-access-token", then
+//  2. the cookie of a session, "symphony_session_…", which [Authenticator.StartSession] has begun,
+//  3. a Supabase access token in the browser's cookies: "sb-access-token", then
 //     "sb-<ref>-auth-token", or what [Supabase].CookieName says, whole or in chunks.
 //
 // The first credential found decides. A header that is present and bad is an error, the cookies are
@@ -58,6 +59,16 @@
 // Everything else is origin_not_allowed, and so is a request with neither header. A server behind a
 // proxy that ends TLS sees plain HTTP: browsers without Sec-Fetch-Site then need the public origin in
 // AllowedOrigins.
+//
+// # Sessions
+//
+// A browser that has shown a key or a token once goes on with a session: a random secret in a cookie that scripts can't
+// read, of which the store has the hash. It stands for exactly that caller. With each request the key, or the token
+// that the store keeps sealed with what only the browser has, is judged anew, so a session opens nothing that they
+// would not, and ends when they do: with a revoked key at once in the process that was told, and within [KeyCacheTTL]
+// in others. Otherwise it lasts for [SessionTTL] after its last use. The rule for cookies holds for it.
+//
+// [Sessions.NewCode] makes a code for a link that begins a session, once, within [CodeTTL].
 //
 // # API keys
 //

@@ -31,6 +31,8 @@ const (
 	CodeAPIKeyInvalid        = "api_key_invalid"       // malformed, unknown, or the wrong secret
 	CodeAPIKeyRevoked        = "api_key_revoked"       // the right secret of a revoked key
 	CodeAPIKeyExpired        = "api_key_expired"       // the right secret of an expired key
+	CodeSessionEnded         = "session_ended"         // the cookie of a session that is over
+	CodeLoginInvalid         = "login_code_invalid"    // a code that was used, or is over, or none
 	CodeCronSecretInvalid    = "cron_secret_invalid"   // not a configured cron secret
 
 	// CodeSupabaseKeyNotAllowed is for the project's publishable and secret keys, which are no users' tokens.
@@ -43,6 +45,8 @@ const (
 	CodeServiceRoleNotAllowed = "service_role_not_allowed" // the service_role key
 	CodeOAuthClientNotAllowed = "oauth_client_not_allowed" // a token of a third-party application that is not admitted
 	CodeSymphonyRoleInvalid   = "symphony_role_invalid"    // an app_metadata.symphony_role that can't be read
+	CodeInsecureOrigin        = "insecure_origin"          // a browser that would not keep a session's cookie
+	CodeNoLogin               = "no_login_code"            // a caller for whom no code is made
 	CodeInsufficientScope     = "insufficient_scope"       // from Principal.Require
 
 	// With ErrUnavailable:

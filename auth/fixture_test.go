@@ -313,6 +313,7 @@ var kindOfCode = map[string]error{
 	auth.CodeAuthUnavailable:         auth.ErrUnavailable,
 	auth.CodeStorageUnavailable:      auth.ErrUnavailable,
 	auth.CodeOAuthClientNotAllowed:   auth.ErrForbidden,
+	auth.CodeInsecureOrigin:          auth.ErrForbidden,
 	auth.CodeCronSecretNotConfigured: auth.ErrUnavailable,
 }
 

@@ -71,14 +71,9 @@ func (k *keyring) authenticate(ctx context.Context, key string) (Principal, erro
 		return Principal{}, errAPIKeyInvalid()
 	}
 	now := k.clock()
-	k.mu.RLock()
-	e := k.entries[id]
-	k.mu.RUnlock()
-	if e == nil || !now.Before(e.until) {
-		var err error
-		if e, err = k.lookup(ctx, id); err != nil {
-			return Principal{}, err
-		}
+	e, err := k.entry(ctx, id, now)
+	if err != nil {
+		return Principal{}, err
 	}
 	var text [secretLength]byte
 	copy(text[:], secret)
@@ -87,6 +82,35 @@ func (k *keyring) authenticate(ctx context.Context, key string) (Principal, erro
 	if subtle.ConstantTimeCompare(hash[:], e.hash) != 1 {
 		return Principal{}, errAPIKeyInvalid()
 	}
+	return k.admit(e, now)
+}
+
+// holder returns the holder of a key by its id, for who has shown the key before.
+func (k *keyring) holder(ctx context.Context, id string) (Principal, error) {
+	if k == nil {
+		return Principal{}, errAPIKeyInvalid()
+	}
+	now := k.clock()
+	e, err := k.entry(ctx, id, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	return k.admit(e, now)
+}
+
+// entry is what is known of a key.
+func (k *keyring) entry(ctx context.Context, id string, now time.Time) (*keyEntry, error) {
+	k.mu.RLock()
+	e := k.entries[id]
+	k.mu.RUnlock()
+	if e == nil || !now.Before(e.until) {
+		return k.lookup(ctx, id)
+	}
+	return e, nil
+}
+
+// admit lets the holder of a key in, if it is in force.
+func (k *keyring) admit(e *keyEntry, now time.Time) (Principal, error) {
 	if e.revoked {
 		return Principal{}, unauthenticated(CodeAPIKeyRevoked, "The API key has been revoked.")
 	}

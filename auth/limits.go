@@ -60,6 +60,21 @@ const (
 	// maxConfirmations bounds the remembered answers.
 	maxConfirmations = 10_000
 
+	// SessionTTL is how long a session lasts after its last use, unless its key or token ends before.
+	SessionTTL = 12 * time.Hour
+
+	// SessionRenewal is the least time between two renewals of a session by its use.
+	SessionRenewal = 5 * time.Minute
+
+	// MaxSessions bounds the sessions of a caller: a new one ends the oldest. Codes are bounded likewise.
+	MaxSessions = 20
+
+	// CodeTTL is how long a code is good that begins a session.
+	CodeTTL = 10 * time.Minute
+
+	// maxSessionEntries bounds the remembered sessions, some kilobytes each.
+	maxSessionEntries = 1_000
+
 	// MaxKeyNameLength bounds the name of an API key, in characters.
 	MaxKeyNameLength = 100
 

@@ -23,6 +23,8 @@ type Principal struct {
 	Scopes ScopeSet
 	// Anonymous marks a user of an anonymous sign-in.
 	Anonymous bool
+	// Session is the session by whose cookie the caller came; the zero value where it was a key or a token.
+	Session Session
 	// Expires is when the token or key stops being good, the leeway of clocks left aside. Zero: never.
 	Expires time.Time
 }

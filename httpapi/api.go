@@ -63,6 +63,10 @@ type Options struct {
 	Redact *redact.Rules
 	// Schemas are the JSON Schemas by which the bus checks payloads, by pattern of types, for the list of types.
 	Schemas map[string][]byte
+	// Sessions keeps the sessions of browsers, which Auth knows. Nil: their routes answer 501.
+	Sessions *auth.Sessions
+	// Installation is what people are told of where they are.
+	Installation Installation
 	// Cron guards the cron routes. Nil closes them.
 	Cron *auth.Cron
 	// Keys stores API keys for the keys routes. Nil answers 501.
@@ -230,15 +234,22 @@ func (a *API) Handler() http.Handler {
 		if a.o.Auth == nil {
 			return auth.Principal{}, errNoAuth
 		}
-		p, err := a.o.Auth.Authenticate(r)
+		authenticate := a.o.Auth.Authenticate
+		if rt.anew {
+			authenticate = a.o.Auth.AuthenticateAnew
+		}
+		p, err := authenticate(r)
 		if rt.bearer && auth.IsMissing(err) {
 			return auth.Principal{Kind: bearerKind}, nil
 		}
 		if err == nil {
 			err = a.callers.admit(callerOf(p))
 		}
-		if err == nil {
+		if err == nil && rt.access != callerAccess {
 			err = a.authorize(p, rt)
+		}
+		if err == nil && a.o.Installation.ReadOnly {
+			err = readOnly(p, rt, r.Method)
 		}
 		return p, err
 	})
@@ -322,10 +333,14 @@ func (a *API) serve(w *responseWriter, r *http.Request, rt *route, who authentic
 	if rt.access != openAccess {
 		if c.principal, err = who(r, rt); err != nil {
 			c.refused(rt, err)
+			a.forgetSession(w, r, err)
 			a.fail(w, err)
 			return
 		}
 		w.principal = c.principal.ID
+		if c.principal.Session.ID != "" {
+			c.renewSession()
+		}
 	}
 	if err = checkPath(r); err != nil {
 		a.fail(w, err)

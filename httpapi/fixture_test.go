@@ -66,7 +66,8 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		}
 		f.keys[scope.String()] = plain
 	}
-	a, err := auth.New(auth.Options{Keys: store})
+	sessions := auth.NewSessions(f.tr, nil, nil)
+	a, err := auth.New(auth.Options{Keys: store, Sessions: sessions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		end()
 		<-ended
 	})
-	o := httpapi.Options{Scheduler: schedules, Operations: ops, Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
+	o := httpapi.Options{Sessions: sessions, Scheduler: schedules, Operations: ops, Bus: f.bus, Mux: f.mux, Auth: a, Cron: cron, Keys: store, Records: f.tr, Version: "test",
 		CronWorker: func(string) worker.Options {
 			return worker.Options{Concurrency: 5, BatchSize: 10, TimeLimit: 50 * time.Second}
 		},

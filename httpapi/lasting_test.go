@@ -48,6 +48,7 @@ type lasting struct {
 	key    auth.Key
 	secret string
 	client *http.Client
+	cookie string // the last one that was set
 }
 
 // inTime runs f in a bubble of time.
@@ -71,7 +72,10 @@ func inTime(t *testing.T, change func(*auth.Key), f func(l *lasting)) {
 			t.Fatal(err)
 		}
 		none := ""
-		a, err := auth.New(auth.Options{Keys: l.keys, Supabase: auth.Supabase{JWTSecrets: []string{jwtSecret}, Issuer: &none}})
+		sessions := auth.NewSessions(l.tr, nil, nil)
+		a, err := auth.New(auth.Options{
+			Keys: l.keys, Sessions: sessions, Supabase: auth.Supabase{JWTSecrets: []string{jwtSecret}, Issuer: &none},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +84,8 @@ func inTime(t *testing.T, change func(*auth.Key), f func(l *lasting)) {
 		var running sync.WaitGroup
 		running.Go(func() { l.hub.Run(ctx) })
 		log := slog.New(slog.DiscardHandler)
-		api, err := httpapi.New(httpapi.Options{Bus: l.bus, Mux: symphony.NewMux(), Auth: a, Keys: l.keys, Events: l.hub, Logger: log})
+		api, err := httpapi.New(httpapi.Options{Bus: l.bus, Mux: symphony.NewMux(), Auth: a, Keys: l.keys,
+			Sessions: sessions, Events: l.hub, Logger: log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +113,12 @@ func (l *lasting) call(method, path, body, credential string) (status int, text 
 	if err != nil {
 		l.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+credential)
+	if strings.HasPrefix(credential, "__Host-") { // a session's cookie, as the page sends it
+		req.Header.Set("Cookie", credential)
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	} else {
+		req.Header.Set("Authorization", "Bearer "+credential)
+	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -117,6 +127,9 @@ func (l *lasting) call(method, path, body, credential string) (status int, text 
 		l.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if cookie := resp.Header.Get("Set-Cookie"); cookie != "" {
+		l.cookie, _, _ = strings.Cut(cookie, ";")
+	}
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		l.Error(err)

@@ -45,6 +45,7 @@ var tags = [...]struct{ name, doc string }{
 	{"Monitoring", "Figures, health and workers."},
 	{"Events", "What happens, as it happens."},
 	{"Alerts", "Rules that tell when somebody should look."},
+	{"Sessions", "Browsers that go on as a caller, by a cookie."},
 	{"API keys", "The keys that programs call with."},
 	{"Audit", "Who did what."},
 	{"Health", "Probes for orchestrators. Open to everybody."},
@@ -75,7 +76,7 @@ func (rt *route) statuses() []int {
 	list := append(slices.Clone(rt.errors),
 		http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	switch rt.access {
-	case userAccess:
+	case userAccess, callerAccess:
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	case cronAccess:
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
@@ -235,6 +236,11 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	switch rt.access {
 	case userAccess:
 		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." + rt.maskDoc() + rt.own.doc())
+		op.AddSecurity("bearer")
+		op.AddSecurity("apiKey")
+		op.AddSecurity("supabaseCookie")
+	case callerAccess:
+		doc = strings.TrimSpace(doc + " Needs no scope.")
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")

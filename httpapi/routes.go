@@ -14,9 +14,10 @@ import (
 type access int
 
 const (
-	userAccess access = iota // a user or an API key with the route's scope
-	cronAccess               // the cron secret
-	openAccess               // everybody
+	userAccess   access = iota // a user or an API key with the route's scope
+	cronAccess                 // the cron secret
+	openAccess                 // everybody
+	callerAccess               // a user or an API key, whatever the scopes
 )
 
 // bodyKind says how a body is read.
@@ -102,6 +103,8 @@ type route struct {
 	hidden bool // not in the document
 	// bearer lets callers without a credential in, whom the route itself judges by what their body carries.
 	bearer bool
+	// anew is for who begins a session: the one that he has does not count.
+	anew bool
 }
 
 // on is the route of an endpoint.
@@ -138,7 +141,7 @@ func (a *API) table() []route {
 	return slices.Concat(
 		dispatchRoutes(), messagesRoutes(), deadLettersRoutes(), operationsRoutes(),
 		workersRoutes(), pullWorkersRoutes(), flowControlRoutes(), schedulesRoutes(),
-		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), apiKeysRoutes(), auditRoutes(), healthRoutes(), a.dashboardRoutes(),
+		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), sessionsRoutes(), apiKeysRoutes(), auditRoutes(), healthRoutes(), a.dashboardRoutes(),
 		[]route{
 			exposed,
 			{methods: get, path: "/openapi.json", access: openAccess, hidden: true, serve: openapiJSON},

@@ -117,6 +117,8 @@ func routesReference() string {
 		switch rt.access {
 		case cronAccess:
 			needs, own = "the cron secret", "–"
+		case callerAccess:
+			needs, own = "any", "as others"
 		case openAccess:
 			needs, own = "open", "as others"
 		case userAccess:

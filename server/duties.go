@@ -69,6 +69,10 @@ func (n *node) cronDuties(ctx context.Context) {
 		_, err := n.audit.Trim(ctx)
 		report("retention of the audit trail", err)
 	}
+	if n.sessions != nil {
+		_, err := n.sessions.Sweep(ctx)
+		report("sessions that are over", err)
+	}
 	report("work in bulk", n.bulk(ctx))
 	if n.alerts != nil && n.config.Alerts.Enabled {
 		report("alerts", n.alerts.JudgeOnce(ctx))

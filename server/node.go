@@ -50,6 +50,8 @@ type node struct {
 	scratch    *sqlite.Transport // what metrics have instead then
 	logs       storage.Log       // nil as well
 	keys       auth.KeyStore
+	sessions   *auth.Sessions    // nil where nothing can be kept
+	url        func() string     // where the API answers; nil where it does not
 	schemas    map[string][]byte // the texts of payloads' schemas, by pattern
 	observer   symphony.Observer // of all messages of this process; nil for nobody
 	audit      *audit.Trail      // nil where no log can be kept
@@ -140,6 +142,7 @@ func (n *node) open(ctx context.Context) error {
 	n.keys = &auth.MemoryKeys{}
 	if n.records != nil {
 		n.keys = auth.NewRecordKeys(n.records)
+		n.sessions = auth.NewSessions(n.records, symphony.SystemClock().Now, n.log)
 	}
 	var err error
 	if err := n.startTracing(ctx); err != nil { // once storage is had: until then this is tried again
@@ -362,7 +365,7 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 		return nil, err
 	}
 	api, err := httpapi.New(httpapi.Options{
-		Dashboard:  page,
+		Dashboard: page, Sessions: n.sessions, Installation: n.installation(),
 		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes), Schemas: n.schemas,
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,

@@ -109,7 +109,7 @@ func (n *node) applySchedules(ctx context.Context) error {
 
 func (n *node) newAuthenticator() (*auth.Authenticator, error) {
 	o := n.config.AuthOptions()
-	o.Keys, o.Logger = n.keys, n.log
+	o.Keys, o.Sessions, o.Logger = n.keys, n.sessions, n.log
 	return auth.New(o)
 }
 
@@ -165,6 +165,9 @@ func (s *Server) start() {
 		run(&s.working, func() error { return s.scheduler.Run(s.draining) })
 	}
 	run(&s.working, func() error { return s.operations.Run(s.draining) })
+	if s.sessions != nil {
+		s.working.Go(s.sweepSessions)
+	}
 	s.working.Go(func() {
 		// Nothing ends because of it: the server may be away for a moment.
 		if err := s.authenticator.CheckRemote(s.draining); err != nil && s.draining.Err() == nil {

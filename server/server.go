@@ -201,6 +201,7 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 	if err := patiently(ctx, o, opening); err != nil {
 		return err
 	}
+	s.url = s.URL
 	if o.Programs == nil {
 		s.kill = programs.Kill
 	}

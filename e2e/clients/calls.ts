@@ -218,6 +218,12 @@ must(events.response.ok && events.data !== undefined && events.data !== null, "e
 await events.data.cancel();
 
 // Keys, and errors.
+const session = await done(client.POST("/api/symphony/session"));
+must(session.caller.kind === "api_key" && session.session, "session");
+await done(client.GET("/api/symphony/session"));
+await done(client.POST("/api/symphony/session/code"));
+await done(client.DELETE("/api/symphony/session"));
+await done(open.GET("/api/symphony/session/ways"));
 const created = await done(client.POST("/api/symphony/keys", { body: { name: "shop", scopes: ["dispatch"] } }));
 must(created.secret.startsWith("sym_"), "a key");
 await done(client.GET("/api/symphony/keys"));

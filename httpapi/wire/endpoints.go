@@ -166,6 +166,15 @@ var (
 	TestAlerts = Endpoint[None, AlertTestResponse]{"POST", api + "/alerts/test", "testAlerts"}
 )
 
+// Sessions.
+var (
+	GetSession      = Endpoint[None, SessionResponse]{"GET", api + "/session", "getSession"}
+	StartSession    = Endpoint[None, SessionResponse]{"POST", api + "/session", "startSession"}
+	EndSession      = Endpoint[None, DoneResponse]{"DELETE", api + "/session", "endSession"}
+	CreateLoginCode = Endpoint[None, LoginCodeResponse]{"POST", api + "/session/code", "createLoginCode"}
+	GetSignInWays   = Endpoint[None, SignInWaysResponse]{"GET", api + "/session/ways", "getSignInWays"}
+)
+
 // API keys.
 var (
 	ListAPIKeys  = Endpoint[None, KeysResponse]{"GET", api + "/keys", "listApiKeys"}
