@@ -1,6 +1,6 @@
 import { expect, phone, test, theme } from "./fixtures.ts";
+import { pages } from "./pages.ts";
 
-const pages = ["/", "/messages", "/failed", "/queues", "/types", "/schedules", "/send", "/workers", "/operations", "/alerts", "/audit", "/keys", "/settings", "/api"];
 
 test("somebody signs in with an API key and out again", { tag: "@core" }, async ({ page, server, expectErrors }) => {
   expectErrors(/401/); // asking who is signed in, when nobody is
@@ -71,4 +71,17 @@ test("every page is accessible in both themes and on a phone", { tag: "@core" },
       expect(wide, "pixels that scroll sideways").toBe(0);
     });
   }
+});
+
+test("the overview is on the screen after less than 200 KB of script", { tag: "@core" }, async ({ page, open }) => {
+  let bytes = 0;
+  const read: Promise<void>[] = [];
+  page.on("requestfinished", (r) => {
+    if (r.resourceType() === "script") read.push(r.sizes().then((s) => void (bytes += s.responseBodySize)));
+  });
+  await open("/");
+  await expect(page.getByText("Loading…")).toHaveCount(0);
+  await Promise.all(read);
+  expect(bytes).toBeGreaterThan(50_000);
+  expect(bytes).toBeLessThan(200 * 1024);
 });
