@@ -6,9 +6,23 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// FailureGroups returns a page of groups of failures, those that failed last first. Offset is not used.
-func (c *Client) FailureGroups(ctx context.Context, q FailedQuery) (wire.FailureGroupsResponse, error) {
-	return ask(ctx, c, wire.ListFailureGroups, "", q.values())
+// GroupQuery selects groups of failures. Offset is not used.
+type GroupQuery struct {
+	FailedQuery
+	State string // "": all; open, ignored, resolved or regressed
+	Left  bool   // only those of which dead letters are there
+}
+
+// FailureGroups returns a page of groups of failures, those that failed last first.
+func (c *Client) FailureGroups(ctx context.Context, q GroupQuery) (wire.FailureGroupsResponse, error) {
+	values := q.values()
+	if q.State != "" {
+		values.Set("state", q.State)
+	}
+	if q.Left {
+		values.Set("left", "true")
+	}
+	return ask(ctx, c, wire.ListFailureGroups, "", values)
 }
 
 // PreviewGroupRetry tells what the retry of a group of failures would do.

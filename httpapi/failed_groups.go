@@ -84,6 +84,13 @@ func (c *call) group() (transport string, g *triage.Groups, found triage.Group, 
 		Message: "must be given, because several have this group: " + strings.Join(in, ", ")})
 }
 
+// regressedState selects the groups that were resolved and have failed since, which are open.
+const regressedState = "regressed"
+
+func groupStates() []string {
+	return append(texts(triage.Open, triage.Ignored, triage.Resolved), regressedState)
+}
+
 // groupParameters select the dead letters of a transport that are grouped.
 func groupParameters() []parameter {
 	list := []parameter{ofTransports}
@@ -94,13 +101,17 @@ func groupParameters() []parameter {
 			list = append(list, p)
 		}
 	}
-	return list
+	return append(list,
+		parameter{name: "state", oneOf: groupStates(), doc: "What was decided about them; open ones are also those " +
+			"that have regressed."},
+		parameter{name: "left", kind: "boolean", doc: "Only those of which dead letters are there."})
 }
 
 func failedGroups(c *call) error {
 	var list []symphony.Problem
 	q := c.failedQuery(&list)
 	q.Limit, q.After = c.number("limit", 1, symphony.MaxMessagePage, &list), c.query["cursor"]
+	wanted := c.wantedGroups(&list)
 	if q = q.WithDefaults(); len(list) == 0 {
 		list = q.Problems("")
 	}
@@ -111,36 +122,88 @@ func failedGroups(c *call) error {
 	if err != nil {
 		return err
 	}
-	type member struct {
-		wire.FailureGroup
-		cursor string
-	}
-	var found []member
+	var (
+		found   []listedGroup
+		through string // where a transport was not looked at further
+	)
 	for i, g := range all {
-		page, err := g.FailureGroups(c.Context(),
-			triage.Query{MessageFilter: q.MessageFilter, Limit: q.Limit + 1, After: q.After})
+		page, stopped, err := c.groupsOf(names[i], g, &q, wanted)
 		if err != nil {
 			return err
 		}
-		decisions, err := g.Decisions(c.Context())
-		if err != nil {
-			return err
-		}
-		for k := range page {
-			told := failureGroup(names[i], &page[k], decisions[page[k].Name], g.Now())
-			found = append(found, member{told, page[k].FailedID})
-		}
+		found, through = append(found, page...), max(through, stopped)
 	}
-	slices.SortStableFunc(found, func(a, b member) int { return strings.Compare(b.cursor, a.cursor) })
+	slices.SortStableFunc(found, func(a, b listedGroup) int { return strings.Compare(b.cursor, a.cursor) })
 	answer := wire.FailureGroupsResponse{Success: true, Groups: []wire.FailureGroup{}}
+	answer.HasMore, answer.NextCursor = through != "", through
 	for i := range found {
 		if i == q.Limit {
 			answer.HasMore, answer.NextCursor = true, found[i-1].cursor
 			break
 		}
+		if found[i].cursor < through {
+			break // others that were not looked at come before it
+		}
 		answer.Groups = append(answer.Groups, found[i].FailureGroup)
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// listedGroup is a group in a list, and its place there.
+type listedGroup struct {
+	wire.FailureGroup
+	cursor string
+}
+
+// groupPages is how many pages of a transport's groups are looked at for those that are wanted.
+const groupPages = 10
+
+// wantedGroups are those that a list is narrowed to by what was decided about them, nil for all.
+func (c *call) wantedGroups(list *[]symphony.Problem) func(*wire.FailureGroup) bool {
+	left, state := c.queryBool("left", list), c.query["state"]
+	if state != "" && !slices.Contains(groupStates(), state) {
+		*list = append(*list, symphony.Problem{Path: "state",
+			Message: "must be one of " + strings.Join(groupStates(), ", ")})
+	}
+	if !left && state == "" {
+		return nil
+	}
+	return func(g *wire.FailureGroup) bool {
+		return (!left || g.Count > 0) &&
+			(state == "" || state == g.State || state == regressedState && g.Regressed)
+	}
+}
+
+// groupsOf are groups of one transport for a page, one more than fit on it. stopped is how far was looked, where there
+// may be more behind it.
+func (c *call) groupsOf(
+	transport string, g *triage.Groups, q *symphony.MessageQuery, wanted func(*wire.FailureGroup) bool,
+) (found []listedGroup, stopped string, err error) {
+	decisions, err := g.Decisions(c.Context())
+	if err != nil {
+		return nil, "", err
+	}
+	next := triage.Query{MessageFilter: q.MessageFilter, Limit: q.Limit + 1, After: q.After}
+	if wanted != nil {
+		next.Limit = symphony.MaxMessagePage
+	}
+	for range groupPages {
+		page, err := g.FailureGroups(c.Context(), next)
+		if err != nil {
+			return nil, "", err
+		}
+		for k := range page {
+			told := failureGroup(transport, &page[k], decisions[page[k].Name], g.Now())
+			if wanted == nil || wanted(&told) {
+				found = append(found, listedGroup{told, page[k].FailedID})
+			}
+		}
+		if wanted == nil || len(page) < next.Limit || len(found) > q.Limit {
+			return found, "", nil
+		}
+		next.After = page[len(page)-1].FailedID
+	}
+	return found, next.After, nil
 }
 
 func failureGroup(transport string, g *triage.Group, d *triage.Decision, now time.Time) wire.FailureGroup {

@@ -152,6 +152,58 @@ func TestFailureGroups_are_ignored_resolved_and_deleted(t *testing.T) {
 	}
 }
 
+func TestFailureGroups_by_what_was_decided(t *testing.T) {
+	f := newFixture(t, nil)
+	for _, typ := range []string{"Open", "Ignored", "Resolved", "Regressed", "Gone"} {
+		f.fail(typ, `{}`)
+	}
+	decide := func(typ, what, body string) {
+		t.Helper()
+		a := f.call("POST", groupsPath+"/"+f.group(typ)["group"].(string)+"/"+what, body)
+		if a.status >= 300 {
+			t.Fatalf("%s %s: %d %s", what, typ, a.status, a.raw)
+		}
+		if what == "delete" {
+			f.ended(a)
+		}
+	}
+	decide("Ignored", "ignore", "")
+	decide("Resolved", "resolve", "")
+	decide("Regressed", "resolve", "")
+	decide("Gone", "delete", "")
+	f.fail("Regressed", `{}`)
+	for query, want := range map[string]string{
+		"?state=open":                   "Regressed Gone Open",
+		"?state=open&left=true":         "Regressed Open",
+		"?state=ignored":                "Ignored",
+		"?state=resolved":               "Resolved",
+		"?state=regressed":              "Regressed",
+		"?left=true":                    "Regressed Resolved Ignored Open",
+		"?left=false&limit=2":           "Regressed Gone …",
+		"?state=open&limit=2":           "Regressed Gone …",
+		"?state=open&left=true&limit=2": "Regressed Open",
+		"?state=ignored&q=Resolved":     "",
+		"?state=resolved&q=Resolved":    "Resolved",
+	} {
+		a := f.call("GET", groupsPath+query, "")
+		var got []string
+		for _, g := range a.body["groups"].([]any) {
+			got = append(got, g.(map[string]any)["type"].(string))
+		}
+		if a.body["hasMore"] == true {
+			got = append(got, "…")
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", query, got, want)
+		}
+	}
+	for _, bad := range []string{"?state=closed", "?state=", "?left=yes"} {
+		if a := f.call("GET", groupsPath+bad, ""); a.status != 400 {
+			t.Errorf("%s: %d %s", bad, a.status, a.raw)
+		}
+	}
+}
+
 // Groups are listed over all transports, and found wherever they are.
 func TestFailureGroups_of_all_transports(t *testing.T) {
 	f := newFixture(t, nil)

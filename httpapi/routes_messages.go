@@ -230,7 +230,9 @@ func deadLettersRoutes() []route {
 			tag: "Dead letters", scope: auth.ScopeRead,
 			summary: "List what failed by kinds of failure",
 			doc: "Failures are of one group where type, class of the error and its text are the same but for numbers, " +
-				"ids, quoted texts, addresses and times. Those that failed last come first.",
+				"ids, quoted texts, addresses and times. Those that failed last come first. With state or left " +
+				"a page may have fewer than asked for, or none, and a cursor: then nothing more was found in as many " +
+				"as are looked at for one.",
 			query:  append(groupParameters(), limited(symphony.MaxMessagePage, symphony.DefaultMessagePage), nextPage),
 			errors: []int{404, 501},
 			serve:  failedGroups,

@@ -27,28 +27,30 @@ for a while, or resolved: one that is resolved and fails again raises an alert.`
 
 func (a *app) groupsListCommand() *cobra.Command {
 	var (
-		f      filterFlags
-		limit  int
-		cursor string
+		f filterFlags
+		q client.GroupQuery
 	)
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List groups of failures, those that failed last first",
-		Example: "  symphony failed groups list --type invoice.send",
+		Example: "  symphony failed groups list --type invoice.send --state regressed",
 		Args:    cobra.NoArgs,
 	}
 	f.add(cmd, "status", "tag", "idempotencyKey", "correlationId", "causationId", "groupKey", "concurrencyKey",
 		"worker", "metadata")
-	cmd.Flags().IntVar(&limit, "limit", symphony.DefaultMessagePage, "how many to list")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on behind another page")
+	cmd.Flags().IntVar(&q.Limit, "limit", symphony.DefaultMessagePage, "how many to list")
+	cmd.Flags().StringVar(&q.Cursor, "cursor", "", "go on behind another page")
+	cmd.Flags().StringVar(&q.State, "state", "", "only those that are open, ignored, resolved or regressed")
+	complete(cmd, "state", "open", "ignored", "resolved", "regressed")
+	cmd.Flags().BoolVar(&q.Left, "left", false, "only those of which failed messages are left")
 	return query[wire.FailureGroupsResponse]{
 		ask: func(ctx context.Context, r *reached, _ []string) (out wire.FailureGroupsResponse, err error) {
 			filter, err := f.filter()
 			if err != nil {
 				return out, err
 			}
-			return r.FailureGroups(ctx, client.FailedQuery{Transport: f.transport, FailedFilter: filter, Limit: limit,
-				Cursor: cursor})
+			q.Transport, q.FailedFilter = f.transport, filter
+			return r.FailureGroups(ctx, q)
 		},
 		show: a.showFailureGroups,
 	}.command(a, cmd)

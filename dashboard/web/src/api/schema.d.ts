@@ -321,7 +321,7 @@ export interface paths {
         };
         /**
          * List what failed by kinds of failure
-         * @description Failures are of one group where type, class of the error and its text are the same but for numbers, ids, quoted texts, addresses and times. Those that failed last come first. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
+         * @description Failures are of one group where type, class of the error and its text are the same but for numbers, ids, quoted texts, addresses and times. Those that failed last come first. With state or left a page may have fewer than asked for, or none, and a cursor: then nothing more was found in as many as are looked at for one. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
          */
         get: operations["listFailureGroups"];
         put?: never;
@@ -4945,6 +4945,10 @@ export interface operations {
                 failureGroup?: string;
                 /** @description Like user:<id>. */
                 dispatchedBy?: string;
+                /** @description What was decided about them; open ones are also those that have regressed. */
+                state?: "open" | "ignored" | "resolved" | "regressed";
+                /** @description Only those of which dead letters are there. */
+                left?: boolean;
                 /** @description The most entries of the page. */
                 limit?: number;
                 /** @description nextCursor of the page before. */
