@@ -94,6 +94,8 @@ func bounds() []bound {
 		is("getMetrics", "step", "maximum", int(metrics.MaxRetention.Minutes())),
 		is("getMetrics", "step", "text", metrics.MaxPoints, int(metrics.DetailRetention.Hours())),
 		is("getMetrics", "groupBy", "text", metrics.MaxGroups, metrics.MaxGroupPoints),
+		is("getMetrics", "groups", "maximum", metrics.MaxGroups), is("getMetrics", "groups", "text", metrics.MaxGroups),
+		is("TypeRetry", "delays", "text", wire.MaxTypeDelays),
 		is("getScale", "concurrency", "maximum", worker.MaxConcurrency),
 		is("getScale", "drain", "minimum", wire.MinDrain), is("getScale", "drain", "maximum", wire.MaxDrain),
 		is("getScale", "drain", "text", wire.DefaultDrain), is("getScale", "drain", "text", millis(monitor.DefaultDrain)),

@@ -27,6 +27,7 @@ func metricsOver(c *call) error {
 	from, to := c.queryTime("startTime", &list), c.queryTime("endTime", &list)
 	minutes := c.queryInt("minutes", wire.DefaultMetricsMinutes, &list)
 	step := c.queryInt("step", 0, &list)
+	groups := c.number("groups", 1, metrics.MaxGroups, &list)
 	_, span := c.query["minutes"]
 	if _, given := c.query["step"]; given && len(list) == 0 && (step < 1 || step > int(metrics.MaxRetention/time.Minute)) {
 		bad("step", "must be at least 1")
@@ -34,6 +35,8 @@ func metricsOver(c *call) error {
 	most := int(c.api.o.Metrics.Retention() / time.Minute)
 	switch {
 	case len(list) > 0:
+	case groups > 0 && c.query["groupBy"] == "":
+		bad("groups", "is for groupBy")
 	case span && (!from.IsZero() || !to.IsZero()):
 		bad("minutes", "cannot be combined with startTime or endTime")
 	case minutes < 1 || minutes > most:
@@ -56,7 +59,7 @@ func metricsOver(c *call) error {
 	}
 	got, err := c.api.o.Metrics.Query(c.Context(), metrics.Query{
 		From: from, To: to, Step: time.Duration(step) * time.Minute, Transport: c.query["transport"], Type: c.query["type"],
-		Queue: c.query["queue"], Worker: c.query["worker"], GroupBy: metrics.By(c.query["groupBy"]),
+		Queue: c.query["queue"], Worker: c.query["worker"], GroupBy: metrics.By(c.query["groupBy"]), Groups: groups,
 	})
 	if err != nil {
 		return err
@@ -90,6 +93,50 @@ func metricsOf(m metrics.Result, now time.Time) wire.MetricsResponse {
 	return out
 }
 
+// recent are the figures of the last hour by name.
+type recent struct {
+	groups  map[[2]string]*metrics.Group // by transport, "" for types, and name
+	seconds float64
+	steps   int
+}
+
+// recent adds up the figures of the last hour of all transports or one; nil where nothing is counted.
+func (c *call) recent(by metrics.By, transport string) (*recent, error) {
+	if c.api.o.Metrics == nil {
+		return nil, nil
+	}
+	const step = wire.TypesStep * time.Minute
+	now := c.api.stored.Now().UTC()
+	to := now.Truncate(time.Minute).Add(time.Minute)
+	span := min(wire.DefaultTypesMinutes*time.Minute, c.api.o.Metrics.Retention())
+	got, err := c.api.o.Metrics.Query(c.Context(), metrics.Query{From: to.Add(-span), To: to, Transport: transport,
+		Step: step, GroupBy: by, Groups: metrics.MaxSeenTypes})
+	if err != nil {
+		return nil, err
+	}
+	out := &recent{make(map[[2]string]*metrics.Group, len(got.Groups)), max(now.Sub(got.From).Seconds(), 1), len(got.Series)}
+	for i, g := range got.Groups {
+		out.groups[[2]string{g.Transport, g.Name}] = &got.Groups[i]
+	}
+	return out, nil
+}
+
+// of are the figures and the series of one name, zero where nothing of it was counted.
+func (r *recent) of(transport, name string) (*wire.Figures, []int64) {
+	if r == nil {
+		return nil, nil
+	}
+	series := make([]int64, r.steps)
+	g := r.groups[[2]string{transport, name}]
+	if g == nil {
+		return &wire.Figures{}, series
+	}
+	for i, p := range g.Series {
+		series[i] = p.Processed()
+	}
+	return &wire.Figures{Totals: totals(g.Counts), Timing: timing(g.Summary, r.seconds)}, series
+}
+
 func errorCounts(list []metrics.ErrorCount) []wire.ErrorCount {
 	out := make([]wire.ErrorCount, len(list))
 	for i, e := range list {
@@ -102,10 +149,15 @@ func points(series []metrics.Point) []wire.MetricsPoint {
 	out := make([]wire.MetricsPoint, len(series))
 	for i, p := range series {
 		out[i] = wire.MetricsPoint{
-			Time: p.At, Totals: totals(p.Counts), AverageProcessingTime: p.Processing.Average, P95: p.Processing.P95,
+			Time: p.At, Totals: totals(p.Counts),
+			AverageProcessingTime: p.Processing.Average,
+			P50:                   p.Processing.P50, P95: p.Processing.P95, P99: p.Processing.P99,
 			AverageWaitingTime: p.Waiting.Average,
+			WaitingP50:         p.Waiting.P50, WaitingP95: p.Waiting.P95, WaitingP99: p.Waiting.P99,
 		}
-		thousandths(&out[i].AverageProcessingTime, &out[i].P95, &out[i].AverageWaitingTime)
+		o := &out[i]
+		thousandths(&o.AverageProcessingTime, &o.P50, &o.P95, &o.P99,
+			&o.AverageWaitingTime, &o.WaitingP50, &o.WaitingP95, &o.WaitingP99)
 	}
 	return out
 }

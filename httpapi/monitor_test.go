@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
@@ -71,10 +72,14 @@ func TestMetrics(t *testing.T) {
 	if len(got.Series) != 5 || got.Step != 1 || got.EndTime.Sub(got.StartTime) != 5*time.Minute || got.Series[4].Processed+got.Series[3].Processed != 3 {
 		t.Errorf("series %+v", got.Series)
 	}
+	last := slices.MaxFunc(got.Series, func(a, b wire.MetricsPoint) int { return cmp.Compare(a.P99, b.P99) })
+	if last.P50 > last.P95 || last.P95 > last.P99 || last.P99 < 196 || last.P99 > 200 || last.WaitingP99 < last.WaitingP50 {
+		t.Errorf("percentiles of a step: %+v", last)
+	}
 	if got.ByMessageType["Order"].Failed != 1 || got.ByMessageType["Mail"].Succeeded != 1 || got.ByTransport["email"].Processed != 1 {
 		t.Errorf("by type %+v, by transport %+v", got.ByMessageType, got.ByTransport)
 	}
-	if diff := cmp.Diff([]wire.ErrorCount{{ErrorClass: "busy", Count: 1}}, got.Errors); diff != "" {
+	if diff := gocmp.Diff([]wire.ErrorCount{{ErrorClass: "busy", Count: 1}}, got.Errors); diff != "" {
 		t.Errorf("errors (-want +got)\n%s", diff)
 	}
 	only := f.call("GET", "/api/symphony/metrics?transport=email&type=Mail&startTime="+time.Now().Add(-10*time.Minute).UTC().Format(time.RFC3339)+"&step=5", "")
@@ -104,7 +109,7 @@ func TestMetricsByQueue(t *testing.T) {
 				t.Errorf("by %s: %+v", by, g)
 			}
 		}
-		if diff := cmp.Diff(want, names); diff != "" {
+		if diff := gocmp.Diff(want, names); diff != "" {
 			t.Errorf("by %s (-want +got)\n%s", by, diff)
 		}
 	}
@@ -160,7 +165,7 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 		"minutes=5&startTime=" + stamp(-time.Hour):                           "minutes",
 		"transport=nope": "transport", "window=5": "window",
 		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue",
-		"worker=w&groupBy=queue": "groupBy",
+		"worker=w&groupBy=queue": "groupBy", "groups=5": "groups", "groupBy=queue&groups=51": "groups", "groupBy=queue&groups=0": "groups",
 		"type=A&groupBy=status":  "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
 	} {
 		a := f.call("GET", "/api/symphony/metrics?"+query, "")
@@ -204,7 +209,7 @@ func TestHealthReport(t *testing.T) {
 }
 
 func TestWorkersShowWhoHasWhat(t *testing.T) {
-	info := &monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1}}}
+	info := &monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1, Queues: []string{"fast"}}}}
 	f := monitoredFixture(t, info, nil)
 	for range 3 {
 		f.dispatch("Order", `{}`)
@@ -218,7 +223,8 @@ func TestWorkersShowWhoHasWhat(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 {
 		t.Fatal(a.status, a.raw, err)
 	}
-	if len(got.Nodes) != 1 || len(got.Nodes[0].Workers) != 1 || got.Nodes[0].Workers[0].Concurrency != 10 || got.Nodes[0].Name != "here:1" {
+	if len(got.Nodes) != 1 || len(got.Nodes[0].Workers) != 1 || got.Nodes[0].Workers[0].Concurrency != 10 ||
+		!slices.Equal(got.Nodes[0].Workers[0].Queues, []string{"fast"}) || got.Nodes[0].Name != "here:1" {
 		t.Errorf("nodes %+v", got.Nodes)
 	}
 	if len(got.Others) != 1 || got.Others[0].Worker != "php-7" || got.Others[0].Processing != 2 || got.Others[0].Oldest.Type != "Order" || time.Until(got.Others[0].LeasedUntil) < 50*time.Second {

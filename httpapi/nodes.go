@@ -18,7 +18,7 @@ func wireNode(n monitor.Node) wire.Node {
 
 func wireWorker(w monitor.NodeWorker) wire.NodeWorker {
 	out := wire.NodeWorker{
-		Transport: w.Transport, Name: w.Name, Concurrency: w.Concurrency,
+		Transport: w.Transport, Name: w.Name, Queues: w.Queues, Concurrency: w.Concurrency,
 		Processing: w.Processing, Buffered: w.Buffered, Unsettled: w.Unsettled,
 		Succeeded: w.Succeeded, Failed: w.Failed,
 		Running: w.Running, StopReason: string(w.StopReason),

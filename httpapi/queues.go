@@ -8,6 +8,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
 )
 
 // Queues are told by the counters of storages, which have every queue that ever had a message, and by what is held and
@@ -60,6 +61,10 @@ func queuesList(c *call) error {
 	}
 	slices.Sort(names)
 	names, pages := c.pageOfNames(slices.Compact(names), limit)
+	counted, err := c.recent(metrics.ByQueue, transport)
+	if err != nil {
+		return err
+	}
 	answer := wire.QueuesResponse{Success: true, Queues: make([]wire.QueueInfo, len(names)), Pagination: pages}
 	for i, name := range names {
 		transport, queue, _ := strings.Cut(name, "/")
@@ -68,6 +73,7 @@ func queuesList(c *call) error {
 			OldestPendingAge: q.OldestPendingAge.Milliseconds(),
 			Holds:            []wire.Hold{}, Limits: s.ofQueue(transport, queue),
 			UnaskedSince: optional(q.UnaskedSince)}
+		info.Figures, info.Series = counted.of(transport, queue)
 		for _, h := range s.holds {
 			if h.Transport == transport && h.Type == "" && (h.Queue == "" || h.Queue == queue) {
 				info.Holds = append(info.Holds, h.Hold)

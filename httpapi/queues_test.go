@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/monitor"
 )
 
 func (f *fixture) queues(query string) (list []string, got wire.QueuesResponse) {
@@ -51,5 +52,34 @@ func TestQueues_have_figures_and_what_stops_and_limits_them(t *testing.T) {
 	}
 	if _, got := f.queues("?cursor=default/paused&limit=1"); got.Queues[0].ScheduledMessages != 1 {
 		t.Errorf("scheduled: %+v", got.Queues[0])
+	}
+}
+
+// What is counted of a queue is told with it; of one of which nothing is counted, that nothing is.
+func TestQueues_have_figures_of_the_last_hour(t *testing.T) {
+	f := monitoredFixture(t, &monitor.NodeInfo{}, nil)
+	for range 3 {
+		f.dispatch("Order", `{"queue":"fast"}`)
+	}
+	receipts := f.receive(`{"queues":["fast"],"max":2}`)
+	f.call("POST", nackPath, `{"receipt":"`+receipts[0]["receipt"].(string)+`","errorClass":"busy"}`)
+	f.call("POST", ackPath, `{"receipts":["`+receipts[1]["receipt"].(string)+`"]}`)
+	f.call("PUT", "/api/symphony/limits/queue/default/idle", `{"concurrency":1}`)
+	_, got := f.queues("")
+	var told []string
+	for _, q := range got.Queues {
+		sum := int64(0)
+		for _, n := range q.Series {
+			sum += n
+		}
+		told = append(told, fmt.Sprintf("%s %d of %d in %d of %d steps",
+			q.Queue, q.Figures.Failed, q.Figures.Processed, sum, len(q.Series)))
+	}
+	want := "fast 1 of 2 in 2 of 12 steps, idle 0 of 0 in 0 of 12 steps"
+	if strings.Join(told, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(told, ", "), want)
+	}
+	if _, got := newFixture(t, nil).queues(""); len(got.Queues) > 0 && got.Queues[0].Figures != nil {
+		t.Errorf("where nothing is counted: %+v", got.Queues[0])
 	}
 }

@@ -68,7 +68,9 @@ func monitoringRoutes() []route {
 					doc: fmt.Sprintf("Adds at most %d groups, and other for the rest, each with a series of at most %d "+
 						"points. By status, what was dispatched, and attempts behind which another one follows, are "+
 						"pending. With type, queue or worker it can only be that: figures are kept by each, not by two at "+
-						"once.", metrics.MaxGroups, metrics.MaxGroupPoints)}},
+						"once.", metrics.MaxGroups, metrics.MaxGroupPoints)},
+				{name: "groups", kind: "integer", low: 1, high: metrics.MaxGroups,
+					doc: fmt.Sprintf("How many groups are told apart. Default %d.", metrics.MaxGroups)}},
 			errors: []int{501},
 			serve:  metricsOver,
 		}),

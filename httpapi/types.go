@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -150,7 +151,7 @@ func typesList(c *call) error {
 	names, pages := c.pageOfNames(slices.Sorted(maps.Keys(types)), limit)
 	answer := wire.TypesResponse{Success: true, Types: make([]wire.TypeInfo, len(names)),
 		Schemas: make(map[string]any), Pagination: pages}
-	figures, err := c.typeFigures(transport)
+	counted, err := c.recent(metrics.ByType, transport)
 	if err != nil {
 		return err
 	}
@@ -160,10 +161,7 @@ func typesList(c *call) error {
 		if info.Schema != "" {
 			answer.Schemas[info.Schema] = jsontext.Value(c.api.o.Schemas[info.Schema])
 		}
-		if figures != nil {
-			f := figures[name]
-			info.Figures = &f
-		}
+		info.Figures, info.Series = counted.of("", name)
 		answer.Types[i] = *info
 	}
 	return c.answer(http.StatusOK, answer)
@@ -222,6 +220,7 @@ func (c *call) describeType(info *wire.TypeInfo, s *steering) {
 		info.Handler = &wire.TypeHandler{Pattern: pattern, Names: names,
 			Breakers: wireBreakers(breakersOf(c.openBreakers(), pattern, names))}
 	}
+	info.Retries = c.typeRetries(info, s)
 	info.Schema, _ = c.api.schemas.Match(info.Type)
 	info.Limits = s.ofType(info.Type)
 	for _, h := range s.holds {
@@ -251,17 +250,28 @@ func breakersOf(list []monitor.OpenBreaker, pattern string, names []string) (of 
 	return of
 }
 
-// typeFigures are the figures of the last minutes by type, nil where nothing is counted.
-func (c *call) typeFigures(transport string) (map[string]wire.Figures, error) {
-	if c.api.o.Metrics == nil {
-		return nil, nil
+// typeRetries are how failed messages of a type are retried, where it was seen or else wherever it may be.
+func (c *call) typeRetries(info *wire.TypeInfo, s *steering) []wire.TypeRetry {
+	list := []wire.TypeRetry{}
+	for _, transport := range s.transports {
+		if len(info.Transports) > 0 && !slices.Contains(info.Transports, transport) {
+			continue
+		}
+		policy := c.policy(transport, info.Type)
+		r := wire.TypeRetry{MaxRetries: policy.Retries(), Delays: []int64{}, Jitter: max(policy.WithDefaults().Jitter, 0)}
+		for attempt := 1; attempt <= min(r.MaxRetries, wire.MaxTypeDelays); attempt++ {
+			r.Delays = append(r.Delays, policy.Decide(attempt, errAny, 0.5).Delay.Milliseconds()) // without jitter
+		}
+		same := slices.IndexFunc(list, func(o wire.TypeRetry) bool {
+			return o.MaxRetries == r.MaxRetries && o.Jitter == r.Jitter && slices.Equal(o.Delays, r.Delays)
+		})
+		if same < 0 {
+			same, list = len(list), append(list, r)
+		}
+		list[same].Transports = append(list[same].Transports, transport)
 	}
-	now := c.api.stored.Now().UTC()
-	to := now.Truncate(time.Minute).Add(time.Minute)
-	span := min(wire.DefaultTypesMinutes*time.Minute, c.api.o.Metrics.Retention())
-	got, err := c.api.o.Metrics.Query(c.Context(), metrics.Query{From: to.Add(-span), To: to, Transport: transport})
-	if err != nil {
-		return nil, err
-	}
-	return figures(got.ByType, max(now.Sub(got.From).Seconds(), 1)), nil
+	return list
 }
+
+// errAny is an error after which a message is retried.
+var errAny = errors.New("any")

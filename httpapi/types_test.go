@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 // typesFixture is a server whose types have handlers, a schema and figures.
@@ -151,5 +153,35 @@ func TestTypes_without_metrics_are_those_configured(t *testing.T) {
 	})
 	if got, _ := f.types(""); names(got) != `Mail.*[] Mail.*[1]0 "" -1` {
 		t.Errorf("got %s", names(got))
+	}
+}
+
+func TestTypes_tell_when_failed_messages_are_retried(t *testing.T) {
+	f := newFixture(t, func(o *httpapi.Options) {
+		handle := func(context.Context, *symphony.Delivery) error { return nil }
+		for _, typ := range []string{"Default", "Listed", "Never"} {
+			o.Mux.HandleFunc(typ, handle)
+		}
+		o.Mux.Retry("Listed", symphony.Policy{Delays: []time.Duration{time.Second, time.Minute}, Jitter: symphony.NoJitter})
+		o.Mux.Retry("Never", symphony.Policy{MaxRetries: symphony.NoRetries})
+		o.ConsumeWorker = func(transport string) worker.Options {
+			if transport == "email" {
+				return worker.Options{Policy: symphony.Policy{MaxRetries: 200, Backoff: symphony.Fixed}}
+			}
+			return worker.Options{}
+		}
+	})
+	got, _ := f.types("")
+	var told []string
+	for _, y := range got.Types {
+		for _, r := range y.Retries {
+			delays := fmt.Sprint(r.Delays[:min(len(r.Delays), 3)])
+			told = append(told, fmt.Sprintf("%s%v %d %s of %d %g", y.Type, r.Transports, r.MaxRetries, delays, len(r.Delays), r.Jitter))
+		}
+	}
+	want := "Default[default sync] 3 [1000 2000 4000] of 3 0.1, Default[email] 200 [1000 1000 1000] of 100 0.1, " +
+		"Listed[default email sync] 2 [1000 60000] of 2 0, Never[default email sync] 0 [] of 0 0.1"
+	if strings.Join(told, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(told, ", "), want)
 	}
 }

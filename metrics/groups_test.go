@@ -96,6 +96,11 @@ func TestQuery_groups(t *testing.T) {
 			if diff := cmp.Diff([]int64{0, 1, 1}, series); diff != "" {
 				t.Errorf("%s: series of the queue (-want +got)\n%s", name, diff)
 			}
+			want := map[string]metrics.Counts{"default/mail": {Dispatched: 1, Succeeded: 1, Retried: 1},
+				"/other": {Dispatched: 1, Succeeded: 1, Dead: 1, Cancelled: 1}}
+			if diff := cmp.Diff(want, countsOf(groups(t, r, metrics.Query{GroupBy: metrics.ByQueue, Groups: 1}))); diff != "" {
+				t.Errorf("%s: one group (-want +got)\n%s", name, diff)
+			}
 			got = groups(t, r, metrics.Query{GroupBy: metrics.ByStatus, Transport: "default"})
 			for _, g := range got.Groups {
 				if g.Name == "completed" && (g.Processing.Max != 5000 || g.Waiting.Max != 4000 || g.Processing.Count != 2) {

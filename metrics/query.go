@@ -12,8 +12,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// MaxPoints bounds the points of a series, MaxGroups the groups of a result and MaxGroupPoints the points of the series
-// of each.
+// MaxPoints bounds the points of a series, MaxGroups, unless more are asked for, the groups of a result, and
+// MaxGroupPoints the points of the series of each.
 const (
 	MaxPoints      = 1500
 	MaxGroups      = 50
@@ -35,6 +35,8 @@ type Query struct {
 	Transport, Type, Queue, Worker string
 	// GroupBy, unless empty, adds Result.Groups. Where a type, a queue or a worker is selected it can only be by that.
 	GroupBy By
+	// Groups is how many groups are told apart, up to MaxSeenTypes. Default MaxGroups.
+	Groups int
 }
 
 // selected is what names select, and by what they do.
@@ -79,7 +81,7 @@ type Result struct {
 	Groups      []Group            // those with the most attempts first; see Query.GroupBy
 }
 
-// Group are the figures of one type, queue, worker or status. There are at most MaxGroups and one named Other.
+// Group are the figures of one type, queue, worker or status. There are at most Query.Groups and one named Other.
 type Group struct {
 	// Transport is that of a queue or worker. Types and statuses are those of all transports together.
 	Transport, Name string
@@ -133,6 +135,9 @@ func (r *Recorder) resolve(q Query) (Query, error) {
 		bad("step", "must be at least %d, as a series has at most %d points", least, q.maxPoints())
 	}
 	q.checkNames(bad)
+	if q.Groups = cmp.Or(q.Groups, MaxGroups); q.Groups < 1 || q.Groups > MaxSeenTypes {
+		bad("groups", "must be 1 to %d, is %d", MaxSeenTypes, q.Groups)
+	}
 	if len(list) > 0 {
 		return q, &symphony.ValidationError{Problems: list}
 	}
@@ -329,7 +334,7 @@ func (a *sum) group(k key) *group {
 	if g := a.groups[k]; g != nil {
 		return g
 	}
-	if len(a.groups) >= 2*MaxSeries {
+	if len(a.groups) >= max(2*MaxSeries, a.Query.Groups) {
 		k = key{name: Other}
 	}
 	if a.groups[k] == nil {
@@ -402,8 +407,8 @@ func (a *sum) ranking() []Group {
 			strings.Compare(x.name, y.name), strings.Compare(x.transport, y.transport))
 	})
 	keys = slices.DeleteFunc(keys, func(k key) bool { return k == key{name: Other} })
-	if len(keys) > MaxGroups {
-		for _, k := range keys[MaxGroups:] {
+	if len(keys) > a.Query.Groups {
+		for _, k := range keys[a.Query.Groups:] {
 			rest, g := a.groups[key{name: Other}], a.groups[k]
 			if rest == nil {
 				rest = &group{points: a.Query.points()}
@@ -416,7 +421,7 @@ func (a *sum) ranking() []Group {
 				}
 			}
 		}
-		keys = keys[:MaxGroups]
+		keys = keys[:a.Query.Groups]
 	}
 	if a.groups[key{name: Other}] != nil {
 		keys = append(keys, key{name: Other})

@@ -30,8 +30,10 @@ type NodeWorker struct {
 	Buffered    int    `json:"buffered"`   // claimed and not started
 	Succeeded   int64  `json:"succeeded"`  // since it started
 	Failed      int64  `json:"failed"`
-	Unsettled   int    `json:"unsettled,omitzero"` // handled, and the result not stored yet
-	Running     bool   `json:"running,omitzero"`
+	// Queues are those it works on, none for all of its transport.
+	Queues    []string `json:"queues,omitempty"`
+	Unsettled int      `json:"unsettled,omitzero"` // handled, and the result not stored yet
+	Running   bool     `json:"running,omitzero"`
 	// StopReason is why it stopped, as worker.StopReason has it.
 	StopReason worker.StopReason `json:"stopReason,omitzero"`
 	StartedAt  time.Time         `json:"startedAt,omitzero"`
@@ -71,7 +73,7 @@ type OpenBreaker struct {
 // WorkerOf is what a node says about one of its workers.
 func WorkerOf(s worker.Snapshot) NodeWorker {
 	out := NodeWorker{
-		Transport: s.Transport, Name: s.Name, Concurrency: s.Concurrency,
+		Transport: s.Transport, Name: s.Name, Queues: s.Queues, Concurrency: s.Concurrency,
 		Processing: s.Processing, Buffered: s.Buffered, Unsettled: s.Unsettled,
 		Succeeded: s.Succeeded, Failed: s.Failed,
 		Running: s.Running, StopReason: s.Reason, StartedAt: s.StartedAt.UTC(), LastEndedAt: s.LastEndedAt.UTC(),

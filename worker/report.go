@@ -63,6 +63,7 @@ type Snapshot struct {
 	Report
 	Name        string
 	Transport   string
+	Queues      []string // those it works on, none for all; not to be changed
 	Concurrency int
 	Running     bool      // a run is in progress
 	StartedAt   time.Time // of the run; zero before the first

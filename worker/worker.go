@@ -91,6 +91,6 @@ func (w *Worker) Snapshot() Snapshot {
 	if r != nil {
 		s = r.snapshot()
 	}
-	s.Name, s.Transport, s.Concurrency = w.o.Name, w.transport.Name(), w.o.Concurrency
+	s.Name, s.Transport, s.Queues, s.Concurrency = w.o.Name, w.transport.Name(), w.o.Queues, w.o.Concurrency
 	return s
 }

@@ -19,7 +19,7 @@ type MetricsResponse struct {
 }
 
 // MetricsGroup are the figures of one type, queue, worker or status. Those with the most attempts come first; other has
-// what is beyond the 50 of them, and what releases counted that did not tell them apart.
+// what is beyond those that were asked for, and what releases counted that did not tell them apart.
 type MetricsGroup struct {
 	Transport string `json:"transport,omitzero" description:"Of a queue or worker."`
 	Name      string `json:"name" required:"true" description:"Of the type, queue, worker or status."`
@@ -79,6 +79,11 @@ type MetricsPoint struct {
 	Time time.Time `json:"time" required:"true" description:"When the step begins."`
 	Totals
 	AverageProcessingTime float64 `json:"averageProcessingTime" required:"true" description:"Milliseconds."`
+	P50                   float64 `json:"p50" required:"true"`
 	P95                   float64 `json:"p95" required:"true"`
+	P99                   float64 `json:"p99" required:"true"`
 	AverageWaitingTime    float64 `json:"averageWaitingTime" required:"true"`
+	WaitingP50            float64 `json:"waitingP50" required:"true"`
+	WaitingP95            float64 `json:"waitingP95" required:"true"`
+	WaitingP99            float64 `json:"waitingP99" required:"true"`
 }

@@ -2,8 +2,14 @@ package wire
 
 import "time"
 
-// DefaultTypesMinutes is over how many minutes the figures of types are added up.
-const DefaultTypesMinutes = 60
+// DefaultTypesMinutes is over how many minutes the figures of types and queues are added up, TypesStep how many of them
+// an entry of their series has.
+const (
+	DefaultTypesMinutes = 60
+	TypesStep           = 5
+	// MaxTypeDelays bounds TypeRetry.Delays.
+	MaxTypeDelays = 100
+)
 
 // TypesResponse answers GET /api/symphony/types.
 type TypesResponse struct {
@@ -24,6 +30,16 @@ type TypeInfo struct {
 	Holds      []PlacedHold `json:"holds" required:"true" description:"Of types that match it, and of transports."`
 	Limits     []Limit      `json:"limits" required:"true" description:"Of types, as far as they apply to it."`
 	Figures    *Figures     `json:"figures,omitzero" description:"Of the last hour, where anything is counted."`
+	Series     []int64      `json:"series,omitempty" description:"Attempts of that hour, by five minutes."`
+	Retries    []TypeRetry  `json:"retries" required:"true" description:"As far as messages have none of their own."`
+}
+
+// TypeRetry is how failed messages of a type are retried.
+type TypeRetry struct {
+	Transports []string `json:"transports" required:"true" description:"Where this holds."`
+	MaxRetries int      `json:"maxRetries" required:"true" description:"Attempts after the first."`
+	Delays     []int64  `json:"delays" required:"true" description:"Milliseconds before each retry, at most 100."`
+	Jitter     float64  `json:"jitter" required:"true" description:"The share by which each is varied both ways."`
 }
 
 // TypeHandler is what handles messages of a type.
