@@ -166,7 +166,7 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 		"transport=nope": "transport", "window=5": "window",
 		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue",
 		"worker=w&groupBy=queue": "groupBy", "groups=5": "groups", "groupBy=queue&groups=51": "groups", "groupBy=queue&groups=0": "groups",
-		"type=A&groupBy=status":  "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
+		"type=A&groupBy=status": "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
 	} {
 		a := f.call("GET", "/api/symphony/metrics?"+query, "")
 		if a.status != 400 || !slices.Contains(a.paths(), want) {

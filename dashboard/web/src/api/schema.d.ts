@@ -2765,7 +2765,11 @@ export interface components {
              */
             failed: number;
             /** Format: double */
+            p50: number;
+            /** Format: double */
             p95: number;
+            /** Format: double */
+            p99: number;
             /**
              * Format: int64
              * @description Attempts that ended: succeeded and failed.
@@ -2788,6 +2792,12 @@ export interface components {
              * @description When the step begins.
              */
             time: string;
+            /** Format: double */
+            waitingP50: number;
+            /** Format: double */
+            waitingP95: number;
+            /** Format: double */
+            waitingP99: number;
         };
         MetricsResponse: {
             /**
@@ -2910,6 +2920,8 @@ export interface components {
             outages?: components["schemas"]["WorkerOutage"][];
             /** @description Handlers at work. */
             processing: number;
+            /** @description Those it works on. Left out: all of its transport. */
+            queues?: string[];
             running?: boolean;
             /** Format: date-time */
             startedAt?: string;
@@ -3265,6 +3277,8 @@ export interface components {
             depth: number;
             /** Format: int64 */
             failed: number;
+            /** @description Of the last hour, where anything is counted. */
+            figures?: components["schemas"]["Figures"];
             /** @description Of the queue, and of its whole transport. */
             holds: components["schemas"]["Hold"][];
             /** @description Of the queue. */
@@ -3287,6 +3301,8 @@ export interface components {
              * @description With a scheduledAt still ahead.
              */
             scheduledMessages: number;
+            /** @description Attempts of that hour, by five minutes. */
+            series?: number[];
             transport: string;
             /**
              * Format: date-time
@@ -3961,12 +3977,29 @@ export interface components {
             lastSeen?: string;
             /** @description Of types, as far as they apply to it. */
             limits: components["schemas"]["Limit"][];
+            /** @description As far as messages have none of their own. */
+            retries: components["schemas"]["TypeRetry"][];
             /** @description The pattern in schemas that checks its payloads. */
             schema?: string;
+            /** @description Attempts of that hour, by five minutes. */
+            series?: number[];
             /** @description Where it was seen. */
             transports: string[];
             /** @description Or a pattern, where something is set for it. */
             type: string;
+        };
+        TypeRetry: {
+            /** @description Milliseconds before each retry, at most 100. */
+            delays: number[];
+            /**
+             * Format: double
+             * @description The share by which each is varied both ways.
+             */
+            jitter: number;
+            /** @description Attempts after the first. */
+            maxRetries: number;
+            /** @description Where this holds. */
+            transports: string[];
         };
         TypesResponse: {
             pagination: components["schemas"]["NamePages"];
@@ -6503,6 +6536,8 @@ export interface operations {
                 worker?: string;
                 /** @description Adds at most 50 groups, and other for the rest, each with a series of at most 120 points. By status, what was dispatched, and attempts behind which another one follows, are pending. With type, queue or worker it can only be that: figures are kept by each, not by two at once. */
                 groupBy?: "type" | "queue" | "worker" | "status";
+                /** @description How many groups are told apart. Default 50. */
+                groups?: number;
             };
             header?: never;
             path?: never;

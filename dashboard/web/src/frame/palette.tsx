@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { Layers, Mail, Shapes } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { answer, api } from "../api/client";
+import { queuesQuery, typesQuery } from "../api/names";
 import { usePermissions } from "../api/session";
 import { text } from "../text";
 import { Dialog } from "../ui/dialog";
@@ -17,8 +17,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const { can, may } = usePermissions();
   const [query, setQuery] = useState("");
-  const queues = useQuery({ queryKey: ["queues", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/queues", { params: { query: { limit: 200 } }, signal })) });
-  const types = useQuery({ queryKey: ["types", "palette"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/types", { params: { query: { limit: 200 } }, signal })) });
+  const queues = useQuery(queuesQuery);
+  const types = useQuery(typesQuery);
   const go = (to: string, search?: Record<string, string>) => () => {
     onClose();
     void navigate({ to, search });
@@ -40,9 +40,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               <Item key={p.to} value={`page ${p.name}`} icon={<p.icon size={14} aria-hidden />} onSelect={go(p.to)}>{p.name}</Item>
             ))}
           </Group>
-          {queues.data && queues.data.queues.length > 0 && (
+          {queues.data && queues.data.rows.length > 0 && (
             <Group name={t.queues}>
-              {queues.data.queues.map((q) => (
+              {queues.data.rows.map((q) => (
                 <Item key={`${q.transport}/${q.queue}`} value={`queue ${q.transport}/${q.queue}`} icon={<Layers size={14} aria-hidden />}
                   onSelect={go("/queue", { transport: q.transport, queue: q.queue })}>
                   {q.queue} <span className="text-muted">{q.transport}</span>
@@ -50,9 +50,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               ))}
             </Group>
           )}
-          {types.data && types.data.types.length > 0 && (
+          {types.data && types.data.rows.length > 0 && (
             <Group name={t.types}>
-              {types.data.types.map((y) => (
+              {types.data.rows.map((y) => (
                 <Item key={y.type} value={`type ${y.type}`} icon={<Shapes size={14} aria-hidden />} onSelect={go("/type", { type: y.type })}>{y.type}</Item>
               ))}
             </Group>
