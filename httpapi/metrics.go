@@ -114,7 +114,10 @@ func (c *call) recent(by metrics.By, transport string) (*recent, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &recent{make(map[[2]string]*metrics.Group, len(got.Groups)), max(now.Sub(got.From).Seconds(), 1), len(got.Series)}
+	out := &recent{
+		groups: make(map[[2]string]*metrics.Group, len(got.Groups)), steps: len(got.Series),
+		seconds: max(now.Sub(got.From).Seconds(), 1),
+	}
 	for i, g := range got.Groups {
 		out.groups[[2]string{g.Transport, g.Name}] = &got.Groups[i]
 	}

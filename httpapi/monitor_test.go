@@ -73,7 +73,8 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("series %+v", got.Series)
 	}
 	last := slices.MaxFunc(got.Series, func(a, b wire.MetricsPoint) int { return cmp.Compare(a.P99, b.P99) })
-	if last.P50 > last.P95 || last.P95 > last.P99 || last.P99 < 196 || last.P99 > 200 || last.WaitingP99 < last.WaitingP50 {
+	if last.P50 > last.P95 || last.P95 > last.P99 || last.P99 < 196 || last.P99 > 200 ||
+		last.WaitingP99 < last.WaitingP50 {
 		t.Errorf("percentiles of a step: %+v", last)
 	}
 	if got.ByMessageType["Order"].Failed != 1 || got.ByMessageType["Mail"].Succeeded != 1 || got.ByTransport["email"].Processed != 1 {
@@ -165,7 +166,8 @@ func TestMetricsQueriesAreChecked(t *testing.T) {
 		"minutes=5&startTime=" + stamp(-time.Hour):                           "minutes",
 		"transport=nope": "transport", "window=5": "window",
 		"groupBy=colour": "groupBy", "type=A&queue=b": "queue", "queue=a&worker=b": "queue",
-		"worker=w&groupBy=queue": "groupBy", "groups=5": "groups", "groupBy=queue&groups=51": "groups", "groupBy=queue&groups=0": "groups",
+		"worker=w&groupBy=queue": "groupBy", "groups=5": "groups",
+		"groupBy=queue&groups=51": "groups", "groupBy=queue&groups=0": "groups",
 		"type=A&groupBy=status": "groupBy", "groupBy=type&minutes=180&step=1": "step", "groupBy=": "groupBy",
 	} {
 		a := f.call("GET", "/api/symphony/metrics?"+query, "")
@@ -209,7 +211,9 @@ func TestHealthReport(t *testing.T) {
 }
 
 func TestWorkersShowWhoHasWhat(t *testing.T) {
-	info := &monitor.NodeInfo{Workers: []monitor.NodeWorker{{Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1, Queues: []string{"fast"}}}}
+	info := &monitor.NodeInfo{Workers: []monitor.NodeWorker{{
+		Name: "w", Transport: "default", Running: true, Concurrency: 10, Processing: 1, Queues: []string{"fast"},
+	}}}
 	f := monitoredFixture(t, info, nil)
 	for range 3 {
 		f.dispatch("Order", `{}`)

@@ -257,8 +257,8 @@ func (c *call) typeRetries(info *wire.TypeInfo, s *steering) []wire.TypeRetry {
 		if len(info.Transports) > 0 && !slices.Contains(info.Transports, transport) {
 			continue
 		}
-		policy := c.policy(transport, info.Type)
-		r := wire.TypeRetry{MaxRetries: policy.Retries(), Delays: []int64{}, Jitter: max(policy.WithDefaults().Jitter, 0)}
+		policy := c.policy(transport, info.Type).WithDefaults()
+		r := wire.TypeRetry{MaxRetries: policy.Retries(), Delays: []int64{}, Jitter: max(policy.Jitter, 0)}
 		for attempt := 1; attempt <= min(r.MaxRetries, wire.MaxTypeDelays); attempt++ {
 			r.Delays = append(r.Delays, policy.Decide(attempt, errAny, 0.5).Delay.Milliseconds()) // without jitter
 		}

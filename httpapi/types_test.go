@@ -162,7 +162,8 @@ func TestTypes_tell_when_failed_messages_are_retried(t *testing.T) {
 		for _, typ := range []string{"Default", "Listed", "Never"} {
 			o.Mux.HandleFunc(typ, handle)
 		}
-		o.Mux.Retry("Listed", symphony.Policy{Delays: []time.Duration{time.Second, time.Minute}, Jitter: symphony.NoJitter})
+		listed := []time.Duration{time.Second, time.Minute}
+		o.Mux.Retry("Listed", symphony.Policy{Delays: listed, Jitter: symphony.NoJitter})
 		o.Mux.Retry("Never", symphony.Policy{MaxRetries: symphony.NoRetries})
 		o.ConsumeWorker = func(transport string) worker.Options {
 			if transport == "email" {
@@ -176,7 +177,8 @@ func TestTypes_tell_when_failed_messages_are_retried(t *testing.T) {
 	for _, y := range got.Types {
 		for _, r := range y.Retries {
 			delays := fmt.Sprint(r.Delays[:min(len(r.Delays), 3)])
-			told = append(told, fmt.Sprintf("%s%v %d %s of %d %g", y.Type, r.Transports, r.MaxRetries, delays, len(r.Delays), r.Jitter))
+			told = append(told, fmt.Sprintf("%s%v %d %s of %d %g",
+				y.Type, r.Transports, r.MaxRetries, delays, len(r.Delays), r.Jitter))
 		}
 	}
 	want := "Default[default sync] 3 [1000 2000 4000] of 3 0.1, Default[email] 200 [1000 1000 1000] of 100 0.1, " +

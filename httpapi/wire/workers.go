@@ -58,7 +58,7 @@ type NodeWorker struct {
 	Succeeded   int64  `json:"succeeded" required:"true" description:"Since the worker started."`
 	Failed      int64  `json:"failed" required:"true"`
 	// What follows is missing from nodes of earlier releases.
-	Queues      []string       `json:"queues,omitempty" description:"Those it works on. Left out: all of its transport."`
+	Queues      []string       `json:"queues,omitempty" description:"Those it works on. Left out: all."`
 	Unsettled   int            `json:"unsettled,omitzero" description:"Handled, and the result not stored yet."`
 	Running     bool           `json:"running,omitzero"`
 	StopReason  string         `json:"stopReason,omitzero" description:"Why it stopped: empty, message_limit, time_limit, memory_limit, failure_limit, stop_requested, stopped or closed."`
