@@ -28,6 +28,7 @@ test("everything is reached by keyboard alone", async ({ page, open }) => {
   await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+k");
+  await expect(page.getByPlaceholder("Page, message id, queue or type…")).toBeFocused();
   await page.keyboard.type("schedules");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/dashboard\/schedules$/);

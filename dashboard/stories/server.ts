@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 
 /** The program under test: what `make build` makes, or what E2E_PROGRAM names. */
 export const program = process.env.E2E_PROGRAM ?? resolve(import.meta.dirname, "../../bin/symphony");
@@ -145,18 +146,12 @@ export class Server {
   }
 }
 
-function createKey(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
-  return new Promise((done, failed) => {
-    const made = spawn(program, ["keys", "create", "stories", "--scopes", "admin"], { cwd: folder, env });
-    let out = "";
-    made.stdout.on("data", (c) => (out += c));
-    made.stderr.on("data", (c) => (out += c));
-    made.once("exit", () => {
-      const key = /sym_[a-z0-9_]+/.exec(out);
-      if (key) done(key[0]);
-      else failed(new Error(`no key: ${out}`));
-    });
-  });
+/** Makes the database where there is none yet, and a key for its API. */
+async function createKey(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const run = promisify(execFile);
+  await run(program, ["migrate"], { cwd: folder, env });
+  const { stdout } = await run(program, ["keys", "create", "stories", "--scopes", "admin", "--json"], { cwd: folder, env });
+  return JSON.parse(stdout).secret;
 }
 
 const orderSchema = {

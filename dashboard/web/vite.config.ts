@@ -10,14 +10,7 @@ const key = process.env.SYMPHONY_API_KEY;
 export default defineConfig(({ command }) => ({
   // Where the page is served is known only then: assets are found beside <base>.
   base: command === "build" ? "./" : "/dashboard/",
-  plugins: [react(), tailwindcss(), {
-    name: "session", configureServer(s) {
-      s.middlewares.use("/api/symphony/session", (_, res) => {
-        res.setHeader("content-type", "application/json");
-        res.end(JSON.stringify({ success: true, caller: { kind: "api_key", id: "k", name: "dev" }, scopes: ["admin"], version: "dev", storage: "sqlite", servers: [], environment: { name: "development", color: "green" }, timezone: "UTC" }));
-      });
-    },
-  }],
+  plugins: [react(), tailwindcss()],
   build: {
     outDir: "../dist",
     emptyOutDir: true,

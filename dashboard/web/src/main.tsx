@@ -15,8 +15,7 @@ const client: QueryClient = new QueryClient({
     onError: (e, query) => {
       // A session that has ended is found out by whatever is asked next.
       if (e instanceof ApiError && e.status === 401 && query.queryKey[0] !== "session" && router.state.location.pathname !== "/login") {
-        client.removeQueries({ queryKey: ["session"] });
-        void router.invalidate();
+        void client.invalidateQueries({ queryKey: ["session"], refetchType: "none" }).then(() => router.invalidate());
       }
     },
   }),

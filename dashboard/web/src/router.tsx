@@ -26,7 +26,7 @@ const frameRoute = createRoute({
   id: "frame",
   beforeLoad: async ({ context, location }) => {
     try {
-      await context.client.ensureQueryData(sessionQuery);
+      await context.client.fetchQuery(sessionQuery);
     } catch (e) {
       if (e instanceof ApiError && e.status === 401) throw redirect({ to: "/login", search: { to: location.href } });
       throw e;

@@ -1312,6 +1312,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I, and where
+         * @description For callers by a session, a key or a token alike. Needs no scope.
+         */
+        get: operations["getSession"];
+        put?: never;
+        /**
+         * Begin a session of this caller
+         * @description For browsers. The answer sets a cookie, symphony_session_ and eight digits of the installation, which scripts cannot read: it stands for exactly the caller of this request, who shows an API key or a Supabase token. A session that the browser has is ended. It lasts 12 hours after its last use, and ends with its key, or when its token expires: then the page begins another one with a fresh token. A caller has 20 at most; a further one ends the oldest. On anything but GET and HEAD the cookie counts only with an Origin of this server or a configured one, and where a header says who calls, not at all. Needs no scope.
+         */
+        post: operations["startSession"];
+        /**
+         * End the session
+         * @description Streams that it has open end within 15 seconds. Without a session nothing happens. Needs no scope.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/session/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link that signs in a browser on the server's machine
+         * @description The code begins one session of the caller, within ten minutes: a browser on the machine of the server opens its address, and a person presses the button there. It is for API keys, and for the command line on the database itself. Needs no scope.
+         */
+        post: operations["createLoginCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/session/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How can a person sign in */
+        get: operations["getSignInWays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/status": {
         parameters: {
             query?: never;
@@ -1704,6 +1769,14 @@ export interface components {
             /** @description Names the kind of message, in printable characters. */
             type?: string | null;
         };
+        Caller: {
+            /** @description Unique within its kind, such as a user's subject. */
+            id: string;
+            /** @enum {string} */
+            kind: "user" | "api_key" | "service" | "local";
+            /** @description For people: an e-mail address, a key's name. */
+            name: string;
+        };
         Cancel: {
             /** @description Who wanted it. */
             by?: string;
@@ -1994,6 +2067,12 @@ export interface components {
             };
             /** @description Default: the default. */
             transport?: string;
+        };
+        Environment: {
+            /** @description A word such as red, or #rrggbb. */
+            color: string;
+            /** @description Empty: it has none. */
+            name: string;
         };
         Equalities: {
             [key: string]: string;
@@ -2532,6 +2611,17 @@ export interface components {
             limits: components["schemas"]["Limit"][];
             /** @constant */
             success: true;
+        };
+        LoginCodeResponse: {
+            code: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description Where a browser redeems it, as the parameter code. */
+            path: string;
+            /** @constant */
+            success: true;
+            /** @description The whole address, where the server knows it. */
+            url?: string;
         };
         Message: {
             /** @description A JSON object of free data beside the payload. */
@@ -3727,6 +3817,45 @@ export interface components {
             success: true;
             transport: string;
             type: string;
+        };
+        ServerLink: {
+            name: string;
+            url: string;
+        };
+        SessionResponse: {
+            caller: components["schemas"]["Caller"];
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: date-time
+             * @description When it ends unless it is used. Absent: never.
+             */
+            expiresAt?: string;
+            /** @description The caller sees its own messages only. */
+            ownMessages: boolean;
+            /** @description The session only reads. */
+            readOnly: boolean;
+            /** @description What the caller may do; admin stands for all. */
+            scopes: string[];
+            /** @description Dashboards of other installations. */
+            servers: components["schemas"]["ServerLink"][];
+            /** @description The caller comes by a session. */
+            session: boolean;
+            /** @enum {string} */
+            storage: "sqlite" | "postgres" | "memory" | "none";
+            /** @constant */
+            success: true;
+            /** @description The server's, as the IANA names it. */
+            timezone: string;
+            /** @description Where a trace is shown: has {traceId} in it. */
+            traceUrl?: string;
+            version: string;
+        };
+        SignInWaysResponse: {
+            /** @description By POST /api/symphony/session. */
+            apiKey: boolean;
+            environment: components["schemas"]["Environment"];
+            /** @constant */
+            success: true;
         };
         Stats: {
             /**
@@ -7343,6 +7472,136 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    startSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createLoginCode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginCodeResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSignInWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWaysResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };

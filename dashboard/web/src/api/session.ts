@@ -1,33 +1,12 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { address } from "./client";
-import { errorOf } from "./errors";
+import { answer, api } from "./client";
 
 /** What the scopes open; see "Authentication" in the API's documentation. */
 export type Scope = "dispatch" | "consume" | "observe" | "read" | "operate" | "admin";
 
-/** The answer of GET /api/symphony/session. */
-export type Session = {
-  caller: { kind: string; id: string; name?: string };
-  scopes: string[];
-  expiresAt?: string;
-  environment?: { name?: string; color?: string };
-  version: string;
-  storage: string;
-  nodes?: number;
-  readOnly?: boolean;
-  traceUrl?: string;
-  servers: { name: string; url: string }[];
-  timezone?: string;
-};
-
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
-  queryFn: async ({ signal }) => {
-    const response = await fetch(address("/api/symphony/session"), { signal });
-    const body: unknown = await response.json();
-    if (!response.ok) throw errorOf(response, body);
-    return body as Session;
-  },
+  queryFn: ({ signal }) => answer(api.GET("/api/symphony/session", { signal })),
   staleTime: 60_000,
   retry: (n, e) => n < 3 && (e as { passing?: boolean }).passing === true,
 });
@@ -54,11 +33,10 @@ export function usePermissions() {
 
 /** Makes a session of an API key or of a token: the cookie stands for it from then on. Throws ApiError. */
 export async function openSession(credential: string): Promise<void> {
-  const response = await fetch(address("/api/symphony/session"), { method: "POST", headers: { Authorization: `Bearer ${credential}` } });
-  if (!response.ok) throw errorOf(response, await response.json().catch(() => undefined));
+  await answer(api.POST("/api/symphony/session", { headers: { Authorization: `Bearer ${credential}` } }));
 }
 
 /** Ends the session, as far as the server can be reached. */
 export async function endSession(): Promise<void> {
-  await fetch(address("/api/symphony/session"), { method: "DELETE" }).catch(() => undefined);
+  await api.DELETE("/api/symphony/session").catch(() => undefined);
 }

@@ -1,10 +1,11 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { ChevronDown, CirclePause, CirclePlay, CircleUser, Ellipsis, Monitor, Moon, Search, Sun } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
+import { answer, api } from "../api/client";
 import { endSession, usePermissions, useSession } from "../api/session";
 import { clock } from "../format/time";
-import { useLive } from "../live/live";
+import { useLive, useRefetch } from "../live/live";
 import { text } from "../text";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -82,10 +83,18 @@ function Side({ onSearch }: { onSearch: () => void }) {
       </Button>
       <Nav />
       <div className="mt-auto px-2 text-xs text-muted">
-        {session.version} · {session.storage}{session.nodes !== undefined && <> · {t.nodes(session.nodes)}</>}
+        {session.version} · {session.storage}<Nodes />
       </div>
     </div>
   );
+}
+
+function Nodes() {
+  const { data } = useQuery({
+    queryKey: ["workers", "nodes"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/workers", { signal })), staleTime: 30_000,
+    refetchInterval: useRefetch("by events", 30_000),
+  });
+  return data ? <> · {t.nodes(data.nodes.length)}</> : null;
 }
 
 function Bottom({ onMore }: { onMore: () => void }) {
@@ -109,7 +118,7 @@ function Header({ onSearch }: { onSearch: () => void }) {
   return (
     <header className="sticky top-0 z-20 flex min-h-12 items-center justify-between gap-2 border-b border-line bg-surface px-4">
       <div className="flex min-w-0 items-center gap-2">
-        {session.environment?.name && <Environment name={session.environment.name} color={session.environment.color} />}
+        {session.environment.name && <Environment name={session.environment.name} color={session.environment.color} />}
         {session.readOnly && <Badge>{t.readOnly}</Badge>}
         {session.servers.length > 0 && (
           <Menu align="start" trigger={<Button kind="quiet" icon={<ChevronDown size={14} aria-hidden />}>{t.servers}</Button>}>
@@ -128,13 +137,20 @@ function Header({ onSearch }: { onSearch: () => void }) {
 
 // The names that configuration may give; see dashboard.environment.color.
 const environments: Record<string, string> = {
+  // Other colours are given as #rrggbb.
   red: "border-danger bg-danger-soft text-danger", orange: "border-failed bg-danger-soft text-failed", yellow: "border-warn bg-warn-soft text-warn",
   green: "border-completed bg-good-soft text-completed", blue: "border-accent bg-accent-soft text-accent",
   purple: "border-pending bg-sunken text-pending", gray: "border-strong bg-sunken text-muted",
 };
 
-function Environment({ name, color }: { name: string; color?: string }) {
-  return <span className={`truncate rounded border px-2 py-0.5 text-xs font-semibold foreign ${environments[color ?? ""] ?? environments.gray}`}>{name}</span>;
+function Environment({ name, color }: { name: string; color: string }) {
+  const known = environments[color];
+  return (
+    <span style={known ? undefined : { borderColor: color }} title={name}
+      className={`max-w-60 truncate rounded border px-2 py-0.5 text-xs font-semibold foreign ${known ?? (color.startsWith("#") ? "border-2" : environments.gray)}`}>
+      {name}
+    </span>
+  );
 }
 
 function Live() {
@@ -164,8 +180,8 @@ function Account() {
   const Icon = { light: Sun, dark: Moon, system: Monitor }[theme];
   const signOut = async () => {
     await endSession();
-    client.clear();
     await navigate({ to: "/login" });
+    client.clear(); // what the next one to sign in may not see
   };
   return (
     <Menu trigger={<IconButton label={t.account.label} icon={<CircleUser size={18} aria-hidden />} />}>

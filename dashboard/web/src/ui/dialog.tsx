@@ -16,7 +16,11 @@ export function Dialog({ title, onClose, children, footer, wide, side = "center"
   useEffect(() => {
     const before = document.activeElement;
     const dialog = ref.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      // The browser would begin at the button that closes it.
+      dialog.querySelector<HTMLElement>("[data-body] :is(input:not([type=checkbox], [type=radio]), textarea, select)")?.focus();
+    }
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
@@ -39,7 +43,7 @@ export function Dialog({ title, onClose, children, footer, wide, side = "center"
           <h2 id={id} className="min-w-0 text-base font-semibold foreign">{title}</h2>
           <IconButton label={text.shared.close} icon={<X size={16} aria-hidden />} onClick={onClose} />
         </header>
-        <div className="min-h-0 flex-1 overflow-y-auto p-4">{children}</div>
+        <div data-body className="min-h-0 flex-1 overflow-y-auto p-4">{children}</div>
         {footer && <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-4 py-3">{footer}</footer>}
       </div>
     </dialog>
