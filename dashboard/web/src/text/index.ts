@@ -2,6 +2,13 @@
 import { bulk } from "./bulk";
 import { filter } from "./filter";
 import { frame } from "./frame";
+import { schedules } from "./schedules";
 import { shared } from "./shared";
 
-export const text = { bulk, filter, frame, shared };
+export const text = {
+  bulk,
+  filter,
+  frame,
+  schedules,
+  shared,
+};
