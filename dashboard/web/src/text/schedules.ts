@@ -59,7 +59,7 @@ export const schedules = {
   },
   history: {
     empty: "It has not run yet.", occurrence: "Occurrence", fired: "Fired", outcome: "Outcome", messages: "Messages", late: (d: string) => `${d} late`, manual: "By hand",
-    through: (n: string) => `and others up to ${n}`, kept: "The last 100 are kept.",
+    through: "and others up to", kept: "The last 100 are kept.",
   },
   form: {
     create: "New schedule", edit: "Edit the schedule", name: "Name", nameHint: "For people, unique: letters, digits and . _ - :",
