@@ -130,7 +130,8 @@ export class LiveConnection {
   }
 
   private readonly take = (e: MessageEvent<string>) => {
-    if (e.lastEventId) this.last = e.lastEventId;
+    // Events of single messages have no numbers: only the log can be gone on with.
+    if (e.lastEventId && !this.url.includes("?")) this.last = e.lastEventId;
     let event: LiveEvent;
     try {
       event = JSON.parse(e.data) as LiveEvent;

@@ -2,13 +2,8 @@
 import { bulk } from "./bulk";
 import { filter } from "./filter";
 import { frame } from "./frame";
+import { message } from "./message";
 import { schedules } from "./schedules";
 import { shared } from "./shared";
 
-export const text = {
-  bulk,
-  filter,
-  frame,
-  schedules,
-  shared,
-};
+export const text = { bulk, filter, frame, message, schedules, shared };

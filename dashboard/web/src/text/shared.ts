@@ -28,5 +28,8 @@ export const shared = {
   masked: "Masked",
   maskedWhy: "Hidden from your scopes, or by types.X.redact.",
   ago: "ago",
+  tree: "Tree",
+  raw: "Raw",
+  large: (size: string) => `${size}, read in parts as they are opened`,
   diff: { none: "Nothing has changed.", whole: "Show the whole", removed: "removed:", added: "added:" },
 };

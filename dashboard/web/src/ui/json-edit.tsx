@@ -1,15 +1,16 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
-import { bracketMatching, defaultHighlightStyle, foldGutter, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { linter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
+import { bracketMatching, defaultHighlightStyle, ensureSyntaxTree, foldGutter, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { forceLinting, linter, type Diagnostic } from "@codemirror/lint";
 import { searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import { parseJson } from "../api/json";
+import { placeOf } from "./json-place";
 
-/** A problem at a place of the document, as a JSON pointer or a path with dots. */
+/** A problem at a place of the document, told by a path such as items[2].sku. */
 export type JsonProblem = { path: string; message: string };
 
 const look = EditorView.theme({
@@ -28,28 +29,38 @@ const ink = HighlightStyle.define([
   { tag: [tags.bool, tags.null], color: "var(--pending)" },
 ]);
 
-const syntax = linter((view): Diagnostic[] => {
-  const text = view.state.doc.toString();
+// Longer texts are not read with each key: it would hold the page up.
+const mostRead = 256 * 1024;
+
+/** Marks what is no JSON, and the problems where they are. */
+function marks(view: EditorView, problems: readonly JsonProblem[]): Diagnostic[] {
+  const { doc } = view.state;
+  if (doc.length > mostRead) return [];
+  const text = doc.toString();
   try {
     if (text.trim()) parseJson(text);
-    return [];
   } catch (e) {
     const message = e instanceof Error ? e.message : String(e);
     const at = Math.min(Number(/position (\d+)/.exec(message)?.[1] ?? text.length), text.length);
     return [{ from: at, to: Math.min(at + 1, text.length), severity: "error", message }];
   }
-});
+  const tree = ensureSyntaxTree(view.state, doc.length, 200);
+  return !tree ? [] : problems.map((p) => ({ ...placeOf(tree, (from, to) => doc.sliceString(from, to), p.path), severity: "error", message: p.message }));
+}
+
+const none: readonly JsonProblem[] = [];
 
 /**
  * An editor of JSON: marks what is no JSON, numbers keep their digits as they are text. value is what it begins with,
  * and replaces what is written where it changes. problems are listed by whoever uses it; here they are only marked.
  */
-export default function JsonEdit({ value, onChange, label, readOnly }: {
-  value: string; onChange?: (text: string) => void; label: string; readOnly?: boolean;
+export default function JsonEdit({ value, onChange, label, readOnly, problems = none }: {
+  value: string; onChange?: (text: string) => void; label: string; readOnly?: boolean; problems?: readonly JsonProblem[];
 }) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const changed = useRef(onChange);
+  const told = useRef(problems);
   useEffect(() => {
     changed.current = onChange;
   });
@@ -63,7 +74,7 @@ export default function JsonEdit({ value, onChange, label, readOnly }: {
       state: EditorState.create({
         doc: value,
         extensions: [
-          lineNumbers(), foldGutter(), history(), bracketMatching(), json(), syntax, look,
+          lineNumbers(), foldGutter(), history(), bracketMatching(), json(), linter((v) => marks(v, told.current)), look,
           syntaxHighlighting(ink), syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           EditorState.readOnly.of(!!readOnly), EditorView.lineWrapping,
@@ -84,7 +95,10 @@ export default function JsonEdit({ value, onChange, label, readOnly }: {
     const editor = view.current;
     if (!editor || editor.state.doc.toString() === value) return;
     editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
-    editor.dispatch(setDiagnostics(editor.state, []));
   }, [value]);
+  useEffect(() => {
+    told.current = problems;
+    if (view.current) forceLinting(view.current);
+  }, [problems]);
   return <div ref={host} className="h-72 min-h-40 resize-y overflow-auto rounded-md border border-strong" />;
 }

@@ -17,7 +17,7 @@ export function JsonView({ value, label, open = 2 }: { value: Json; label: strin
   return (
     <div className="relative min-w-0">
       <div className="absolute top-1 right-1 z-10 flex items-center gap-1">
-        <Segmented label={label} value={raw ? "raw" : "tree"} options={[["tree", "Tree"], ["raw", "Raw"]]} onChange={(v) => setRaw(v === "raw")} />
+        <Segmented label={label} value={raw ? "raw" : "tree"} options={[["tree", text.shared.tree], ["raw", text.shared.raw]]} onChange={(v) => setRaw(v === "raw")} />
         <CopyButton value={() => writeJson(value, 2)} label={`${text.shared.copy}: ${label}`} />
       </div>
       {raw ? <Raw value={value} label={label} /> : (
