@@ -48,7 +48,7 @@ export const message = {
     next: { scheduled: "Due", retry: "Next attempt" },
     log: (n: number) => `Log (${plural(n, "line")})`,
     worker: "Worker",
-    whole: "Show the whole error",
+    whole: "Show the whole error", between: (n: number) => `Show ${plural(n, "step")} in between`,
   },
   parts: {
     payload: "Payload", metadata: "Metadata", headers: "Headers", output: "Output", none: "Empty",

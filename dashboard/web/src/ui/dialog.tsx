@@ -50,6 +50,11 @@ export function Dialog({ title, onClose, children, footer, wide, side = "center"
   );
 }
 
+/** Below a long form nobody would see what went wrong. */
+function intoView(element: HTMLElement | null) {
+  element?.scrollIntoView({ block: "nearest" });
+}
+
 /**
  * A dialog with a form: submit runs on Enter and on its button, which says what will happen. error is shown above the
  * buttons. kind "danger" is for what cannot be undone.
@@ -75,7 +80,7 @@ export function FormDialog({ title, onClose, onSubmit, submit, busy, error, chil
     >
       <form id={id} onSubmit={send} className="flex flex-col gap-3">
         {children}
-        {error != null && <ErrorNote error={error} />}
+        {error != null && <div ref={intoView}><ErrorNote error={error} /></div>}
       </form>
     </Dialog>
   );

@@ -53,7 +53,8 @@ function inFile(d: Dispatch): boolean {
 export function curl(d: Dispatch, server: string): string {
   const head = `curl -X POST ${shell(server + "api/symphony/dispatch")} \\\n  -H 'X-API-Key: YOUR_API_KEY' -H 'Content-Type: application/json' \\\n`;
   if (inFile(d)) return `# message.json has what is sent: ${bodyOf({ ...d, payload: "…" })}\n${head}  -d @message.json`;
-  return `${head}  -d ${shell(bodyOf(d))}`;
+  const body = bodyOf(d);
+  return `${head}  -d ${shell(body.length > 80 ? bodyOf(d, 2) : body)}`;
 }
 
 export function go(d: Dispatch, server: string): string {
