@@ -1,8 +1,8 @@
 // How long each page's first screen waits for the server, on a database of your own, such as one of ten million messages:
 //
 //   (cd bench/find && go run . -n 10000000 -storages sqlite -keep /tmp/many)   # or a PostgreSQL database by -postgres
-//   cd dashboard/stories && DATABASE=/tmp/many npm run measure          # a folder with symphony.db
-//   cd dashboard/stories && DATABASE=postgres://… npm run measure
+//   cd dashboard/stories && DATABASE=/tmp/many npm run measure measure.ts          # a folder with symphony.db
+//   cd dashboard/stories && DATABASE=postgres://… npm run measure measure.ts
 //
 // Each page is opened five times in a browser. A row of the table is one call of the API that the page made, with the time
 // from its sending to the first byte of its answer. It fails where a call's median is over 300 ms.

@@ -83,6 +83,10 @@ export class Server {
     await this.receiver.stop();
   }
 
+  get pid(): number {
+    return this.process.pid!;
+  }
+
   /** Starts the program, again after kill, at the same address. */
   async run() {
     const env = { ...this.environment, ...(this.url ? { SYMPHONY_SERVER_ADDR: new URL(this.url).host } : {}) };

@@ -1,0 +1,104 @@
+// What the dashboard costs under load: fifty tabs that watch, ten thousand rows that scroll, a payload of 5 MB. These are
+// measurements, so they want a machine that does nothing else:
+//
+//   cd dashboard/stories && npm run measure load.ts
+import { readFile } from "node:fs/promises";
+import { expect, test, type Page } from "@playwright/test";
+import { Server } from "./server.ts";
+
+const seconds = 20;
+
+let server: Server;
+test.beforeAll(async () => {
+  server = await Server.start();
+});
+test.afterAll(() => server.stop());
+
+async function signIn(page: Page) {
+  await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
+}
+
+/** Seconds of processor time that a process has used. */
+async function used(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+test("fifty tabs that watch cost the server under 5% of a core", async () => {
+  test.setTimeout(120_000);
+  const stop = new AbortController();
+  const tabs = await Promise.all(Array.from({ length: 50 }, () => fetch(server.url + "/api/symphony/events", { headers: { Authorization: `Bearer ${server.key}` }, signal: stop.signal })));
+  let events = 0;
+  for (const tab of tabs) {
+    void (async () => {
+      for await (const chunk of tab.body!) events += Buffer.from(chunk).toString().split("event:").length - 1;
+    })().catch(() => undefined);
+  }
+  const before = await used(server.pid);
+  await new Promise((done) => setTimeout(done, seconds * 1000));
+  const share = (await used(server.pid) - before) / seconds;
+  stop.abort();
+  console.log(`50 tabs: ${(share * 100).toFixed(1)}% of a core, ${events} events`);
+  expect(events).toBeGreaterThan(50 * 5);
+  expect(share).toBeLessThan(0.05);
+});
+
+test("ten thousand rows scroll at 60 frames a second", async ({ page }) => {
+  test.setTimeout(300_000);
+  for (let i = 0; i < 10; i++) {
+    await server.call("POST", "/api/symphony/dispatch/batch", { messages: Array.from({ length: 1000 }, (_, j) => ({ message: { type: "nobody.rows", payload: { n: i * 1000 + j } }, options: { queue: "rows", scheduledAt: "2030-01-01T00:00:00Z" } })) });
+  }
+  await signIn(page);
+  await page.goto(server.url + "/dashboard/messages?queue=rows");
+  // Loads page after page, as somebody does who scrolls on.
+  for (let loaded = 0; loaded < 10_000; ) {
+    const more = page.getByRole("button", { name: "Load more" });
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    if (await more.isVisible()) await more.click();
+    await page.waitForTimeout(100);
+    loaded = Number(await page.getByRole("grid").getAttribute("aria-rowcount")) - 1;
+  }
+  const frames = await page.evaluate(async () => {
+    const times: number[] = [];
+    const height = document.body.scrollHeight;
+    await new Promise<void>((done) => {
+      const begun = performance.now();
+      const frame = (t: number) => {
+        times.push(t);
+        const share = (performance.now() - begun) / 5000;
+        if (share >= 1) return done();
+        window.scrollTo(0, height * (1 - share));
+        requestAnimationFrame(frame);
+      };
+      requestAnimationFrame(frame);
+    });
+    const gaps = times.slice(1).map((t, i) => t - times[i]!).toSorted((a, b) => a - b);
+    return { perSecond: (times.length / (times.at(-1)! - times[0]!)) * 1000, slowest: gaps.at(-1)!, p95: gaps[Math.floor(gaps.length * 0.95)]! };
+  });
+  console.log(`10,000 rows: ${frames.perSecond.toFixed(1)} frames a second, 95% within ${frames.p95.toFixed(1)} ms, slowest ${frames.slowest.toFixed(1)} ms`);
+  expect(frames.perSecond).toBeGreaterThan(55);
+});
+
+test("a payload of 5 MB opens without freezing", async ({ page }) => {
+  const big = await Server.start("limits:\n  max_message_bytes: 8MiB\n");
+  try {
+    const rows = Array.from({ length: 40_000 }, (_, i) => ({ i, name: `row ${i}`, text: "x".repeat(90) }));
+    const id = await big.dispatch("nobody.big", { rows });
+    await page.context().request.post(big.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${big.key}` } });
+    await page.addInitScript(() => {
+      const w = window as unknown as { longest: number };
+      w.longest = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((e) => (w.longest = Math.max(w.longest, e.duration)))).observe({ entryTypes: ["longtask"] });
+    });
+    const begun = Date.now();
+    await page.goto(`${big.url}/dashboard/messages/${id}`);
+    await page.getByText("rows").first().waitFor();
+    const shown = Date.now() - begun;
+    await page.waitForTimeout(1000);
+    const longest = await page.evaluate(() => (window as unknown as { longest: number }).longest);
+    console.log(`5 MB: shown after ${shown} ms, the longest task ${longest.toFixed(0)} ms`);
+    expect(longest).toBeLessThan(300);
+  } finally {
+    await big.stop();
+  }
+});
