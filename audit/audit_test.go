@@ -144,6 +144,38 @@ func TestTrail_filters(t *testing.T) {
 	})
 }
 
+// What touched a thing was done to it, or made it.
+func TestTrail_of_one_target(t *testing.T) {
+	trail, _ := open(t, audit.Options{})
+	for _, action := range []struct{ name, target, result string }{
+		{"queue.pause", `{"queue":"mail","reason":"m1"}`, ``},
+		{"failed.retry_bulk", `{"ids":["m1","m2"]}`, `{"count":2}`},
+		{"failed.retry", `{"id":"m3"}`, `{"newMessageId":"m1"}`},
+		{"message.delete", `{"id":"m10"}`, ``},
+		{"message.edit", `{"id":"m1","changes":["payload"]}`, ``},
+		{"keys.none", ``, ``},
+	} {
+		entry := audit.Entry{Action: action.name, Who: ada, Target: json.RawMessage(action.target)}
+		a, err := trail.Begin(t.Context(), entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.End(t.Context(), audit.OK, "", json.RawMessage(action.result)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for target, want := range map[string][]string{
+		"m1": {"message.edit Ada ok ", "failed.retry Ada ok ", "failed.retry_bulk Ada ok ", "queue.pause Ada ok "},
+		"m2": {"failed.retry_bulk Ada ok "}, "mail": {"queue.pause Ada ok "}, "m": nil, "id": nil,
+	} {
+		for limit := range 2 { // in one page, and in pages of one
+			if diff := cmp.Diff(want, all(t, trail, audit.Query{Target: target, Limit: limit})); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", target, diff)
+			}
+		}
+	}
+}
+
 func TestTrail_is_searched_in_bounded_steps(t *testing.T) {
 	trail, _ := open(t, audit.Options{})
 	end(t, begin(t, trail, "failed.retry", ada), audit.OK, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ type Query struct {
 	Action string
 	// Who selects whose id or name this is.
 	Who string
+	// Target selects what was done to, or made, something of this name: an id, a queue, a type, as a whole value
+	// anywhere in an entry's target or result.
+	Target string
 	// Since and Until, unless zero, select entries that began at or after, and before.
 	Since, Until time.Time
 	// Limit is 1 to MaxPage, default DefaultPage.
@@ -88,6 +92,9 @@ func (t *Trail) List(ctx context.Context, q Query) (Page, error) {
 			if _, ok := wanted.Match(e.Action); !ok || q.Who != "" && q.Who != e.Who.ID && q.Who != e.Who.Name {
 				continue
 			}
+			if q.Target != "" && !e.touches(q.Target, outcomes[e.Seq]) {
+				continue
+			}
 			if page.Entries = append(page.Entries, e); len(page.Entries) == q.Limit {
 				page.Next = cursor(step.Seq)
 				return page, t.complete(ctx, page.Entries, outcomes, all)
@@ -131,6 +138,39 @@ func (q *Query) check() (before int64, err error) {
 		return 0, &symphony.ValidationError{Problems: list}
 	}
 	return before, nil
+}
+
+// touches reports whether a text is a value in what an entry is about, or in what came of it as far as its outcome has
+// come by.
+func (e *Entry) touches(text string, step storage.Entry) bool {
+	var o outcome
+	if step.Data != nil {
+		_ = json.Unmarshal(step.Data, &o) // what cannot be read has no result
+	}
+	for _, raw := range [][]byte{e.Target, o.Result} {
+		var v any
+		if json.Unmarshal(raw, &v) == nil && hasValue(v, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasValue reports whether a text is a value in JSON.
+func hasValue(v any, text string) bool {
+	switch v := v.(type) {
+	case string:
+		return v == text
+	case []any:
+		return slices.ContainsFunc(v, func(v any) bool { return hasValue(v, text) })
+	case map[string]any:
+		for _, v := range v {
+			if hasValue(v, text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // read makes an entry of its first step. One that cannot be read costs nothing but itself.

@@ -13,6 +13,7 @@ import (
 type AuditQuery struct {
 	Action       string // exact, or a pattern such as failed.*
 	Who          string // id or name
+	Target       string // a value in what it was done to, or in what it made: an id, the name of a queue
 	Since, Until time.Time
 	Limit        int    // 0: the server's default
 	Cursor       string // NextCursor of the page before
@@ -21,7 +22,9 @@ type AuditQuery struct {
 // Audit returns a page of what people did, newest first.
 func (c *Client) Audit(ctx context.Context, q AuditQuery) (out wire.AuditResponse, err error) {
 	values := url.Values{}
-	for name, value := range map[string]string{"action": q.Action, "who": q.Who, "cursor": q.Cursor} {
+	for name, value := range map[string]string{
+		"action": q.Action, "who": q.Who, "target": q.Target, "cursor": q.Cursor,
+	} {
 		if value != "" {
 			values.Set(name, value)
 		}

@@ -75,6 +75,11 @@ func (c *Client) RunSchedule(ctx context.Context, id string) (wire.ScheduleRunRe
 	return ask(ctx, c, wire.RunSchedule, id, nil)
 }
 
+// SkipSchedule leaves out the next occurrence of a schedule. With an occurrence in r, only if it is that one.
+func (c *Client) SkipSchedule(ctx context.Context, id string, r wire.SkipRequest) (wire.ScheduleResponse, error) {
+	return send(ctx, c, wire.SkipSchedule, id, nil, r)
+}
+
 // ScheduleRuns returns a page of the history of a schedule, newest first. limit 0 is the server's default.
 func (c *Client) ScheduleRuns(ctx context.Context, id string, limit int, cursor string) (out wire.ScheduleRunsResponse, err error) {
 	values := url.Values{}

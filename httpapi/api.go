@@ -102,6 +102,10 @@ type Options struct {
 	// Observer is told of each attempt of a pull worker that was settled; runs of workers have their own, in their
 	// options. Default: nobody.
 	Observer symphony.Observer
+	// Config tells the settings in force, without what is secret. Nil answers 501.
+	Config func() wire.ConfigResponse
+	// Node names this process among those of the storage, as worker.Options.Node does.
+	Node string
 	// Metrics are what the metrics route tells, Monitor what health and workers do. Nil answers 501.
 	Metrics *metrics.Recorder
 	Monitor *monitor.Monitor

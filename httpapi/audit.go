@@ -221,7 +221,8 @@ func auditList(c *call) error {
 		return errNoTrail
 	}
 	var list []symphony.Problem
-	q := audit.Query{Action: c.query["action"], Who: c.query["who"], Since: c.queryTime("since", &list), Until: c.queryTime("until", &list),
+	q := audit.Query{Action: c.query["action"], Who: c.query["who"], Target: c.query["target"],
+		Since: c.queryTime("since", &list), Until: c.queryTime("until", &list),
 		Limit: c.number("limit", 1, audit.MaxPage, &list), Cursor: c.query["cursor"]}
 	if len(list) > 0 {
 		return invalid(list...)

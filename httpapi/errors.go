@@ -21,6 +21,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/scheduler"
 )
 
 // failure is an answer that is not a success.
@@ -191,6 +192,8 @@ var answers = []row{
 	as(http.StatusConflict, "operation_ended", func(e *operation.StateError, f *failure) {
 		f.message, f.details = "Nothing was done: "+e.Error()+".", map[string]string{"state": string(e.State)}
 	}),
+	is(http.StatusConflict, "no_next_run", "Nothing was done: the schedule is disabled or completed, so nothing is next.",
+		scheduler.ErrNoNext),
 	is(http.StatusConflict, "conflict", "It was changed meanwhile. Nothing was done; read it again.", symphony.ErrConflict),
 	as(http.StatusBadRequest, codeInvalid, func(e *symphony.UnknownTransportError, f *failure) {
 		f.tellProblems([]symphony.Problem{{Path: "transport", Message: e.Error()}}, 0)

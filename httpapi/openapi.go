@@ -48,6 +48,7 @@ var tags = [...]struct{ name, doc string }{
 	{"Sessions", "Browsers that go on as a caller, by a cookie."},
 	{"API keys", "The keys that programs call with."},
 	{"Audit", "Who did what."},
+	{"Configuration", "What is set, and where."},
 	{"Health", "Probes for orchestrators. Open to everybody."},
 }
 
@@ -218,6 +219,7 @@ var idDocs = map[string]string{
 	"Operations":   "The id of the operation.",
 	"Schedules":    "The id of the schedule.",
 	"API keys":     "The id of the key, which is not the key itself.",
+	"Workers":      "The id of the node.",
 	"Flow control": "What is limited: a pattern of types, a queue, or a concurrency key.",
 }
 

@@ -141,7 +141,7 @@ func (a *API) table() []route {
 	return slices.Concat(
 		dispatchRoutes(), messagesRoutes(), deadLettersRoutes(), operationsRoutes(),
 		workersRoutes(), pullWorkersRoutes(), flowControlRoutes(), schedulesRoutes(),
-		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), sessionsRoutes(), apiKeysRoutes(), auditRoutes(), healthRoutes(), a.dashboardRoutes(),
+		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), sessionsRoutes(), apiKeysRoutes(), auditRoutes(), configRoutes(), healthRoutes(), a.dashboardRoutes(),
 		[]route{
 			exposed,
 			{methods: get, path: "/openapi.json", access: openAccess, hidden: true, serve: openapiJSON},

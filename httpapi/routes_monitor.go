@@ -202,11 +202,25 @@ func auditRoutes() []route {
 			query: []parameter{
 				{name: "action", doc: "An action such as failed.retry, or those of a pattern such as failed.*."},
 				{name: "who", doc: "The id or name of who did it."},
+				{name: "target", doc: "What it was done to, or what it made: the id of a message, a schedule or a key, " +
+					"the name of a queue or a type, as a whole."},
 				{name: "since", format: "date-time", doc: "Began at or after."},
 				{name: "until", format: "date-time", doc: "Began before."},
 				limited(audit.MaxPage, audit.DefaultPage), nextPage},
 			errors: []int{501},
 			serve:  auditList,
+		}),
+	}
+}
+
+func configRoutes() []route {
+	return []route{
+		on(wire.GetConfig, route{
+			tag: "Configuration", scope: auth.ScopeAdmin,
+			summary: "Show the settings in force, with where each comes from",
+			doc:     "Of the process that answers. What is secret is masked.",
+			errors:  []int{501},
+			serve:   configShow,
 		}),
 	}
 }

@@ -37,6 +37,29 @@ func workersRoutes() []route {
 			errors: []int{501},
 			serve:  startWorkers,
 		}),
+		on(wire.ListNodes, route{
+			tag: "Workers", scope: auth.ScopeRead,
+			summary: "List the processes that share the storage",
+			doc: "With their workers and what these are busy with, as of their last heartbeats, up to ten seconds " +
+				"ago. A storage that belongs to one process has that one.",
+			errors: []int{501},
+			serve:  nodesList,
+		}),
+		on(wire.StopNode, route{
+			tag: "Workers", scope: auth.ScopeOperate, audit: "node.stop",
+			summary: "Stop the workers of one process",
+			doc: "They end gracefully, within about a second of being told, and come back by workers/start of the " +
+				"node or of all, or when the process is restarted.",
+			errors: []int{404, 501},
+			serve:  stopNode,
+		}),
+		on(wire.StartNode, route{
+			tag: "Workers", scope: auth.ScopeOperate, audit: "node.start",
+			summary: "Start the workers of one process that were stopped by request",
+			doc:     "Also where those of all were stopped: the others stay as they are.",
+			errors:  []int{404, 501},
+			serve:   startNode,
+		}),
 		on(wire.RunCronWorker, route{
 			tag: "Workers", methods: both, access: cronAccess, audit: traffic,
 			summary: "Run the worker with the server's settings",
@@ -263,6 +286,14 @@ func schedulesRoutes() []route {
 			doc:     "Its occurrences do not happen until it is switched on again.",
 			errors:  []int{404, 409, 501},
 			serve:   scheduled(schedulesDisable),
+		}),
+		on(wire.SkipSchedule, route{
+			tag: "Schedules", scope: auth.ScopeOperate, audit: "schedule.skip", optionalBody: true,
+			summary: "Leave its next occurrence out",
+			doc: "Also one that is due and cannot be fired. It counts for no limit, and is in the history as " +
+				"skipped. With an occurrence that is not the next one any more nothing is done, and the answer is 409 conflict.",
+			errors: []int{404, 409, 501},
+			serve:  scheduled(schedulesSkip),
 		}),
 		on(wire.RunSchedule, route{
 			tag: "Schedules", scope: auth.ScopeOperate, audit: "schedule.run",

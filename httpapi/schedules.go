@@ -302,6 +302,23 @@ func schedulesRun(c *call, s *scheduler.Scheduler) error {
 	return c.answer(http.StatusOK, wire.ScheduleRunResponse{Success: true, Run: wireRun(&run)})
 }
 
+func schedulesSkip(c *call, s *scheduler.Scheduler) error {
+	var req wire.SkipRequest
+	var occurrence time.Time
+	err := c.accept(&req, func(bool) (list []symphony.Problem) {
+		occurrence = instant(req.Occurrence, "occurrence", &list)
+		return list
+	})
+	if err != nil {
+		return err
+	}
+	sch, err := s.Skip(c.Context(), c.PathValue("id"), occurrence)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, wire.ScheduleResponse{Success: true, Schedule: wireSchedule(&sch)})
+}
+
 func schedulesRuns(c *call, s *scheduler.Scheduler) error {
 	q := schedule.RunQuery{ScheduleID: c.PathValue("id")}
 	var list []symphony.Problem

@@ -192,3 +192,41 @@ func TestSchedulesFireByTheCronRouteAndByHand(t *testing.T) {
 		t.Errorf("second page: %s", second.raw)
 	}
 }
+
+func TestSchedules_skip(t *testing.T) {
+	f := newFixture(t, nil)
+	a := f.call("POST", "/api/symphony/schedules", `{"interval":3600000,"message":{"type":"Tick","payload":{}}}`)
+	made, _ := a.body["schedule"].(map[string]any)
+	id, next := made["id"].(string), made["nextRunAt"].(string)
+	skip := "/api/symphony/schedules/" + id + "/skip"
+	for name, test := range map[string]struct {
+		path, body string
+		status     int
+		code       string
+	}{
+		"an occurrence that is not next": {skip, `{"occurrence":"2030-01-01T00:00:00Z"}`, 409, "conflict"},
+		"a time that is none":            {skip, `{"occurrence":"soon"}`, 400, "validation_failed"},
+		"what is unknown":                {skip, `{"when":"now"}`, 400, "validation_failed"},
+		"an unknown one":                 {"/api/symphony/schedules/0197/skip", ``, 404, "not_found"},
+	} {
+		if a := f.call("POST", test.path, test.body); a.status != test.status || a.code() != test.code {
+			t.Errorf("%s: %d %s", name, a.status, a.raw)
+		}
+	}
+	a = f.call("POST", skip, `{"occurrence":"`+next+`"}`)
+	if after, _ := a.body["schedule"].(map[string]any); a.status != 200 || after["nextRunAt"].(string) <= next {
+		t.Errorf("got %d %s, after %s", a.status, a.raw, next)
+	}
+	runs := f.call("GET", "/api/symphony/schedules/"+id+"/runs", "")
+	if !strings.Contains(runs.raw, `"outcome":"skipped"`) || !strings.Contains(runs.raw, `"manual":true`) {
+		t.Errorf("the history is %s", runs.raw)
+	}
+	f.call("POST", "/api/symphony/schedules/"+id+"/disable", "")
+	if a := f.call("POST", skip, ""); a.status != 409 || a.code() != "no_next_run" {
+		t.Errorf("a disabled one: %d %s", a.status, a.raw)
+	}
+	want := "schedule.skip ok map[id:" + id + " occurrence:" + next
+	if trail := f.trail("action=schedule.skip&target=" + id); len(trail) != 3 || !strings.HasPrefix(trail[1], want) {
+		t.Errorf("the audit trail has %q, want %s… in the middle", trail, want)
+	}
+}

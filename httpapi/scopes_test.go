@@ -21,6 +21,7 @@ var contract = map[auth.Scope][]string{
 		"POST failed/{id}/retry", "DELETE failed/{id}"},
 	auth.ScopeOperate: {
 		"POST pause", "POST drain", "POST resume", "POST workers/stop", "POST workers/start",
+		"POST nodes/{id}/workers/stop", "POST nodes/{id}/workers/start",
 		"PATCH messages/{id}", "POST messages/{id}/cancel",
 		"DELETE messages/{id}", "POST messages/{id}/run-now", "POST messages/{id}/replay", "POST messages/replay", "POST messages/import",
 		"POST messages/cancel", "POST messages/edit", "POST messages/delete",
@@ -31,8 +32,9 @@ var contract = map[auth.Scope][]string{
 		"PUT limits/queue/{transport}/{id}", "DELETE limits/queue/{transport}/{id}",
 		"POST schedules", "POST schedules/preview", "PATCH schedules/{id}", "DELETE schedules/{id}",
 		"POST schedules/{id}/enable", "POST schedules/{id}/disable", "POST schedules/{id}/run",
+		"POST schedules/{id}/skip",
 	},
-	auth.ScopeAdmin: {"GET keys", "POST keys", "DELETE keys/{id}", "POST purge", "GET audit", "POST alerts/test"},
+	auth.ScopeAdmin: {"GET keys", "POST keys", "DELETE keys/{id}", "POST purge", "GET audit", "GET config", "POST alerts/test"},
 }
 
 func TestScopesAreThoseOfTheContract(t *testing.T) {

@@ -8,9 +8,12 @@ import (
 	"github.com/symphony-messenger/symphony/worker"
 )
 
+var errNoControl = unsupported(
+	"cannot tell workers: no transport keeps records, or the API was made without Options.Records")
+
 func stopWorkers(c *call) error {
 	if c.api.o.Records == nil {
-		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
+		return errNoControl
 	}
 	if err := worker.StopAll(c.Context(), c.api.o.Records, c.api.stored.Now()); err != nil {
 		return err
@@ -20,7 +23,7 @@ func stopWorkers(c *call) error {
 
 func startWorkers(c *call) error {
 	if c.api.o.Records == nil {
-		return unsupported("cannot tell workers: no transport keeps records, or the API was made without Options.Records")
+		return errNoControl
 	}
 	stopped, err := worker.StartAll(c.Context(), c.api.o.Records)
 	if err != nil {

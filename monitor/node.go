@@ -19,6 +19,9 @@ type Node struct {
 type NodeInfo struct {
 	Workers  []NodeWorker  `json:"workers"` // the continuous ones
 	Breakers []OpenBreaker `json:"breakers,omitempty"`
+	// Process is the name under which its workers are stopped and started, see worker.StopNode; "" of earlier releases.
+	Process string `json:"process,omitzero"`
+	Memory  uint64 `json:"memory,omitzero"` // that the process holds, in bytes
 }
 
 // NodeWorker is a worker of a node.

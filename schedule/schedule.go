@@ -192,6 +192,8 @@ const (
 	Fired          Outcome = "fired"
 	SkippedOverlap Outcome = "skipped_overlap" // by OverlapSkip
 	SkippedMissed  Outcome = "skipped_missed"  // by MissedLast or MissedSkip
+	// Skipped is by hand: somebody had it left out.
+	Skipped Outcome = "skipped"
 	// Failed is recorded for the first of failures in a row. The occurrence is tried again.
 	Failed Outcome = "failed"
 )

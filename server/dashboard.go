@@ -41,6 +41,15 @@ func (n *node) installation() httpapi.Installation {
 	return out
 }
 
+// settings are those in force, without what is secret.
+func (n *node) settings() wire.ConfigResponse {
+	out := wire.ConfigResponse{Success: true, File: n.config.File, Settings: []wire.Setting{}}
+	for _, s := range n.config.Settings() {
+		out.Settings = append(out.Settings, wire.Setting{Key: s.Key, Value: s.Value, Source: s.Source})
+	}
+	return out
+}
+
 // storageKind says what keeps the messages.
 func (n *node) storageKind() string {
 	switch {

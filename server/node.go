@@ -71,7 +71,7 @@ type node struct {
 
 // info is what this process tells others that use the same database.
 func (n *node) info() json.RawMessage {
-	info := monitor.NodeInfo{Breakers: n.openBreakers()}
+	info := monitor.NodeInfo{Process: n.id, Memory: worker.ProcessMemory(), Breakers: n.openBreakers()}
 	for _, s := range n.snapshots() {
 		info.Workers = append(info.Workers, monitor.WorkerOf(s))
 	}
@@ -329,6 +329,7 @@ func (n *node) workerOptions(t config.Transport) worker.Options {
 		grace = worker.NoGrace
 	}
 	o := worker.Options{Lease: w.Lease, HandlerTimeout: w.HandlerTimeout, Grace: grace, Policy: t.Retry.Policy(), Logger: n.log}
+	o.Node = n.id
 	o.StopRequests, o.Observer, o.MaxOutput = n.records, n.observer, int(n.config.Limits.MaxOutputBytes)
 	return o
 }
@@ -366,6 +367,7 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 	}
 	api, err := httpapi.New(httpapi.Options{
 		Dashboard: page, Sessions: n.sessions, Installation: n.installation(),
+		Config: n.settings, Node: n.id,
 		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes), Schemas: n.schemas,
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,
 		Observer: n.observer, Metrics: n.metrics, Monitor: n.monitor, Exposition: n.exposition, MetricsOpen: c.Metrics.Open, Requests: n.exposition.Request, CronWorker: fromCron, ConsumeWorker: consume, Draining: draining,

@@ -209,7 +209,7 @@ func (s *Server) work() error {
 			return nil
 		}
 		s.log.Warn("no worker runs in this process until it is restarted, or workers are started by request")
-		if worker.AwaitStart(s.draining, s.records, symphony.SystemClock()) != nil {
+		if worker.AwaitStart(s.draining, s.records, s.id, symphony.SystemClock()) != nil {
 			return nil
 		}
 		if workers, _, err = s.makeWorkers(); err != nil {

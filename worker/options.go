@@ -65,8 +65,10 @@ type Options struct {
 	MemoryLimit uint64
 	// StopWhenEmpty stops the worker when nothing is ready and nothing is in hand that may come back.
 	StopWhenEmpty bool
-	// StopRequests is where the worker looks for StopAll, once a second. Default: nowhere.
+	// StopRequests is where the worker looks for StopAll and StopNode, once a second. Default: nowhere.
 	StopRequests storage.Records
+	// Node names the process for StopNode. Default: it has no name.
+	Node string
 	// MaxOutput is how many bytes the output of a message may have, 1 to symphony.MaxOutputBytes. Default
 	// symphony.DefaultMaxOutputBytes.
 	MaxOutput int

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,7 +55,7 @@ func TestStartAll_takes_back_the_latest_stop(t *testing.T) {
 		}
 		awaited := func() <-chan error {
 			done := make(chan error, 1)
-			go func() { done <- worker.AwaitStart(t.Context(), records, symphony.SystemClock()) }()
+			go func() { done <- worker.AwaitStart(t.Context(), records, "", symphony.SystemClock()) }()
 			synctest.Wait()
 			return done
 		}
@@ -88,4 +89,92 @@ func TestStartAll_takes_back_the_latest_stop(t *testing.T) {
 			t.Fatalf("a second start: %t, %v", stopped, err)
 		}
 	})
+}
+
+// A node is stopped and started alone, whatever was asked of all before.
+func TestStopNode_ends_the_workers_of_one_node(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		records, alive := f.tr.Transport, []string{"one", "two"}
+		on := func(node string) worker.Options { return worker.Options{StopRequests: records, Node: node} }
+		one, two := f.start(on("one")), f.start(on("two"))
+		wait(10 * time.Second)
+		if err := worker.StopNode(t.Context(), records, "one", alive, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if <-one.done; one.report.Reason != worker.StopRequested {
+			t.Errorf("stopped by %q", one.report.Reason)
+		}
+		wait(time.Minute)
+		if len(two.done) != 0 {
+			t.Error("the other node was stopped too")
+		}
+		stopped := func() string {
+			t.Helper()
+			list, err := worker.StoppedNodes(t.Context(), records, alive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Join(list, " ")
+		}
+		if got := stopped(); got != "one" {
+			t.Errorf("stopped are %q", got)
+		}
+		started := make(chan error, 1)
+		go func() { started <- worker.AwaitStart(t.Context(), records, "one", symphony.SystemClock()) }()
+		wait(time.Minute)
+		if len(started) != 0 {
+			t.Fatal("it did not wait for a start")
+		}
+		start := func(node string, want bool) {
+			t.Helper()
+			if was, err := worker.StartNode(t.Context(), records, node, alive); was != want || err != nil {
+				t.Errorf("start of %s: %t, %v", node, was, err)
+			}
+		}
+		start("one", true)
+		if err := <-started; err != nil || stopped() != "" {
+			t.Errorf("started: %v, stopped are %q", err, stopped())
+		}
+		start("one", false)
+
+		// All are stopped, and one is started again.
+		if err := worker.StopAll(t.Context(), records, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if <-two.done; stopped() != "one two" {
+			t.Errorf("stopped are %q", stopped())
+		}
+		start("two", true)
+		if got := stopped(); got != "one" {
+			t.Errorf("stopped are %q", got)
+		}
+		if err := worker.StopNode(t.Context(), records, "two", alive, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if was, err := worker.StartAll(t.Context(), records); !was || err != nil || stopped() != "" {
+			t.Errorf("start of all: %t, %v, stopped are %q", was, err, stopped())
+		}
+		if was, err := worker.StartAll(t.Context(), records); was || err != nil {
+			t.Errorf("start of all again: %t, %v", was, err)
+		}
+	})
+}
+
+// What was asked of nodes that are gone is forgotten.
+func TestStopNode_forgets_nodes_that_are_gone(t *testing.T) {
+	f := newFixture(t)
+	records := f.tr.Transport
+	for _, node := range []string{"a", "b"} {
+		if err := worker.StopNode(t.Context(), records, node, []string{"a", node}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := worker.StopNode(t.Context(), records, "c", []string{"c", "b"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	list, err := worker.StoppedNodes(t.Context(), records, []string{"a", "b", "c"})
+	if got := strings.Join(list, " "); err != nil || got != "b c" {
+		t.Errorf("stopped are %q (%v)", got, err)
+	}
 }

@@ -30,11 +30,13 @@ An entry is written before the deed, and nothing is done that cannot be recorded
 outcome "unfinished" means that it goes on, or that the process ended before it could say.`,
 		Example: `  symphony audit
   symphony audit --action 'failed.*' --since 24h
-  symphony audit --who ops --json`,
+  symphony audit --who ops --json
+  symphony audit --target 01a2b3c4-0000-7000-8000-000000000000`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&q.Action, "action", "", "only this `ACTION`, or those of a pattern like 'failed.*'")
 	cmd.Flags().StringVar(&q.Who, "who", "", "only what the one with this `ID` or name did")
+	cmd.Flags().StringVar(&q.Target, "target", "", "only what was done to what has this `ID` or name: a message, a queue")
 	cmd.Flags().StringVar(&since, "since", "", "not older than this `TIME` (like 2026-12-01T09:00:00Z) or span (like 90m or 7d)")
 	cmd.Flags().StringVar(&until, "until", "", "older than this `TIME` or span")
 	cmd.Flags().IntVar(&q.Limit, "limit", 0, "how many, "+within(1, audit.MaxPage, audit.DefaultPage))

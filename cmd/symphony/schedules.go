@@ -24,7 +24,7 @@ Commands take the id of a schedule or its name.`,
   symphony schedules list`,
 	}, a.schedulesCreateCommand(), a.schedulesUpdateCommand(), a.schedulesListCommand(), a.schedulesShowCommand(),
 		a.schedulesNextCommand(), a.schedulesHistoryCommand(), a.schedulesFireCommand(), a.schedulesEnableCommand(),
-		a.schedulesDisableCommand(), a.schedulesRunCommand(), a.schedulesDeleteCommand())
+		a.schedulesDisableCommand(), a.schedulesRunCommand(), a.schedulesSkipCommand(), a.schedulesDeleteCommand())
 }
 
 // scheduleName is what a person calls a schedule: its name, or its id.

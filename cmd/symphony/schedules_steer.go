@@ -51,6 +51,16 @@ func (a *app) schedulesDisableCommand() *cobra.Command {
 	}.command(a, onScheduleWords("disable", "Switch a schedule off", "Its occurrences do not happen until it is enabled again."))
 }
 
+func (a *app) schedulesSkipCommand() *cobra.Command {
+	return act[wire.ScheduleResponse]{
+		do: onSchedule(func(ctx context.Context, r *reached, id string) (wire.ScheduleResponse, error) {
+			return r.SkipSchedule(ctx, id, wire.SkipRequest{})
+		}),
+		show: a.showSchedule,
+	}.command(a, onScheduleWords("skip", "Leave the next occurrence of a schedule out",
+		"Also one that is due and cannot be fired. It counts for no limit, and is in the history."))
+}
+
 func (a *app) schedulesRunCommand() *cobra.Command {
 	return act[wire.ScheduleRunResponse]{
 		do: onSchedule(func(ctx context.Context, r *reached, id string) (wire.ScheduleRunResponse, error) {

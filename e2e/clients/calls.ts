@@ -208,6 +208,12 @@ const scaled = await done(client.GET("/api/symphony/scale", { params: { query: {
 must(scaled.desiredWorkers >= 0 && scaled.queue === queue, "scale");
 await done(client.GET("/api/symphony/health"));
 await done(client.GET("/api/symphony/workers"));
+const nodes = await done(client.GET("/api/symphony/nodes"));
+must(nodes.nodes.length > 0 && nodes.nodes[0]!.self, "nodes");
+const node = { params: { path: { id: nodes.nodes[0]!.id } } };
+await done(client.POST("/api/symphony/nodes/{id}/workers/stop", node));
+await done(client.POST("/api/symphony/nodes/{id}/workers/start", node));
+await done(client.GET("/api/symphony/config"));
 await done(client.GET("/api/symphony/alerts"));
 await done(client.POST("/api/symphony/alerts/test"));
 await done(client.GET("/api/symphony/audit", { params: { query: { limit: 5 } } }));

@@ -82,6 +82,9 @@ var (
 	ConsumeMessages = Endpoint[ConsumeRequest, ConsumeResponse]{"POST", api + "/consume", "consumeMessages"}
 	StopWorkers     = Endpoint[None, DoneResponse]{"POST", api + "/workers/stop", "stopWorkers"}
 	StartWorkers    = Endpoint[None, DoneResponse]{"POST", api + "/workers/start", "startWorkers"}
+	ListNodes       = Endpoint[None, NodesResponse]{"GET", api + "/nodes", "listNodes"}
+	StopNode        = Endpoint[None, DoneResponse]{"POST", api + "/nodes/{id}/workers/stop", "stopNode"}
+	StartNode       = Endpoint[None, DoneResponse]{"POST", api + "/nodes/{id}/workers/start", "startNode"}
 	RunCronWorker   = Endpoint[None, CronResponse]{"POST", "/api/cron/symphony-worker", "runCronWorker"}
 )
 
@@ -121,6 +124,7 @@ var (
 	DeleteSchedule   = Endpoint[None, DoneResponse]{"DELETE", api + "/schedules/{id}", "deleteSchedule"}
 	EnableSchedule   = Endpoint[None, ScheduleResponse]{"POST", api + "/schedules/{id}/enable", "enableSchedule"}
 	DisableSchedule  = Endpoint[None, ScheduleResponse]{"POST", api + "/schedules/{id}/disable", "disableSchedule"}
+	SkipSchedule     = Endpoint[SkipRequest, ScheduleResponse]{"POST", api + "/schedules/{id}/skip", "skipSchedule"}
 	RunSchedule      = Endpoint[None, ScheduleRunResponse]{"POST", api + "/schedules/{id}/run", "runSchedule"}
 	ListScheduleRuns = Endpoint[None, ScheduleRunsResponse]{"GET", api + "/schedules/{id}/runs", "listScheduleRuns"}
 	RunCronScheduler = Endpoint[None, SchedulerResponse]{"POST", "/api/cron/symphony-scheduler", "runCronScheduler"}
@@ -180,6 +184,11 @@ var (
 	ListAPIKeys  = Endpoint[None, KeysResponse]{"GET", api + "/keys", "listApiKeys"}
 	CreateAPIKey = Endpoint[CreateKeyRequest, CreateKeyResponse]{"POST", api + "/keys", "createApiKey"}
 	RevokeAPIKey = Endpoint[None, DoneResponse]{"DELETE", api + "/keys/{id}", "revokeApiKey"}
+)
+
+// Configuration.
+var (
+	GetConfig = Endpoint[None, ConfigResponse]{"GET", api + "/config", "getConfig"}
 )
 
 // Audit.

@@ -84,7 +84,7 @@ type ScheduleRun struct {
 	Occurrence time.Time          `json:"occurrence" required:"true" description:"When it was meant to be."`
 	Through    time.Time          `json:"through" required:"true" description:"The newest occurrence that the entry stands for, where several were skipped together."`
 	FiredAt    time.Time          `json:"firedAt" required:"true"`
-	Outcome    string             `json:"outcome" enum:"fired,skipped_overlap,skipped_missed,failed" audit:"keep" required:"true" description:"fired, skipped_overlap, skipped_missed or failed."`
+	Outcome    string             `json:"outcome" enum:"fired,skipped,skipped_overlap,skipped_missed,failed" audit:"keep" required:"true" description:"fired, skipped (by hand), skipped_overlap, skipped_missed or failed."`
 	Messages   []ScheduledMessage `json:"messages" audit:"keep" required:"true"`
 	Error      string             `json:"error,omitzero" mask:"text"`
 	Manual     bool               `json:"manual,omitzero" description:"By hand."`
@@ -113,4 +113,9 @@ type SchedulerResponse struct {
 	Failed    int        `json:"failed" required:"true" description:"Schedules that could not fire; they are tried again."`
 	More      bool       `json:"more" required:"true" description:"Something is due still: call again."`
 	NextRunAt *time.Time `json:"nextRunAt,omitzero" description:"When something will be due next."`
+}
+
+// SkipRequest is the body of POST /api/symphony/schedules/{id}/skip.
+type SkipRequest struct {
+	Occurrence *time.Time `json:"occurrence,omitzero" audit:"keep" description:"That is meant. Default: the next one."`
 }
