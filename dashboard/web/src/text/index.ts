@@ -1,9 +1,18 @@
 // The texts of the dashboard, by page. Another language is another object of the same shape.
 import { bulk } from "./bulk";
+import { failed } from "./failed";
 import { filter } from "./filter";
 import { frame } from "./frame";
 import { message } from "./message";
 import { schedules } from "./schedules";
 import { shared } from "./shared";
 
-export const text = { bulk, filter, frame, message, schedules, shared };
+export const text = {
+  bulk,
+  failed,
+  filter,
+  frame,
+  message,
+  schedules,
+  shared,
+};
