@@ -9,6 +9,7 @@ export const bulk = {
   selectAll: (n: number, more?: boolean) => `Select all ${more ? "that match, more than " : ""}${count(n)}${more ? "" : " that match"}`,
   allSelected: (n: number, more?: boolean) => `All that match: ${atLeast(n, more)}`,
   clear: "Clear selection",
+  back: "Back",
   bar: "What to do with the selection",
   /** On buttons. */
   name: { cancel: "Cancel", edit: "Edit", delete: "Delete", replay: "Replay", retry: "Retry", deleteFailed: "Delete failed" },
@@ -54,7 +55,7 @@ export const bulk = {
     tags: "Tags", tagsHint: "With commas between. They take the place of all tags. Empty: leave as they are.",
     queue: "A message keeps its queue: the API cannot change it.",
   },
-  patch: "Correct the payloads (JSON merge patch)", patchHint: "Members given replace those of each payload, null removes them. Empty: payloads stay as they are.",
+  patch: "Correct the payloads", patchLabel: "JSON merge patch", patchHint: "Members given replace those of each payload, null removes them. Empty: payloads stay as they are.",
   patchBad: "This is no JSON object.", before: "Before", after: "After", examples: "What the patch makes of three of them",
   started: (n: number) => (n === 1 ? "The operation has begun." : `${count(n)} operations have begun, one for each transport.`),
 };

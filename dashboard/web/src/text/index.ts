@@ -4,6 +4,7 @@ import { failed } from "./failed";
 import { filter } from "./filter";
 import { frame } from "./frame";
 import { message } from "./message";
+import { messages } from "./messages";
 import { schedules } from "./schedules";
 import { shared } from "./shared";
 
@@ -13,6 +14,7 @@ export const text = {
   filter,
   frame,
   message,
+  messages,
   schedules,
   shared,
 };

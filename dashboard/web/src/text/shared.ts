@@ -31,5 +31,6 @@ export const shared = {
   tree: "Tree",
   raw: "Raw",
   large: (size: string) => `${size}, read in parts as they are opened`,
+  samples: { label: "Language", copy: "Copy the code" },
   diff: { none: "Nothing has changed.", whole: "Show the whole", removed: "removed:", added: "added:" },
 };

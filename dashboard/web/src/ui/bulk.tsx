@@ -129,7 +129,7 @@ export function BulkDialog({ action, target, onClose, onDone }: {
       : mustType && confirmed !== t.typeAllWord ? t.typeAll : undefined);
   return (
     <FormDialog
-      wide={action === "retry"} title={t.title[action]} kind={danger ? "danger" : "primary"} onClose={onClose} onSubmit={() => start.mutate()} busy={start.isPending}
+      wide={action === "retry"} dismiss={action === "cancel" ? t.back : undefined} title={t.title[action]} kind={danger ? "danger" : "primary"} onClose={onClose} onSubmit={() => start.mutate()} busy={start.isPending}
       submit={n === undefined || incomplete ? t.name[action] : t.submit[action](n, preview.data?.atLeast)} refused={refused} error={start.error}
     >
       <p>{t.happens[action]}</p>
@@ -139,7 +139,7 @@ export function BulkDialog({ action, target, onClose, onDone }: {
       {action === "retry" && (
         <details>
           <summary className="cursor-pointer text-sm font-medium">{t.patch}</summary>
-          <div className="pt-2"><JsonField label={t.patch} hint={t.patchHint} error={patch === null ? t.patchBad : undefined} value={patchText} onChange={setPatchText} /></div>
+          <div className="pt-2"><JsonField label={t.patchLabel} hint={t.patchHint} error={patch === null ? t.patchBad : undefined} value={patchText} onChange={setPatchText} /></div>
         </details>
       )}
       <TextField label={t.rate} hint={t.rateHint} error={rateWrong} inputMode="numeric" value={rate} onChange={(e) => setRate(e.target.value.trim())} className="max-w-40" />

@@ -18,8 +18,10 @@ export function Dialog({ title, onClose, children, footer, wide, side = "center"
     const dialog = ref.current;
     if (dialog && !dialog.open) {
       dialog.showModal();
-      // The browser would begin at the button that closes it.
-      dialog.querySelector<HTMLElement>("[data-body] :is(input:not([type=checkbox], [type=radio]), textarea, select)")?.focus();
+      // The browser begins at the button that closes, whose tooltip then lies over the title and takes the first Escape.
+      if (!dialog.querySelector("[data-body]")?.contains(document.activeElement)) {
+        (dialog.querySelector<HTMLElement>("[data-body] :is(input:not([type=checkbox], [type=radio]), textarea, select)") ?? dialog).focus();
+      }
     }
     return () => {
       if (before instanceof HTMLElement) before.focus();
@@ -30,7 +32,7 @@ export function Dialog({ title, onClose, children, footer, wide, side = "center"
     : `w-full max-h-[90dvh] ${wide ? "max-w-4xl" : "max-w-lg"} rounded-md max-sm:mb-0 max-sm:max-w-full`;
   return (
     <dialog
-      ref={ref} aria-labelledby={id} className={`border border-line bg-surface p-0 shadow-xl backdrop:bg-[#0008] ${place}`}
+      ref={ref} tabIndex={-1} aria-labelledby={id} className={`outline-none border border-line bg-surface p-0 shadow-xl backdrop:bg-[#0008] ${place}`}
       onCancel={(e) => {
         if (e.target !== ref.current) return;
         e.preventDefault();
@@ -59,9 +61,11 @@ function intoView(element: HTMLElement | null) {
  * A dialog with a form: submit runs on Enter and on its button, which says what will happen. error is shown above the
  * buttons. kind "danger" is for what cannot be undone.
  */
-export function FormDialog({ title, onClose, onSubmit, submit, busy, error, children, kind = "primary", wide, refused }: {
+export function FormDialog({ title, onClose, onSubmit, submit, busy, error, children, kind = "primary", wide, refused, dismiss = text.shared.cancel }: {
   title: ReactNode; onClose: () => void; onSubmit: () => void; submit: string; busy?: boolean; error?: unknown;
   children: ReactNode; kind?: "primary" | "danger"; wide?: boolean; refused?: string;
+  /** The button that leaves everything as it is; another word where "cancel" is what the form does. */
+  dismiss?: string;
 }) {
   const id = useId();
   const send = (e: FormEvent) => {
@@ -73,7 +77,7 @@ export function FormDialog({ title, onClose, onSubmit, submit, busy, error, chil
       title={title} onClose={onClose} wide={wide}
       footer={
         <>
-          <Button onClick={onClose}>{text.shared.cancel}</Button>
+          <Button onClick={onClose}>{dismiss}</Button>
           <Button type="submit" form={id} kind={kind} busy={busy} refused={refused}>{submit}</Button>
         </>
       }

@@ -1,4 +1,5 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp } from "lucide-react";
 import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { text } from "../text";
 
@@ -15,6 +16,10 @@ export type Column<Row> = {
   width?: string;
   /** On phones a row is a card: "title" is its first line, "hide" is left out, others follow with their names. */
   phone?: "title" | "hide";
+  /** The rows are in the order of this column. */
+  sorted?: "ascending" | "descending";
+  /** Has the rows in the order of this column, or the other way round. */
+  onSort?: () => void;
 };
 
 type Props<Row> = {
@@ -29,6 +34,8 @@ type Props<Row> = {
   onSelect?: (keys: ReadonlySet<string>) => void;
   /** Shown below the last row, such as a button that loads more. */
   end?: ReactNode;
+  /** Called with the first and the last row that are in sight, when others are. */
+  onRange?: (first: number, last: number) => void;
 };
 
 const rowHeight = 37;
@@ -37,7 +44,7 @@ const rowHeight = 37;
  * A table of any number of rows, of which only those in sight are in the document. The arrows, j and k move, x selects,
  * Shift extends the selection, Enter opens. On phones each row is a card.
  */
-export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onSelect, end }: Props<Row>) {
+export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onSelect, end, onRange }: Props<Row>) {
   const ref = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [active, setActive] = useState<string>();
@@ -54,6 +61,14 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     getItemKey: (i) => rowKey(rows[i]!),
   });
   useEffect(() => virtual.measure(), [phone, virtual]);
+  const { startIndex: first, endIndex: last } = virtual.range ?? { startIndex: 0, endIndex: -1 };
+  const tell = useRef(onRange);
+  useEffect(() => {
+    tell.current = onRange;
+  });
+  useEffect(() => {
+    if (last >= 0) tell.current?.(first, last);
+  }, [first, last, rows.length]);
 
   const at = rows.findIndex((r) => rowKey(r) === active);
   const go = (i: number) => {
@@ -110,13 +125,19 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
         <div role="rowgroup" className="max-sm:sr-only">
           <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
             {onSelect && (
-              <div role="columnheader" className="px-3 py-2">
+              <div role="columnheader" className="flex items-center px-3 py-2">
                 <input type="checkbox" aria-label={text.shared.all} checked={allSelected} className="size-4 accent-(--accent)"
                   onChange={() => onSelect(allSelected ? new Set() : new Set(rows.map(rowKey)))} />
               </div>
             )}
             {columns.map((c) => (
-              <div key={c.id} role="columnheader" aria-label={c.label} className={`truncate px-3 py-2 font-medium ${c.align === "right" ? "text-right" : ""}`}>{c.name}</div>
+              <div key={c.id} role="columnheader" aria-label={c.label} aria-sort={c.sorted} className={`truncate px-3 py-2 font-medium ${c.align === "right" ? "text-right" : ""}`}>
+                {c.onSort ? (
+                  <button type="button" onClick={c.onSort} className="-mx-1 inline-flex items-center gap-1 rounded px-1 hover:bg-hover">
+                    {c.name}{c.sorted && <SortIcon sorted={c.sorted} />}
+                  </button>
+                ) : c.name}
+              </div>
             ))}
           </div>
         </div>
@@ -133,14 +154,14 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
                   ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
               >
                 {onSelect && (
-                  <div role="gridcell" className={phone ? "absolute top-3 right-4" : "px-3"}>
+                  <div role="gridcell" className={phone ? "absolute top-3 right-4" : "flex items-center px-3"}>
                     <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
                       onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
                   </div>
                 )}
                 {columns.map((c) => phone ? (
                   c.phone === "hide" ? null : (
-                    <div key={c.id} role="gridcell" className={c.phone === "title" ? "min-w-0 pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+                    <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
                       {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
                       <span className="min-w-0 truncate">{c.cell(row)}</span>
                     </div>
@@ -156,6 +177,10 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
       {end && <div className="p-3 text-center">{end}</div>}
     </div>
   );
+}
+
+function SortIcon({ sorted }: { sorted: "ascending" | "descending" }) {
+  return sorted === "ascending" ? <ArrowUp size={12} aria-hidden /> : <ArrowDown size={12} aria-hidden />;
 }
 
 /** Tells whether keys typed there are text. */
