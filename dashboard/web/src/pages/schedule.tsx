@@ -74,7 +74,7 @@ function Coming({ schedule: s }: { schedule: Schedule }) {
   return (
     <>
       {s.state === "disabled" && <p className="px-4 pt-3 text-muted">{t.next.none.disabled}</p>}
-      <div className="overflow-x-auto"><NextRuns times={times} zone={s.kind === "cron" ? s.timezone ?? "UTC" : undefined} /></div>
+      <NextRuns times={times} zone={s.kind === "cron" ? s.timezone ?? "UTC" : undefined} />
     </>
   );
 }

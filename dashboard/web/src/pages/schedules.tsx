@@ -86,10 +86,10 @@ const columns: Column<Schedule>[] = [
   { id: "name", name: t.columns.name, width: "minmax(10rem,2fr)", phone: "title", cell: (s) => <Name schedule={s} /> },
   { id: "when", name: t.columns.when, width: "minmax(10rem,2fr)", cell: (s) => <span title={s.cron} className={fitting}><When schedule={s} /></span> },
   { id: "next", name: t.columns.next, width: "11rem", cell: (s) => <Next schedule={s} /> },
-  { id: "last", name: t.columns.last, width: "11.5rem", cell: (s) => <Last schedule={s} /> },
+  { id: "last", name: t.columns.last, width: "11.25rem", cell: (s) => <Last schedule={s} /> },
   { id: "runs", name: t.columns.runs, width: "7.75rem", cell: (s) => <Runs schedule={s} /> },
-  { id: "state", name: t.columns.state, width: "6.5rem", cell: (s) => <StateBadge state={s.state} /> },
-  { id: "actions", name: <span className="sr-only">{t.actions.more}</span>, width: "3.25rem", phone: "hide", cell: (s) => <RowMenu schedule={s} /> },
+  { id: "state", name: t.columns.state, width: "6.25rem", cell: (s) => <StateBadge state={s.state} /> },
+  { id: "actions", name: <span className="sr-only">{t.actions.more}</span>, width: "3.75rem", phone: "hide", cell: (s) => <RowMenu schedule={s} /> },
 ];
 
 function Name({ schedule: s }: { schedule: Schedule }) {

@@ -1,4 +1,5 @@
 // The texts of the dashboard, by page. Another language is another object of the same shape.
+import { apiPage } from "./api";
 import { bulk } from "./bulk";
 import { failed } from "./failed";
 import { filter } from "./filter";
@@ -9,6 +10,7 @@ import { schedules } from "./schedules";
 import { shared } from "./shared";
 
 export const text = {
+  apiPage,
   bulk,
   failed,
   filter,

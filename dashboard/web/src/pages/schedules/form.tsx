@@ -139,11 +139,11 @@ function Preview({ form, preview, timed }: { form: Form; preview: Asked; timed: 
   const notes = useMemo(() => (cron && known ? clockNotes(cron, zone, new Date()) : []), [cron, zone, known]);
   const most = Number(form.maxRuns) || Infinity;
   return (
-    <section aria-label={p.title} aria-live="polite" className="flex min-w-0 flex-col gap-2">
+    <section aria-label={p.title} aria-live="polite" className="flex min-w-0 flex-col gap-2 self-start lg:sticky lg:top-0">
       <h3 className="text-sm font-semibold">{p.title}</h3>
       {words && <p className="foreign">{words} <span className="text-muted">{text.schedules.in(zone)}</span></p>}
       {preview.isPending && preview.fetchStatus === "fetching" && <Loading />}
-      {times && times.length > 0 && <div className="card min-w-0 overflow-x-auto"><NextRuns times={times.slice(0, 5)} zone={cron ? zone : undefined} /></div>}
+      {times && times.length > 0 && <div className="card min-w-0"><NextRuns times={times.slice(0, 5)} zone={cron ? zone : undefined} /></div>}
       {times && times.length > 0 && times.length < 6 && most > 0 && <p className="text-xs text-muted">{p.last(times.length)}</p>}
       {never && <Callout tone="danger">{p.never}</Callout>}
       {timed.map((m) => <Callout key={m} tone="danger"><span className="foreign">{m}</span></Callout>)}

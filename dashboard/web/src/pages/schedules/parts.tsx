@@ -84,35 +84,44 @@ export function RunStrip({ runs, states }: { runs: Run[]; states?: ReadonlyMap<s
 export function NextRuns({ times, zone }: { times: string[]; zone?: string }) {
   const shown = useZone();
   const now = useNow();
-  const own = zone && zone !== (shown ?? localZone());
+  const mine = shown ?? localZone();
+  const own = zone && zone !== mine ? zone : undefined;
+  const seconds = times.some((at) => new Date(at).getUTCSeconds() !== 0);
+  const cell = "px-3 py-1.5";
   return (
-    <table className="w-full text-sm">
-      <thead className="text-left text-xs text-muted">
-        <tr>
-          {own && <th className="px-3 py-1.5 font-medium">{t.next.zone(zone)}</th>}
-          <th className={`px-3 py-1.5 font-medium ${own ? "max-sm:hidden" : ""}`}>{own ? t.next.yours : t.next.zone(shown ?? localZone())}</th>
-          <th className="px-3 py-1.5 text-right font-medium">{t.next.from}</th>
-        </tr>
-      </thead>
-      <tbody className="tabular">
-        {times.map((at) => (
-          <tr key={at} className="border-t border-line">
-            {own && <td className="px-3 py-1.5">{clockOf(at, zone)}<span className="block text-xs text-muted sm:hidden">{t.next.yours}: {clockOf(at, shown)}</span></td>}
-            <td className={`px-3 py-1.5 ${own ? "max-sm:hidden" : ""}`}>{clockOf(at, shown)}</td>
-            <td className="px-3 py-1.5 text-right whitespace-nowrap">{relative(at, now, shown)}</td>
+    <div className="@container">
+      <table className="w-full text-sm">
+        <thead className="text-left text-xs text-muted">
+          <tr>
+            <th className={`${cell} font-medium`}>{t.next.zone(own ?? mine)}</th>
+            {own && <th className={`${cell} font-medium @max-md:hidden`}>{t.next.yours}</th>}
+            <th className={`${cell} text-right font-medium`}>{t.next.from}</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody className="tabular">
+          {times.map((at) => (
+            <tr key={at} className="border-t border-line align-top">
+              <td className={cell}>
+                {clockOf(at, own ?? shown, seconds)}
+                {own && <span className="block text-xs text-muted @md:hidden">{t.next.yours}: {clockOf(at, shown, seconds)}</span>}
+              </td>
+              {own && <td className={`${cell} @max-md:hidden`}>{clockOf(at, shown, seconds)}</td>}
+              <td className={`${cell} text-right whitespace-nowrap`}>{relative(at, now, shown)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
 /** A time with the name that the zone has then: where it changes, clocks have. A zone that is unknown here is shown in UTC. */
-function clockOf(at: string, zone?: string): string {
+function clockOf(at: string, zone: string | undefined, seconds: boolean): string {
+  const cut = seconds ? 19 : 16;
   try {
     const day = new Intl.DateTimeFormat("en", { weekday: "short", timeZone: zone }).format(new Date(at));
-    return `${day} ${absolute(at, zone)} ${zoneName(zone, new Date(at))}`;
+    return `${day} ${absolute(at, zone).slice(0, cut)} ${zoneName(zone, new Date(at))}`;
   } catch {
-    return `${absolute(at, "UTC")} UTC`;
+    return `${absolute(at, "UTC").slice(0, cut)} UTC`;
   }
 }
