@@ -1,6 +1,32 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { usePermissions, useSession } from "../api/session";
+import { one } from "../search";
+import { text } from "../text";
+import { Segmented } from "../ui/field";
 import { Page } from "../ui/page";
-import { Loading } from "../ui/states";
+import { Empty } from "../ui/states";
+import { SendFile } from "./send/file";
+import { SendOne } from "./send/one";
 
+const t = text.send;
+
+/** Messages are dispatched by hand: one, or those of a file. */
 export default function Send() {
-  return <Page title="send"><Loading /></Page>;
+  const search = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const session = useSession();
+  const { may } = usePermissions();
+  if (!may("dispatch")) {
+    return <Page title={t.title}><Empty title={session.readOnly ? text.shared.readOnly : t.noScope}>{!session.readOnly && text.shared.needsScope("dispatch")}</Empty></Page>;
+  }
+  const mode = one(search.mode) === "file" ? "file" : "one";
+  return (
+    <Page
+      title={t.title}
+      actions={<Segmented label={t.mode.label} value={mode} options={[["one", t.mode.one], ["file", t.mode.file]]}
+        onChange={(m) => void navigate({ to: "/send", search: { ...search, mode: m === "file" ? "file" : undefined }, replace: true })} />}
+    >
+      {mode === "file" ? <SendFile /> : <SendOne />}
+    </Page>
+  );
 }

@@ -7,16 +7,9 @@ import { frame } from "./frame";
 import { message } from "./message";
 import { messages } from "./messages";
 import { schedules } from "./schedules";
+import { send } from "./send";
 import { shared } from "./shared";
 
 export const text = {
-  apiPage,
-  bulk,
-  failed,
-  filter,
-  frame,
-  message,
-  messages,
-  schedules,
-  shared,
+  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send,
 };
