@@ -1,9 +1,12 @@
 // The texts of the dashboard, by page. Another language is another object of the same shape.
-import { apiPage } from "./api";
+import { alerts } from "./alerts";
+import { apiPage } from "./apiPage";
+import { audit } from "./audit";
 import { bulk } from "./bulk";
 import { failed } from "./failed";
 import { filter } from "./filter";
 import { frame } from "./frame";
+import { keys } from "./keys";
 import { message } from "./message";
 import { messages } from "./messages";
 import { schedules } from "./schedules";
@@ -11,5 +14,5 @@ import { send } from "./send";
 import { shared } from "./shared";
 
 export const text = {
-  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send,
+  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send, alerts, audit, keys,
 };

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { BellOff, CheckCheck, Ellipsis, PencilLine, RotateCcw, Search as SearchIcon, Trash2 } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { BellOff, CheckCheck, Ellipsis, PencilLine, RotateCcw, Trash2 } from "lucide-react";
+import { useMemo, useState } from "react";
 import { answer, api } from "../../api/client";
 import { usePermissions } from "../../api/session";
 import { count } from "../../format/number";
@@ -16,6 +16,7 @@ import { Sparkline } from "../../ui/sparkline";
 import { Callout, Empty, ErrorNote, Loading } from "../../ui/states";
 import { Table, type Column } from "../../ui/table";
 import { Time } from "../../ui/time";
+import { Typed } from "../../ui/typed";
 import { groupKey, groupStates, type Group, type GroupState } from "./calls";
 import { GroupDialog, type GroupAction } from "./dialogs";
 import { FirstFailure } from "./first";
@@ -125,35 +126,6 @@ function Actions({ group, onOpen }: { group: Group; onOpen: (action: GroupAction
         <MenuItem icon={<CheckCheck size={14} aria-hidden />} onSelect={() => onOpen("resolve")}>{t.actions.resolve}</MenuItem>
         {!none && <><MenuSeparator /><MenuItem danger icon={<Trash2 size={14} aria-hidden />} onSelect={() => onOpen("delete")}>{t.actions.remove}</MenuItem></>}
       </Menu>
-    </span>
-  );
-}
-
-/** A field whose value goes into the address a moment after the last key. */
-export function Typed({ label, value = "", onChange, search, className = "", placeholder }: {
-  label: string; value?: string; onChange: (v: string | undefined) => void; search?: boolean; className?: string; placeholder?: string;
-}) {
-  const [typed, setTyped] = useState(value);
-  const told = useRef(value);
-  useEffect(() => {
-    // It was changed by other means, such as the way back.
-    if (value !== told.current) setTyped(value);
-    told.current = value;
-  }, [value]);
-  useEffect(() => {
-    if (typed.trim() === told.current) return;
-    const timer = window.setTimeout(() => {
-      told.current = typed.trim();
-      onChange(typed.trim() || undefined);
-    }, 350);
-    return () => window.clearTimeout(timer);
-    // eslint-disable-next-line
-  }, [typed]);
-  return (
-    <span className={`relative inline-flex ${className}`}>
-      {search && <SearchIcon size={14} aria-hidden className="pointer-events-none absolute top-2.5 left-2 text-muted" />}
-      <input type="search" aria-label={label} placeholder={placeholder ?? label} value={typed} spellCheck={false} data-search={search || undefined}
-        onChange={(e) => setTyped(e.target.value)} className={`field w-full ${search ? "pl-7" : ""}`} />
     </span>
   );
 }
