@@ -3010,7 +3010,7 @@ export interface components {
             outages?: components["schemas"]["WorkerOutage"][];
             /** @description Handlers at work. */
             processing: number;
-            /** @description Those it works on. Left out: all of its transport. */
+            /** @description Those it works on. Left out: all. */
             queues?: string[];
             running?: boolean;
             /** Format: date-time */
