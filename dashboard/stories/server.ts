@@ -56,13 +56,13 @@ export class Server {
   url = "";
   private constructor(readonly folder: string, readonly receiver: Receiver, readonly key: string, private readonly environment: NodeJS.ProcessEnv) {}
 
-  /** Starts one. more is put behind the configuration that all stories share. */
-  static async start(more = ""): Promise<Server> {
+  /** Starts one. more is put behind the configuration that all stories share; fresh leaves alone the database that the environment names. */
+  static async start(more = "", fresh = false): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), "symphony-stories-"));
     const receiver = await Receiver.start();
     await writeFile(join(folder, "symphony.yaml"), configuration(receiver.url) + more);
     await writeFile(join(folder, "order.json"), JSON.stringify(orderSchema));
-    const environment = { ...process.env, ...(process.env.STORAGE_URL ? { SYMPHONY_DATABASE_URL: process.env.STORAGE_URL } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
+    const environment = { ...process.env, ...(process.env.STORAGE_URL && !fresh ? { SYMPHONY_DATABASE_URL: process.env.STORAGE_URL } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
     const key = await createKey(folder, environment);
     const server = new Server(folder, receiver, key, environment);
     await server.run();

@@ -18,6 +18,13 @@ export function rate(perSecond: number): string {
   return (perSecond >= 10_000 ? compact.format(perSecond) : perSecond.toFixed(digits)) + "/s";
 }
 
+/** A rate in the unit that says most: 12/s, 7/min, 3/h, 0/s. */
+export function pace(perSecond: number): string {
+  if (perSecond >= 1 || perSecond === 0) return rate(perSecond);
+  const [n, unit] = perSecond * 60 >= 1 ? [perSecond * 60, "min"] : [perSecond * 3600, "h"];
+  return n < 0.95 ? `<1/${unit}` : `${Math.round(n)}/${unit}`;
+}
+
 /** A share of 0 to 1 as 0 %, 0.4 %, 12 %. Never 0 % where it is more, nor 100 % where it is less. */
 export function percent(share: number): string {
   if (share > 0 && share < 0.001) return "<0.1%";

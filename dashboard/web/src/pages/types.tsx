@@ -1,6 +1,110 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { typesQuery, type TypeRow } from "../api/names";
+import { duration } from "../format/duration";
+import { pace } from "../format/number";
+import { useRefetch } from "../live/live";
+import { one, type Search } from "../search";
+import { text } from "../text";
+import { DispatchExample } from "../ui/dispatch-example";
+import { Select } from "../ui/field";
 import { Page } from "../ui/page";
-import { Loading } from "../ui/states";
+import { Sparkline } from "../ui/sparkline";
+import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
+import { Badge } from "../ui/status";
+import { Table, type Column } from "../ui/table";
+import { Failing } from "./queues";
+import { HoldBadges } from "./steering/holds";
+import { limitUse } from "./steering/limit-text";
 
+const t = text.types;
+const c = text.queues.columns;
+
+const orders: Record<string, (a: TypeRow, b: TypeRow) => number> = {
+  name: () => 0, // as the server sorts them
+  failing: (a, b) => (b.figures?.failed ?? 0) - (a.figures?.failed ?? 0),
+  busy: (a, b) => (b.figures?.processed ?? 0) - (a.figures?.processed ?? 0),
+};
+
+const shows: Record<string, (r: TypeRow) => boolean> = {
+  "": () => true,
+  held: (r) => r.holds.length > 0,
+  breaker: (r) => (r.handler?.breakers?.length ?? 0) > 0,
+  nobody: (r) => !r.handler,
+  failing: (r) => (r.figures?.failed ?? 0) > 0,
+};
+
+/** All types, and the patterns for which something is configured or set, with what handles, stops and limits them. */
 export default function Types() {
-  return <Page title="types"><Loading /></Page>;
+  const search: Search = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const refetchInterval = useRefetch("by nobody", 10_000);
+  const { data, error, refetch } = useQuery({ ...typesQuery, refetchInterval, placeholderData: keepPreviousData });
+  const [q, sort, show] = [one(search.q) ?? "", one(search.sort) ?? "name", one(search.show) ?? ""];
+  const rows = useMemo(() => {
+    const wanted = q.toLowerCase();
+    const list = (data?.rows ?? []).filter((r) => r.type.toLowerCase().includes(wanted) && (shows[show]?.(r) ?? true));
+    return orders[sort] ? [...list].sort(orders[sort]) : list;
+  }, [data, q, sort, show]);
+  const change = (next: Search) => void navigate({ to: ".", search: (s: Search) => ({ ...s, ...next }), replace: true, resetScroll: false });
+  const bad = [!orders[sort] && sort, !shows[show] && show].filter((b): b is string => !!b);
+  return (
+    <Page title={t.title} lead={data && t.lead(data.rows.length)}>
+      {error && <ErrorNote error={error} retry={() => void refetch()} />}
+      {!data && !error && <Loading lines={8} />}
+      {data && data.rows.length === 0 && <Empty title={t.empty}><p>{t.teach}</p><DispatchExample /></Empty>}
+      {data && data.rows.length > 0 && (
+        <>
+          <div className="flex flex-wrap items-end gap-2">
+            <input data-search type="search" aria-label={t.search} placeholder={t.search} className="field min-w-48 flex-1" value={q} onChange={(e) => change({ q: e.target.value || undefined })} />
+            <div className="w-40"><Select label={text.queues.show} value={show} options={t.shows as [string, string][]} onChange={(e) => change({ show: e.target.value || undefined })} /></div>
+            <div className="w-40">
+              <Select label={text.queues.sort} value={sort} options={(text.queues.sorts as [string, string][]).filter(([v]) => orders[v])}
+                onChange={(e) => change({ sort: e.target.value === "name" ? undefined : e.target.value })} />
+            </div>
+          </div>
+          {bad.map((b) => <Callout key={b} tone="warn">{text.queues.badShow(b)}</Callout>)}
+          <div className="card">
+            {rows.length === 0 ? <p className="p-4 text-sm text-muted">{t.none}</p> : (
+              <Table label={t.title} columns={columns} rows={rows} rowKey={(r) => r.type}
+                onOpen={(r) => void navigate({ to: "/type", search: { type: r.type } })} end={data.more && <p className="text-xs text-muted">{t.more}</p>} />
+            )}
+          </div>
+        </>
+      )}
+    </Page>
+  );
+}
+
+const columns: Column<TypeRow>[] = [
+  {
+    id: "type", name: c.type, phone: "title", width: "minmax(11rem,2fr)",
+    cell: (r) => <><Link to="/type" search={{ type: r.type }} className="link font-medium foreign" title={r.type}>{r.type}</Link> <span className="text-xs text-muted">{r.transports.join(", ")}</span></>,
+  },
+  {
+    id: "state", name: c.state, width: "8rem",
+    cell: (r) => (
+      <span className="inline-flex gap-1">
+        <HoldBadges holds={r.holds} />
+        {(r.handler?.breakers?.length ?? 0) > 0 && <Badge tone="danger">{t.breakerOpen}</Badge>}
+      </span>
+    ),
+  },
+  { id: "handler", name: c.handler, width: "minmax(7rem,1fr)", cell: (r) => (r.handler ? <span className="foreign" title={r.handler.pattern}>{r.handler.pattern}</span> : <span className="text-muted">{t.noHandler}</span>) },
+  { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures && !isPattern(r.type) ? pace(r.figures.throughput) : <None />) },
+  { id: "series", name: c.series, phone: "hide", width: "6.5rem", cell: (r) => (r.series && !isPattern(r.type) ? <Sparkline values={r.series} label={text.queues.lastHour(r.series.reduce((a, b) => a + b, 0))} width={80} /> : null) },
+  { id: "run", name: c.run, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : <None />) },
+  { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : <None />) },
+  { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => <Failing figures={r.figures} /> },
+  { id: "limits", name: c.limits, width: "minmax(6rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || <None /> },
+];
+
+/** Tells whether a name stands for several types, of which each has figures of its own. */
+export function isPattern(type: string): boolean {
+  return type === "*" || type.endsWith(".*");
+}
+
+function None() {
+  return <span className="text-muted">{text.shared.nothing}</span>;
 }

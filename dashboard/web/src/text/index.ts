@@ -9,10 +9,14 @@ import { frame } from "./frame";
 import { keys } from "./keys";
 import { message } from "./message";
 import { messages } from "./messages";
+import { overview } from "./overview";
+import { queues, types } from "./queues";
 import { schedules } from "./schedules";
 import { send } from "./send";
+import { series } from "./series";
 import { shared } from "./shared";
+import { steering } from "./steering";
 
 export const text = {
-  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send, alerts, audit, keys,
+  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types,
 };

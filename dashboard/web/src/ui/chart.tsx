@@ -51,13 +51,13 @@ export default function Chart({ label, times, series, stacked, format = short, h
         scales: { x: { time: true }, y: { range: (_, __, high) => [0, high > 0 ? high * 1.1 : 1] } },
         cursor: { drag: { x: !!onSelect, y: false, setScale: false }, points: { size: 6 } },
         axes: [
-          { ...axis, space: 70, values: (_, at) => at.map((t) => (days ? absolute(new Date(t * 1000), zone).slice(5, 16) : clock(new Date(t * 1000), zone))) },
+          { ...axis, size: 28, space: 70, values: (_, at) => at.map((t) => (days ? absolute(new Date(t * 1000), zone).slice(5, 16) : clock(new Date(t * 1000), zone))) },
           { ...axis, size: 56, values: (_, at) => at.map((v) => format(v)) },
         ],
         series: [
           { label: "", value: (_, t) => (t == null ? "" : absolute(new Date(t * 1000), zone)) },
           ...drawn.map((s, i): uPlot.Series => ({
-            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? of(s.color) + "55" : undefined, points: { show: false },
+            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? of(s.color) + "55" : undefined, points: { show: !stacked, size: 4 },
             value: (u, v, _, at) => {
               if (v == null) return "–";
               const below = stacked && at != null ? u.data[i + 2]?.[at] ?? 0 : 0;

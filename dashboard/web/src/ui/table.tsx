@@ -163,7 +163,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
                   c.phone === "hide" ? null : (
                     <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
                       {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
-                      <span className="min-w-0 truncate">{c.cell(row)}</span>
+                      <span className="block min-w-0 truncate">{c.cell(row)}</span>
                     </div>
                   )
                 ) : (

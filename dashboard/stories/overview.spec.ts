@@ -1,0 +1,76 @@
+import { expect, test, unique } from "./fixtures.ts";
+import { Server } from "./server.ts";
+
+// story: Overview / first dispatch taught, first message arrives live
+test("an empty system teaches the first dispatch and shows it arrive", { tag: "@core" }, async ({ page, expectErrors }) => {
+  const empty = await Server.start("", true);
+  try {
+    expectErrors(new RegExp(`request off the origin: ${empty.url}/`)); // a server of its own
+    await page.context().request.post(empty.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${empty.key}` } });
+    await page.goto(empty.url + "/dashboard/");
+    await expect(page.getByRole("heading", { name: "Dispatch the first message" })).toBeVisible();
+    await expect(page.getByText(`curl ${empty.url}/api/symphony/dispatch`)).toBeVisible();
+    await page.getByRole("button", { name: "Go", exact: true }).click();
+    await expect(page.getByText("client.New(")).toBeVisible();
+    await page.getByRole("button", { name: "TypeScript" }).click();
+    await expect(page.getByText("await fetch(")).toBeVisible();
+    await expect(page.getByText("Waiting for the first message…")).toBeVisible();
+    await empty.dispatch("mail.hello");
+    await expect(page.getByText("The first message has arrived")).toBeVisible();
+    await expect(page.getByRole("link", { name: "mail.hello" })).toBeVisible();
+    await expect(page.getByText("Completed")).toBeVisible();
+    await page.getByRole("button", { name: "To the overview" }).click();
+    await expect(page.getByRole("heading", { name: "Needs attention" })).toBeVisible();
+    await expect(page.getByText("Work flows.")).toBeVisible();
+  } finally {
+    await empty.stop();
+  }
+});
+
+// story: Overview / health sentence with reasons, figures, needs attention leads to where it is mended
+test("the overview says what is wrong and leads to where it is mended", { tag: "@core" }, async ({ page, open, server }) => {
+  const [queue, type] = [unique("held"), unique("broken")];
+  await server.call("POST", "/api/symphony/pause", { queue, reason: "the printer burns" });
+  const failing = await Promise.all(Array.from({ length: 6 }, () => server.dispatch(`broken.${type}`)));
+  await Promise.all(failing.map((id) => server.until(id, "failed")));
+  await open("/");
+  await expect(page.getByRole("region", { name: "Health" })).toContainText(/Work flows/);
+  await expect(page.getByRole("region", { name: "Figures" })).toContainText("Waiting time p95");
+  const attention = page.getByRole("list").filter({ hasText: `Queue ${queue} is paused` });
+  await expect(attention.getByRole("link", { name: new RegExp(`Queue ${queue} is paused.*the printer burns`) })).toBeVisible();
+  await attention.getByRole("link", { name: new RegExp(`Type broken.${type} fails`) }).click();
+  await expect(page).toHaveURL(new RegExp(`/failed\\?type=broken\\.${type}`));
+  await page.goBack();
+  await page.getByRole("link", { name: new RegExp(`Queue ${queue} is paused`) }).click();
+  await expect(page.getByRole("heading", { level: 1, name: new RegExp(queue) })).toBeVisible();
+});
+
+// story: Overview / series by status, queue, type, worker; figure, percentile, period; brush opens the messages of a time
+test("a stretch of the chart leads to its messages", async ({ page, open, server }) => {
+  await server.until(await server.dispatch("mail.drawn", {}, { queue: unique("drawn") }), "completed");
+  await open("/");
+  await expect(page.locator(".u-over")).toBeVisible();
+  await page.getByRole("group", { name: "Figure" }).getByRole("button", { name: "Run time" }).click();
+  for (const by of ["Queue", "Type", "Worker", "Status"]) await page.getByRole("group", { name: "By", exact: true }).getByRole("button", { name: by }).click();
+  await page.getByRole("group", { name: "By", exact: true }).getByRole("button", { name: "Type" }).click();
+  await page.getByRole("group", { name: "Percentile" }).getByRole("button", { name: "p99" }).click();
+  await page.getByRole("group", { name: "Period" }).getByRole("button", { name: "15 min" }).click();
+  await expect(page).toHaveURL(/measure=run.*by=type.*percentile=p99.*span=15m/);
+  await expect(page.getByRole("figure", { name: "Run time by type, last 15 min" })).toBeVisible();
+  await page.reload();
+  const plot = page.locator(".u-over");
+  await expect(plot).toBeVisible();
+  await plot.scrollIntoViewIfNeeded();
+  const box = (await plot.boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 40, { steps: 5 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/\/messages\?since=20.*&until=20/);
+});
+
+// story: Overview / bad values in the address
+test("an address that asks for what there is not says so", async ({ page, open }) => {
+  await open("/?span=2h");
+  await expect(page.getByText("The address asks for span 2h")).toBeVisible();
+});

@@ -1,0 +1,94 @@
+import { expect, test, unique } from "./fixtures.ts";
+
+// story: Queues / find, open; Queue / pause with reason and end, oldest messages, resume
+test("a queue is paused with a reason, and goes on", { tag: "@core" }, async ({ page, open, server }) => {
+  const queue = unique("pausing");
+  await server.until(await server.dispatch("mail.first", {}, { queue }), "completed");
+  await open("/queues");
+  await page.getByPlaceholder("Find a queue").fill(queue);
+  await page.getByRole("link", { name: queue }).click();
+  await page.getByRole("button", { name: "Pause…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Reason").fill("the mail server is moved");
+  await dialog.getByLabel("For how long").selectOption({ label: "1 hour" });
+  await dialog.getByRole("button", { name: "Pause", exact: true }).click();
+  await expect(page.getByText("the mail server is moved")).toBeVisible();
+  await expect(page.getByText(/ends/)).toBeVisible();
+  const id = await server.dispatch("mail.waits", {}, { queue });
+  await expect(page.getByRole("link", { name: "mail.waits" })).toBeVisible({ timeout: 15_000 });
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
+  await server.until(id, "completed");
+  await expect(page.getByText(`Queue ${queue} is paused.`)).toHaveCount(0);
+});
+
+// story: Queue / set a limit, change it, what is wrong with it, take it away
+test("a flood is slowed down, and let go", async ({ page, open, server }) => {
+  const queue = unique("flood");
+  await server.dispatch("mail.first", {}, { queue });
+  await open(`/queue?transport=default&queue=${queue}`);
+  await page.getByRole("button", { name: "Set a limit" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("At the same time").fill("many");
+  await expect(dialog.getByText("A whole number, at least 1.")).toBeVisible();
+  await dialog.getByLabel("At the same time").fill("2");
+  await dialog.getByLabel("Rate").fill("fast");
+  await dialog.getByRole("button", { name: "Set the limit" }).click();
+  await expect(dialog.getByRole("alert")).toContainText("rate");
+  await dialog.getByLabel("Rate").fill("5/s");
+  await dialog.getByLabel("For how long").selectOption({ label: "15 minutes" });
+  await dialog.getByRole("button", { name: "Set the limit" }).click();
+  await expect(page.getByRole("row", { name: new RegExp(queue) })).toContainText("2 at a time, 5/s");
+  await page.getByRole("button", { name: `Change: ${queue}` }).click();
+  await expect(dialog.getByLabel("At the same time")).toHaveValue("2");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: `Take away: ${queue}` }).click();
+  await dialog.getByRole("button", { name: "Take away" }).click();
+  await expect(page.getByText("No limit holds here.")).toBeVisible();
+});
+
+// story: Queue / drain, purge by its name
+test("a queue is drained, and emptied once its name is typed", async ({ page, open, server }) => {
+  const queue = unique("old");
+  await server.call("POST", "/api/symphony/pause", { queue });
+  await server.dispatch("mail.old", {}, { queue });
+  await open(`/queue?transport=default&queue=${queue}`);
+  await page.getByRole("button", { name: "Purge…" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("Deletes 1 waiting message");
+  await expect(dialog).toContainText("cannot be undone");
+  await dialog.getByLabel("Name of the queue").fill(queue.slice(1));
+  await expect(dialog.getByRole("button", { name: "Delete them for good" })).toHaveAttribute("aria-disabled", "true");
+  await dialog.getByLabel("Name of the queue").fill(queue);
+  await dialog.getByRole("button", { name: "Delete them for good" }).click();
+  await expect(page.getByText("1 message deleted.")).toBeVisible();
+  await page.getByRole("button", { name: "Drain…" }).click();
+  await dialog.getByRole("button", { name: "Drain", exact: true }).click();
+  await expect(page.getByText(`Queue ${queue} drains.`).first()).toBeVisible();
+  await expect(server.dispatch("mail.new", {}, { queue })).rejects.toThrow(/queue_draining/);
+});
+
+// story: Queues / order, what is shown, 200 queues
+test("one of two hundred queues is found", async ({ page, open, server }) => {
+  const name = unique("many");
+  const messages = Array.from({ length: 200 }, (_, i) => ({ message: { type: "mail.many", payload: {} }, options: { queue: `${name}-${i}`, delay: 3_600_000 } }));
+  await server.call("POST", "/api/symphony/dispatch/batch", { messages });
+  await server.call("POST", "/api/symphony/pause", { queue: `${name}-77` });
+  await open(`/queues?q=${name}`);
+  await expect(page.getByRole("grid", { name: "Queues" })).toHaveAttribute("aria-rowcount", "201");
+  await page.getByLabel("Show").selectOption({ label: "Held" });
+  await expect(page.getByRole("link", { name: `${name}-77` })).toBeVisible();
+  await expect(page.getByRole("grid", { name: "Queues" })).toHaveAttribute("aria-rowcount", "2");
+  await page.getByLabel("Order").selectOption({ label: "Most waiting" });
+  await expect(page).toHaveURL(/show=held.*sort=waiting/);
+});
+
+// story: Queue / seen by who may only look
+test("who may only read sees a queue and changes nothing", async ({ page, open, server, signIn }) => {
+  const queue = unique("seen");
+  await server.call("POST", "/api/symphony/pause", { queue, reason: "look" });
+  await signIn(await server.newKey(unique("reader"), ["read"]));
+  await open(`/queue?transport=default&queue=${queue}`);
+  await expect(page.getByText(`Queue ${queue} is paused.`)).toBeVisible();
+  for (const name of ["Resume", "Pause…", "Drain…", "Purge…", "Set a limit", "Send a message"]) await expect(page.getByRole("button", { name })).toHaveCount(0);
+});

@@ -1,0 +1,58 @@
+import { expect, test, unique } from "./fixtures.ts";
+import { Server } from "./server.ts";
+
+// story: Types / find, open; Type / handler, retries as a picture, schema
+test("a type tells what handles it, when it is retried, and what it looks like", { tag: "@core" }, async ({ page, open, server }) => {
+  const type = `order.${unique("new")}`;
+  await server.until(await server.dispatch(type, { id: "1", amount: 1 }), "completed");
+  await open("/types");
+  await page.getByPlaceholder("Find a type").fill(type);
+  await page.getByRole("link", { name: type }).click();
+  await expect(page.getByRole("heading", { level: 1, name: type })).toBeVisible();
+  await expect(page.getByRole("link", { name: "order.*" })).toBeVisible();
+  await expect(page.getByRole("img", { name: "When attempts would run" })).toBeVisible();
+  await expect(page.getByText("Attempt 4")).toBeVisible();
+  await expect(page.getByRole("tree", { name: "Schema" })).toContainText("currency");
+});
+
+// story: Type / circuit breaker
+test("a type whose endpoint is down has its breaker open", async ({ page, expectErrors }) => {
+  // A server of its own: the breaker stands between others and their webhooks.
+  const server = await Server.start("", true);
+  try {
+    expectErrors(new RegExp(`request off the origin: ${server.url}/`));
+    await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
+    server.receiver.answer({ status: 500 });
+    for (let i = 0; i < 6; i++) await server.dispatch("webhook.down");
+    await server.wait("the breaker to open", async () =>
+      (await server.call("GET", "/api/symphony/types?type=webhook.down")).types.some((t: any) => t.handler?.breakers?.length > 0));
+    await page.goto(server.url + "/dashboard/types?show=breaker");
+    await page.getByRole("link", { name: "webhook.down" }).click();
+    await expect(page.getByText(/open: its messages wait.*in a row/)).toBeVisible();
+    await expect(page.getByText("Attempt 3")).toBeVisible(); // its own policy
+  } finally {
+    await server.stop();
+  }
+});
+
+// story: Type / pause, resume, set and take away a limit
+test("a type is paused and limited", async ({ page, open, server }) => {
+  const type = `mail.${unique("held")}`;
+  await server.until(await server.dispatch(type), "completed");
+  await open(`/type?type=${type}`);
+  await page.getByRole("button", { name: "Pause…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Reason").fill("wrong text");
+  await dialog.getByRole("button", { name: "Pause", exact: true }).click();
+  await expect(page.getByText("wrong text")).toBeVisible();
+  await page.getByRole("button", { name: "Set a limit" }).click();
+  await dialog.getByLabel("Rate").fill("100/s");
+  await dialog.getByRole("button", { name: "Set the limit" }).click();
+  await expect(page.getByRole("row", { name: new RegExp(type) }).filter({ hasText: "100/s" })).toBeVisible();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await dialog.getByRole("button", { name: "Resume" }).click();
+  await expect(page.getByText("wrong text")).toHaveCount(0);
+  await page.getByRole("button", { name: `Take away: ${type}` }).click();
+  await dialog.getByRole("button", { name: "Take away" }).click();
+  await expect(page.getByText("No limit holds here.")).toBeVisible();
+});

@@ -1,0 +1,28 @@
+import { useQuery } from "@tanstack/react-query";
+import { answer, api, type Shape } from "../../api/client";
+import { useRefetch } from "../../live/live";
+
+export type WorkerOn = Shape<"NodeWorker"> & { node: string };
+
+/** The processes and their workers, as of their last heartbeats; without data where the server does not tell them. */
+export function useWorkers() {
+  const refetchInterval = useRefetch("by events", 10_000);
+  return useQuery({
+    queryKey: ["workers"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/workers", { signal })), refetchInterval, retry: false,
+  });
+}
+
+/** The continuous workers that take messages of a queue, running or stopped. */
+export function workersOn(nodes: Shape<"Node">[], transport: string, queue: string): WorkerOn[] {
+  return nodes.flatMap((n) => n.workers
+    .filter((w) => w.transport === transport && (!w.queues?.length || w.queues.includes(queue)))
+    .map((w) => ({ ...w, node: n.name })));
+}
+
+/** For how long nobody may ask for messages of a queue before that is worth a word. */
+const unaskedAfter = 60_000;
+
+/** Tells since when nobody has asked for messages of a queue that has some ready; undefined where somebody does. */
+export function unasked(q: { unaskedSince?: string; oldestPendingAge: number }, now: number): string | undefined {
+  return q.unaskedSince && q.oldestPendingAge > 0 && now - Date.parse(q.unaskedSince) > unaskedAfter ? q.unaskedSince : undefined;
+}
