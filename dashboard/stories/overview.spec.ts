@@ -9,7 +9,7 @@ test("an empty system teaches the first dispatch and shows it arrive", { tag: "@
     await page.context().request.post(empty.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${empty.key}` } });
     await page.goto(empty.url + "/dashboard/");
     await expect(page.getByRole("heading", { name: "Dispatch the first message" })).toBeVisible();
-    await expect(page.getByText(`curl ${empty.url}/api/symphony/dispatch`)).toBeVisible();
+    await expect(page.getByText(`${empty.url}/api/symphony/dispatch`)).toBeVisible();
     await page.getByRole("button", { name: "Go", exact: true }).click();
     await expect(page.getByText("client.New(")).toBeVisible();
     await page.getByRole("button", { name: "TypeScript" }).click();

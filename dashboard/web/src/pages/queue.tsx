@@ -10,7 +10,7 @@ import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
 import { text } from "../text";
 import { Button } from "../ui/button";
-import { DispatchExample } from "../ui/dispatch-example";
+import { FirstDispatch } from "../ui/first-dispatch";
 import { Figure, Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
@@ -63,7 +63,7 @@ function One({ transport, queue }: { transport: string; queue: string }) {
       {data && (
         <>
           <HoldNotes holds={holds} waiting={row?.pending} />
-          {row ? <Figures row={row} /> : <div className="card"><Empty title={t.unseen}><DispatchExample queue={queue} transport={transport} /></Empty></div>}
+          {row ? <Figures row={row} /> : <div className="card"><Empty title={t.unseen}><FirstDispatch queue={queue} transport={transport === "default" ? undefined : transport} /></Empty></div>}
           {row && <SeriesSection of={of} />}
           {row && <OldestSection of={of} />}
           <LimitsSection limits={row?.limits ?? []} own={of} />

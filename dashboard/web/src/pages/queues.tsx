@@ -7,7 +7,7 @@ import { count, pace, percent } from "../format/number";
 import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
 import { text } from "../text";
-import { DispatchExample } from "../ui/dispatch-example";
+import { FirstDispatch } from "../ui/first-dispatch";
 import { Select } from "../ui/field";
 import { Page } from "../ui/page";
 import { Sparkline } from "../ui/sparkline";
@@ -58,7 +58,7 @@ export default function Queues() {
     <Page title={t.title} lead={data && t.lead(data.rows.length)}>
       {error && <ErrorNote error={error} retry={() => void refetch()} />}
       {!data && !error && <Loading lines={8} />}
-      {data && data.rows.length === 0 && <Empty title={t.empty}><p>{t.teach}</p><DispatchExample /></Empty>}
+      {data && data.rows.length === 0 && <Empty title={t.empty}><p>{t.teach}</p><FirstDispatch /></Empty>}
       {data && data.rows.length > 0 && (
         <>
           <div className="flex flex-wrap items-end gap-2">

@@ -11,7 +11,7 @@ import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
 import { text } from "../text";
 import { Button } from "../ui/button";
-import { DispatchExample } from "../ui/dispatch-example";
+import { FirstDispatch } from "../ui/first-dispatch";
 import { JsonView } from "../ui/json-view";
 import { Facts, Figure, Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
@@ -69,7 +69,7 @@ function One({ type }: { type: string }) {
         <>
           {row && <HoldNotes holds={row.holds} />}
           {pattern && <p className="text-sm text-muted">{t.patternNote}</p>}
-          {!row && <div className="card"><Empty title={t.unseen}><DispatchExample type={pattern ? undefined : type} payload={{}} /></Empty></div>}
+          {!row && <div className="card"><Empty title={t.unseen}><FirstDispatch type={pattern ? undefined : type} /></Empty></div>}
           {row && !pattern && <Figures row={row} />}
           {row && !pattern && <SeriesSection of={of} />}
           {pattern && others.length > 0 && (

@@ -32,6 +32,5 @@ export const shared = {
   raw: "Raw",
   large: (size: string) => `${size}, read in parts as they are opened`,
   samples: { label: "Language", copy: "Copy the code" },
-  language: "Language", keyPlaceholder: "YOUR_API_KEY stands for a key with the scope dispatch: symphony keys create, or the page API keys.",
   diff: { none: "Nothing has changed.", whole: "Show the whole", removed: "removed:", added: "added:" },
 };

@@ -6,7 +6,7 @@ import { usePermissions } from "../../api/session";
 import { useRefetch } from "../../live/live";
 import { text } from "../../text";
 import { Button } from "../../ui/button";
-import { DispatchExample } from "../../ui/dispatch-example";
+import { FirstDispatch } from "../../ui/first-dispatch";
 import { StatusBadge } from "../../ui/status";
 import { Time } from "../../ui/time";
 
@@ -25,7 +25,7 @@ export function FirstSteps({ onDone }: { onDone: () => void }) {
     <section className="card flex max-w-3xl flex-col gap-3 p-4">
       <h2 className="text-lg font-semibold">{t.title}</h2>
       <p>{t.lead}</p>
-      <DispatchExample type="demo.hello" payload={{ name: "Ada" }} />
+      <FirstDispatch />
       <p className="text-xs text-muted">{t.demo}{may("dispatch") && <> <Link to="/send" className="link">{t.send}</Link></>}</p>
       <div role="status" className="rounded-md border border-line bg-sunken p-3">
         {!first ? <p className="text-muted">{t.waits}</p> : (
