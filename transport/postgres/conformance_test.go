@@ -66,6 +66,7 @@ func conformance(t *testing.T, in place) {
 					t.Fatal(err)
 				}
 			},
+			Unmark: func(t *testing.T, id string) { current.Unmark(t, id) },
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
 				exec(t, in.owner, "UPDATE "+o.Schema+".messenger_messages SET metadata='{broken' WHERE id=$1", id)

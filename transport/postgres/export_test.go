@@ -4,11 +4,25 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"testing"
 )
 
 // Tidy does at once what housekeeping does every few minutes, or for each day when it is over.
 func (t *Transport) Tidy(ctx context.Context) error {
 	return errors.Join(t.purge(ctx), t.passAll(ctx), t.rollPartitions(ctx), t.rollPartitions(ctx))
+}
+
+// Unmark takes from the messages up to an id their marks, as if an older release had stored them.
+func (t *Transport) Unmark(tb testing.TB, id string) {
+	tb.Helper()
+	key, _ := parseUUID(id)
+	forget := &query{sql: "WITH gone AS (DELETE FROM {schema}.messenger_marks WHERE id <= $1::uuid) " +
+		"UPDATE {schema}.messenger_marked SET after = $1::uuid"}
+	t.allMarked.Store(false)
+	err := t.do(context.Background(), "unmark", call{query: forget, params: [][]byte{key[:]}})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // passAll deletes completed messages that are past their periods without waiting for the others of their day.

@@ -116,6 +116,7 @@ func (s *store) duties() []*duty {
 		{every: beatEvery, next: now + beatEvery, do: s.beat},
 		{every: foldEvery, next: now + foldEvery, do: s.fold},
 		{every: purgeEvery, next: now + purgeEvery/2, do: s.purge},
+		{every: markEvery, next: now + markEvery, do: s.markOlder},
 		{every: rollEvery, next: now, do: s.rollPartitions},
 	}
 }
@@ -291,6 +292,9 @@ func (s *store) purge(ctx context.Context) error {
 		return err
 	}
 	if err := s.forgetOldNotes(ctx); err != nil {
+		return err
+	}
+	if err := s.forgetMarks(ctx); err != nil {
 		return err
 	}
 	if err := s.keepGroups(ctx); err != nil {

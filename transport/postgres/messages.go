@@ -136,13 +136,33 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			err = t.retriedAs(ctx, &page, q.ID)
 		}
 		return page, err
-	case q.CountOnly:
-		return t.countMessages(ctx, q)
+	case q.Mark() == "":
+		return t.listMessages(ctx, q, nil)
+	}
+	after, err := t.markedAfter(ctx)
+	if err != nil {
+		return page, err
+	}
+	return storage.Marked(q, after, func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
+		if !marked {
+			return t.listMessages(ctx, q, nil)
+		}
+		return t.listMessages(ctx, q, &after)
+	})
+}
+
+// listMessages answers a query in the order of dispatch: where marked is given, by the marks of messages with ids
+// behind it.
+func (t *Transport) listMessages(
+	ctx context.Context, q symphony.MessageQuery, marked *string,
+) (page symphony.MessagePage, err error) {
+	if q.CountOnly {
+		return t.countMessages(ctx, q, marked)
 	}
 	limit, bytes := q.Limit, storage.NewPageBytes(q.Bytes)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
 		q.Limit, q.Bytes = limit-len(page.Messages), cmp.Or(bytes.Left(), symphony.NoBodies)
-		b, err := t.newSearch(q)
+		b, err := t.newSearch(q, marked)
 		if err != nil || b.impossible() {
 			return "", false, err
 		}
@@ -176,10 +196,12 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 }
 
 // countMessages counts what matches a query.
-func (t *Transport) countMessages(ctx context.Context, q symphony.MessageQuery) (page symphony.MessagePage, err error) {
+func (t *Transport) countMessages(
+	ctx context.Context, q symphony.MessageQuery, marked *string,
+) (page symphony.MessagePage, err error) {
 	page.Counts = make(map[symphony.Status]int64)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {
-		b, err := t.newSearch(q)
+		b, err := t.newSearch(q, marked)
 		if err != nil || b.impossible() {
 			return "", false, err
 		}

@@ -49,6 +49,8 @@ var loadMessages = []string{
 	`INSERT INTO symphony.messenger_leases (token, transport, worker, claimed_at, expires_at, ids, lanes, ranks, ords, available, attempts, lost, sizes)
 		SELECT gen_random_uuid(), 'default', 'worker-' || n % 100, now(), now() + interval '1 day', array_agg(id), array_agg(lane), array_agg(5::int2), array_agg(n::int4), array_agg(at),
 			array_agg(1), array_agg(0), array_agg(200) FROM symphony.load WHERE place = 'h' GROUP BY n % 100`,
+	// What messages carry is not looked at before they are found by their marks.
+	`INSERT INTO symphony.messenger_marks SELECT 'tag:vip', id FROM symphony.load WHERE n % 1000 = 0`,
 	`INSERT INTO symphony.messenger_counters SELECT 0, lane, count(*) FILTER (WHERE place = 'p'), count(*) FILTER (WHERE place = 'h'), count(*) FILTER (WHERE place = 'c'),
 			count(*) FILTER (WHERE place = 'f'), count(*) FILTER (WHERE place = 'p' AND n % 50 = 0) FROM symphony.load GROUP BY lane
 		ON CONFLICT (shard, lane) DO UPDATE SET pending = excluded.pending, processing = excluded.processing, completed = excluded.completed, failed = excluded.failed, scheduled = excluded.scheduled`,
@@ -101,6 +103,11 @@ var benchSearches = []struct {
 	{"frequent type", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "SendMail"}}, 0},
 	{"rare type", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Type: "Rare"}}, 0},
 	{"a caller", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{DispatchedBy: "user:ada"}}, 0},
+	{"a tag", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Tags: []string{"vip"}}}, 0},
+	{"a tag, completed", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Tags: []string{"vip"},
+		Status: symphony.Completed}}, 0},
+	{"a story", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{
+		CorrelationID: "0197f3a2-6c1b-7d30-9a41-2f0f6f0b6a11"}}, 50},
 	{"frequent text", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "ORDER"}}, 0},
 	{"text that is nowhere", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "100% of_it"}}, 0},
 	{"an hour, pending, queue", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Pending, Queue: "mail"}}, -1},
@@ -175,7 +182,7 @@ func BenchmarkMessages(b *testing.B) {
 			})
 		})
 		if testing.Verbose() {
-			search, err := tr.newSearch(q)
+			search, err := tr.newSearch(q, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -227,6 +234,9 @@ func BenchmarkMessages(b *testing.B) {
 	}
 }
 
+// markedIDs is how completed messages with a mark are found.
+var markedIDs = regexp.MustCompile(`Index Scan( Backward)? using messenger_completed_\d+_id_idx`)
+
 var wholeTable = regexp.MustCompile(`Seq Scan on messenger_(messages|completed|failed|ready)`)
 
 // TestListPlans keeps lists from reading more than they must: the tables are read by their indexes in the order of the list,
@@ -240,14 +250,27 @@ func TestListPlans(t *testing.T) {
 			for _, s := range benchSearches {
 				q := s.q
 				completeSearch(t, conn, &q, s.rank)
-				search, err := tr.newSearch(q)
+				var marked *string
+				if q.Mark() != "" {
+					marked = new(string)
+				}
+				search, err := tr.newSearch(q, marked)
 				if err != nil {
 					t.Fatal(err)
 				}
 				plan := explain(t, tr, conn, search.listText(), search.params)
 				_, page, _ := strings.Cut(plan, "CTE page")
 				page, _, ok := strings.Cut(page, "CTE held")
-				if !ok || wholeTable.MatchString(page) {
+				whole := wholeTable.MatchString(page)
+				if search.mark != "" {
+					if strings.Count(page, "messenger_marks_pkey") != 1 || !markedIDs.MatchString(page) {
+						t.Errorf("%s: messages without it are looked at\n%s", s.name, plan)
+					}
+					// Single messages are looked up also in partitions that are empty.
+					whole = strings.Contains(page, "Seq Scan on messenger_messages") ||
+						strings.Contains(page, "Seq Scan on messenger_failed_messages")
+				}
+				if !ok || whole {
 					t.Errorf("%s: a table is read as a whole\n%s", s.name, plan)
 				}
 				if n := strings.Count(page, "Index Cond: (((extras)::json ->> 'dispatchedBy'::text)"); q.DispatchedBy != "" && n < 3 {

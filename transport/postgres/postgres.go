@@ -150,13 +150,14 @@ type store struct {
 	ord        atomic.Uint32                          // the last place given out among messages of one moment
 
 	// Calls that wait: for a transaction, for a slot, for a message. Safe for concurrent use.
-	sends    committer[*sendOp]
-	patient  committer[*sendOp] // those that wait for a key
-	settles  committer[*settleOp]
-	searches chan struct{} // slots
-	waiters  waitlist.List
-	asks     asks.Asks
-	cancels  watchers.List[storage.CancelWatch]
+	sends     committer[*sendOp]
+	patient   committer[*sendOp] // those that wait for a key
+	settles   committer[*settleOp]
+	searches  chan struct{} // slots
+	waiters   waitlist.List
+	asks      asks.Asks
+	allMarked atomic.Bool // see markedAfter
+	cancels   watchers.List[storage.CancelWatch]
 
 	// The goroutines of this process: housekeeping, the watch and the announcer run from start to Close.
 	node   node // written by join, and its mu by heartbeats

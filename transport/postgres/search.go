@@ -31,6 +31,8 @@ type search struct {
 	params [][]byte
 	bounds []string // terms about id
 	caller string   // term about DispatchedBy, empty for none
+	mark   string   // a parameter by which messages are found; empty where they are walked through
+	story  string   // the id of the message that began it, a parameter; empty for none
 	filter string   // with {id} for the column of the message's id
 	kept   *kept
 	now    string // the time at which those are selected that are not past their periods
@@ -48,8 +50,9 @@ func (b *search) param(value []byte, kind string) string {
 	return "$" + strconv.Itoa(len(b.params)) + "::" + kind
 }
 
-// newSearch makes the parts of a statement that select.
-func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
+// newSearch makes the parts of a statement that select: where marked is given, by the marks of messages with ids behind
+// it.
+func (t *Transport) newSearch(q symphony.MessageQuery, marked *string) (*search, error) {
 	b := &search{MessageQuery: q.WithDefaults(), kept: t.kept, params: [][]byte{t.transportsOf(&q)}}
 	if q.After != "" {
 		after, ok := messageID(q.After)
@@ -97,6 +100,9 @@ func (t *Transport) newSearch(q symphony.MessageQuery) (*search, error) {
 	}
 	if b.wants(symphony.Completed) || b.wants(symphony.Cancelled) || b.wants(symphony.Failed) && t.kept.failed != "" {
 		b.now = b.param(timeParam(t.storeNow()), "timestamptz")
+	}
+	if marked != nil {
+		b.useMarks(*marked)
 	}
 	return b, nil
 }
@@ -209,47 +215,63 @@ func (b *search) handText() string {
 
 const isInHand = `((SELECT ids FROM hand)[width_bucket(id, (SELECT ids FROM hand))] = id) IS TRUE`
 
+// sourceText reads a place in the order of the ids, each by itself: else the planner does not think of merging them.
+func (b *search) sourceText(table string, p place, more ...string) string {
+	where := append([]string{b.within(p.id)}, more...)
+	if b.caller != "" {
+		where = append(where, b.caller)
+	}
+	return fmt.Sprintf(`(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit
+			FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)`, p.id, p.number, p.at, p.key, p.selected, table,
+		strings.Join(where, " AND "), direction(&b.MessageQuery), b.Scan+1)
+}
+
 // sourcesText reads the places of messages with the statuses asked for. Of each message: where it is, its key in its
 // table, and whether the filter selects it.
 func (b *search) sourcesText() string {
-	source := func(table, id, at, key, hit string, place int) string {
-		// Each source in its own order: else the planner does not think of merging them.
-		where := b.within(id)
-		if b.caller != "" {
-			where += " AND " + b.caller
+	var (
+		list   []string
+		places []place
+	)
+	add := func(p place) {
+		if b.mark != "" {
+			places = append(places, p)
+			return
 		}
-		return fmt.Sprintf("(SELECT %[1]s AS id, %[2]d::int2 AS place, lane, %[3]s AS at, %[4]s AS key, (%[5]s) IS TRUE AS hit FROM %[6]s WHERE %[7]s ORDER BY %[1]s %[8]s LIMIT %[9]d)",
-			id, place, at, key, hit, table, where, direction(&b.MessageQuery), b.Scan+1)
+		list = append(list, b.sourceText("{schema}."+p.table, p))
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
-	var list []string
+	waiting := place{inMessages, "messenger_messages", "id", noTime, noKey, b.hit("id", "")}
 	switch pending, processing := b.wants(symphony.Pending), b.wants(symphony.Processing); {
 	case pending && processing:
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, b.hit("id", ""), inMessages))
+		add(waiting)
 	case pending:
-		waiting := b.hit("id", "", "NOT "+isInHand)
-		list = append(list, source("{schema}.messenger_messages", "id", noTime, noKey, waiting, inMessages))
+		waiting.selected = b.hit("id", "", "NOT "+isInHand)
+		add(waiting)
+	case processing && b.mark != "":
+		waiting.selected = b.hit("id", "", isInHand)
+		add(waiting)
 	case processing:
 		// Few messages are in hand: each is looked up by its key.
-		list = append(list, source(`(SELECT h FROM unnest((SELECT ids FROM hand)) h ORDER BY h `+direction(&b.MessageQuery)+`) hand
-			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`,
-			"hand.h", noTime, noKey, b.hit("hand.h", ""), inMessages))
+		waiting.id, waiting.selected = "hand.h", b.hit("hand.h", "")
+		list = append(list, b.sourceText(`(SELECT h FROM unnest((SELECT ids FROM hand)) h
+			ORDER BY h `+direction(&b.MessageQuery)+`) hand
+			CROSS JOIN LATERAL (SELECT * FROM {schema}.messenger_messages m WHERE m.id = hand.h LIMIT 1) m`, waiting))
 	}
 	if b.wants(symphony.Completed) {
 		terms := []string{at(b.kept.completed, b.now)}
 		if b.worker != "" {
 			terms = append(terms, "worker = "+b.worker)
 		}
-		list = append(list, source("{schema}.messenger_completed", "id", "completed_at", noKey,
-			b.hit("id", "completed_at", terms...), inCompleted))
+		add(place{inCompleted, "messenger_completed", "id", "completed_at", noKey,
+			b.hit("id", "completed_at", terms...)})
 	}
 	if b.wants(symphony.Cancelled) {
 		terms := []string{at(b.kept.cancelled, b.now)}
 		if b.worker != "" {
 			terms = append(terms, "worker = "+b.worker)
 		}
-		list = append(list, source("{schema}.messenger_cancelled", "id", noTime, noKey,
-			b.hit("id", "cancelled_at", terms...), inCancelled))
+		add(place{inCancelled, "messenger_cancelled", "id", noTime, noKey, b.hit("id", "cancelled_at", terms...)})
 	}
 	if b.wants(symphony.Failed) {
 		var class []string
@@ -259,8 +281,11 @@ func (b *search) sourcesText() string {
 		if b.kept.failed != "" {
 			class = append(class, at(b.kept.failed, b.now))
 		}
-		list = append(list, source("{schema}.messenger_failed_messages", "message_id", noTime, "id",
-			b.hit("message_id", "failed_at", class...), inFailed))
+		add(place{inFailed, "messenger_failed_messages", "message_id", noTime, "id",
+			b.hit("message_id", "failed_at", class...)})
+	}
+	if b.mark != "" {
+		list = b.markedText(places)
 	}
 	return strings.Join(list, "\n\t\tUNION ALL ")
 }

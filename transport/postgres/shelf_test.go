@@ -63,7 +63,7 @@ func empty(t *testing.T, url, schema string) {
 		IF list IS NOT NULL THEN EXECUTE 'DROP TABLE ' || list; END IF;
 		SELECT string_agg(oid::regclass::text, ', ') INTO list FROM pg_class
 			WHERE relnamespace = 'SCHEMA'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
-				AND relname NOT IN ('messenger_migrations', 'messenger_flow'); -- what the migrations put there
+				AND relname NOT IN ('messenger_migrations', 'messenger_flow', 'messenger_marked'); -- put there by migrations
 		IF list IS NOT NULL THEN EXECUTE 'TRUNCATE ' || list || ' RESTART IDENTITY'; END IF;
 	END $$`, "SCHEMA", schema))
 }

@@ -63,6 +63,7 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Unmark: func(t *testing.T, id string) { current.Unmark(t, id) },
 			Corrupt: func(t *testing.T, id string) {
 				t.Helper()
 				corrupt(t, path, "UPDATE messenger_messages SET metadata='{broken' WHERE id=?", id)

@@ -346,5 +346,8 @@ func (o *moveFailedOp) move(w *writer, move *symphony.FailedMove) (moved bool, e
 // deleteFailed removes one message of a lane from the dead letter queue.
 func (w *writer) deleteFailed(id string, l *lane) error {
 	l.next.failed--
+	if err := w.dropMarks(marksOfFailed, id); err != nil {
+		return err
+	}
 	return w.exec("DELETE FROM messenger_failed_messages WHERE id=?", id)
 }

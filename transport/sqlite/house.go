@@ -23,10 +23,13 @@ const (
 
 // keepHouse waits for what is due next.
 func (s *store) keepHouse() {
-	purgeAt := s.now()
+	purgeAt, fillAt := s.now(), int64(never)
 	failing := false
 	for {
-		next := min(s.nextEvent.Load(), purgeAt)
+		if s.unmarked() {
+			fillAt = min(fillAt, s.now()+fillEvery)
+		}
+		next := min(s.nextEvent.Load(), purgeAt, fillAt)
 		timer := s.clock.NewTimer(time.Duration(max(next-s.now(), 0)) * time.Microsecond)
 		select {
 		case <-s.closing:
@@ -42,6 +45,10 @@ func (s *store) keepHouse() {
 		if now := s.now(); now >= purgeAt {
 			err = errors.Join(err, s.purge(ctx))
 			purgeAt = now + purgeEvery.Microseconds()
+		}
+		if s.now() >= fillAt {
+			err = errors.Join(err, s.fillMarks(ctx, fillRows))
+			fillAt = never
 		}
 		if err == nil || errors.Is(err, symphony.ErrClosed) {
 			failing = false
@@ -70,9 +77,15 @@ func (s *store) Housekeep(ctx context.Context) error {
 			return err
 		}
 		if s.nextEvent.Load() > s.now() { // one transaction does not do all where there is much
-			return s.purge(ctx)
+			break
 		}
 	}
+	for n := 0; n < fillSteps && s.unmarked(); n++ {
+		if err := s.fillMarks(ctx, fillRows); err != nil {
+			return err
+		}
+	}
+	return s.purge(ctx)
 }
 
 // scheduleEvent tells housekeeping when something is due next.

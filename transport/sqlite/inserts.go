@@ -25,6 +25,7 @@ type inserts struct {
 	messages  rows[newMessage]
 	ready     rows[readyRow]
 	completed rows[completedRow]
+	marks     rows[markRow]
 	bytes     int // of the messages
 }
 
@@ -43,11 +44,14 @@ type completedRow struct {
 
 func newInserts() inserts {
 	return inserts{
-		messages: newRows("messenger_messages", []string{"seq", "id", "lane", "type", "priority", "created_at",
-			"scheduled_at", "idempotency_key", "headers", "metadata", "done", "payload", "extras", "delay"}, bindMessage),
-		ready: newRows("messenger_ready", []string{"lane", "rank", "available_at", "seq", "attempt", "lost", "size",
-			"controlled"}, bindReady),
-		completed: newRows("messenger_completed", []string{"seq", "completed_at", "attempt", "took", "worker"}, bindCompleted),
+		messages: newRows("INSERT INTO messenger_messages", []string{"seq", "id", "lane", "type", "priority",
+			"created_at", "scheduled_at", "idempotency_key", "headers", "metadata", "done", "payload", "extras", "delay"}, bindMessage),
+		ready: newRows("INSERT INTO messenger_ready", []string{"lane", "rank", "available_at", "seq", "attempt", "lost",
+			"size", "controlled"}, bindReady),
+		completed: newRows("INSERT INTO messenger_completed",
+			[]string{"seq", "completed_at", "attempt", "took", "worker"}, bindCompleted),
+		// Messages that are given marks after the fact may have some.
+		marks: newRows("INSERT OR IGNORE INTO messenger_marks", []string{"mark", "id"}, bindMark),
 	}
 }
 
@@ -99,7 +103,12 @@ func (w *writer) flushInserts() error {
 		}
 	}
 	if len(w.inserts.completed.list) > 0 {
-		return w.inserts.completed.insert(w)
+		if err := w.inserts.completed.insert(w); err != nil {
+			return err
+		}
+	}
+	if len(w.inserts.marks.list) > 0 {
+		return w.inserts.marks.insert(w)
 	}
 	return nil
 }
@@ -109,6 +118,7 @@ func (w *writer) dropInserts() {
 	w.inserts.messages.drop()
 	w.inserts.ready.drop()
 	w.inserts.completed.drop()
+	w.inserts.marks.drop()
 	w.inserts.bytes = 0
 }
 
@@ -120,11 +130,11 @@ type rows[T any] struct {
 	list  []T
 }
 
-func newRows[T any](table string, columns []string, bind func(*params, *T)) rows[T] {
+func newRows[T any](insert string, columns []string, bind func(*params, *T)) rows[T] {
 	r := rows[T]{width: len(columns), bind: bind}
 	one := "(?" + strings.Repeat(", ?", r.width-1) + ")"
 	for i := range r.texts {
-		r.texts[i] = "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " +
+		r.texts[i] = insert + " (" + strings.Join(columns, ", ") + ") VALUES " +
 			one + strings.Repeat(", "+one, 1<<i-1)
 	}
 	return r

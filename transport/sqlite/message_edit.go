@@ -59,7 +59,7 @@ func (f *flowTx) edit(m *waiting, edit func(*symphony.Envelope) error, refused *
 		*refused = fmt.Errorf("sqlite: edit message %s: %w", m.ID, &symphony.DecodeError{Err: err})
 		return false, nil
 	}
-	before := *row.Envelope
+	before, marks := *row.Envelope, row.Marks()
 	if before.Flow != nil { // the editor may write into it
 		own := *before.Flow
 		row.Flow = &own
@@ -75,6 +75,9 @@ func (f *flowTx) edit(m *waiting, edit func(*symphony.Envelope) error, refused *
 		return false, nil
 	}
 	return f.engine.Change(m, flow.Moves(&before, row.Envelope, f.limits), func() (*waiting, error) {
+		if err := f.remark(m.ID, marks, row.Marks()); err != nil {
+			return nil, err
+		}
 		return f.rewrite(m, &row, !before.ScheduledAt.Equal(row.ScheduledAt))
 	})
 }

@@ -69,6 +69,9 @@ func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, err
 		}
 		return few, "", err
 	}
+	if v.marks.use {
+		return v.walkMarked(q, f, limit)
+	}
 	if q.Status == "" || q.Status == symphony.Failed {
 		return v.walk(q, f, limit)
 	}
@@ -76,8 +79,11 @@ func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, err
 }
 
 // fewMessages is how many messages may be looked up by their numbers, each of which may be on a page of the file of
-// its own.
-const fewMessages = 5000
+// its own, and fewerMessages how many where there are marks by which they are found.
+const (
+	fewMessages   = 5000
+	fewerMessages = 500
+)
 
 // errMany says that more messages have a status than that.
 var errMany = errors.New("many messages")
@@ -100,6 +106,9 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 		err  error
 	)
 	few := min(q.Scan, fewMessages)
+	if v.marks.use {
+		few = min(few, fewerMessages)
+	}
 	switch most := int64(few); {
 	case q.Status == symphony.Pending && sum.pending <= most:
 		seqs, err = v.pendingSeqs(f, few)
@@ -122,7 +131,7 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to := idRange(q)
+	from, to := v.idRange(q)
 	list := []found{}
 	for _, seq := range seqs {
 		err := v.query("SELECT id, lane, "+f.columns("id")+" FROM messenger_messages WHERE seq=?", func(s *sqlite.Stmt) bool {

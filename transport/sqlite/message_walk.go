@@ -70,15 +70,11 @@ func (v *view) mergeSources(sources []*source, q *symphony.MessageQuery, f *filt
 			return list, next, nil
 		}
 		next = s.id
-		ok, err := v.selects(q, f, s)
+		m, ok, err := v.selects(q, f, s)
 		if err != nil {
 			return nil, "", err
 		}
 		if ok {
-			m := found{id: s.id, seq: s.stmt.ColumnInt64(0)}
-			if s.failed {
-				m.seq, m.failed = 0, s.stmt.ColumnText(0)
-			}
 			list = append(list, m)
 		}
 		if err := s.step(); err != nil {
@@ -87,22 +83,26 @@ func (v *view) mergeSources(sources []*source, q *symphony.MessageQuery, f *filt
 	}
 }
 
-// selects reports whether the message at which a source stands matches.
-func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (bool, error) {
+// selects returns the message at which a source stands, and whether it matches.
+func (v *view) selects(q *symphony.MessageQuery, f *filter, s *source) (m found, ok bool, err error) {
 	if s.failed {
-		return v.failedMatches(f, s.stmt), nil
+		return found{id: s.id, failed: s.stmt.ColumnText(0)}, v.failedMatches(f, s.stmt), nil
+	}
+	if s.stmt.ColumnType(0) == sqlite.TypeNull { // of its mark alone
+		return v.failedAt(f, s.id)
 	}
 	if !f.lanes[s.stmt.ColumnInt64(2)] || !v.matches(f, s.stmt, 3) {
-		return false, nil
+		return m, false, nil
 	}
-	if fits, err := v.fits(f, s.stmt.ColumnInt64(0), s.stmt.ColumnInt64(3+createdColumn)); err != nil || !fits {
-		return false, err
+	m = found{id: s.id, seq: s.stmt.ColumnInt64(0)}
+	if fits, err := v.fits(f, m.seq, s.stmt.ColumnInt64(3+createdColumn)); err != nil || !fits {
+		return m, false, err
 	}
-	if f.by == "" || q.Status == "" {
-		return true, nil // a walk for a status other than failed is another one
+	if q.Status == "" || f.by == "" && !v.marks.use {
+		return m, true, nil // a walk for a status other than failed is another one
 	}
-	status, err := v.status(s.stmt.ColumnInt64(0))
-	return status == q.Status, err
+	status, err := v.status(m.seq)
+	return m, status == q.Status, err
 }
 
 // source is a table that is read in the order of the messages' ids, which are in its second column.

@@ -26,6 +26,7 @@ type view struct {
 	own        bool                  // some messages say themselves how long they are kept
 	now        int64                 // time of day, µs
 	shown      func(int64) time.Time // the time of day of a steady time
+	marks      byMarks
 }
 
 // laneView is a lane with its counts.
@@ -180,8 +181,22 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	if q.ID != "" {
 		readers, doing = t.readers, "read message in"
 	}
+	if q.ID == "" && q.Mark() != "" {
+		after := *t.marked.Load()
+		return storage.Marked(q, after, func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
+			return t.list(ctx, readers, doing, q, byMarks{marked, after})
+		})
+	}
+	return t.list(ctx, readers, doing, q, byMarks{})
+}
+
+// list answers a query in the order of dispatch.
+func (t *Transport) list(
+	ctx context.Context, readers chan *reader, doing string, q symphony.MessageQuery, by byMarks,
+) (page symphony.MessagePage, err error) {
 	var held []heldMessage
 	err = t.view(ctx, readers, doing, func(v *view) error {
+		v.marks = by
 		list, err := v.find(&q, &page)
 		if err != nil {
 			return err

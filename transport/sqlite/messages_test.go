@@ -32,6 +32,7 @@ func TestSearch_plans(t *testing.T) {
 				one, all := &view{transports: []string{"default"}}, &view{transports: []string{"default", "email"}}
 				f := one.filter(q)
 				for _, query := range []string{f.walkQuery(q), endQuery(q), f.stretchRowsQuery(), stretchQuery + direction(q) + " LIMIT ?)",
+					f.markedQuery(q), f.storyQuery(), one.oneFailedQuery(f), all.oneFailedQuery(f),
 					one.walkFailedQuery(f, q), one.failedStretchQuery() + direction(q) + " LIMIT ?)",
 					all.walkFailedQuery(f, q), all.failedStretchQuery() + direction(q) + " LIMIT ?)",
 				} {

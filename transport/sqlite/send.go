@@ -217,6 +217,9 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 		size: int64(len(row.Payload) + len(row.metadata) + len(row.headers)),
 	}
 	w.inserts.messages.list = append(w.inserts.messages.list, newMessage{row, seq, l.id, available})
+	if row.extras != nil || row.IdempotencyKey != "" {
+		w.mark(row.ID, row.Marks())
+	}
 	if w.inserts.bytes += int(r.size); w.inserts.bytes >= insertBytes {
 		if err := w.flushInserts(); err != nil {
 			return r, err

@@ -169,6 +169,9 @@ func (w *writer) erase(r readyRow) error {
 	if err := w.dropOwn(r.seq); err != nil {
 		return err
 	}
+	if err := w.dropMarks(marksOf, r.seq); err != nil {
+		return err
+	}
 	s, err := w.stmt("DELETE FROM messenger_messages WHERE seq=?")
 	if err != nil {
 		return err
@@ -254,7 +257,7 @@ func (w *writer) bury(r readyRow, st *symphony.Settlement) error {
 		return err
 	}
 	r.lane.next.failed++
-	return w.discard(r.seq)
+	return w.takeOut(r.seq)
 }
 
 // failureTime is now, moved on a little where two failures share it: the dead letter queue is ordered by ids, which

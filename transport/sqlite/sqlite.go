@@ -108,7 +108,8 @@ type store struct {
 	opened    int          // readers and searchers there are
 	waiters   waitlist.List
 	asks      asks.Asks
-	begun     int64 // since when asks are noted, in steady time
+	begun     int64                  // since when asks are noted, in steady time
+	marked    atomic.Pointer[string] // behind this id all messages have their marks; set by open
 	cancels   watchers.List[storage.CancelWatch]
 	checker   checkpointer
 	carefully int // as the constant; less in tests, which set it before there are goroutines

@@ -131,6 +131,14 @@ func (f *flowTx) Delete(list []*waiting) error {
 
 // discard deletes a message and its attempts.
 func (w *writer) discard(seq int64) error {
+	if err := w.dropMarks(marksOf, seq); err != nil {
+		return err
+	}
+	return w.takeOut(seq)
+}
+
+// takeOut is discard for a message that has gone to the dead letter queue, and is found there by its marks.
+func (w *writer) takeOut(seq int64) error {
 	if err := w.dropOwn(seq); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type writer struct {
 	workers    map[string]worker          // by name
 	nextSeq    int64
 	own        bool // a message may say itself how long it is kept
+	marks      bool // a message may have marks
 	apart      int  // leases that outlive the process
 
 	// When something is due, steady time in µs. Each may be too early, and never too late.
@@ -337,7 +338,7 @@ func (w *writer) open(ctx context.Context) error {
 		return w.storageError("prepare", err)
 	}
 	if err := errors.Join(w.openClock(), w.loadLanes(), w.loadHolds(), w.loadLimits(), w.loadWorkers(),
-		w.loadOwn()); err != nil {
+		w.loadOwn(), w.loadMarks()); err != nil {
 		return w.storageError("read", err)
 	}
 	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {

@@ -51,8 +51,8 @@ func (s *suite) messageModel() {
 		}
 		return known[list[rnd.IntN(len(list))]]
 	}
-	add := func(id, typ, queue string, priority int, created time.Time) {
-		m := &symphony.MessageInfo{Status: symphony.Pending}
+	add := func(of symphony.Envelope, id, typ, queue string, priority int, created time.Time) {
+		m := &symphony.MessageInfo{Envelope: of, Status: symphony.Pending}
 		m.ID, m.Type, m.Queue, m.Priority, m.CreatedAt = id, typ, queue, priority, created
 		known[id] = m
 	}
@@ -75,10 +75,11 @@ func (s *suite) messageModel() {
 			if rnd.IntN(6) == 0 {
 				o = pushed(o)
 			}
+			carryOne(rnd, &o, step)
 			typ := []string{"Two", "Job", "Mail"}[rnd.IntN(3)]
 			id := s.send(typ, o).ID
 			after.of[id] = terms
-			add(id, typ, o.Queue, o.Priority, s.clock.Now().Add(-time.Millisecond))
+			add(carried(&o), id, typ, o.Queue, o.Priority, s.clock.Now().Add(-time.Millisecond))
 		case n < 60:
 			expire()
 			for _, d := range s.receive(symphony.ReceiveOptions{Max: 1 + rnd.IntN(5), MaxLost: 5, Worker: "w1"}) {
@@ -139,7 +140,18 @@ func (s *suite) messageModel() {
 					s.Fatalf("step %d: %v", step, err)
 				}
 			}
-		case n < 94:
+		case n < 92:
+			if m := some(symphony.Pending); m != nil {
+				if err := s.retag(rnd, m); err != nil {
+					s.Fatalf("step %d: %v", step, err)
+				}
+			}
+		case n < 93:
+			if s.Unmark != nil && len(known) > 0 {
+				list := slices.Sorted(maps.Keys(known))
+				s.Unmark(s.T, list[rnd.IntN(len(list))])
+			}
+		case n < 95:
 			if m := some(symphony.Pending); m != nil {
 				if err := s.messages().DeleteMessage(ctx, m.ID); err != nil {
 					s.Fatalf("step %d: %v", step, err)
@@ -152,7 +164,7 @@ func (s *suite) messageModel() {
 				continue
 			}
 			failed := s.show(m.ID).FailedID
-			if n < 97 {
+			if n < 98 {
 				if _, err := DeleteFailed(ctx, s.messages(), failed); err != nil {
 					s.Fatal(err)
 				}
@@ -162,7 +174,7 @@ func (s *suite) messageModel() {
 					s.Fatal(err)
 				}
 				after.of[id] = after.of[m.ID]
-				add(id, m.Type, m.Queue, m.Priority, s.clock.Now())
+				add(m.Envelope, id, m.Type, m.Queue, m.Priority, s.clock.Now())
 			}
 			delete(known, m.ID)
 		}
@@ -238,6 +250,7 @@ func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.
 	if rnd.IntN(4) == 0 {
 		q.Until = s.clock.Now().Add(-time.Duration(rnd.IntN(300)) * time.Second)
 	}
+	askFor(rnd, &q.MessageFilter, made)
 	want := selected(made, q.MessageFilter, q.Oldest)
 	if got := s.search(q); !slices.Equal(got, want) {
 		s.Fatalf("%s: %+v: got %d messages %v, want %d %v", when, q, len(got), got, len(want), want)

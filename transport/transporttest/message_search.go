@@ -102,7 +102,8 @@ func selected(made []symphony.MessageInfo, f symphony.MessageFilter, oldest bool
 	var out []string
 	for _, m := range made {
 		if (f.Status == "" || f.Status == m.Status) && (f.Queue == "" || f.Queue == m.Queue) && (f.Type == "" || f.Type == m.Type) && (f.Priority == 0 || f.Priority == m.Priority) &&
-			!m.CreatedAt.Before(f.Since) && (f.Until.IsZero() || m.CreatedAt.Before(f.Until)) {
+			!m.CreatedAt.Before(f.Since) && (f.Until.IsZero() || m.CreatedAt.Before(f.Until)) &&
+			f.Carries(&m.Envelope) {
 			out = append(out, m.ID)
 		}
 	}

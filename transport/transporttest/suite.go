@@ -41,6 +41,9 @@ type Harness struct {
 	Rules func(t *testing.T, rules *retention.Rules, aged Aged) (def, email symphony.Transport)
 	// Told is who each process of the storage tells of holds and limits that end by themselves.
 	Told *Told
+	// Unmark takes from the messages up to an id the marks by which they are found, as if an older release had stored
+	// them. Nil where messages have none.
+	Unmark func(t *testing.T, id string)
 	// Tidy has the storage forget at once what it forgets every few minutes. Nil where nothing is left to be forgotten.
 	Tidy func(t *testing.T)
 }
