@@ -1,6 +1,6 @@
 // The texts of the dashboard, by page. Another language is another object of the same shape.
 import { alerts } from "./alerts";
-import { apiPage } from "./apiPage";
+import { apiPage } from "./api";
 import { audit } from "./audit";
 import { bulk } from "./bulk";
 import { failed } from "./failed";
