@@ -72,6 +72,19 @@ func (a *Authenticator) RedeemCode(r *http.Request, code string) (Principal, *ht
 	return p, cookie, err
 }
 
+// CodeHolder returns the caller whose session a code would begin, and leaves the code as it is. Errors: as of
+// RedeemCode.
+func (a *Authenticator) CodeHolder(r *http.Request, code string) (Principal, error) {
+	if err := a.origins.check(r); err != nil {
+		return Principal{}, err
+	}
+	t, _, err := a.sessions.code(r.Context(), code)
+	if err != nil {
+		return Principal{}, err
+	}
+	return a.holder(r.Context(), t, nil, "")
+}
+
 // EndSession ends the session of a caller, if he has one, and returns what takes its cookie away. This process knows it
 // at once, others within KeyCacheTTL.
 func (a *Authenticator) EndSession(r *http.Request, p Principal) (*http.Cookie, error) {

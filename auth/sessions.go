@@ -245,26 +245,38 @@ func (s *Sessions) read(ctx context.Context, id string, now time.Time, forgiven 
 	return e, nil
 }
 
-// redeem takes a code out of the store, once.
-func (s *Sessions) redeem(ctx context.Context, code string) (ticket, error) {
-	var t ticket
+// code reads a code that is good, with its record.
+func (s *Sessions) code(ctx context.Context, code string) (t ticket, raw []byte, err error) {
 	caller, secret, ok := splitTicket(code)
 	if !ok {
-		return t, errCode()
+		return t, nil, errCode()
 	}
-	id := ticketID(caller, secret)
-	raw, err := storage.Get(ctx, s.records, recordCode, id)
-	if err == nil {
-		err = s.records.SwapRecord(ctx, recordCode, id, raw, nil)
-	}
+	raw, err = storage.Get(ctx, s.records, recordCode, ticketID(caller, secret))
 	switch {
-	case errors.Is(err, symphony.ErrNotFound), errors.Is(err, symphony.ErrConflict):
+	case errors.Is(err, symphony.ErrNotFound):
+		return t, nil, errCode()
+	case err != nil:
+		return t, nil, fmt.Errorf("auth: read a code: %w", err)
+	}
+	if err := json.Unmarshal(raw, &t); err != nil || !s.clock().Before(t.ExpiresAt) {
+		return t, nil, errCode()
+	}
+	return t, raw, nil
+}
+
+// redeem takes a code out of the store, once.
+func (s *Sessions) redeem(ctx context.Context, code string) (ticket, error) {
+	t, raw, err := s.code(ctx, code)
+	if err != nil {
+		return t, err
+	}
+	caller, secret, _ := splitTicket(code)
+	err = s.records.SwapRecord(ctx, recordCode, ticketID(caller, secret), raw, nil)
+	switch {
+	case errors.Is(err, symphony.ErrConflict):
 		return t, errCode()
 	case err != nil:
 		return t, fmt.Errorf("auth: redeem a code: %w", err)
-	}
-	if err := json.Unmarshal(raw, &t); err != nil || !s.clock().Before(t.ExpiresAt) {
-		return t, errCode()
 	}
 	return t, nil
 }

@@ -26,6 +26,12 @@ func (a *API) dashboardRoutes() []route {
 		page("/{$}", dashboardRedirect),
 		page(d.Path, dashboardPage),
 		page(d.Path+"/{file...}", dashboardPage),
+		page(d.Path+loginPath, loginShow),
+		page(d.Path+loginPath+".css", loginStyle),
+		{
+			methods: []string{http.MethodPost}, path: d.Path + loginPath, access: openAccess, hidden: true,
+			audit: "session.login", page: loginRedeem,
+		},
 	}
 }
 

@@ -144,9 +144,6 @@ func signInWays(c *call) error {
 	})
 }
 
-// loginPath is where a code is redeemed, below the dashboard's path.
-const loginPath = "/login"
-
 func loginCode(c *call) error {
 	if c.api.o.Sessions == nil || c.api.o.Dashboard == nil {
 		return errNoSessions

@@ -1,15 +1,18 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/dashboard"
 	"github.com/symphony-messenger/symphony/httpapi"
@@ -77,6 +80,33 @@ func (n *node) loopbackURL() string {
 		return ""
 	}
 	return u.String()
+}
+
+// LoginLink makes a link to the dashboard that signs in a browser on this machine as the local administrator: once,
+// within ten minutes. It is "" where there is no dashboard, where nothing can be kept, and where a browser here does
+// not reach the server at localhost or a loopback address. Whoever sees it before it is used can use it.
+func (s *Server) LoginLink(ctx context.Context) (string, error) {
+	at := s.DashboardURL()
+	if at == "" || s.sessions == nil || s.loopbackURL() == "" {
+		return "", nil
+	}
+	p := auth.Local()
+	if u, err := user.Current(); err == nil {
+		p.Name = u.Username
+	}
+	code, _, err := s.sessions.NewCode(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	return at + "/login?code=" + code, nil
+}
+
+// DashboardURL is where the dashboard is, "" where there is none or the mode is not Listen.
+func (s *Server) DashboardURL() string {
+	if url := s.URL(); url != "" && s.config.Dashboard.Enabled && s.o.Mode == Listen {
+		return url + s.config.Dashboard.Path
+	}
+	return ""
 }
 
 // timezone is the name of this machine's time zone, as the IANA has it: what TZ says, else where the system's link

@@ -101,3 +101,44 @@ func TestSessions_are_those_of_all_nodes(t *testing.T) {
 		}
 	}
 }
+
+// The link that a start prints opens the dashboard as the local administrator, on the machine itself.
+func TestLoginLink(t *testing.T) {
+	s := run(t, configured(t, ""), quiet())
+	link, err := s.LoginLink(t.Context())
+	if err != nil || !strings.HasPrefix(link, s.DashboardURL()+"/login?code=") {
+		t.Fatalf("got %q, %v", link, err)
+	}
+	status, text := call(t, http.MethodGet, link, "", "")
+	if status != http.StatusOK || !strings.Contains(text, "<button") {
+		t.Fatalf("the link answers %d %s", status, text)
+	}
+	at, code, _ := strings.Cut(link, "?code=")
+	press := func() *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at, strings.NewReader("code="+code))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", s.URL())
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	done := press()
+	if done.StatusCode != http.StatusSeeOther || press().StatusCode != http.StatusUnauthorized {
+		t.Fatalf("the button answers %d", done.StatusCode)
+	}
+	resp, text := asPage(t, http.MethodGet, s.URL()+sessionPath, "", done.Cookies())
+	if resp.StatusCode != http.StatusOK || !strings.Contains(text, `"kind":"local"`) {
+		t.Errorf("the session is %d %s", resp.StatusCode, text)
+	}
+	off := run(t, configured(t, "dashboard: {enabled: false}\n"), quiet())
+	if link, err := off.LoginLink(t.Context()); link != "" || err != nil {
+		t.Errorf("without a dashboard: %q, %v", link, err)
+	}
+}

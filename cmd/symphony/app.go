@@ -112,7 +112,7 @@ func (a *app) root() *cobra.Command {
 fails, and keeps what cannot be handled in the dead letter queue.
 
 Start with "symphony serve" in an empty folder: it makes a database and an API key,
-and prints a curl line to try. The other commands find the running server by the
+and prints a link to the dashboard and a curl line to try. The other commands find the running server by the
 database in the working directory; --server reaches one elsewhere.
 
 For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it takes.`,
@@ -131,7 +131,7 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default symphony.yaml, if there is one)")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "say what is done, on standard error")
 	root.AddCommand(
-		grouped("run", a.serveCommand(), a.workerCommand(), a.consumeCommand())...)
+		grouped("run", a.serveCommand(), a.dashboardCommand(), a.workerCommand(), a.consumeCommand())...)
 	root.AddCommand(
 		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.queuesCommand(), a.typesCommand(),
 			a.messagesCommand(), a.failedCommand(), a.operationsCommand(),

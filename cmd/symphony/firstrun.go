@@ -13,11 +13,15 @@ import (
 )
 
 // welcome prints the key of a first start and what to do with it, in commands that work when pasted.
-func (a *app) welcome(c *config.Config, url, key string, demo bool) {
+func (a *app) welcome(c *config.Config, url, key, link string, demo bool) {
 	s := a.style(a.out)
 	typ := "demo.hello"
 	before, behind := a.reaching(c, url, key)
 	fmt.Fprintf(a.out, "\n%s This API key is shown only now; make others with \"symphony keys create\".\n\n  %s\n\n", s.bold("This is the first start."), s.green(key))
+	if link != "" {
+		fmt.Fprintf(a.out, "Open the dashboard, signed in, in a browser on this machine. The link is good once, for ten "+
+			"minutes; \"%s dashboard%s\" makes another one.\n\n  %s\n\n", before+program(), behind, link)
+	}
 	fmt.Fprintf(a.out, "Dispatch a message, from another terminal:\n\n  %s\n\n", curlLine(url, key, typ))
 	if demo {
 		fmt.Fprintf(a.out, `Then break one, find it, correct it and try it again, in this folder:

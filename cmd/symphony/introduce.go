@@ -11,7 +11,7 @@ import (
 )
 
 // introduce says what runs, where, and on what: in lines for a person at a terminal, else in the log.
-func (a *app) introduce(s *server.Server, c *config.Config, started server.Started, noWorker bool) {
+func (a *app) introduce(s *server.Server, c *config.Config, started server.Started, noWorker bool, link string) {
 	names := make([]string, len(c.Transports))
 	for i, t := range c.Transports {
 		names[i] = t.Name
@@ -22,7 +22,7 @@ func (a *app) introduce(s *server.Server, c *config.Config, started server.Start
 		log.Info("starting", "version", build().Version, "database", database, "transports", strings.Join(names, ","),
 			"workers", len(started.Workers), "handlers", strings.Join(handlerNames(c), ","), "env", c.Env, "config", cmp.Or(c.File, "none"))
 		if started.Addr != nil {
-			log.Info("listening", "url", s.URL(), "addr", started.Addr.String())
+			log.Info("listening", "url", s.URL(), "addr", started.Addr.String(), "dashboard", s.DashboardURL())
 		}
 		return
 	}
@@ -31,6 +31,9 @@ func (a *app) introduce(s *server.Server, c *config.Config, started server.Start
 	fmt.Fprintf(a.err, "%s %s\n", st.bold("Symphony Messenger"), build().Version)
 	if started.Addr != nil {
 		line("API", s.URL()+"  "+st.dim("(described at "+s.URL()+"/docs)"))
+	}
+	if at := cmp.Or(link, s.DashboardURL()); at != "" {
+		line("dashboard", at)
 	}
 	line("database", database)
 	line("transports", strings.Join(names, ", "))

@@ -24,7 +24,9 @@ it at once, with 130; the messages in hand then come back when their lease ends 
 the next start.
 
 The first start in an empty folder creates symphony.db and an API key, which is printed
-once. Without configured handlers the types demo.* are handled for trying out.
+once, with a link that opens the dashboard signed in. Later starts print such a link on a
+terminal; "symphony dashboard" makes another one. Without configured handlers the types
+demo.* are handled for trying out.
 
 It listens on ` + config.DefaultAddr + `. An address that other machines can reach is refused until
 Supabase is configured or "symphony keys create" has made a key.
@@ -84,9 +86,17 @@ func (a *app) serve(ctx context.Context, c *config.Config, o server.Options) err
 	o.Waiting = a.waiting
 	var s *server.Server
 	o.Started = func(started server.Started) {
-		a.introduce(s, c, started, o.NoWorker)
+		// A link that signs in is shown where a person looks, and at the first start, as the key is.
+		link := ""
+		if isTerminal(a.err) || started.FirstKey != "" {
+			var err error
+			if link, err = s.LoginLink(ctx); err != nil {
+				o.Logger.Warn("no link to the dashboard can be made; symphony dashboard makes one", "error", err)
+			}
+		}
+		a.introduce(s, c, started, o.NoWorker, link)
 		if started.FirstKey != "" {
-			a.welcome(c, s.URL(), started.FirstKey, len(c.Handlers) == 0)
+			a.welcome(c, s.URL(), started.FirstKey, link, len(c.Handlers) == 0)
 		}
 	}
 	s, err := server.New(ctx, c, o)
