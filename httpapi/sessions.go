@@ -29,6 +29,8 @@ type Installation struct {
 
 var errNoSessions = unsupported("keeps no sessions: no transport can, or the API was made without Options.Sessions")
 
+var errNoDashboard = unsupported("has no dashboard to sign in to: dashboard.enabled is false")
+
 func sessionsRoutes() []route {
 	return []route{
 		on(wire.GetSession, route{
@@ -145,8 +147,11 @@ func signInWays(c *call) error {
 }
 
 func loginCode(c *call) error {
-	if c.api.o.Sessions == nil || c.api.o.Dashboard == nil {
+	switch {
+	case c.api.o.Sessions == nil:
 		return errNoSessions
+	case c.api.o.Dashboard == nil:
+		return errNoDashboard
 	}
 	code, expires, err := c.api.o.Sessions.NewCode(c.Context(), c.principal)
 	if err != nil {
