@@ -37,8 +37,8 @@ type BatchOptions struct {
 // the order given, or nil if all succeeded; each message is acked, retried or failed according to its own error.
 // Messages stay leased while a batch is gathered and handled; a message whose lease is lost before the batch begins is
 // left out. If the handler panics, or returns the wrong number of errors, the attempt fails for every message. The
-// context ends when every message has timed out or lost its lease, or when the worker is interrupted. Like Handle,
-// HandleBatch panics on programming mistakes.
+// context ends when every message has timed out or lost its lease, or when the worker is interrupted; OfBatch returns
+// that of one of the messages. Like Handle, HandleBatch panics on programming mistakes.
 func (m *Mux) HandleBatch(pattern string, o BatchOptions, f func(ctx context.Context, batch []*Delivery) []error) {
 	if f == nil {
 		panic("symphony: nil handler for " + pattern)
@@ -81,7 +81,7 @@ func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx con
 		if len(values) == 0 {
 			return errs
 		}
-		results := f(ctx, values)
+		results := f(someOfBatch(ctx, places), values)
 		if results != nil && len(results) != len(values) {
 			return results // is told as the mistake it is
 		}
@@ -90,6 +90,32 @@ func HandleBatchOf[T any](m *Mux, pattern string, o BatchOptions, f func(ctx con
 		}
 		return errs
 	})
+}
+
+// OfBatch returns the context of the i-th message of the batch whose handler ctx is, in the order in which the handler
+// has them. With it SetOutput, Progress, Log, Logger and DeliveryFrom are about that message; and it ends when that
+// message has timed out, has lost its lease or is cancelled. It has no values that were added to ctx.
+//
+// Outside of a batch handler it returns ctx. It panics where the batch has no such message.
+func OfBatch(ctx context.Context, i int) context.Context {
+	h, _ := ctx.Value(handlingKey{}).(*handling)
+	if h == nil || h.members == nil {
+		return ctx
+	}
+	return h.members[i]
+}
+
+// someOfBatch is the context of a batch handler that has only the messages of some places.
+func someOfBatch(ctx context.Context, places []int) context.Context {
+	h, _ := ctx.Value(handlingKey{}).(*handling)
+	if h == nil || len(places) == len(h.members) {
+		return ctx
+	}
+	some := &handling{Context: ctx, pattern: h.pattern, entry: h.entry, mux: h.mux}
+	for _, i := range places {
+		some.members = append(some.members, h.members[i])
+	}
+	return some
 }
 
 // batcher is a Handler that collects messages into batches.
@@ -211,6 +237,7 @@ func (b *batcher) run(members []*member) {
 	deliveries := make([]*Delivery, len(members))
 	for i, mb := range members {
 		deliveries[i] = mb.d
+		of.members = append(of.members, mb.ctx)
 	}
 	errs := b.call(ctx, deliveries)
 	close(done)

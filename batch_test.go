@@ -205,6 +205,127 @@ func TestABatchEndsWhenItsMessagesHaveEnded(t *testing.T) {
 	}
 }
 
+// What a batch handler leaves and tells of one message is that message's, in the order in which it has them.
+func TestEachMessageOfABatchLeavesItsOwnOutput(t *testing.T) {
+	type mail struct{ N uint8 }
+	leave := func(ctx context.Context, i int, m mail) error {
+		of := symphony.OfBatch(ctx, i)
+		symphony.Progress(of, int64(m.N), 10, "")
+		symphony.Logger(of).Info("a line", "n", m.N)
+		if id := symphony.DeliveryFrom(of).ID; id != fmt.Sprint(m.N) {
+			t.Errorf("the context of message %d is that of %s", m.N, id)
+		}
+		if err := symphony.SetOutput(of, m.N*2); err != nil {
+			return err
+		}
+		if m.N == 3 {
+			return errors.New("no")
+		}
+		return nil
+	}
+	whole := func(ctx context.Context) {
+		if err := symphony.SetOutput(ctx, 1); err == nil || symphony.DeliveryFrom(ctx) != nil {
+			t.Errorf("an output of a whole batch: %v", err)
+		}
+		symphony.Progress(ctx, 1, 1, "of the whole")
+	}
+	for name, register := range map[string]func(*symphony.Mux){
+		"deliveries": func(mux *symphony.Mux) {
+			o := symphony.BatchOptions{Size: 5}
+			mux.HandleBatch("Mail", o, func(ctx context.Context, batch []*symphony.Delivery) []error {
+				whole(ctx)
+				errs := make([]error, len(batch))
+				for i, d := range batch {
+					var m mail
+					if errs[i] = json.Unmarshal(d.Payload, &m); errs[i] == nil {
+						errs[i] = leave(ctx, i, m)
+					}
+				}
+				return errs
+			})
+		},
+		"payloads": func(mux *symphony.Mux) {
+			o := symphony.BatchOptions{Size: 5}
+			symphony.HandleBatchOf(mux, "Mail", o, func(ctx context.Context, batch []mail) []error {
+				whole(ctx)
+				errs := make([]error, len(batch))
+				for i, m := range batch {
+					errs[i] = leave(ctx, i, m)
+				}
+				return errs
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mux := symphony.NewMux()
+				register(mux)
+				var mu sync.Mutex
+				told := map[string]string{}
+				ctx := symphony.Reporting(t.Context(), 100, func(n symphony.Note) {
+					mu.Lock()
+					defer mu.Unlock()
+					if told[n.Lease.MessageID] += fmt.Sprintf("%d lines", len(n.Log)); n.Progress != nil {
+						told[n.Lease.MessageID] += fmt.Sprintf(", %d of %d, ", n.Progress.Done, n.Progress.Total)
+					}
+				})
+				results := make([]symphony.Result, 5)
+				var all sync.WaitGroup
+				for i, payload := range []string{`{"n":0}`, `{"n":-1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`} {
+					d := &symphony.Delivery{Lease: symphony.Lease{MessageID: fmt.Sprint(i)}, Envelope: symphony.Envelope{
+						ID: fmt.Sprint(i), Type: "Mail", Payload: json.RawMessage(payload)}}
+					all.Go(func() { results[i] = mux.Run(ctx, d, time.Minute) })
+					synctest.Wait()
+				}
+				all.Wait()
+				var outputs []string
+				for _, r := range results {
+					outputs = append(outputs, string(r.Output))
+				}
+				if diff := cmp.Diff([]string{"0", "", "4", "", "8"}, outputs); diff != "" {
+					t.Errorf("outputs (-want +got)\n%s", diff)
+				}
+				want := map[string]string{}
+				for _, n := range []int{0, 2, 3, 4} {
+					want[fmt.Sprint(n)] = fmt.Sprintf("0 lines, %d of 10, 1 lines", n)
+				}
+				if diff := cmp.Diff(want, told); diff != "" {
+					t.Errorf("told (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// One message of a batch that is cancelled ends its own context, and not that of the others.
+func TestTheContextOfOneMessageOfABatchEndsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := symphony.NewMux()
+		begun := make(chan struct{})
+		mux.HandleBatch("Mail", symphony.BatchOptions{Size: 2}, func(ctx context.Context, _ []*symphony.Delivery) []error {
+			close(begun)
+			<-symphony.OfBatch(ctx, 0).Done()
+			first, whole := context.Cause(symphony.OfBatch(ctx, 0)), context.Cause(ctx)
+			if !errors.Is(first, symphony.ErrCancelled) || whole != nil || symphony.OfBatch(ctx, 1).Err() != nil {
+				t.Errorf("the first one's context ended by %v, that of the batch by %v", first, whole)
+			}
+			return nil
+		})
+		cancelled, cancel := context.WithCancelCause(t.Context())
+		var all sync.WaitGroup
+		for _, ctx := range []context.Context{cancelled, t.Context()} {
+			all.Go(func() { mux.Run(ctx, &symphony.Delivery{Envelope: symphony.Envelope{Type: "Mail"}}, 0) })
+			synctest.Wait()
+		}
+		<-begun
+		cancel(symphony.ErrCancelled)
+		all.Wait()
+	})
+	if ctx := symphony.OfBatch(t.Context(), 7); ctx != t.Context() {
+		t.Error("outside of a batch handler it is another context")
+	}
+}
+
 func TestHandleBatchPanicsOnMistakes(t *testing.T) {
 	f := func(context.Context, []*symphony.Delivery) []error { return nil }
 	for name, register := range map[string]func(*symphony.Mux){

@@ -8,7 +8,8 @@ import (
 // handling is the context of a running handler. It is a type of its own so that all of this costs one context value.
 type handling struct {
 	context.Context
-	delivery *Delivery // nil for a batch
+	delivery *Delivery         // nil for a batch
+	members  []context.Context // of a batch, those of its messages, in the order in which its handler has them
 	pattern  string
 	entry    *entry
 	mux      *Mux
@@ -32,7 +33,8 @@ func (h *handling) Value(key any) any {
 	return h.Context.Value(key)
 }
 
-// DeliveryFrom returns the delivery that is being handled. It is nil outside of a handler, and in a batch handler.
+// DeliveryFrom returns the delivery that is being handled. It is nil outside of a handler, and in a batch handler but
+// with the context of OfBatch.
 func DeliveryFrom(ctx context.Context) *Delivery {
 	if h, _ := ctx.Value(handlingKey{}).(*handling); h != nil {
 		return h.delivery

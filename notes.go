@@ -36,7 +36,7 @@ type Note struct {
 // Progress tells how far the handling of the message has come in whose handler ctx is; total 0 means that it is not
 // known of how much. It returns at once, and what it tells is stored a little later, in any case before the attempt
 // ends. Negative numbers count as 0, and text is cleaned and cut to MaxProgressText characters. Outside of a handler of
-// one message, and on transports that do not show messages, it does nothing.
+// one message, without OfBatch in a batch handler, and on transports that do not show messages, it does nothing.
 func Progress(ctx context.Context, done, total int64, text string) {
 	note(ctx, Note{Progress: &ProgressState{Done: max(done, 0), Total: max(total, 0), Text: clipProgress(text)}})
 }
@@ -49,7 +49,7 @@ func Log(ctx context.Context, lines ...string) { note(ctx, Note{Log: lines}) }
 // with every message of a type for which the Mux keeps logs. They do not go to the log of the process. Do not log what
 // must not be stored, such as secrets.
 //
-// Outside of a handler of one message it is slog.Default().
+// Outside of a handler of one message, and without OfBatch in a batch handler, it is slog.Default().
 func Logger(ctx context.Context) *slog.Logger {
 	if h, _ := ctx.Value(handlingKey{}).(*handling); h == nil || h.delivery == nil {
 		return slog.Default()

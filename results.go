@@ -25,7 +25,8 @@ var (
 	// ErrOutputTooLarge says that an output has more bytes than are kept.
 	ErrOutputTooLarge = errors.New("the output is too large")
 	// errNotHandling says that a context is not that of a handler of one message.
-	errNotHandling = errors.New("no message is being handled in this context; in a batch handler there are several")
+	errNotHandling = errors.New("no message is being handled in this context; in a batch handler there are several, " +
+		"and OfBatch returns the context of one")
 )
 
 // outcome is what a running handler has set for when it succeeds.
@@ -40,7 +41,7 @@ type outcome struct {
 //
 // Errors, with which nothing is changed: ErrOutputTooLarge if it has more bytes, as it is stored, than the worker keeps
 // (DefaultMaxOutputBytes by default); one that says why it cannot be stored; and one where ctx is not that of a handler
-// of a single message.
+// of a single message, nor one of OfBatch.
 func SetOutput(ctx context.Context, v any) error {
 	h, _ := ctx.Value(handlingKey{}).(*handling)
 	if h == nil || h.delivery == nil {

@@ -58,6 +58,19 @@ func (a *API) TakeReceivers() (leave func()) {
 	}
 }
 
+// TakeShare takes as many places of calls that wait for messages as an API key may have, until leave is called.
+func (a *API) TakeShare(keyID string) (leave func()) {
+	who, n := caller{auth.KindAPIKey, keyID}, 0
+	for a.receivers.take(who) == nil {
+		n++
+	}
+	return func() {
+		for range n {
+			a.receivers.leave(who)
+		}
+	}
+}
+
 func TestPlaces_forget_who_has_none(t *testing.T) {
 	p := newPlaces(4, "runs", errTooManyConsumers)
 	for i := range 1000 {

@@ -199,6 +199,26 @@ func TestMessage_is_waited_for(t *testing.T) {
 	if a := f.call("GET", messagesPath+"/"+id, ""); a.status != 200 {
 		t.Errorf("without waiting: %d %s", a.status, a.raw)
 	}
+	// A caller who holds more than are left for others waits no more, and others do.
+	var me string
+	for _, k := range f.call("GET", "/api/symphony/keys", "").body["keys"].([]any) {
+		if key := k.(map[string]any); key["name"] == "admin" {
+			me = key["id"].(string)
+		}
+	}
+	leave = f.api.TakeShare(me)
+	if a := f.call("GET", messagesPath+"/"+id+"?wait=20", ""); a.status != 429 || a.code() != "rate_limited" ||
+		a.header.Get("Retry-After") == "" {
+		t.Errorf("beyond the share: %d %s", a.status, a.raw)
+	}
+	other := f.call("GET", messagesPath+"/"+id+"?wait=20", "", "Authorization", "Bearer "+f.keys["read"])
+	if other.status != 200 {
+		t.Errorf("another caller: %d %s", other.status, other.raw)
+	}
+	leave()
+	if a := f.call("GET", messagesPath+"/"+id+"?wait=20", ""); a.status != 200 {
+		t.Errorf("when the share is free again: %d %s", a.status, a.raw)
+	}
 	for _, wait := range []string{"0", "30001", "x", "-1"} {
 		if a := f.call("GET", messagesPath+"/"+id+"?wait="+wait, ""); a.status != 400 ||
 			fmt.Sprint(a.paths()) != "[wait]" {

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,4 +32,57 @@ func TestRun_gathers_batches_and_flushes_them_when_idle_and_when_it_stops(t *tes
 			t.Errorf("%d succeeded in batches of %v, want 105 in few batches", report.Succeeded, sizes)
 		}
 	})
+}
+
+// What a batch handler leaves and tells of each message is stored with that message.
+func TestWorker_stores_what_a_batch_leaves_of_each_message(t *testing.T) {
+	f := newFixture(t)
+	f.mux.KeepLogs("Kept")
+	o := symphony.BatchOptions{Size: 3, Wait: time.Minute, Idle: time.Minute}
+	f.mux.HandleBatch("*", o, func(ctx context.Context, batch []*symphony.Delivery) []error {
+		errs := make([]error, len(batch))
+		for i, d := range batch {
+			of := symphony.OfBatch(ctx, i)
+			symphony.Progress(of, 1, 2, d.Type)
+			symphony.Logger(of).Info(d.Type)
+			if errs[i] = symphony.SetOutput(of, d.Type); d.Type == "Bad" {
+				errs[i] = symphony.Permanent(errors.New("bad"))
+			}
+		}
+		return errs
+	})
+	ids := make(map[string]string)
+	for _, typ := range []string{"Plain", "Kept", "Bad"} {
+		r, err := f.bus.Dispatch(t.Context(), typ, struct{}{}, symphony.DispatchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[typ] = r.ID
+	}
+	w, err := worker.New(f.tr, f.mux, worker.Options{StopWhenEmpty: true, Concurrency: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for typ, want := range map[string]struct {
+		output     string
+		log, tried int
+	}{"Plain": {`"Plain"`, 0, 0}, "Kept": {`"Kept"`, 1, 0}, "Bad": {"", 0, 1}} {
+		m, err := f.bus.Wait(t.Context(), ids[typ])
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried := 0
+		for _, a := range m.Attempts {
+			tried = len(a.Log)
+		}
+		if string(m.Output) != want.output || len(m.Log) != want.log || tried != want.tried {
+			t.Errorf("%s: left %s, %d lines, and %d of a failed attempt", typ, m.Output, len(m.Log), tried)
+		}
+		if p := m.Progress; p == nil || p.Text != typ {
+			t.Errorf("%s: progress %+v", typ, p)
+		}
+	}
 }
