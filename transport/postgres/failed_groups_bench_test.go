@@ -2,13 +2,17 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
 	"github.com/symphony-messenger/symphony/transport/postgres"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/triage"
 )
 
@@ -48,4 +52,33 @@ func BenchmarkFailureGroups(b *testing.B) {
 			b.Fatal(len(list), err)
 		}
 	}
+}
+
+// BenchmarkFailures lets messages fail, with the triggers that keep groups and without.
+func BenchmarkFailures(b *testing.B) {
+	url := pgtest.URL(b)
+	transporttest.BenchmarkFailures(b, func(b *testing.B, groups bool) symphony.Transport {
+		schema := fmt.Sprintf("bench_failures_%d", schemas.Add(1))
+		o := postgres.Options{Schema: schema, Logger: slog.New(slog.DiscardHandler)}
+		tr, err := postgres.Open(b.Context(), url, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { tr.Close() })
+		if groups {
+			return tr
+		}
+		conn, err := pgx.Connect(b.Context(), url)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Close(b.Context())
+		for _, trigger := range []string{"came", "left", "regrouped"} {
+			sql := "DROP TRIGGER messenger_failures_" + trigger + " ON " + schema + ".messenger_failed_messages"
+			if _, err := conn.Exec(b.Context(), sql); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return tr
+	})
 }

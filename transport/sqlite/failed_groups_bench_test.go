@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
+	"github.com/symphony-messenger/symphony/transport/transporttest"
 	"github.com/symphony-messenger/symphony/triage"
 	driver "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -60,4 +62,34 @@ func BenchmarkFailureGroups(b *testing.B) {
 			b.Fatal(len(list), err)
 		}
 	}
+}
+
+// BenchmarkFailures lets messages fail, with the triggers that keep groups and without.
+func BenchmarkFailures(b *testing.B) {
+	transporttest.BenchmarkFailures(b, func(b *testing.B, groups bool) symphony.Transport {
+		path := filepath.Join(b.TempDir(), "symphony.db")
+		open := func() *sqlite.Transport {
+			tr, err := sqlite.Open(b.Context(), path, sqlite.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return tr
+		}
+		if !groups {
+			open().Close()
+			conn, err := driver.OpenConn(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			err = sqlitex.ExecuteScript(conn, `DROP TRIGGER messenger_failed_messages_came;
+				DROP TRIGGER messenger_failed_messages_left; DROP TRIGGER messenger_failed_messages_regrouped`, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			conn.Close()
+		}
+		tr := open()
+		b.Cleanup(func() { tr.Close() })
+		return tr
+	})
 }

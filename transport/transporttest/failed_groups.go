@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/testtier"
 	"github.com/symphony-messenger/symphony/triage"
 )
 
@@ -161,6 +162,43 @@ var failedGroupTests = []test{
 			s.Errorf("after another failure: %+v", s.groups(triage.Query{}))
 		}
 	}},
+	{"of more groups than are remembered, those that failed last are", func(s *suite) {
+		if !s.Steady {
+			testtier.Needs(s.T, testtier.Full) // a database server takes ten seconds for ten thousand groups
+		}
+		first := s.failAs("Job", "the oldest")
+		s.clock.Advance(time.Minute)
+		s.failWords(triage.MaxGroups)
+		if n := len(s.allGroups()); n != triage.MaxGroups+1 {
+			s.Fatalf("%d groups before any is forgotten, want %d", n, triage.MaxGroups+1)
+		}
+		for range 3 { // rows of others are folded first
+			s.housekeep()
+		}
+		forgotten, others := triage.Fingerprint("Job", "test", "the oldest"), triage.Group{}
+		n := 0
+		for _, g := range s.allGroups() {
+			switch g.Name {
+			case triage.Other:
+				others = g
+			case forgotten:
+				s.Error("the oldest is remembered")
+			default:
+				n++
+			}
+		}
+		if n != triage.MaxGroups || others.Count != 1 || others.FailedID != first.FailedID {
+			s.Errorf("%d groups are remembered, and others %+v; want %d, and the oldest", n, others, triage.MaxGroups)
+		}
+		if m := s.show(first.ID); m.FailureGroup != triage.Other {
+			s.Errorf("the oldest dead letter is of the group %q", m.FailureGroup)
+		}
+		s.failAs("Job", "the oldest")
+		if got := s.groups(triage.Query{Limit: 1}); len(got) != 1 || got[0].Name != forgotten || got[0].Failures != 1 {
+			s.Errorf("when it fails again: %+v", got)
+		}
+	}},
+	{"whatever fails, is retried, deleted and decided, groups are told as they are", (*suite).failureGroupModel},
 	{"what expired, and what was not tried again, has a group, too", func(s *suite) {
 		s.send("Job", symphony.DispatchOptions{ExpiresAt: s.clock.Now().Add(time.Minute)})
 		s.clock.Advance(time.Hour)

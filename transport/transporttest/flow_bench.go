@@ -58,6 +58,22 @@ func BenchmarkTerms(b *testing.B, open func(b *testing.B) symphony.Transport) {
 	})
 }
 
+// BenchmarkFailures measures in the same way what a message costs that fails for good, with the groups of failures and
+// without. open opens a fresh storage that keeps groups or does not.
+func BenchmarkFailures(b *testing.B, open func(b *testing.B, groups bool) symphony.Transport) {
+	plain := func(int) symphony.DispatchOptions { return symphony.DispatchOptions{} }
+	for _, groups := range []bool{false, true} {
+		for _, kinds := range []int{1, 100} {
+			name := fmt.Sprintf("of-%d-kinds/groups-%t", kinds, groups)
+			benchmarkSettled(b, func(b *testing.B) symphony.Transport { return open(b, groups) },
+				[]feature{{name, "Job", plain}}, func(i int) symphony.Settlement {
+					class := fmt.Sprint("c", i%kinds)
+					return symphony.Settlement{Outcome: symphony.Fail, Error: "no such account", ErrorClass: class}
+				})
+		}
+	}
+}
+
 // feature is something that a message may have.
 type feature struct {
 	name, typ string
@@ -66,6 +82,15 @@ type feature struct {
 
 // benchmark dispatches, claims and acks messages in batches of 100.
 func benchmark(b *testing.B, open func(b *testing.B) symphony.Transport, features []feature) {
+	benchmarkSettled(b, open, features, func(int) symphony.Settlement {
+		return symphony.Settlement{Outcome: symphony.Ack}
+	})
+}
+
+// benchmarkSettled dispatches, claims and settles messages in batches of 100. settle is asked by their places.
+func benchmarkSettled(
+	b *testing.B, open func(b *testing.B) symphony.Transport, features []feature, settle func(i int) symphony.Settlement,
+) {
 	for _, feature := range features {
 		b.Run(feature.name, func(b *testing.B) {
 			tr := open(b)
@@ -93,7 +118,8 @@ func benchmark(b *testing.B, open func(b *testing.B) symphony.Transport, feature
 					}
 					acks := make([]symphony.Settlement, len(got))
 					for i := range got {
-						acks[i] = symphony.Settlement{Lease: got[i].Lease, Outcome: symphony.Ack}
+						acks[i] = settle(i)
+						acks[i].Lease = got[i].Lease
 					}
 					if errs := tr.Settle(ctx, acks); errs != nil {
 						b.Fatal(errs)

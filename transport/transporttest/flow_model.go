@@ -20,6 +20,9 @@ var flowModelTests = []test{
 			}
 		}()
 		FlowModel(s, flowQueue{s}, rand.New(rand.NewPCG(seed, 0)), modelSteps(s))
+		if s.def.Capabilities().Messages {
+			s.wantGroups("in the end")
+		}
 	}},
 }
 

@@ -99,7 +99,8 @@ func (s *suite) messageModel() {
 			outcome := everyOutcome[rnd.IntN(len(everyOutcome))]
 			delay := time.Duration(rnd.IntN(3)) * 10 * time.Second
 			delete(hand, m.ID)
-			err := s.settle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: "e", ErrorClass: "c"})
+			text, class := modelFailure(rnd)
+			err := s.settle(d, symphony.Settlement{Outcome: outcome, Delay: delay, Error: text, ErrorClass: class})
 			if m.Cancel != nil {
 				m.Status = symphony.Cancelled
 				after.ends(m.ID, m.Status)
@@ -190,6 +191,7 @@ func (s *suite) messageModel() {
 		s.compare(rnd, "after a crash", known)
 	}
 	s.wantFollowed(after)
+	s.wantGroups("in the end")
 	var want [5]int64
 	for _, m := range known {
 		want[slices.Index(statuses, m.Status)]++
