@@ -157,3 +157,49 @@ func TestFilter_that_is_empty_is_sent(t *testing.T) {
 		}
 	}
 }
+
+// Of more messages than are looked at for one answer, counts and previews say that there may be more.
+func TestCounts_say_where_there_may_be_more(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	const all = 2*symphony.MaxCounted + 1
+	for sent := 0; sent < all; {
+		batch := make([]symphony.Outgoing, min(1000, all-sent))
+		for i := range batch {
+			batch[i].Message = symphony.Message{Type: "Many", Payload: []byte(`{}`)}
+			batch[i].Options.DispatchedBy = "ada"
+		}
+		if _, err := f.bus.DispatchBatch(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		sent += len(batch)
+	}
+	// What is told of a number of messages, which is the right one, or with atLeast no more than that.
+	check := func(what string, a answer, member string, exact bool) {
+		t.Helper()
+		var n int
+		if _, err := fmt.Sscan(fmt.Sprint(a.body[member]), &n); err != nil || a.status != 200 {
+			t.Fatalf("%s: %d %s", what, a.status, a.raw)
+		}
+		if atLeast := a.body["atLeast"] == true; atLeast == exact || exact && n != all || n > all || n < symphony.MaxCounted {
+			t.Errorf("%s: %d of %d, at least: %t; want exactly: %t", what, n, all, atLeast, exact)
+		}
+	}
+	for query, exact := range map[string]bool{
+		"?status=pending":               true,
+		"?status=pending&queue=default": true,
+		"?dispatchedBy=ada&exact=true":  true,
+		"?type=Many":                    false,
+		"?type=Many&exact=true":         false, // no index carries it
+		"?dispatchedBy=ada":             false,
+	} {
+		check(query, f.call("GET", messagesPath+"/counts"+query, ""), "total", exact)
+	}
+	if a := f.call("GET", messagesPath+"/counts?type=Few", ""); a.status != 200 || a.body["atLeast"] != true {
+		t.Errorf("of what is not among the first: %d %s", a.status, a.raw)
+	}
+	for filter, exact := range map[string]bool{`{"type":"Many"}`: false, `{"queue":"default"}`: true} {
+		a := f.call("POST", messagesPath+"/cancel", `{"filter":`+filter+`,"dryRun":true}`)
+		check("a preview of "+filter, a, "count", exact)
+	}
+}

@@ -353,8 +353,9 @@ func operationsRoutes() []route {
 		on(wire.StopOperation, route{
 			tag: "Operations", scope: auth.ScopeOperate, audit: "operation.stop",
 			summary: "Stop an operation",
-			doc: "With the answer it is at a stand. What was done stays done. One that has ended answers 409 " +
-				"with code operation_ended.",
+			doc: "After the answer nothing more is begun. Of messages that are cancelled, edited or deleted, some that " +
+				"were begun by then may still be done, and are counted. What was done stays done. One that has ended " +
+				"answers 409 with code operation_ended.",
 			errors: []int{404, 409, 501},
 			serve:  operations(operationsStop),
 		}),

@@ -30,7 +30,8 @@ func (a *app) operationsShowCommand() *cobra.Command {
 }
 
 func (a *app) operationsStopCommand() *cobra.Command {
-	return a.operationCommand(&cobra.Command{Use: "stop ID", Short: "Stop an operation", Long: "Stop an operation. When the command returns it is at a stand; what was done stays done.",
+	return a.operationCommand(&cobra.Command{Use: "stop ID", Short: "Stop an operation", Long: "Stop an operation. When the command returns, nothing more is begun; what was done stays done. Of messages that " +
+		"are cancelled, edited\nor deleted, those that were begun by then may still be done.",
 		Example: "  symphony operations stop 019a0f6e-…"},
 		func(ctx context.Context, r *reached, id string) (wire.Operation, error) {
 			answer, err := r.StopOperation(ctx, id)

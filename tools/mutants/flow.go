@@ -70,4 +70,8 @@ var flowMutants = []mutant{
 		old: "case k.Kind == symphony.UniqueThrottle && earlier != nil:", new: "case false:"},
 	{file: "engine_waiting.go", what: "two debounced messages of one call are both stored",
 		old: "earlier.Fate = Superseded", new: "earlier.Fate = Stored"},
+	{file: "engine_change.go", what: "what was begun stands in line again when it is changed",
+		old: "(next.Flow.Ordered || next.Attempt == 0)", new: "(next.Flow.Ordered || next.Attempt >= 0)"},
+	{file: "engine_change.go", what: "what does not move is made ready, whatever it waits for",
+		old: "case !moves && m.Gate != \"\":", new: "case !moves && m.Gate == \"\" && m.Flow != nil:"},
 }

@@ -1011,7 +1011,7 @@ export interface paths {
         put?: never;
         /**
          * Stop an operation
-         * @description With the answer it is at a stand. What was done stays done. One that has ended answers 409 with code operation_ended. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         * @description After the answer nothing more is begun. Of messages that are cancelled, edited or deleted, some that were begun by then may still be done, and are counted. What was done stays done. One that has ended answers 409 with code operation_ended. Needs the scope operate. With auth.visibility own, users need the scope operate too.
          */
         post: operations["stopOperation"];
         delete?: never;
