@@ -1,4 +1,3 @@
-import createClient from "openapi-fetch";
 import { ApiError, errorOf } from "./errors";
 import { parseJson, writeJson } from "./json";
 import type { components, paths } from "./schema";
@@ -14,38 +13,76 @@ export function address(path: string): string {
   return root + path.replace(/^\//, "");
 }
 
-/** Fetches like fetch, but reads JSON without losing digits, and throws ApiError where no answer comes. */
-async function losslessFetch(request: Request): Promise<Response> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(request);
-    text = await response.text();
-  } catch (cause) {
-    if (request.signal.aborted) throw cause;
-    throw new ApiError(0, "unreachable", "The server cannot be reached.");
-  }
-  const headers = new Headers(response.headers);
-  // openapi-fetch asks for json() where it knows the length, and parses by itself where not.
-  headers.set("content-length", String(text.length));
-  const bodiless = response.status === 204 || response.status === 304;
-  const read = new Response(bodiless ? null : text, { status: response.status, statusText: response.statusText, headers });
-  Object.defineProperty(read, "json", { value: async () => parseJson(text) });
-  return read;
+type Method = "get" | "post" | "put" | "patch" | "delete";
+
+// The types are kept this plain because openapi-fetch's, which also tell every error of every status, took the compiler
+// minutes for the hundred calls of the page.
+type PathsWith<M extends Method> = { [P in keyof paths]: paths[P] extends { [K in M]: { responses: unknown } } ? P : never }[keyof paths];
+type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
+type QueryOf<O> = O extends { parameters: { query?: infer Q } } ? Q : never;
+type Params<O> = O extends { parameters: { path: infer P } } ? { params: { path: P; query?: QueryOf<O> } } : { params?: { query?: QueryOf<O> } };
+type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
+type JsonOf<R> = R extends { content: { "application/json": infer D } } ? D : never;
+type Success<O> = O extends { responses: infer R } ? JsonOf<R[keyof R & (200 | 201 | 202)]> : never;
+type Options<O> = Params<O> & { body?: BodyOf<O>; signal?: AbortSignal; headers?: Record<string, string> };
+
+/** What was answered: data where the response is a success, else error, which `answer` throws. */
+export type Answered<Data> = { data?: Data; error?: unknown; response: Response };
+
+function caller<M extends Method>(method: M) {
+  return async <P extends PathsWith<M>>(path: P, options?: Options<Operation<P, M>>): Promise<Answered<Success<Operation<P, M>>>> => {
+    const { params, body, signal, headers } = (options ?? {}) as {
+      params?: { path?: Record<string, unknown>; query?: Record<string, unknown> }; body?: unknown; signal?: AbortSignal; headers?: Record<string, string>;
+    };
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params?.path?.[name])));
+    const response = await send(address(filled) + query(params?.query), {
+      method: method.toUpperCase(), signal, credentials: "same-origin",
+      headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
+      // JSON.stringify would write what LosslessNumber is made of.
+      body: body === undefined ? undefined : typeof body === "string" || body instanceof Blob ? body : writeJson(body),
+    });
+    const text = await response.text().catch((cause: unknown) => {
+      throw signal?.aborted ? cause : unreachable();
+    });
+    let read: unknown;
+    try {
+      read = text === "" ? undefined : parseJson(text);
+    } catch {
+      read = text; // not our server's
+    }
+    return response.ok ? { data: read as Success<Operation<P, M>>, response } : { error: read, response };
+  };
 }
 
-/** The API, typed by its OpenAPI document. Give its answers to `answer`. */
-export const api = createClient<paths>({
-  baseUrl: root === "/" ? "" : root.replace(/\/$/, ""),
-  fetch: losslessFetch,
-  credentials: "same-origin",
-  // JSON.stringify would write what LosslessNumber is made of.
-  bodySerializer: (body: unknown) => (typeof body === "string" || body instanceof Blob ? body : writeJson(body)),
-  querySerializer: { array: { style: "form", explode: true }, object: { style: "form", explode: true } },
-});
+function unreachable(): ApiError {
+  return new ApiError(0, "unreachable", "The server cannot be reached.");
+}
+
+async function send(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (cause) {
+    throw init.signal?.aborted ? cause : unreachable();
+  }
+}
+
+/** Writes a query: lists repeat their parameter, the members of an object are parameters of their own, as filters have them. */
+function query(values: Record<string, unknown> | undefined): string {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(values ?? {})) {
+    if (value === undefined || value === null) continue;
+    if (Array.isArray(value)) value.forEach((v) => out.append(name, String(v)));
+    else if (typeof value === "object") Object.entries(value).forEach(([k, v]) => out.append(k, String(v)));
+    else out.append(name, String(value));
+  }
+  return out.size > 0 ? `?${out}` : "";
+}
+
+/** The API, typed by its OpenAPI document. JSON is read without losing digits. Give the answers to `answer`. */
+export const api = { GET: caller("get"), POST: caller("post"), PUT: caller("put"), PATCH: caller("patch"), DELETE: caller("delete") };
 
 /** The body of a success; whatever else was answered is thrown as ApiError. */
-export async function answer<Data>(asked: Promise<{ data?: Data; error?: unknown; response: Response }>): Promise<Data> {
+export async function answer<Data>(asked: Promise<Answered<Data>>): Promise<Data> {
   const { data, error, response } = await asked;
   if (!response.ok) throw errorOf(response, error);
   return data as Data;
