@@ -22,7 +22,7 @@ var shown = strings.Fields(`
 	action alert alerts breakers by byMessageType byTransport call causationId code correlationId dispatchedBy
 	errorClass failedId failureGroup group groupBy handler id kind message mode
 	name newMessageId nextCursor node outcome outputError priority queue queues rate
-	reason set tags
+	reason set tag tags
 	replaced rule scopes source state status stopReason text transport transports type unit version webhook worker
 	names pattern schema
 	messageId originalFailedMessageId originalMessageId oldestLeases timezone cron missed overlap since until`)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/symphony-messenger/symphony"
@@ -54,8 +55,27 @@ func wireOperation(op *operation.Operation) wire.Operation {
 	}
 	out.Unreadable = op.DecodeErr != nil
 	if f := op.Filter; f != nil {
-		out.Filter = &wire.OperationFilter{Queue: f.Queue, Type: f.Type, Priority: f.Priority, ErrorClass: f.ErrorClass,
-			Since: optional(f.Since), Until: optional(f.Until), Q: f.Text}
+		out.Filter = wireOperationFilter(f)
+	}
+	return out
+}
+
+// wireOperationFilter is the filter of an operation as it was asked for, so that a list with the same shows what it
+// selects.
+func wireOperationFilter(f *symphony.MessageFilter) *wire.OperationFilter {
+	out := &wire.OperationFilter{
+		Queue: f.Queue, Type: f.Type, Priority: f.Priority, ErrorClass: f.ErrorClass, FailureGroup: f.FailureGroup,
+		Since: optional(f.Since), Until: optional(f.Until),
+		EndedSince: optional(f.EndedSince), EndedUntil: optional(f.EndedUntil),
+		Tag: f.Tags, IdempotencyKey: f.IdempotencyKey, CorrelationID: f.CorrelationID, CausationID: f.CausationID,
+		GroupKey: f.GroupKey, ConcurrencyKey: f.ConcurrencyKey, DispatchedBy: f.DispatchedBy, Worker: f.Worker,
+		Q: f.Text,
+	}
+	for _, s := range f.AllStatuses() {
+		out.Status = append(out.Status, string(s))
+	}
+	if len(f.Metadata) > 0 {
+		out.Metadata, _ = json.Marshal(f.Metadata, json.Deterministic(true)) // texts by texts
 	}
 	return out
 }

@@ -1,10 +1,13 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/symphony-messenger/symphony/httpapi"
 )
@@ -51,6 +54,35 @@ func TestFailedMessagesAreRetriedAndDeletedInTheBackground(t *testing.T) {
 	}
 	if n := f.call("GET", "/api/symphony/failed", "").body["pagination"].(map[string]any)["total"]; fmt.Sprint(n) != "0" {
 		t.Errorf("%v failed messages are left", n)
+	}
+}
+
+// An operation tells its filter as it was asked for, so that a list with the same filter shows what it selects.
+func TestOperationsTellTheirWholeFilter(t *testing.T) {
+	f := newFixture(t, nil)
+	asked := map[string]any{
+		"status": []any{"pending"}, "queue": "q", "type": "Mail.*", "priority": json.Number("3"), "q": "text",
+		"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z", "tag": []any{"a", "b"}, "idempotencyKey": "i",
+		"correlationId": "c", "causationId": "d", "groupKey": "g", "concurrencyKey": "k", "dispatchedBy": "user:1",
+		"worker": "w", "metadata": map[string]any{"customer.id": "42", "vip": "true"},
+	}
+	body, err := json.Marshal(map[string]any{"filter": asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := f.ended(f.call("POST", "/api/symphony/messages/cancel", string(body)))
+	if diff := cmp.Diff(any(asked), op["filter"]); diff != "" {
+		t.Errorf("the filter (-asked +told):\n%s", diff)
+	}
+	ended := `{"endedSince":"2026-01-01T00:00:00Z","endedUntil":"2026-01-02T00:00:00Z","failureGroup":"1:ab","errorClass":"e",` +
+		`"until":"2026-01-02T00:00:00Z"}`
+	op = f.ended(f.call("POST", "/api/symphony/failed/retry", `{"background":true,"filter":`+ended+`}`))
+	var want any
+	if err := json.Unmarshal([]byte(ended), &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, op["filter"]); diff != "" {
+		t.Errorf("the filter of dead letters (-asked +told):\n%s", diff)
 	}
 }
 

@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Operation is work in bulk that is done in the background.
 type Operation struct {
@@ -29,13 +33,26 @@ type Operation struct {
 
 // OperationFilter is the filter of an operation, on messages or failed messages.
 type OperationFilter struct {
-	Queue      string     `json:"queue,omitzero"`
-	Type       string     `json:"type,omitzero"`
-	Priority   int        `json:"priority,omitzero"`
-	ErrorClass string     `json:"errorClass,omitzero"`
-	Since      *time.Time `json:"since,omitzero"`
-	Until      *time.Time `json:"until,omitzero"`
-	Q          string     `json:"q,omitzero" mask:"text"`
+	Status         []string       `json:"status,omitzero"`
+	Queue          string         `json:"queue,omitzero"`
+	Type           string         `json:"type,omitzero"`
+	Priority       int            `json:"priority,omitzero"`
+	ErrorClass     string         `json:"errorClass,omitzero"`
+	FailureGroup   string         `json:"failureGroup,omitzero"`
+	Since          *time.Time     `json:"since,omitzero"`
+	Until          *time.Time     `json:"until,omitzero"`
+	EndedSince     *time.Time     `json:"endedSince,omitzero"`
+	EndedUntil     *time.Time     `json:"endedUntil,omitzero"`
+	Tag            []string       `json:"tag,omitzero"`
+	IdempotencyKey string         `json:"idempotencyKey,omitzero" mask:"text"`
+	CorrelationID  string         `json:"correlationId,omitzero"`
+	CausationID    string         `json:"causationId,omitzero"`
+	GroupKey       string         `json:"groupKey,omitzero" mask:"text"`
+	ConcurrencyKey string         `json:"concurrencyKey,omitzero" mask:"text"`
+	DispatchedBy   string         `json:"dispatchedBy,omitzero"`
+	Worker         string         `json:"worker,omitzero"`
+	Metadata       jsontext.Value `json:"metadata,omitzero" mask:"value" description:"Values by path, as they were asked for."`
+	Q              string         `json:"q,omitzero" mask:"text"`
 }
 
 // OperationResponse is one operation.

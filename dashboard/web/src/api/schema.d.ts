@@ -132,6 +132,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the settings in force, with where each comes from
+         * @description Of the process that answers. What is secret is masked. Needs the scope admin. With auth.visibility own, users need the scope operate too.
+         */
+        get: operations["getConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/consume": {
         parameters: {
             query?: never;
@@ -940,6 +960,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the processes that share the storage
+         * @description With their workers and what these are busy with, as of their last heartbeats, up to ten seconds ago. A storage that belongs to one process has that one. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
+         */
+        get: operations["listNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/nodes/{id}/workers/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start the workers of one process that were stopped by request
+         * @description Also where those of all were stopped: the others stay as they are. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        post: operations["startNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/nodes/{id}/workers/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the workers of one process
+         * @description They end gracefully, within about a second of being told, and come back by workers/start of the node or of all, or when the process is restarted. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        post: operations["stopNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/operations": {
         parameters: {
             query?: never;
@@ -1286,6 +1366,26 @@ export interface paths {
         get: operations["listScheduleRuns"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/schedules/{id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave its next occurrence out
+         * @description Also one that is due and cannot be fired. It counts for no limit, and is in the history as skipped. With an occurrence that is not the next one any more nothing is done, and the answer is 409 conflict. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        post: operations["skipSchedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1808,6 +1908,14 @@ export interface components {
              * @enum {string}
              */
             status: "cancelled" | "cancelling";
+            /** @constant */
+            success: true;
+        };
+        ConfigResponse: {
+            /** @description That was read; empty for none. */
+            file: string;
+            /** @description What is set, and the defaults in force. */
+            settings: components["schemas"]["Setting"][];
             /** @constant */
             success: true;
         };
@@ -2992,6 +3100,38 @@ export interface components {
             /** @description The continuous workers of the process. */
             workers: components["schemas"]["NodeWorker"][];
         };
+        NodeDetail: {
+            /** @description Its circuit breakers that are not closed. */
+            breakers?: components["schemas"]["Breaker"][];
+            /** @description Handlers that its workers run at most. */
+            concurrency: number;
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes that the process holds.
+             */
+            memory?: number;
+            /** @description Host and process id. */
+            name: string;
+            /** @description Handlers at work. */
+            processing: number;
+            /**
+             * Format: date-time
+             * @description Its last heartbeat, every ten seconds.
+             */
+            seenAt: string;
+            /** @description It is the one that answers. */
+            self: boolean;
+            /** Format: date-time */
+            startedAt: string;
+            /** @description Its workers can be stopped alone. */
+            steerable: boolean;
+            /** @description Its workers are stopped by request. */
+            stopped: boolean;
+            version: string;
+            /** @description The continuous workers of the process. */
+            workers: components["schemas"]["NodeWorker"][];
+        };
         NodeWorker: {
             /** @description The messages that have been at work for the longest, the oldest first, at most 10. */
             atWork?: components["schemas"]["AtWork"][];
@@ -3025,6 +3165,14 @@ export interface components {
             transport: string;
             /** @description Handled, and the result not stored yet. */
             unsettled?: number;
+        };
+        NodesResponse: {
+            /** @description The processes that share the storage. */
+            nodes: components["schemas"]["NodeDetail"][];
+            /** @constant */
+            success: true;
+            /** Format: date-time */
+            timestamp: string;
         };
         Omitted: {
             /** @description How many attempts, which are shown as an empty list where they are shown. */
@@ -3088,15 +3236,33 @@ export interface components {
             updatedAt: string;
         };
         OperationFilter: {
+            causationId?: string;
+            concurrencyKey?: string;
+            correlationId?: string;
+            dispatchedBy?: string;
+            /** Format: date-time */
+            endedSince?: string;
+            /** Format: date-time */
+            endedUntil?: string;
             errorClass?: string;
+            failureGroup?: string;
+            groupKey?: string;
+            idempotencyKey?: string;
+            /** @description Values by path, as they were asked for. */
+            metadata?: {
+                [key: string]: unknown;
+            };
             priority?: number;
             q?: string;
             queue?: string;
             /** Format: date-time */
             since?: string;
+            status?: string[];
+            tag?: string[];
             type?: string;
             /** Format: date-time */
             until?: string;
+            worker?: string;
         };
         OperationResponse: {
             operation: components["schemas"]["Operation"];
@@ -3751,10 +3917,10 @@ export interface components {
              */
             occurrence: string;
             /**
-             * @description fired, skipped_overlap, skipped_missed or failed.
+             * @description fired, skipped (by hand), skipped_overlap, skipped_missed or failed.
              * @enum {string}
              */
-            outcome: "fired" | "skipped_overlap" | "skipped_missed" | "failed";
+            outcome: "fired" | "skipped" | "skipped_overlap" | "skipped_missed" | "failed";
             /** Format: int64 */
             seq: number;
             /**
@@ -3850,12 +4016,26 @@ export interface components {
             traceUrl?: string;
             version: string;
         };
+        Setting: {
+            key: string;
+            /** @description file:line:column, a variable, a flag, or default. */
+            source: string;
+            /** @description Masked where it is secret. */
+            value: unknown;
+        };
         SignInWaysResponse: {
             /** @description By POST /api/symphony/session. */
             apiKey: boolean;
             environment: components["schemas"]["Environment"];
             /** @constant */
             success: true;
+        };
+        SkipRequest: {
+            /**
+             * Format: date-time
+             * @description That is meant. Default: the next one.
+             */
+            occurrence?: string;
         };
         Stats: {
             /**
@@ -4608,6 +4788,8 @@ export interface operations {
                 action?: string;
                 /** @description The id or name of who did it. */
                 who?: string;
+                /** @description What it was done to, or what it made: the id of a message, a schedule or a key, the name of a queue or a type, as a whole. */
+                target?: string;
                 /** @description Began at or after. */
                 since?: string;
                 /** @description Began before. */
@@ -4630,6 +4812,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -6725,6 +6934,95 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodesResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    startNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the node. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    stopNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the node. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listOperations: {
         parameters: {
             query?: {
@@ -7438,6 +7736,44 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    skipSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SkipRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             501: components["responses"]["NotSupported"];
