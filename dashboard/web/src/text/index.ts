@@ -9,6 +9,7 @@ import { frame } from "./frame";
 import { keys } from "./keys";
 import { message } from "./message";
 import { messages } from "./messages";
+import { operations } from "./operations";
 import { overview } from "./overview";
 import { queues, types } from "./queues";
 import { schedules } from "./schedules";
@@ -18,5 +19,5 @@ import { shared } from "./shared";
 import { steering } from "./steering";
 
 export const text = {
-  apiPage, bulk, failed, filter, frame, message, messages, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types,
+  apiPage, bulk, failed, filter, frame, message, messages, operations, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types,
 };
