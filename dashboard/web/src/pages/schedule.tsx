@@ -188,7 +188,7 @@ function Fired({ run: r }: { run: Run }) {
 }
 
 function Outcome({ run: r }: { run: Run }) {
-  const ink = { fired: "", skipped_overlap: "text-warn", skipped_missed: "text-muted", failed: "text-failed" }[r.outcome];
+  const ink = { fired: "", skipped: "text-muted", skipped_overlap: "text-warn", skipped_missed: "text-muted", failed: "text-failed" }[r.outcome];
   return <span className="min-w-0"><span className={ink}>{t.outcome[r.outcome]}</span>{r.error && <span className="block text-xs foreign">{r.error}</span>}</span>;
 }
 

@@ -54,7 +54,7 @@ export function MessageState({ transport, id }: { transport: string; id: string 
 }
 
 const inks: Record<Run["outcome"], [string, number]> = {
-  fired: ["var(--strong)", 1], skipped_overlap: ["var(--warn)", 0.5], skipped_missed: ["var(--cancelled)", 0.5], failed: ["var(--failed)", 1],
+  fired: ["var(--strong)", 1], skipped: ["var(--cancelled)", 0.5], skipped_overlap: ["var(--warn)", 0.5], skipped_missed: ["var(--cancelled)", 0.5], failed: ["var(--failed)", 1],
 };
 
 /**
