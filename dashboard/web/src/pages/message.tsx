@@ -12,6 +12,7 @@ import { Empty, ErrorNote, Loading } from "../ui/states";
 import { StatusBadge } from "../ui/status";
 import { Actions } from "./message/actions";
 import { Alike } from "./message/alike";
+import { Audit } from "./message/audit";
 import { Beside } from "./message/beside";
 import { Causes } from "./message/causes";
 import { About } from "./message/facts";
@@ -104,6 +105,7 @@ function Known({ id, transport }: { id: string; transport: string }) {
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           <About m={m} group={group} />
+          <Audit m={m} />
         </div>
       </div>
       <Causes m={m} />
