@@ -20,6 +20,10 @@ const look = EditorView.theme({
   ".cm-gutters": { backgroundColor: "var(--sunken)", color: "var(--muted)", border: "none" },
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--accent-soft)" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
+  // The waves that come with it are images in data: URLs, which our Content-Security-Policy refuses.
+  ".cm-lintRange": { backgroundImage: "none !important", textDecoration: "underline wavy" },
+  ".cm-lintRange-error": { textDecorationColor: "var(--danger)" },
+  ".cm-lintRange-warning, .cm-lintRange-info, .cm-lintRange-hint": { textDecorationColor: "var(--warn)" },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 const ink = HighlightStyle.define([
