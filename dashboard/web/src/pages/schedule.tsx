@@ -1,5 +1,5 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { CirclePause, CirclePlay, Pencil, Play, Trash2 } from "lucide-react";
+import { CirclePause, CirclePlay, Pencil, Play, SkipForward, Trash2 } from "lucide-react";
 import { lazy, Suspense, useMemo } from "react";
 import { ApiError } from "../api/errors";
 import { isObject, type Json } from "../api/json";
@@ -46,6 +46,7 @@ function One({ schedule: s }: { schedule: Schedule }) {
       actions={
         <>
           {may.run && <Button icon={<Play size={14} aria-hidden />} onClick={act.run}>{t.actions.run}</Button>}
+          {may.skip && <Button icon={<SkipForward size={14} aria-hidden />} onClick={act.skip}>{t.actions.skip}</Button>}
           {may.enable && <Button icon={<CirclePlay size={14} aria-hidden />} busy={act.busy} onClick={act.enable}>{t.actions.enable}</Button>}
           {may.disable && <Button icon={<CirclePause size={14} aria-hidden />} busy={act.busy} onClick={act.disable}>{t.actions.disable}</Button>}
           {may.edit && <Button icon={<Pencil size={14} aria-hidden />} onClick={() => edit(true)}>{t.actions.edit}</Button>}

@@ -141,6 +141,7 @@ function RowMenu({ schedule: s }: { schedule: Schedule }) {
     <>
       <Menu trigger={<IconButton label={`${t.actions.more}: ${s.name ?? s.id}`} icon={<Ellipsis size={16} aria-hidden />} />}>
         {may.run && <MenuItem onSelect={act.run}>{t.actions.run}</MenuItem>}
+        {may.skip && <MenuItem onSelect={act.skip}>{t.actions.skip}</MenuItem>}
         {may.enable && <MenuItem onSelect={act.enable}>{t.actions.enable}</MenuItem>}
         {may.disable && <MenuItem onSelect={act.disable}>{t.actions.disable}</MenuItem>}
         {may.edit && <MenuItem onSelect={() => void navigate({ to: "/schedules/$id", params: { id: s.id }, search: { edit: "1" } })}>{t.actions.edit}</MenuItem>}

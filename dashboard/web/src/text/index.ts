@@ -15,9 +15,11 @@ import { queues, types } from "./queues";
 import { schedules } from "./schedules";
 import { send } from "./send";
 import { series } from "./series";
+import { settings } from "./settings";
 import { shared } from "./shared";
 import { steering } from "./steering";
+import { workers } from "./workers";
 
 export const text = {
-  apiPage, bulk, failed, filter, frame, message, messages, operations, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types,
+  apiPage, bulk, failed, filter, frame, message, messages, operations, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types, settings, workers,
 };

@@ -3,19 +3,24 @@ import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import { answer, api } from "../../api/client";
 import { usePermissions } from "../../api/session";
+import { absolute, zoneName } from "../../format/time";
+import { useZone } from "../../frame/preferences";
 import { text } from "../../text";
 import { FormDialog } from "../../ui/dialog";
 import { say } from "../../ui/toast";
 import type { Schedule } from "./definition";
 
 const t = text.schedules.actions;
-type Asked = "run" | "remove";
+type Asked = "run" | "remove" | "skip";
 
 /** What can be done with a schedule, and the dialogs that ask first. after is told of a deletion. */
 export function useActions(s: Schedule, after?: () => void) {
   const client = useQueryClient();
   const { may } = usePermissions();
+  const zone = useZone();
   const [asked, setAsked] = useState<Asked>();
+  // The occurrence that was asked about: should it fire meanwhile, the server refuses instead of skipping another one.
+  const [occurrence, setOccurrence] = useState("");
   const stale = () => client.invalidateQueries({ queryKey: ["schedules"] });
   const path = { params: { path: { id: s.id } } };
   const close = () => setAsked(undefined);
@@ -36,6 +41,14 @@ export function useActions(s: Schedule, after?: () => void) {
   const disable = useMutation({
     mutationFn: () => answer(api.POST("/api/symphony/schedules/{id}/disable", path)), onSuccess: () => (say(t.disabled), stale()), onError: wrong,
   });
+  const skip = useMutation({
+    mutationFn: () => answer(api.POST("/api/symphony/schedules/{id}/skip", { ...path, body: { occurrence } })),
+    onSuccess: () => {
+      say(t.skipped(absolute(occurrence, zone)));
+      close();
+      return stale();
+    },
+  });
   const remove = useMutation({
     mutationFn: () => answer(api.DELETE("/api/symphony/schedules/{id}", path)),
     onSuccess: () => {
@@ -53,6 +66,12 @@ export function useActions(s: Schedule, after?: () => void) {
         <p className="foreign">{t.runText(s.message?.type ?? "")}</p>
       </FormDialog>
     );
+  } else if (asked === "skip") {
+    dialog = (
+      <FormDialog title={t.skipTitle} onClose={close} onSubmit={() => skip.mutate()} submit={t.skip} busy={skip.isPending} error={skip.error}>
+        <p>{t.skipText(`${absolute(occurrence, zone)} ${zoneName(zone, new Date(occurrence))}`)}</p>
+      </FormDialog>
+    );
   } else if (asked === "remove") {
     dialog = (
       <FormDialog title={t.removeTitle} kind="danger" onClose={close} onSubmit={() => remove.mutate()} submit={t.remove} busy={remove.isPending} error={remove.error}>
@@ -65,10 +84,16 @@ export function useActions(s: Schedule, after?: () => void) {
     dialog,
     may: {
       run: operate && !s.unreadable,
+      skip: operate && !s.unreadable && s.nextRunAt !== undefined,
       enable: operate && !s.unreadable && s.enabled === false,
       disable: operate && !s.unreadable && s.enabled !== false && s.state !== "completed",
       edit: operate && !s.unreadable && s.source !== "config",
       remove: operate && s.source !== "config",
+    },
+    skip: () => {
+      setOccurrence(s.nextRunAt ?? "");
+      skip.reset();
+      setAsked("skip");
     },
     run: () => setAsked("run"), remove: () => setAsked("remove"), enable: () => enable.mutate(), disable: () => disable.mutate(),
     busy: enable.isPending || disable.isPending,
