@@ -58,24 +58,22 @@ export default function Workers() {
   );
 }
 
-type Asked = { node?: Node };
-
 /** Stops and starts the workers of all nodes, or of one. */
 function Steer({ nodes, node }: { nodes: Node[]; node?: Node }) {
   const client = useQueryClient();
   const { may } = usePermissions();
-  const [asked, setAsked] = useState<Asked>();
+  const [asked, setAsked] = useState(false);
   const path = { params: { path: { id: node?.id ?? "" } } };
   const done = (a: { message: string }) => {
     say(a.message);
-    setAsked(undefined);
+    setAsked(false);
     return client.invalidateQueries({ queryKey: ["workers"] });
   };
   const stop = useMutation({
-    mutationFn: () => answer(node ? api.POST("/api/symphony/nodes/{id}/workers/stop", path) : api.POST("/api/symphony/workers/stop")), onSuccess: done,
+    mutationFn: () => (node ? answer(api.POST("/api/symphony/nodes/{id}/workers/stop", path)) : answer(api.POST("/api/symphony/workers/stop"))), onSuccess: done,
   });
   const start = useMutation({
-    mutationFn: () => answer(node ? api.POST("/api/symphony/nodes/{id}/workers/start", path) : api.POST("/api/symphony/workers/start")), onSuccess: done,
+    mutationFn: () => (node ? answer(api.POST("/api/symphony/nodes/{id}/workers/start", path)) : answer(api.POST("/api/symphony/workers/start"))), onSuccess: done,
     onError: (e) => say(e.message, "danger"),
   });
   if (!may("operate") || nodes.length === 0 || (node && !node.steerable)) return null;
@@ -84,9 +82,9 @@ function Steer({ nodes, node }: { nodes: Node[]; node?: Node }) {
   return (
     <>
       {stopped && <Button icon={<CirclePlay size={14} aria-hidden />} busy={start.isPending} onClick={() => start.mutate()}>{node ? t.actions.startOne : t.actions.start}</Button>}
-      {running && <Button kind={node ? "plain" : "danger"} icon={<CirclePause size={14} aria-hidden />} onClick={() => setAsked({ node })}>{node ? t.actions.stopOne : t.actions.stop}</Button>}
+      {running && <Button kind={node ? "plain" : "danger"} icon={<CirclePause size={14} aria-hidden />} onClick={() => setAsked(true)}>{node ? t.actions.stopOne : t.actions.stop}</Button>}
       {asked && (
-        <FormDialog title={node ? t.actions.stopOneTitle : t.actions.stopTitle} kind="danger" onClose={() => setAsked(undefined)} onSubmit={() => stop.mutate()}
+        <FormDialog title={node ? t.actions.stopOneTitle : t.actions.stopTitle} kind="danger" onClose={() => setAsked(false)} onSubmit={() => stop.mutate()}
           submit={node ? t.actions.stopOne : t.actions.stop} busy={stop.isPending} error={stop.error}>
           <p className="foreign">{node ? t.actions.stopOneText(node.name) : t.actions.stopText(nodes.length)}</p>
         </FormDialog>
