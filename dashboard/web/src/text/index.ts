@@ -21,5 +21,6 @@ import { steering } from "./steering";
 import { workers } from "./workers";
 
 export const text = {
-  apiPage, bulk, failed, filter, frame, message, messages, operations, schedules, shared, send, alerts, audit, keys, overview, queues, series, steering, types, settings, workers,
+  alerts, apiPage, audit, bulk, failed, filter, frame, keys, message, messages, operations, overview, queues, schedules, send, series,
+  settings, shared, steering, types, workers,
 };
