@@ -1,0 +1,61 @@
+import type { Page } from "@playwright/test";
+import { expect, test, unique } from "./fixtures.ts";
+import type { Server } from "./server.ts";
+
+/** Has messages of a new type fail because they have no currency; with one they are handled. Tells the type. */
+async function payments(server: Server, n: number): Promise<string> {
+  const type = unique("webhook.payment");
+  server.receiver.answer((_, body) => (JSON.parse(body).payload.currency ? { status: 204 } : { status: 422, body: { error: "currency is missing" } }));
+  await Promise.all(Array.from({ length: n }, (_, i) => server.dispatch(type, { payment: i, amount: "12345678901234567890.10" })));
+  await failedOf(server, type, n);
+  return type;
+}
+
+async function failedOf(server: Server, type: string, n: number) {
+  await server.wait(`${n} failed messages of ${type}`, async () => (await server.call("GET", `/api/symphony/failed?type=${type}`)).pagination.total === n);
+}
+
+/** Puts a text into an editor of JSON in place of what is there. */
+async function write(page: Page, label: string, change: (before: string) => string) {
+  const editor = page.getByRole("textbox", { name: label });
+  await expect(editor).toContainText("}");
+  const before = (await editor.locator(".cm-line").allInnerTexts()).join("\n");
+  await editor.click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.insertText(change(before));
+}
+
+// story: Failed / find a failed message, correct all of its kind, preview, retry at a rate
+test("somebody finds what failed, corrects one payload and retries all of its kind", { tag: "@core" }, async ({ page, open, server }) => {
+  const type = await payments(server, 3);
+  await open("/failed");
+  const row = page.getByRole("row").filter({ hasText: type });
+  await expect(row).toContainText("3");
+  await row.getByRole("link", { name: /currency is missing/ }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("currency is missing");
+  await page.getByRole("button", { name: "Correct and retry" }).click();
+  await write(page, "Payload of the example", (before) => before.replace(/\}\s*$/, ', "currency": "EUR"}'));
+  await expect(page.getByLabel("The patch for all of them")).toContainText('"currency": "EUR"');
+  await page.getByRole("button", { name: "Preview", exact: true }).click();
+  await expect(page.getByText("It would be done to 3 failed messages.")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Before, After" })).toHaveCount(3);
+  await page.getByLabel("Rate").fill("50");
+  await page.getByRole("button", { name: "Correct and retry 3 failed messages" }).click();
+  await expect(page).toHaveURL(/\/dashboard\/operations\//);
+  await server.wait("all of them to be handled", async () => (await server.call("GET", `/api/symphony/messages/counts?type=${type}`)).counts.completed === 3);
+  const [done] = (await server.call("GET", `/api/symphony/messages?type=${type}&limit=1`)).messages;
+  expect(done.message.payload).toMatchObject({ currency: "EUR" });
+});
+
+// story: Group / samples, shapes of payloads beside completed ones, where it happens
+test("somebody sees in which member failed payloads differ from those that were handled", async ({ page, open, server, accessible }) => {
+  const type = await payments(server, 2);
+  const id = await server.dispatch(type, { payment: 9, amount: "1", currency: "EUR" });
+  await server.until(id, "completed");
+  await open(`/failed?type=${type}`);
+  await page.getByRole("row").filter({ hasText: type }).getByRole("link").click();
+  await expect(page.getByRole("row", { name: /^currency absent string/ })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Where it happens" })).toBeVisible();
+  await expect(page.getByRole("tree", { name: "Payload" })).toContainText("12345678901234567890.10");
+  await accessible();
+});
