@@ -40,7 +40,10 @@ export function StatusTabs({ filter, search, counts }: { filter: Filter; search:
   );
   const ref = useRef<HTMLElement>(null);
   const chosen = filter.status?.join();
-  useEffect(() => ref.current?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [chosen]);
+  useEffect(() => {
+    // It returns a promise in some browsers, which is no way to clean up.
+    void ref.current?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [chosen]);
   return (
     <nav ref={ref} aria-label={t.tabs} className="flex overflow-x-auto border-b border-line">
       <Link to="/messages" search={withFilter(search, { ...filter, status: undefined })} className={tab} activeOptions={exact} resetScroll={false}>
