@@ -34,6 +34,7 @@ type Authenticator struct {
 	cookies  *sessionCookies // nil with supabase
 	keys     *keyring        // nil: no key store
 	sessions *Sessions       // nil: none
+	signIn   *signIn         // nil: users cannot sign in through this server
 	origins  origins
 	bg       *background
 }
@@ -53,6 +54,12 @@ func New(opts Options) (*Authenticator, error) {
 	if opts.Supabase.configured() {
 		a.supabase, a.cookies, err = newSupabase(opts.Supabase, opts.Clock, opts.Logger, a.bg)
 		errs = append(errs, err)
+		// Without the project's public key no way to sign in is open.
+		if base, err := projectURL(opts.Supabase.URL); err == nil && opts.Supabase.APIKey != "" {
+			a.signIn = &signIn{
+				server: newServer(base, opts.Supabase.APIKey, opts.Supabase.HTTPClient), clock: opts.Clock,
+			}
+		}
 	}
 	if opts.Keys != nil {
 		a.keys = newKeyring(opts.Keys, opts.Clock, opts.Logger, a.bg)

@@ -33,6 +33,7 @@ const (
 	CodeAPIKeyExpired        = "api_key_expired"       // the right secret of an expired key
 	CodeSessionEnded         = "session_ended"         // the cookie of a session that is over
 	CodeLoginInvalid         = "login_code_invalid"    // a code that was used, or is over, or none
+	CodeSignInRefused        = "sign_in_refused"       // the project does not let this user sign in so
 	CodeCronSecretInvalid    = "cron_secret_invalid"   // not a configured cron secret
 
 	// CodeSupabaseKeyNotAllowed is for the project's publishable and secret keys, which are no users' tokens.
@@ -46,6 +47,7 @@ const (
 	CodeOAuthClientNotAllowed = "oauth_client_not_allowed" // a token of a third-party application that is not admitted
 	CodeSymphonyRoleInvalid   = "symphony_role_invalid"    // an app_metadata.symphony_role that can't be read
 	CodeInsecureOrigin        = "insecure_origin"          // a browser that would not keep a session's cookie
+	CodeNoSignIn              = "no_sign_in"               // users cannot sign in through this server
 	CodeNoLogin               = "no_login_code"            // a caller for whom no code is made
 	CodeInsufficientScope     = "insufficient_scope"       // from Principal.Require
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,11 +52,27 @@ func (e *statusError) refuses() bool {
 
 // get returns the body of <URL>/auth/v1<path>. Time and size are bounded. token is sent if not "".
 func (s *server) get(ctx context.Context, path, token string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	return s.ask(ctx, http.MethodGet, path, token, nil)
+}
+
+// post is get with a body, which is sent as JSON.
+func (s *server) post(ctx context.Context, path string, body any) ([]byte, error) {
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
+	}
+	return s.ask(ctx, http.MethodPost, path, "", raw)
+}
+
+func (s *server) ask(ctx context.Context, method, path, token string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept", "application/json")
 	if s.apiKey != "" {
@@ -74,12 +91,12 @@ func (s *server) get(ctx context.Context, path, token string) ([]byte, error) {
 		refusal, _ := io.ReadAll(io.LimitReader(res.Body, maxRefusalBytes))
 		return nil, &statusError{res.StatusCode, refusal}
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBytes+1))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxResponseBytes {
+	if len(answer) > maxResponseBytes {
 		return nil, errors.New("answered with more than 1 MiB")
 	}
-	return body, nil
+	return answer, nil
 }

@@ -349,15 +349,34 @@ func (s *Sessions) cookieName(ctx context.Context) (string, error) {
 	if name != "" {
 		return name, nil
 	}
-	id := make([]byte, 4)
-	_, _ = rand.Read(id)
-	made := []byte(`"` + hex.EncodeToString(id) + `"`)
-	raw, err := storage.Get(ctx, s.records, recordInstallation, "current")
+	text, err := s.once(ctx, recordInstallation, 4)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = sessionCookie + text
+	return s.name, nil
+}
+
+// flowKey is the key of the verifiers of those who leave to sign in.
+func (s *Sessions) flowKey(ctx context.Context) ([]byte, error) {
+	text, err := s.once(ctx, recordFlow, secretBytes)
+	return []byte(text), err
+}
+
+// once is a random text of the installation's, of so many bytes in hexadecimal digits. The first process that asks for
+// it makes it.
+func (s *Sessions) once(ctx context.Context, kind string, size int) (string, error) {
+	random := make([]byte, size)
+	_, _ = rand.Read(random) // fills it or ends the program
+	made := []byte(`"` + hex.EncodeToString(random) + `"`)
+	raw, err := storage.Get(ctx, s.records, kind, "current")
 	if errors.Is(err, symphony.ErrNotFound) {
 		raw = made
-		err = s.records.SwapRecord(ctx, recordInstallation, "current", nil, made)
+		err = s.records.SwapRecord(ctx, kind, "current", nil, made)
 		if errors.Is(err, symphony.ErrConflict) {
-			raw, err = storage.Get(ctx, s.records, recordInstallation, "current")
+			raw, err = storage.Get(ctx, s.records, kind, "current")
 		}
 	}
 	if err != nil {
@@ -365,13 +384,10 @@ func (s *Sessions) cookieName(ctx context.Context) (string, error) {
 			"Storage cannot serve now: the sessions can't be read. Nothing was stored; try again.", err)
 	}
 	var text string
-	if err := json.Unmarshal(raw, &text); err != nil || len(text) != 8 {
-		return "", fmt.Errorf("auth: the record of the installation is %q", raw)
+	if err := json.Unmarshal(raw, &text); err != nil || len(text) != 2*size {
+		return "", fmt.Errorf("auth: the record %s cannot be read", kind)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.name = sessionCookie + text
-	return s.name, nil
+	return text, nil
 }
 
 // callerTag is what the tickets of a caller begin with.

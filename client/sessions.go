@@ -27,6 +27,17 @@ func (c *Client) LoginCode(ctx context.Context) (wire.LoginCodeResponse, error) 
 	return ask(ctx, c, wire.CreateLoginCode, "", nil)
 }
 
+// SignInByPassword begins a session of a user of the Supabase project. Like StartSession it is for clients that keep
+// cookies; the server takes it from pages of its own origin.
+func (c *Client) SignInByPassword(ctx context.Context, r wire.PasswordRequest) (wire.SessionResponse, error) {
+	return send(ctx, c, wire.SignInByPassword, "", nil, r)
+}
+
+// SendMagicLink has the Supabase project send a user a link that signs in the browser that asks for it.
+func (c *Client) SendMagicLink(ctx context.Context, r wire.MagicLinkRequest) (wire.DoneResponse, error) {
+	return send(ctx, c, wire.SendMagicLink, "", nil, r)
+}
+
 // SignInWays tells how a person can sign in. It needs no key.
 func (c *Client) SignInWays(ctx context.Context) (wire.SignInWaysResponse, error) {
 	return ask(ctx, c, wire.GetSignInWays, "", nil)

@@ -158,6 +158,7 @@ type API struct {
 	receivers *places // receive calls
 	streams   *places // of events
 	callers   *callers
+	signIns   *callers // attempts to sign in, by address
 	cronBusy  atomic.Bool
 	seals     seals
 	flight    inFlight
@@ -206,7 +207,8 @@ func New(o Options) (*API, error) {
 	a := &API{o: o, ids: newRequestIDs(),
 		consumers: newPlaces(maxConsumers, "consume runs", errTooManyConsumers),
 		receivers: newPlaces(maxWaiting, "receive calls", errTooManyReceivers), callers: newCallers(o.RateLimit, o.Clock),
-		seals: seals{records: o.Records}, stored: symphony.StoreClock(o.Records, o.Clock)}
+		signIns: newCallers(signInRate(), o.Clock),
+		seals:   seals{records: o.Records}, stored: symphony.StoreClock(o.Records, o.Clock)}
 	if o.Events != nil {
 		a.streams = newPlaces(o.Events.MaxReaders(), "streams of events", errTooManyReaders)
 	}

@@ -22,7 +22,7 @@ func (a *API) dashboardRoutes() []route {
 	page := func(path string, serve func(*call)) route {
 		return route{methods: get, path: path, access: openAccess, hidden: true, page: serve}
 	}
-	return []route{
+	return append(signInRoutes(), []route{
 		page("/{$}", dashboardRedirect),
 		page(d.Path, dashboardPage),
 		page(d.Path+"/{file...}", dashboardPage),
@@ -32,7 +32,7 @@ func (a *API) dashboardRoutes() []route {
 			methods: []string{http.MethodPost}, path: d.Path + loginPath, access: openAccess, hidden: true,
 			audit: "session.login", page: loginRedeem,
 		},
-	}
+	}...)
 }
 
 func dashboardPage(c *call) { c.api.o.Dashboard.Page.ServeHTTP(c.w, c.Request) }

@@ -55,6 +55,7 @@ var (
 	errOverloaded       = errors.New("too many bytes are in flight")
 	errNotReady         = errors.New("the server is not ready")
 	errNoAudit          = errors.New("the audit trail cannot be written")
+	errSignInEnded      = errors.New("somebody broke off signing in")
 	errNotHere          = errors.New("the browser is not on this machine")
 	errReadOnly         = errors.New("sessions only read here")
 	errNoAuth           = errors.New("no authentication is configured")
@@ -144,6 +145,7 @@ var answers = []row{
 	is(http.StatusForbidden, "own_messages_only", "Users see and steer the messages that they have dispatched themselves (auth.visibility: own). "+
 		"This is about those of all, and needs the scope operate.", errOwnMessagesOnly),
 	is(http.StatusForbidden, auth.CodeInsufficientScope, "", errMaskedParameter),
+	is(http.StatusUnauthorized, auth.CodeSignInRefused, "", errSignInEnded),
 	is(http.StatusForbidden, "not_on_this_machine", "", errNotHere),
 	is(http.StatusForbidden, "read_only", "The dashboard of this installation only reads (dashboard.read_only). "+
 		"The command line, and whoever sends a key or a token, can do this.", errReadOnly),

@@ -68,6 +68,22 @@ func sessionsRoutes() []route {
 			errors: []int{501},
 			serve:  loginCode,
 		}),
+		on(wire.SignInByPassword, route{
+			tag: "Sessions", access: openAccess, audit: traffic, status: http.StatusCreated,
+			summary: "Begin a session of a user of the Supabase project, by password",
+			doc: "For pages of this server, whose Origin it needs. The token stays with the server, and the session " +
+				"ends with it, an hour later by default. A success is in the audit trail.",
+			errors: []int{401, 403, 429, 501},
+			serve:  signInByPassword,
+		}),
+		on(wire.SendMagicLink, route{
+			tag: "Sessions", access: openAccess, audit: traffic,
+			summary: "Have the Supabase project send a user a link that signs in",
+			doc: "For pages of this server, whose Origin it needs. The link is to be opened in the same browser, " +
+				"within an hour. Whether there is such a user is not told.",
+			errors: []int{403, 429, 501},
+			serve:  sendMagicLink,
+		}),
 		on(wire.GetSignInWays, route{
 			tag: "Sessions", access: openAccess,
 			summary: "How can a person sign in",
@@ -141,9 +157,16 @@ func (a *API) environment() wire.Environment {
 }
 
 func signInWays(c *call) error {
-	return c.answer(http.StatusOK, wire.SignInWaysResponse{
+	out := wire.SignInWaysResponse{
 		Success: true, Environment: c.api.environment(), APIKey: c.api.o.Keys != nil && c.api.o.Sessions != nil,
-	})
+		Providers: []string{},
+	}
+	if a := c.api.o.Auth; a != nil {
+		ways := a.SignInWays(c.Context())
+		out.Password, out.MagicLink = ways.Email, ways.Email
+		out.Providers = append(out.Providers, ways.Providers...)
+	}
+	return c.answer(http.StatusOK, out)
 }
 
 func loginCode(c *call) error {

@@ -172,11 +172,13 @@ var (
 
 // Sessions.
 var (
-	GetSession      = Endpoint[None, SessionResponse]{"GET", api + "/session", "getSession"}
-	StartSession    = Endpoint[None, SessionResponse]{"POST", api + "/session", "startSession"}
-	EndSession      = Endpoint[None, DoneResponse]{"DELETE", api + "/session", "endSession"}
-	CreateLoginCode = Endpoint[None, LoginCodeResponse]{"POST", api + "/session/code", "createLoginCode"}
-	GetSignInWays   = Endpoint[None, SignInWaysResponse]{"GET", api + "/session/ways", "getSignInWays"}
+	GetSession       = Endpoint[None, SessionResponse]{"GET", api + "/session", "getSession"}
+	StartSession     = Endpoint[None, SessionResponse]{"POST", api + "/session", "startSession"}
+	EndSession       = Endpoint[None, DoneResponse]{"DELETE", api + "/session", "endSession"}
+	CreateLoginCode  = Endpoint[None, LoginCodeResponse]{"POST", api + "/session/code", "createLoginCode"}
+	SignInByPassword = Endpoint[PasswordRequest, SessionResponse]{"POST", api + "/session/password", "signInByPassword"}
+	SendMagicLink    = Endpoint[MagicLinkRequest, DoneResponse]{"POST", api + "/session/magic-link", "sendMagicLink"}
+	GetSignInWays    = Endpoint[None, SignInWaysResponse]{"GET", api + "/session/ways", "getSignInWays"}
 )
 
 // API keys.

@@ -55,4 +55,20 @@ type SignInWaysResponse struct {
 	Success     bool        `json:"success" required:"true"`
 	Environment Environment `json:"environment" required:"true"`
 	APIKey      bool        `json:"apiKey" required:"true" description:"By POST /api/symphony/session."`
+	Password    bool        `json:"password" required:"true" description:"By POST /api/symphony/session/password."`
+	MagicLink   bool        `json:"magicLink" required:"true" description:"By POST /api/symphony/session/magic-link."`
+	// A page leads its browser to /api/symphony/session/oauth?provider=NAME&root=/.
+	Providers []string `json:"providers" required:"true" description:"By OAuth."`
+}
+
+// PasswordRequest is the body of POST /api/symphony/session/password.
+type PasswordRequest struct {
+	Email    string `json:"email" required:"true" minLength:"1" maxLength:"320"`
+	Password string `json:"password" required:"true" minLength:"1" maxLength:"1024"`
+}
+
+// MagicLinkRequest is the body of POST /api/symphony/session/magic-link.
+type MagicLinkRequest struct {
+	Email string `json:"email" required:"true" minLength:"1" maxLength:"320"`
+	Root  string `json:"root,omitzero" description:"The server's path below its origin; / unless a proxy has a prefix."`
 }
