@@ -76,7 +76,7 @@ function Nav() {
 function Side({ onSearch }: { onSearch: () => void }) {
   const session = useSession();
   return (
-    <div className="sticky top-0 flex h-dvh w-52 shrink-0 flex-col gap-3 overflow-y-auto border-r border-line bg-surface p-3">
+    <aside aria-label={t.product} className="sticky top-0 flex h-dvh w-52 shrink-0 flex-col gap-3 overflow-y-auto border-r border-line bg-surface p-3">
       <Link to="/" className="px-2 text-base font-semibold">{t.product}</Link>
       <Button onClick={onSearch} className="justify-start! text-muted" icon={<Search size={14} aria-hidden />}>
         {t.palette.open}
@@ -85,7 +85,7 @@ function Side({ onSearch }: { onSearch: () => void }) {
       <div className="mt-auto px-2 text-xs text-muted">
         {session.version} · {session.storage}<Nodes />
       </div>
-    </div>
+    </aside>
   );
 }
 
