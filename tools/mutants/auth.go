@@ -5,7 +5,7 @@ var authMutants = []mutant{
 	{file: "keyring.go", what: "the secret is not compared",
 		old: "if subtle.ConstantTimeCompare(hash[:], e.hash) != 1 {", new: "if subtle.ConstantTimeCompare(hash[:], e.hash) > 1 {"},
 	{file: "keyring.go", what: "a revoked key works",
-		old: "\tif e.revoked {\n", new: "\tif e.revoked && e.expires.IsZero() && id == \"\" {\n"},
+		old: "\tif e.revoked {\n", new: "\tif e.revoked && e.expires.IsZero() && e.principal.ID == \"\" {\n"},
 	{file: "keyring.go", what: "a key works in the moment in which it expires",
 		old: "if !e.expires.IsZero() && !now.Before(e.expires) {", new: "if !e.expires.IsZero() && now.After(e.expires) {"},
 	{file: "keyring.go", what: "a lookup under way brings a revoked key back",

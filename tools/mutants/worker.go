@@ -51,5 +51,5 @@ var workerMutants = []mutant{
 	{file: "outage.go", what: "pauses do not grow",
 		old: "o.pause = min(2*o.pause, o.maxPause)", new: "o.pause = min(o.pause, o.maxPause)"},
 	{file: "stop.go", what: "a request from before the start stops the worker",
-		old: "err == nil && latest != *r.request {", new: "err == nil && latest != \"\" {"},
+		old: "if latest.stopped != r.requests.stopped ||", new: "if latest.stopped != \"\" ||"},
 }
