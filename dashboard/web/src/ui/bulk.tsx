@@ -79,11 +79,12 @@ export function BulkDialog({ action, target, onClose, onDone }: {
 
   const looked = useParts(action, target, now);
   const extra = { ...(action === "edit" && { set }), ...(patch && { patch }) };
-  const body = useDeferredValue(writeJson(extra));
+  const written = writeJson(extra);
+  const body = useDeferredValue(written);
   const parts = looked.parts;
   const incomplete = action === "edit" && (Object.keys(set).length === 0 || wrongWith(edit, zone) !== undefined);
   const preview = useQuery({
-    queryKey: ["bulk", action, parts, body, now], enabled: parts !== undefined && parts.length > 0 && !incomplete && patch !== null, gcTime: 0, staleTime: Infinity, retry: false,
+    queryKey: ["bulk", action, parts, body, now], enabled: parts !== undefined && parts.length > 0 && !incomplete && patch !== null && body === written, gcTime: 0, staleTime: Infinity, retry: false,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       const all = await Promise.all(parts!.map((p) => call(action, { ...p, ...(parseJson(body) as object), dryRun: true }, signal)));
@@ -125,7 +126,7 @@ export function BulkDialog({ action, target, onClose, onDone }: {
   const mustType = everything && (action === "delete" || action === "deleteFailed");
   const danger = action === "delete" || action === "deleteFailed" || action === "cancel";
   const refused = incomplete ? wrongWith(edit, zone) ?? t.edit.choose : patch === null ? t.patchBad : rateWrong
-    ?? (looked.error || preview.error ? text.shared.failed : n === undefined || preview.isFetching ? t.counting : n === 0 ? t.none
+    ?? (looked.error || preview.error ? text.shared.failed : n === undefined || preview.isFetching || body !== written ? t.counting : n === 0 ? t.none
       : mustType && confirmed !== t.typeAllWord ? t.typeAll : undefined);
   return (
     <FormDialog

@@ -120,62 +120,65 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     onOpen?.(row);
   };
   return (
-    <div ref={ref} role="grid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
-      <div className="sm:min-w-max">
-        <div role="rowgroup" className="max-sm:sr-only">
-          <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
-            {onSelect && (
-              <div role="columnheader" className="flex items-center px-3 py-2">
-                <input type="checkbox" aria-label={text.shared.all} checked={allSelected} className="size-4 accent-(--accent)"
-                  onChange={() => onSelect(allSelected ? new Set() : new Set(rows.map(rowKey)))} />
-              </div>
-            )}
-            {columns.map((c) => (
-              <div key={c.id} role="columnheader" aria-label={c.label} aria-sort={c.sorted} className={`truncate px-3 py-2 font-medium ${c.align === "right" ? "text-right" : ""}`}>
-                {c.onSort ? (
-                  <button type="button" onClick={c.onSort} className="-mx-1 inline-flex items-center gap-1 rounded px-1 hover:bg-hover">
-                    {c.name}{c.sorted && <SortIcon sorted={c.sorted} />}
-                  </button>
-                ) : c.name}
-              </div>
-            ))}
+    <>
+      <div ref={ref} role="grid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
+        <div className="sm:min-w-max">
+          <div role="rowgroup" className="max-sm:sr-only">
+            <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
+              {onSelect && (
+                <div role="columnheader" className="flex items-center px-3 py-2">
+                  <input type="checkbox" aria-label={text.shared.all} checked={allSelected} className="size-4 accent-(--accent)"
+                    onChange={() => onSelect(allSelected ? new Set() : new Set(rows.map(rowKey)))} />
+                </div>
+              )}
+              {columns.map((c) => (
+                <div key={c.id} role="columnheader" aria-label={c.label} aria-sort={c.sorted} className={`truncate px-3 py-2 font-medium ${c.align === "right" ? "text-right" : ""}`}>
+                  {c.onSort ? (
+                    <button type="button" onClick={c.onSort} className="-mx-1 inline-flex items-center gap-1 rounded px-1 hover:bg-hover">
+                      {c.name}{c.sorted && <SortIcon sorted={c.sorted} />}
+                    </button>
+                  ) : c.name}
+                </div>
+              ))}
+            </div>
+          </div>
+          <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
+            {virtual.getVirtualItems().map((item) => {
+              const row = rows[item.index]!;
+              const key = rowKey(row);
+              return (
+                <div
+                  key={key} role="row" aria-rowindex={item.index + 2} aria-selected={onSelect ? !!selected?.has(key) : undefined} data-key={key} data-index={item.index}
+                  ref={virtual.measureElement} tabIndex={key === active || (at < 0 && item.index === 0) ? 0 : -1} onFocus={() => setActive(key)} onClick={open(row)}
+                  style={{ gridTemplateColumns: phone ? undefined : grid, transform: `translateY(${item.start - top}px)` }}
+                  className={`absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover focus-visible:-outline-offset-2 aria-selected:bg-accent-soft
+                    ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
+                >
+                  {onSelect && (
+                    <div role="gridcell" className={phone ? "absolute top-3 right-4" : "flex items-center px-3"}>
+                      <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
+                        onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
+                    </div>
+                  )}
+                  {columns.map((c) => phone ? (
+                    c.phone === "hide" ? null : (
+                      <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+                        {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
+                        <span className="block min-w-0 truncate">{c.cell(row)}</span>
+                      </div>
+                    )
+                  ) : (
+                    <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
+                  ))}
+                </div>
+              );
+            })}
           </div>
         </div>
-        <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index]!;
-            const key = rowKey(row);
-            return (
-              <div
-                key={key} role="row" aria-rowindex={item.index + 2} aria-selected={onSelect ? !!selected?.has(key) : undefined} data-key={key} data-index={item.index}
-                ref={virtual.measureElement} tabIndex={key === active || (at < 0 && item.index === 0) ? 0 : -1} onFocus={() => setActive(key)} onClick={open(row)}
-                style={{ gridTemplateColumns: phone ? undefined : grid, transform: `translateY(${item.start - top}px)` }}
-                className={`absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover focus-visible:-outline-offset-2 aria-selected:bg-accent-soft
-                  ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
-              >
-                {onSelect && (
-                  <div role="gridcell" className={phone ? "absolute top-3 right-4" : "flex items-center px-3"}>
-                    <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
-                      onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
-                  </div>
-                )}
-                {columns.map((c) => phone ? (
-                  c.phone === "hide" ? null : (
-                    <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
-                      {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
-                      <span className="block min-w-0 truncate">{c.cell(row)}</span>
-                    </div>
-                  )
-                ) : (
-                  <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
-                ))}
-              </div>
-            );
-          })}
-        </div>
       </div>
+      {/* Beside the rows: a grid has nothing else. */}
       {end && <div className="p-3 text-center">{end}</div>}
-    </div>
+    </>
   );
 }
 
