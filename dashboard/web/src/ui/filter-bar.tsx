@@ -194,7 +194,7 @@ export function FilterProblems({ problems }: { problems: readonly string[] }) {
 function Help({ without, failed, hidden }: { without: readonly Qualifier[]; failed: boolean; hidden: boolean }) {
   const about = failed ? { ...t.about, ...t.aboutFailed } : t.about;
   return (
-    <div className="flex max-h-[70vh] w-[min(38rem,calc(100vw-3rem))] flex-col gap-3 text-sm">
+    <div tabIndex={0} className="flex max-h-[70vh] w-[min(38rem,calc(100vw-3rem))] flex-col gap-3 overflow-y-auto text-sm">
       <p>{failed ? t.introFailed : t.intro}</p>
       <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 max-sm:grid-cols-1">
         {t.rules.map(([example, rule]) => (
