@@ -54,9 +54,9 @@ export function addSample(samples: readonly Sample[], s: Sample): Sample[] {
   const last = samples.at(-1);
   if (last && s.done < last.done) return [s]; // it was begun anew
   const kept = samples.filter((o) => s.at - o.at <= longest);
-  // The one before these tells since when nothing happened.
+  // Where there are none, the one before tells since when nothing happened.
   const before = samples.filter((o) => s.at - o.at > longest).at(-1);
-  return [...(kept.length < 2 && before ? [before] : []), ...kept, s];
+  return [...(kept.length === 0 && before ? [before] : []), ...kept, s];
 }
 
 /** Messages a second by the samples; undefined where they are too near to each other to tell. */
