@@ -92,7 +92,8 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     onSelect(next);
   };
   const press = (e: KeyboardEvent) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || inField(e.target)) return;
+    // A menu or dialog of a cell is in another place of the document; React tells of its events all the same.
+    if (e.ctrlKey || e.metaKey || e.altKey || inField(e.target) || !e.currentTarget.contains(e.target as Node)) return;
     const did = { j: () => go(at + 1), ArrowDown: () => go(at + 1), k: () => go(at < 0 ? 0 : at - 1), ArrowUp: () => go(at < 0 ? 0 : at - 1),
       Home: () => go(0), End: () => go(rows.length - 1), x: () => toggle(at, e.shiftKey), X: () => toggle(at, true),
       o: () => at >= 0 && onOpen?.(rows[at]!), Enter: () => at >= 0 && onOpen?.(rows[at]!) }[e.key];
@@ -115,7 +116,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
   const grid = (onSelect ? "2.25rem " : "") + columns.map((c) => c.width ?? "minmax(6rem,1fr)").join(" ");
   const allSelected = rows.length > 0 && rows.every((r) => selected?.has(rowKey(r)));
   const open = (row: Row) => (e: MouseEvent) => {
-    if ((e.target as HTMLElement).closest("a,button,input,label") || getSelection()?.toString()) return;
+    if ((e.target as HTMLElement).closest("a,button,input,label") || !e.currentTarget.contains(e.target as Node) || getSelection()?.toString()) return;
     setActive(rowKey(row));
     onOpen?.(row);
   };
