@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { expect, test, unique } from "./fixtures.ts";
+import { expect, phone, test, unique } from "./fixtures.ts";
 import type { Server } from "./server.ts";
 
 /** Has messages of a new type fail because they have no currency; with one they are handled. Tells the type. */
@@ -47,6 +47,51 @@ test("somebody finds what failed, corrects one payload and retries all of its ki
   expect(done.message.payload).toMatchObject({ currency: "EUR" });
 });
 
+// story: Failed / write a merge patch, retry all, ignore, resolve, regressed, note, delete, states, type, text
+test("a kind of failure is ignored, resolved, comes back, and is deleted", async ({ page, open, server }) => {
+  const type = await payments(server, 2);
+  await open(`/failed?type=${type}`);
+  const row = page.getByRole("row").filter({ hasText: type });
+  const menu = async (item: string) => {
+    await row.getByRole("button", { name: /^More for/ }).click();
+    await page.getByRole("menuitem", { name: item }).click();
+  };
+  await menu("Ignore…");
+  await page.getByRole("button", { name: "1 hour" }).click();
+  await page.getByLabel("Note").fill("the partner knows");
+  await page.getByRole("dialog").getByRole("button", { name: "Ignore", exact: true }).click();
+  await expect(row).toHaveCount(0);
+  await page.getByRole("button", { name: "Ignored", exact: true }).click();
+  await expect(row).toContainText("the partner knows");
+  await menu("Resolve…");
+  await page.getByLabel("Note").fill("fixed in 1.4.2");
+  await page.getByRole("dialog").getByRole("button", { name: "Resolve", exact: true }).click();
+  await page.getByRole("button", { name: "Resolved", exact: true }).click();
+  await expect(row).toContainText("fixed in 1.4.2");
+  await server.dispatch(type, { payment: 3 });
+  await failedOf(server, type, 3);
+  await page.getByRole("button", { name: "Regressed", exact: true }).click();
+  await expect(row.getByText("Regressed")).toBeVisible();
+  await page.getByLabel("Search type, payload and error").fill("no such text anywhere");
+  await expect(page.getByText("Nothing fits these filters.")).toBeVisible();
+  await page.getByLabel("Search type, payload and error").fill("");
+  await row.getByRole("button", { name: "Retry all…" }).click();
+  await expect(page.getByText("3 failed messages now.")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await row.getByRole("link").click();
+  await page.getByRole("button", { name: "Correct and retry" }).click();
+  await page.getByRole("button", { name: "Write a merge patch" }).click();
+  await write(page, "JSON merge patch (RFC 7396)", () => '{"currency": "EUR"}');
+  await page.getByRole("button", { name: "Preview", exact: true }).click();
+  await expect(page.getByText("It would be done to 3 failed messages.")).toBeVisible();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: /^More for/ }).click();
+  await page.getByRole("menuitem", { name: "Delete all…" }).click();
+  await page.getByRole("button", { name: "Delete 3 failed messages" }).click();
+  await expect(page).toHaveURL(/\/dashboard\/operations\//);
+  await failedOf(server, type, 0);
+});
+
 // story: Group / samples, shapes of payloads beside completed ones, where it happens
 test("somebody sees in which member failed payloads differ from those that were handled", async ({ page, open, server, accessible }) => {
   const type = await payments(server, 2);
@@ -58,4 +103,36 @@ test("somebody sees in which member failed payloads differ from those that were 
   await expect(page.getByRole("heading", { name: "Where it happens" })).toBeVisible();
   await expect(page.getByRole("tree", { name: "Payload" })).toContainText("12345678901234567890.10");
   await accessible();
+});
+
+// story: Failed / one by one: filter, select, retry; delete those selected
+test("failed messages are picked one by one, on a phone", async ({ page, open, server }) => {
+  const type = await payments(server, 2);
+  await page.setViewportSize(phone);
+  await open(`/failed?view=messages&type=${type}`);
+  await expect(page.getByText("2 failed messages")).toBeVisible();
+  const boxes = page.getByRole("row").filter({ hasText: type }).getByRole("checkbox");
+  await boxes.first().check();
+  await page.getByRole("button", { name: /^Delete failed/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: /^Delete 1/ }).click();
+  await expect(page).toHaveURL(/\/dashboard\/operations/);
+  await failedOf(server, type, 1);
+  await page.goBack();
+  await boxes.first().check();
+  await page.getByRole("button", { name: /^Retry 1/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: /^Retry 1/ }).click();
+  await expect(page).toHaveURL(/\/dashboard\/operations/);
+});
+
+// story: Failed / with a key that only reads, and one that only observes
+test("who may only look is offered nothing that would fail", async ({ page, open, server, signIn }) => {
+  const type = await payments(server, 1);
+  await signIn(await server.newKey(unique("reader"), ["read"]));
+  await open(`/failed?type=${type}`);
+  await expect(page.getByText("takes the scope operate")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Retry all…" })).toHaveCount(0);
+  await signIn(await server.newKey(unique("watcher"), ["observe"]));
+  await open(`/failed?type=${type}`);
+  await page.getByRole("row").filter({ hasText: type }).getByRole("link").click();
+  await expect(page.getByText("their shapes cannot be compared")).toBeVisible();
 });

@@ -1,0 +1,30 @@
+import { expect, test, unique } from "./fixtures.ts";
+
+// story: API keys / create with scopes and expiry, shown once, revoke by typing the name, search, all
+test("a program gets a key of its own, which is revoked later", { tag: "@core" }, async ({ page, open, server, expectErrors }) => {
+  const name = unique("checkout");
+  await open("/keys");
+  await page.getByRole("button", { name: "Create a key…" }).click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("read", { exact: true }).check();
+  await page.getByLabel("Expires").selectOption({ label: "In 7 days" });
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await expect(page.getByText("the only time that it is shown")).toBeVisible();
+  const secret = await page.getByRole("dialog").locator("pre").first().innerText();
+  expect(secret).toMatch(/^sym_/);
+  await server.call("GET", "/api/symphony/status", undefined, secret);
+  await page.getByRole("button", { name: "I have copied it" }).click();
+  await expect(page.getByText(secret)).toHaveCount(0);
+  const row = page.getByRole("row").filter({ hasText: name });
+  await expect(row).toContainText("in 6 d");
+  await row.getByRole("button", { name: "Revoke…" }).click();
+  await expect(page.getByRole("dialog").getByRole("button", { name: "Revoke" })).toHaveAttribute("aria-disabled", "true");
+  await page.getByLabel(`Type ${name} to confirm`).fill(name);
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await expect(row).toHaveCount(0);
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await page.getByLabel("Search names and ids").fill(name);
+  await expect(row).toContainText("Revoked");
+  expectErrors(/401/);
+  await expect(server.call("GET", "/api/symphony/status", undefined, secret)).rejects.toThrow(/401/);
+});
