@@ -93,14 +93,14 @@ const columns: Column<Alert>[] = [
     ),
   },
   { id: "state", name: t.columns.state, width: "7rem", cell: (a) => <Tooltip text={t.statesWhy[a.state]}><span tabIndex={0}><Badge tone={tones[a.state]}>{t.states[a.state]}</Badge></span></Tooltip> },
-  { id: "where", name: t.columns.where, width: "minmax(6rem,1fr)", cell: (a) => <span className="foreign" title={a.transport}>{a.transport}{a.queue ? ` / ${a.queue}` : ""}</span> },
+  { id: "where", name: t.columns.where, width: "minmax(5rem,1fr)", cell: (a) => <span className="foreign" title={a.transport}>{a.transport}{a.queue ? ` / ${a.queue}` : ""}</span> },
   { id: "value", name: t.columns.value, width: "6rem", align: "right", cell: (a) => (a.state === "unknown" ? <span className="text-muted">–</span> : <span className={a.value >= a.threshold ? "font-semibold text-danger" : ""}>{shown(a.value, a.unit)}</span>) },
   {
     id: "threshold", name: t.columns.threshold, width: "7.5rem", align: "right",
     cell: (a) => <span className="flex flex-col max-sm:items-end">{shown(a.threshold, a.unit)}<span className="text-xs text-muted">{t.clears(shown(a.clear, a.unit))}</span></span>,
   },
   {
-    id: "since", name: t.columns.since, width: "9rem",
+    id: "since", name: t.columns.since, width: "10.5rem",
     cell: (a) => (
       <span className="flex flex-col max-sm:items-end">
         {!a.since ? <span className="text-muted">{t.never}</span> : a.firing ? <span>{t.began} <Since at={a.since} /></span> : <span>{t.ended} <Time at={a.since} /></span>}

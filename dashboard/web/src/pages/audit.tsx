@@ -113,7 +113,7 @@ function Details({ entry: e, onClose, onOnly }: { entry: Entry; onClose: () => v
             [t.facts.finished, e.finishedAt && <Time at={e.finishedAt} exact />], [t.facts.count, e.count && t.times(e.count)],
             [t.facts.who, <span key="who">{e.who.name} <span className="text-muted">{t.kinds[e.who.kind]}</span> <code className="font-mono text-xs">{e.who.id}</code></span>],
             [t.facts.remote, e.remote], [t.facts.request, e.requestId && <code className="font-mono text-xs">{e.requestId}</code>],
-            [t.columns.what, targets(e).length > 0 && <Things list={targets(e)} />], [t.columns.result, results(e).length > 0 && <Things list={results(e)} />], [t.facts.id, String(e.id)],
+            [t.columns.what, targets(e).length > 0 ? <Things list={targets(e)} /> : undefined], [t.columns.result, results(e).length > 0 ? <Things list={results(e)} /> : undefined], [t.facts.id, String(e.id)],
           ]} />
         </div>
         {e.target && <div className="card min-w-0"><JsonView label={t.more} value={e.target as Json} /></div>}

@@ -10,11 +10,16 @@ const signs = { same: " ", removed: "−", added: "+" };
 // What is drawn before somebody asks for all of it.
 const most = 400;
 
+/** A value in lines without the commas at their ends: that another one follows is no change of a line. */
+function written(value: Json): string {
+  return writeJson(value, 2).replace(/,$/gm, "");
+}
+
 /** What has changed between two values of JSON, line by line; both are written in the same way before. */
 export function JsonDiff({ before, after, label }: { before: Json; after: Json; label: string }) {
   const [all, setAll] = useState(false);
   const t = text.shared.diff;
-  const lines = useMemo(() => lineDiff(writeJson(before, 2), writeJson(after, 2)), [before, after]);
+  const lines = useMemo(() => lineDiff(written(before), written(after)), [before, after]);
   const near = useMemo(() => nearChanges(lines), [lines]);
   const shown = all ? lines : near.slice(0, most);
   if (lines.every((l) => l.kind === "same") && !all) {
