@@ -1,1 +1,0 @@
-import{V as e,n as t,s as n}from"./index-D3Vv4bv_.js";var r=e();function i(){return(0,r.jsx)(t,{title:`operation`,children:(0,r.jsx)(n,{})})}export{i as default};
