@@ -5,12 +5,17 @@ import type { components, paths } from "./schema";
 /** A shape of the API by its name in the OpenAPI document. */
 export type Shape<Name extends keyof components["schemas"]> = components["schemas"][Name];
 
+let found: string | undefined;
+
 /** Where the server's root is, with a slash at its end: / unless a proxy serves it under a prefix. It is told relative to the page. */
-export const root = new URL(document.querySelector<HTMLMetaElement>('meta[name="symphony-root"]')?.content || "/", document.baseURI).pathname;
+export function root(): string {
+  found ??= new URL(document.querySelector<HTMLMetaElement>('meta[name="symphony-root"]')?.content || "/", document.baseURI).pathname;
+  return found;
+}
 
 /** The address of a path of the server, such as /api/symphony/events. */
 export function address(path: string): string {
-  return root + path.replace(/^\//, "");
+  return root() + path.replace(/^\//, "");
 }
 
 type Method = "get" | "post" | "put" | "patch" | "delete";

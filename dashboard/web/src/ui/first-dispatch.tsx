@@ -10,7 +10,7 @@ type Language = "curl" | "go" | "ts";
 /** How to dispatch a message from a shell, Go and TypeScript, to the server that serves the page. */
 export function FirstDispatch({ type = "demo.hello", queue, transport }: { type?: string; queue?: string; transport?: string }) {
   const [language, setLanguage] = useState<Language>("curl");
-  const server = location.origin + root;
+  const server = location.origin + root();
   const options = Object.entries({ transport, queue }).filter((o): o is [string, string] => o[1] !== undefined);
   const message = { message: { type, payload: { name: "Ada" } }, ...(options.length > 0 && { options: Object.fromEntries(options) }) };
   const fields = options.map(([name]) => `${name.charAt(0).toUpperCase()}${name.slice(1)}: &${name}`).join(", ");

@@ -12,7 +12,7 @@ import type { Whole } from "./load";
 const t = text.message.code;
 
 /** The server's address, as programs are told it. */
-export const server = new URL(root, location.href).href;
+export const server = new URL(root(), location.href).href;
 
 /** The code that would dispatch a message, in three languages. */
 export function CodeOf({ dispatch }: { dispatch: Dispatch }) {
