@@ -88,18 +88,18 @@ func TestRecorder_tells_of_limits(t *testing.T) {
 			{LimitTarget: mails, Limit: limit, By: "ada", Until: until},
 			{LimitTarget: key, Limit: flow.Limit{Concurrency: 1}},
 		} {
-			if err := control.SetLimit(t.Context(), s); err != nil {
+			if _, err := control.SetLimit(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 		}
 		past := flow.SetLimit{LimitTarget: mails, Limit: limit, Until: time.Now().Add(-time.Hour)}
-		if err := control.SetLimit(t.Context(), past); err == nil {
+		if _, err := control.SetLimit(t.Context(), past); err == nil {
 			t.Error("a limit that is over was set")
 		}
-		if err := control.DeleteLimit(t.Context(), mails); err != nil {
+		if _, err := control.DeleteLimit(t.Context(), mails); err != nil {
 			t.Fatal(err)
 		}
-		if err := control.DeleteLimit(t.Context(), mails); !errors.Is(err, symphony.ErrNotFound) {
+		if _, err := control.DeleteLimit(t.Context(), mails); !errors.Is(err, symphony.ErrNotFound) {
 			t.Errorf("deleting it again: %v", err)
 		}
 		stop()

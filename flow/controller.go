@@ -102,43 +102,57 @@ func (c *Controller) tellLimit(change LimitChange) {
 
 // SetLimit sets a limit at run time, in place of what was set or is configured for the same target. A pause that an
 // endpoint asked for stays; a rate that it made slower is the new one. A *symphony.ValidationError says what is wrong,
-// also with an end that is over by the time of the storage.
-func (c *Controller) SetLimit(ctx context.Context, s SetLimit) error {
+// also with an end that is over by the time of the storage. before is what was set until then, nil for nothing.
+func (c *Controller) SetLimit(ctx context.Context, s SetLimit) (before *SetLimit, err error) {
 	if err := s.Validate(); err != nil {
-		return err
+		return nil, err
 	}
-	err := c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+	err = c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
 		if !s.Until.IsZero() && !s.Until.After(wall) {
 			var p problems
 			p.add("until", "must be in the future")
 			return nil, nil, p.err()
 		}
 		s.Set, s.Since, s.Pressure = true, wall, Pressure{}
-		if before, ok := l.setOf(s.LimitTarget); ok {
-			s.Pressure.Until, s.Pressure.From = before.Pressure.Until, before.Pressure.From
+		known, ok := l.setOf(s.LimitTarget)
+		if ok {
+			s.Pressure.Until, s.Pressure.From = known.Pressure.Until, known.Pressure.From
 		}
+		before = known.wasSet(wall)
 		return []SetLimit{s}, nil, nil
 	})
-	if err == nil {
-		c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: s.LimitTarget, Set: &s})
+	if err != nil {
+		return nil, err
 	}
-	return err
+	c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: s.LimitTarget, Set: &s})
+	return before, nil
+}
+
+// wasSet is a limit that holds at a time of day, nil where it does not, or nothing is set but a pressure.
+func (s SetLimit) wasSet(wall time.Time) *SetLimit {
+	if !s.Set || !s.Until.IsZero() && !s.Until.After(wall) {
+		return nil
+	}
+	return &s
 }
 
 // DeleteLimit goes back to what is configured for a target, and forgets what endpoints asked for. symphony.ErrNotFound
-// where nothing is set.
-func (c *Controller) DeleteLimit(ctx context.Context, t LimitTarget) error {
+// where nothing is set. before is what was set until then, nil where an endpoint's wish was all.
+func (c *Controller) DeleteLimit(ctx context.Context, t LimitTarget) (before *SetLimit, err error) {
 	if err := t.Validate(); err != nil {
-		return err
+		return nil, err
 	}
-	err := c.ChangeLimits(ctx, func(_, _ time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
-		if _, ok := l.setOf(t); !ok {
+	err = c.ChangeLimits(ctx, func(_, wall time.Time, l *Limits) ([]SetLimit, []LimitTarget, error) {
+		known, ok := l.setOf(t)
+		if !ok {
 			return nil, nil, fmt.Errorf("limit of %s: %w", t, symphony.ErrNotFound)
 		}
+		before = known.wasSet(wall)
 		return nil, []LimitTarget{t}, nil
 	})
-	if err == nil {
-		c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: t})
+	if err != nil {
+		return nil, err
 	}
-	return err
+	c.tellLimit(LimitChange{Transport: c.transport, LimitTarget: t})
+	return before, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -41,7 +42,8 @@ const outcomeGrace = 10 * time.Second
 type recording struct {
 	trail  *audit.Trail
 	entry  audit.Entry
-	action *audit.Action // nil until the intent is recorded
+	action *audit.Action  // nil until the intent is recorded
+	result map[string]any // what the answer does not say; see noteResult
 	ended  bool
 }
 
@@ -98,6 +100,17 @@ func (c *call) refused(rt *route, err error) {
 	}
 }
 
+// noteResult has the outcome of a success say something that stands not in the answer.
+func (c *call) noteResult(name string, value any) {
+	if c.record == nil {
+		return
+	}
+	if c.record.result == nil {
+		c.record.result = make(map[string]any)
+	}
+	c.record.result[name] = value
+}
+
 // noteAnswer records the outcome of a success. What has not been recorded before must not have been done.
 func (c *call) noteAnswer(body any) error {
 	if c.record == nil || c.record.ended {
@@ -106,7 +119,9 @@ func (c *call) noteAnswer(body any) error {
 	if c.record.action == nil {
 		return errors.New("the route acts before its intent is recorded")
 	}
-	c.end(audit.OK, "", keep(body))
+	result := keep(body)
+	maps.Copy(result, c.record.result)
+	c.end(audit.OK, "", result)
 	return nil
 }
 

@@ -53,9 +53,11 @@ func setLimit(kind string) func(*call) error {
 		if err != nil {
 			return err
 		}
-		if err := control.SetLimit(c.Context(), set); err != nil {
+		before, err := control.SetLimit(c.Context(), set)
+		if err != nil {
 			return err
 		}
+		c.noteLimit(t, before)
 		return c.answerLimits(control)
 	}
 }
@@ -93,9 +95,11 @@ func deleteLimit(kind string) func(*call) error {
 		if err != nil {
 			return err
 		}
-		if err := control.DeleteLimit(c.Context(), t); err != nil {
+		before, err := control.DeleteLimit(c.Context(), t)
+		if err != nil {
 			return err
 		}
+		c.noteLimit(t, before)
 		return c.answerLimits(control)
 	}
 }
@@ -129,10 +133,7 @@ func wireLimit(s flow.LimitState, now time.Time) wire.Limit {
 		return l
 	}
 	if s.Set.Set {
-		l.Set = &wire.LimitSet{LimitValue: *wireLimitValue(&s.Set.Limit), Since: s.Set.Since.UTC(), By: s.Set.By}
-		if !s.Set.Until.IsZero() {
-			l.Set.Until = s.Set.Until.UTC()
-		}
+		l.Set = wireLimitSet(s.Set)
 	}
 	if p := s.Set.Pressure; p != (flow.Pressure{}) {
 		l.Pressure = &wire.LimitPressure{Factor: p.FactorAt(now), From: p.From}
@@ -141,6 +142,23 @@ func wireLimit(s flow.LimitState, now time.Time) wire.Limit {
 		}
 	}
 	return l
+}
+
+// noteLimit has the audit trail tell of which limit the call was, and what was set before.
+func (c *call) noteLimit(t flow.LimitTarget, before *flow.SetLimit) {
+	c.noteResult("limit", t.String())
+	if before != nil {
+		c.noteResult("before", wireLimitSet(before))
+	}
+}
+
+// wireLimitSet is a limit that was set.
+func wireLimitSet(s *flow.SetLimit) *wire.LimitSet {
+	set := &wire.LimitSet{LimitValue: *wireLimitValue(&s.Limit), Since: s.Since.UTC(), By: s.By}
+	if !s.Until.IsZero() {
+		set.Until = s.Until.UTC()
+	}
+	return set
 }
 
 // wireLimitValue is a limit, nil for nil.

@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // one is the only limit of an answer.
@@ -48,6 +51,61 @@ func TestLimitsAreSetAndDeleted(t *testing.T) {
 	}
 	if list := f.receive(`{"max":10}`); len(list) != 1 {
 		t.Errorf("%d were handed out, want the one that waited", len(list))
+	}
+}
+
+// Who set which limit, to what, and what it was before, is in the audit trail.
+func TestLimitsAreAudited(t *testing.T) {
+	f := newFixture(t, nil)
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	const of = "/api/symphony/limits/"
+	operator := []string{"Authorization", "Bearer " + f.keys["operate"]}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		headers            []string
+	}{
+		{"PUT", of + "type/Mail.*", `{"rate":"100/s","burst":5,"until":"` + until + `"}`, 200, operator},
+		{"PUT", of + "type/Mail.*", `{"concurrency":2}`, 200, nil},
+		{"DELETE", of + "type/Mail.*", "", 200, operator},
+		{"DELETE", of + "type/Mail.*", "", 404, operator},
+		{"PUT", of + "queue/default/Mail.*", `{"concurrency":0}`, 400, operator},
+		{"PUT", of + "queue/default/bulk", `{}`, 200, operator},
+		{"PUT", of + "key/tenant-7?type=Mail", `{"concurrency":1}`, 200, operator},
+		{"PUT", of + "key/tenant-7?type=Mail", `{"concurrency":3}`, 200, operator},
+	} {
+		if a := f.call(c.method, c.path, c.body, c.headers...); a.status != c.status {
+			t.Fatalf("%s %s: %d %s", c.method, c.path, a.status, a.raw)
+		}
+	}
+	var got []string
+	entries := f.call("GET", "/api/symphony/audit?action=limit.*", "").body["entries"].([]any)
+	for _, e := range slices.Backward(entries) {
+		e := e.(map[string]any)
+		result, _ := e["result"].(map[string]any)
+		if before, ok := result["before"].(map[string]any); ok {
+			if before["since"] == nil || before["by"] == nil {
+				t.Errorf("of what was set before: %v", before)
+			}
+			delete(before, "since")
+			delete(before, "by")
+		}
+		got = append(got, words(e["who"].(map[string]any)["name"], e["action"], e["outcome"], e["target"], result))
+	}
+	want := []string{
+		"operate limit.set ok map[burst:5 id:Mail.* rate:100/s until:" + until + "] map[limit:type \"Mail.*\"]",
+		"admin limit.set ok map[concurrency:2 id:Mail.*] map[before:map[burst:5 rate:100/s until:" + until +
+			"] limit:type \"Mail.*\"]",
+		"operate limit.delete ok map[id:Mail.*] map[before:map[concurrency:2] limit:type \"Mail.*\"]",
+		"operate limit.delete refused map[id:Mail.*] map[]",
+		"operate limit.set refused map[concurrency:0 id:Mail.* transport:default] map[]",
+		"operate limit.set ok map[id:bulk transport:default] map[limit:queue \"bulk\" of transport \"default\"]",
+		"operate limit.set ok map[concurrency:1 id:tenant-7 type:Mail] map[limit:key \"tenant-7\" of type \"Mail\"]",
+		"operate limit.set ok map[concurrency:3 id:tenant-7 type:Mail] map[before:map[concurrency:1] " +
+			"limit:key \"tenant-7\" of type \"Mail\"]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
