@@ -60,7 +60,7 @@ function Node({ name, value, depth, open, last = true }: { name?: ReactNode; val
     : Object.entries(value as { [n: string]: Json }).slice(0, limit).map(([k, v]) => [JSON.stringify(k), v]);
   return (
     <div role="treeitem" aria-expanded={shown} aria-selected={false}>
-      <button type="button" onClick={() => setShown(!shown)} className="inline-flex items-center rounded text-left hover:bg-hover" aria-label={shown ? undefined : plural(size, "member")}>
+      <button type="button" onClick={() => setShown(!shown)} className="inline-flex items-center rounded text-left hover:bg-hover">
         <ChevronRight size={12} aria-hidden className={`mr-1 shrink-0 text-muted ${shown ? "rotate-90" : ""}`} />
         <span>{label}{left}{!shown && <span className="text-muted"> {plural(size, "member")} {right}{comma}</span>}</span>
       </button>

@@ -1,0 +1,75 @@
+import { expect, test, unique } from "./fixtures.ts";
+
+// story: Send / form of the schema, JSON in step with it, options, result arriving live
+test("somebody sends an order by its form", { tag: "@core" }, async ({ page, open, server }) => {
+  await server.dispatch("order.paid", { id: "first", amount: 1 });
+  await open("/send?type=order.paid");
+  await page.getByLabel(/^id/).fill("a-42");
+  await page.getByLabel(/^amount/).fill("12345678901234567890.10");
+  await page.getByLabel("currency", { exact: true }).selectOption("EUR");
+  await page.getByRole("button", { name: "JSON", exact: true }).click();
+  await expect(page.locator(".cm-content")).toContainText("12345678901234567890.10");
+  await page.locator(".cm-content").fill('{"id": "a-43", "amount": 7}');
+  await page.getByRole("button", { name: "Form", exact: true }).click();
+  await expect(page.getByLabel(/^id/)).toHaveValue("a-43");
+  await page.getByText("All as the settings say.").click();
+  await page.getByLabel("Tags").fill("by-hand");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  const sent = page.getByRole("region").or(page.locator("section")).filter({ has: page.getByRole("heading", { name: "Sent" }) });
+  await expect(sent.getByText("Completed")).toBeVisible();
+  await sent.getByRole("link").click();
+  await expect(page.getByRole("link", { name: "by-hand" })).toBeVisible();
+});
+
+// story: Send / what the schema and the server refuse
+test("what is wrong with a message is told at its place", async ({ page, open, expectErrors }) => {
+  expectErrors(/Failed to load resource.*400/);
+  await open("/send?type=order.paid&view=json");
+  await page.locator(".cm-content").fill('{"id": "", "amount": "much"}');
+  await expect(page.getByRole("status").filter({ hasText: "amount" })).toBeVisible();
+  await page.getByText("All as the settings say.").click();
+  await page.getByLabel("Delay").fill("soon");
+  await expect(page.getByText(/soon is no duration/)).toBeVisible();
+  await page.getByLabel("Delay").fill("");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText("message.payload.amount");
+});
+
+// story: Send / another like one, recent payloads
+test("somebody sends another one like it", async ({ page, open, server }) => {
+  const type = unique("mail.again");
+  const id = await server.dispatch(type, { n: 1 }, { tags: ["vip"], priority: 7 });
+  await server.until(id, "completed");
+  await open(`/messages/${id}`);
+  await page.getByRole("button", { name: "Send another like this" }).click();
+  await expect(page.getByText("Filled in from")).toBeVisible();
+  await expect(page.getByLabel("Tags")).toHaveValue("vip");
+  await page.locator(".cm-content").fill('{"n": 2}');
+  await page.getByRole("button", { name: /Use the payload/ }).first().click();
+  await expect(page.locator(".cm-content")).toContainText('"n": 1');
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.locator("ol[aria-live]").getByText("Completed")).toBeVisible();
+});
+
+// story: Send / a file: checked first, problems by line, sent
+test("somebody sends the messages of a file", async ({ page, open }) => {
+  const type = unique("mail.file");
+  const line = (n: number) => JSON.stringify({ message: { type, payload: { n } } });
+  await open("/send?mode=file");
+  const file = { name: "some.jsonl", mimeType: "application/x-ndjson", buffer: Buffer.from([line(1), "nonsense", line(2)].join("\n")) };
+  await page.getByLabel("File", { exact: true }).setInputFiles(file);
+  await expect(page.getByRole("row").filter({ hasText: "2" }).last()).toBeVisible();
+  await page.getByRole("button", { name: "Send 2 messages" }).click();
+  await page.getByRole("link", { name: "To the newest messages" }).click();
+  await expect(page.getByText(type).first()).toBeVisible();
+  await open("/send?mode=file");
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "some.csv", mimeType: "text/csv", buffer: Buffer.from(`type,payload\n${type},"{""n"": 3}"\n`) });
+  await expect(page.getByRole("button", { name: "Send 1 message" })).toBeVisible();
+});
+
+// story: Send / seen by who may not send
+test("who may not send is told which scope it takes", async ({ page, open, server, signIn }) => {
+  await signIn(await server.newKey(unique("reader"), ["read"]));
+  await open("/send");
+  await expect(page.getByText("This takes the scope dispatch")).toBeVisible();
+});
