@@ -86,7 +86,7 @@ func (m *Messages) counts(ctx context.Context, q MessageQuery, exact bool, sum *
 		if q.After = page.Next; page.Next == "" {
 			return nil
 		}
-		if !exact && (counted >= MaxCounted || !q.carried()) {
+		if !exact && (counted >= MaxCounted || q.DispatchedBy == "") {
 			sum.Next = page.Next
 			return nil
 		}
@@ -102,4 +102,4 @@ func (f *MessageFilter) plain() bool {
 
 // carried reports whether storages have an index of what the filter asks for, so that they look at hardly more messages
 // than it selects.
-func (f *MessageFilter) carried() bool { return f.DispatchedBy != "" }
+func (f *MessageFilter) carried() bool { return f.DispatchedBy != "" || f.Mark() != "" }

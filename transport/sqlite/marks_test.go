@@ -206,3 +206,29 @@ func TestMarks_go_with_their_messages(t *testing.T) {
 	}
 	check(0)
 }
+
+// Counts by a mark are exact up to as many as a page looks at, and beyond that where that is asked for.
+func TestMarks_are_counted(t *testing.T) {
+	tr, bus := openTest(t, Options{})
+	list := make([]symphony.Outgoing, 700)
+	for i := range list {
+		list[i].Message = symphony.Message{Type: "Job", Payload: json.RawMessage(`{}`)}
+		list[i].Options.Tags = []string{"a"}
+	}
+	messages, err := bus.Messages(tr.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 15 {
+		if _, err := bus.DispatchBatch(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := symphony.MessageFilter{Tags: []string{"a"}}
+	for exact, want := range map[bool]int64{false: markedScan, true: 10_500} {
+		page, err := messages.Counts(t.Context(), f, exact)
+		if err != nil || page.Total != want || (page.Next == "") != exact {
+			t.Errorf("exact %t: got %d, further %q, %v; want %d", exact, page.Total, page.Next, err, want)
+		}
+	}
+}
