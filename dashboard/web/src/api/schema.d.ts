@@ -1460,6 +1460,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/session/magic-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the Supabase project send a user a link that signs in
+         * @description For pages of this server, whose Origin it needs. The link is to be opened in the same browser, within an hour. Whether there is such a user is not told.
+         */
+        post: operations["sendMagicLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a session of a user of the Supabase project, by password
+         * @description For pages of this server, whose Origin it needs. The token stays with the server, and the session ends with it, an hour later by default. A success is in the audit trail.
+         */
+        post: operations["signInByPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/session/ways": {
         parameters: {
             query?: never;
@@ -2731,6 +2771,11 @@ export interface components {
             /** @description The whole address, where the server knows it. */
             url?: string;
         };
+        MagicLinkRequest: {
+            email: string;
+            /** @description The server's path below its origin; / unless a proxy has a prefix. */
+            root?: string;
+        };
         Message: {
             /** @description A JSON object of free data beside the payload. */
             metadata?: {
@@ -3297,6 +3342,10 @@ export interface components {
             offset: number;
             /** Format: int64 */
             total: number;
+        };
+        PasswordRequest: {
+            email: string;
+            password: string;
         };
         PatchExample: {
             after?: {
@@ -4027,6 +4076,12 @@ export interface components {
             /** @description By POST /api/symphony/session. */
             apiKey: boolean;
             environment: components["schemas"]["Environment"];
+            /** @description By POST /api/symphony/session/magic-link. */
+            magicLink: boolean;
+            /** @description By POST /api/symphony/session/password. */
+            password: boolean;
+            /** @description By OAuth. */
+            providers: string[];
             /** @constant */
             success: true;
         };
@@ -7912,6 +7967,71 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sendMagicLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MagicLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    signInByPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             501: components["responses"]["NotSupported"];

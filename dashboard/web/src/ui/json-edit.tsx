@@ -24,8 +24,6 @@ const look = EditorView.theme({
   ".cm-lintRange": { backgroundImage: "none !important", textDecoration: "underline wavy" },
   ".cm-lintRange-error": { textDecorationColor: "var(--danger)" },
   ".cm-lintRange-warning, .cm-lintRange-info, .cm-lintRange-hint": { textDecorationColor: "var(--warn)" },
-  // Its own underline is a picture in a data: URL, which our Content-Security-Policy refuses.
-  ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--danger)", textUnderlineOffset: "2px" },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 const ink = HighlightStyle.define([
