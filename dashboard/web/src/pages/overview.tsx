@@ -27,14 +27,18 @@ export default function Overview() {
   const health = useQuery({ queryKey: ["status", "health"], queryFn: ({ signal }) => readHealth(signal), refetchInterval: every, placeholderData: keepPreviousData, retry: false });
   const queues = useQuery({ ...queuesQuery, refetchInterval: every, placeholderData: keepPreviousData });
   // Whoever comes to an empty system is taught, until he goes on.
-  const [teaching, setTeaching] = useState(false);
+  const [steps, setSteps] = useState<"unknown" | "shown" | "done">("unknown");
   const empty = queues.data?.rows.every((r) => r.depth + r.completed + r.failed + r.cancelled === 0);
-  if (empty && !teaching) setTeaching(true);
+  if (empty && steps === "unknown") setSteps("shown");
+  const done = () => {
+    setSteps("done");
+    void queues.refetch();
+  };
   return (
     <Page title={t.title}>
       {health.data ? <Health report={health.data} /> : health.error ? <HealthError error={health.error} retry={() => void health.refetch()} /> : <div className="card min-h-20"><Loading lines={2} /></div>}
       {queues.error && !queues.data && <ErrorNote error={queues.error} retry={() => void queues.refetch()} />}
-      {teaching ? <FirstSteps onDone={() => setTeaching(false)} /> : (
+      {steps === "shown" ? <FirstSteps onDone={done} /> : (
         <>
           <Figures rows={queues.data?.rows} />
           <Attention rows={queues.data?.rows} checks={health.data?.checks} />

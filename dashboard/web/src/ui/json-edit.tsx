@@ -82,7 +82,8 @@ export default function JsonEdit({ value, onChange, label, readOnly, problems = 
           syntaxHighlighting(ink), syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           EditorState.readOnly.of(!!readOnly), EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          // Rich editing keeps the look of what is typed over in a style attribute, which our Content-Security-Policy refuses.
+          EditorView.contentAttributes.of({ contenteditable: readOnly ? "false" : "plaintext-only", "aria-label": label }),
           EditorView.updateListener.of((u) => u.docChanged && changed.current?.(u.state.doc.toString())),
         ],
       }),

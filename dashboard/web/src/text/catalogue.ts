@@ -1,0 +1,21 @@
+// The texts of the dashboard, by page. Another language is another module of the same exports.
+export { alerts } from "./alerts";
+export { apiPage } from "./api";
+export { audit } from "./audit";
+export { bulk } from "./bulk";
+export { failed } from "./failed";
+export { filter } from "./filter";
+export { frame } from "./frame";
+export { keys } from "./keys";
+export { message } from "./message";
+export { messages } from "./messages";
+export { operations } from "./operations";
+export { overview } from "./overview";
+export { queues, types } from "./queues";
+export { schedules } from "./schedules";
+export { send } from "./send";
+export { series } from "./series";
+export { settings } from "./settings";
+export { shared } from "./shared";
+export { steering } from "./steering";
+export { workers } from "./workers";
