@@ -23,6 +23,7 @@ test("an empty system teaches the first dispatch and shows it arrive", { tag: "@
     await expect(page.getByRole("heading", { name: "Needs attention" })).toBeVisible();
     await expect(page.getByText("Work flows.")).toBeVisible();
   } finally {
+    await page.goto("about:blank"); // which misses no server
     await empty.stop();
   }
 });

@@ -26,6 +26,16 @@ const look = EditorView.theme({
   ".cm-lintRange-warning, .cm-lintRange-info, .cm-lintRange-hint": { textDecorationColor: "var(--warn)" },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
+// A browser that types over a selection keeps its look in a style attribute, which our Content-Security-Policy refuses: so
+// the editor replaces it.
+const overtyping = EditorView.domEventHandlers({
+  beforeinput: (e, view) => {
+    if (e.inputType !== "insertText" || e.data === null || view.composing || view.state.readOnly || view.state.selection.ranges.every((r) => r.empty)) return false;
+    e.preventDefault();
+    view.dispatch(view.state.replaceSelection(e.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
 const ink = HighlightStyle.define([
   { tag: tags.propertyName, color: "var(--accent)" },
   { tag: tags.string, color: "var(--completed)" },
@@ -82,8 +92,8 @@ export default function JsonEdit({ value, onChange, label, readOnly, problems = 
           syntaxHighlighting(ink), syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           EditorState.readOnly.of(!!readOnly), EditorView.lineWrapping,
-          // Rich editing keeps the look of what is typed over in a style attribute, which our Content-Security-Policy refuses.
-          EditorView.contentAttributes.of({ contenteditable: readOnly ? "false" : "plaintext-only", "aria-label": label }),
+          EditorView.contentAttributes.of({ "aria-label": label }),
+          overtyping,
           EditorView.updateListener.of((u) => u.docChanged && changed.current?.(u.state.doc.toString())),
         ],
       }),
