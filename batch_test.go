@@ -272,8 +272,9 @@ func TestEachMessageOfABatchLeavesItsOwnOutput(t *testing.T) {
 				results := make([]symphony.Result, 5)
 				var all sync.WaitGroup
 				for i, payload := range []string{`{"n":0}`, `{"n":-1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`} {
-					d := &symphony.Delivery{Lease: symphony.Lease{MessageID: fmt.Sprint(i)}, Envelope: symphony.Envelope{
-						ID: fmt.Sprint(i), Type: "Mail", Payload: json.RawMessage(payload)}}
+					d := &symphony.Delivery{Lease: symphony.Lease{MessageID: fmt.Sprint(i)},
+						Envelope: symphony.Envelope{
+							ID: fmt.Sprint(i), Type: "Mail", Payload: json.RawMessage(payload)}}
 					all.Go(func() { results[i] = mux.Run(ctx, d, time.Minute) })
 					synctest.Wait()
 				}
@@ -302,7 +303,8 @@ func TestTheContextOfOneMessageOfABatchEndsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux := symphony.NewMux()
 		begun := make(chan struct{})
-		mux.HandleBatch("Mail", symphony.BatchOptions{Size: 2}, func(ctx context.Context, _ []*symphony.Delivery) []error {
+		size := symphony.BatchOptions{Size: 2}
+		mux.HandleBatch("Mail", size, func(ctx context.Context, _ []*symphony.Delivery) []error {
 			close(begun)
 			<-symphony.OfBatch(ctx, 0).Done()
 			first, whole := context.Cause(symphony.OfBatch(ctx, 0)), context.Cause(ctx)

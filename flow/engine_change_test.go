@@ -55,7 +55,8 @@ func (q *queue) drained(t *testing.T) (order []int) {
 	return order
 }
 
-// A message that is changed stays where it is among the others, unless its priority or its time is another one; whatever
+// A message that is changed stays where it is among the others, unless its priority or its time is another one;
+// whatever
 // counts it counts it once.
 func TestChange(t *testing.T) {
 	limits := limitOf(t, "One", flow.Limit{Concurrency: 1})
@@ -98,8 +99,10 @@ func TestChange(t *testing.T) {
 		want   []int
 		failed int64
 	}{
-		{name: "a ready one keeps its place", sent: []sent{{"Job", 3, plain}}, row: 2, change: payload, want: []int{1, 2, 3}},
-		{name: "a ready one becomes urgent", sent: []sent{{"Job", 3, plain}}, row: 3, change: urgent, want: []int{3, 1, 2}},
+		{name: "a ready one keeps its place",
+			sent: []sent{{"Job", 3, plain}}, row: 2, change: payload, want: []int{1, 2, 3}},
+		{name: "a ready one becomes urgent",
+			sent: []sent{{"Job", 3, plain}}, row: 3, change: urgent, want: []int{3, 1, 2}},
 		{name: "a ready one is put off", sent: []sent{{"Job", 3, plain}}, row: 1, change: later, want: []int{2, 3, 1}},
 		{name: "one before a limit keeps its place", sent: []sent{{"One", 4, plain}}, before: claim(9), row: 3,
 			change: payload, after: func(q *queue) { acked(q, 1) }, want: []int{2, 3, 4}},
@@ -113,9 +116,11 @@ func TestChange(t *testing.T) {
 			change: payload, want: count(1, turn+3)},
 		{name: "one before its group's line becomes urgent", sent: []sent{{"Job", turn + 3, group}}, row: turn + 2,
 			change: urgent, want: append([]int{turn + 2}, without(count(1, turn+3), turn+2)...)},
-		{name: "the first of an ordered group is put off, and the next goes on", sent: []sent{{"Job", 3, ordered}}, row: 1,
+		{name: "the first of an ordered group is put off, and the next goes on",
+			sent: []sent{{"Job", 3, ordered}}, row: 1,
 			change: later, want: []int{2, 3, 1}},
-		{name: "the second of an ordered group keeps its place", sent: []sent{{"Job", 3, ordered}}, before: claim(1), row: 2,
+		{name: "the second of an ordered group keeps its place",
+			sent: []sent{{"Job", 3, ordered}}, before: claim(1), row: 2,
 			change: payload, after: func(q *queue) { acked(q, 1) }, want: []int{2, 3}},
 		{name: "one that was begun does not stand in line again", sent: []sent{{"Job", turn + 1, group}},
 			before: func(q *queue) {

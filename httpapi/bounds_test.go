@@ -12,6 +12,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/httpapi"
@@ -106,6 +107,9 @@ func bounds() []bound {
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep,
 			int(httpapi.Recheck.Seconds()), event.MaxSingles),
 		is("streamEvents", "id", "text", wire.MaxEventIDs),
+		is("startSession", "description", "text", int(auth.SessionTTL.Hours()), auth.MaxSessions),
+		is("endSession", "description", "text", int(httpapi.Recheck.Seconds())),
+		is("", "email", "maxLength", wire.MaxEmail), is("PasswordRequest", "password", "maxLength", wire.MaxPassword),
 	}
 	return slices.Concat(list, page("listMessages", symphony.MaxMessagePage, symphony.DefaultMessagePage),
 		page("listTypes", symphony.MaxMessagePage, symphony.DefaultMessagePage),

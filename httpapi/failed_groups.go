@@ -333,7 +333,7 @@ func (c *call) examples(dead *symphony.DeadLetters, r operation.Request) ([]wire
 }
 
 func patchExample(e *operation.Example) wire.PatchExample {
-	out := wire.PatchExample{ID: e.FailedID, Before: payload(e.Payload), Problems: []wire.PatchProblem{}}
+	out := wire.PatchExample{ID: e.FailedID, Type: e.Type, Before: payload(e.Payload), Problems: []wire.PatchProblem{}}
 	if e.After != nil {
 		out.After = jsontext.Value(e.After)
 	}

@@ -181,7 +181,8 @@ func TestCounts_say_where_there_may_be_more(t *testing.T) {
 		if _, err := fmt.Sscan(fmt.Sprint(a.body[member]), &n); err != nil || a.status != 200 {
 			t.Fatalf("%s: %d %s", what, a.status, a.raw)
 		}
-		if atLeast := a.body["atLeast"] == true; atLeast == exact || exact && n != all || n > all || n < symphony.MaxCounted {
+		atLeast := a.body["atLeast"] == true
+		if atLeast == exact || exact && n != all || n > all || n < symphony.MaxCounted {
 			t.Errorf("%s: %d of %d, at least: %t; want exactly: %t", what, n, all, atLeast, exact)
 		}
 	}

@@ -139,6 +139,19 @@ func TestRedact_hides_from_everybody_but_who_handles(t *testing.T) {
 	if named < 20 {
 		t.Errorf("what is beside it was told %d times only", named)
 	}
+	previews := 0
+	for _, g := range f.call("GET", groupsPath, "").body["groups"].([]any) {
+		group := g.(map[string]any)
+		path := groupsPath + "/" + group["group"].(string) + "/retry?transport=" + group["transport"].(string)
+		a := f.call("POST", path, `{"dryRun":true,"patch":{"note":"x"}}`)
+		if a.status != 200 || strings.Contains(a.raw, secret) {
+			t.Errorf("a preview: %d %s", a.status, a.raw)
+		}
+		previews += strings.Count(a.raw, "Ada")
+	}
+	if previews == 0 {
+		t.Error("no preview had a payload")
+	}
 	unmasked := 0
 	for _, path := range gets {
 		for scope, want := range map[string]int{"read": 403, "operate": 403, "admin": 200} {

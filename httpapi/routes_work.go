@@ -289,6 +289,7 @@ func schedulesRoutes() []route {
 		}),
 		on(wire.SkipSchedule, route{
 			tag: "Schedules", scope: auth.ScopeOperate, audit: "schedule.skip", optionalBody: true,
+			example: `{}`,
 			summary: "Leave its next occurrence out",
 			doc: "Also one that is due and cannot be fired. It counts for no limit, and is in the history as " +
 				"skipped. With an occurrence that is not the next one any more nothing is done, and the answer is 409 conflict.",

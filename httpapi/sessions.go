@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/symphony-messenger/symphony/auth"
@@ -31,6 +34,9 @@ var errNoSessions = unsupported("keeps no sessions: no transport can, or the API
 
 var errNoDashboard = unsupported("has no dashboard to sign in to: dashboard.enabled is false")
 
+// sessionHours is how long a session lasts.
+var sessionHours = strconv.Itoa(int(auth.SessionTTL.Hours()))
+
 func sessionsRoutes() []route {
 	return []route{
 		on(wire.GetSession, route{
@@ -44,10 +50,11 @@ func sessionsRoutes() []route {
 			summary: "Begin a session of this caller",
 			doc: "For browsers. The answer sets a cookie, symphony_session_ and eight digits of the installation, " +
 				"which scripts cannot read: it stands for exactly the caller of this request, who shows an API key " +
-				"or a Supabase token. A session that the browser has is ended. It lasts 12 hours after its last use, " +
-				"and ends with its key, or when its token expires: then the page begins another one with a fresh " +
-				"token. A caller has 20 at most; a further one ends the oldest. On anything but GET and HEAD the " +
-				"cookie counts only with an Origin of this server or a configured one, and where a header says who " +
+				"or a Supabase token. A session that the browser has is ended. It lasts " + sessionHours + " hours " +
+				"after its last use, and ends with its key, or when its token expires: then the page begins another " +
+				"one with a fresh token. A caller has " + strconv.Itoa(auth.MaxSessions) + " at most; a further one " +
+				"ends the oldest. On anything but GET and HEAD the cookie counts only with an Origin of this server " +
+				"or a configured one, and where a header says who " +
 				"calls, not at all.",
 			errors: []int{501},
 			serve:  sessionStart,
@@ -55,9 +62,10 @@ func sessionsRoutes() []route {
 		on(wire.EndSession, route{
 			tag: "Sessions", access: callerAccess, audit: "session.end",
 			summary: "End the session",
-			doc:     "Streams that it has open end within 15 seconds. Without a session nothing happens.",
-			errors:  []int{501},
-			serve:   sessionEnd,
+			doc: fmt.Sprintf("Streams that it has open end within %d seconds. Without a session nothing happens.",
+				int(recheck.Seconds())),
+			errors: []int{501},
+			serve:  sessionEnd,
 		}),
 		on(wire.CreateLoginCode, route{
 			tag: "Sessions", access: callerAccess, audit: "session.code", status: http.StatusCreated,
@@ -71,6 +79,7 @@ func sessionsRoutes() []route {
 		on(wire.SignInByPassword, route{
 			tag: "Sessions", access: openAccess, audit: traffic, status: http.StatusCreated,
 			summary: "Begin a session of a user of the Supabase project, by password",
+			example: `{"email":"ada@example.com","password":"correct horse battery staple"}`,
 			doc: "For pages of this server, whose Origin it needs. The token stays with the server, and the session " +
 				"ends with it, an hour later by default. A success is in the audit trail.",
 			errors: []int{401, 403, 429, 501},
@@ -79,6 +88,7 @@ func sessionsRoutes() []route {
 		on(wire.SendMagicLink, route{
 			tag: "Sessions", access: openAccess, audit: traffic,
 			summary: "Have the Supabase project send a user a link that signs in",
+			example: `{"email":"ada@example.com"}`,
 			doc: "For pages of this server, whose Origin it needs. The link is to be opened in the same browser, " +
 				"within an hour. Whether there is such a user is not told.",
 			errors: []int{403, 429, 501},
@@ -134,7 +144,8 @@ func (c *call) session(p auth.Principal) wire.SessionResponse {
 	in := &c.api.o.Installation
 	out := wire.SessionResponse{
 		Success: true, Caller: wire.Caller{Kind: string(p.Kind), ID: p.ID, Name: p.Name}, Scopes: []string{},
-		Environment: c.api.environment(), Session: p.Session.ID != "", Version: c.api.o.Version, Storage: in.Storage,
+		Environment: c.api.environment(), Session: p.Session.ID != "",
+		Version: c.api.o.Version, Storage: cmp.Or(in.Storage, "none"),
 		Timezone: in.Timezone, OwnMessages: c.api.restricted(p), ReadOnly: in.ReadOnly && p.Session.ID != "",
 		TraceURL: in.TraceURL, Servers: in.Servers,
 	}

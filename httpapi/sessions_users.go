@@ -32,9 +32,7 @@ var rootPattern = regexp.MustCompile(`^/([A-Za-z0-9._~-]+/)*$`)
 
 // The longest texts, in characters.
 const (
-	maxRoot     = 200
-	maxEmail    = 320
-	maxPassword = 1024
+	maxRoot = 200
 )
 
 // signInRoutes are those that lead a browser away and back. They come with the dashboard.
@@ -56,8 +54,8 @@ func (c *call) maySignIn() error {
 func signInByPassword(c *call) error {
 	var req wire.PasswordRequest
 	err := c.accept(&req, func(bool) []symphony.Problem {
-		list := textProblems("email", req.Email, maxEmail)
-		return append(list, textProblems("password", req.Password, maxPassword)...)
+		list := textProblems("email", req.Email, wire.MaxEmail)
+		return append(list, textProblems("password", req.Password, wire.MaxPassword)...)
 	})
 	if err != nil {
 		return err
@@ -110,7 +108,7 @@ func (c *call) startUserSession(p auth.Principal, token string) (auth.Principal,
 func sendMagicLink(c *call) error {
 	var req wire.MagicLinkRequest
 	err := c.accept(&req, func(bool) (list []symphony.Problem) {
-		if list = textProblems("email", req.Email, maxEmail); req.Root != "" && !isRoot(req.Root) {
+		if list = textProblems("email", req.Email, wire.MaxEmail); req.Root != "" && !isRoot(req.Root) {
 			list = append(list, symphony.Problem{Path: "root", Message: rootProblem})
 		}
 		return list

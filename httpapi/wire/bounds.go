@@ -24,6 +24,10 @@ const (
 	MaxPull     = 100
 	MaxPullWait = 30 * time.Second
 
+	// MaxEmail and MaxPassword bound what somebody signs in with, in characters.
+	MaxEmail    = 320
+	MaxPassword = 1024
+
 	// MaxReceipts bounds the receipts of one call, MaxIDs the ids of a bulk call, MaxNames the names of a selection.
 	MaxReceipts = 1000
 	MaxIDs      = 10_000

@@ -78,6 +78,7 @@ type GroupPreviewResponse struct {
 // PatchExample is a dead letter's payload before and after a patch.
 type PatchExample struct {
 	ID       string         `json:"id" required:"true" description:"Of the dead letter."`
+	Type     string         `json:"type" mask:"type" required:"true" description:"Of the message."`
 	Before   jsontext.Value `json:"before" mask:"value" required:"true"`
 	After    jsontext.Value `json:"after,omitzero" mask:"value"`
 	Problems []PatchProblem `json:"problems" required:"true" description:"It stays where it is because of them."`

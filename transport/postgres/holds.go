@@ -58,7 +58,8 @@ func (f *flowTx) Holds() (map[string][]flow.Hold, error) {
 	return holds, f.ask(read)
 }
 
-// EndHold has a hold that is over deleted when the transaction ends, and not one that a node of an older release has put
+// EndHold has a hold that is over deleted when the transaction ends, and not one that a node of an older release
+// has put
 // in its place meanwhile, without waiting for the flow.
 func (f *flowTx) EndHold(transport string, t flow.HoldTarget) error {
 	f.ended = true

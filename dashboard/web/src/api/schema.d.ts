@@ -3358,6 +3358,8 @@ export interface components {
             id: string;
             /** @description It stays where it is because of them. */
             problems: components["schemas"]["PatchProblem"][];
+            /** @description Of the message. */
+            type: string;
         };
         PatchProblem: {
             message: string;
@@ -7809,6 +7811,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["SkipRequest"];
             };
         };
@@ -7982,6 +7985,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MagicLinkRequest"];
             };
         };
@@ -8014,6 +8022,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordRequest"];
             };
         };
