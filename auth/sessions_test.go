@@ -126,7 +126,7 @@ func TestOnThisMachine(t *testing.T) {
 		"over the private socket": {"@", "local", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr, r.Host = test.remote, test.host
 			for i := 0; i < len(test.headers); i += 2 {
 				r.Header.Set(test.headers[i], test.headers[i+1])

@@ -143,7 +143,7 @@ func TestChange(t *testing.T) {
 				}
 			}
 			for _, m := range q.messages {
-				m.Envelope.Priority = symphony.DefaultPriority
+				m.Priority = symphony.DefaultPriority
 			}
 			if test.before != nil {
 				test.before(q)

@@ -109,7 +109,9 @@ func (e *Engine[R]) EndOver() error {
 func (e *Engine[R]) Over() Over { return e.over }
 
 // endOver is the change of limits whose time is over.
-func (e *Engine[R]) endOver(now, wall time.Time, l *Limits) (save []SetLimit, drop []LimitTarget, _ error) {
+func (e *Engine[R]) endOver(now, wall time.Time, l *Limits) (
+	save []SetLimit, drop []LimitTarget, _ error, //nolint:unparam // as ChangeLimits takes it
+) {
 	if l == nil {
 		return nil, nil, nil
 	}

@@ -334,7 +334,7 @@ func (a *sum) group(k key) *group {
 	if g := a.groups[k]; g != nil {
 		return g
 	}
-	if len(a.groups) >= max(2*MaxSeries, a.Query.Groups) {
+	if len(a.groups) >= max(2*MaxSeries, a.Groups) {
 		k = key{name: Other}
 	}
 	if a.groups[k] == nil {
@@ -407,8 +407,8 @@ func (a *sum) ranking() []Group {
 			strings.Compare(x.name, y.name), strings.Compare(x.transport, y.transport))
 	})
 	keys = slices.DeleteFunc(keys, func(k key) bool { return k == key{name: Other} })
-	if len(keys) > a.Query.Groups {
-		for _, k := range keys[a.Query.Groups:] {
+	if len(keys) > a.Groups {
+		for _, k := range keys[a.Groups:] {
 			rest, g := a.groups[key{name: Other}], a.groups[k]
 			if rest == nil {
 				rest = &group{points: a.Query.points()}
@@ -421,7 +421,7 @@ func (a *sum) ranking() []Group {
 				}
 			}
 		}
-		keys = keys[:a.Query.Groups]
+		keys = keys[:a.Groups]
 	}
 	if a.groups[key{name: Other}] != nil {
 		keys = append(keys, key{name: Other})

@@ -45,15 +45,15 @@ func Marked(
 func following(id string) string {
 	next := []byte(id)
 	for i := len(next) - 1; i >= 0; i-- {
-		switch c := next[i]; {
-		case c == '-':
-		case c == 'f':
+		switch next[i] {
+		case '-':
+		case 'f':
 			next[i] = '0'
-		case c == '9':
+		case '9':
 			next[i] = 'a'
 			return string(next)
 		default:
-			next[i] = c + 1
+			next[i]++
 			return string(next)
 		}
 	}

@@ -44,7 +44,7 @@ func TestWorker_stores_what_a_batch_leaves_of_each_message(t *testing.T) {
 		for i, d := range batch {
 			of := symphony.OfBatch(ctx, i)
 			symphony.Progress(of, 1, 2, d.Type)
-			symphony.Logger(of).Info(d.Type)
+			symphony.Logger(of).Info("handled", "type", d.Type)
 			if errs[i] = symphony.SetOutput(of, d.Type); d.Type == "Bad" {
 				errs[i] = symphony.Permanent(errors.New("bad"))
 			}

@@ -352,12 +352,12 @@ type Told struct {
 
 // HoldChanged notes that a hold ended.
 func (t *Told) HoldChanged(h flow.HoldChange) {
-	t.add("hold of "+h.HoldTarget.String(), h.Over && h.Mode == "" && h.By == "" && h.Transport != "")
+	t.add("hold of "+h.String(), h.Over && h.Mode == "" && h.By == "" && h.Transport != "")
 }
 
 // LimitChanged notes that a limit ended.
 func (t *Told) LimitChanged(l flow.LimitChange) {
-	t.add("limit of "+l.LimitTarget.String(), l.Over && l.Set == nil && l.Transport == l.LimitTarget.Transport)
+	t.add("limit of "+l.String(), l.Over && l.Set == nil && l.Transport == l.LimitTarget.Transport)
 }
 
 func (t *Told) add(what string, ended bool) {
