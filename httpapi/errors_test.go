@@ -139,8 +139,12 @@ func authCodes(t *testing.T) map[string]int {
 			switch n := n.(type) {
 			case *ast.ValueSpec:
 				for i, name := range n.Names {
-					if text, ok := strings.CutPrefix(name.Name, "Code"); ok && text != "" && i < len(n.Values) {
-						texts[name.Name], _ = strconv.Unquote(n.Values[i].(*ast.BasicLit).Value)
+					kind, ok := strings.CutPrefix(name.Name, "Code")
+					if !ok || kind == "" || i >= len(n.Values) {
+						continue
+					}
+					if text, ok := n.Values[i].(*ast.BasicLit); ok && text.Kind == token.STRING { // not CodeTTL
+						texts[name.Name], _ = strconv.Unquote(text.Value)
 					}
 				}
 			case *ast.CallExpr:

@@ -2,8 +2,10 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
@@ -58,6 +60,54 @@ func TestTx_Ack_has_what_follows_dispatched(t *testing.T) {
 			t.Errorf("%d messages follow, want 1", n)
 		}
 	})
+}
+
+// Another node settles, and its connection is cut at each message of the protocol in turn: the message ends with what
+// follows it, or not at all.
+func TestCallbacks_follow_wherever_the_node_that_settles_is_cut_off(t *testing.T) {
+	for _, direction := range []pgtest.Direction{pgtest.ToServer, pgtest.ToClient} {
+		t.Run(fmt.Sprint(direction), func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.URL(t)
+			proxy := pgtest.NewProxy(t, url)
+			claims := extra(t, url, postgres.Options{PollInterval: 10 * time.Millisecond}).(*postgres.Transport)
+			settles := extra(t, proxy.URL(url), postgres.Options{Logger: silent()}).(*postgres.Transport)
+			for n, cut := 0, true; cut; n++ {
+				d := oneDelivery(t, claims, symphony.DispatchOptions{OnSuccess: &symphony.Callback{Type: "Done", Queue: "after"}})
+				left := n
+				killed := proxy.KillAt(direction, func(pgtest.Message) bool { left--; return left < 0 })
+				ack := func() error {
+					return errors.Join(settles.Settle(t.Context(), []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})...)
+				}
+				err := ack()
+				select {
+				case <-killed:
+				default:
+					cut = false // it needs fewer messages
+				}
+				proxy.Restore()
+				if err != nil && !errors.Is(err, symphony.ErrUnavailable) && !errors.Is(err, symphony.ErrOutcomeUnknown) {
+					t.Fatalf("cut at message %d: %v", n, err)
+				}
+				if err != nil { // a lease that is lost by now has been settled
+					soon(t, "ack", func() error {
+						if err := ack(); !errors.Is(err, symphony.ErrLeaseLost) {
+							return err
+						}
+						return nil
+					})
+				}
+				after, err := claims.Receive(t.Context(), symphony.ReceiveOptions{Queues: []string{"after"}, Max: 2, Wait: patience})
+				if err != nil || len(after) != 1 {
+					t.Fatalf("cut at message %d: %d messages follow, %v", n, len(after), err)
+				}
+				if errs := claims.Settle(t.Context(),
+					[]symphony.Settlement{{Lease: after[0].Lease, Outcome: symphony.Ack}}); errs != nil {
+					t.Fatal(errs)
+				}
+			}
+		})
+	}
 }
 
 // beatOfBefore is how a program of the release before says that it is alive.

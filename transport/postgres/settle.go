@@ -115,17 +115,24 @@ func (o *settleOp) state() *op { return &o.op }
 // commitSettles ends the deliveries of some calls in one transaction.
 func (s *store) commitSettles(ops []*settleOp) (left []*settleOp) {
 	controlled, plain, err := s.partition(ops)
-	if err == nil && len(controlled) > 0 && len(plain) > 0 {
-		s.commitSettlesOf(plain, false)
-		s.commitSettlesOf(controlled, true)
+	if err != nil {
+		// Settled as if they were not under flow control, they would keep their places, and nothing would follow them.
+		err = s.storageError("settle", undoubted(err))
+		for _, o := range ops {
+			o.err = err
+		}
 		return nil
 	}
-	s.commitSettlesOf(ops, err == nil && len(controlled) > 0)
+	if len(plain) > 0 {
+		s.commitSettlesOf(plain, false)
+	}
+	if len(controlled) > 0 {
+		s.commitSettlesOf(controlled, true)
+	}
 	return nil
 }
 
-// partition finds the calls with deliveries under flow control, which hold places that they give up. Where it fails,
-// the database is away, and that is what settling the calls will find as well.
+// partition finds the calls with deliveries under flow control, which hold places that they give up.
 func (s *store) partition(ops []*settleOp) (controlled, plain []*settleOp, err error) {
 	var unknown []symphony.Lease
 	under := make(map[uuid]bool)
