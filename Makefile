@@ -5,6 +5,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
+# Without the pages on which gRPC shows its calls nothing of the program calls methods by name, and the linker leaves out
+# those that nobody calls: a sixth of the program.
+TAGS     = grpcnotrace
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -13,7 +17,7 @@ help: ## Show the targets
 
 .PHONY: build
 build: ## Build bin/symphony, a static binary with its version
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/symphony ./cmd/symphony
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/symphony ./cmd/symphony
 
 .PHONY: run
 run: ## Start the server on embedded SQLite in the current folder

@@ -1,13 +1,14 @@
 package httpapi
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
-	"html/template"
+	"html"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/dashboard"
@@ -29,8 +30,6 @@ var (
 	loginHTML string
 	//go:embed login.css
 	loginCSS []byte
-
-	loginTemplate = template.Must(template.New("login").Parse(loginHTML))
 )
 
 // loginPage is what login.html shows: a button with a code, or else a text.
@@ -38,6 +37,27 @@ type loginPage struct {
 	Title, Text       string
 	Code              string
 	Name, Environment string // whose session it will be, and where
+}
+
+// html is the page. It is not written by html/template, for what that costs: see openapi_page.go.
+func (p loginPage) html() string {
+	content := `<p>` + html.EscapeString(p.Text) + `</p>
+      <p><a href="./">To the dashboard</a></p>`
+	if p.Code != "" {
+		whose := ""
+		if p.Name != "" {
+			whose += " as " + p.Name
+		}
+		if p.Environment != "" {
+			whose += " at " + p.Environment
+		}
+		content = `<p>This link signs in this browser` + html.EscapeString(whose) + `. It is good once.</p>
+      <form method="post" action="login">
+        <input type="hidden" name="code" value="` + html.EscapeString(p.Code) + `">
+        <button type="submit" autofocus>Open the dashboard</button>
+      </form>`
+	}
+	return strings.NewReplacer("{title}", html.EscapeString(p.Title), "{content}", content).Replace(loginHTML)
 }
 
 var errElsewhere = say(errNotHere, "this link is for a browser on the machine where the server runs, which opens it "+
@@ -128,20 +148,16 @@ func (c *call) loginFailed(err error) {
 
 // page writes a page.
 func (c *call) page(status int, p loginPage) {
-	var body bytes.Buffer
-	if err := loginTemplate.Execute(&body, p); err != nil {
-		c.api.fail(c.w, err)
-		return
-	}
+	body := p.html()
 	h := c.w.Header()
 	dashboard.Protect(h)
 	// The code in the address goes to nobody else; but without any referrer a browser says of the button's request that
 	// it comes from nowhere (Origin: null), which is refused.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body.Bytes()) // a caller that is gone cannot be told so
+	_, _ = io.WriteString(c.w, body) // a caller that is gone cannot be told so
 }
 
 func loginStyle(c *call) {

@@ -17,8 +17,6 @@ import (
 	"github.com/swaggest/jsonschema-go"
 	"github.com/swaggest/openapi-go"
 	"github.com/swaggest/openapi-go/openapi31"
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
@@ -28,7 +26,6 @@ import (
 // document is the OpenAPI document in both forms, made once from the table of routes.
 type document struct {
 	json, yaml []byte
-	page       http.Handler
 }
 
 // tags are the parts of the document, in their order.
@@ -124,8 +121,6 @@ func generate(routes []route, version string) (d document, err error) {
 	if d.yaml, err = yaml.JSONToYAML(d.json); err != nil {
 		return d, fmt.Errorf("httpapi: %w", err)
 	}
-	d.page = v5emb.NewHandlerWithConfig(swgui.Config{
-		Title: "Symphony Messenger", SwaggerJSON: "/openapi.json", BasePath: "/docs/", HideCurl: false})
 	return d, nil
 }
 
@@ -456,22 +451,5 @@ func openapiYAML(c *call) error {
 func (c *call) send(contentType string, body []byte) error {
 	c.w.Header().Set("Content-Type", contentType)
 	_, _ = c.w.Write(body) // a caller that is gone cannot be told so
-	return nil
-}
-
-func docsRedirect(c *call) error {
-	http.Redirect(c.w, c.Request, "/docs/", http.StatusFound)
-	return nil
-}
-
-func docs(c *call) error {
-	d, err := c.api.document()
-	if err != nil {
-		return err
-	}
-	// The page has an inline script that starts it; everything else comes from this server, and calls go to it only.
-	c.w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src 'self' 'unsafe-inline'; "+
-		"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")
-	d.page.ServeHTTP(c.w, c.Request)
 	return nil
 }

@@ -73,11 +73,13 @@ func TestCallbacks_follow_wherever_the_node_that_settles_is_cut_off(t *testing.T
 			claims := extra(t, url, postgres.Options{PollInterval: 10 * time.Millisecond}).(*postgres.Transport)
 			settles := extra(t, proxy.URL(url), postgres.Options{Logger: silent()}).(*postgres.Transport)
 			for n, cut := 0, true; cut; n++ {
-				d := oneDelivery(t, claims, symphony.DispatchOptions{OnSuccess: &symphony.Callback{Type: "Done", Queue: "after"}})
+				d := oneDelivery(t, claims, symphony.DispatchOptions{
+					OnSuccess: &symphony.Callback{Type: "Done", Queue: "after"}})
 				left := n
 				killed := proxy.KillAt(direction, func(pgtest.Message) bool { left--; return left < 0 })
 				ack := func() error {
-					return errors.Join(settles.Settle(t.Context(), []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})...)
+					list := []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}}
+					return errors.Join(settles.Settle(t.Context(), list)...)
 				}
 				err := ack()
 				select {
@@ -86,7 +88,8 @@ func TestCallbacks_follow_wherever_the_node_that_settles_is_cut_off(t *testing.T
 					cut = false // it needs fewer messages
 				}
 				proxy.Restore()
-				if err != nil && !errors.Is(err, symphony.ErrUnavailable) && !errors.Is(err, symphony.ErrOutcomeUnknown) {
+				unanswered := errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown)
+				if err != nil && !unanswered {
 					t.Fatalf("cut at message %d: %v", n, err)
 				}
 				if err != nil { // a lease that is lost by now has been settled
@@ -97,7 +100,8 @@ func TestCallbacks_follow_wherever_the_node_that_settles_is_cut_off(t *testing.T
 						return nil
 					})
 				}
-				after, err := claims.Receive(t.Context(), symphony.ReceiveOptions{Queues: []string{"after"}, Max: 2, Wait: patience})
+				o := symphony.ReceiveOptions{Queues: []string{"after"}, Max: 2, Wait: patience}
+				after, err := claims.Receive(t.Context(), o)
 				if err != nil || len(after) != 1 {
 					t.Fatalf("cut at message %d: %d messages follow, %v", n, len(after), err)
 				}
