@@ -34,6 +34,7 @@ var (
 
 // loginPage is what login.html shows: a button with a code, or else a text.
 type loginPage struct {
+	Base              string // the way to the dashboard, such as "../ops/"
 	Title, Text       string
 	Code              string
 	Name, Environment string // whose session it will be, and where
@@ -41,8 +42,9 @@ type loginPage struct {
 
 // html is the page. It is not written by html/template, for what that costs: see openapi_page.go.
 func (p loginPage) html() string {
+	base := html.EscapeString(p.Base)
 	content := `<p>` + html.EscapeString(p.Text) + `</p>
-      <p><a href="./">To the dashboard</a></p>`
+        <p><a href="` + base + `">To the dashboard</a></p>`
 	if p.Code != "" {
 		whose := ""
 		if p.Name != "" {
@@ -52,12 +54,13 @@ func (p loginPage) html() string {
 			whose += " at " + p.Environment
 		}
 		content = `<p>This link signs in this browser` + html.EscapeString(whose) + `. It is good once.</p>
-      <form method="post" action="login">
-        <input type="hidden" name="code" value="` + html.EscapeString(p.Code) + `">
-        <button type="submit" autofocus>Open the dashboard</button>
-      </form>`
+        <form method="post" action="` + base + `login">
+          <input type="hidden" name="code" value="` + html.EscapeString(p.Code) + `">
+          <button type="submit" autofocus>Open the dashboard</button>
+        </form>`
 	}
-	return strings.NewReplacer("{title}", html.EscapeString(p.Title), "{content}", content).Replace(loginHTML)
+	title := html.EscapeString(p.Title)
+	return strings.NewReplacer("{base}", base, "{title}", title, "{content}", content).Replace(loginHTML)
 }
 
 var errElsewhere = say(errNotHere, "this link is for a browser on the machine where the server runs, which opens it "+
@@ -139,7 +142,7 @@ func (c *call) redeem() error {
 func (c *call) loginFailed(err error) {
 	e := describe(err)
 	c.w.cause = e.cause
-	title := "This link does not sign in"
+	title := "You are not signed in"
 	if e.status >= http.StatusInternalServerError && !errors.Is(err, errNotOffered) {
 		title = "The server cannot sign you in now"
 	}
@@ -148,6 +151,7 @@ func (c *call) loginFailed(err error) {
 
 // page writes a page.
 func (c *call) page(status int, p loginPage) {
+	p.Base = c.dashboardFromHere()
 	body := p.html()
 	h := c.w.Header()
 	dashboard.Protect(h)

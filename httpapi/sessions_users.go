@@ -183,8 +183,13 @@ func oauthFinish(c *call) {
 		c.loginFailed(err)
 		return
 	}
-	// The way from here up to the root, and down to the dashboard, also where a proxy takes a prefix off.
-	c.lead(strings.Repeat("../", strings.Count(callbackPath, "/")-1) + strings.TrimPrefix(c.dashboardPath(), "/") + "/")
+	c.lead(c.dashboardFromHere())
+}
+
+// dashboardFromHere is the way from the request's path up to the root, and down to the dashboard, which is right also
+// where a proxy takes a prefix off.
+func (c *call) dashboardFromHere() string {
+	return strings.Repeat("../", strings.Count(c.URL.Path, "/")-1) + strings.TrimPrefix(c.dashboardPath(), "/") + "/"
 }
 
 // lead sends a browser on.

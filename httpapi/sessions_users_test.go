@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -258,6 +259,29 @@ func TestSignIn_by_OAuth(t *testing.T) {
 		a := f.call("GET", sessionPath+bad, "", "Authorization", "")
 		if a.status < 400 || a.status >= 500 || a.header.Get("Location") != "" || len(a.cookies()) != 0 {
 			t.Errorf("%s: %d %s", bad, a.status, a.raw)
+		}
+	}
+}
+
+func TestSignIn_that_fails_leads_back_to_the_dashboard(t *testing.T) {
+	f, _ := supabaseFixture(t)
+	for _, path := range []string{sessionPath + "/callback?error=access_denied", "/ops/board/login?code=x"} {
+		a := f.call("GET", path, "", "Authorization", "")
+		here, err := url.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, link := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(a.raw, -1) {
+			to, err := here.Parse(link[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, to.Path)
+		}
+		want := []string{"/ops/board/login.css", "/ops/board/favicon.svg", "/ops/board/"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", path, diff)
 		}
 	}
 }

@@ -1,7 +1,5 @@
 import { expect, test } from "./fixtures.ts";
-import { Server } from "./server.ts";
 
-// story: Alerts / rules with values and thresholds, switched off, where to look
 test("somebody sees which rules there are, and that nobody judges them", async ({ page, open }) => {
   await open("/alerts");
   await expect(page.getByText("alerts are switched off")).toBeVisible();
@@ -11,24 +9,15 @@ test("somebody sees which rules there are, and that nobody judges them", async (
   await expect(page).toHaveURL(/\/dashboard\/failed/);
 });
 
-// story: Alerts / test of the webhooks
-test("the webhooks of alerts are tried before they are needed", async ({ page }) => {
-  const server = await Server.start(`
+test("the webhooks of alerts are tried before they are needed", async ({ page, own, open }) => {
+  await own(`
 alerts:
   webhooks:
     - url: http://127.0.0.1:9/nobody
       secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]
 `);
-  try {
-    await page.context().clearCookies();
-    await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
-    // Another server is another origin than the one that the fixture looks after.
-    page.removeAllListeners("request");
-    await page.goto(server.url + "/dashboard/alerts");
-    await page.getByRole("button", { name: "Send a test" }).click();
-    await expect(page.getByRole("dialog")).toContainText("Not taken");
-    await expect(page.getByRole("dialog")).toContainText("http://127.0.0.1:9/");
-  } finally {
-    await server.stop();
-  }
+  await open("/alerts");
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await expect(page.getByRole("dialog")).toContainText("Not taken");
+  await expect(page.getByRole("dialog")).toContainText("http://127.0.0.1:9/");
 });

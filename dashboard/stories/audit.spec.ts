@@ -1,6 +1,5 @@
 import { expect, test, unique } from "./fixtures.ts";
 
-// story: Audit / filter by action, who, target, open an entry, follow its link, only such actions
 test("somebody finds out who has paused a queue", async ({ page, open, server }) => {
   const queue = unique("orders");
   await server.call("POST", "/api/symphony/pause", { queue, reason: "a look at it" });

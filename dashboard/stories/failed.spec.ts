@@ -25,7 +25,6 @@ async function write(page: Page, label: string, change: (before: string) => stri
   await page.keyboard.insertText(change(before));
 }
 
-// story: Failed / find a failed message, correct all of its kind, preview, retry at a rate
 test("somebody finds what failed, corrects one payload and retries all of its kind", { tag: "@core" }, async ({ page, open, server }) => {
   const type = await payments(server, 3);
   await open("/failed");
@@ -47,7 +46,6 @@ test("somebody finds what failed, corrects one payload and retries all of its ki
   expect(done.message.payload).toMatchObject({ currency: "EUR" });
 });
 
-// story: Failed / write a merge patch, retry all, ignore, resolve, regressed, note, delete, states, type, text
 test("a kind of failure is ignored, resolved, comes back, and is deleted", async ({ page, open, server }) => {
   const type = await payments(server, 2);
   await open(`/failed?type=${type}`);
@@ -92,7 +90,6 @@ test("a kind of failure is ignored, resolved, comes back, and is deleted", async
   await failedOf(server, type, 0);
 });
 
-// story: Group / samples, shapes of payloads beside completed ones, where it happens
 test("somebody sees in which member failed payloads differ from those that were handled", async ({ page, open, server, accessible }) => {
   const type = await payments(server, 2);
   const id = await server.dispatch(type, { payment: 9, amount: "1", currency: "EUR" });
@@ -105,7 +102,6 @@ test("somebody sees in which member failed payloads differ from those that were 
   await accessible();
 });
 
-// story: Failed / one by one: filter, select, retry; delete those selected
 test("failed messages are picked one by one, on a phone", async ({ page, open, server }) => {
   const type = await payments(server, 2);
   await page.setViewportSize(phone);
@@ -124,7 +120,6 @@ test("failed messages are picked one by one, on a phone", async ({ page, open, s
   await expect(page).toHaveURL(/\/dashboard\/operations/);
 });
 
-// story: Failed / with a key that only reads, and one that only observes
 test("who may only look is offered nothing that would fail", async ({ page, open, server, signIn }) => {
   const type = await payments(server, 1);
   await signIn(await server.newKey(unique("reader"), ["read"]));

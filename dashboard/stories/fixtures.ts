@@ -5,6 +5,8 @@ import { Server } from "./server.ts";
 type Theme = "light" | "dark";
 
 type Fixtures = {
+  /** The server that the page is on: one for all stories of a process, unless a story starts its own. */
+  at: { server: Server; expected: RegExp[]; origins: string[] };
   /** A page that is signed in as the server's administrator, and fails its story for what must never happen. */
   page: Page;
   /** Opens a path of the dashboard, such as /messages?type=mail.*, and waits for its heading. */
@@ -13,6 +15,11 @@ type Fixtures = {
   signIn: (key: string) => Promise<void>;
   /** Looks for what axe finds wrong on the page as it is now. */
   accessible: () => Promise<void>;
+  /**
+   * Starts a server for this story alone, with more in its configuration and a database of its own, on SQLite. The page is
+   * signed in there, and open and signIn are about it from then on.
+   */
+  own: (more?: string) => Promise<Server>;
   /** What is known to be told on the console in this story, such as failed requests to a server that is down. */
   expectErrors: (pattern: RegExp) => void;
 };
@@ -23,36 +30,49 @@ export function unique(name: string): string {
   return `${name}-${process.pid}-${++n}`;
 }
 
-export const test = base.extend<Fixtures & { watch: { expected: RegExp[] } }, { server: Server }>({
+export const test = base.extend<Fixtures, { server: Server }>({
   server: [async ({}, use) => {
     const server = await Server.start();
     await use(server);
     await server.stop();
   }, { scope: "worker" }],
 
-  watch: async ({}, use) => use({ expected: [] }),
+  at: async ({ server }, use) => use({ server, expected: [], origins: [server.url] }),
 
-  expectErrors: async ({ watch }, use) => use((pattern) => void watch.expected.push(pattern)),
+  expectErrors: async ({ at }, use) => use((pattern) => void at.expected.push(pattern)),
 
-  page: async ({ page, server, watch }, use) => {
+  page: async ({ page, at }, use) => {
     const wrong: string[] = [];
-    const origin = server.url;
+    const ours = (url: string) => url.startsWith("about:") || at.origins.some((o) => url.startsWith(o + "/") || url.startsWith(`blob:${o}/`));
     page.on("console", (m) => m.type() === "error" && wrong.push(`console: ${m.text()} (${m.location().url})`));
     page.on("pageerror", (e) => wrong.push(`error: ${e.stack ?? e.message}`));
-    page.on("request", (r) => !r.url().startsWith(origin + "/") && !r.url().startsWith("blob:" + origin) && wrong.push(`request off the origin: ${r.url()}`));
+    page.on("request", (r) => !ours(r.url()) && wrong.push(`request off the origin: ${r.url()}`));
     // Reports of the Content-Security-Policy come as console errors; this also sees those that are caught.
     await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective, e.blockedURI)));
-    await session(page, server.url, server.key);
+    await session(page, at.server.url, at.server.key);
     await use(page);
-    expect(wrong.filter((w) => !watch.expected.some((e) => e.test(w)))).toEqual([]);
+    expect(wrong.filter((w) => !at.expected.some((e) => e.test(w)))).toEqual([]);
   },
 
-  open: async ({ page, server }, use) => use(async (path) => {
-    await page.goto(`${server.url}/dashboard${path}`);
+  own: async ({ page, at }, use) => {
+    const started: Server[] = [];
+    await use(async (more) => {
+      at.server = await Server.start(more, true);
+      started.push(at.server);
+      at.origins.push(at.server.url);
+      await session(page, at.server.url, at.server.key);
+      return at.server;
+    });
+    await page.goto("about:blank"); // which misses no server
+    for (const server of started) await server.stop();
+  },
+
+  open: async ({ page, at }, use) => use(async (path) => {
+    await page.goto(`${at.server.url}/dashboard${path}`);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   }),
 
-  signIn: async ({ page, server }, use) => use((key) => session(page, server.url, key)),
+  signIn: async ({ page, at }, use) => use((key) => session(page, at.server.url, key)),
 
   accessible: async ({ page }, use) => use(async () => {
     const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();

@@ -1,7 +1,6 @@
 import { expect, phone, test, theme } from "./fixtures.ts";
 import { pages } from "./pages.ts";
 
-
 test("somebody signs in with an API key and out again", { tag: "@core" }, async ({ page, server, expectErrors }) => {
   expectErrors(/401/); // asking who is signed in, when nobody is
   await page.context().clearCookies();
@@ -65,7 +64,6 @@ test("every page is accessible in both themes and on a phone", { tag: "@core" },
       await expect(page.getByText("Loading…")).toHaveCount(0);
       await accessible();
       await theme(page, "dark");
-      await accessible();
       await page.setViewportSize(phone);
       await accessible();
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -1,6 +1,5 @@
 import { expect, test, unique } from "./fixtures.ts";
 
-// story: API keys / create with scopes and expiry, shown once, revoke by typing the name, search, all
 test("a program gets a key of its own, which is revoked later", { tag: "@core" }, async ({ page, open, server, expectErrors }) => {
   const name = unique("checkout");
   await open("/keys");

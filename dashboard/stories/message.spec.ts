@@ -1,6 +1,5 @@
 import { expect, phone, test, unique } from "./fixtures.ts";
 
-// story: Message / correct and retry, problems by the schema and by the server, what the retry has changed, audit
 test("somebody corrects a failed message and retries it", { tag: "@core" }, async ({ page, open, server, expectErrors }) => {
   expectErrors(/status of 400.*|Failed to load resource.*(400|404)/);
   const id = await server.dispatch("broken.order", { order: 1, sum: 7 });
@@ -21,7 +20,6 @@ test("somebody corrects a failed message and retries it", { tag: "@core" }, asyn
   await expect(page.getByRole("list", { name: /audit trail/ })).toContainText("failed.retry");
 });
 
-// story: Message / find out the transport, timeline as a picture, error and log of each attempt, group of failures
 test("somebody reads what happened to a message that was tried three times", async ({ page, open, server }) => {
   server.receiver.answer({ status: 503 });
   const id = await server.dispatch("webhook.tried", { a: 1 });
@@ -36,7 +34,6 @@ test("somebody reads what happened to a message that was tried three times", asy
   await expect(page.getByRole("link", { name: "All that failed alike" })).toBeVisible();
 });
 
-// story: Message / edit, run now, cancel with a reason, delete
 test("somebody changes his mind about messages that wait", async ({ page, open, server }) => {
   const later = () => server.dispatch("mail.later", { a: 1 }, { delay: 86_400_000 });
   await open(`/messages/${await later()}`);
@@ -62,7 +59,6 @@ test("somebody changes his mind about messages that wait", async ({ page, open, 
   await expect(page).toHaveURL(/\/messages(\?|$)/);
 });
 
-// story: Message / replay, causes and consequences, code, copy, trace
 test("somebody dispatches a completed message again and follows what it has caused", async ({ page, open, server }) => {
   const id = await server.dispatch("mail.first", { n: 1 }, { onSuccess: { type: "mail.second" }, headers: { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" } });
   await server.until(id, "completed");
@@ -82,7 +78,6 @@ test("somebody dispatches a completed message again and follows what it has caus
   await expect(page).toHaveURL(new RegExp(id));
 });
 
-// story: Message / neighbours in the list, by keys too
 test("somebody goes through a list of messages one by one", async ({ page, open, server }) => {
   const type = unique("mail.row");
   const ids = [await server.dispatch(type), await server.dispatch(type), await server.dispatch(type)];
@@ -95,12 +90,13 @@ test("somebody goes through a list of messages one by one", async ({ page, open,
   await expect(page).toHaveURL(new RegExp(ids[1]!));
 });
 
-// story: Message / progress live, output
-test("somebody watches a message make progress", async ({ page, open, server }) => {
-  const queue = "slow"; // nobody else takes from it
-  const id = await server.dispatch("nobody.pulls", { a: 1 }, { queue });
+test("somebody watches a message make progress", async ({ page, own, open }) => {
+  const server = await own();
+  await server.call("POST", "/api/symphony/workers/stop"); // which would take it from who pulls
+  await server.wait("the workers to end", async () => (await server.call("GET", "/api/symphony/nodes")).nodes[0].workers.every((w: any) => !w.running));
+  const id = await server.dispatch("nobody.pulls", { a: 1 }, { queue: "pulled" });
   await open(`/messages/${id}`);
-  const received = await server.call("POST", "/api/symphony/receive", { queues: [queue], max: 1, wait: 5000, lease: 60_000 });
+  const received = await server.call("POST", "/api/symphony/receive", { queues: ["pulled"], max: 1, wait: 5000, lease: 60_000 });
   const { receipt } = received.messages[0];
   await server.call("POST", "/api/symphony/extend", { receipts: [receipt], lease: 60_000, progress: { done: 3, total: 10, text: "the third of ten" } });
   await expect(page.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "3");
@@ -109,7 +105,6 @@ test("somebody watches a message make progress", async ({ page, open, server }) 
   await expect(page.getByRole("tree", { name: "Output" })).toContainText("12345");
 });
 
-// story: Message / what is hidden, shown to an administrator
 test("somebody who may sees what is hidden of a payload", async ({ page, open, server, signIn }) => {
   const id = await server.dispatch("card.pay", { card: { number: "4111" }, sum: 1 }, { delay: 86_400_000 });
   await open(`/messages/${id}?transport=default`);
@@ -123,7 +118,6 @@ test("somebody who may sees what is hidden of a payload", async ({ page, open, s
   await expect(page.getByRole("button", { name: "Edit" })).toHaveCount(0);
 });
 
-// story: Message / unknown, retried meanwhile
 test("somebody opens an old link", async ({ page, open, server, expectErrors }) => {
   expectErrors(/Failed to load resource.*404/);
   await open("/messages/01a228d0-0000-7e97-9faf-5d6d0f1267cc");
@@ -136,7 +130,6 @@ test("somebody opens an old link", async ({ page, open, server, expectErrors }) 
   await expect(page).toHaveURL(new RegExp(newMessageId));
 });
 
-// story: Message / a large payload in parts, whole on demand, as text
 test("a large payload does not hold the page up", async ({ page, open, server }) => {
   const rows = Array.from({ length: 6000 }, (_, i) => ({ i, text: "x".repeat(100) }));
   const id = await server.dispatch("mail.large", { rows, last: "here" });
@@ -150,7 +143,6 @@ test("a large payload does not hold the page up", async ({ page, open, server })
   await expect(page.getByRole("region", { name: "Payload" })).toContainText('"last": "here"');
 });
 
-// story: Message / on a phone, accessible
 test("a failed message is read on a phone", async ({ page, open, server, accessible }) => {
   const id = await server.dispatch("broken.phone", { a: { b: [1, 2, 3] } });
   await server.until(id, "failed");

@@ -1,6 +1,5 @@
 import { expect, test, unique } from "./fixtures.ts";
 
-// story: Operations / list, stop, resume, progress, what it was asked for
 test("an operation is stopped, looked at, and goes on", { tag: "@core" }, async ({ page, open, server }) => {
   const type = unique("mail.slowly");
   await server.call("POST", "/api/symphony/dispatch/batch", { messages: Array.from({ length: 40 }, () => ({ message: { type, payload: {} }, options: { queue: "slow", scheduledAt: "2100-01-01T00:00:00Z" } })) });
@@ -22,7 +21,6 @@ test("an operation is stopped, looked at, and goes on", { tag: "@core" }, async 
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Stopped");
 });
 
-// story: Operations / one that is not known
 test("an operation that was forgotten says so", async ({ page, open, expectErrors }) => {
   expectErrors(/404/);
   await open("/operations/0197f3a2-6c1b-7d30-9a41-2f0f6f0b6a11");

@@ -1,34 +1,24 @@
 import { expect, test, unique } from "./fixtures.ts";
-import { Server } from "./server.ts";
 
-// story: Overview / first dispatch taught, first message arrives live
-test("an empty system teaches the first dispatch and shows it arrive", { tag: "@core" }, async ({ page, expectErrors }) => {
-  const empty = await Server.start("", true);
-  try {
-    expectErrors(new RegExp(`request off the origin: ${empty.url}/`)); // a server of its own
-    await page.context().request.post(empty.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${empty.key}` } });
-    await page.goto(empty.url + "/dashboard/");
-    await expect(page.getByRole("heading", { name: "Dispatch the first message" })).toBeVisible();
-    await expect(page.getByText(`${empty.url}/api/symphony/dispatch`)).toBeVisible();
-    await page.getByRole("button", { name: "Go", exact: true }).click();
-    await expect(page.getByText("client.New(")).toBeVisible();
-    await page.getByRole("button", { name: "TypeScript" }).click();
-    await expect(page.getByText("await fetch(")).toBeVisible();
-    await expect(page.getByText("Waiting for the first message…")).toBeVisible();
-    await empty.dispatch("mail.hello");
-    await expect(page.getByText("The first message has arrived")).toBeVisible();
-    await expect(page.getByRole("link", { name: "mail.hello" })).toBeVisible();
-    await expect(page.getByText("Completed")).toBeVisible();
-    await page.getByRole("button", { name: "To the overview" }).click();
-    await expect(page.getByRole("heading", { name: "Needs attention" })).toBeVisible();
-    await expect(page.getByText("Work flows.")).toBeVisible();
-  } finally {
-    await page.goto("about:blank"); // which misses no server
-    await empty.stop();
-  }
+test("an empty system teaches the first dispatch and shows it arrive", { tag: "@core" }, async ({ page, own, open }) => {
+  const empty = await own();
+  await open("/");
+  await expect(page.getByRole("heading", { name: "Dispatch the first message" })).toBeVisible();
+  await expect(page.getByText(`${empty.url}/api/symphony/dispatch`)).toBeVisible();
+  await page.getByRole("button", { name: "Go", exact: true }).click();
+  await expect(page.getByText("client.New(")).toBeVisible();
+  await page.getByRole("button", { name: "TypeScript" }).click();
+  await expect(page.getByText("await fetch(")).toBeVisible();
+  await expect(page.getByText("Waiting for the first message…")).toBeVisible();
+  await empty.dispatch("mail.hello");
+  await expect(page.getByText("The first message has arrived")).toBeVisible();
+  await expect(page.getByRole("link", { name: "mail.hello" })).toBeVisible();
+  await expect(page.getByText("Completed")).toBeVisible();
+  await page.getByRole("button", { name: "To the overview" }).click();
+  await expect(page.getByRole("heading", { name: "Needs attention" })).toBeVisible();
+  await expect(page.getByText("Work flows.")).toBeVisible();
 });
 
-// story: Overview / health sentence with reasons, figures, needs attention leads to where it is mended
 test("the overview says what is wrong and leads to where it is mended", { tag: "@core" }, async ({ page, open, server }) => {
   const [queue, type] = [unique("held"), unique("broken")];
   await server.call("POST", "/api/symphony/pause", { queue, reason: "the printer burns" });
@@ -46,7 +36,6 @@ test("the overview says what is wrong and leads to where it is mended", { tag: "
   await expect(page.getByRole("heading", { level: 1, name: new RegExp(queue) })).toBeVisible();
 });
 
-// story: Overview / series by status, queue, type, worker; figure, percentile, period; brush opens the messages of a time
 test("a stretch of the chart leads to its messages", async ({ page, open, server }) => {
   await server.until(await server.dispatch("mail.drawn", {}, { queue: unique("drawn") }), "completed");
   await open("/");
@@ -70,7 +59,6 @@ test("a stretch of the chart leads to its messages", async ({ page, open, server
   await expect(page).toHaveURL(/\/messages\?since=20.*&until=20/);
 });
 
-// story: Overview / bad values in the address
 test("an address that asks for what there is not says so", async ({ page, open, server }) => {
   await server.dispatch("mail.any"); // an empty system has no chart
   await open("/?span=2h");

@@ -1,15 +1,15 @@
 import { defineConfig } from "@playwright/test";
 
-// STORAGE_URL names a PostgreSQL database for the server; without it each process of the tests has a server on SQLite.
-const postgres = process.env.STORAGE_URL !== undefined;
+// STORAGE_URL names a PostgreSQL database for the server, or several with spaces between them: one for each process of the
+// tests, as what one story does to all messages would be seen by others. Without it each has a server on SQLite.
+const databases = process.env.STORAGE_URL?.split(" ");
 
 export default defineConfig({
   testDir: ".",
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  // A database is shared by the servers on it, and with it what one story does to all messages.
-  workers: postgres ? 1 : 2,
-  fullyParallel: !postgres,
+  workers: databases?.length ?? 2,
+  fullyParallel: true,
   forbidOnly: !!process.env.CI,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   use: {

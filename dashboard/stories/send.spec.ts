@@ -1,6 +1,5 @@
 import { expect, test, unique } from "./fixtures.ts";
 
-// story: Send / form of the schema, JSON in step with it, options, result arriving live
 test("somebody sends an order by its form", { tag: "@core" }, async ({ page, open, server }) => {
   await server.dispatch("order.paid", { id: "first", amount: 1 });
   await open("/send?type=order.paid");
@@ -21,7 +20,6 @@ test("somebody sends an order by its form", { tag: "@core" }, async ({ page, ope
   await expect(page.getByRole("link", { name: "by-hand" })).toBeVisible();
 });
 
-// story: Send / what the schema and the server refuse
 test("what is wrong with a message is told at its place", async ({ page, open, expectErrors }) => {
   expectErrors(/Failed to load resource.*400/);
   await open("/send?type=order.paid&view=json");
@@ -35,7 +33,6 @@ test("what is wrong with a message is told at its place", async ({ page, open, e
   await expect(page.getByRole("alert")).toContainText("message.payload.amount");
 });
 
-// story: Send / another like one, recent payloads
 test("somebody sends another one like it", async ({ page, open, server }) => {
   const type = unique("mail.again");
   const id = await server.dispatch(type, { n: 1 }, { tags: ["vip"], priority: 7 });
@@ -51,7 +48,6 @@ test("somebody sends another one like it", async ({ page, open, server }) => {
   await expect(page.locator("ol[aria-live]").getByText("Completed")).toBeVisible();
 });
 
-// story: Send / a file: checked first, problems by line, sent
 test("somebody sends the messages of a file", async ({ page, open }) => {
   const type = unique("mail.file");
   const line = (n: number) => JSON.stringify({ message: { type, payload: { n } } });
@@ -67,7 +63,6 @@ test("somebody sends the messages of a file", async ({ page, open }) => {
   await expect(page.getByRole("button", { name: "Send 1 message" })).toBeVisible();
 });
 
-// story: Send / seen by who may not send
 test("who may not send is told which scope it takes", async ({ page, open, server, signIn }) => {
   await signIn(await server.newKey(unique("reader"), ["read"]));
   await open("/send");

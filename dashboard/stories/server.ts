@@ -9,6 +9,9 @@ import { promisify } from "node:util";
 /** The program under test: what `make build` makes, or what E2E_PROGRAM names. */
 export const program = process.env.E2E_PROGRAM ?? resolve(import.meta.dirname, "../../bin/symphony");
 
+/** The database of this process of the tests; undefined where each server has a file. */
+const database = process.env.STORAGE_URL?.split(" ")[Number(process.env.TEST_PARALLEL_INDEX ?? 0)];
+
 /** What a webhook answers: a status, a body, and after how many milliseconds. */
 export type Answer = { status: number; body?: unknown; after?: number };
 
@@ -62,7 +65,7 @@ export class Server {
     const receiver = await Receiver.start();
     await writeFile(join(folder, "symphony.yaml"), configuration(receiver.url) + more);
     await writeFile(join(folder, "order.json"), JSON.stringify(orderSchema));
-    const environment = { ...process.env, ...(process.env.STORAGE_URL && !fresh ? { SYMPHONY_DATABASE_URL: process.env.STORAGE_URL } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
+    const environment = { ...process.env, ...(database && !fresh ? { SYMPHONY_DATABASE_URL: database } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
     const key = await createKey(folder, environment);
     const server = new Server(folder, receiver, key, environment);
     await server.run();
@@ -167,8 +170,8 @@ const orderSchema = {
 };
 
 // What every story can use: mail.* succeeds, broken.* fails for good, webhook.* does what the receiver says and is
-// retried twice, report.* keeps its output, order.* has a schema; nobody.* has no handler at all. Queue slow is handled
-// by nobody either.
+// retried twice, report.* keeps its output, order.* has a schema; nobody.* has no handler at all, so that it fails unless
+// it is dispatched for later.
 const configuration = (receiver: string) => `
 server:
   access_log: false

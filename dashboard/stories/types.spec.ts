@@ -1,7 +1,5 @@
 import { expect, test, unique } from "./fixtures.ts";
-import { Server } from "./server.ts";
 
-// story: Types / find, open; Type / handler, retries as a picture, schema
 test("a type tells what handles it, when it is retried, and what it looks like", { tag: "@core" }, async ({ page, open, server }) => {
   const type = `order.${unique("new")}`;
   await server.until(await server.dispatch(type, { id: "1", amount: 1 }), "completed");
@@ -15,27 +13,18 @@ test("a type tells what handles it, when it is retried, and what it looks like",
   await expect(page.getByRole("tree", { name: "Schema" })).toContainText("currency");
 });
 
-// story: Type / circuit breaker
-test("a type whose endpoint is down has its breaker open", async ({ page, expectErrors }) => {
-  // A server of its own: the breaker stands between others and their webhooks.
-  const server = await Server.start("", true);
-  try {
-    expectErrors(new RegExp(`request off the origin: ${server.url}/`));
-    await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
-    server.receiver.answer({ status: 500 });
-    for (let i = 0; i < 6; i++) await server.dispatch("webhook.down");
-    await server.wait("the breaker to open", async () =>
-      (await server.call("GET", "/api/symphony/types?type=webhook.down")).types.some((t: any) => t.handler?.breakers?.length > 0));
-    await page.goto(server.url + "/dashboard/types?show=breaker");
-    await page.getByRole("link", { name: "webhook.down" }).click();
-    await expect(page.getByText(/open: its messages wait.*in a row/)).toBeVisible();
-    await expect(page.getByText("Attempt 3")).toBeVisible(); // its own policy
-  } finally {
-    await server.stop();
-  }
+test("a type whose endpoint is down has its breaker open", async ({ page, own, open }) => {
+  const server = await own(); // the breaker stands between others and their webhooks
+  server.receiver.answer({ status: 500 });
+  for (let i = 0; i < 6; i++) await server.dispatch("webhook.down");
+  await server.wait("the breaker to open", async () =>
+    (await server.call("GET", "/api/symphony/types?type=webhook.down")).types.some((t: any) => t.handler?.breakers?.length > 0));
+  await open("/types?show=breaker");
+  await page.getByRole("link", { name: "webhook.down" }).click();
+  await expect(page.getByText(/open: its messages wait.*in a row/)).toBeVisible();
+  await expect(page.getByText("Attempt 3")).toBeVisible(); // its own policy
 });
 
-// story: Type / pause, resume, set and take away a limit
 test("a type is paused and limited", async ({ page, open, server }) => {
   const type = `mail.${unique("held")}`;
   await server.until(await server.dispatch(type), "completed");

@@ -3,12 +3,16 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/errors";
-import { applyTheme } from "./frame/preferences";
-import { makeRouter } from "./router";
+import { applyTheme, comeBackTo } from "./frame/preferences";
+import { basepath, makeRouter } from "./router";
 import { TooltipProvider } from "./ui/tooltip";
 import "./styles.css";
 
 applyTheme();
+
+// Who comes back from a provider is led to the overview, and goes on from there to where he wanted to be.
+const back = comeBackTo.take();
+if (back && location.pathname === basepath + "/") history.replaceState(null, "", basepath + back);
 
 const client: QueryClient = new QueryClient({
   queryCache: new QueryCache({

@@ -11,7 +11,7 @@ import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuSeparator } from "../ui/menu";
 import { Badge } from "../ui/status";
-import { usePhone } from "../ui/table";
+import { usePhone } from "../ui/phone";
 import { Toasts } from "../ui/toast";
 import { navigation, type NavPage } from "./pages";
 import { themeChoice, useChoice, useZone, zoneChoice } from "./preferences";
@@ -181,7 +181,8 @@ function Account() {
   const signOut = async () => {
     await endSession();
     await navigate({ to: "/login" });
-    client.clear(); // what the next one to sign in may not see
+    // What the next one to sign in may not see; the ways to sign in are being asked for by now.
+    client.removeQueries({ predicate: (q) => q.queryKey[0] !== "ways" });
   };
   return (
     <Menu trigger={<IconButton label={t.account.label} icon={<CircleUser size={18} aria-hidden />} />}>

@@ -41,6 +41,27 @@ class Choice<T extends string> {
 export const themeChoice = new Choice<ThemeChoice>("symphony.theme", ["light", "dark", "system"], "system");
 export const zoneChoice = new Choice<ZoneChoice>("symphony.zone", ["local", "server", "utc"], "local");
 
+/** Where in the dashboard somebody wants to be who leaves it to sign in with a provider. It is kept for his tab alone. */
+export const comeBackTo = {
+  write(to: string) {
+    try {
+      sessionStorage.setItem("symphony.to", to);
+    } catch {
+      // Then he comes back to the overview.
+    }
+  },
+  /** What was written, once. */
+  take(): string | undefined {
+    try {
+      const to = sessionStorage.getItem("symphony.to") ?? undefined;
+      sessionStorage.removeItem("symphony.to");
+      return to;
+    } catch {
+      return undefined;
+    }
+  },
+};
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Puts the chosen theme on the document, and again whenever it or the system's changes. Call once. */

@@ -4,7 +4,7 @@ import { usePermissions } from "../api/session";
 import { useLive } from "../live/live";
 import { text } from "../text";
 import { Dialog } from "../ui/dialog";
-import { inField } from "../ui/table";
+import { inField } from "../ui/in-field";
 import { navigation } from "./pages";
 import { themeChoice, useTheme } from "./preferences";
 

@@ -11,7 +11,7 @@ import { Code } from "../ui/copy";
 import { Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
-import { usePhone } from "../ui/table";
+import { usePhone } from "../ui/phone";
 import { boundsOf, entries, kindOf, resolveAnswer, scopeOf, type Document, type Entry } from "./api/document";
 import { Send } from "./api/send";
 import { Shape } from "./api/shape";

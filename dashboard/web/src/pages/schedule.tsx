@@ -15,7 +15,7 @@ import { JsonView } from "../ui/json-view";
 import { Facts, Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
-import { usePhone } from "../ui/table";
+import { usePhone } from "../ui/phone";
 import { Time } from "../ui/time";
 import { useActions } from "./schedules/actions";
 import type { Schedule } from "./schedules/definition";

@@ -31,12 +31,19 @@ export const frame = {
     pause: "Pause or resume live updates", theme: "Light or dark",
   },
   login: {
-    title: "Sign in", lead: "The dashboard needs an API key or a user of this installation.", key: "API key",
+    title: "Sign in", lead: "The dashboard needs an API key of this installation.", key: "API key",
     keyHint: "Begins with sym_. The server prints one at its first start; symphony keys create makes more.",
-    submit: "Sign in", wrong: "This key is not known here, is revoked or has expired.",
+    submit: "Sign in", wrong: "This key is not known here, is revoked or has expired.", byKey: "With an API key",
     code: "Or run symphony dashboard beside the server: it prints a link that signs you in.",
-    expired: "Your session has ended. Sign in again.", or: "or",
+    email: "E-mail address", password: "Password", link: "Send me a link", linkNeeds: "Type your e-mail address first.", providers: "Others that know you",
+    provider: (name: string) => `Continue with ${providers[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ")}`,
+    none: "This server offers no way to sign in: its storage keeps no sessions.",
   },
   notFound: { title: "No such page", text: "The address leads nowhere in this dashboard.", home: "To the overview" },
   crashed: { title: "This page has failed", text: "The rest of the dashboard still works. The details may help whoever mends it.", again: "Try again" },
+};
+
+// As they write themselves.
+const providers: Record<string, string> = {
+  azure: "Microsoft", github: "GitHub", gitlab: "GitLab", keycloak: "Keycloak", linkedin_oidc: "LinkedIn", slack_oidc: "Slack", workos: "WorkOS",
 };

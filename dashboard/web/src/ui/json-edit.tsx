@@ -27,12 +27,18 @@ const look = EditorView.theme({
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 // A browser that types over a selection keeps its look in a style attribute, which our Content-Security-Policy refuses: so
-// the editor replaces it.
+// the editor replaces it. Of a selection that was made just now only the browser knows.
 const overtyping = EditorView.domEventHandlers({
   beforeinput: (e, view) => {
-    if (e.inputType !== "insertText" || e.data === null || view.composing || view.state.readOnly || view.state.selection.ranges.every((r) => r.empty)) return false;
+    if (e.inputType !== "insertText" || e.data === null || view.composing || view.state.readOnly) return false;
+    const [range] = e.getTargetRanges();
+    if (view.state.selection.ranges.some((r) => !r.empty)) {
+      view.dispatch(view.state.replaceSelection(e.data), { userEvent: "input.type", scrollIntoView: true });
+    } else if (range && !range.collapsed) {
+      const [from, to] = [view.posAtDOM(range.startContainer, range.startOffset), view.posAtDOM(range.endContainer, range.endOffset)];
+      view.dispatch({ changes: { from, to, insert: e.data }, selection: { anchor: from + e.data.length }, userEvent: "input.type", scrollIntoView: true });
+    } else return false;
     e.preventDefault();
-    view.dispatch(view.state.replaceSelection(e.data), { userEvent: "input.type", scrollIntoView: true });
     return true;
   },
 });

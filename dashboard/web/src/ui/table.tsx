@@ -2,6 +2,8 @@ import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { text } from "../text";
+import { inField } from "./in-field";
+import { usePhone } from "./phone";
 
 /** A column: how its cell is made of a row, and how it is laid out. */
 export type Column<Row> = {
@@ -76,7 +78,13 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     if (!next) return;
     setActive(rowKey(next));
     virtual.scrollToIndex(Math.max(0, Math.min(rows.length - 1, i)));
-    requestAnimationFrame(() => ref.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(rowKey(next))}"]`)?.focus());
+    const focus = () => {
+      const row = ref.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(rowKey(next))}"]`);
+      row?.focus();
+      return row;
+    };
+    // At once where it can be, as the next key may follow at once; else when it is in the document.
+    if (!focus()) requestAnimationFrame(focus);
   };
   const toggle = (i: number, extend: boolean) => {
     const row = rows[i];
@@ -185,26 +193,4 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
 
 function SortIcon({ sorted }: { sorted: "ascending" | "descending" }) {
   return sorted === "ascending" ? <ArrowUp size={12} aria-hidden /> : <ArrowDown size={12} aria-hidden />;
-}
-
-/** Tells whether keys typed there are text. */
-export function inField(target: EventTarget | null): boolean {
-  // Outside of an editor's shadow root its events have the root's host as their target.
-  const inner = target instanceof HTMLElement ? target.shadowRoot?.activeElement : undefined;
-  if (inner) return inField(inner);
-  return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName)) &&
-    !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "radio"));
-}
-
-const narrow = typeof matchMedia === "undefined" ? undefined : matchMedia("(max-width: 39.99rem)");
-
-/** Tells whether the window is as narrow as a phone. */
-export function usePhone(): boolean {
-  const [phone, setPhone] = useState(narrow?.matches ?? false);
-  useEffect(() => {
-    const change = () => setPhone(narrow?.matches ?? false);
-    narrow?.addEventListener("change", change);
-    return () => narrow?.removeEventListener("change", change);
-  }, []);
-  return phone;
 }

@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import { parseSearch } from "../../search";
 import { text } from "../../text";
 import { IconButton } from "../../ui/button";
-import { inField } from "../../ui/table";
+import { inField } from "../../ui/in-field";
 import { neighbourQuery, type Neighbour } from "./neighbours";
 
 const t = text.message.neighbours;

@@ -37,7 +37,7 @@ export function Health({ report }: { report: Report }) {
         <p className={`text-lg font-semibold ${ink}`}>{t[report.status]}</p>
         {wrong.length > 0 && (
           <ul className="mt-1 flex flex-col gap-0.5">
-            {wrong.map((c) => <li key={c.name} className="foreign"><Link to={places[c.name] ?? "/workers"} className="link font-medium">{t.names[c.name] ?? c.name}</Link>: {c.message}</li>)}
+            {wrong.map((c) => <li key={c.name} className="foreign"><Link to={places[c.name] ?? "/workers"} className="link font-medium underline">{t.names[c.name] ?? c.name}</Link>: {c.message}</li>)}
           </ul>
         )}
         <details className="mt-1 text-xs text-muted">

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { usePhone } from "../../ui/table";
+import { usePhone } from "../../ui/phone";
 
 type Column<Row> = { name: string; cell: (row: Row) => ReactNode; right?: boolean; title?: boolean };
 
