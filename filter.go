@@ -24,7 +24,7 @@ type MessageFilter struct {
 	Priority int      `json:"priority,omitempty"`
 	// ErrorClass is exact. It selects failed messages only.
 	ErrorClass string `json:"errorClass,omitempty"`
-	// FailureGroup is a fingerprint of package triage. It selects failed messages, in the order of failure only.
+	// FailureGroup is a fingerprint of package triage. It selects failed messages only.
 	FailureGroup string `json:"failureGroup,omitempty"`
 	// Since and Until, unless zero, bound the time by which a query is ordered, at or after and before: CreatedAt in
 	// the order of dispatch, FinishedAt in the order of failure. In the order of dispatch, messages with an id that
@@ -196,8 +196,8 @@ func (f *MessageFilter) problems(p *problems, byFailure bool) {
 	} {
 		p.filter(text.path, text.value)
 	}
-	if f.FailureGroup != "" && !byFailure {
-		p.add("failureGroup", "selects failed messages in the order of failure only")
+	if f.FailureGroup != "" && !f.Wants(Failed) {
+		p.add("failureGroup", "selects failed messages only")
 	}
 	if f.ErrorClass != "" && !f.Wants(Failed) {
 		p.add("errorClass", "selects failed messages only")

@@ -40,7 +40,9 @@ func (m *Messages) counts(ctx context.Context, q MessageQuery, exact bool, sum *
 			sum.Total += n
 		}
 	}
+	asked := []MessageQuery{q}
 	if q.plain() {
+		ended := make(map[Status]int64)
 		for _, name := range m.transports {
 			t, err := m.bus.Transport(name)
 			if err != nil {
@@ -60,20 +62,32 @@ func (m *Messages) counts(ctx context.Context, q MessageQuery, exact bool, sum *
 					add(status, count)
 				}
 			}
+			ended[Completed] += n.Completed
+			ended[Cancelled] += n.Cancelled
 		}
-		// The others are counted since the transport was made, also those that are no longer kept.
-		var rest []Status
+		// The others are counted since the transport was made, also those that are no longer kept. Each is looked for
+		// by itself, so that what waits is not looked at.
+		asked = nil
 		for _, s := range []Status{Completed, Cancelled} {
-			if q.Wants(s) {
-				rest = append(rest, s)
+			if q.Wants(s) && ended[s] > 0 {
+				one := q
+				one.Status, one.Statuses, one.Scan = s, nil, MaxCounted+1
+				asked = append(asked, one)
 			}
 		}
-		if len(rest) == 0 {
-			return nil
-		}
-		q.Status, q.Statuses, q.Scan = "", rest, MaxCounted+1
 	}
-	exact = exact && q.carried()
+	for _, q := range asked {
+		if err := m.countEach(ctx, q, exact && q.carried(), sum, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countEach adds the messages that a query selects to sum, all of them or as many as Counts counts.
+func (m *Messages) countEach(
+	ctx context.Context, q MessageQuery, exact bool, sum *MessagePage, add func(Status, int64),
+) error {
 	for counted := int64(0); ; {
 		page, err := m.list(ctx, q)
 		if err != nil {
@@ -102,4 +116,6 @@ func (f *MessageFilter) plain() bool {
 
 // carried reports whether storages have an index of what the filter asks for, so that they look at hardly more messages
 // than it selects.
-func (f *MessageFilter) carried() bool { return f.DispatchedBy != "" || f.Mark() != "" }
+func (f *MessageFilter) carried() bool {
+	return f.DispatchedBy != "" || f.Mark() != "" || f.ErrorClass != "" || f.FailureGroup != ""
+}

@@ -249,6 +249,8 @@ type QueueStats struct {
 	// UnaskedSince is since when nobody has asked for messages of the queue by Receive, or since when that is known: of
 	// other processes up to about ten seconds late. Zero where it is not known. It is told by queue only.
 	UnaskedSince time.Time
+	// UnpushedSince is the same of those who push messages to URLs of their own; see ReceiveOptions.Pushes.
+	UnpushedSince time.Time
 }
 
 // Depth is what is not finished: pending and processing.

@@ -123,7 +123,11 @@ func (w Wait) Amid(m *symphony.MessageInfo, q symphony.QueueStats, everywhere, a
 		w.Reason, w.By, w.Until = WaitsForBreaker, first.Handler, first.Until
 		return w
 	}
-	if s := q.UnaskedSince; !s.IsZero() && now.Sub(s) >= UnaskedFor && q.Processing == 0 {
+	s := q.UnaskedSince
+	if m.Terms.Pushed() {
+		s = q.UnpushedSince
+	}
+	if !s.IsZero() && now.Sub(s) >= UnaskedFor && q.Processing == 0 {
 		w.Reason = WaitsForNobody
 	}
 	return w
@@ -152,6 +156,11 @@ func (w Wait) Text() string {
 	case WaitsForBreaker:
 		return fmt.Sprintf("Handler %q keeps failing, and is not called for a while.", w.By)
 	case WaitsForNobody:
+		if w.Pushed {
+			return fmt.Sprintf("It is pushed to a URL of its own, and no worker of a server that does that, one whose "+
+				"push.allowed_origins is set, is known to have asked for queue %q for a minute. "+
+				"No pull worker gets it.", w.Queue)
+		}
 		return fmt.Sprintf("It is ready, and no worker is known to have asked for queue %q for a minute.", w.Queue)
 	}
 	if w.Pushed {

@@ -104,6 +104,21 @@ func TestWaiting_for_a_worker_says_whether_there_is_one(t *testing.T) {
 	other := f.send("Job", `{}`, `{"queue":"b"}`)
 	want(other, "worker <nil>")
 
+	// Who pulls does not get what is pushed to a URL.
+	for queue, reason := range map[string]string{"pulled": "no_worker <nil>", "pushed": "worker <nil>"} {
+		o := symphony.ReceiveOptions{Queues: []string{queue}, Pushes: queue == "pushed"}
+		if _, err := tr.Receive(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		e := symphony.Envelope{ID: symphony.NewID(clock.Now()), Type: "Job", Payload: []byte(`{}`),
+			Transport: tr.Name(), Queue: queue, Priority: 5, CreatedAt: clock.Now(),
+			Terms: &symphony.Terms{URL: "https://example.com/hook"}}
+		if _, err := tr.Send(t.Context(), []*symphony.Envelope{&e}); err != nil {
+			t.Fatal(err)
+		}
+		want(e.ID, reason)
+	}
+
 	// A breaker that is open where somebody works.
 	probe := clock.Now().Add(time.Minute)
 	info.Breakers = []monitor.OpenBreaker{{Handler: "Job", State: "open", ProbeAt: probe}}

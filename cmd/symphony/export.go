@@ -125,7 +125,7 @@ What is dispatched while the export runs is left out.`,
 			})
 		}),
 	}
-	f.add(cmd, "failureGroup")
+	f.add(cmd)
 	to.add(cmd)
 	cmd.Flags().BoolVar(&newest, "newest", false, "the newest first")
 	a.jsonFlag(cmd)

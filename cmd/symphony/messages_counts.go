@@ -32,7 +32,7 @@ are completed, messages that are still kept are counted. Large counts end early,
   symphony messages counts --type 'invoice.*' --metadata customer.id=42`,
 		Args: cobra.NoArgs,
 	})
-	f.add(cmd, "failureGroup")
+	f.add(cmd)
 	cmd.Flags().BoolVar(&exact, "exact", false, "count all, where an index or a counter carries what is asked for")
 	return cmd
 }

@@ -52,7 +52,7 @@ it has found as many as --limit says, or has seen all. Ctrl-C shows what was fou
 			return errors.Join(err, tell(a, found, a.showMessages))
 		}),
 	}
-	f.add(cmd, "failureGroup")
+	f.add(cmd)
 	cmd.Flags().IntVarP(&limit, "limit", "n", symphony.DefaultMessagePage, "how many to find at most")
 	cmd.Flags().BoolVar(&oldest, "oldest", false, "the oldest first")
 	cmd.Flags().StringVar(&cursor, "cursor", "", "go on behind this `ID`, where a list before ended")

@@ -14,7 +14,12 @@ type Asks struct {
 }
 
 // Queue is what is asked for: a queue of a transport, or with an empty name all of its queues.
-type Queue struct{ Transport, Name string }
+type Queue struct {
+	Transport, Name string
+	// Pushed are those of its messages that are pushed to URLs of their own, which not everybody who asks for the queue
+	// gets.
+	Pushed bool
+}
 
 type asked struct {
 	open atomic.Int64 // receivers that wait
@@ -22,18 +27,18 @@ type asked struct {
 	told int64 // what Fresh has told; guarded by Asks.mu
 }
 
-// Begin notes that a receiver asks for queues of a transport, all if none are named. End must follow when it does not
-// wait any more.
-func (a *Asks) Begin(transport string, queues []string, now int64) {
-	a.each(transport, queues, func(q *asked) {
+// Begin notes that a receiver asks for queues of a transport, all if none are named, and whether also for their
+// messages that are pushed to URLs of their own. End must follow when it does not wait any more.
+func (a *Asks) Begin(transport string, queues []string, pushes bool, now int64) {
+	a.each(transport, queues, pushes, func(q *asked) {
 		q.open.Add(1)
 		q.note(now)
 	})
 }
 
 // End notes that a receiver waits no more.
-func (a *Asks) End(transport string, queues []string, now int64) {
-	a.each(transport, queues, func(q *asked) {
+func (a *Asks) End(transport string, queues []string, pushes bool, now int64) {
+	a.each(transport, queues, pushes, func(q *asked) {
 		q.note(now)
 		q.open.Add(-1)
 	})
@@ -45,13 +50,21 @@ func (q *asked) note(now int64) {
 	}
 }
 
-func (a *Asks) each(transport string, queues []string, do func(*asked)) {
+func (a *Asks) each(transport string, queues []string, pushes bool, do func(*asked)) {
 	if len(queues) == 0 {
-		do(a.of(Queue{transport, ""}))
-		return
+		do(a.of(Queue{Transport: transport}))
 	}
 	for _, name := range queues {
-		do(a.of(Queue{transport, name}))
+		do(a.of(Queue{Transport: transport, Name: name}))
+	}
+	if !pushes {
+		return
+	}
+	if len(queues) == 0 {
+		do(a.of(Queue{Transport: transport, Pushed: true}))
+	}
+	for _, name := range queues {
+		do(a.of(Queue{Transport: transport, Name: name, Pushed: true}))
 	}
 }
 
@@ -73,9 +86,12 @@ func (a *Asks) of(q Queue) *asked {
 	return a.by[q]
 }
 
-// Last is when a receiver last asked for a queue of a transport: now where one waits, and 0 where none ever asked.
-func (a *Asks) Last(transport, queue string, now int64) int64 {
-	return max(a.At(Queue{transport, ""}, now), a.At(Queue{transport, queue}, now))
+// Last is when a receiver last asked for a queue by its name or for all: now where one waits, and 0 where none ever
+// asked.
+func (a *Asks) Last(q Queue, now int64) int64 {
+	all := q
+	all.Name = ""
+	return max(a.At(all, now), a.At(q, now))
 }
 
 // At is the same of those who asked by this name.

@@ -108,6 +108,8 @@ var benchSearches = []struct {
 		Status: symphony.Completed}}, 0},
 	{"a story", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{
 		CorrelationID: "0197f3a2-6c1b-7d30-9a41-2f0f6f0b6a11"}}, 50},
+	{"a class of errors", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{ErrorClass: "rare"}}, 0},
+	{"a group of failures", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{FailureGroup: "1:rare"}}, 0},
 	{"frequent text", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "ORDER"}}, 0},
 	{"text that is nowhere", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Text: "100% of_it"}}, 0},
 	{"an hour, pending, queue", symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: symphony.Pending, Queue: "mail"}}, -1},
@@ -237,6 +239,9 @@ func BenchmarkMessages(b *testing.B) {
 // markedIDs is how completed messages with a mark are found.
 var markedIDs = regexp.MustCompile(`Index Scan( Backward)? using messenger_completed_\d+_id_idx`)
 
+// kindIndexes are how dead letters of one kind are found.
+var kindIndexes = regexp.MustCompile(`using messenger_failed_messages_(class|group)_message`)
+
 var wholeTable = regexp.MustCompile(`Seq Scan on messenger_(messages|completed|failed|ready)`)
 
 // TestListPlans keeps lists from reading more than they must: the tables are read by their indexes in the order of the list,
@@ -272,6 +277,9 @@ func TestListPlans(t *testing.T) {
 				}
 				if !ok || whole {
 					t.Errorf("%s: a table is read as a whole\n%s", s.name, plan)
+				}
+				if q.ErrorClass+q.FailureGroup != "" && !kindIndexes.MatchString(page) {
+					t.Errorf("%s: other failures are looked at\n%s", s.name, plan)
 				}
 				if n := strings.Count(page, "Index Cond: (((extras)::json ->> 'dispatchedBy'::text)"); q.DispatchedBy != "" && n < 3 {
 					t.Errorf("%s: messages of others are looked at\n%s", s.name, plan)

@@ -55,6 +55,35 @@ func TestAsks_are_known_to_other_nodes(t *testing.T) {
 		t.Errorf("nobody has asked since %s, want %s", got, want)
 	}
 
+	// It was a pull worker, and does not get what is pushed to URLs. Another one does.
+	pushed := func() time.Time {
+		t.Helper()
+		stats, err := looking.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats.Queues["q"].UnpushedSince
+	}
+	if got := pushed(); got.After(asked) {
+		t.Errorf("nobody who pushes has asked since %s, want since it was opened", got)
+	}
+	pushing := open()
+	o2 := symphony.ReceiveOptions{Queues: []string{"q"}, Pushes: true, Max: 1}
+	if _, err := pushing.Receive(t.Context(), o2); err != nil {
+		t.Fatal(err)
+	}
+	asked = clock.Now()
+	if err := pushing.beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Hour)
+	if err := pushing.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := pushed(), asked.Add(beatEvery*time.Microsecond); !got.Equal(want) {
+		t.Errorf("nobody who pushes has asked since %s, want %s", got, want)
+	}
+
 	// While a node of a release is alive that notes nothing, nothing is known.
 	err := looking.do(t.Context(), "test", call{query: newQuery("test_older", `INSERT INTO {schema}.messenger_nodes
 		(id, seen_at, started_at, name, version, info, knows)

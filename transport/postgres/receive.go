@@ -18,8 +18,8 @@ import (
 // Receive claims what is ready, priority by priority.
 func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
 	o = o.WithDefaults()
-	t.asks.Begin(t.name, o.Queues, t.storeNow())
-	defer func() { t.asks.End(t.name, o.Queues, t.storeNow()) }()
+	t.asks.Begin(t.name, o.Queues, o.Pushes, t.storeNow())
+	defer func() { t.asks.End(t.name, o.Queues, o.Pushes, t.storeNow()) }()
 	got, err := t.claim(ctx, o)
 	if err != nil || len(got) > 0 || o.Wait == 0 {
 		return got, err

@@ -35,9 +35,9 @@ type search struct {
 	story  string   // the id of the message that began it, a parameter; empty for none
 	filter string   // with {id} for the column of the message's id
 	kept   *kept
-	now    string // the time at which those are selected that are not past their periods
-	worker string // this and class are parameters, empty for none
-	class  string
+	now    string   // the time at which those are selected that are not past their periods
+	worker string   // a parameter, empty for none
+	kind   []string // terms about the kind of a failure
 	ended  []string // terms about {ended}, when the message ended
 }
 
@@ -87,7 +87,10 @@ func (t *Transport) newSearch(q symphony.MessageQuery, marked *string) (*search,
 	}
 	b.filter = strings.Join(terms, " AND ")
 	if q.ErrorClass != "" {
-		b.class = b.param([]byte(cleanText(q.ErrorClass)), "text")
+		b.kind = append(b.kind, "error_class = "+b.param([]byte(cleanText(q.ErrorClass)), "text"))
+	}
+	if q.FailureGroup != "" {
+		b.kind = append(b.kind, "failure_group = "+b.param([]byte(cleanText(q.FailureGroup)), "text"))
 	}
 	if q.Worker != "" {
 		b.worker = b.param([]byte(cleanText(q.Worker)), "text")
@@ -125,11 +128,11 @@ func (b *search) wants(s symphony.Status) bool {
 	}
 	switch s {
 	case symphony.Pending:
-		return b.worker == "" && len(b.ended) == 0 && b.ErrorClass == ""
+		return b.worker == "" && len(b.ended) == 0 && len(b.kind) == 0
 	case symphony.Processing:
-		return len(b.ended) == 0 && b.ErrorClass == ""
+		return len(b.ended) == 0 && len(b.kind) == 0
 	case symphony.Completed, symphony.Cancelled:
-		return b.ErrorClass == ""
+		return len(b.kind) == 0
 	}
 	return b.worker == ""
 }
@@ -233,12 +236,12 @@ func (b *search) sourcesText() string {
 		list   []string
 		places []place
 	)
-	add := func(p place) {
+	add := func(p place, more ...string) {
 		if b.mark != "" {
 			places = append(places, p)
 			return
 		}
-		list = append(list, b.sourceText("{schema}."+p.table, p))
+		list = append(list, b.sourceText("{schema}."+p.table, p, more...))
 	}
 	const noTime, noKey = "NULL::timestamptz", "NULL::uuid"
 	waiting := place{inMessages, "messenger_messages", "id", noTime, noKey, b.hit("id", "")}
@@ -274,15 +277,13 @@ func (b *search) sourcesText() string {
 		add(place{inCancelled, "messenger_cancelled", "id", noTime, noKey, b.hit("id", "cancelled_at", terms...)})
 	}
 	if b.wants(symphony.Failed) {
-		var class []string
-		if b.ErrorClass != "" {
-			class = append(class, "error_class = "+b.class)
-		}
+		terms := slices.Clone(b.kind)
 		if b.kept.failed != "" {
-			class = append(class, at(b.kept.failed, b.now))
+			terms = append(terms, at(b.kept.failed, b.now))
 		}
+		// Failures of a kind have indexes, so that only these are looked at.
 		add(place{inFailed, "messenger_failed_messages", "message_id", noTime, "id",
-			b.hit("message_id", "failed_at", class...)})
+			b.hit("message_id", "failed_at", terms...)}, b.kind...)
 	}
 	if b.mark != "" {
 		list = b.markedText(places)

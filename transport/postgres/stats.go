@@ -77,7 +77,7 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	}
 	for name, q := range stats.Queues {
 		stats.Add(q)
-		q.UnaskedSince = fromMicros(unasked(name))
+		q.UnaskedSince, q.UnpushedSince = fromMicros(unasked(name, false)), fromMicros(unasked(name, true))
 		stats.Queues[name] = q
 	}
 	return stats, nil

@@ -19,7 +19,7 @@ type filter struct {
 	text         []byte // in lower case
 	by           string // who had it dispatched; then only his are walked through
 	after        int64  // of scheduled_at
-	class        []byte // of failed messages
+	class, group []byte // of failed messages
 	rare         bool   // rareColumns are looked at
 	closed       bool   // messages of some types are not looked into
 	late         bool   // fits looks where a message is, and how it ended
@@ -28,7 +28,8 @@ type filter struct {
 func (v *view) filter(q *symphony.MessageQuery) *filter {
 	f := &filter{MessageFilter: &q.MessageFilter, lanes: make(map[int64]bool), queue: q.Queue, priority: q.Priority,
 		since: -never, until: never,
-		text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy, class: []byte(q.ErrorClass), rare: q.Rare(),
+		text: []byte(lowerASCII(q.Text)), by: q.DispatchedBy, class: []byte(q.ErrorClass),
+		group: []byte(q.FailureGroup), rare: q.Rare(),
 		closed: len(q.Unsearched()) > 0,
 		late:   len(q.AllStatuses()) > 1 || q.Worker != "" || q.Ended()}
 	if prefix, ok := q.TypePrefix(); ok {
@@ -85,9 +86,10 @@ func (f *filter) columns(id string) string {
 	return columns
 }
 
-// failedColumns are those of the dead letter queue: the class of the error, the time, and where it was follow.
+// failedColumns are those of the dead letter queue: the class of the error, the time, where it was, and the group of
+// the failure follow.
 func (f *filter) failedColumns() string {
-	return f.columns("message_id") + ", error_class, failed_at, transport"
+	return f.columns("message_id") + ", error_class, failed_at, transport, failure_group"
 }
 
 // rareColumn is where the id and rareColumns stand.
@@ -201,7 +203,8 @@ func (v *view) failedMatches(f *filter, s *sqlite.Stmt) bool {
 		return false
 	}
 	return f.Wants(symphony.Failed) && f.Worker == "" && (f.queue == "" || f.queue == s.ColumnText(2)) &&
-		v.equal(s, class, f.class) && (!f.Ended() || f.EndedAt(fromMicros(s.ColumnInt64(class+1)))) && v.matches(f, s, 3)
+		v.equal(s, class, f.class) && v.equal(s, class+3, f.group) &&
+		(!f.Ended() || f.EndedAt(fromMicros(s.ColumnInt64(class+1)))) && v.matches(f, s, 3)
 }
 
 // failedGone reports whether a row of walkFailedQuery, with the class of its error in a column, is past its period.
@@ -238,6 +241,30 @@ func foldASCII(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// failedRows are the rows of the dead letter queue among which a filter's are, for the order of the messages' ids: those
+// of one kind of failure alone, if that is asked for. failedArgs are its parameters, and further ones.
+func (v *view) failedRows(f *filter) string {
+	index, kind := "messenger_failed_messages_by_message", ""
+	switch {
+	case len(f.group) > 0:
+		index, kind = "messenger_failed_messages_group_message", "failure_group=? AND "
+	case len(f.class) > 0:
+		index, kind = "messenger_failed_messages_class_message", "error_class=? AND "
+	}
+	return "messenger_failed_messages INDEXED BY " + index + " WHERE " + kind + v.of()
+}
+
+func (v *view) failedArgs(f *filter, more ...any) []any {
+	args := v.named(more...)
+	switch {
+	case len(f.group) > 0:
+		return append([]any{f.FailureGroup}, args...)
+	case len(f.class) > 0:
+		return append([]any{f.ErrorClass}, args...)
+	}
+	return args
 }
 
 // of selects the rows of the view's transports, whose names are its parameters.

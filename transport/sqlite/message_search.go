@@ -46,7 +46,7 @@ func (v *view) search(q *symphony.MessageQuery, limit int) ([]found, string, err
 	f := v.filter(q)
 	narrowed := *q // to the one status that can be
 	switch list := q.AllStatuses(); {
-	case len(f.class) > 0:
+	case len(f.class) > 0 || len(f.group) > 0:
 		narrowed.Status = symphony.Failed
 	case len(list) == 1:
 		narrowed.Status = list[0]
@@ -109,7 +109,15 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 	if v.marks.use {
 		few = min(few, fewerMessages)
 	}
-	switch most := int64(few); {
+	most, kept := int64(few), true
+	if q.CountOnly && !v.marks.use {
+		// What is kept is counted, however many there were.
+		few = min(q.Scan, symphony.MaxCounted+1)
+	} else {
+		kept = q.Status == symphony.Completed && sum.completed <= most ||
+			q.Status == symphony.Cancelled && sum.cancelled <= most
+	}
+	switch {
 	case q.Status == symphony.Pending && sum.pending <= most:
 		seqs, err = v.pendingSeqs(f, few)
 	case q.Status == symphony.Processing && sum.processing <= most:
@@ -117,10 +125,10 @@ func (v *view) few(q *symphony.MessageQuery, f *filter) ([]found, error) {
 			seqs = append(seqs, seq)
 		}
 		slices.Sort(seqs)
-	case q.Status == symphony.Completed && sum.completed <= most:
+	case q.Status == symphony.Completed && kept:
 		// Those of other transports are among them.
 		seqs, err = v.seqs(nil, few, "SELECT seq FROM messenger_completed LIMIT ?", few+1)
-	case q.Status == symphony.Cancelled && sum.cancelled <= most:
+	case q.Status == symphony.Cancelled && kept:
 		seqs, err = v.seqs(nil, few, "SELECT seq FROM messenger_cancelled LIMIT ?", few+1)
 	default:
 		return nil, nil
@@ -227,7 +235,8 @@ func endQuery(q *symphony.MessageQuery) string {
 
 // walkFailedQuery reads the dead letter queue by the messages' ids.
 func (v *view) walkFailedQuery(f *filter, q *symphony.MessageQuery) string {
-	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM messenger_failed_messages INDEXED BY messenger_failed_messages_by_message WHERE " + v.of() + " AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
+	return "SELECT id, message_id, queue, " + f.failedColumns() + " FROM " + v.failedRows(f) +
+		" AND message_id>=? AND message_id<? ORDER BY message_id" + direction(q)
 }
 
 func direction(q *symphony.MessageQuery) string {

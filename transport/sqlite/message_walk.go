@@ -39,7 +39,7 @@ func (v *view) merge(q *symphony.MessageQuery, f *filter, limit, most int) (list
 		err = v.source(&sources, false, f.walkQuery(q), from, to)
 	}
 	if err == nil && (q.Status == "" || q.Status == symphony.Failed) {
-		err = v.source(&sources, true, v.walkFailedQuery(f, q), v.named(from, to)...)
+		err = v.source(&sources, true, v.walkFailedQuery(f, q), v.failedArgs(f, from, to)...)
 	}
 	if err != nil {
 		return nil, "", err
@@ -140,9 +140,9 @@ type stretch struct {
 
 const stretchQuery = "SELECT count(*), coalesce(min(id), ''), coalesce(max(id), ''), coalesce(min(seq), 0), coalesce(max(seq), 0) FROM (SELECT id, seq FROM messenger_messages WHERE id>=? AND id<? ORDER BY id"
 
-func (v *view) failedStretchQuery() string {
-	return "SELECT count(*), coalesce(min(message_id), ''), coalesce(max(message_id), ''), 0, 0 FROM (SELECT message_id FROM messenger_failed_messages INDEXED BY messenger_failed_messages_by_message WHERE " +
-		v.of() + " AND message_id>=? AND message_id<? ORDER BY message_id"
+func (v *view) failedStretchQuery(f *filter) string {
+	return "SELECT count(*), coalesce(min(message_id), ''), coalesce(max(message_id), ''), 0, 0 FROM (SELECT message_id FROM " +
+		v.failedRows(f) + " AND message_id>=? AND message_id<? ORDER BY message_id"
 }
 
 func (v *view) stretch(query string, args ...any) (t stretch, err error) {
@@ -182,7 +182,7 @@ func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []fou
 			}
 			bound(live)
 		}
-		if failed, err = v.stretch(v.failedStretchQuery()+direction(q)+" LIMIT ?)", v.named(lo, hi, per)...); err != nil {
+		if failed, err = v.stretch(v.failedStretchQuery(f)+direction(q)+" LIMIT ?)", v.failedArgs(f, lo, hi, per)...); err != nil {
 			return nil, "", err
 		}
 		if failed.n == per {
@@ -220,7 +220,7 @@ func (v *view) sweep(q *symphony.MessageQuery, f *filter, limit int) (list []fou
 	if err != nil {
 		return nil, "", err
 	}
-	failed, err := v.stretch(v.failedStretchQuery()+direction(q)+" LIMIT ?)", v.named(from, to, 1)...)
+	failed, err := v.stretch(v.failedStretchQuery(f)+direction(q)+" LIMIT ?)", v.failedArgs(f, from, to, 1)...)
 	if q.Status != "" {
 		live.n = 0
 	}

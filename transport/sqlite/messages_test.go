@@ -25,16 +25,21 @@ func TestSearch_plans(t *testing.T) {
 	tr, _ := openTest(t, Options{})
 	r := <-tr.readers
 	defer func() { tr.readers <- r }()
+	filters := []symphony.MessageFilter{{ErrorClass: "e"}, {FailureGroup: "g"}, {ErrorClass: "e", FailureGroup: "g"}}
 	for _, status := range []symphony.Status{"", symphony.Pending, symphony.Processing, symphony.Completed, symphony.Failed} {
+		filters = append(filters, symphony.MessageFilter{Status: status})
+	}
+	for _, filter := range filters {
 		for _, text := range []string{"", "x"} {
 			for _, oldest := range []bool{false, true} {
-				q := &symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Status: status, Text: text}, Oldest: oldest}
+				filter.Text = text
+				q := &symphony.MessageQuery{MessageFilter: filter, Oldest: oldest}
 				one, all := &view{transports: []string{"default"}}, &view{transports: []string{"default", "email"}}
 				f := one.filter(q)
 				for _, query := range []string{f.walkQuery(q), endQuery(q), f.stretchRowsQuery(), stretchQuery + direction(q) + " LIMIT ?)",
 					f.markedQuery(q), f.storyQuery(), one.oneFailedQuery(f), all.oneFailedQuery(f),
-					one.walkFailedQuery(f, q), one.failedStretchQuery() + direction(q) + " LIMIT ?)",
-					all.walkFailedQuery(f, q), all.failedStretchQuery() + direction(q) + " LIMIT ?)",
+					one.walkFailedQuery(f, q), one.failedStretchQuery(f) + direction(q) + " LIMIT ?)",
+					all.walkFailedQuery(f, q), all.failedStretchQuery(f) + direction(q) + " LIMIT ?)",
 				} {
 					var plan []string
 					err := r.query("EXPLAIN QUERY PLAN "+query, func(s *sqlite.Stmt) bool {

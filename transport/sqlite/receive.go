@@ -17,8 +17,8 @@ import (
 // Receive claims through the writer and reads the messages' bodies aside of it: they do not change any more.
 func (t *Transport) Receive(ctx context.Context, o symphony.ReceiveOptions) ([]symphony.Delivery, error) {
 	o = o.WithDefaults()
-	t.asks.Begin(t.name, o.Queues, t.now())
-	defer func() { t.asks.End(t.name, o.Queues, t.now()) }()
+	t.asks.Begin(t.name, o.Queues, o.Pushes, t.now())
+	defer func() { t.asks.End(t.name, o.Queues, o.Pushes, t.now()) }()
 	got, err := t.claim(ctx, o)
 	if err != nil || len(got) > 0 || o.Wait == 0 {
 		return got, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/asks"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -26,7 +27,10 @@ func (t *Transport) Stats(ctx context.Context) (symphony.Stats, error) {
 	stats, lanes := t.stats(t.name)
 	now := t.now()
 	for name, q := range stats.Queues {
-		q.UnaskedSince = t.shown(max(t.asks.Last(t.name, name, now), t.begun))
+		asked := func(pushed bool) time.Time {
+			return t.shown(max(t.asks.Last(asks.Queue{Transport: t.name, Name: name, Pushed: pushed}, now), t.begun))
+		}
+		q.UnaskedSince, q.UnpushedSince = asked(false), asked(true)
 		stats.Queues[name] = q
 	}
 	err := t.read(ctx, "read", func(r *reader) error {

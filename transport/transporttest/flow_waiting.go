@@ -375,6 +375,24 @@ var waitingTests = []test{
 		s.clock.Advance(time.Minute)
 		want("a", asked)
 		want("b", asked)
+		// Pull workers do not get what is pushed to URLs.
+		unpushed := func(queue string) time.Time {
+			s.Helper()
+			return s.stats().Queues[queue].UnpushedSince
+		}
+		s.pull(symphony.ReceiveOptions{})
+		want("a", s.clock.Now())
+		pushed := unpushed("a")
+		s.clock.Advance(time.Minute)
+		s.receive(symphony.ReceiveOptions{Queues: []string{"a"}})
+		asked = s.clock.Now()
+		s.clock.Advance(time.Minute)
+		if got := unpushed("a"); !got.Equal(asked.Truncate(time.Microsecond)) {
+			s.Errorf("who pushes has not asked for queue a since %s, want %s", got, asked)
+		}
+		if got := unpushed("b"); !got.Equal(pushed) {
+			s.Errorf("who pushes has not asked for queue b since %s, want %s", got, pushed)
+		}
 	}},
 	{"debounce and throttle survive a crash", func(s *suite) {
 		first := s.send("Job", symphony.DispatchOptions{DebounceKey: "k"})

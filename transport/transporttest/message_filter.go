@@ -125,6 +125,8 @@ func filterTests(list []sample) []filterTest {
 	none := func(*sample) bool { return false }
 	only := func(of *sample) func(*sample) bool { return func(m *sample) bool { return m.ID == of.ID } }
 	ended := func(m *sample) bool { return !m.FinishedAt.IsZero() }
+	failed := list[slices.IndexFunc(list, func(m sample) bool { return m.FailureGroup != "" && rich(&m) })]
+	kind := func(m *sample) bool { return m.FailureGroup == failed.FailureGroup }
 	mid, story := list[len(list)/2].FinishedAt, list[4]
 	for i := range list {
 		if !list[i].FinishedAt.IsZero() {
@@ -170,6 +172,16 @@ func filterTests(list []sample) []filterTest {
 		{"a class of errors", symphony.MessageFilter{ErrorClass: "timeout"},
 			func(m *sample) bool { return m.status == symphony.Failed }},
 		{"no class of errors", symphony.MessageFilter{ErrorClass: "time"}, none},
+		{"a group of failures", symphony.MessageFilter{FailureGroup: failed.FailureGroup}, kind},
+		{"a group of failures and its class", symphony.MessageFilter{FailureGroup: failed.FailureGroup,
+			ErrorClass: "timeout"}, kind},
+		{"a group of failures and another class", symphony.MessageFilter{FailureGroup: failed.FailureGroup,
+			ErrorClass: "time"}, none},
+		{"a group of failures and a caller", symphony.MessageFilter{FailureGroup: failed.FailureGroup,
+			DispatchedBy: "user:ada"}, kind},
+		{"a group of failures and a tag", symphony.MessageFilter{FailureGroup: failed.FailureGroup,
+			Tags: []string{"blue"}}, kind},
+		{"no group of failures", symphony.MessageFilter{FailureGroup: "1:0"}, none},
 		{"a worker", symphony.MessageFilter{Worker: "wdefault"}, func(m *sample) bool {
 			return m.Transport == "default" && (m.status == symphony.Processing || m.status == symphony.Completed)
 		}},
