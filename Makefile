@@ -80,6 +80,11 @@ page-check: ## Test the dashboard's page, and whether dashboard/dist is what its
 	cd dashboard/web && npm run --silent build -- --outDir ../../bin/page --logLevel warn
 	diff -r bin/page dashboard/dist
 
+.PHONY: sdk
+sdk: build ## Build, check and test the packages for TypeScript (needs Node and npm)
+	cd sdk/typescript && npm ci --no-audit --no-fund --silent && \
+	  SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm run --silent ci
+
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
@@ -118,11 +123,11 @@ docs: ## Regenerate what is generated: configuration reference, OpenAPI document
 	$(GO) test ./config ./httpapi -run 'TestGolden|TestReference|TestOpenAPI' -update
 
 .PHONY: ci
-ci: lint page-check race e2e ## Everything that must pass
+ci: lint page-check sdk race e2e ## Everything that must pass
 
 .PHONY: ci-full
 ci-full: ## That and all that takes long, before a release
-	$(MAKE) TIER=full lint page-check race e2e
+	$(MAKE) TIER=full lint page-check sdk race e2e
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
 	$(MAKE) mutants
