@@ -1,13 +1,15 @@
 import { defineConfig } from 'tsdown'
 
-export default defineConfig({
-  entry: ['src/index.ts', 'src/codec.ts', 'src/node.ts'],
-  format: ['esm', 'cjs'],
-  platform: 'neutral',
-  target: 'es2022',
-  dts: true,
-  sourcemap: true,
-  clean: true,
-  fixedExtension: true,
-  checks: { pluginTimings: false },
-})
+const common = { target: 'es2022', sourcemap: true, fixedExtension: true, checks: { pluginTimings: false } } as const
+
+export default defineConfig([
+  {
+    ...common,
+    entry: ['index', 'codec', 'express', 'next', 'node', 'testing'].map((name) => `src/${name}.ts`),
+    format: ['esm', 'cjs'],
+    platform: 'neutral',
+    dts: true,
+    clean: true,
+  },
+  { ...common, entry: { cli: 'src/bin.ts' }, format: 'esm', platform: 'node', dts: false, clean: false },
+])

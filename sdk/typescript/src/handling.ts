@@ -188,8 +188,12 @@ export class Router<M extends Definitions> {
     return this.#core
   }
 
-  /** Handles a message: returns its output, or throws what the handler threw. */
-  async handle(incoming: Incoming, hand: Hand): Promise<unknown> {
+  /**
+   * Handles a message: returns its output, or throws what the handler threw.
+   *
+   * @param trace has the headers of the trace that it goes on with. Default: those of the message.
+   */
+  async handle(incoming: Incoming, hand: Hand, trace: Readonly<Record<string, unknown>> = incoming.headers): Promise<unknown> {
     const { type } = incoming
     const handler = this.#handlers.match(type)
     if (!handler) {
@@ -205,7 +209,7 @@ export class Router<M extends Definitions> {
       dispatch: (t, payload, options) =>
         client.dispatch(t, payload, { correlationId: message.correlationId, causationId: message.id, ...options }),
     }
-    return withTrace(message.headers as Record<string, unknown>, () => handler(message as never, context))
+    return withTrace({ ...trace }, () => handler(message as never, context))
   }
 
   async #decoded(incoming: Incoming): Promise<Message> {

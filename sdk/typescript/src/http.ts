@@ -117,6 +117,7 @@ export class Connection {
 
   /** Sends a request once. The answer may be any; errors are those of the network alone. */
   async send(call: Call): Promise<Response> {
+    const { url } = this
     const headers: Record<string, string> = { ...call.headers }
     const credential = call.credential === undefined ? await this.#credential() : call.credential
     if (credential) headers['authorization'] = `Bearer ${credential}`
@@ -127,7 +128,7 @@ export class Connection {
     if (body !== undefined) init.body = body as BodyInit
     if (call.signal) init.signal = call.signal
     try {
-      return await this.fetch(this.url + call.path, init)
+      return await this.fetch(url + call.path, init)
     } catch (error) {
       throw call.signal?.aborted ? call.signal.reason : networkError(error)
     }

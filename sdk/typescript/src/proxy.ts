@@ -4,7 +4,10 @@ import type { Call } from './http.js'
 import type { Definitions } from './schema.js'
 import { json, readBody } from './serve.js'
 
-/** A route of the API, by its method and its path below `/api/symphony/`; `*` stands for one part of a path. */
+/**
+ * A route of the API, by its method and its path below `/api/symphony/`. `{id}` stands for the id of a message or failure,
+ * `*` for any one part of a path: `GET messages/*` takes in `messages/export`.
+ */
 export type ProxyRoute = `${Method} ${string}`
 
 /** Options of `proxy`. */
@@ -31,9 +34,9 @@ export interface ProxyOptions {
 /** What `proxy` hands on unless told otherwise. */
 export const proxyRoutes: readonly ProxyRoute[] = [
   'POST dispatch', 'POST dispatch/batch', 'POST consume', 'GET status',
-  'GET messages', 'GET messages/*', 'DELETE messages/*', 'POST messages/*/cancel',
-  'GET messages/*/public', 'GET messages/*/public/events',
-  'GET failed', 'GET failed/*', 'POST failed/*/retry', 'DELETE failed/*',
+  'GET messages', 'GET messages/{id}', 'DELETE messages/{id}', 'POST messages/{id}/cancel',
+  'GET messages/{id}/public', 'GET messages/{id}/public/events',
+  'GET failed', 'GET failed/{id}', 'POST failed/{id}/retry', 'DELETE failed/{id}',
 ]
 
 /** A route for all methods. */
@@ -123,11 +126,13 @@ export function proxy<M extends Definitions>(symphony: Symphony<M>, options: Pro
   return { GET: handle, POST: handle, PUT: handle, PATCH: handle, DELETE: handle }
 }
 
+/** What stands for a part of a path. None takes what another reader may read as several parts, or as a way up. */
+const placeholders: Record<string, RegExp> = { '*': /^(?!\.+$)[^%\\]+$/, '{id}': /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i }
+
 function matches(route: readonly string[], parts: readonly string[]): boolean {
   return (
     route.length === parts.length &&
-    // A part that another reader of the path may take for several parts, or for a way up, is never handed on.
-    route.every((want, i) => (want === '*' ? /^(?!\.+$)[^%\\]+$/.test(parts[i] as string) : want === parts[i]))
+    route.every((want, i) => placeholders[want]?.test(parts[i] as string) ?? want === parts[i])
   )
 }
 

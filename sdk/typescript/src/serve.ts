@@ -92,7 +92,10 @@ export function serve<M extends Definitions>(
     if (request.signal.aborted) hungUp()
     request.signal.addEventListener('abort', hungUp, { once: true })
     try {
-      const output = await router.handle(message, reporter)
+      // The server names its own span of the attempt, where it traces.
+      const traceparent = request.headers.get('traceparent')
+      const trace = traceparent ? { traceparent, tracestate: request.headers.get('tracestate') } : undefined
+      const output = await router.handle(message, reporter, trace)
       await reporter.close()
       return answer(output)
     } catch (error) {

@@ -33,8 +33,9 @@ export class Server {
   }
 
   /** Starts a server with a configuration, on a free port that it keeps when it is started again. */
-  static async start(config = '', args: string[] = []): Promise<Server> {
+  static async start(config = '', args: string[] = [], files: Record<string, string> = {}): Promise<Server> {
     const server = new Server(await freePort(), config)
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(server.folder, name), text)
     await server.restart(args)
     const printed = execFileSync(program(), ['keys', 'create', 'sdk', '--scopes', 'admin', '--json'], {
       cwd: server.folder, encoding: 'utf8', env: clean,
