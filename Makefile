@@ -68,6 +68,7 @@ lint: ## gofmt, go vet and golangci-lint, in all modules
 	$(STATIC) $(GO) vet -tags e2e ./e2e
 	cd bench && $(STATIC) $(GO) vet ./...
 	cd monitoring && $(STATIC) $(GO) vet ./...
+	cd tools/release && $(STATIC) $(GO) vet ./...
 
 .PHONY: page
 page: ## Build the dashboard's page into dashboard/dist (needs Node and npm)
@@ -118,6 +119,20 @@ bench: ## Measure against the peers on this machine (needs gcc and wrk; see benc
 bench-find: ## Find messages among FIND (default 10,000,000) on both storages, into docs/performance.md (30 GB of disk)
 	cd bench/find && $(GO) run . -n $(or $(FIND),10000000) -write ../../docs/performance.md
 
+# The version of a snapshot: the last release's with what came since, as packages sort it.
+SNAPSHOT = $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//' | grep . || echo 0.0.0-$$(git rev-parse --short HEAD))
+
+.PHONY: release-snapshot
+release-snapshot: ## Make a release into dist/ without publishing it: programs, packages, image (needs Node and npm)
+	cd tools/release && $(STATIC) $(GO) build -o ../../bin/make-release .
+	cd tools/release && $(STATIC) $(GO) build -o ../../bin/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	bin/make-release -version '$(SNAPSHOT)'
+
+.PHONY: release-check
+release-check: release-snapshot ## Make it again elsewhere, compare, and install the packages, the image and the npm packages
+	scripts/release-again.sh '$(SNAPSHOT)'
+	scripts/install-check.sh
+
 .PHONY: docs
 docs: ## Regenerate what is generated: configuration reference, OpenAPI document, golden files
 	$(GO) test ./config ./httpapi -run 'TestGolden|TestReference|TestOpenAPI' -update
@@ -131,3 +146,4 @@ ci-full: ## That and all that takes long, before a release
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
 	$(MAKE) mutants
+	$(MAKE) release-check

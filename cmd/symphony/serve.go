@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var noWorker bool
+	var noWorker, noFirstKey bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the HTTP API and a worker",
@@ -42,11 +42,13 @@ While it runs, the other commands work beside it in the same folder.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), c, server.Options{NoWorker: noWorker, FirstKey: true})
+			return a.serve(cmd.Context(), c, server.Options{NoWorker: noWorker, FirstKey: !noFirstKey})
 		}),
 	}
 	setting(cmd, "addr", "server.addr", "listen on `HOST:PORT`; port 0 takes a free one (default "+config.DefaultAddr+")")
 	cmd.Flags().BoolVar(&noWorker, "no-worker", false, "serve the API only; consume and the cron route still run handlers")
+	cmd.Flags().BoolVar(&noFirstKey, "no-first-key", false,
+		"make no API key at the first start, where what is printed is kept in a log")
 	a.databaseFlag(cmd)
 	a.logFlags(cmd)
 	return cmd
