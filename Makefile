@@ -123,14 +123,14 @@ bench-find: ## Find messages among FIND (default 10,000,000) on both storages, i
 SNAPSHOT = $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//' | grep . || echo 0.0.0-$$(git rev-parse --short HEAD))
 
 .PHONY: release-snapshot
-release-snapshot: ## Make a release into dist/ without publishing it: programs, packages, image (needs Node and npm)
+release-snapshot: ## Make a release into dist/ without publishing it, or only for ONLY, like linux/amd64 (needs Node and npm)
 	cd tools/release && $(STATIC) $(GO) build -o ../../bin/make-release .
 	cd tools/release && $(STATIC) $(GO) build -o ../../bin/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
-	bin/make-release -version '$(SNAPSHOT)'
+	bin/make-release -version '$(SNAPSHOT)' -only '$(ONLY)'
 
 .PHONY: release-check
 release-check: release-snapshot ## Make it again elsewhere, compare, and install the packages, the image and the npm packages
-	scripts/release-again.sh '$(SNAPSHOT)'
+	scripts/release-again.sh '$(SNAPSHOT)' '$(ONLY)'
 	scripts/install-check.sh
 
 .PHONY: docs

@@ -54,7 +54,7 @@ stop() {
 }
 
 dispatch() { # KEY
-  curl -fsS "http://127.0.0.1:$port/api/symphony/dispatch" -H "Authorization: Bearer $1" \
+  curl -fsS "http://127.0.0.1:$port/api/symphony/dispatch" -H "Authorization: Bearer $1" -H "Content-Type: application/json" \
     -d '{"message": {"type": "order.paid", "payload": {"order": 42}}, "options": {"delay": 3600000}}' > /dev/null
 }
 
@@ -73,7 +73,8 @@ in_root systemd-analyze security --offline=yes --threshold=20 /usr/lib/systemd/s
   fail "the unit is more exposed than 2.0: $(in_root systemd-analyze security --offline=yes /usr/lib/systemd/system/symphony.service | tail -1)"
 [ "$(in_root stat -c '%U %a' /var/lib/symphony)" = "symphony 700" ] || fail "/var/lib/symphony is open to others"
 as_service() { chroot --userspec=symphony:symphony "$work/root" "$@"; }
-database=(--database /var/lib/symphony/symphony.db)
+database=(--config /etc/symphony/symphony.yaml)
+as_service /usr/bin/symphony migrate "${database[@]}" > /dev/null
 key=$(as_service /usr/bin/symphony keys create ops --scopes admin "${database[@]}" --json | node -p 'JSON.parse(require("fs").readFileSync(0)).secret')
 serve=(/usr/bin/symphony serve --config /etc/symphony/symphony.yaml --no-first-key --addr "127.0.0.1:$port")
 server "$work/root" symphony:symphony "${serve[@]}"
@@ -83,7 +84,7 @@ echo "# changed by hand" >> "$work/root/etc/symphony/symphony.yaml"
 
 in_root dpkg-deb -R /tmp/old.deb /tmp/next
 in_root sed -i 's/^Version: .*/Version: 999.0.0/' /tmp/next/DEBIAN/control
-in_root dpkg-deb --root-owner-group -b /tmp/next /tmp/new.deb > /dev/null
+in_root dpkg-deb --root-owner-group -Znone -b /tmp/next /tmp/new.deb > /dev/null
 in_root dpkg -i /tmp/new.deb
 grep -q "changed by hand" "$work/root/etc/symphony/symphony.yaml" || fail "an upgrade overwrites the configuration"
 server "$work/root" symphony:symphony "${serve[@]}"
@@ -119,13 +120,15 @@ echo "compressed: $(of_image 'i.size') bytes"
 [ "$(of_image 'i.config.User')" = 65532:65532 ] || fail "the image runs as root"
 of_image 'i.config.Healthcheck.Test[0]' | grep -q CMD || fail "the image has no health check"
 tar -xzf "$(of_image 'i.layers[0]')" -C "$image"
-# As an engine would with --read-only: nothing but the volume can be written.
+# As an engine would with --read-only and --tmpfs /tmp: nothing else but the volume can be written.
 mount --bind "$image" "$image"
 mkdir "$work/data"
 mount --bind "$work/data" "$image/data"
 chown 65532:65532 "$work/data"
+mount -t tmpfs -o mode=1777 tmpfs "$image/tmp"
 mount -o remount,ro,bind "$image"
-inside() { env -i PATH=/usr/bin chroot --userspec=65532:65532 "$image" "$@"; }
+inside() { env -i PATH=/usr/bin "$(command -v chroot)" --userspec=65532:65532 "$image" "$@"; }
+inside /usr/bin/symphony migrate --database /data/symphony.db > /dev/null
 key=$(inside /usr/bin/symphony keys create ops --scopes admin --database /data/symphony.db --json | node -p 'JSON.parse(require("fs").readFileSync(0)).secret')
 server "$image" 65532:65532 /usr/bin/symphony serve --addr "0.0.0.0:$port" --no-first-key --database /data/symphony.db
 dispatch "$key"

@@ -14,9 +14,10 @@ if [ -d /run/systemd/system ]; then
 fi
 if [ "$1" = configure ] && [ -z "$2" ] || [ "$1" = 1 ]; then # the first installation, of a deb or an rpm
   cat <<'TEXT'
-Symphony Messenger is installed. Make a key and start it:
+Symphony Messenger is installed. Make the database and a key, and start it:
 
-  sudo -u symphony symphony keys create ops --scopes admin --database /var/lib/symphony/symphony.db
+  sudo -u symphony symphony migrate --config /etc/symphony/symphony.yaml
+  sudo -u symphony symphony keys create ops --scopes admin --config /etc/symphony/symphony.yaml
   sudo systemctl enable --now symphony
 
 The dashboard is at http://127.0.0.1:8080/dashboard, the configuration in /etc/symphony/symphony.yaml.

@@ -27,6 +27,7 @@ type release struct {
 	version string
 	at      time.Time // of the commit
 	dist    string
+	only    string // one platform, "" for all
 	sbom    string // the program that writes bills of materials
 }
 
@@ -48,6 +49,7 @@ func run() error {
 	version := flag.String("version", "0.0.0-dev", "`VERSION` of the release, without a v")
 	dist := flag.String("dist", "dist", "write to `FOLDER`, which is emptied before")
 	sbom := flag.String("sbom", "bin/cyclonedx-gomod", "the `PROGRAM` cyclonedx-gomod")
+	only := flag.String("only", "", "make it for one `PLATFORM`, like linux/amd64, to try it")
 	flag.Parse()
 	root, err := output("git", "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -64,7 +66,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("the time of the commit: %w", err)
 	}
-	r := &release{version: *version, at: time.Unix(seconds, 0).UTC(), dist: *dist, sbom: *sbom}
+	r := &release{version: *version, at: time.Unix(seconds, 0).UTC(), dist: *dist, only: *only, sbom: *sbom}
 	if err := os.RemoveAll(r.dist); err != nil {
 		return err
 	}
@@ -108,6 +110,9 @@ func (r *release) build() ([]program, error) {
 	var list []program
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		for _, arch := range []string{"amd64", "arm64"} {
+			if r.only != "" && r.only != system+"/"+arch {
+				continue
+			}
 			p := program{system, arch, filepath.Join(r.dist, "programs", system+"_"+arch, "symphony")}
 			if system == "windows" {
 				p.file += ".exe"
@@ -121,6 +126,9 @@ func (r *release) build() ([]program, error) {
 			}
 			list = append(list, p)
 		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("there is no program for %q", r.only)
 	}
 	return list, nil
 }
