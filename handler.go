@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,7 +53,7 @@ type HandlerOptions struct {
 const HalfPlaces = -1
 
 // Mux routes messages to handlers by type. Register handlers before the first worker runs; from then on a Mux is safe
-// for concurrent use and must not be changed.
+// for concurrent use and must not be changed, but by Late.
 //
 // A pattern is an exact type, "Prefix.*" or "*". The most specific matching pattern is used, and all of its handlers
 // run, one after the other. If some of them fail, a retry runs only those.
@@ -64,13 +65,16 @@ type Mux struct {
 	logs       Patterns[bool] // whose logs are kept of every attempt
 	middleware []Middleware
 	codec      Codec
-	push       *route // of messages that have a URL of their own; nil: none is taken
+	push       *route                       // of messages that have a URL of their own; nil: none is taken
+	late       atomic.Pointer[LateHandlers] // what Late has set; nil: nothing
+	look       func(context.Context) error  // see BeforeNoHandler
 }
 
 // route holds the handlers of one pattern.
 type route struct {
 	pattern string
 	entries []entry
+	queue   string // of handlers that are for this queue alone, see Mux.Late; else empty
 }
 
 type entry struct {
@@ -108,7 +112,8 @@ func (m *Mux) Handle(pattern string, h Handler, o HandlerOptions) {
 		m.patterns++
 	}
 	m.bounded = m.bounded || o.Places != 0
-	m.routes.set(pattern, route{pattern, append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places, o.StoredPayload})})
+	entries = append(slices.Clip(entries), entry{o.Name, h, o.Timeout, o.Places, o.StoredPayload})
+	m.routes.set(pattern, route{pattern: pattern, entries: entries})
 }
 
 // PushPattern stands for a pattern where messages are pushed to URLs of their own; see Mux.Push. It is no pattern.
@@ -127,7 +132,8 @@ func (m *Mux) Push(h Handler, o HandlerOptions) {
 		panic(fmt.Sprintf("symphony: URLs: places %d: must be at least 1, or HalfPlaces", o.Places))
 	}
 	m.bounded = m.bounded || o.Places != 0
-	m.push = &route{PushPattern, []entry{{cmp.Or(o.Name, "1"), h, o.Timeout, o.Places, o.StoredPayload}}}
+	only := entry{cmp.Or(o.Name, "1"), h, o.Timeout, o.Places, o.StoredPayload}
+	m.push = &route{pattern: PushPattern, entries: []entry{only}}
 }
 
 // Pushes reports whether messages are pushed to URLs of their own.
@@ -136,7 +142,10 @@ func (m *Mux) Pushes() bool { return m.push != nil }
 // route finds the handlers of a message.
 func (m *Mux) route(e *Envelope) (rt route, ok bool) {
 	if !e.Terms.Pushed() {
-		return m.routes.Match(e.Type)
+		if rt, ok = m.routes.Match(e.Type); !ok {
+			rt, _, ok = m.lateRoute(e)
+		}
+		return rt, ok
 	}
 	if m.push == nil {
 		return route{}, false
@@ -190,8 +199,14 @@ func (m *Mux) Retry(pattern string, p Policy) {
 }
 
 // Policy returns the policy for a type, or def if none was set.
-func (m *Mux) Policy(typ string, def Policy) Policy {
-	if p, ok := m.policies.Match(typ); ok {
+func (m *Mux) Policy(typ string, def Policy) Policy { return m.PolicyOf(&Envelope{Type: typ}, def) }
+
+// PolicyOf returns the policy for a message, or def if none was set.
+func (m *Mux) PolicyOf(of *Envelope, def Policy) Policy {
+	if p, ok := m.latePolicy(of); ok {
+		return p
+	}
+	if p, ok := m.policies.Match(of.Type); ok {
 		return p
 	}
 	return def
@@ -206,7 +221,7 @@ func (m *Mux) Handles(typ string) bool {
 // Handlers returns the pattern that handles a type and the names of its handlers, nothing where there is none. A
 // pattern is taken for a type that it matches.
 func (m *Mux) Handlers(typ string) (pattern string, names []string) {
-	rt, _ := m.routes.Match(typ)
+	rt, _ := m.route(&Envelope{Type: typ})
 	for _, e := range rt.entries {
 		names = append(names, e.name)
 	}
@@ -223,7 +238,13 @@ func (m *Mux) Patterns() (list []string) {
 }
 
 // Bounded reports whether any handler limits its places.
-func (m *Mux) Bounded() bool { return m.bounded }
+func (m *Mux) Bounded() bool {
+	if m.bounded {
+		return true
+	}
+	l := m.late.Load()
+	return l != nil && l.bounded
+}
 
 // Places returns what handles a message, the pattern of its type or the origin of its URL, and how many messages of
 // that a worker with that concurrency may work on at the same time: the smallest Places of the handlers. 0 means no
@@ -234,7 +255,7 @@ func (m *Mux) Places(of *Envelope, concurrency int) (pattern string, places int)
 	for _, e := range rt.entries {
 		n := e.places
 		if n == HalfPlaces {
-			if n = max(concurrency/2, 1); m.patterns == 1 && !pushed {
+			if n = max(concurrency/2, 1); !pushed && m.patterns+m.late.Load().patterns() == 1 {
 				n = 0
 			}
 		}
@@ -244,6 +265,9 @@ func (m *Mux) Places(of *Envelope, concurrency int) (pattern string, places int)
 	}
 	if pushed && places > 0 {
 		return PushPattern + origin(of.Terms.URL), places
+	}
+	if rt.queue != "" {
+		return rt.pattern + "\n" + rt.queue, places // which no pattern is
 	}
 	return rt.pattern, places
 }
@@ -267,6 +291,13 @@ func (m *Mux) Run(ctx context.Context, d *Delivery, timeout time.Duration) Resul
 		return Result{Err: &DecodeError{d.DecodeErr}, Done: d.Done}
 	}
 	rt, ok := m.route(&d.Envelope)
+	if !ok && m.look != nil && !d.Terms.Pushed() {
+		if err := m.look(ctx); err != nil {
+			err = fmt.Errorf("look for a handler of type %q: %w", d.Type, err)
+			return Result{Err: Defer(err, lookAgain), Done: d.Done}
+		}
+		rt, ok = m.route(&d.Envelope)
+	}
 	entries := rt.entries
 	if !ok {
 		return Result{Err: &NoHandlerError{Type: d.Type, Pushed: d.Terms.Pushed()}, Done: d.Done}

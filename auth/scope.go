@@ -27,7 +27,7 @@ var scopes = [...]struct{ name, opens string }{
 		"no search for them"},
 	{"read", "look: every GET but keys and audit"},
 	{"operate", "steer: pause, drain, resume, stop and start workers; delete, run now, replay and import messages; " +
-		"retry and delete failed ones in bulk; operations; schedules"},
+		"retry and delete failed ones in bulk; operations; schedules; handlers"},
 	{"admin", "all of these, and alone: keys, purge, audit, test of alerts"},
 }
 

@@ -77,6 +77,9 @@ func checkHeaders(m map[string]string) error {
 // masked stands for a password in a longer text.
 const masked = "xxxxx"
 
+// ShownEndpoint is the URL of a handler as it may be shown.
+func ShownEndpoint(url string) string { return hideEndpoint(url) }
+
 // hideEndpoint masks all of a URL but scheme and host: webhooks often have a secret in their path or query.
 func hideEndpoint(s string) string {
 	u, err := url.Parse(s)

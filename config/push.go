@@ -1,9 +1,12 @@
 package config
 
 import (
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/handler/httppush"
 )
 
@@ -18,6 +21,10 @@ type Push struct {
 	AllowPrivate bool `key:"allow_private" default:"false"`
 	// Sign these pushes with this secret (whsec_…), or several while one is rotated. None: they are not signed.
 	Secrets []Secret `key:"secret" check:"WebhookSecret"`
+	// Seal the secrets of handlers that are set at run time with this key in the database: 32 random bytes in base64,
+	// as `openssl rand -base64 32` prints them; the same on all nodes. Several while one is replaced: the first one
+	// seals, all of them open. None: whoever reads the database can sign as this server.
+	SealKeys []Secret `key:"seal_key" check:"SealKey"`
 	// Ends a push whose message has no timeout of its own. If not set: `worker.handler_timeout`, or where that is not
 	// set either, [httppush.DefaultTimeout].
 	Timeout time.Duration `key:"timeout" min:"1ms"`
@@ -35,6 +42,26 @@ func (p Push) Origins() *httppush.Origins {
 		panic("config: " + err.Error()) // Load has checked it
 	}
 	return origins
+}
+
+// SealingKeys are the bytes of SealKeys.
+func (p Push) SealingKeys() (keys [][]byte) {
+	for _, text := range p.SealKeys {
+		key, err := base64.StdEncoding.DecodeString(string(text))
+		if err != nil {
+			panic("config: " + err.Error()) // Load has checked it
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func checkSealKey(s string) error {
+	key, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(key) != dynamic.SealKeyBytes {
+		return fmt.Errorf("must be %d bytes in base64, such as: openssl rand -base64 %[1]d", dynamic.SealKeyBytes)
+	}
+	return nil
 }
 
 func checkPushOrigin(s string) error {

@@ -28,6 +28,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
@@ -69,6 +70,10 @@ type Options struct {
 	Installation Installation
 	// Cron guards the cron routes. Nil closes them.
 	Cron *auth.Cron
+	// Handlers are those that are set at run time, and Configured those that were there before, for the list. Nil
+	// Handlers: their routes answer 501.
+	Handlers   *dynamic.Set
+	Configured []wire.Handler
 	// Keys stores API keys for the keys routes. Nil answers 501.
 	Keys auth.KeyStore
 	// Records is where the request to stop all workers is kept, see worker.StopAll, and the key of receipts. Nil:

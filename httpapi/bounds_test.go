@@ -15,6 +15,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
@@ -97,6 +98,9 @@ func bounds() []bound {
 		is("getMetrics", "groupBy", "text", metrics.MaxGroups, metrics.MaxGroupPoints),
 		is("getMetrics", "groups", "maximum", metrics.MaxGroups), is("getMetrics", "groups", "text", metrics.MaxGroups),
 		is("TypeRetry", "delays", "text", wire.MaxTypeDelays),
+		is("HandlerRequest", "concurrency", "maximum", worker.MaxConcurrency),
+		is("Handler", "concurrency", "maximum", worker.MaxConcurrency),
+		is("HandlerRequest", "queues", "maxItems", dynamic.MaxQueues),
 		is("getScale", "concurrency", "maximum", worker.MaxConcurrency),
 		is("getScale", "drain", "minimum", wire.MinDrain), is("getScale", "drain", "maximum", wire.MaxDrain),
 		is("getScale", "drain", "text", wire.DefaultDrain), is("getScale", "drain", "text", millis(monitor.DefaultDrain)),

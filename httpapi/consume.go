@@ -111,6 +111,9 @@ func (c *call) work(transport string, o worker.Options) (stats wire.Stats, healt
 	if err != nil {
 		return stats, health, err
 	}
+	if err := c.freshHandlers(c.Context()); err != nil {
+		return stats, health, err
+	}
 	w, err := worker.New(t, c.api.o.Mux, o)
 	if err != nil {
 		return stats, health, err

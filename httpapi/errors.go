@@ -18,6 +18,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/event"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/schedule"
@@ -135,6 +136,18 @@ var answers = []row{
 	as(http.StatusConflict, "older_nodes", func(e *flow.OlderNodesError, f *failure) {
 		f.message = sentence(e.Error())
 	}),
+	as(http.StatusConflict, "older_nodes", func(e *dynamic.OlderNodesError, f *failure) {
+		f.message = sentence(e.Error())
+	}),
+	as(http.StatusConflict, "handler_configured", func(e *dynamic.RegisteredError, f *failure) {
+		f.message = "Nothing was done: " + e.Error() + "."
+		f.details = map[string]string{"pattern": e.Pattern, "by": e.By}
+	}),
+	as(http.StatusConflict, "handler_unable", func(e *dynamic.UnableError, f *failure) {
+		f.message = "Nothing was done: " + e.Error() + ". Delete it, and set it anew."
+	}),
+	is(http.StatusConflict, "no_rotation", "Nothing was done: the handler has one secret. Rotate makes the next one.",
+		dynamic.ErrNoRotation),
 	is(http.StatusNotFound, "not_found", "There is no such route. The routes are described at /docs.", errNoRoute),
 	as(http.StatusMethodNotAllowed, "method_not_allowed", func(e *methodError, f *failure) { f.message, f.allow = sentence(e.Error()), e.allow }),
 

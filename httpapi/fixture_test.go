@@ -16,6 +16,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/audit"
 	"github.com/symphony-messenger/symphony/auth"
+	"github.com/symphony-messenger/symphony/handler/dynamic"
+	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/operation"
 	"github.com/symphony-messenger/symphony/scheduler"
@@ -100,6 +102,14 @@ func newFixture(t *testing.T, change func(*httpapi.Options)) *fixture {
 		},
 		Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	o.AccessLog = o.Logger
+	origins, err := httppush.NewOrigins([]string{"https://app.example.com"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers := dynamic.Options{Records: f.tr, Mux: f.mux, Origins: origins, Logger: o.Logger}
+	if o.Handlers, err = dynamic.New(handlers); err != nil {
+		t.Fatal(err)
+	}
 	if store, ok := symphony.Transport(f.tr).(storage.Log); ok {
 		o.Audit = audit.New(store, audit.Options{})
 	}

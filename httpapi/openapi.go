@@ -36,6 +36,7 @@ var tags = [...]struct{ name, doc string }{
 	{"Operations", "Work in bulk that goes on in the background."},
 	{"Workers", "The server's own workers, and runs of a worker for one request."},
 	{"Pull workers", "Workers in any language: receive, ack, nack, extend."},
+	{"Handlers", "Where messages are pushed, set while the server runs."},
 	{"Flow control", "Pause, drain, resume and purge."},
 	{"Schedules", "Messages that are dispatched later, again and again, or by a cron expression."},
 	{"Status", "How many messages there are."},
@@ -215,6 +216,7 @@ var idDocs = map[string]string{
 	"Schedules":    "The id of the schedule.",
 	"API keys":     "The id of the key, which is not the key itself.",
 	"Workers":      "The id of the node.",
+	"Handlers":     "The pattern of types: a type, Prefix.* or *.",
 	"Flow control": "What is limited: a pattern of types, a queue, or a concurrency key.",
 }
 

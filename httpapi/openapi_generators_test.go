@@ -147,6 +147,11 @@ func TestOpenAPI_examples_work(t *testing.T) {
 			path = strings.ReplaceAll(path, "{id}", groups[0].(map[string]any)["group"].(string))
 		case strings.HasPrefix(path, "/api/symphony/failed/{id}"):
 			path = strings.ReplaceAll(path, "{id}", f.fail("EmailMessage", `{}`))
+		case strings.HasPrefix(path, "/api/symphony/handlers/{id}"):
+			path = strings.ReplaceAll(path, "{id}", "order.*")
+			if a := f.call("PUT", ofHandlers+"order.*", `{"url":"https://app.example.com/"}`); a.status != 201 {
+				t.Fatal(a.raw)
+			}
 		case path == "/api/symphony/messages/{id}", path == "/api/symphony/messages/{id}/cancel":
 			path = strings.ReplaceAll(path, "{id}", f.send("EmailMessage", `{}`, `{}`))
 		case strings.HasPrefix(path, "/api/symphony/messages/{id}"):

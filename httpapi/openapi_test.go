@@ -126,7 +126,7 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	pulled := f.receive(`{"queues":["pull"]}`)
 	first, both := pulled[0]["receipt"].(string), receiptsOf(pulled)
 	made := f.call("POST", "/api/symphony/schedules", `{"name":"other","interval":60000,"message":{"type":"Report","payload":{}}}`)
-	const limitsPath = "/api/symphony/limits/"
+	const limitsPath, handlersPath = "/api/symphony/limits/", "/api/symphony/handlers/"
 	const scheduleRoute = "/api/symphony/schedules/{id}"
 	schedulePath := "/api/symphony/schedules/" + made.body["schedule"].(map[string]any)["id"].(string)
 	const messageRoute, operationRoute = "/api/symphony/messages/{id}", "/api/symphony/operations/{id}"
@@ -219,6 +219,19 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 		{"DELETE", limitsPath + "queue/default/a", limitsPath + "queue/{transport}/{id}", ""},
 		{"DELETE", limitsPath + "key/k", limitsPath + "key/{id}", ""},
 		{"DELETE", limitsPath + "key/k", limitsPath + "key/{id}", ""},
+		{"PUT", handlersPath + "Mail.*", handlersPath + "{id}", `{"url":"https://app.example.com/a",` +
+			`"retry":{"maxRetries":3,"retryDelay":[0,1000]},"timeout":1000,"keepOutput":true,` +
+			`"concurrency":2,"queues":["a"]}`},
+		{"PUT", handlersPath + "Mail.*", handlersPath + "{id}", `{"url":"https://app.example.com/b"}`},
+		{"PUT", handlersPath + "Mail.*?queue=b", handlersPath + "{id}", `{"url":"https://elsewhere.example.com/b"}`},
+		{"GET", "/api/symphony/handlers", "", ""},
+		{"GET", handlersPath + "Mail.*", handlersPath + "{id}", ""},
+		{"POST", handlersPath + "Mail.*/retire", handlersPath + "{id}/retire", ""},
+		{"POST", handlersPath + "Mail.*/rotate", handlersPath + "{id}/rotate", ""},
+		{"POST", handlersPath + "Mail.*/retire", handlersPath + "{id}/retire", ""},
+		{"POST", handlersPath + "none/rotate", handlersPath + "{id}/rotate", `{}`},
+		{"DELETE", handlersPath + "Mail.*", handlersPath + "{id}", ""},
+		{"GET", handlersPath + "Mail.*", handlersPath + "{id}", ""},
 		{"GET", "/api/symphony/status", "", ""},
 		{"POST", "/api/symphony/resume", "", `{"queue":"a"}`},
 		{"POST", "/api/symphony/resume", "", `{"queue":"a"}`},

@@ -140,7 +140,7 @@ func (a *API) table() []route {
 	}
 	return slices.Concat(
 		dispatchRoutes(), messagesRoutes(), deadLettersRoutes(), operationsRoutes(),
-		workersRoutes(), pullWorkersRoutes(), flowControlRoutes(), schedulesRoutes(),
+		workersRoutes(), pullWorkersRoutes(), handlersRoutes(), flowControlRoutes(), schedulesRoutes(),
 		statusRoutes(), monitoringRoutes(), eventsRoutes(), alertsRoutes(), sessionsRoutes(), apiKeysRoutes(), auditRoutes(), configRoutes(), healthRoutes(), a.dashboardRoutes(),
 		[]route{
 			exposed,

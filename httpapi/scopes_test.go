@@ -28,6 +28,8 @@ var contract = map[auth.Scope][]string{
 		"POST failed/retry", "POST failed/groups/{id}/retry", "POST failed/groups/{id}/delete",
 		"POST failed/groups/{id}/ignore", "POST failed/groups/{id}/resolve",
 		"POST failed/delete", "POST operations/{id}/stop", "POST operations/{id}/resume",
+		"GET handlers", "GET handlers/{id}", "PUT handlers/{id}", "DELETE handlers/{id}",
+		"POST handlers/{id}/rotate", "POST handlers/{id}/retire",
 		"PUT limits/type/{id}", "DELETE limits/type/{id}", "PUT limits/key/{id}", "DELETE limits/key/{id}",
 		"PUT limits/queue/{transport}/{id}", "DELETE limits/queue/{transport}/{id}",
 		"POST schedules", "POST schedules/preview", "PATCH schedules/{id}", "DELETE schedules/{id}",

@@ -198,6 +198,15 @@ func (c *call) knownTypes(s *steering) (map[string]*wire.TypeInfo, error) {
 	for _, pattern := range c.api.o.Mux.Patterns() {
 		of(pattern)
 	}
+	if c.api.o.Handlers != nil {
+		set, err := c.api.o.Handlers.List(c.Context())
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range set {
+			of(h.Pattern)
+		}
+	}
 	for pattern := range c.api.o.Schemas {
 		of(pattern)
 	}
@@ -219,6 +228,9 @@ func (c *call) describeType(info *wire.TypeInfo, s *steering) {
 	if pattern, names := c.api.o.Mux.Handlers(info.Type); pattern != "" {
 		info.Handler = &wire.TypeHandler{Pattern: pattern, Names: names,
 			Breakers: wireBreakers(breakersOf(c.openBreakers(), pattern, names))}
+		if !c.api.o.Mux.Handles(info.Type) {
+			info.Handler.Source = wire.HandlerSet
+		}
 	}
 	info.Retries = c.typeRetries(info, s)
 	info.Schema, _ = c.api.schemas.Match(info.Type)

@@ -22,6 +22,8 @@ type NodeInfo struct {
 	// Process is the name under which its workers are stopped and started, see worker.StopNode; "" of earlier releases.
 	Process string `json:"process,omitzero"`
 	Memory  uint64 `json:"memory,omitzero"` // that the process holds, in bytes
+	// Handlers says that it works with handlers that are set at run time; false of earlier releases.
+	Handlers bool `json:"handlers,omitzero"`
 }
 
 // NodeWorker is a worker of a node.
@@ -90,6 +92,21 @@ func WorkerOf(s worker.Snapshot) NodeWorker {
 		out.Outages = append(out.Outages, Outage{Call: o.Call, Since: o.Since.UTC(), Error: o.Err.Error()})
 	}
 	return out
+}
+
+// Unaware returns the names of the processes that handle messages and know of no handlers that are set at run time.
+// What only dispatches says nothing about itself, and need not know.
+func Unaware(nodes []storage.Node) (names []string) {
+	for _, n := range nodes {
+		var says struct {
+			Workers  json.RawMessage `json:"workers"`
+			Handlers bool            `json:"handlers"`
+		}
+		if json.Unmarshal(n.Info, &says) == nil && says.Workers != nil && !says.Handlers {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // Encode makes the Info of a storage.Node.

@@ -17,6 +17,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/config"
 	"github.com/symphony-messenger/symphony/handler/breaker"
+	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/local"
 	"github.com/symphony-messenger/symphony/metrics"
@@ -42,9 +43,10 @@ type node struct {
 	bus        *symphony.Bus
 	mux        *symphony.Mux
 	breakers   []*breaker.Breaker
-	lateBus    *lateBus             // nil without configured handlers
-	receipts   *receipts            // likewise
-	scheduler  *scheduler.Scheduler // nil where the storage keeps no schedules
+	lateBus    *lateBus                    // nil without configured handlers
+	receipts   *receipts                   // likewise
+	late       atomic.Pointer[dynamic.Set] // handlers that are set at run time; nil where none can be kept
+	scheduler  *scheduler.Scheduler        // nil where the storage keeps no schedules
 	operations *operation.Operations
 	records    storage.Records   // nil where nothing can be kept
 	scratch    *sqlite.Transport // what metrics have instead then
@@ -71,7 +73,7 @@ type node struct {
 
 // info is what this process tells others that use the same database.
 func (n *node) info() json.RawMessage {
-	info := monitor.NodeInfo{Process: n.id, Memory: worker.ProcessMemory(), Breakers: n.openBreakers()}
+	info := monitor.NodeInfo{Process: n.id, Memory: worker.ProcessMemory(), Breakers: n.openBreakers(), Handlers: true}
 	for _, s := range n.snapshots() {
 		info.Workers = append(info.Workers, monitor.WorkerOf(s))
 	}
@@ -81,7 +83,11 @@ func (n *node) info() json.RawMessage {
 // openBreakers are the circuit breakers of this process that are not closed.
 func (n *node) openBreakers() []monitor.OpenBreaker {
 	var list []monitor.OpenBreaker
-	for _, b := range n.breakers {
+	breakers := n.breakers
+	if set := n.late.Load(); set != nil {
+		breakers = slices.Concat(breakers, set.Breakers())
+	}
+	for _, b := range breakers {
 		if s := b.Snapshot(); s.State != breaker.Closed {
 			list = append(list, monitor.OpenBreaker{
 				Handler: s.Name, State: string(s.State), Failures: s.Failures,
@@ -173,6 +179,9 @@ func (n *node) open(ctx context.Context) error {
 		}
 	}
 	if err := n.look(store); err != nil {
+		return err
+	}
+	if err := n.openLate(ctx); err != nil {
 		return err
 	}
 	return n.alarm()
@@ -367,6 +376,7 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 	}
 	api, err := httpapi.New(httpapi.Options{
 		Dashboard: page, Sessions: n.sessions, Installation: n.installation(),
+		Handlers: n.late.Load(), Configured: n.configuredHandlers(),
 		Config: n.settings, Node: n.id,
 		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes), Schemas: n.schemas,
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,

@@ -165,6 +165,9 @@ func (s *Server) start() {
 		run(&s.working, func() error { return s.scheduler.Run(s.draining) })
 	}
 	run(&s.working, func() error { return s.operations.Run(s.draining) })
+	if set := s.late.Load(); set != nil && sharedStorage(s.transports) {
+		s.working.Go(func() { set.Follow(s.draining) })
+	}
 	if s.sessions != nil {
 		s.working.Go(s.sweepSessions)
 	}

@@ -48,7 +48,7 @@ func (n *node) startTracing(ctx context.Context) error {
 	}
 	spans := tracing.New(provider,
 		tracing.Options{Policy: func(d *symphony.Delivery) symphony.Policy {
-			return n.mux.Policy(d.Type,
+			return n.mux.PolicyOf(&d.Envelope,
 				policies[d.Transport]).For(d.Terms)
 		}})
 	n.traces = traces{provider, spans}

@@ -44,6 +44,7 @@ func (r *run) bulkheadLocked(e *symphony.Envelope) *bulkhead {
 		}
 		r.bulkheads[pattern] = b
 	}
+	b.places = places // handlers that come late may have others by now
 	return b
 }
 

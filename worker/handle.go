@@ -82,7 +82,7 @@ func (r *run) attempt(s *slot, st *symphony.Settlement) {
 
 // policy is the retry policy of a delivery.
 func (r *run) policy(d *symphony.Delivery) symphony.Policy {
-	return r.mux.Policy(d.Type, r.o.Policy).For(d.Terms)
+	return r.mux.PolicyOf(&d.Envelope, r.o.Policy).For(d.Terms)
 }
 
 // decide completes the settlement of an attempt.

@@ -214,6 +214,14 @@ const node = { params: { path: { id: nodes.nodes[0]!.id } } };
 await done(client.POST("/api/symphony/nodes/{id}/workers/stop", node));
 await done(client.POST("/api/symphony/nodes/{id}/workers/start", node));
 await done(client.GET("/api/symphony/config"));
+await done(client.GET("/api/symphony/handlers"));
+const handler = { params: { path: { id: "Pushed" } } };
+const refused = await client.PUT("/api/symphony/handlers/{id}", { ...handler, body: { url: "https://app.example.com/" } });
+must(refused.response.status === 400, "a handler whose origin is not allowed"); // push.allowed_origins is empty
+must((await client.GET("/api/symphony/handlers/{id}", handler)).response.status === 404, "no handler");
+must((await client.DELETE("/api/symphony/handlers/{id}", handler)).response.status === 404, "no handler to delete");
+must((await client.POST("/api/symphony/handlers/{id}/rotate", handler)).response.status === 404, "nothing to rotate");
+must((await client.POST("/api/symphony/handlers/{id}/retire", handler)).response.status === 404, "nothing to retire");
 await done(client.GET("/api/symphony/alerts"));
 await done(client.POST("/api/symphony/alerts/test"));
 await done(client.GET("/api/symphony/audit", { params: { query: { limit: 5 } } }));

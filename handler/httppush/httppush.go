@@ -49,6 +49,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -291,6 +292,16 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, errors.New("URL has no host")
 	}
 	return u, nil
+}
+
+// secretBytes is how many random bytes NewSecret takes: as many as the hash has.
+const secretBytes = 32
+
+// NewSecret makes a secret for Options.Secrets.
+func NewSecret() string {
+	key := make([]byte, secretBytes)
+	_, _ = rand.Read(key) // fills it or ends the program
+	return "whsec_" + base64.StdEncoding.EncodeToString(key)
 }
 
 // newSigner checks a secret and makes it a signer. Its error does not repeat the secret.

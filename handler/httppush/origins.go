@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"code.dny.dev/ssrf"
 )
@@ -79,6 +81,17 @@ func (o *Origins) Allows(text string) error {
 			u.Scheme+"://"+u.Host)
 	}
 	return nil
+}
+
+// Client makes a client for requests to these origins. It looks at each address before it connects, and uses no proxy.
+// Whoever uses it asks Allows, and follows no redirect.
+func (o *Origins) Client() *http.Client {
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: o.control}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// Of a proxy nothing but its own address would be seen here.
+	transport.Proxy, transport.DialContext = nil, dialer.DialContext
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnections, idleConnections
+	return &http.Client{Transport: transport}
 }
 
 // AddressError says that a host has an address to which nothing is pushed. It is permanent.

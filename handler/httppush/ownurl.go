@@ -3,11 +3,8 @@ package httppush
 import (
 	"context"
 	"errors"
-	"net"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/symphony-messenger/symphony"
 )
@@ -22,12 +19,7 @@ type OwnURL struct {
 // NewOwnURL makes a handler for Mux.Push. Of the options, Client is left alone: requests go directly to an address that
 // was looked at, through no proxy.
 func NewOwnURL(origins *Origins, o Options) (*OwnURL, error) {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: origins.control}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// Of a proxy nothing but its own address would be seen here.
-	transport.Proxy, transport.DialContext = nil, dialer.DialContext
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnections, idleConnections
-	o.Client = &http.Client{Transport: transport}
+	o.Client = origins.Client()
 	base, err := New("http://url.invalid", o)
 	if err != nil {
 		return nil, err

@@ -111,6 +111,14 @@ var (
 	SetKeyLimit      = Endpoint[LimitRequest, LimitsResponse]{"PUT", api + "/limits/key/{id}", "setKeyLimit"}
 	DeleteKeyLimit   = Endpoint[None, LimitsResponse]{"DELETE", api + "/limits/key/{id}", "deleteKeyLimit"}
 
+	ListHandlers  = Endpoint[None, HandlersResponse]{"GET", api + "/handlers", "listHandlers"}
+	GetHandler    = Endpoint[None, HandlerResponse]{"GET", api + "/handlers/{id}", "getHandler"}
+	SetHandler    = Endpoint[HandlerRequest, HandlerResponse]{"PUT", api + "/handlers/{id}", "setHandler"}
+	DeleteHandler = Endpoint[None, DoneResponse]{"DELETE", api + "/handlers/{id}", "deleteHandler"}
+	RotateHandler = Endpoint[HandlerSecretRequest, HandlerResponse]{
+		"POST", api + "/handlers/{id}/rotate", "rotateHandlerSecret"}
+	RetireHandler = Endpoint[None, HandlerResponse]{"POST", api + "/handlers/{id}/retire", "retireHandlerSecret"}
+
 	PurgeQueue = Endpoint[PurgeRequest, PurgeResponse]{"POST", api + "/purge", "purgeQueue"}
 )
 

@@ -46,6 +46,7 @@ type TypeRetry struct {
 type TypeHandler struct {
 	Pattern  string    `json:"pattern" required:"true"`
 	Names    []string  `json:"names" required:"true" description:"Of its handlers, in the order in which they run."`
+	Source   string    `json:"source,omitzero" enum:"api" description:"api where it is set at run time."`
 	Breakers []Breaker `json:"breakers,omitempty" description:"Those that are not called as they keep failing."`
 }
 

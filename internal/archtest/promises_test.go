@@ -44,8 +44,9 @@ func promises() []promise {
 const mostPromised = 38
 
 // mostRootTypes is how many exported types the root package has, at most: it is for applications. What only storages
-// and the server use belongs elsewhere.
-const mostRootTypes = 74
+// and the server use belongs elsewhere. The last one came with handlers at run time: a Mux that is never changed cannot
+// be told of them, and its routes are its own.
+const mostRootTypes = 75
 
 // checkPromises returns the interfaces that have another number of methods than promised, and whether all have too
 // many.
