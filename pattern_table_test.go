@@ -9,7 +9,8 @@ import (
 	"github.com/symphony-messenger/symphony"
 )
 
-// TestPatterns_as_in_the_table holds the rules that clients in other languages follow, too: their tests read the same table.
+// TestPatterns_as_in_the_table holds the rules that clients in other languages follow, too: their tests read the same
+// table.
 func TestPatterns_as_in_the_table(t *testing.T) {
 	raw, err := os.ReadFile("sdk/testdata/patterns.json")
 	if err != nil {

@@ -30,7 +30,8 @@ func TestDashboard(t *testing.T) {
 	for _, storage := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"--no-install", "playwright", "test", "--output", t.TempDir(), "--trace", "off", "--reporter", "json"}
+			args := []string{"--no-install", "playwright", "test", "--output", t.TempDir(), "--trace", "off",
+				"--reporter", "json"}
 			if testtier.Current(t) < testtier.Full {
 				args = append(args, "--grep", "@core")
 			}

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// TestManual writes the manual pages, one for each command, to the folder that MANUAL names, which is how a release gets
-// them (scripts/release-files.sh); else to a folder that is thrown away.
+// TestManual writes the manual pages, one for each command, to the folder that MANUAL names, which is how a release
+// gets them (scripts/release-files.sh); else to a folder that is thrown away.
 func TestManual(t *testing.T) {
 	folder := os.Getenv("MANUAL")
 	if folder == "" {
@@ -19,7 +19,8 @@ func TestManual(t *testing.T) {
 	}
 	root := (&app{}).root()
 	root.DisableAutoGenTag = true // a date would make two releases of the same source differ
-	header := &doc.GenManHeader{Title: "SYMPHONY", Section: "1", Source: "Symphony Messenger", Manual: "Symphony Messenger"}
+	const product = "Symphony Messenger"
+	header := &doc.GenManHeader{Title: "SYMPHONY", Section: "1", Source: product, Manual: product}
 	if err := doc.GenManTree(root, header, folder); err != nil {
 		t.Fatal(err)
 	}

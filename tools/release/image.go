@@ -163,7 +163,8 @@ func pack(folder, file string, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: int64(len(data)), ModTime: at, Typeflag: tar.TypeReg}
+		h := &tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: int64(len(data)), ModTime: at,
+			Typeflag: tar.TypeReg}
 		if err := w.WriteHeader(h); err != nil {
 			return err
 		}

@@ -86,7 +86,8 @@ func run() error {
 			return fmt.Errorf("the archive for %s/%s: %w", p.os, p.arch, err)
 		}
 		bill := filepath.Join(r.dist, p.name(r.version)+".sbom.json")
-		if err := command(nil, r.sbom, "bin", "-json", "-noserial", "-version", "v"+r.version, "-output", bill, p.file); err != nil {
+		err := command(nil, r.sbom, "bin", "-json", "-noserial", "-version", "v"+r.version, "-output", bill, p.file)
+		if err != nil {
 			return err
 		}
 	}
@@ -120,7 +121,8 @@ func (r *release) build() ([]program, error) {
 			say("program for " + system + "/" + arch)
 			// grpcnotrace: see the Makefile. Without the repository's state the bytes depend on the source alone.
 			err := command([]string{"CGO_ENABLED=0", "GOOS=" + system, "GOARCH=" + arch}, "go", "build", "-trimpath",
-				"-buildvcs=false", "-tags", "grpcnotrace", "-ldflags", "-s -w -X main.version="+r.version, "-o", p.file, "./cmd/symphony")
+				"-buildvcs=false", "-tags", "grpcnotrace", "-ldflags", "-s -w -X main.version="+r.version,
+				"-o", p.file, "./cmd/symphony")
 			if err != nil {
 				return nil, err
 			}

@@ -27,7 +27,8 @@ func (r *release) packages(programs []program) error {
 
 func (r *release) writePackage(p program, format string) error {
 	variables := map[string]string{"ARCH": p.arch, "VERSION": r.version, "PROGRAM": p.file}
-	config, err := nfpm.ParseFileWithEnvMapping("packaging/nfpm.yaml", func(name string) string { return variables[name] })
+	value := func(name string) string { return variables[name] }
+	config, err := nfpm.ParseFileWithEnvMapping("packaging/nfpm.yaml", value)
 	if err != nil {
 		return err
 	}
