@@ -85,6 +85,7 @@ page-check: ## Test the dashboard's page, and whether dashboard/dist is what its
 sdk: build ## Build, check and test the packages for TypeScript (needs Node and npm)
 	cd sdk/typescript && npm ci --no-audit --no-fund --silent && \
 	  SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm run --silent ci
+	cd sdk/react && npm ci --no-audit --no-fund --silent && npm run --silent ci
 
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)

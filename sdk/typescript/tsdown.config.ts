@@ -5,7 +5,7 @@ const common = { target: 'es2022', sourcemap: true, fixedExtension: true, checks
 export default defineConfig([
   {
     ...common,
-    entry: ['index', 'codec', 'express', 'next', 'node', 'testing'].map((name) => `src/${name}.ts`),
+    entry: ['index', 'codec', 'express', 'follow', 'next', 'node', 'testing'].map((name) => `src/${name}.ts`),
     format: ['esm', 'cjs'],
     platform: 'neutral',
     dts: true,

@@ -199,17 +199,19 @@ export class Router<M extends Definitions> {
     if (!handler) {
       throw permanent(Object.assign(new Error(`there is no handler for the type ${JSON.stringify(type)}`), { errorClass: 'no_handler' }))
     }
-    const message = await this.#decoded(incoming)
+    const message = this.#core.codec || this.#validate ? await this.#decoded(incoming) : incoming
     const client = this.#client
     const context: Context<M> = {
-      signal: hand.signal,
+      get signal() {
+        return hand.signal
+      },
       attempt: message.attempt,
       progress: (done, total, text) => hand.progress(done, total, text),
       log: (...parts) => hand.log(...parts),
       dispatch: (t, payload, options) =>
         client.dispatch(t, payload, { correlationId: message.correlationId, causationId: message.id, ...options }),
     }
-    return withTrace({ ...trace }, () => handler(message as never, context))
+    return withTrace(trace, () => handler(message as never, context))
   }
 
   async #decoded(incoming: Incoming): Promise<Message> {

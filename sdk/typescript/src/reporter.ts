@@ -36,7 +36,8 @@ export class Reporter implements Hand {
   readonly #receipt: string
   readonly #members: Record<string, unknown>
   readonly #credential: null | undefined
-  readonly #controller = new AbortController()
+  #controller: AbortController | undefined
+  #reason: { error: unknown } | undefined
   #progress: Told | undefined
   #lines: string[] = []
   #under: Promise<void> | undefined
@@ -55,13 +56,22 @@ export class Reporter implements Hand {
     this.#credential = credential
   }
 
+  /** Made when it is asked for: most handlers do not, and it costs more than all the rest. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#reason) this.#controller.abort(this.#reason.error)
     return this.#controller.signal
   }
 
+  /** Whether the work was ended, and why. */
+  get ended(): { error: unknown } | undefined {
+    return this.#reason
+  }
+
   /** Ends the signal. The first reason counts. */
-  end(reason: unknown): void {
-    this.#controller.abort(reason)
+  end(error: unknown): void {
+    this.#reason ??= { error }
+    this.#controller?.abort(this.#reason.error)
   }
 
   progress(done: number, total?: number, text?: string): Promise<void> {
@@ -83,15 +93,19 @@ export class Reporter implements Hand {
   }
 
   /** Tells what is left. Nothing is told afterwards. */
-  async close(): Promise<void> {
+  close(): Promise<void> | undefined {
     this.#closed = true
     clearTimeout(this.#timer)
+    return this.#under || this.#waits ? this.#last() : undefined
+  }
+
+  async #last(): Promise<void> {
     await this.#under
     if (this.#waits) await this.#call()
   }
 
   get #waits(): boolean {
-    return this.#receipt !== '' && !this.signal.aborted && (this.#progress !== undefined || this.#lines.length > 0)
+    return this.#receipt !== '' && !this.#reason && (this.#progress !== undefined || this.#lines.length > 0)
   }
 
   /** Resolves when a call is done, or at once where what was told waits for the next one. */

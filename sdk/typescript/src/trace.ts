@@ -35,8 +35,8 @@ export function injectTrace(headers: Record<string, string>): void {
 }
 
 /** Runs a handler within the trace that its message carries. */
-export function withTrace<T>(headers: Record<string, unknown>, run: () => T): T {
+export function withTrace<T>(headers: Readonly<Record<string, unknown>>, run: () => T): T {
   const api = telemetry()
   if (!api?.propagation || !api.context) return run()
-  return api.context.with(api.propagation.extract(api.context.active(), headers, getter), run)
+  return api.context.with(api.propagation.extract(api.context.active(), { ...headers }, getter), run)
 }
