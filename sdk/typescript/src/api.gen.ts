@@ -725,6 +725,70 @@ export interface GroupRetryRequest {
   rate?: number | undefined
 }
 
+export interface Handler {
+  /** Who changed it last. */
+  by?: string | undefined
+  concurrency?: number | undefined
+  createdAt?: string | undefined
+  /** Default: false. */
+  keepOutput?: boolean | undefined
+  kind: "http" | "command" | "go"
+  /** Of several handlers of a pattern. */
+  name?: string | undefined
+  /** A configured pattern that takes all of it. */
+  overriddenBy?: string | undefined
+  pattern: string
+  /** Why this node cannot push by it. */
+  problem?: string | undefined
+  /** It is for this queue alone, before all others. */
+  queue?: string | undefined
+  queues?: string[] | undefined
+  retry?: HandlerRetry | undefined
+  /** How many sign: two while one is rotated. */
+  secrets?: number | undefined
+  /** api: it is set at run time. */
+  source: "api" | "config" | "program"
+  timeout?: number | undefined
+  updatedAt?: string | undefined
+  /** Of configured ones scheme and host only. */
+  url?: string | undefined
+}
+
+export interface HandlerRequest {
+  concurrency?: number | undefined
+  /** Default: false. */
+  keepOutput?: boolean | undefined
+  queues?: string[] | undefined
+  retry?: HandlerRetry | undefined
+  /** Signs alone. Default: see above. */
+  secret?: string | undefined
+  timeout?: number | undefined
+  url: string
+}
+
+export interface HandlerResponse {
+  handler: Handler
+  /** What was made just now. It is told this once. */
+  secret?: string | undefined
+  success: true
+}
+
+export interface HandlerRetry {
+  maxRetries?: number | undefined
+  /** Milliseconds before each. */
+  retryDelay?: number | number[] | undefined
+}
+
+export interface HandlerSecretRequest {
+  /** whsec_…. Default: one is made. */
+  secret?: string | undefined
+}
+
+export interface HandlersResponse {
+  handlers: Handler[]
+  success: true
+}
+
 export interface Health {
   /** Bytes. */
   memoryUsage: number
@@ -2054,6 +2118,8 @@ export interface TypeHandler {
   /** Of its handlers, in the order in which they run. */
   names: string[]
   pattern: string
+  /** api where it is set at run time. */
+  source?: "api" | undefined
 }
 
 export interface TypeInfo {
@@ -2276,6 +2342,18 @@ export interface Routes {
   "DELETE /api/symphony/failed/{id}": { path: { id: string }; query: { transport?: string | undefined }; answer: DoneResponse }
   /** Dispatch a failed message again */
   "POST /api/symphony/failed/{id}/retry": { path: { id: string }; query: { transport?: string | undefined }; body?: RetryRequest; answer: RetryResponse }
+  /** List the handlers: configured ones, and those that are set */
+  "GET /api/symphony/handlers": { answer: HandlersResponse }
+  /** Show the handler of a pattern */
+  "GET /api/symphony/handlers/{id}": { path: { id: string }; query: { queue?: string | undefined }; answer: HandlerResponse }
+  /** Have the messages of a pattern of types pushed to a URL */
+  "PUT /api/symphony/handlers/{id}": { path: { id: string }; query: { queue?: string | undefined }; body: HandlerRequest; answer: HandlerResponse }
+  /** Delete a handler that was set */
+  "DELETE /api/symphony/handlers/{id}": { path: { id: string }; query: { queue?: string | undefined }; answer: DoneResponse }
+  /** Have the newer secret of a handler sign alone */
+  "POST /api/symphony/handlers/{id}/retire": { path: { id: string }; query: { queue?: string | undefined }; answer: HandlerResponse }
+  /** Make the next secret of a handler */
+  "POST /api/symphony/handlers/{id}/rotate": { path: { id: string }; query: { queue?: string | undefined }; body?: HandlerSecretRequest; answer: HandlerResponse }
   /** Tell whether work flows */
   "GET /api/symphony/health": { answer: HealthReport }
   /** List what is paused or draining */
