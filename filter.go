@@ -141,15 +141,15 @@ func (f *MessageFilter) Carries(e *Envelope) bool {
 		}
 	}
 	for path, want := range f.Metadata {
-		if got, ok := metadataAt(e.Metadata, path); !ok || got != want {
+		if got, ok := MetadataAt(e.Metadata, path); !ok || got != want {
 			return false
 		}
 	}
 	return true
 }
 
-// metadataAt is the value at a path of metadata, where it is a string, number or boolean.
-func metadataAt(m map[string]any, path string) (text string, ok bool) {
+// MetadataAt is the value at a path of metadata, where it is a string, number or boolean.
+func MetadataAt(m map[string]any, path string) (text string, ok bool) {
 	for {
 		name, rest, more := strings.Cut(path, ".")
 		v, there := m[name]

@@ -167,6 +167,8 @@ type MessagePage struct {
 	// messages than its limit, or none, and a Next: then nothing more was found in as many messages as may be looked
 	// at.
 	Next string
+	// Indexed says that an index carries the query which Mark does not tell: of metadata that is configured.
+	Indexed bool
 	// RetriedAs is, for a query by ID that finds none, the id of the message that took its place when it was retried
 	// out of the dead letter queue, for RetriedFor.
 	RetriedAs string

@@ -77,17 +77,18 @@ func (m *Messages) counts(ctx context.Context, q MessageQuery, exact bool, sum *
 		}
 	}
 	for _, q := range asked {
-		if err := m.countEach(ctx, q, exact && q.carried(), sum, add); err != nil {
+		if err := m.countEach(ctx, q, exact, sum, add); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// countEach adds the messages that a query selects to sum, all of them or as many as Counts counts.
+// countEach adds the messages that a query selects to sum: as many as Counts counts, or all where an index carries it.
 func (m *Messages) countEach(
-	ctx context.Context, q MessageQuery, exact bool, sum *MessagePage, add func(Status, int64),
+	ctx context.Context, q MessageQuery, all bool, sum *MessagePage, add func(Status, int64),
 ) error {
+	exact := all && q.carried()
 	for counted := int64(0); ; {
 		page, err := m.list(ctx, q)
 		if err != nil {
@@ -100,7 +101,7 @@ func (m *Messages) countEach(
 		if q.After = page.Next; page.Next == "" {
 			return nil
 		}
-		if !exact && (counted >= MaxCounted || q.DispatchedBy == "") {
+		if !(exact || all && page.Indexed) && (counted >= MaxCounted || q.DispatchedBy == "") {
 			sum.Next = page.Next
 			return nil
 		}

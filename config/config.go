@@ -21,6 +21,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/redact"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // DefaultFile is read from the working directory if no other file is named. It need not exist.
@@ -184,6 +185,7 @@ type Type struct {
 	Retry   *Retry   // nil: the transport's
 	Schema  string   // file, "" for none
 	Redact  []string // paths
+	Index   []string // paths into metadata
 	// KeepLogs keeps the logs also of attempts that succeed.
 	KeepLogs  bool
 	Limit     flow.TypeLimit
@@ -195,6 +197,16 @@ type Queue struct {
 	Name      string // transport/queue
 	Limit     flow.Limit
 	Retention Retention
+}
+
+// Indexes are the members of metadata by which messages are looked up.
+func (c *Config) Indexes() (list []storage.Index) {
+	for _, t := range c.Types {
+		for _, path := range t.Index {
+			list = append(list, storage.Index{Type: t.Pattern, Path: path})
+		}
+	}
+	return list
 }
 
 // RedactRules returns what is hidden of messages, nil for nothing.

@@ -23,6 +23,7 @@ import (
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/redact"
 	"github.com/symphony-messenger/symphony/schedule"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -247,7 +248,7 @@ func (t tag) size(name string, without int64) (n int64) {
 // checks are what the tag check names.
 var checks = map[string]func(string) error{
 	"name": symphony.ValidateName, "pattern": symphony.ValidatePattern, "Addr": checkAddr,
-	"Origin": checkOrigin, "Redact": redact.CheckPath,
+	"Origin": checkOrigin, "Redact": redact.CheckPath, "IndexPath": storage.CheckIndexPath,
 	"Path": checkPath, "PushOrigin": checkPushOrigin,
 	"CookieName": checkCookieName, "SupabaseURL": checkSupabaseURL, "JWTSecret": checkJWTSecret, "CronSecret": checkCronSecret,
 	"URL": checkURL, "HandlerName": checkHandlerName, "WebhookSecret": checkWebhookSecret, "SealKey": checkSealKey,

@@ -28,6 +28,9 @@ type typeSettings struct {
 	// A type has the paths of all patterns that match it. Administrators can read what is hidden with unmask=true,
 	// which is audited. See docs/masking.md.
 	Redact []string `key:"redact" about:"a list of paths" check:"Redact"`
+	// Members of metadata by which messages are found fast: paths such as `customer.id`. A type has the paths of all
+	// patterns that match it. See docs/finding.md.
+	Index []string `key:"index" about:"a list of paths" check:"IndexPath"`
 	// How many of them may be in workers' hands at the same time, on all nodes together.
 	Concurrency int `key:"concurrency" min:"1" max:"1000000"`
 	// How many of them may be started in a time.
@@ -119,7 +122,7 @@ func (l *loader) finishTypes() {
 	for _, t := range l.types {
 		set := &t.settings
 		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact,
-			KeepLogs: set.KeepLogs == KeepAllLogs, Retention: set.Retention, Limit: flow.TypeLimit{
+			Index: set.Index, KeepLogs: set.KeepLogs == KeepAllLogs, Retention: set.Retention, Limit: flow.TypeLimit{
 				Limit:  limit(set.Concurrency, set.Rate, set.Burst),
 				PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
 			}}
@@ -130,6 +133,10 @@ func (l *loader) finishTypes() {
 		if n := len(set.Redact); n > redact.MaxPaths {
 			key := dotted([]string{"types", t.pattern, "redact"})
 			l.problem(t.place, key, "must have at most %d paths, has %d", redact.MaxPaths, n)
+		}
+		if n := len(set.Index); n > symphony.MaxFilterMetadata {
+			key := dotted([]string{"types", t.pattern, "index"})
+			l.problem(t.place, key, "must have at most %d paths, has %d", symphony.MaxFilterMetadata, n)
 		}
 		needsRate(t.place, t.fields, "", made.Limit.Rate)
 		needsRate(t.place, t.fields, "per_key.", made.Limit.PerKey.Rate)

@@ -216,7 +216,8 @@ func (n *node) openStorages(ctx context.Context) error {
 			if shared == nil {
 				var err error
 				shared, err = sqlite.OpenTemporary(ctx, sqlite.Options{Name: t.Name, Periods: n.config.RetentionRules(),
-					Aged: n.aging.tell, Steering: n.watch.recorder, Limits: n.config.FlowLimits(), Logger: n.log})
+					Aged: n.aging.tell, Steering: n.watch.recorder, Limits: n.config.FlowLimits(),
+					Indexes: n.config.Indexes(), Logger: n.log})
 				if err != nil {
 					return err
 				}

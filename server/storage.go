@@ -69,7 +69,7 @@ func warnExposedFile(path string, log *slog.Logger) {
 
 // SQLiteOptions are the configured settings of a SQLite file, for programs that open it without a Server.
 func SQLiteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
-	return sqlite.Options{Periods: c.RetentionRules(), Limits: c.FlowLimits(), Logger: log}
+	return sqlite.Options{Periods: c.RetentionRules(), Limits: c.FlowLimits(), Indexes: c.Indexes(), Logger: log}
 }
 
 // PostgresOptions are the configured settings of a PostgreSQL database, for programs that work on it without a Server.
@@ -77,7 +77,8 @@ func SQLiteOptions(c *config.Config, log *slog.Logger) sqlite.Options {
 func PostgresOptions(c *config.Config, log *slog.Logger, version string) postgres.Options {
 	d := c.Database
 	return postgres.Options{
-		Schema: d.Schema, Periods: c.RetentionRules(), Limits: c.FlowLimits(), MaxConns: d.MaxConnections,
+		Schema: d.Schema, Periods: c.RetentionRules(), Limits: c.FlowLimits(),
+		Indexes: c.Indexes(), MaxConns: d.MaxConnections,
 		ListenURL:    string(d.ListenURL),
 		PollInterval: d.PollInterval, Timeout: d.Timeout, KeepSchema: d.Migrate == config.MigrateManually,
 		Node: postgres.NodeInfo{Name: monitor.NodeName(), Version: version}, Logger: log,

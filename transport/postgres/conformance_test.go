@@ -18,9 +18,9 @@ func conformance(t *testing.T, in place) {
 	schemas := shelf{place: in, prefix: fmt.Sprintf("conformance_%d", os.Getpid())}
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
 		told := new(transporttest.Told)
-		o := schemas.open(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told}))
+		o := schemas.open(t, quiet(postgres.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told,
+			Indexes: transporttest.Indexes()}))
 		open := func() *postgres.Transport {
-			t.Helper()
 			tr, err := postgres.Open(context.Background(), in.node, o)
 			if err != nil {
 				t.Fatal(err)

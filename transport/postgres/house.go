@@ -297,6 +297,7 @@ func (s *store) purge(ctx context.Context) error {
 	if err := s.forgetMarks(ctx); err != nil {
 		return err
 	}
+	s.declareIndexes(ctx)
 	if err := s.keepGroups(ctx); err != nil {
 		return err
 	}

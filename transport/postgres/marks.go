@@ -39,20 +39,24 @@ const (
 var fillMarks = newQuery("fill_marks", `WITH border AS MATERIALIZED (
 		SELECT after FROM {schema}.messenger_marked WHERE after IS NOT NULL FOR UPDATE SKIP LOCKED
 	), looked AS MATERIALIZED (
-		SELECT id, key, extras FROM (
-			(SELECT id, idempotency_key AS key, extras FROM {schema}.messenger_messages
+		SELECT id, key, extras, type, metadata FROM (
+			(SELECT id, idempotency_key AS key, extras, type, metadata FROM {schema}.messenger_messages
 				WHERE id <= (SELECT after FROM border) ORDER BY id DESC LIMIT $1::int4)
-			UNION ALL (SELECT id, idempotency_key, extras FROM {schema}.messenger_completed
+			UNION ALL (SELECT id, idempotency_key, extras, type, metadata FROM {schema}.messenger_completed
 				WHERE id <= (SELECT after FROM border) ORDER BY id DESC LIMIT $1::int4)
-			UNION ALL (SELECT id, idempotency_key, extras FROM {schema}.messenger_cancelled
+			UNION ALL (SELECT id, idempotency_key, extras, type, metadata FROM {schema}.messenger_cancelled
 				WHERE id <= (SELECT after FROM border) ORDER BY id DESC LIMIT $1::int4)
-			UNION ALL (SELECT message_id, idempotency_key, extras FROM {schema}.messenger_failed_messages
+			UNION ALL (SELECT message_id, idempotency_key, extras, type, metadata
+				FROM {schema}.messenger_failed_messages
 				WHERE message_id <= (SELECT after FROM border) ORDER BY message_id DESC LIMIT $1::int4)
 		) m ORDER BY id DESC LIMIT $1::int4
 	), given AS (
 		INSERT INTO {schema}.messenger_marks (mark, id)
 		SELECT unnest({schema}.messenger_marks_of(key, extras)), id FROM looked
 		WHERE key IS NOT NULL OR extras IS NOT NULL
+		UNION ALL
+		SELECT unnest({schema}.messenger_metadata_marks(type, metadata)), id FROM looked
+		WHERE metadata IS NOT NULL AND EXISTS (SELECT FROM {schema}.messenger_indexed)
 		ON CONFLICT DO NOTHING
 	), moved AS (
 		UPDATE {schema}.messenger_marked SET after =

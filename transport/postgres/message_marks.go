@@ -22,14 +22,17 @@ type place struct {
 	selected string // whether the filter selects a row
 }
 
-// useMarks has messages with ids behind one found by their marks.
-func (b *search) useMarks(after string) {
+// byMark is the mark by which messages are found, with ids behind one; all where that is empty.
+type byMark struct{ mark, after string }
+
+// useMarks has messages found by their marks.
+func (b *search) useMarks(by *byMark) {
 	if b.onlyInHand() {
 		return // these are few, and are all looked at
 	}
-	b.mark = b.param([]byte(cleanText(b.Mark())), "text")
+	b.mark = b.param([]byte(cleanText(by.mark)), "text")
 	b.Scan = min(b.Scan, markedScan)
-	if id, ok := parseUUID(after); ok {
+	if id, ok := parseUUID(by.after); ok {
 		b.bounds = append(b.bounds, "id > "+b.param(id[:], "uuid"))
 	}
 	if id, ok := messageID(b.Story()); ok {

@@ -136,25 +136,27 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 			err = t.retriedAs(ctx, &page, q.ID)
 		}
 		return page, err
-	case q.Mark() == "":
-		return t.listMessages(ctx, q, nil)
 	}
-	after, err := t.markedAfter(ctx)
+	by, err := t.markOf(ctx, &q)
 	if err != nil {
 		return page, err
 	}
-	return storage.Marked(q, after, func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
+	if by.mark == "" {
+		return t.listMessages(ctx, q, nil)
+	}
+	page, err = storage.Marked(q, by.after, func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
 		if !marked {
 			return t.listMessages(ctx, q, nil)
 		}
-		return t.listMessages(ctx, q, &after)
+		return t.listMessages(ctx, q, &by)
 	})
+	page.Indexed = q.Mark() == ""
+	return page, err
 }
 
-// listMessages answers a query in the order of dispatch: where marked is given, by the marks of messages with ids
-// behind it.
+// listMessages answers a query in the order of dispatch: where marked is given, by the marks of messages.
 func (t *Transport) listMessages(
-	ctx context.Context, q symphony.MessageQuery, marked *string,
+	ctx context.Context, q symphony.MessageQuery, marked *byMark,
 ) (page symphony.MessagePage, err error) {
 	if q.CountOnly {
 		return t.countMessages(ctx, q, marked)
@@ -197,7 +199,7 @@ func (t *Transport) listMessages(
 
 // countMessages counts what matches a query.
 func (t *Transport) countMessages(
-	ctx context.Context, q symphony.MessageQuery, marked *string,
+	ctx context.Context, q symphony.MessageQuery, marked *byMark,
 ) (page symphony.MessagePage, err error) {
 	page.Counts = make(map[symphony.Status]int64)
 	page.Next, err = t.inParts(ctx, q, func(q symphony.MessageQuery) (next string, full bool, err error) {

@@ -255,9 +255,9 @@ func TestListPlans(t *testing.T) {
 			for _, s := range benchSearches {
 				q := s.q
 				completeSearch(t, conn, &q, s.rank)
-				var marked *string
+				var marked *byMark
 				if q.Mark() != "" {
-					marked = new(string)
+					marked = &byMark{mark: q.Mark()}
 				}
 				search, err := tr.newSearch(q, marked)
 				if err != nil {

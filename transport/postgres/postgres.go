@@ -76,6 +76,9 @@ type Options struct {
 	// ListenURL is a connection that reaches the server itself where the main URL goes through a pooler in transaction
 	// mode: announcements of new messages need a session. Without it idle workers behind such a pooler poll.
 	ListenURL string
+	// Indexes are the members of metadata by which messages are looked up, on all nodes: one that no node has named for
+	// a day is dropped. What is stored already is made findable in the background.
+	Indexes []storage.Index
 	// PollInterval is how often idle workers look for messages that nobody announced. Default DefaultPollInterval, or a
 	// tenth of a second where announcements cannot reach this process.
 	PollInterval time.Duration
@@ -123,6 +126,7 @@ type store struct {
 	aged    func(context.Context, retention.Aged)
 	steered flow.Observer // nil for nobody
 	limits  *flow.Limits
+	indexes []storage.Index
 	timeout time.Duration
 	poll    time.Duration // 0: the default for the way in which messages are announced
 	log     *slog.Logger
@@ -221,7 +225,8 @@ func newStore(url string, o Options) (*store, Options, error) {
 	}
 	s := &store{
 		schema: o.Schema, kept: newKept(rules), purged: purged{passed: make(map[string]int64)}, aged: o.Aged,
-		steered: o.Steering, limits: o.Limits, timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
+		steered: o.Steering, limits: o.Limits, indexes: o.Indexes,
+		timeout: o.Timeout, poll: o.PollInterval, log: o.Logger,
 		clock: o.Clock, given: o.Clock != nil, searches: make(chan struct{}, searchesAtOnce),
 	}
 	s.defaults.Store(newDefaults(o.Timeout, synchronous, false))
@@ -265,6 +270,9 @@ func (s *store) start(ctx context.Context, o Options) error {
 	s.done.Go(s.watch)
 	s.done.Go(s.announce)
 	s.done.Go(s.watchCancels)
+	if len(s.indexes) > 0 {
+		s.declareIndexes(ctx)
+	}
 	return s.listen(o)
 }
 

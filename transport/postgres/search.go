@@ -50,9 +50,8 @@ func (b *search) param(value []byte, kind string) string {
 	return "$" + strconv.Itoa(len(b.params)) + "::" + kind
 }
 
-// newSearch makes the parts of a statement that select: where marked is given, by the marks of messages with ids behind
-// it.
-func (t *Transport) newSearch(q symphony.MessageQuery, marked *string) (*search, error) {
+// newSearch makes the parts of a statement that select: where marked is given, by the marks of messages.
+func (t *Transport) newSearch(q symphony.MessageQuery, marked *byMark) (*search, error) {
 	b := &search{MessageQuery: q.WithDefaults(), kept: t.kept, params: [][]byte{t.transportsOf(&q)}}
 	if q.After != "" {
 		after, ok := messageID(q.After)
@@ -105,7 +104,7 @@ func (t *Transport) newSearch(q symphony.MessageQuery, marked *string) (*search,
 		b.now = b.param(timeParam(t.storeNow()), "timestamptz")
 	}
 	if marked != nil {
-		b.useMarks(*marked)
+		b.useMarks(marked)
 	}
 	return b, nil
 }

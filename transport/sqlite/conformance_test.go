@@ -15,7 +15,8 @@ func TestConformance(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, clock symphony.Clock) transporttest.Harness {
 		path := filepath.Join(t.TempDir(), "queue.db")
 		told := new(transporttest.Told)
-		o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told}
+		o := sqlite.Options{Clock: clock, Limits: transporttest.Limits(t), Steering: told,
+			Indexes: transporttest.Indexes()}
 		current, err := sqlite.Open(context.Background(), path, o)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/symphony-messenger/symphony"
 	"zombiezen.com/go/sqlite"
@@ -74,17 +75,24 @@ const (
 
 // marksIn reads the marks of the message that a query finds by a key.
 func (w *writer) marksIn(query string, key any) (id string, marks []string, err error) {
+	indexed := len(w.indexed) > 0
+	if indexed {
+		query = strings.ReplaceAll(query, ", extras FROM", ", extras, type, metadata FROM")
+	}
 	s, err := w.stmt(query)
 	if err != nil {
 		return "", nil, err
 	}
 	err = eachRow(s, func(s *sqlite.Stmt) bool {
+		if indexed {
+			id, marks = s.ColumnText(0), metadataMarks(w.indexed, s.ColumnText(3), columnBytes(s, 4))
+		}
 		if s.ColumnType(1) == sqlite.TypeNull && s.ColumnType(2) == sqlite.TypeNull {
 			return false // as most have
 		}
 		e := symphony.Envelope{ID: s.ColumnText(0), IdempotencyKey: s.ColumnText(1)}
 		_ = e.DecodeExtras(columnBytes(s, 2)) // what cannot be read has no marks
-		id, marks = e.ID, e.Marks()
+		id, marks = e.ID, append(marks, e.Marks()...)
 		return false
 	}, []any{key})
 	return id, marks, err
@@ -121,12 +129,16 @@ func (s *store) fillMarks(ctx context.Context, rows int) error {
 		return nil
 	}
 	o := &fillMarksOp{}
+	carries := "idempotency_key IS NOT NULL OR extras IS NOT NULL"
+	if len(s.indexes) > 0 {
+		carries += " OR metadata IS NOT NULL"
+	}
 	// A message that fails meanwhile goes from the first of the tables to the second, so it is in one of the lists.
 	err := s.readOn(ctx, s.searchers, "look for marks in", func(r *reader) error {
 		for _, query := range []string{
-			"SELECT id, idempotency_key IS NOT NULL OR extras IS NOT NULL FROM messenger_messages" +
+			"SELECT id, " + carries + " FROM messenger_messages" +
 				" WHERE id<=? ORDER BY id DESC LIMIT ?",
-			"SELECT message_id, idempotency_key IS NOT NULL OR extras IS NOT NULL FROM messenger_failed_messages" +
+			"SELECT message_id, " + carries + " FROM messenger_failed_messages" +
 				" INDEXED BY messenger_failed_messages_by_message WHERE message_id<=? ORDER BY message_id DESC LIMIT ?",
 		} {
 			n, last := 0, ""

@@ -60,6 +60,7 @@ func (f *flowTx) edit(m *waiting, edit func(*symphony.Envelope) error, refused *
 		return false, nil
 	}
 	before, marks := *row.Envelope, row.Marks()
+	marks = append(marks, metadataMarks(f.indexed, row.Type, row.metadata)...)
 	if before.Flow != nil { // the editor may write into it
 		own := *before.Flow
 		row.Flow = &own
@@ -75,7 +76,8 @@ func (f *flowTx) edit(m *waiting, edit func(*symphony.Envelope) error, refused *
 		return false, nil
 	}
 	return f.engine.Change(m, flow.Moves(&before, row.Envelope, f.limits), func() (*waiting, error) {
-		if err := f.remark(m.ID, marks, row.Marks()); err != nil {
+		now := append(row.Marks(), metadataMarks(f.indexes, row.Type, row.metadata)...)
+		if err := f.remark(m.ID, marks, now); err != nil {
 			return nil, err
 		}
 		return f.rewrite(m, &row, !before.ScheduledAt.Equal(row.ScheduledAt))

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // A search by a mark goes through the messages that have it, in the order of their ids, and looks at each where it is.
@@ -16,6 +17,7 @@ const markedScan = 10_000
 type byMarks struct {
 	use   bool
 	after string
+	mark  string
 }
 
 // markedQuery reads the messages with a mark. One that is not in the messages' table is looked for elsewhere.
@@ -45,6 +47,15 @@ func (v *view) idRange(q *symphony.MessageQuery) (from, to string) {
 	return from, to
 }
 
+// markOf is the mark by which a query is answered, and whether it is one of metadata. Empty: there is none.
+func (s *store) markOf(q *symphony.MessageQuery) (mark string, indexed bool) {
+	if mark = q.Mark(); mark == "" && q.DispatchedBy == "" {
+		mark = storage.MetadataMark(s.indexes, &q.MessageFilter)
+		return mark, mark != ""
+	}
+	return mark, false
+}
+
 // walkMarked goes through the messages with the mark of a query, and the one that began the story, if that is asked
 // for.
 func (v *view) walkMarked(q *symphony.MessageQuery, f *filter, limit int) (list []found, next string, err error) {
@@ -55,7 +66,7 @@ func (v *view) walkMarked(q *symphony.MessageQuery, f *filter, limit int) (list 
 			err = errors.Join(err, s.stmt.Reset())
 		}
 	}()
-	err = v.source(&sources, false, f.markedQuery(q), q.Mark(), from, to)
+	err = v.source(&sources, false, f.markedQuery(q), v.marks.mark, from, to)
 	if story := q.Story(); story != "" && err == nil {
 		err = v.source(&sources, false, f.storyQuery(), story, from, to)
 		if err == nil {

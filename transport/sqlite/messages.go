@@ -181,11 +181,13 @@ func (t *Transport) ListMessages(ctx context.Context, q symphony.MessageQuery) (
 	if q.ID != "" {
 		readers, doing = t.readers, "read message in"
 	}
-	if q.ID == "" && q.Mark() != "" {
+	if mark, indexed := t.markOf(&q); q.ID == "" && mark != "" {
 		after := *t.marked.Load()
-		return storage.Marked(q, after, func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
-			return t.list(ctx, readers, doing, q, byMarks{marked, after})
+		page, err = storage.Marked(q, after, func(q symphony.MessageQuery, use bool) (symphony.MessagePage, error) {
+			return t.list(ctx, readers, doing, q, byMarks{use, after, mark})
 		})
+		page.Indexed = indexed
+		return page, err
 	}
 	return t.list(ctx, readers, doing, q, byMarks{})
 }

@@ -220,6 +220,9 @@ func (w *writer) insert(row *messageRow, l *lane) (r readyRow, err error) {
 	if row.extras != nil || row.IdempotencyKey != "" {
 		w.mark(row.ID, row.Marks())
 	}
+	if len(w.indexes) > 0 && row.metadata != nil {
+		w.mark(row.ID, metadataMarks(w.indexes, row.Type, row.metadata))
+	}
 	if w.inserts.bytes += int(r.size); w.inserts.bytes >= insertBytes {
 		if err := w.flushInserts(); err != nil {
 			return r, err

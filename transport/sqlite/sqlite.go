@@ -63,6 +63,9 @@ type Options struct {
 	// Limits bound how many messages are handled at once, or started in a time. Default: none but one message at a time
 	// for each concurrency key.
 	Limits *flow.Limits
+	// Indexes are the members of metadata by which messages are looked up. What is stored already is made findable in
+	// the background.
+	Indexes []storage.Index
 	// Clock is the store's clock. Default symphony.SystemClock.
 	Clock symphony.Clock
 	// Logger reports what an operator must know, such as a failing disk. Default: slog.Default.
@@ -97,6 +100,7 @@ type store struct {
 	aged      func(context.Context, retention.Aged)
 	steered   flow.Observer // nil for nobody
 	limits    *flow.Limits
+	indexes   []storage.Index
 	clock     symphony.Clock
 	log       *slog.Logger
 	lock      *fileLock
@@ -179,7 +183,7 @@ func open(ctx context.Context, path string, o Options, temporary string) (*Trans
 	s := &store{
 		path: path, temporary: temporary, lock: lock,
 		kept: newKept(rules), aged: o.Aged, steered: o.Steering, limits: o.Limits, clock: o.Clock,
-		log:   o.Logger,
+		log: o.Logger, indexes: o.Indexes,
 		lanes: make(map[string][]*lane), rearm: make(chan struct{}, 1), closing: make(chan struct{}),
 		readers: make(chan *reader, readerConns), searchers: make(chan *reader, searcherConns), carefully: carefully,
 	}

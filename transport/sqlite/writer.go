@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/storage"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -35,9 +36,10 @@ type writer struct {
 	fair       map[string]*flow.FairShare // by transport
 	workers    map[string]worker          // by name
 	nextSeq    int64
-	own        bool // a message may say itself how long it is kept
-	marks      bool // a message may have marks
-	apart      int  // leases that outlive the process
+	own        bool            // a message may say itself how long it is kept
+	marks      bool            // a message may have marks
+	indexed    []storage.Index // by which messages may have marks, also such as are no longer configured
+	apart      int             // leases that outlive the process
 
 	// When something is due, steady time in µs. Each may be too early, and never too late.
 	nextDue     int64 // a message that waits for its time becomes ready
@@ -341,7 +343,7 @@ func (w *writer) open(ctx context.Context) error {
 		w.loadOwn(), w.loadMarks()); err != nil {
 		return w.storageError("read", err)
 	}
-	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}}); err != nil {
+	if err := w.transact([]*op{{ctx: ctx, do: recoverOp{}}, {ctx: ctx, do: indexOp{}}}); err != nil {
 		return err
 	}
 	w.scheduleEvent()

@@ -140,6 +140,11 @@ func filterTests(list []sample) []filterTest {
 		}
 		return symphony.MessageFilter{Metadata: m}
 	}
+	typed := func(typ string, pairs ...string) symphony.MessageFilter {
+		f := metadata(pairs...)
+		f.Type = typ
+		return f
+	}
 	return []filterTest{
 		{"nothing", symphony.MessageFilter{}, func(*sample) bool { return true }},
 		{"a type", symphony.MessageFilter{Type: "Shop.Order"}, rich},
@@ -192,6 +197,15 @@ func filterTests(list []sample) []filterTest {
 			func(m *sample) bool { return ended(m) && m.FinishedAt.Before(mid) }},
 		{"ended at a moment", symphony.MessageFilter{EndedSince: mid, EndedUntil: mid.Add(time.Microsecond)},
 			func(m *sample) bool { return m.FinishedAt.Equal(mid) }},
+		{"a number in metadata that is indexed", typed("Shop.Order", "customer.id", "42.0"), rich},
+		{"the number spelled otherwise, indexed", typed("Shop.Order", "customer.id", "42"), none},
+		{"indexed metadata of types by their prefix", typed("Shop.*", "customer.id", "42.0"), rich},
+		{"indexed metadata of which only one type has an index", typed("Shop.*", "to", "a.b@example.com"), rich},
+		{"indexed metadata and other metadata",
+			typed("Shop.Order", "to", "a.b@example.com", "customer.vip", "false"), none},
+		{"indexed metadata and a tag", symphony.MessageFilter{Type: "Shop.Order", Tags: []string{"blue"},
+			Metadata: map[string]string{"to": "a.b@example.com"}}, rich},
+		{"metadata of a type without an index", typed("Mail", "customer.id", "42.0"), none},
 		{"a number in metadata", metadata("customer.id", "42.0"), rich},
 		{"the number spelled otherwise", metadata("customer.id", "42"), none},
 		{"a boolean", metadata("customer.vip", "true"), rich},
