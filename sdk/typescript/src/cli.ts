@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { TypesResponse } from './api.gen.js'
+import type { HandlerRequest, HandlerResponse, TypesResponse } from './api.gen.js'
 import { type Declared, golang, type Schema, typescript } from './cli-schemas.js'
 import { createClient, type Symphony } from './client.js'
 import { parseDuration } from './duration.js'
@@ -87,14 +87,6 @@ async function declared(symphony: Symphony): Promise<Declared[]> {
   return [...types.values()].sort((a, b) => (a.type < b.type ? -1 : 1))
 }
 
-/** A handler as the server tells it. */
-interface Registered {
-  pattern: string
-  queue?: string
-  source: 'api' | 'config' | 'program'
-  url?: string
-}
-
 async function sync(args: string[], to: Output): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -107,7 +99,7 @@ async function sync(args: string[], to: Output): Promise<void> {
   if (!url || !URL.canParse(url)) throw new Usage('--url must be the URL of a route, such as https://app.example.com/api/symphony')
   const symphony = createClient()
   const wanted = await patternsOf(values.from ?? url)
-  const { handlers } = (await symphony.request('GET', '/api/symphony/handlers', {})) as { handlers: Registered[] }
+  const { handlers } = await symphony.request('GET', '/api/symphony/handlers')
   const here = handlers.filter((h) => h.queue === queue)
   const set = new Map(here.filter((h) => h.source === 'api').map((h) => [h.pattern, h]))
   const configured = new Set(here.filter((h) => h.source !== 'api').map((h) => h.pattern))
@@ -132,13 +124,13 @@ async function sync(args: string[], to: Output): Promise<void> {
   const given = secret !== undefined
   for (const pattern of put) {
     const timeout = values.timeout === undefined ? undefined : parseDuration(values.timeout, '--timeout')
-    const body = { url, keepOutput: !values['no-output'], timeout, secret }
-    const made = (await symphony.request('PUT', '/api/symphony/handlers/{id}' as never, { path: { id: pattern }, ...at, body } as never)) as { secret?: string }
+    const body: HandlerRequest = { url, keepOutput: !values['no-output'], timeout, secret }
+    const made: HandlerResponse = await symphony.request('PUT', '/api/symphony/handlers/{id}', { path: { id: pattern }, ...at, body })
     // Where the server makes the secret, all patterns of the route share it.
     secret ??= made.secret
   }
   for (const pattern of gone) {
-    await symphony.request('DELETE', '/api/symphony/handlers/{id}' as never, { path: { id: pattern }, ...at } as never)
+    await symphony.request('DELETE', '/api/symphony/handlers/{id}', { path: { id: pattern }, ...at })
   }
   to.out(`Done: ${put.length} set, ${gone.length} deleted.\n`)
   if (!given && secret) to.out(`The route verifies pushes with this secret, which is told this once:\n\nSYMPHONY_WEBHOOK_SECRET=${secret}\n`)

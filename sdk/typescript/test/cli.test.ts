@@ -1,11 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server as HttpServer } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createClient } from '../src/index.js'
+import { createClient, serve } from '../src/index.js'
 import { main } from '../src/cli.js'
+import { listener } from '../src/node.js'
 import { Server } from './server.js'
 
 
@@ -87,5 +89,73 @@ export const bad: OrderPaid = { order: 1, lines: [], state: 'other' }
     expect(await symphony('types', 'generate', '--colour')).toMatchObject({ code: 2 })
     expect(await symphony('type')).toMatchObject({ code: 2, err: expect.stringContaining('there is no command "type"') })
     expect((await symphony('--help')).out).toContain('symphony handlers sync')
+  })
+})
+
+describe('handlers sync', () => {
+  let server: Server
+  let app: HttpServer
+  let url: string
+  let handle = listener({})
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+
+  beforeAll(async () => {
+    app = createServer((request, response) => void handle(request, response))
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+    const origin = `http://127.0.0.1:${(app.address() as { port: number }).port}`
+    url = `${origin}/api/symphony`
+    server = await Server.start(`push: {allowed_origins: ["${origin}"], allow_private: true}`)
+  })
+  afterAll(async () => {
+    await server?.stop()
+    app?.closeAllConnections()
+    app?.close()
+  })
+
+  /** The route of an application with these handlers, which has the server's key and these secrets. */
+  function deploy(patterns: string[], secrets: string) {
+    const client = createClient({ url: server.url, apiKey: server.key })
+    handle = listener(serve(client, Object.fromEntries(patterns.map((p) => [p, (m) => ({ by: p, order: m.payload.order })])), { secrets }))
+    return client
+  }
+
+  test('sets what a route handles, shows it first, and deletes what it handles no more', async () => {
+    vi.stubEnv('SYMPHONY_URL', server.url)
+    vi.stubEnv('SYMPHONY_API_KEY', server.key)
+    vi.stubEnv('SYMPHONY_WEBHOOK_SECRET', secret)
+    const client = deploy(['order.*', 'mail.welcome'], secret)
+    const plan = await symphony('handlers', 'sync', '--url', url)
+    expect(plan).toEqual({ code: 0, err: '', out: '+ mail.welcome\n+ order.*\nNothing is changed yet: --apply does it.\n' })
+    expect((await client.request('GET', '/api/symphony/handlers')).handlers.filter((h) => h.source === 'api')).toEqual([])
+    expect((await symphony('handlers', 'sync', '--url', url, '--timeout', '5s', '--apply')).out).toContain('Done: 2 set, 0 deleted.')
+    // A message is handled by the route from now on, verified with the secret that the command handed over.
+    const { messageId } = await client.dispatch('order.paid', { order: 42 })
+    expect(await client.wait(messageId)).toEqual({ by: 'order.*', order: 42 })
+    expect((await symphony('handlers', 'sync', '--url', url, '--apply')).out).toBe('= mail.welcome\n= order.*\nNothing changes.\n')
+    deploy(['order.*'], secret)
+    expect((await symphony('handlers', 'sync', '--url', url, '--apply')).out).toContain('- mail.welcome\nDone: 0 set, 1 deleted.')
+  })
+
+  test('prints the one secret of all patterns where the server makes it, and keeps previews apart', async () => {
+    vi.stubEnv('SYMPHONY_URL', server.url)
+    vi.stubEnv('SYMPHONY_API_KEY', server.key)
+    deploy(['a.*', 'b.*'], '')
+    const { out, err } = await symphony('handlers', 'sync', '--url', url, '--queue', 'pr-42', '--apply')
+    expect(err).toBe('')
+    const made = /SYMPHONY_WEBHOOK_SECRET=(whsec_\S+)/.exec(out)?.[1] as string
+    const client = deploy(['a.*', 'b.*'], made)
+    for (const type of ['a.x', 'b.x']) {
+      const { messageId } = await client.dispatch(type, { order: 1 }, { queue: 'pr-42' })
+      expect(await client.wait(messageId)).toMatchObject({ order: 1 })
+    }
+  })
+
+  test('tells nothing to strangers, and what is wrong', async () => {
+    vi.stubEnv('SYMPHONY_URL', server.url)
+    vi.stubEnv('SYMPHONY_API_KEY', 'sym_another')
+    deploy(['a.*'], secret)
+    expect(await symphony('handlers', 'sync', '--url', url)).toMatchObject({ code: 1, err: expect.stringContaining('does not tell its types') })
+    expect(await symphony('handlers', 'sync', '--url', 'http://127.0.0.1:1/')).toMatchObject({ code: 1, err: expect.stringContaining('does not answer') })
+    expect(await symphony('handlers', 'sync')).toMatchObject({ code: 2, err: expect.stringContaining('--url must be') })
   })
 })
