@@ -16,10 +16,10 @@ type Fixtures = {
   /** Looks for what axe finds wrong on the page as it is now. */
   accessible: () => Promise<void>;
   /**
-   * Starts a server for this story alone, with more in its configuration and a database of its own, on SQLite. The page is
-   * signed in there, and open and signIn are about it from then on.
+   * Starts a server for this story alone, with more in its configuration and its environment and a database of its own, on
+   * SQLite. The page is signed in there, and open and signIn are about it from then on.
    */
-  own: (more?: string) => Promise<Server>;
+  own: (more?: string, variables?: NodeJS.ProcessEnv) => Promise<Server>;
   /** What is known to be told on the console in this story, such as failed requests to a server that is down. */
   expectErrors: (pattern: RegExp) => void;
 };
@@ -56,8 +56,8 @@ export const test = base.extend<Fixtures, { server: Server }>({
 
   own: async ({ page, at }, use) => {
     const started: Server[] = [];
-    await use(async (more) => {
-      at.server = await Server.start(more, true);
+    await use(async (more, variables) => {
+      at.server = await Server.start(more, true, variables);
       started.push(at.server);
       at.origins.push(at.server.url);
       await session(page, at.server.url, at.server.key);

@@ -18,7 +18,7 @@ export type Answer = { status: number; body?: unknown; after?: number };
 /** An endpoint of an application, which answers what a story says. */
 export class Receiver {
   readonly got: { path: string; body: string }[] = [];
-  private answers: (path: string, body: string) => Answer = () => ({ status: 204 });
+  private answers: (path: string, body: string) => Answer | Promise<Answer> = () => ({ status: 204 });
   private constructor(private readonly http: HttpServer) {}
 
   static async start(): Promise<Receiver> {
@@ -35,8 +35,8 @@ export class Receiver {
     return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
   }
 
-  /** Has it answer so from now on. */
-  answer(with_: Answer | ((path: string, body: string) => Answer)) {
+  /** Has it answer so from now on, at once or when a story says. */
+  answer(with_: Answer | ((path: string, body: string) => Answer | Promise<Answer>)) {
     this.answers = typeof with_ === "function" ? with_ : () => with_;
   }
 
@@ -59,13 +59,13 @@ export class Server {
   url = "";
   private constructor(readonly folder: string, readonly receiver: Receiver, readonly key: string, private readonly environment: NodeJS.ProcessEnv) {}
 
-  /** Starts one. more is put behind the configuration that all stories share; fresh leaves alone the database that the environment names. */
-  static async start(more = "", fresh = false): Promise<Server> {
+  /** Starts one. more is put behind the configuration that all stories share; fresh leaves alone the database that the environment names, variables are added to it. */
+  static async start(more = "", fresh = false, variables: NodeJS.ProcessEnv = {}): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), "symphony-stories-"));
     const receiver = await Receiver.start();
     await writeFile(join(folder, "symphony.yaml"), configuration(receiver.url) + more);
     await writeFile(join(folder, "order.json"), JSON.stringify(orderSchema));
-    const environment = { ...process.env, ...(database && !fresh ? { SYMPHONY_DATABASE_URL: database } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
+    const environment = { ...process.env, ...(database && !fresh ? { SYMPHONY_DATABASE_URL: database } : {}), SYMPHONY_SERVER_ADDR: "127.0.0.1:0", ...variables };
     const key = await createKey(folder, environment);
     const server = new Server(folder, receiver, key, environment);
     await server.run();

@@ -36,7 +36,7 @@ export default function SchedulePage() {
 function One({ schedule: s }: { schedule: Schedule }) {
   const navigate = useNavigate();
   const search = useSearch({ strict: false });
-  const { may, dialog, ...act } = useActions(s, () => void navigate({ to: "/schedules" }));
+  const { may, dialog, ...act } = useActions(s, () => navigate({ to: "/schedules" }));
   const edit = (on: boolean) => void navigate({ to: "/schedules/$id", params: { id: s.id }, search: on ? { edit: "1" } : {}, replace: !on });
   const title = s.name ?? s.id;
   return (

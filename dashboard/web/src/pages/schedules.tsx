@@ -85,7 +85,7 @@ const fitting = "block truncate sm:w-0 sm:min-w-full";
 const columns: Column<Schedule>[] = [
   { id: "name", name: t.columns.name, width: "minmax(10rem,2fr)", phone: "title", cell: (s) => <Name schedule={s} /> },
   { id: "when", name: t.columns.when, width: "minmax(10rem,2fr)", cell: (s) => <span title={s.cron} className={fitting}><When schedule={s} /></span> },
-  { id: "next", name: t.columns.next, width: "11rem", cell: (s) => <Next schedule={s} /> },
+  { id: "next", name: t.columns.next, width: "12rem", cell: (s) => <Next schedule={s} /> },
   { id: "last", name: t.columns.last, width: "11.25rem", cell: (s) => <Last schedule={s} /> },
   { id: "runs", name: t.columns.runs, width: "7.75rem", cell: (s) => <Runs schedule={s} /> },
   { id: "state", name: t.columns.state, width: "6.25rem", cell: (s) => <StateBadge state={s.state} /> },
@@ -116,7 +116,7 @@ function Next({ schedule: s }: { schedule: Schedule }) {
   return (
     <span className="flex min-w-0 flex-col max-sm:items-end">
       <Time at={s.nextRunAt} />
-      {later.length > 0 && <span className="truncate text-xs text-muted tabular" title={short.join(", ")}>{t.then(short)}</span>}
+      {later.length > 0 && <span className="truncate text-xs text-muted tabular" title={short.join(", ")}>{t.then(short.slice(0, 2))}</span>}
     </span>
   );
 }

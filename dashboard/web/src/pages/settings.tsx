@@ -59,7 +59,7 @@ function All() {
         <Section key={group} title={<code className="font-mono">{group}</code>}>
           <dl>
             {rows.map((r) => (
-              <div key={r.key} className="grid gap-x-4 border-t border-line px-4 py-2 first:border-0 sm:grid-cols-[minmax(14rem,1fr)_minmax(0,1.5fr)_minmax(8rem,auto)]">
+              <div key={r.key} className="grid gap-x-4 border-t border-line px-4 py-2 first:border-0 sm:grid-cols-[minmax(14rem,1fr)_minmax(0,1.5fr)_12rem]">
                 <dt className="min-w-0 font-mono text-xs leading-5 foreign">{r.key}</dt>
                 <dd className="min-w-0 font-mono text-xs leading-5 foreign">{r.value === "" ? <span className="text-muted">{t.empty}</span> : r.value}</dd>
                 <dd className="min-w-0 sm:text-right">

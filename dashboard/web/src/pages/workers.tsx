@@ -121,7 +121,7 @@ function OneNode({ node: n }: { node: Node }) {
       }
       actions={<Steer nodes={[n]} node={n} />}
     >
-      <div className="grid sm:grid-cols-2">
+      <div className="grid items-start sm:grid-cols-2">
         <Facts rows={[[t.node.version, n.version], [t.node.started, <Time at={n.startedAt} />], [t.node.seen, <Time at={n.seenAt} />]]} />
         <Facts rows={[
           [t.node.capacity, <Use busy={n.processing} most={n.concurrency} />], !!n.memory && [t.node.memory, bytes(n.memory)],

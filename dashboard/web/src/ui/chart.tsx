@@ -20,6 +20,12 @@ type Props = {
   onSelect?: (from: Date, to: Date) => void;
 };
 
+/** A third of a colour on a background, both as #rrggbb: areas are stacked, so none may shine through another. */
+function mixed(color: string, background: string): string {
+  const part = (of: string, i: number) => parseInt(of.slice(1 + 2 * i, 3 + 2 * i), 16);
+  return `#${[0, 1, 2].map((i) => Math.round(part(color, i) / 3 + (part(background, i) * 2) / 3).toString(16).padStart(2, "0")).join("")}`;
+}
+
 /** Series over time. The same figures stand in a table for those who cannot see it. Loaded lazily by pages. */
 export default function Chart({ label, times, series, stacked, format = short, height = 200, onSelect }: Props) {
   const host = useRef<HTMLDivElement>(null);
@@ -57,7 +63,7 @@ export default function Chart({ label, times, series, stacked, format = short, h
         series: [
           { label: "", value: (_, t) => (t == null ? "" : absolute(new Date(t * 1000), zone)) },
           ...drawn.map((s, i): uPlot.Series => ({
-            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? of(s.color) + "55" : undefined, points: { show: !stacked, size: 4 },
+            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? mixed(of(s.color), of("--surface")) : undefined, points: { show: !stacked, size: 4 },
             value: (u, v, _, at) => {
               if (v == null) return "–";
               const below = stacked && at != null ? u.data[i + 2]?.[at] ?? 0 : 0;
@@ -87,16 +93,19 @@ export default function Chart({ label, times, series, stacked, format = short, h
   return (
     <figure className="min-w-0" aria-label={label}>
       <div ref={host} aria-hidden className="chart min-w-0 overflow-hidden" />
-      <table className="sr-only">
-        <caption>{label}</caption>
-        <thead><tr><th>Time</th>{series.map((s) => <th key={s.name}>{s.name}</th>)}</tr></thead>
-        <tbody>
-          {times.slice(-12).map((t, i) => {
-            const at = Math.max(0, times.length - 12) + i;
-            return <tr key={t.getTime()}><td>{absolute(t, zone)}</td>{series.map((s) => <td key={s.name}>{s.values[at] == null ? "–" : format(s.values[at]!)}</td>)}</tr>;
-          })}
-        </tbody>
-      </table>
+      {/* A table is never smaller than what stands in it, so that it cannot be hidden without something around it. */}
+      <div className="sr-only">
+        <table>
+          <caption>{label}</caption>
+          <thead><tr><th>Time</th>{series.map((s) => <th key={s.name}>{s.name}</th>)}</tr></thead>
+          <tbody>
+            {times.slice(-12).map((t, i) => {
+              const at = Math.max(0, times.length - 12) + i;
+              return <tr key={t.getTime()}><td>{absolute(t, zone)}</td>{series.map((s) => <td key={s.name}>{s.values[at] == null ? "–" : format(s.values[at]!)}</td>)}</tr>;
+            })}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }

@@ -121,7 +121,10 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     return () => document.removeEventListener("keydown", start);
   });
 
-  const grid = (onSelect ? "2.25rem " : "") + columns.map((c) => c.width ?? "minmax(6rem,1fr)").join(" ");
+  const widths = [...(onSelect ? ["2.25rem"] : []), ...columns.map((c) => c.width ?? "minmax(6rem,1fr)")];
+  const grid = widths.join(" ");
+  // As wide as the columns at their narrowest, however long what stands in them is: that is cut.
+  const narrowest = `calc(${widths.map((w) => /^minmax\(([^,]+),/.exec(w)?.[1] ?? w).join(" + ")})`;
   const allSelected = rows.length > 0 && rows.every((r) => selected?.has(rowKey(r)));
   const open = (row: Row) => (e: MouseEvent) => {
     if ((e.target as HTMLElement).closest("a,button,input,label") || !e.currentTarget.contains(e.target as Node) || getSelection()?.toString()) return;
@@ -131,7 +134,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
   return (
     <>
       <div ref={ref} role="grid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
-        <div className="sm:min-w-max">
+        <div style={{ minWidth: phone ? undefined : narrowest }}>
           <div role="rowgroup" className="max-sm:sr-only">
             <div role="row" aria-rowindex={1} style={{ gridTemplateColumns: grid }} className="grid items-center border-b border-line text-xs text-muted">
               {onSelect && (

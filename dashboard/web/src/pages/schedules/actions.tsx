@@ -14,7 +14,7 @@ const t = text.schedules.actions;
 type Asked = "run" | "remove" | "skip";
 
 /** What can be done with a schedule, and the dialogs that ask first. after is told of a deletion. */
-export function useActions(s: Schedule, after?: () => void) {
+export function useActions(s: Schedule, after?: () => Promise<void>) {
   const client = useQueryClient();
   const { may } = usePermissions();
   const zone = useZone();
@@ -51,11 +51,11 @@ export function useActions(s: Schedule, after?: () => void) {
   });
   const remove = useMutation({
     mutationFn: () => answer(api.DELETE("/api/symphony/schedules/{id}", path)),
-    onSuccess: () => {
+    onSuccess: async () => {
       say(t.removed);
       close();
-      after?.();
-      return stale();
+      await after?.();
+      return client.invalidateQueries({ queryKey: ["schedules", "list"] }); // what is about this one would only not be found
     },
   });
 

@@ -62,6 +62,7 @@ const inks: Record<Run["outcome"], [string, number]> = {
  * state is known, by its id, have the colour of that.
  */
 export function RunStrip({ runs, states }: { runs: Run[]; states?: ReadonlyMap<string, Status> }) {
+  const zone = useZone();
   const order = [...runs].reverse().map((r) => {
     const status = r.messages[0] && states?.get(r.messages[0].id);
     const [ink, share] = inks[r.outcome];
@@ -74,7 +75,7 @@ export function RunStrip({ runs, states }: { runs: Run[]; states?: ReadonlyMap<s
     <svg role="img" aria-label={label} width="100" height="20" viewBox="0 0 100 20" className="inline-block align-middle">
       <line x1="0" x2="100" y1="19.5" y2="19.5" stroke="var(--line)" />
       {order.map((r, i) => (
-        <rect key={r.seq} x={(20 - order.length + i) * 5} width="4" y={20 - 18 * r.share} height={18 * r.share} fill={r.ink}><title>{`${r.at} ${r.name}`}</title></rect>
+        <rect key={r.seq} x={(20 - order.length + i) * 5} width="4" y={20 - 18 * r.share} height={18 * r.share} fill={r.ink}><title>{`${absolute(r.at, zone)} ${r.name}`}</title></rect>
       ))}
     </svg>
   );

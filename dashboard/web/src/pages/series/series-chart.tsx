@@ -70,7 +70,7 @@ export function SeriesSection({ of }: { of?: { transport?: string; queue?: strin
     >
       {problems.map((p) => <div key={p} className="p-3"><Callout tone="warn">{p}</Callout></div>)}
       {/* The height is kept, so that nothing below it jumps when figures come. */}
-      <div className="min-h-72">{body}</div>
+      <div className="min-h-66">{body}</div>
     </Section>
   );
 }
