@@ -1,6 +1,7 @@
 import { expect, phone, test, unique } from "./fixtures.ts";
 
-test("somebody tries the API as himself", async ({ page, open, server, accessible }) => {
+test("somebody tries the API as himself", async ({ page, open, server, accessible, expectErrors }) => {
+  expectErrors(/400/); // a message without a type
   const type = unique("mail.tried");
   await open("/api");
   await page.getByLabel("Filter by path, name or what it does").fill("post dispatch");

@@ -28,9 +28,9 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
 /** Says that there is nothing, and what to do about it. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
-    <div className="mx-auto flex max-w-2xl flex-col gap-2 px-4 py-10">
+    <div className="mx-auto flex w-full max-w-2xl min-w-0 flex-col gap-2 px-4 py-10">
       <p className="text-base font-semibold">{title}</p>
-      {children && <div className="flex flex-col gap-3 text-sm text-muted">{children}</div>}
+      {children && <div className="flex min-w-0 flex-col gap-3 text-sm text-muted">{children}</div>}
     </div>
   );
 }

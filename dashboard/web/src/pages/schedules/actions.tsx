@@ -54,8 +54,9 @@ export function useActions(s: Schedule, after?: () => Promise<void>) {
     onSuccess: async () => {
       say(t.removed);
       close();
-      await after?.();
-      return client.invalidateQueries({ queryKey: ["schedules", "list"] }); // what is about this one would only not be found
+      // A list that still had it would ask for its runs, and its own page for all of it.
+      await client.refetchQueries({ queryKey: ["schedules", "list"], type: "all" });
+      return after?.();
     },
   });
 
