@@ -57,13 +57,25 @@ console.log(typeof aesGcm, typeof listener(serve(symphony, {})))`
 const names = 'createClient, defineMessages, pull, serve, type'
 const expected = '{"charged":42}\nfunction function\n'
 
-test('a project of ES modules', async () => {
-  const source = `import { ${names} } from "@symphony-messenger/client"
+const esm = (queue: string) => `import { ${names} } from "@symphony-messenger/client"
 import { aesGcm } from "@symphony-messenger/client/codec"
 import { listener } from "@symphony-messenger/client/node"
-${program('esm')}`
-  const at = await project('esm', { type: 'module' }, { 'main.js': source })
+${program(queue)}`
+
+test('a project of ES modules', async () => {
+  const at = await project('esm', { type: 'module' }, { 'main.js': esm('esm') })
   expect((await run('node', ['main.js'], { cwd: at, env: env() })).stdout).toBe(expected)
+})
+
+// Bun and Deno are not installed for the tests; where they are on the PATH, the same program runs there.
+test.each([
+  ['bun', ['run', 'main.js']],
+  ['deno', ['run', '--allow-all', 'main.js']],
+])('a project of ES modules in %s', async (runtime, args) => {
+  const there = await run(runtime, ['--version']).then(() => true, () => false)
+  if (!there) return console.log(`${runtime} is not on the PATH`)
+  const at = await project(runtime, { type: 'module' }, { 'main.js': esm(runtime) })
+  expect((await run(runtime, args, { cwd: at, env: { ...env(), HOME: at } })).stdout).toBe(expected)
 })
 
 test('a project of CommonJS', async () => {
