@@ -38,6 +38,10 @@ handlers:
     keep_output: true
   - type: crm.update
     http: {url: %[1]s/crm}
+  - type: report.monthly
+    command: {run: ["true"]}
+  - type: login.link
+    command: {run: ["true"]}
   - type: invoice.send
     http: {url: %[1]s/invoice}
 `, a.URL), file{"print.sh", `trap "touch stopped; exit 0" TERM
@@ -50,6 +54,7 @@ for i in $(seq 1200); do sleep 0.05; done
 			"a program that is cancelled":                             cancelledProgram,
 			"an export whose progress and result are waited for":      waitedExport,
 			"an API that takes less than is asked of it":              slowedAPI,
+			"messages that say how long they are kept":                keptMessages,
 			"300 dead letters that are corrected by a patch, at 50/s": correctedInvoices,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -206,6 +211,35 @@ func cancelledReport(t *testing.T, s *server, a *app) {
 	status, err := s.call("POST", "/api/symphony/messages/"+id+"/cancel", "", &answer)
 	if err != nil || status != 409 || answer.Code != "message_final" {
 		t.Errorf("again: %d %s, %v", status, answer.Code, err)
+	}
+}
+
+// keptMessages are those of docs/retention.md.
+func keptMessages(t *testing.T, s *server, _ *app) {
+	dispatch := func(args ...string) string {
+		t.Helper()
+		var r receipt
+		out := s.remote(append([]string{"dispatch", "--json"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &r); err != nil || r.MessageID == "" {
+			t.Fatalf("dispatch: %+v, %v", r, err)
+		}
+		return r.MessageID
+	}
+	kept := dispatch("report.monthly", `{"month": "2026-11"}`, "--retention", "720h")
+	forgotten := dispatch("login.link", `{"to": "ada@example.com"}`, "--retention", "0s")
+	for _, id := range []string{kept, forgotten} {
+		if m := s.message(id, "?wait=30000"); m.Status != "completed" {
+			t.Errorf("message %s is %s", id, m.Status)
+		}
+	}
+	for typ, want := range map[string]int{"report.monthly": 1, "login.link": 0} {
+		var list struct{ Messages []struct{ ID string } }
+		if status, err := s.call("GET", "/api/symphony/messages?type="+typ, "", &list); err != nil || status != 200 {
+			t.Fatalf("list: %d, %v", status, err)
+		}
+		if len(list.Messages) != want {
+			t.Errorf("%d messages of type %s, want %d", len(list.Messages), typ, want)
+		}
 	}
 }
 

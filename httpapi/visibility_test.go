@@ -28,13 +28,14 @@ import (
 // own is a server where users see their own messages.
 type own struct {
 	*fixture
-	hub   *event.Hub
-	store storage.Log
-	rec   *event.Recorder
+	hub     *event.Hub
+	store   storage.Log
+	rec     *event.Recorder
+	singles *event.Singles
 }
 
 func newOwn(t *testing.T) *own {
-	w := &own{}
+	w := &own{singles: event.NewSingles(event.SinglesOptions{})}
 	rec := event.NewRecorder(event.RecorderOptions{})
 	f := monitoredFixture(t, nil, func(o *httpapi.Options) {
 		none := ""
@@ -45,13 +46,15 @@ func newOwn(t *testing.T) *own {
 		t.Cleanup(func() { a.Close(context.Background()) })
 		o.Auth, o.OwnMessages, o.Observer = a, true, rec
 		store := o.Records.(storage.Log)
-		w.hub = event.NewHub(store, event.HubOptions{Poll: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+		w.hub = event.NewHub(store, event.HubOptions{Poll: 10 * time.Millisecond, Singles: w.singles,
+			Logger: slog.New(slog.DiscardHandler)})
 		w.store, o.Events = store, w.hub
 	})
 	ctx, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { w.hub.Run(ctx) })
 	running.Go(func() { rec.Run(ctx, w.store) })
+	running.Go(func() { w.singles.Run(ctx, nil, nil) })
 	t.Cleanup(func() { end(); running.Wait() })
 	w.fixture, w.rec = f, rec
 	return w
@@ -384,6 +387,58 @@ func TestVisibility_own_streams_a_users_own_events(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"Eve", "Eve2"}, types); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// So has a stream of what happens to single messages, whatever it asks for, also by the id of another one's message.
+func TestVisibility_own_streams_what_happens_to_a_users_own_messages(t *testing.T) {
+	w := newOwn(t)
+	eve := w.user("eve")
+	of := func(id, by string) *symphony.Envelope {
+		return &symphony.Envelope{ID: id, Queue: "mail", Type: "Mail", DispatchedBy: by,
+			Terms: &symphony.Terms{Tags: []string{"vip"}}}
+	}
+	var ids []string
+	for range 4 {
+		ids = append(ids, symphony.NewID(time.Now()))
+	}
+	for _, query := range []string{"queue=mail", "type=Mail", "type=*", "tag=vip",
+		"id=" + strings.Join(ids, "&id=")} {
+		req, err := http.NewRequest(http.MethodGet, w.server.URL+eventsPath+"?types=message.*&"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+eve)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %v, %v", query, resp, err)
+		}
+		r := bufio.NewReader(resp.Body)
+		var got []string
+		for len(got) < 2 {
+			b, err := block(r)
+			if err != nil {
+				t.Fatalf("%s: %v after %v", query, err, got)
+			}
+			_, data, _ := strings.Cut(b, "data: ")
+			var e struct {
+				Type string
+				Data struct{ MessageID string }
+			}
+			if json.Unmarshal([]byte(data), &e) != nil || e.Type == "" {
+				continue
+			}
+			if e.Type == event.Connected {
+				w.singles.MessagesDispatched([]*symphony.Envelope{of(ids[0], "user:mallory"),
+					of(ids[1], "user:eve"), of(ids[2], ""), of(ids[3], "user:eve")}, nil)
+				continue
+			}
+			got = append(got, e.Data.MessageID)
+		}
+		resp.Body.Close()
+		if diff := cmp.Diff([]string{ids[1], ids[3]}, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", query, diff)
+		}
 	}
 }
 
