@@ -187,9 +187,11 @@ type Type struct {
 	Redact  []string // paths
 	Index   []string // paths into metadata
 	// KeepLogs keeps the logs also of attempts that succeed.
-	KeepLogs  bool
-	Limit     flow.TypeLimit
-	Retention Retention
+	KeepLogs bool
+	// PublicOutput shows outputs to who has a token for one of the messages.
+	PublicOutput bool
+	Limit        flow.TypeLimit
+	Retention    Retention
 }
 
 // Queue configures one queue of a transport.

@@ -37,6 +37,8 @@ type typeSettings struct {
 	Rate flow.Rate `key:"rate"`
 	// How many may start at the same moment after a pause. If not set: what the rate allows in 50 ms, at least 1.
 	Burst int `key:"burst" min:"1" max:"1000000"`
+	// Show the outputs of these messages to who has a token for one; see docs/tokens.md.
+	PublicOutput bool `key:"public_output" default:"false"`
 	// Keep the logs of attempts that `failed`, or of `all`.
 	KeepLogs string `key:"keep_logs" of:"KeepFailedLogs,KeepAllLogs" default:"KeepFailedLogs"`
 
@@ -122,7 +124,8 @@ func (l *loader) finishTypes() {
 	for _, t := range l.types {
 		set := &t.settings
 		made := Type{Pattern: t.pattern, Schema: set.Schema, Redact: set.Redact,
-			Index: set.Index, KeepLogs: set.KeepLogs == KeepAllLogs, Retention: set.Retention, Limit: flow.TypeLimit{
+			Index: set.Index, KeepLogs: set.KeepLogs == KeepAllLogs, PublicOutput: set.PublicOutput,
+			Retention: set.Retention, Limit: flow.TypeLimit{
 				Limit:  limit(set.Concurrency, set.Rate, set.Burst),
 				PerKey: limit(set.PerKey.Concurrency, set.PerKey.Rate, set.PerKey.Burst),
 			}}

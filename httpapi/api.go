@@ -64,6 +64,8 @@ type Options struct {
 	Redact *redact.Rules
 	// Schemas are the JSON Schemas by which the bus checks payloads, by pattern of types, for the list of types.
 	Schemas map[string][]byte
+	// PublicOutput reports whether tokens for end users show the outputs of a type. Nil: of none.
+	PublicOutput func(typ string) bool
 	// Sessions keeps the sessions of browsers, which Auth knows. Nil: their routes answer 501.
 	Sessions *auth.Sessions
 	// Installation is what people are told of where they are.
@@ -162,15 +164,17 @@ type API struct {
 	consumers *places // runs of consume
 	receivers *places // receive calls
 	streams   *places // of events
-	callers   *callers
-	signIns   *callers // attempts to sign in, by address
-	cronBusy  atomic.Bool
-	seals     seals
-	flight    inFlight
-	large     largeBodies
-	eventMask *redact.Rules
-	schemas   symphony.Patterns[string] // the patterns of Options.Schemas
-	document  func() (document, error)  // made when it is first asked for: that takes longer than all else
+	// tokenStreams are those of each token for end users.
+	tokenStreams tokenPlaces
+	callers      *callers
+	signIns      *callers // attempts to sign in, by address
+	cronBusy     atomic.Bool
+	seals        seals
+	flight       inFlight
+	large        largeBodies
+	eventMask    *redact.Rules
+	schemas      symphony.Patterns[string] // the patterns of Options.Schemas
+	document     func() (document, error)  // made when it is first asked for: that takes longer than all else
 }
 
 // New makes an API.
@@ -320,7 +324,12 @@ func (a *API) handler(who authenticate) http.Handler {
 		h["X-Request-Id"] = []string{w.id}
 		h["X-Content-Type-Options"] = nosniff
 		h["Cache-Control"] = noStore
-		if len(a.o.CORSOrigins) > 0 && a.cors(w, r) {
+		switch {
+		case isPublic(r.URL.Path):
+			if a.publicCORS(w, r) {
+				return
+			}
+		case len(a.o.CORSOrigins) > 0 && a.cors(w, r):
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -27,11 +27,13 @@ func dispatch(c *call) error {
 	if err != nil {
 		return err
 	}
+	told := wireReceipt(&receipt)
+	c.addToken(&in.req, &told)
 	status := http.StatusCreated
 	if receipt.Duplicate || receipt.Dropped {
 		status = http.StatusOK
 	}
-	return c.answer(status, &wire.DispatchResponse{Success: true, Receipt: wireReceipt(&receipt)})
+	return c.answer(status, &wire.DispatchResponse{Success: true, Receipt: told})
 }
 
 func dispatchBatch(c *call) error {
@@ -59,8 +61,24 @@ func dispatchBatch(c *call) error {
 	results := make([]wire.Receipt, len(receipts))
 	for i := range receipts {
 		results[i] = wireReceipt(&receipts[i])
+		c.addToken(&req.Messages[i], &results[i])
 	}
 	return c.answer(http.StatusCreated, wire.BatchResponse{Success: true, Results: results})
+}
+
+// addToken adds the token that a dispatch asks for. The message is stored by then: where there can be none now, the
+// answer is without, and another one is made by the route for it.
+func (c *call) addToken(req *wire.DispatchRequest, to *wire.Receipt) {
+	if !value(req.Options.Token) {
+		return
+	}
+	token, _, err := c.tokenFor(to.MessageID, wire.DefaultTokenTTL*time.Second)
+	if err != nil {
+		c.api.o.Logger.Warn("no token can be made for a message that was dispatched", "message_id", to.MessageID,
+			"error", err)
+		return
+	}
+	to.Token = token
 }
 
 // check returns every problem of a request that fits its shape.
@@ -88,7 +106,7 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 		Message: symphony.Message{Type: m.Type, Payload: []byte(m.Payload), Metadata: object(m.Metadata, prefix+"message.metadata", &list)},
 		Options: symphony.DispatchOptions{DispatchedBy: c.dispatcher(), KeysOf: c.owner()},
 	}
-	askedOptions.ask(&req.Options, &out.Options, prefix+"options.", &list)
+	askedOptions.ask(&req.Options.DispatchOptions, &out.Options, prefix+"options.", &list)
 	return out, list
 }
 

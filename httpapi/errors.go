@@ -146,6 +146,16 @@ var answers = []row{
 	as(http.StatusConflict, "handler_unable", func(e *dynamic.UnableError, f *failure) {
 		f.message = "Nothing was done: " + e.Error() + ". Delete it, and set it anew."
 	}),
+	is(http.StatusUnauthorized, auth.CodeTokenExpired, "The token is over. Get another one from who gave it to you.",
+		errTokenOver),
+	is(http.StatusUnauthorized, auth.CodeTokenInvalid, "The token is not one of this server's for this message.",
+		errToken),
+	is(http.StatusUnauthorized, auth.CodeMissingCredentials, "This takes the message's token, as Authorization: Bearer smt_….",
+		errTokenMissing),
+	is(http.StatusUnauthorized, auth.CodeCredentialsConflict, "A token is given in the header and in the query. Give one.",
+		errTokenTwice),
+	is(http.StatusForbidden, auth.CodeInsufficientScope, "Somebody else has dispatched the message, or it is not known "+
+		"who: its token takes the scope operate. options.token has one in the answer to a dispatch.", errNotOurs),
 	is(http.StatusConflict, "no_rotation", "Nothing was done: the handler has one secret. Rotate makes the next one.",
 		dynamic.ErrNoRotation),
 	is(http.StatusNotFound, "not_found", "There is no such route. The routes are described at /docs.", errNoRoute),

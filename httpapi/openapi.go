@@ -32,6 +32,7 @@ type document struct {
 var tags = [...]struct{ name, doc string }{
 	{"Dispatch", "Putting messages into the queue."},
 	{"Messages", "Messages of every status: search, show, delete, run, replay, export, import."},
+	{"Tokens", "One message, shown to an end user."},
 	{"Dead letters", "Messages that failed for good: list, show, retry, delete, export."},
 	{"Operations", "Work in bulk that goes on in the background."},
 	{"Workers", "The server's own workers, and runs of a worker for one request."},
@@ -211,6 +212,7 @@ func describeDelays(doc *string) jsonschema.Schema {
 // idDocs say what the id in a path is of, by its tag.
 var idDocs = map[string]string{
 	"Messages":     "The id of the message.",
+	"Tokens":       "The id of the message.",
 	"Dead letters": "The id of the failed message, or of the message that failed.",
 	"Operations":   "The id of the operation.",
 	"Schedules":    "The id of the schedule.",

@@ -29,6 +29,8 @@ func (rt *route) parseQuery(r *http.Request) (query map[string]string, several m
 		_, again := query[name]
 		known := rt.parameter(name)
 		switch {
+		case escapedName == "token" && (strings.Contains(pair, ";") || valueErr != nil):
+			found.add(escapedName, "is not a token") // which is not repeated
 		case strings.Contains(pair, ";"):
 			found.add(pair, "must not have a semicolon: parameters are separated by &, and in a value it is written %3B")
 		case cmp.Or(nameErr, valueErr) != nil:

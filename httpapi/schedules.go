@@ -131,7 +131,9 @@ func (c *call) schedule(req *wire.ScheduleRequest) (schedule.Schedule, []symphon
 			list = append(list, symphony.Problem{Path: given.path, Message: fmt.Sprintf("must be at least %d", given.low)})
 		}
 	}
-	out, problems := c.outgoing(&wire.DispatchRequest{Message: value(req.Message), Options: value(req.Options)}, "")
+	asked := wire.DispatchRequest{Message: value(req.Message)}
+	asked.Options.DispatchOptions = value(req.Options)
+	out, problems := c.outgoing(&asked, "")
 	list = append(list, problems...)
 	sch := schedule.Schedule{
 		Name: value(req.Name), At: instant(req.At, "at", &list), Cron: value(req.Cron), Timezone: value(req.Timezone), Interval: span(req.Interval),

@@ -36,6 +36,20 @@ func (n *node) openLate(ctx context.Context) error {
 	return set.Look(ctx)
 }
 
+// publicOutputs reports of which types outputs are shown to who has a token.
+func publicOutputs(c *config.Config) func(typ string) bool {
+	var types symphony.Patterns[bool]
+	for _, t := range c.Types {
+		if err := types.Set(t.Pattern, t.PublicOutput); err != nil {
+			panic("server: " + err.Error()) // Load has checked it
+		}
+	}
+	return func(typ string) bool {
+		public, _ := types.Match(typ)
+		return public
+	}
+}
+
 // unaware are the names of the processes that know of no handlers that are set at run time.
 func (n *node) unaware(ctx context.Context) ([]string, error) {
 	for _, t := range n.transports {

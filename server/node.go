@@ -377,7 +377,7 @@ func (n *node) newAPI(draining context.Context, authenticator *auth.Authenticato
 	}
 	api, err := httpapi.New(httpapi.Options{
 		Dashboard: page, Sessions: n.sessions, Installation: n.installation(),
-		Handlers: n.late.Load(), Configured: n.configuredHandlers(),
+		PublicOutput: publicOutputs(c), Handlers: n.late.Load(), Configured: n.configuredHandlers(),
 		Config: n.settings, Node: n.id,
 		CronDuties: duties, MaxOutput: int(c.Limits.MaxOutputBytes), Schemas: n.schemas,
 		Bus: n.bus, Mux: n.mux, Auth: authenticator, OwnMessages: c.Auth.Visibility == config.VisibleOwn, Cron: cron, Keys: n.keys, Records: n.records, Scheduler: n.scheduler, Operations: n.operations, Breakers: n.openBreakers,

@@ -8,8 +8,14 @@ import (
 
 // DispatchRequest is the body of POST /api/symphony/dispatch, and one entry of a batch.
 type DispatchRequest struct {
-	Message Message         `json:"message" required:"true"`
-	Options DispatchOptions `json:"options,omitzero"`
+	Message Message      `json:"message" required:"true"`
+	Options AskedOptions `json:"options,omitzero"`
+}
+
+// AskedOptions are the options of a message, and what its dispatcher wants to have in the answer.
+type AskedOptions struct {
+	DispatchOptions
+	Token *bool `json:"token,omitzero" default:"false" description:"Answer a token that shows this message."`
 }
 
 // Message is what an application dispatches.
@@ -66,6 +72,7 @@ type Receipt struct {
 	Duplicate      bool       `json:"duplicate,omitzero" description:"The idempotency key was known: this is the first message."`
 	Dropped        bool       `json:"dropped,omitzero" description:"A message with the same throttle key waits: this is that one."`
 	Replaced       string     `json:"replaced,omitzero" description:"The id of the waiting message with the same debounce key whose place this one has taken."`
+	Token          string     `json:"token,omitzero" description:"Where options.token asks for it. Good for an hour."`
 	Also           []Receipt  `json:"also,omitzero" description:"Where the type's route names several transports: the messages for the further ones."`
 }
 

@@ -57,6 +57,13 @@ var (
 	StartDeleteFailed = Endpoint[BulkRequest, OperationResponse](DeleteFailedMessages)
 )
 
+// Tokens for end users.
+var (
+	CreateToken      = Endpoint[TokenRequest, TokenResponse]{"POST", api + "/messages/{id}/token", "createMessageToken"}
+	GetPublicMessage = Endpoint[None, PublicResponse]{"GET", api + "/messages/{id}/public", "getPublicMessage"}
+	StreamPublic     = Endpoint[None, None]{"GET", api + "/messages/{id}/public/events", "streamPublicEvents"}
+)
+
 // Dead letters.
 var (
 	ListFailedMessages = Endpoint[None, FailedListResponse]{"GET", api + "/failed", "listFailedMessages"}
