@@ -32,8 +32,8 @@ type document struct {
 var tags = [...]struct{ name, doc string }{
 	{"Dispatch", "Putting messages into the queue."},
 	{"Messages", "Messages of every status: search, show, delete, run, replay, export, import."},
-	{"Tokens", "One message, shown to an end user."},
 	{"Dead letters", "Messages that failed for good: list, show, retry, delete, export."},
+	{"Tokens", "One message, shown to an end user."},
 	{"Operations", "Work in bulk that goes on in the background."},
 	{"Workers", "The server's own workers, and runs of a worker for one request."},
 	{"Pull workers", "Workers in any language: receive, ack, nack, extend."},
@@ -143,6 +143,7 @@ func describeAPI(r *openapi31.Reflector, version string) {
 	r.Spec.SetAPIKeySecurity("apiKey", "X-API-Key", openapi.InHeader, "An API key (sym_…).")
 	r.Spec.SetAPIKeySecurity("supabaseCookie", "sb-access-token", openapi.InCookie,
 		"A Supabase session in the browser's cookies; other than GET and HEAD need an allowed Origin.")
+	r.Spec.SetHTTPBearerTokenSecurity("messageToken", "smt_…", "The token of the one message that is asked for.")
 	r.Spec.SetHTTPBearerTokenSecurity("cronSecret", "secret",
 		"The cron secret; also as x-vercel-cron-secret or x-service-key.")
 }
@@ -248,6 +249,9 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	case cronAccess:
 		op.AddSecurity("cronSecret")
 	case openAccess:
+		if rt.token {
+			op.AddSecurity("messageToken")
+		}
 	}
 	op.SetDescription(strings.TrimSpace(doc))
 	// For the library, which asks for every name of the path, and for the shape among the components: complete says
@@ -291,7 +295,7 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 
 // complete adds to an operation what the library has no words for.
 func complete(op *openapi31.Operation, rt *route) error {
-	if rt.access == openAccess {
+	if rt.access == openAccess && !rt.token {
 		op.MapOfAnything = map[string]any{openMark: true}
 	}
 	op.Parameters = nil

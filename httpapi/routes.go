@@ -103,6 +103,8 @@ type route struct {
 	hidden bool // not in the document
 	// bearer lets callers without a credential in, whom the route itself judges by what their body carries.
 	bearer bool
+	// token is of an open route that judges the token of a message itself; see tokens.go.
+	token bool
 	// anew is for who begins a session: the one that he has does not count.
 	anew bool
 }

@@ -129,14 +129,14 @@ func messagesRoutes() []route {
 			serve:  createToken,
 		}),
 		on(wire.GetPublicMessage, route{
-			tag: "Tokens", access: openAccess,
+			tag: "Tokens", access: openAccess, token: true,
 			summary: "Show the message of a token",
 			doc:     "It takes the token as Authorization: Bearer smt_…. Pages of every origin may call it.",
 			errors:  []int{401, 404, 429, 501, 503},
 			serve:   publicShow,
 		}),
 		on(wire.StreamPublic, route{
-			tag: "Tokens", access: openAccess,
+			tag: "Tokens", access: openAccess, token: true,
 			summary: "Watch the message of a token, as server-sent events",
 			doc: fmt.Sprintf("The event message has in its data what the route beside it shows, at first and whenever it "+
 				"changes. The answer ends when the message is completed or cancelled, or the token is over; who "+

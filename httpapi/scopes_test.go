@@ -16,7 +16,7 @@ import (
 
 // What each scope opens, as the contract has it. read opens every other GET.
 var contract = map[auth.Scope][]string{
-	auth.ScopeDispatch: {"POST dispatch", "POST dispatch/batch"},
+	auth.ScopeDispatch: {"POST dispatch", "POST dispatch/batch", "POST messages/{id}/token"},
 	auth.ScopeConsume: {"POST consume", "POST receive", "POST ack", "POST nack", "POST extend",
 		"POST failed/{id}/retry", "DELETE failed/{id}"},
 	auth.ScopeOperate: {

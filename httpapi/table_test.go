@@ -3,6 +3,9 @@ package httpapi
 // Recheck is how long a call that lasts goes on after its caller may not any more.
 const Recheck = recheck
 
+// TokenStreams is how many streams a token may have open.
+const TokenStreams = tokenStreams
+
 // RouteOfTable is one method of a route, for tests that walk them all.
 type RouteOfTable struct {
 	Method, Path string

@@ -271,13 +271,12 @@ const lastEvent = "last"
 
 // publicEvents streams what a token shows of a message, whenever that changes, until it is completed or cancelled.
 func publicEvents(c *call) error {
-	hub := c.api.o.Events
-	if hub == nil {
-		return errNoEvents
-	}
 	t, m, err := c.publicMessage()
 	if err != nil {
 		return err
+	}
+	if c.api.o.Events == nil {
+		return errNoEvents
 	}
 	if c.Header.Get("Last-Event-ID") == lastEvent {
 		c.w.WriteHeader(http.StatusNoContent) // which has EventSource connect no more

@@ -215,6 +215,20 @@ await done(client.POST("/api/symphony/nodes/{id}/workers/stop", node));
 await done(client.POST("/api/symphony/nodes/{id}/workers/start", node));
 await done(client.GET("/api/symphony/config"));
 await done(client.GET("/api/symphony/handlers"));
+const watched = await done(client.POST("/api/symphony/dispatch", {
+  body: { message: { type: "Watched", payload: {} }, options: { token: true, queue: "watched" } },
+}));
+must(watched.token !== undefined && watched.token.startsWith("smt_"), "token");
+const ofWatched = { params: { path: { id: watched.messageId } } };
+await done(client.POST("/api/symphony/messages/{id}/token", { ...ofWatched, body: { ttl: 60 } }));
+const bearer = { headers: { authorization: `Bearer ${watched.token}` } };
+const seen = await done(open.GET("/api/symphony/messages/{id}/public", { ...ofWatched, ...bearer }));
+must(seen.message.id === watched.messageId, "public");
+const publicEvents = await open.GET("/api/symphony/messages/{id}/public/events", {
+  ...ofWatched, ...bearer, parseAs: "stream",
+});
+must(publicEvents.response.ok, "public events");
+await publicEvents.response.body?.cancel().catch(() => undefined);
 const handler = { params: { path: { id: "Pushed" } } };
 const refused = await client.PUT("/api/symphony/handlers/{id}", { ...handler, body: { url: "https://app.example.com/" } });
 must(refused.response.status === 400, "a handler whose origin is not allowed"); // push.allowed_origins is empty
