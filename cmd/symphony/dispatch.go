@@ -184,7 +184,8 @@ func (f *dispatchFlags) request(typ string, payload []byte) (wire.DispatchReques
 			return wire.DispatchRequest{}, err
 		}
 	}
-	return wire.DispatchRequest{Message: wire.Message{Type: typ, Payload: payload}, Options: o}, nil
+	return wire.DispatchRequest{Message: wire.Message{Type: typ, Payload: payload},
+		Options: wire.AskedOptions{DispatchOptions: o}}, nil
 }
 
 // optional is nil for a flag that was not given.

@@ -56,7 +56,7 @@ by the last of them; --missed all fires each, --missed skip none.`,
 			}
 			enabled := !disabled
 			req.Name, req.Missed, req.Overlap, req.Enabled = optional(name), optional(missed), optional(overlap), &enabled
-			req.Message, req.Options = &dispatch.Message, &dispatch.Options
+			req.Message, req.Options = &dispatch.Message, &dispatch.Options.DispatchOptions
 			return nil
 		},
 		do: func(ctx context.Context, r *reached, _ []string) (wire.ScheduleResponse, error) {

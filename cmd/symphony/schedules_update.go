@@ -61,7 +61,7 @@ stays. An empty value, or 0, takes a setting away: --end '' --max-runs 0. One of
 				return err
 			}
 			req.Name, req.Missed, req.Overlap = optional(name), optional(missed), optional(overlap)
-			req.Message, req.Options = &wire.Message{Type: typ}, &dispatch.Options
+			req.Message, req.Options = &wire.Message{Type: typ}, &dispatch.Options.DispatchOptions
 			if patch, err = schedulePatch(cmd, req); err != nil {
 				return err
 			}
