@@ -145,7 +145,7 @@ cd "$work/app"
 npm init -y > /dev/null
 npm install --silent --no-audit --no-fund "$work"/npm/*.tgz
 npx --no-install symphony version
-npx --no-install symphony serve --addr "127.0.0.1:$port" > server.log 2>&1 &
+node_modules/.bin/symphony serve --addr "127.0.0.1:$port" > server.log 2>&1 &
 server=$!
 until_true curl -fsS "http://127.0.0.1:$port/readyz" || { cat server.log; fail "the server of the npm package does not start"; }
 dispatch "$(grep -o 'sym_[a-z0-9_]*' server.log | head -1)"
