@@ -3,15 +3,18 @@ import { parse, rest } from './http.js'
 
 /** What an end user sees of a message. Times are texts of RFC 3339 in UTC. */
 export interface PublicMessage<O = unknown> {
-  /** Of the message, or of the one that took its place when it was retried. */
+  /** That of the token, also once another message has taken its place. */
   id: string
   status: 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled'
   progress?: { done: number; total?: number; text?: string; at?: string }
   /** What its handler has left, where the type has `public_output`. */
   output?: O
   createdAt?: string
+  scheduledAt?: string
   startedAt?: string
   finishedAt?: string
+  /** It failed, and what is told is of the one that was made in its place. */
+  retried?: boolean
 }
 
 /** Options of `follow`. */

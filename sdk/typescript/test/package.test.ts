@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -65,6 +65,29 @@ ${program(queue)}`
 test('a project of ES modules', async () => {
   const at = await project('esm', { type: 'module' }, { 'main.js': esm('esm') })
   expect((await run('node', ['main.js'], { cwd: at, env: env() })).stdout).toBe(expected)
+})
+
+test('a worker that gets SIGTERM finishes what it has in hand, takes no more, and ends', async () => {
+  const at = await project('sigterm', { type: 'module' }, { 'main.js': `import { createClient, pull } from "@symphony-messenger/client"
+const symphony = createClient()
+await symphony.dispatchMany([1, 2].map((n) => ({ type: "slow", payload: { n }, options: { queue: "sigterm" } })))
+await pull(symphony, {
+  slow: async (m) => {
+    console.log("begun", m.payload.n)
+    await new Promise((resolve) => process.once("SIGTERM", () => setTimeout(resolve, 200)))
+    console.log("done", m.payload.n)
+  },
+}, { queues: ["sigterm"], concurrency: 1 })
+const { depth } = (await symphony.status()).queues["sigterm"]
+console.log("left", depth)` })
+  const child = spawn('node', ['main.js'], { cwd: at, env: env() })
+  let out = ''
+  child.stdout.on('data', (chunk) => {
+    if (out === '') child.kill('SIGTERM')
+    out += chunk
+  })
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect({ out, code }).toEqual({ out: 'begun 1\ndone 1\nleft 1\n', code: 0 })
 })
 
 // Bun and Deno are not installed for the tests; where they are on the PATH, the same program runs there.
