@@ -60,6 +60,59 @@ export interface AlertsResponse {
   success: true
 }
 
+export interface AskedOptions {
+  /** The id of the message whose handling dispatches this one. */
+  causationId?: string | undefined
+  /** Messages with the same key are handled one at a time, or as the limits of their type say. */
+  concurrencyKey?: string | undefined
+  /** Shared by the messages of one story. Default: the message's own id. */
+  correlationId?: string | undefined
+  /** Takes the place of the message with this key that waits. */
+  debounceKey?: string | undefined
+  /** Milliseconds until delivery, instead of scheduledAt. */
+  delay?: number | undefined
+  /** A message that no handler has begun by then goes to the dead letter queue, with errorClass expired. */
+  expiresAt?: string | undefined
+  /** Groups of the same queue, such as tenants, take turns. */
+  groupKey?: string | undefined
+  /** Travel with the message: at most 64, of any JSON value. traceparent among them continues a trace. */
+  headers?: Record<string, unknown> | undefined
+  /** All dispatches with this key to this transport, within the window, make one message. */
+  idempotencyKey?: string | undefined
+  /** Attempts after the first. Default: as the type's, else the transport's policy says. */
+  maxRetries?: number | undefined
+  /** A JSON object, merged over the message's metadata. */
+  metadata?: Record<string, unknown> | undefined
+  /** A message that is dispatched in the transaction in which this one fails for good or is cancelled. */
+  onFailure?: Callback | undefined
+  /** A message that is dispatched in the transaction that completes this one. */
+  onSuccess?: Callback | undefined
+  /** Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey. */
+  ordered?: boolean | undefined
+  /** 10 goes first. Default: the transport's, else 5. */
+  priority?: number | undefined
+  /** The queue within the transport. Default: the transport's. */
+  queue?: string | undefined
+  /** Milliseconds for which it is kept once it is completed or cancelled, 0 for not at all. If not set: as the settings say. */
+  retention?: number | undefined
+  /** Milliseconds before a retry, 0 to 86400000: one number, or a list of 1 to 100, one before each retry, of which the last repeats. Default: as the policy says. */
+  retryDelay?: number | number[] | undefined
+  /** The earliest time of delivery. In the past means now. */
+  scheduledAt?: string | undefined
+  /** Words by which it is found: at most 20, each of 1 to 64 printable characters without a comma. */
+  tags?: string[] | undefined
+  /** Is dropped while a message with this key waits. */
+  throttleKey?: string | undefined
+  /** Milliseconds that an attempt may take. Pull workers are told it. Default: the handler's. */
+  timeout?: number | undefined
+  /** Answer a token that shows this message. Default: false. */
+  token?: boolean | undefined
+  /** Where the message is stored. Default: the route for its type, else the default transport. */
+  transport?: string | undefined
+  /** Pushed there (http or https) instead of to the configured handler. Its origin must be among push.allowed_origins. It is never handed to receive. */
+  url?: string | undefined
+}
+
 export interface AtWork {
   attempt: number
   /** Its lease is lost: the handler was told to stop and goes on, while others may have the message. */
@@ -434,7 +487,7 @@ export interface DispatchOptionsChange {
 
 export interface DispatchRequest {
   message: Message
-  options?: DispatchOptions | undefined
+  options?: AskedOptions | undefined
 }
 
 export interface DispatchResponse {
@@ -452,6 +505,8 @@ export interface DispatchResponse {
   replaced?: string | undefined
   scheduledAt?: string | undefined
   success: true
+  /** Where options.token asks for it. Good for an hour. */
+  token?: string | undefined
   transport: string
 }
 
@@ -1482,6 +1537,26 @@ export interface Progress {
   total?: number | undefined
 }
 
+export interface PublicMessage {
+  createdAt?: string | undefined
+  finishedAt?: string | undefined
+  /** That of the token, also once it was retried. */
+  id: string
+  /** Of types with public_output. */
+  output?: Record<string, unknown> | undefined
+  progress?: Progress | undefined
+  /** It failed, and another one is in its place. */
+  retried?: boolean | undefined
+  scheduledAt?: string | undefined
+  startedAt?: string | undefined
+  status: "pending" | "processing" | "completed" | "failed" | "cancelled"
+}
+
+export interface PublicResponse {
+  message: PublicMessage
+  success: true
+}
+
 export interface Pulled {
   /** 1 is the first delivery. */
   attempt: number
@@ -1609,6 +1684,8 @@ export interface Receipt {
   /** The id of the waiting message with the same debounce key whose place this one has taken. */
   replaced?: string | undefined
   scheduledAt?: string | undefined
+  /** Where options.token asks for it. Good for an hour. */
+  token?: string | undefined
   transport: string
 }
 
@@ -2094,6 +2171,18 @@ export interface TimelineEntry {
   worker?: string | undefined
 }
 
+export interface TokenRequest {
+  /** Seconds. Default: 3600. */
+  ttl?: number | undefined
+}
+
+export interface TokenResponse {
+  expiresAt: string
+  success: true
+  /** smt_…: for who may see this message alone. */
+  token: string
+}
+
 export interface Totals {
   /** Messages that were cancelled; they are no attempts. */
   cancelled: number
@@ -2400,10 +2489,14 @@ export interface Routes {
   "DELETE /api/symphony/messages/{id}": { path: { id: string }; query: { transport?: string | undefined }; answer: DoneResponse }
   /** Cancel a message, wherever it is */
   "POST /api/symphony/messages/{id}/cancel": { path: { id: string }; query: { transport?: string | undefined }; body?: CancelRequest; answer: CancelResponse }
+  /** Show the message of a token */
+  "GET /api/symphony/messages/{id}/public": { path: { id: string }; answer: PublicResponse }
   /** Dispatch a completed message again */
   "POST /api/symphony/messages/{id}/replay": { path: { id: string }; query: { transport?: string | undefined }; body?: ReplayRequest; answer: ReplayResponse }
   /** Drop the delay of a pending message */
   "POST /api/symphony/messages/{id}/run-now": { path: { id: string }; query: { transport?: string | undefined }; answer: DoneResponse }
+  /** Make a token that shows one message to an end user */
+  "POST /api/symphony/messages/{id}/token": { path: { id: string }; body?: TokenRequest; answer: TokenResponse }
   /** Count messages and attempts over time, and how long they took */
   "GET /api/symphony/metrics": { query: { minutes?: number | undefined; startTime?: string | undefined; endTime?: string | undefined; step?: number | undefined; transport?: string | undefined; type?: string | undefined; queue?: string | undefined; worker?: string | undefined; groupBy?: "type" | "queue" | "worker" | "status" | undefined; groups?: number | undefined }; answer: MetricsResponse }
   /** Report a failure, or give a message back */

@@ -22,7 +22,7 @@ afterEach(() => vi.unstubAllEnvs())
 
 describe('types generate', () => {
   let server: Server
-  const folder = mkdtempSync(fileURLToPath(new URL('generated-', import.meta.url)))
+  let folder: string
   const schema = {
     description: 'An order that was paid.',
     type: 'object', required: ['order', 'lines'], additionalProperties: false,
@@ -36,6 +36,7 @@ describe('types generate', () => {
   }
 
   beforeAll(async () => {
+    folder = mkdtempSync(fileURLToPath(new URL('generated-', import.meta.url)))
     server = await Server.start('types: {order.paid: {schema: paid.json}, mail.*: {schema: mail.json}}', ['--no-worker'], {
       'paid.json': JSON.stringify(schema), 'mail.json': '{"type": "object"}',
     })
