@@ -86,7 +86,7 @@ function One({ group, error }: { group: Group; error: unknown }) {
       {error != null && <ErrorNote error={error} />}
       {group.group === "other" && <Callout>{t.group.other}</Callout>}
       {correcting && <Correct group={group} letters={newest} loading={letters.isPending} onClose={() => panel(undefined)} />}
-      <div className="card grid min-w-0 sm:grid-cols-2">
+      <div className="card grid min-w-0 items-start sm:grid-cols-2">
         <Facts rows={[
           [t.group.facts.type, <Link key="type" to="/type" search={{ type: group.type }} className="link">{group.type}</Link>],
           [t.group.facts.errorClass, group.errorClass], [t.group.facts.transport, group.transport],

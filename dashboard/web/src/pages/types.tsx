@@ -53,7 +53,7 @@ export default function Types() {
     <Page title={t.title} lead={data && t.lead(data.rows.length)}>
       {error && <ErrorNote error={error} retry={() => void refetch()} />}
       {!data && !error && <Loading lines={8} />}
-      {data && data.rows.length === 0 && <Empty title={t.empty}><p>{t.teach}</p><FirstDispatch /></Empty>}
+      {data && data.rows.length === 0 && <div className="card"><Empty title={t.empty}><p>{t.teach}</p><FirstDispatch /></Empty></div>}
       {data && data.rows.length > 0 && (
         <>
           <div className="flex flex-wrap items-end gap-2">
