@@ -131,7 +131,7 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default symphony.yaml, if there is one)")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "say what is done, on standard error")
 	root.AddCommand(
-		grouped("run", a.serveCommand(), a.dashboardCommand(), a.workerCommand(), a.consumeCommand())...)
+		grouped("run", a.serveCommand(), a.devCommand(), a.dashboardCommand(), a.workerCommand(), a.consumeCommand())...)
 	root.AddCommand(
 		grouped("messages", a.dispatchCommand(), a.statusCommand(), a.queuesCommand(), a.typesCommand(),
 			a.messagesCommand(), a.failedCommand(), a.operationsCommand(),
