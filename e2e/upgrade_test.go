@@ -92,7 +92,8 @@ func TestUpgrade_by_rolling_from_the_release_before(t *testing.T) {
 		t.Fatalf("the old program migrates: %v\n%s", err, out)
 	}
 	begin(old)
-	made := command(old.folder, database, "keys", "create", "e2e", "--scopes", "dispatch,read,operate,consume", "--json")
+	made := command(old.folder, database, "keys", "create", "e2e", "--json",
+		"--scopes", "dispatch,read,operate,consume")
 	made.Path = program
 	out, err := made.Output()
 	_, rest, _ := strings.Cut(string(out), `"secret":`)
@@ -163,7 +164,8 @@ func TestUpgrade_by_rolling_from_the_release_before(t *testing.T) {
 	}
 	again := command(old.folder, database, "serve", "--addr", pgtest.FreeAddress(t))
 	again.Path = program
-	if out, err := again.CombinedOutput(); err == nil || !strings.Contains(string(out), "works with newer releases only") {
+	out, err = again.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "works with newer releases only") {
 		t.Errorf("an old program that starts afterwards: %v\n%s", err, out)
 	}
 }
