@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/flow"
-	"github.com/symphony-messenger/symphony/storage"
 )
 
 // write puts text into symphony.yaml of a folder of its own, which becomes the working directory.
@@ -140,10 +138,6 @@ func TestFileMistakes(t *testing.T) {
 		}},
 		{"a route over two storages", "transports: {a: , b: {kind: memory}}\nroutes: {X: [a, b]}\n", []string{
 			`symphony.yaml:2:13: routes.X: names transports of several kinds; they must be of one, so that a message is stored for all of them or for none`,
-		}},
-		{"indexes", "types:\n  A: {index: [a..b]}\n  B: {index: [a,b,c,d,e,f,g,h,i,j,k]}\n", []string{
-			`symphony.yaml:2:14: types.A.index: must be names with dots between them, like customer.id, is "a..b"`,
-			`symphony.yaml:3:3: types.B.index: must have at most 10 paths, has 11`,
 		}},
 		{"a route over a transport that stores nothing", "transports: {a: {kind: sync}, b: {kind: sync}}\nroutes: {X: [a, b]}\nworker: {continuous: {transports: [a]}}\n", []string{
 			`symphony.yaml:2:13: routes.X: names a transport of kind sync beside another; it stores nothing, so a message can't be stored for all of them or for none`,
@@ -475,10 +469,6 @@ queues:
 	}
 	if diff := cmp.Diff(want, c.Types); diff != "" {
 		t.Errorf("types (-want +got)\n%s", diff)
-	}
-	if got, want := c.Indexes(), []storage.Index{{Type: "Report", Path: "customer.id"},
-		{Type: "Report", Path: "to"}}; !slices.Equal(got, want) {
-		t.Errorf("indexes: got %v, want %v", got, want)
 	}
 	if diff := cmp.Diff([]Queue{{Name: "email/bulk", Limit: flow.Limit{Concurrency: 3, Rate: flow.Rate{Count: 30, Per: time.Minute}}}}, c.Queues); diff != "" {
 		t.Errorf("queues (-want +got)\n%s", diff)
