@@ -38,7 +38,7 @@ afterAll(async () => {
 test('every program of the guide has a file, and compiles', async () => {
   expect(programs.length).toBeGreaterThan(12)
   expect(programs.map((p) => p.file)).not.toContain(undefined)
-  // The hook is compiled in its own package.
+  // Components are compiled by the tests of their own package.
   const files = programs.map((p) => p.file).filter((f) => f.endsWith('.ts'))
   writeFileSync(join(at, 'tsconfig.json'), JSON.stringify({
     compilerOptions: {
