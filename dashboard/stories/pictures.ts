@@ -6,7 +6,7 @@ import { Server } from "./server.ts";
 const folder = resolve(import.meta.dirname, "../../docs/images");
 
 test("pictures of the documentation", async ({ page }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(600_000);
   const server = await Server.start();
   try {
     server.receiver.answer({ status: 422, body: { error: "the order has no address" } });

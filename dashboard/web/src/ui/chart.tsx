@@ -20,12 +20,6 @@ type Props = {
   onSelect?: (from: Date, to: Date) => void;
 };
 
-/** A third of a colour on a background, both as #rrggbb: areas are stacked, so none may shine through another. */
-function mixed(color: string, background: string): string {
-  const part = (of: string, i: number) => parseInt(of.slice(1 + 2 * i, 3 + 2 * i), 16);
-  return `#${[0, 1, 2].map((i) => Math.round(part(color, i) / 3 + (part(background, i) * 2) / 3).toString(16).padStart(2, "0")).join("")}`;
-}
-
 /** Series over time. The same figures stand in a table for those who cannot see it. Loaded lazily by pages. */
 export default function Chart({ label, times, series, stacked, format = short, height = 200, onSelect }: Props) {
   const host = useRef<HTMLDivElement>(null);
@@ -48,6 +42,7 @@ export default function Chart({ label, times, series, stacked, format = short, h
     if (!element) return;
     const css = getComputedStyle(document.documentElement);
     const of = (name: string) => css.getPropertyValue(name).trim();
+    // Areas are stacked, so none may shine through another.
     const drawn = stacked ? [...series].reverse() : series;
     const axis = { stroke: of("--muted"), grid: { stroke: of("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     const days = times.length > 1 && times[times.length - 1]!.getTime() - times[0]!.getTime() > 2 * 86_400_000;
@@ -63,7 +58,7 @@ export default function Chart({ label, times, series, stacked, format = short, h
         series: [
           { label: "", value: (_, t) => (t == null ? "" : absolute(new Date(t * 1000), zone)) },
           ...drawn.map((s, i): uPlot.Series => ({
-            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? mixed(of(s.color), of("--surface")) : undefined, points: { show: !stacked, size: 4 },
+            label: s.name, stroke: of(s.color), width: 1.5, dash: s.dash, fill: stacked ? `color-mix(in srgb, ${of(s.color)} 33%, ${of("--surface")})` : undefined, points: { show: !stacked, size: 4 },
             value: (u, v, _, at) => {
               if (v == null) return "–";
               const below = stacked && at != null ? u.data[i + 2]?.[at] ?? 0 : 0;
