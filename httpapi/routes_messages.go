@@ -120,10 +120,10 @@ func messagesRoutes() []route {
 		on(wire.CreateToken, route{
 			tag: "Tokens", scope: auth.ScopeDispatch, own: ownOpen, audit: "message.token", status: http.StatusCreated,
 			summary: "Make a token that shows one message to an end user",
-			doc: "Read-only, for this message and for what takes its place when it is retried: status, progress, times, " +
-				"and the output where the type has public_output. With the scope dispatch alone, of messages that the " +
-				"caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer " +
-				"one. Nothing is stored for it, and all nodes take it.",
+			doc: "Read-only, for this message and for what takes its place when it is retried: status, " +
+				"progress, times, and the output where the type has public_output. With the scope dispatch " +
+				"alone, of messages that the caller has dispatched, as far as that is known: of users always." +
+				" options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it.",
 			optionalBody: true, example: `{"ttl":600}`,
 			errors: []int{404, 501},
 			serve:  createToken,
@@ -139,9 +139,9 @@ func messagesRoutes() []route {
 			tag: "Tokens", access: openAccess, token: true,
 			summary: "Watch the message of a token, as server-sent events",
 			doc: fmt.Sprintf("The event message has in its data what the route beside it shows, at first and whenever it "+
-				"changes. The answer ends when the message is completed or cancelled, or the token is over; who "+
-				"connects again after the last event is answered 204. The token goes in the header, or as token in the "+
-				"query, which is logged nowhere. A token has %d streams at most.", tokenStreams),
+				"changes. The answer ends when the message is completed or cancelled, or the token is over; "+
+				"who connects again after the last event is answered 204. The token goes in the header, or as"+
+				" token in the query, which is logged nowhere. A token has %d streams at most.", tokenStreams),
 			query:   []parameter{{name: "token", doc: "smt_…, for EventSource, which sends no headers."}},
 			streams: []string{"text/event-stream"}, also: map[int]any{204: nil}, errors: []int{401, 404, 429, 501, 503},
 			serve: publicEvents,
