@@ -496,6 +496,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/handlers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the handlers: configured ones, and those that are set
+         * @description A message is handled by what is configured for its type, else by what is set: what is for its queue alone, then the most specific pattern. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        get: operations["listHandlers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/handlers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the handler of a pattern
+         * @description Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        get: operations["getHandler"];
+        /**
+         * Have the messages of a pattern of types pushed to a URL
+         * @description To url, http or https, whose origin must be among push.allowed_origins; the address is looked at when it is connected to. Beside the configured handlers, which win: a pattern of which they take all is 409 with code handler_configured. It holds on the node that answers at once, on all others within a second, and is kept across restarts. What is pushed is signed (docs/handlers.md). The answer for a new handler is 201 with its secret, which is told this once; for one that was there 200, and its secrets stay. With secret (whsec_…) that one signs alone. retry: attempts after the first, and milliseconds before each, one number or a list whose last repeats. timeout: milliseconds of an attempt, by default push.timeout. keepOutput: the body of a success with Content-Type application/json is the output. concurrency: how many of a worker's messages it has at the same time, by default half of them, or all where it is the only handler. queues: those whose messages it takes, by default all. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        put: operations["setHandler"];
+        post?: never;
+        /**
+         * Delete a handler that was set
+         * @description Messages that wait for it fail with errorClass no_handler when their turn comes, unless something else handles them. Pause the queue first to keep them waiting. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        delete: operations["deleteHandler"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/handlers/{id}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the newer secret of a handler sign alone
+         * @description Where only one signs, 409 with code no_rotation. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        post: operations["retireHandlerSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/handlers/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the next secret of a handler
+         * @description From now on both sign each push, until the older one is retired. Where two sign already, the new one takes the place of the newer. Needs the scope operate. With auth.visibility own, users need the scope operate too.
+         */
+        post: operations["rotateHandlerSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/health": {
         parameters: {
             query?: never;
@@ -880,6 +968,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symphony/messages/{id}/public": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the message of a token
+         * @description It takes the token as Authorization: Bearer smt_…. Pages of every origin may call it.
+         */
+        get: operations["getPublicMessage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/messages/{id}/public/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch the message of a token, as server-sent events
+         * @description The event message has in its data what the route beside it shows, at first and whenever it changes. The answer ends when the message is completed or cancelled, or the token is over; who connects again after the last event is answered 204. The token goes in the header, or as token in the query, which is logged nowhere. A token has 5 streams at most.
+         */
+        get: operations["streamPublicEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/symphony/messages/{id}/replay": {
         parameters: {
             query?: never;
@@ -914,6 +1042,26 @@ export interface paths {
          * @description Be it scheduled or waiting for a retry. One that is ready is left as it is; one that is not pending answers 409 with code message_not_pending. Needs the scope operate. With auth.visibility own, users need the scope operate too.
          */
         post: operations["runMessageNow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symphony/messages/{id}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a token that shows one message to an end user
+         * @description Read-only, for this message and for what takes its place when it is retried: status, progress, times, and the output where the type has public_output. With the scope dispatch alone, of messages that the caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it. Needs the scope dispatch.
+         */
+        post: operations["createMessageToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1734,6 +1882,68 @@ export interface components {
             /** @constant */
             success: true;
         };
+        AskedOptions: {
+            /** @description The id of the message whose handling dispatches this one. */
+            causationId?: string;
+            /** @description Messages with the same key are handled one at a time, or as the limits of their type say. */
+            concurrencyKey?: string;
+            /** @description Shared by the messages of one story. Default: the message's own id. */
+            correlationId?: string;
+            /** @description Takes the place of the message with this key that waits. */
+            debounceKey?: string;
+            /** @description Milliseconds until delivery, instead of scheduledAt. */
+            delay?: number;
+            /**
+             * Format: date-time
+             * @description A message that no handler has begun by then goes to the dead letter queue, with errorClass expired.
+             */
+            expiresAt?: string;
+            /** @description Groups of the same queue, such as tenants, take turns. */
+            groupKey?: string;
+            /** @description Travel with the message: at most 64, of any JSON value. traceparent among them continues a trace. */
+            headers?: {
+                [key: string]: unknown;
+            };
+            /** @description All dispatches with this key to this transport, within the window, make one message. */
+            idempotencyKey?: string;
+            /** @description Attempts after the first. Default: as the type's, else the transport's policy says. */
+            maxRetries?: number;
+            /** @description A JSON object, merged over the message's metadata. */
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /** @description A message that is dispatched in the transaction in which this one fails for good or is cancelled. */
+            onFailure?: components["schemas"]["Callback"];
+            /** @description A message that is dispatched in the transaction that completes this one. */
+            onSuccess?: components["schemas"]["Callback"];
+            /** @description Messages of the group are handled one after the other, in the order of their dispatch. Needs groupKey. */
+            ordered?: boolean;
+            /** @description 10 goes first. Default: the transport's, else 5. */
+            priority?: number;
+            /** @description The queue within the transport. Default: the transport's. */
+            queue?: string;
+            /** @description Milliseconds for which it is kept once it is completed or cancelled, 0 for not at all. If not set: as the settings say. */
+            retention?: number;
+            /** @description Milliseconds before a retry, 0 to 86400000: one number, or a list of 1 to 100, one before each retry, of which the last repeats. Default: as the policy says. */
+            retryDelay?: number | number[];
+            /**
+             * Format: date-time
+             * @description The earliest time of delivery. In the past means now.
+             */
+            scheduledAt?: string;
+            /** @description Words by which it is found: at most 20, each of 1 to 64 printable characters without a comma. */
+            tags?: string[];
+            /** @description Is dropped while a message with this key waits. */
+            throttleKey?: string;
+            /** @description Milliseconds that an attempt may take. Pull workers are told it. Default: the handler's. */
+            timeout?: number;
+            /** @description Answer a token that shows this message. Default: false. */
+            token?: boolean;
+            /** @description Where the message is stored. Default: the route for its type, else the default transport. */
+            transport?: string;
+            /** @description Pushed there (http or https) instead of to the configured handler. Its origin must be among push.allowed_origins. It is never handed to receive. */
+            url?: string;
+        };
         AtWork: {
             attempt: number;
             /** @description Its lease is lost: the handler was told to stop and goes on, while others may have the message. */
@@ -2175,7 +2385,7 @@ export interface components {
         };
         DispatchRequest: {
             message: components["schemas"]["Message"];
-            options?: components["schemas"]["DispatchOptions"];
+            options?: components["schemas"]["AskedOptions"];
         };
         DispatchResponse: {
             /** @description Where the type's route names several transports: the messages for the further ones. */
@@ -2194,6 +2404,8 @@ export interface components {
             scheduledAt?: string;
             /** @constant */
             success: true;
+            /** @description Where options.token asks for it. Good for an hour. */
+            token?: string;
             transport: string;
         };
         DoneResponse: {
@@ -2530,6 +2742,72 @@ export interface components {
             };
             /** @description A second. */
             rate?: number;
+        };
+        Handler: {
+            /** @description Who changed it last. */
+            by?: string;
+            concurrency?: number;
+            /** Format: date-time */
+            createdAt?: string;
+            /** @description Default: false. */
+            keepOutput?: boolean;
+            /** @enum {string} */
+            kind: "http" | "command" | "go";
+            /** @description Of several handlers of a pattern. */
+            name?: string;
+            /** @description A configured pattern that takes all of it. */
+            overriddenBy?: string;
+            pattern: string;
+            /** @description Why this node cannot push by it. */
+            problem?: string;
+            /** @description It is for this queue alone, before all others. */
+            queue?: string;
+            queues?: string[];
+            retry?: components["schemas"]["HandlerRetry"];
+            /** @description How many sign: two while one is rotated. */
+            secrets?: number;
+            /**
+             * @description api: it is set at run time.
+             * @enum {string}
+             */
+            source: "api" | "config" | "program";
+            timeout?: number;
+            /** Format: date-time */
+            updatedAt?: string;
+            /** @description Of configured ones scheme and host only. */
+            url?: string;
+        };
+        HandlerRequest: {
+            concurrency?: number;
+            /** @description Default: false. */
+            keepOutput?: boolean;
+            queues?: string[];
+            retry?: components["schemas"]["HandlerRetry"];
+            /** @description Signs alone. Default: see above. */
+            secret?: string;
+            timeout?: number;
+            url: string;
+        };
+        HandlerResponse: {
+            handler: components["schemas"]["Handler"];
+            /** @description What was made just now. It is told this once. */
+            secret?: string;
+            /** @constant */
+            success: true;
+        };
+        HandlerRetry: {
+            maxRetries?: number;
+            /** @description Milliseconds before each. */
+            retryDelay?: number | number[];
+        };
+        HandlerSecretRequest: {
+            /** @description whsec_…. Default: one is made. */
+            secret?: string;
+        };
+        HandlersResponse: {
+            handlers: components["schemas"]["Handler"][];
+            /** @constant */
+            success: true;
         };
         Health: {
             /** @description Bytes. */
@@ -3461,6 +3739,32 @@ export interface components {
             /** @description If known. */
             total?: number;
         };
+        PublicMessage: {
+            /** Format: date-time */
+            createdAt?: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            /** @description That of the token, also once it was retried. */
+            id: string;
+            /** @description Of types with public_output. */
+            output?: {
+                [key: string]: unknown;
+            };
+            progress?: components["schemas"]["Progress"];
+            /** @description It failed, and another one is in its place. */
+            retried?: boolean;
+            /** Format: date-time */
+            scheduledAt?: string;
+            /** Format: date-time */
+            startedAt?: string;
+            /** @enum {string} */
+            status: "pending" | "processing" | "completed" | "failed" | "cancelled";
+        };
+        PublicResponse: {
+            message: components["schemas"]["PublicMessage"];
+            /** @constant */
+            success: true;
+        };
         Pulled: {
             /** @description 1 is the first delivery. */
             attempt: number;
@@ -3639,6 +3943,8 @@ export interface components {
             replaced?: string;
             /** Format: date-time */
             scheduledAt?: string;
+            /** @description Where options.token asks for it. Good for an hour. */
+            token?: string;
             transport: string;
         };
         ReceiptsResponse: {
@@ -4278,6 +4584,18 @@ export interface components {
             kind: "dispatched" | "scheduled" | "started" | "failed" | "retry" | "completed" | "dead" | "cancel_requested" | "cancelled";
             worker?: string;
         };
+        TokenRequest: {
+            /** @description Seconds. Default: 3600. */
+            ttl?: number;
+        };
+        TokenResponse: {
+            /** Format: date-time */
+            expiresAt: string;
+            /** @constant */
+            success: true;
+            /** @description smt_…: for who may see this message alone. */
+            token: string;
+        };
         Totals: {
             /**
              * Format: int64
@@ -4323,6 +4641,11 @@ export interface components {
             /** @description Of its handlers, in the order in which they run. */
             names: string[];
             pattern: string;
+            /**
+             * @description api where it is set at run time.
+             * @enum {string}
+             */
+            source?: "api";
         };
         TypeInfo: {
             /** @description Of the last hour, where anything is counted. */
@@ -5775,6 +6098,233 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listHandlers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlersResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getHandler: {
+        parameters: {
+            query?: {
+                /** @description The handler of the pattern that is for this queue alone. Default: the one for all queues, as far as its queues say. */
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pattern of types: a type, Prefix.* or *. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    setHandler: {
+        parameters: {
+            query?: {
+                /** @description The handler of the pattern that is for this queue alone. Default: the one for all queues, as far as its queues say. */
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pattern of types: a type, Prefix.* or *. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "timeout": 30000,
+                 *       "url": "https://app.example.com/api/symphony"
+                 *     }
+                 */
+                "application/json": components["schemas"]["HandlerRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerResponse"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteHandler: {
+        parameters: {
+            query?: {
+                /** @description The handler of the pattern that is for this queue alone. Default: the one for all queues, as far as its queues say. */
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pattern of types: a type, Prefix.* or *. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retireHandlerSecret: {
+        parameters: {
+            query?: {
+                /** @description The handler of the pattern that is for this queue alone. Default: the one for all queues, as far as its queues say. */
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pattern of types: a type, Prefix.* or *. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    rotateHandlerSecret: {
+        parameters: {
+            query?: {
+                /** @description The handler of the pattern that is for this queue alone. Default: the one for all queues, as far as its queues say. */
+                queue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pattern of types: a type, Prefix.* or *. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["HandlerSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandlerResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -6828,6 +7378,76 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getPublicMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the message. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    streamPublicEvents: {
+        parameters: {
+            query?: {
+                /** @description smt_…, for EventSource, which sends no headers. */
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the message. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     replayMessage: {
         parameters: {
             query?: {
@@ -6905,6 +7525,48 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            501: components["responses"]["NotSupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createMessageToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the message. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "ttl": 600
+                 *     }
+                 */
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             501: components["responses"]["NotSupported"];
