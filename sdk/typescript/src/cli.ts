@@ -36,6 +36,13 @@ export interface Output {
   err(text: string): void
 }
 
+/** Whether a command is one of those here, and not of the program of the server. */
+export function knows([topic, verb]: string[]): boolean {
+  return commands.has(`${topic} ${verb}`)
+}
+
+const commands = new Set(['types generate', 'handlers sync'])
+
 /** Runs a command, and returns its exit code: 0, 1 for a failure, 2 for a wrong command. */
 export async function main(args: string[], to: Output): Promise<number> {
   try {
