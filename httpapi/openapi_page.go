@@ -10,9 +10,9 @@ import (
 	"github.com/vearutop/statigz"
 )
 
-// The page that shows the OpenAPI document is Swagger UI. Its library would write the page by html/template, which calls
-// methods by their names: then the linker keeps every exported method of the program, a sixth of its size. So only its
-// files are taken, and the page is ours.
+// The page that shows the OpenAPI document is Swagger UI. Its library would write the page by html/template, which
+// calls methods by their names: then the linker keeps every exported method of the program, a sixth of its size. So
+// only its files are taken, and the page is ours.
 
 var (
 	//go:embed openapi.html
