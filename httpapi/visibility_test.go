@@ -211,7 +211,7 @@ func TestVisibility_own_shows_nothing_of_others(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"GET /api/symphony/failed", "GET /api/symphony/failed/export", "GET /api/symphony/messages",
+	want := []string{"DELETE /api/symphony/session", "GET /api/symphony/failed", "GET /api/symphony/failed/export", "GET /api/symphony/messages",
 		"GET /api/symphony/messages/counts", "GET /api/symphony/messages/export",
 		"GET /api/symphony/session", "GET /api/symphony/session/ways", // who she is herself, and how users sign in
 		"GET /api/symphony/status", "POST /api/symphony/dispatch", "POST /api/symphony/dispatch/batch"}
