@@ -101,7 +101,7 @@ func (m *Messages) countEach(
 		if q.After = page.Next; page.Next == "" {
 			return nil
 		}
-		if !(exact || all && page.Indexed) && (counted >= MaxCounted || q.DispatchedBy == "") {
+		if !exact && (!all || !page.Indexed) && (counted >= MaxCounted || q.DispatchedBy == "") {
 			sum.Next = page.Next
 			return nil
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path"
 	pathpkg "path"
 	"regexp"
 	"slices"
@@ -363,7 +362,7 @@ func TestOpenAPI_page(t *testing.T) {
 		t.Fatalf("the page loads %d files\n%s", len(files), a.raw)
 	}
 	for _, file := range files { // none from elsewhere
-		at := path.Join("/docs", file[1])
+		at := pathpkg.Join("/docs", file[1])
 		if a := f.call("GET", at, "", "Authorization", ""); a.status != 200 || len(a.raw) == 0 {
 			t.Errorf("%s: %d, %d bytes", at, a.status, len(a.raw))
 		}

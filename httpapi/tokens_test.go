@@ -195,7 +195,7 @@ func TestTokens_stream(t *testing.T) {
 	for range 5 {
 		streams = append(streams, open(""))
 	}
-	if resp := open(""); resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
+	if resp := open(""); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("a sixth stream: %s", resp.Status)
 	}
 	r := bufio.NewReader(streams[0].Body)
@@ -236,7 +236,7 @@ func TestTokens_stream(t *testing.T) {
 	if b, err := block(r); err == nil {
 		t.Errorf("behind the end: %q", b)
 	}
-	if resp := open("last"); resp.StatusCode != 204 {
+	if resp := open("last"); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("connected again: %s", resp.Status)
 	}
 }

@@ -97,11 +97,7 @@ func (s *Set) encode(h *Handler) ([]byte, error) {
 		out.RetryDelay = append(out.RetryDelay, d.Milliseconds())
 	}
 	for _, secret := range h.secrets {
-		sealed, err := s.sealer.seal(secret, h.id())
-		if err != nil {
-			return nil, err
-		}
-		out.Secrets = append(out.Secrets, sealed)
+		out.Secrets = append(out.Secrets, s.sealer.seal(secret, h.id()))
 	}
 	return json.Marshal(out)
 }
