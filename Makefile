@@ -30,7 +30,7 @@ deps: ## Install what the tests need: PostgreSQL and PgBouncer (Debian packages,
 # The tests in tiers: internal/testtier says what a tier is, CONTRIBUTING.md what each costs. RAPID_CHECKS is how many random
 # stories each property test and each model goes through.
 CHECKS_daily = 10
-CHECKS_ci    = 30
+CHECKS_ci    = 15
 CHECKS_full  = 300
 TIER        ?= ci
 IN_TIER      = TEST_TIER=$(TIER) RAPID_CHECKS=$(CHECKS_$(TIER))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,11 +20,12 @@ import (
 )
 
 // ledger sees what several processes have in hand, and complains where that is more than a limit allows. What a process
-// has in hand counts from after its claim until before it is settled, so it never sees more than there is.
+// has in hand counts from after its claim until before it is settled or its lease is over, so it never sees more than
+// there is.
 type ledger struct {
 	*testing.T
 	mu     sync.Mutex
-	hand   map[string]int
+	hand   map[string][]*symphony.Delivery // by limit
 	most   map[string]int
 	starts []time.Time // of the paced type, on the server's clock
 	done   map[string]int
@@ -33,8 +35,15 @@ func (l *ledger) take(d *symphony.Delivery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range limitedNames(d) {
-		if l.hand[name]++; l.hand[name] > l.most[name] {
-			l.Errorf("%d of %s in hand, want at most %d", l.hand[name], name, l.most[name])
+		l.hand[name] = append(l.hand[name], d)
+		n := 0
+		for _, other := range l.hand[name] { // both times are the server's
+			if other.LeasedUntil.After(d.ClaimedAt) {
+				n++
+			}
+		}
+		if n > l.most[name] {
+			l.Errorf("%d of %s in hand, want at most %d", n, name, l.most[name])
 		}
 	}
 	if d.Type == "Paced" {
@@ -46,7 +55,7 @@ func (l *ledger) give(d *symphony.Delivery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range limitedNames(d) {
-		l.hand[name]--
+		l.hand[name] = slices.DeleteFunc(l.hand[name], func(other *symphony.Delivery) bool { return other == d })
 	}
 }
 
@@ -97,7 +106,7 @@ func TestLimitsHoldAcrossProcesses(t *testing.T) {
 				t.Cleanup(func() { tr.Close() })
 				nodes = append(nodes, tr)
 			}
-			l := &ledger{T: t, hand: make(map[string]int), done: make(map[string]int),
+			l := &ledger{T: t, hand: make(map[string][]*symphony.Delivery), done: make(map[string]int),
 				most: map[string]int{"Three": 3, "key a": 1, "key b": 1, "group x": 1, "group y": 1}}
 			sent := sendMixture(t, nodes[0], 400)
 			ctx, stop := context.WithTimeout(t.Context(), 2*patience)
