@@ -97,7 +97,9 @@ func sessionsRoutes() []route {
 		on(wire.GetSignInWays, route{
 			tag: "Sessions", access: openAccess,
 			summary: "How can a person sign in",
-			serve:   signInWays,
+			doc: "What a page that signs people in can offer: passwords, links by mail, and the providers of the " +
+				"Supabase project.",
+			serve: signInWays,
 		}),
 	}
 }

@@ -230,8 +230,8 @@ const publicEvents = await open.GET("/api/symphony/messages/{id}/public/events",
 must(publicEvents.response.ok, "public events");
 await publicEvents.response.body?.cancel().catch(() => undefined);
 const handler = { params: { path: { id: "Pushed" } } };
-const refused = await client.PUT("/api/symphony/handlers/{id}", { ...handler, body: { url: "https://app.example.com/" } });
-must(refused.response.status === 400, "a handler whose origin is not allowed"); // push.allowed_origins is empty
+const elsewhere = await client.PUT("/api/symphony/handlers/{id}", { ...handler, body: { url: "https://app.example.com/" } });
+must(elsewhere.response.status === 400, "a handler whose origin is not allowed"); // push.allowed_origins is empty
 must((await client.GET("/api/symphony/handlers/{id}", handler)).response.status === 404, "no handler");
 must((await client.DELETE("/api/symphony/handlers/{id}", handler)).response.status === 404, "no handler to delete");
 must((await client.POST("/api/symphony/handlers/{id}/rotate", handler)).response.status === 404, "nothing to rotate");

@@ -1655,7 +1655,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How can a person sign in */
+        /**
+         * How can a person sign in
+         * @description What a page that signs people in can offer: passwords, links by mail, and the providers of the Supabase project.
+         */
         get: operations["getSignInWays"];
         put?: never;
         post?: never;
