@@ -193,6 +193,7 @@ await done(client.POST("/api/symphony/schedules/{id}/disable", schedule));
 await done(client.POST("/api/symphony/schedules/{id}/enable", schedule));
 await done(client.POST("/api/symphony/schedules/{id}/run", schedule));
 await done(client.GET("/api/symphony/schedules/{id}/runs", schedule));
+await client.POST("/api/symphony/schedules/{id}/skip", schedule);
 await done(client.DELETE("/api/symphony/schedules/{id}", schedule));
 
 // What the server tells of itself.
