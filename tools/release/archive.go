@@ -79,15 +79,20 @@ func newTar(out io.Writer, at time.Time) archiver {
 }
 
 func (a *tarArchive) add(file, name string, mode int64) error {
+	return addTo(a.w, file, name, mode, a.at)
+}
+
+// addTo adds a file to a tar archive.
+func addTo(w *tar.Writer, file, name string, mode int64, at time.Time) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	h := &tar.Header{Name: name, Mode: mode, Size: int64(len(data)), ModTime: a.at, Typeflag: tar.TypeReg}
-	if err := a.w.WriteHeader(h); err != nil {
+	h := &tar.Header{Name: name, Mode: mode, Size: int64(len(data)), ModTime: at, Typeflag: tar.TypeReg}
+	if err := w.WriteHeader(h); err != nil {
 		return err
 	}
-	_, err = a.w.Write(data)
+	_, err = w.Write(data)
 	return err
 }
 

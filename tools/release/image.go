@@ -155,21 +155,11 @@ func pack(folder, file string, at time.Time) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
 		name, err := filepath.Rel(folder, path)
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: int64(len(data)), ModTime: at,
-			Typeflag: tar.TypeReg}
-		if err := w.WriteHeader(h); err != nil {
-			return err
-		}
-		_, err = w.Write(data)
-		return err
+		return addTo(w, path, filepath.ToSlash(name), 0o644, at)
 	})
 	if err == nil {
 		err = w.Close()
