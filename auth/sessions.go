@@ -371,14 +371,7 @@ func (s *Sessions) once(ctx context.Context, kind string, size int) (string, err
 	random := make([]byte, size)
 	_, _ = rand.Read(random) // fills it or ends the program
 	made := []byte(`"` + hex.EncodeToString(random) + `"`)
-	raw, err := storage.Get(ctx, s.records, kind, "current")
-	if errors.Is(err, symphony.ErrNotFound) {
-		raw = made
-		err = s.records.SwapRecord(ctx, kind, "current", nil, made)
-		if errors.Is(err, symphony.ErrConflict) {
-			raw, err = storage.Get(ctx, s.records, kind, "current")
-		}
-	}
+	raw, err := storage.Once(ctx, s.records, kind, "current", made)
 	if err != nil {
 		return "", unavailable(CodeStorageUnavailable,
 			"Storage cannot serve now: the sessions can't be read. Nothing was stored; try again.", err)

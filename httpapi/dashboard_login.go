@@ -96,13 +96,7 @@ func (c *call) codeHolder(code string) (auth.Principal, error) {
 
 // loginRedeem answers the button: it begins the session and leads to the dashboard.
 func loginRedeem(c *call) {
-	err := c.redeem()
-	if err == nil {
-		err = c.noteAnswer(nil)
-	} else {
-		c.noteError(err)
-	}
-	if err != nil {
+	if err := c.noted(c.redeem()); err != nil {
 		c.loginFailed(err)
 		return
 	}
@@ -110,6 +104,15 @@ func loginRedeem(c *call) {
 	dashboard.Protect(h)
 	h.Set("Location", "./") // a proxy is never between, but the path is the page's own affair
 	c.w.WriteHeader(http.StatusSeeOther)
+}
+
+// noted has the audit trail say how a sign-in ended, and returns the error that is to be told.
+func (c *call) noted(err error) error {
+	if err != nil {
+		c.noteError(err)
+		return err
+	}
+	return c.noteAnswer(nil)
 }
 
 // redeem records who signs in before he is signed in, as all actions are.

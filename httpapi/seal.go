@@ -6,13 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
 	"sync"
 	"sync/atomic"
 
-	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/storage"
 )
 
@@ -97,15 +95,11 @@ func (s *seals) key(ctx context.Context) ([]byte, error) {
 	if s.records == nil {
 		return made, nil
 	}
-	raw, err := storage.Get(ctx, s.records, sealKind, sealID)
-	if errors.Is(err, symphony.ErrNotFound) {
-		if raw, err = json.Marshal(storedSeal{made}); err != nil {
-			return nil, err
-		}
-		if err = s.records.SwapRecord(ctx, sealKind, sealID, nil, raw); errors.Is(err, symphony.ErrConflict) {
-			raw, err = storage.Get(ctx, s.records, sealKind, sealID)
-		}
+	fresh, err := json.Marshal(storedSeal{made})
+	if err != nil {
+		return nil, err
 	}
+	raw, err := storage.Once(ctx, s.records, sealKind, sealID, fresh)
 	if err != nil {
 		return nil, err
 	}

@@ -174,12 +174,7 @@ func oauthFinish(c *call) {
 	if err == nil {
 		_, err = c.startUserSession(p, token)
 	}
-	if err == nil {
-		err = c.noteAnswer(nil)
-	} else {
-		c.noteError(err)
-	}
-	if err != nil {
+	if err = c.noted(err); err != nil {
 		c.loginFailed(err)
 		return
 	}

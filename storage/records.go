@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/symphony-messenger/symphony"
@@ -9,7 +10,7 @@ import (
 
 // Records keep small JSON documents of the server itself, such as API keys, beside the messages. They are optional; see
 // symphony.Capabilities. Records are shared by all transports of a storage. A record is named by its kind and an id,
-// and is never empty. Methods are safe for concurrent use. Get, Put, Delete and List are made of them.
+// and is never empty. Methods are safe for concurrent use. Get, Once, Put, Delete and List are made of them.
 type Records interface {
 	// RangeRecords returns the records of a kind with an id in [from, to), ordered by the bytes of their ids, at most
 	// limit. An empty to has no end.
@@ -38,6 +39,20 @@ func Get(ctx context.Context, r Records, kind, id string) ([]byte, error) {
 		return nil, unknown(kind, id)
 	}
 	return list[0].Data, nil
+}
+
+// Once returns a record that is made once: where there is none, of data. Of several processes that make it at the same
+// time one does, and all get what that one made.
+func Once(ctx context.Context, r Records, kind, id string, data []byte) ([]byte, error) {
+	raw, err := Get(ctx, r, kind, id)
+	if !errors.Is(err, symphony.ErrNotFound) {
+		return raw, err
+	}
+	err = r.SwapRecord(ctx, kind, id, nil, data)
+	if errors.Is(err, symphony.ErrConflict) {
+		return Get(ctx, r, kind, id)
+	}
+	return data, err
 }
 
 // Put creates or replaces a record, durably. What ValidateRecord refuses is its error.

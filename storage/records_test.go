@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/symphony-messenger/symphony"
@@ -40,6 +41,31 @@ func TestList_reads_all_pages(t *testing.T) {
 }
 
 // An id with a neighbour on each side, one of which it is the beginning of.
+func TestOnce_makes_one_for_all_that_ask_at_the_same_time(t *testing.T) {
+	tr := symphonytest.Storage(t, sqlite.Options{})
+	answers := make([]string, 20)
+	var all sync.WaitGroup
+	for i := range answers {
+		all.Go(func() {
+			raw, err := storage.Once(t.Context(), tr, "kind", "current", fmt.Appendf(nil, "%d", i))
+			if err != nil {
+				t.Error(err)
+			}
+			answers[i] = string(raw)
+		})
+	}
+	all.Wait()
+	kept, err := storage.Get(t.Context(), tr, "kind", "current")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range answers {
+		if answer != string(kept) {
+			t.Errorf("got %s, kept is %s", answer, kept)
+		}
+	}
+}
+
 func TestOne_record_is_a_range(t *testing.T) {
 	tr := symphonytest.Storage(t, sqlite.Options{})
 	for _, id := range []string{"a", "b", "b\x01", "b ", "c"} {
