@@ -86,7 +86,8 @@ func run() error {
 			return fmt.Errorf("the archive for %s/%s: %w", p.os, p.arch, err)
 		}
 		bill := filepath.Join(r.dist, p.name(r.version)+".sbom.json")
-		err := command(nil, r.sbom, "bin", "-json", "-noserial", "-version", "v"+r.version, "-output", bill, p.file)
+		err := command(nil, r.sbom, "bin", "-json", "-noserial", "-notimestamp", "-version", "v"+r.version,
+			"-output", bill, p.file)
 		if err != nil {
 			return err
 		}
