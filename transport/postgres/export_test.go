@@ -18,11 +18,12 @@ func (t *Transport) Unmark(tb testing.TB, id string) {
 	key, _ := parseUUID(id)
 	forget := &query{sql: "WITH gone AS (DELETE FROM {schema}.messenger_marks WHERE id <= $1::uuid) " +
 		"UPDATE {schema}.messenger_marked SET after = $1::uuid"}
-	t.allMarked.Store(false)
 	err := t.do(context.Background(), "unmark", call{query: forget, params: [][]byte{key[:]}})
 	if err != nil {
 		tb.Fatal(err)
 	}
+	t.allMarked.Store(false)
+	t.markAt.Store(0)
 }
 
 // passAll deletes completed messages that are past their periods without waiting for the others of their day.

@@ -8,8 +8,8 @@ import "context"
 
 var readMarked = newQuery("read_marked", `SELECT after::text FROM {schema}.messenger_marked WHERE after IS NOT NULL`)
 
-// markedAfter is the id behind which all messages have their marks, empty where all have. It never becomes greater, so
-// that none is nothing to ask for again.
+// markedAfter is the id behind which all messages have their marks, empty where all have. Only a new index of metadata
+// makes it greater, and has nothing to do with the other marks: for these, none is nothing to ask for again.
 func (s *store) markedAfter(ctx context.Context) (after string, err error) {
 	if s.allMarked.Load() {
 		return "", nil
@@ -29,6 +29,9 @@ const (
 	markEvery = 1_000_000
 	// markTogether is how many steps are done at a time: 20,000 messages a second.
 	markTogether = 10
+	// markAgain is the time after which a node that found nothing to do looks again, µs: another node may have named an
+	// index, or may have gone while it gave marks.
+	markAgain = 60_000_000
 	// sweptMarks is how many marks housekeeping looks at in one round where few of them are to be deleted: with a round
 	// a minute, fourteen million a day.
 	sweptMarks = 5 * houseRows
@@ -66,15 +69,17 @@ var fillMarks = newQuery("fill_marks", `WITH border AS MATERIALIZED (
 
 // markOlder gives marks to messages that have none yet.
 func (s *store) markOlder(ctx context.Context) error {
-	if s.allMarked.Load() {
+	if s.now() < s.markAt.Load() {
 		return nil
 	}
 	for range markTogether {
-		if after, err := s.markedAfter(ctx); err != nil || after == "" {
+		n, err := s.markSome(ctx, houseRows)
+		if err != nil {
 			return err
 		}
-		if n, err := s.markSome(ctx, houseRows); err != nil || n == 0 { // another node is about it
-			return err
+		if n == 0 {
+			s.markAt.Store(s.now() + markAgain)
+			return nil
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (s *store) declareIndexes(ctx context.Context) {
 				return nil
 			}})
 		if added {
-			s.allMarked.Store(false)
+			s.markAt.Store(0)
 		}
 		if !isLocked(err) {
 			break

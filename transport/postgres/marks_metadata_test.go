@@ -123,3 +123,54 @@ func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
 	open(storage.Index{Type: "Order", Path: "customer.id"})
 	find("when it is named again", plain, true)
 }
+
+// The node that names a new index gives older messages their marks; where it goes before it has, another one does.
+func TestMetadataIndexes_are_completed_by_whichever_node_is_left(t *testing.T) {
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	url := pgtest.URL(t)
+	open := func(indexes ...storage.Index) *Transport {
+		t.Helper()
+		tr, err := Open(t.Context(), url, quiet(Options{Clock: clock, Indexes: indexes}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { tr.Close() })
+		return tr
+	}
+	left := open()
+	o := symphony.DispatchOptions{Metadata: map[string]any{"customer": "c1"}}
+	if _, err := busOf(t, left).Dispatch(t.Context(), "Order", map[string]any{}, o); err != nil {
+		t.Fatal(err)
+	}
+	tagged := symphony.MessageQuery{MessageFilter: symphony.MessageFilter{Tags: []string{"a"}}}
+	if _, err := left.ListMessages(t.Context(), tagged); err != nil { // from here on it knows that all have marks
+		t.Fatal(err)
+	}
+	if err := left.markOlder(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(storage.Index{Type: "Order", Path: "customer"}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	border := func() (after string) {
+		t.Helper()
+		err := left.do(t.Context(), "test", call{query: readMarked, row: func(v [][]byte) error {
+			after = string(v[0])
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after
+	}
+	if border() == "" {
+		t.Fatal("nothing is left to be given marks")
+	}
+	clock.Advance(2 * time.Minute)
+	if err := left.DoDuties(); err != nil {
+		t.Fatal(err)
+	}
+	if after := border(); after != "" {
+		t.Errorf("messages up to %s have no marks", after)
+	}
+}

@@ -167,8 +167,9 @@ type store struct {
 	node   node // written by join, and its mu by heartbeats
 	purged purged
 	sizes  sizes
-	house  house    // keepHouse's, but for what its own locks guard
-	notify notifier // filled by any goroutine, emptied by announce
+	house  house        // keepHouse's, but for what its own locks guard
+	markAt atomic.Int64 // when housekeeping looks for messages without marks again; set earlier by declareIndexes
+	notify notifier     // filled by any goroutine, emptied by announce
 
 	life    context.Context // ends with Close
 	closing <-chan struct{} // its end
