@@ -7,7 +7,7 @@ import "github.com/symphony-messenger/symphony"
 // marks from there on, marked, and by a walk up to there. after is that id, empty where all have their marks.
 //
 // A list goes from one part to the other with a page that ends between them, so that no page costs more than one of
-// both.
+// both. A count goes on with the other part: else it would say that there may be more where all is known at once.
 func Marked(
 	q symphony.MessageQuery, after string,
 	list func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error),
@@ -19,10 +19,13 @@ func Marked(
 	switch {
 	case !q.Oldest && (q.After == "" || q.After > next):
 		page, err := list(q, true)
-		if page.Next == "" && err == nil {
-			page.Next = next
+		if page.Next != "" || err != nil {
+			return page, err
 		}
-		return page, err
+		if page.Next = next; q.CountOnly {
+			return countOn(q, page, list)
+		}
+		return page, nil
 	case !q.Oldest || q.CountOnly:
 		return list(q, false)
 	case q.After >= after:
@@ -39,6 +42,27 @@ func Marked(
 		page.Next = after
 	}
 	return page, err
+}
+
+// countOn adds what is behind a page that counts.
+func countOn(
+	q symphony.MessageQuery, page symphony.MessagePage,
+	list func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error),
+) (symphony.MessagePage, error) {
+	q.After = page.Next
+	rest, err := list(q, false)
+	if err != nil {
+		return symphony.MessagePage{}, err
+	}
+	page.Total, page.Next = page.Total+rest.Total, rest.Next
+	counts := make(map[symphony.Status]int64)
+	for _, part := range []symphony.MessagePage{page, rest} {
+		for status, n := range part.Counts {
+			counts[status] += n
+		}
+	}
+	page.Counts = counts
+	return page, nil
 }
 
 // following is the id that follows another one, by their hexadecimal digits.

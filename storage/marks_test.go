@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -73,5 +74,28 @@ func TestMarked_finds_each_message_once(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A count is of both parts at once, as far as each of them may look.
+func TestMarked_counts_what_is_in_the_index_and_what_is_not(t *testing.T) {
+	list := func(q symphony.MessageQuery, marked bool) (symphony.MessagePage, error) {
+		switch {
+		case marked:
+			return symphony.MessagePage{Total: 2, Counts: map[symphony.Status]int64{symphony.Pending: 2}}, nil
+		case q.After <= id(15):
+			t.Errorf("messages behind %s are counted, those up to %s are left out", q.After, id(15))
+		}
+		return symphony.MessagePage{
+			Total: 3, Next: id(9), Counts: map[symphony.Status]int64{symphony.Pending: 1, symphony.Failed: 2},
+		}, nil
+	}
+	got, err := storage.Marked(symphony.MessageQuery{CountOnly: true}, id(15), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[symphony.Status]int64{symphony.Pending: 3, symphony.Failed: 2}
+	if got.Total != 5 || got.Next != id(9) || !maps.Equal(got.Counts, want) {
+		t.Errorf("counted %d, %v, goes on with %q; want 5, %v, %q", got.Total, got.Counts, got.Next, want, id(9))
 	}
 }

@@ -23,7 +23,7 @@ func TestScriptsOnPostgres(t *testing.T) {
 		env.Setenv("SYMPHONY_DATABASE_URL", pgtest.URL(t))
 		return nil
 	})
-	for _, name := range []string{"consume", "dispatch", "failed", "flow", "health", "messages", "metrics", "pull", "schedules", "serve_cron", "server", "status", "stop_workers"} {
+	for _, name := range []string{"consume", "dispatch", "failed", "flow", "health", "indexes", "messages", "metrics", "pull", "schedules", "serve_cron", "server", "status", "stop_workers"} {
 		p.Files = append(p.Files, "testdata/script/"+name+".txtar")
 	}
 	testscript.Run(t, p)
