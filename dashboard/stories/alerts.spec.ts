@@ -21,3 +21,27 @@ alerts:
   await expect(page.getByRole("dialog")).toContainText("Not taken");
   await expect(page.getByRole("dialog")).toContainText("http://127.0.0.1:9/");
 });
+
+test("somebody sees what fired, and when it was over", async ({ page, own, open }) => {
+  const server = await own(`
+alerts:
+  enabled: true
+  interval: 1s
+  for: 0s
+  oldest_message: { age: 1s }
+`);
+  await server.call("POST", "/api/symphony/workers/stop");
+  await server.wait("the workers to stop", async () => (await server.call("GET", "/api/symphony/nodes")).nodes[0].workers.every((w: { running: boolean }) => !w.running));
+  const id = await server.dispatch("mail.late");
+  await open("/alerts");
+  await expect(page.getByText("No alert has fired in the last day.")).toBeVisible();
+  const history = page.getByRole("grid", { name: "What fired lately" });
+  const row = history.getByRole("row").filter({ hasText: "The oldest message waits too long" });
+  await expect(row).toContainText("It still fires");
+  await server.call("POST", "/api/symphony/workers/start");
+  await server.until(id, "completed");
+  await expect(row).not.toContainText("It still fires");
+  await page.reload(); // what was told before the page was opened is there too
+  await expect(row).toHaveCount(1);
+  await expect(row).not.toContainText("It still fires");
+});

@@ -1,3 +1,4 @@
+import type { Locator } from "@playwright/test";
 import { expect, test, unique } from "./fixtures.ts";
 
 test("a queue is paused with a reason, and goes on", { tag: "@core" }, async ({ page, open, server }) => {
@@ -15,6 +16,12 @@ test("a queue is paused with a reason, and goes on", { tag: "@core" }, async ({ 
   await expect(page.getByText(/ends/)).toBeVisible();
   const id = await server.dispatch("mail.waits", {}, { queue });
   await expect(page.getByRole("link", { name: "mail.waits" })).toBeVisible({ timeout: 15_000 });
+  // In the list the word stands in line with the rest of its row.
+  await open(`/queues?q=${queue}`);
+  const row = page.getByRole("row").filter({ hasText: queue });
+  const middle = async (what: Locator) => what.boundingBox().then((b) => b!.y + b!.height / 2);
+  expect(Math.abs(await middle(row.getByText("Paused")) - await middle(row.getByRole("link")))).toBeLessThanOrEqual(1);
+  await row.getByRole("link").click();
   await page.getByRole("button", { name: "Resume" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
   await server.until(id, "completed");

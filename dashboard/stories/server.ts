@@ -57,7 +57,9 @@ export class Receiver {
 export class Server {
   private process!: ChildProcess;
   url = "";
-  private constructor(readonly folder: string, readonly receiver: Receiver, readonly key: string, private readonly environment: NodeJS.ProcessEnv) {}
+  private constructor(
+    readonly folder: string, readonly receiver: Receiver, readonly key: string, private readonly environment: NodeJS.ProcessEnv, private readonly flags: string[] = [],
+  ) {}
 
   /** Starts one. more is put behind the configuration that all stories share; fresh leaves alone the database that the environment names, variables are added to it. */
   static async start(more = "", fresh = false, variables: NodeJS.ProcessEnv = {}): Promise<Server> {
@@ -72,10 +74,10 @@ export class Server {
     return server;
   }
 
-  /** Starts one on what is there already: a folder with a database, or a database that the environment names. */
+  /** Starts one on what is there already: a folder with a database, or a database that the environment names. Nothing works on it. */
   static async at(folder: string, more: NodeJS.ProcessEnv): Promise<Server> {
     const environment = { ...process.env, ...more, SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
-    const server = new Server(folder, await Receiver.start(), await createKey(folder, environment), environment);
+    const server = new Server(folder, await Receiver.start(), await createKey(folder, environment), environment, ["--no-worker"]);
     await server.run();
     return server;
   }
@@ -93,7 +95,7 @@ export class Server {
   /** Starts the program, again after kill, at the same address. */
   async run() {
     const env = { ...this.environment, ...(this.url ? { SYMPHONY_SERVER_ADDR: new URL(this.url).host } : {}) };
-    this.process = spawn(program, ["serve"], { cwd: this.folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(program, ["serve", ...this.flags], { cwd: this.folder, env, stdio: ["ignore", "pipe", "pipe"] });
     this.url = await new Promise<string>((done, failed) => {
       let out = "";
       const read = (chunk: Buffer) => {

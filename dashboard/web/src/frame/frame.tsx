@@ -2,8 +2,8 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { ChevronDown, CirclePause, CirclePlay, CircleUser, Ellipsis, Monitor, Moon, Search, Sun } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { answer, api } from "../api/client";
 import { endSession, usePermissions, useSession } from "../api/session";
+import { workersQuery } from "../api/workers";
 import { clock } from "../format/time";
 import { useLive, useRefetch } from "../live/live";
 import { text } from "../text";
@@ -77,7 +77,7 @@ function Side({ onSearch }: { onSearch: () => void }) {
   const session = useSession();
   return (
     <aside aria-label={t.product} className="sticky top-0 flex h-dvh w-52 shrink-0 flex-col gap-3 overflow-y-auto border-r border-line bg-surface p-3">
-      <Link to="/" className="px-2 text-base font-semibold">{t.product}</Link>
+      <Link to="/" className="px-2 text-base font-semibold tracking-tight whitespace-nowrap">{t.product}</Link>
       <Button onClick={onSearch} className="justify-start! text-muted" icon={<Search size={14} aria-hidden />}>
         {t.palette.open}
       </Button>
@@ -91,8 +91,7 @@ function Side({ onSearch }: { onSearch: () => void }) {
 
 function Nodes() {
   const { data } = useQuery({
-    queryKey: ["workers", "nodes"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/workers", { signal })), staleTime: 30_000,
-    refetchInterval: useRefetch("by events", 30_000),
+    ...workersQuery, staleTime: 30_000, refetchInterval: useRefetch("by events", 30_000),
   });
   return data ? <> · {t.nodes(data.nodes.length)}</> : null;
 }

@@ -6,17 +6,18 @@ import { answer, api, type Shape } from "../api/client";
 import { usePermissions } from "../api/session";
 import { duration } from "../format/duration";
 import { bytes, count, percent } from "../format/number";
-import { useRefetch } from "../live/live";
+import { useLive, useRefetch } from "../live/live";
 import { text } from "../text";
 import { Button } from "../ui/button";
 import { Code } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
-import { Page } from "../ui/page";
+import { Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
-import { Table, type Column } from "../ui/table";
+import { nothing, Table, type Column } from "../ui/table";
 import { Since, Time } from "../ui/time";
 import { Tooltip } from "../ui/tooltip";
+import { useHistory, type Past } from "./alerts/history";
 
 const t = text.alerts;
 type Alert = Shape<"Alert">;
@@ -61,6 +62,7 @@ export default function Alerts() {
       <div className="card min-w-0">
         {list.isPending ? !list.error && <Loading lines={6} /> : alerts.length > 0 ? <Table label={t.table} columns={columns} rows={alerts} rowKey={(a) => `${a.rule}/${a.transport}`} /> : !list.error && <Empty title={t.none} />}
       </div>
+      <History />
       {test.data && (
         <Dialog title={t.testTitle} onClose={test.reset} footer={<Button onClick={test.reset}>{text.shared.close}</Button>}>
           {test.data.webhooks.length === 0 ? <p>{t.noWebhook}</p> : (
@@ -92,7 +94,7 @@ const columns: Column<Alert>[] = [
       </span>
     ),
   },
-  { id: "state", name: t.columns.state, width: "7rem", cell: (a) => <Tooltip text={t.statesWhy[a.state]}><span tabIndex={0}><Badge tone={tones[a.state]}>{t.states[a.state]}</Badge></span></Tooltip> },
+  { id: "state", name: t.columns.state, width: "8.5rem", cell: (a) => <Tooltip text={t.statesWhy[a.state]}><span tabIndex={0} className="inline-flex align-top"><Badge tone={tones[a.state]}>{t.states[a.state]}</Badge></span></Tooltip> },
   { id: "where", name: t.columns.where, width: "minmax(5rem,1fr)", cell: (a) => <span className="foreign" title={a.transport}>{a.transport}{a.queue ? ` / ${a.queue}` : ""}</span> },
   { id: "value", name: t.columns.value, width: "6rem", align: "right", cell: (a) => (a.state === "unknown" ? <span className="text-muted">–</span> : <span className={a.value >= a.threshold ? "font-semibold text-danger" : ""}>{shown(a.value, a.unit)}</span>) },
   {
@@ -110,6 +112,28 @@ const columns: Column<Alert>[] = [
   },
   { id: "mend", name: t.columns.mend, width: "9.5rem", cell: (a) => <Mend alert={a} /> },
 ];
+
+const h = t.history;
+const pastColumns: Column<Past>[] = [
+  { id: "rule", name: h.columns.rule, width: "minmax(12rem,2fr)", phone: "title", cell: (p) => t.rules[p.rule] ?? p.rule },
+  { id: "where", name: h.columns.where, width: "minmax(6rem,1fr)", cell: (p) => <span className="foreign">{p.transport}{p.queue ? ` / ${p.queue}` : ""}</span> },
+  { id: "value", name: h.columns.value, width: "7rem", align: "right", cell: (p) => (p.value === undefined ? nothing : shown(p.value, p.unit)) },
+  { id: "began", name: h.columns.began, width: "8rem", cell: (p) => <Time at={p.began} /> },
+  { id: "ended", name: h.columns.ended, width: "8rem", cell: (p) => (p.ended ? <Time at={p.ended} /> : <span className="text-danger">{h.on}</span>) },
+  { id: "lasted", name: h.columns.lasted, width: "7rem", align: "right", cell: (p) => (p.ended ? duration(Date.parse(p.ended) - Date.parse(p.began)) : <Since at={p.began} />) },
+];
+
+/** What fired and ended, as far back as events are kept. */
+function History() {
+  const past = useHistory();
+  const paused = useLive().state === "paused";
+  return (
+    <Section title={h.title}>
+      {past && past.length > 0 ? <Table label={h.title} columns={pastColumns} rows={past} rowKey={(p) => p.alert} /> : <p className="p-4 text-sm text-muted">{past ? h.none : paused ? h.paused : text.shared.loading}</p>}
+      <p className="border-t border-line px-4 py-2 text-xs text-muted">{h.note}</p>
+    </Section>
+  );
+}
 
 /** The page on which something is done about it. */
 function Mend({ alert: a }: { alert: Alert }): ReactNode {

@@ -90,7 +90,7 @@ const columns: Column<Entry>[] = [
   { id: "action", name: t.columns.action, width: "minmax(10rem,1fr)", phone: "title", cell: (e) => <code className="font-mono text-xs foreign">{e.action}</code> },
   { id: "outcome", name: t.columns.outcome, width: "7rem", cell: (e) => <Badge tone={tones[e.outcome]}>{t.outcomes[e.outcome]}</Badge> },
   {
-    id: "who", name: t.columns.who, width: "minmax(8rem,1fr)",
+    id: "who", name: t.columns.who, width: "minmax(10rem,1.5fr)",
     cell: (e) => <span className="foreign" title={e.who.id}>{e.who.name || e.who.id} <span className="text-xs text-muted">{t.kinds[e.who.kind]}</span></span>,
   },
   { id: "what", name: t.columns.what, width: "minmax(12rem,2fr)", cell: (e) => <Things list={targets(e)} /> },

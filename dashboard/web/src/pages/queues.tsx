@@ -13,7 +13,7 @@ import { Page } from "../ui/page";
 import { Sparkline } from "../ui/sparkline";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
-import { Table, type Column } from "../ui/table";
+import { nothing, Table, type Column } from "../ui/table";
 import { useNow } from "../ui/time";
 import { Tooltip } from "../ui/tooltip";
 import { unasked, useWorkers, workersOn } from "./queues/workers";
@@ -86,27 +86,24 @@ const columns: Column<Row>[] = [
     id: "queue", name: c.queue, phone: "title", width: "minmax(8rem,2fr)",
     cell: (r) => <><Link to="/queue" search={{ transport: r.transport, queue: r.queue }} className="link font-medium foreign" title={r.queue}>{r.queue}</Link> <span className="text-xs text-muted">{r.transport}</span></>,
   },
-  { id: "state", name: c.state, width: "7rem", cell: (r) => <span className="inline-flex gap-1"><HoldBadges holds={r.holds} />{r.idleSince && <Badge tone="danger">{t.noWorkers}</Badge>}</span> },
+  { id: "state", name: c.state, width: "7rem", cell: (r) => (r.holds.length > 0 || r.idleSince) && <span className="flex gap-1"><HoldBadges holds={r.holds} />{r.idleSince && <Badge tone="danger">{t.noWorkers}</Badge>}</span> },
   {
     id: "waiting", name: c.waiting, align: "right", width: "5rem",
     cell: (r) => r.scheduledMessages > 0 ? <Tooltip text={t.scheduled(r.scheduledMessages)}><span>{count(r.pending)}</span></Tooltip> : count(r.pending),
   },
   { id: "running", name: c.running, align: "right", width: "5rem", cell: (r) => count(r.processing) },
-  { id: "oldest", name: c.oldest, align: "right", width: "6.5rem", cell: (r) => (r.oldestPendingAge > 0 ? duration(r.oldestPendingAge) : <None />) },
-  { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures ? pace(r.figures.throughput) : <None />) },
+  { id: "oldest", name: c.oldest, align: "right", width: "6.5rem", cell: (r) => (r.oldestPendingAge > 0 ? duration(r.oldestPendingAge) : nothing) },
+  { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures ? pace(r.figures.throughput) : nothing) },
   { id: "series", name: c.series, phone: "hide", width: "6.5rem", cell: (r) => (r.series ? <Sparkline values={r.series} label={t.lastHour(r.series.reduce((a, b) => a + b, 0))} width={80} /> : null) },
-  { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : <None />) },
-  { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => <Failing figures={r.figures} /> },
-  { id: "limits", name: c.limits, width: "minmax(5rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || <None /> },
-  { id: "workers", name: c.workers, align: "right", width: "5rem", cell: (r) => (r.workers === undefined ? <None /> : count(r.workers)) },
+  { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : nothing) },
+  { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => (r.figures?.processed ? <Failing figures={r.figures} /> : nothing) },
+  { id: "limits", name: c.limits, width: "minmax(5rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || nothing },
+  { id: "workers", name: c.workers, align: "right", width: "5rem", cell: (r) => (r.workers === undefined ? nothing : count(r.workers)) },
 ];
 
-function None() {
-  return <span className="text-muted">{text.shared.nothing}</span>;
-}
 
 /** The share of failed attempts of the last hour. */
 export function Failing({ figures: f }: { figures: QueueRow["figures"] }) {
-  if (!f || f.processed === 0) return <None />;
+  if (!f || f.processed === 0) return nothing;
   return <span title={t.detail.of(f.failed, f.processed)} className={f.failed > 0 ? "text-failed" : undefined}>{percent(f.failureRate)}</span>;
 }

@@ -79,12 +79,9 @@ export default function Schedules() {
   );
 }
 
-// As wide as its column, however long it is.
-const fitting = "block truncate sm:w-0 sm:min-w-full";
-
 const columns: Column<Schedule>[] = [
   { id: "name", name: t.columns.name, width: "minmax(10rem,2fr)", phone: "title", cell: (s) => <Name schedule={s} /> },
-  { id: "when", name: t.columns.when, width: "minmax(10rem,2fr)", cell: (s) => <span title={s.cron} className={fitting}><When schedule={s} /></span> },
+  { id: "when", name: t.columns.when, width: "minmax(10rem,2fr)", cell: (s) => <span title={s.cron} className="line-clamp-2 whitespace-normal"><When schedule={s} /></span> },
   { id: "next", name: t.columns.next, width: "12rem", cell: (s) => <Next schedule={s} /> },
   { id: "last", name: t.columns.last, width: "11.25rem", cell: (s) => <Last schedule={s} /> },
   { id: "runs", name: t.columns.runs, width: "7.75rem", cell: (s) => <Runs schedule={s} /> },

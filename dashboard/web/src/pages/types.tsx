@@ -13,7 +13,7 @@ import { Page } from "../ui/page";
 import { Sparkline } from "../ui/sparkline";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
-import { Table, type Column } from "../ui/table";
+import { nothing, Table, type Column } from "../ui/table";
 import { Failing } from "./queues";
 import { HoldBadges } from "./steering/holds";
 import { limitUse } from "./steering/limit-text";
@@ -84,27 +84,23 @@ const columns: Column<TypeRow>[] = [
   },
   {
     id: "state", name: c.state, width: "8rem",
-    cell: (r) => (
-      <span className="inline-flex gap-1">
+    cell: (r) => (r.holds.length > 0 || !!r.handler?.breakers?.length) && (
+      <span className="flex gap-1">
         <HoldBadges holds={r.holds} />
-        {(r.handler?.breakers?.length ?? 0) > 0 && <Badge tone="danger">{t.breakerOpen}</Badge>}
+        {!!r.handler?.breakers?.length && <Badge tone="danger">{t.breakerOpen}</Badge>}
       </span>
     ),
   },
   { id: "handler", name: c.handler, width: "minmax(7rem,1fr)", cell: (r) => (r.handler ? <span className="foreign" title={r.handler.pattern}>{r.handler.pattern}</span> : <span className="text-muted">{t.noHandler}</span>) },
-  { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures && !isPattern(r.type) ? pace(r.figures.throughput) : <None />) },
+  { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures && !isPattern(r.type) ? pace(r.figures.throughput) : nothing) },
   { id: "series", name: c.series, phone: "hide", width: "6.5rem", cell: (r) => (r.series && !isPattern(r.type) ? <Sparkline values={r.series} label={text.queues.lastHour(r.series.reduce((a, b) => a + b, 0))} width={80} /> : null) },
-  { id: "run", name: c.run, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : <None />) },
-  { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : <None />) },
-  { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => <Failing figures={r.figures} /> },
-  { id: "limits", name: c.limits, width: "minmax(6rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || <None /> },
+  { id: "run", name: c.run, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : nothing) },
+  { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : nothing) },
+  { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => (r.figures?.processed ? <Failing figures={r.figures} /> : nothing) },
+  { id: "limits", name: c.limits, width: "minmax(6rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || nothing },
 ];
 
 /** Tells whether a name stands for several types, of which each has figures of its own. */
 export function isPattern(type: string): boolean {
   return type === "*" || type.endsWith(".*");
-}
-
-function None() {
-  return <span className="text-muted">{text.shared.nothing}</span>;
 }

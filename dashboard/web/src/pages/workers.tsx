@@ -4,6 +4,7 @@ import { CirclePause, CirclePlay } from "lucide-react";
 import { useState } from "react";
 import { answer, api, type Shape } from "../api/client";
 import { usePermissions } from "../api/session";
+import { workersQuery } from "../api/workers";
 import { duration } from "../format/duration";
 import { bytes, count } from "../format/number";
 import { useRefetch } from "../live/live";
@@ -30,7 +31,7 @@ const late = 30_000;
 export default function Workers() {
   const every = useRefetch("by nobody");
   const nodes = useQuery({ queryKey: ["workers", "nodes"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/nodes", { signal })), refetchInterval: every, placeholderData: keepPreviousData });
-  const all = useQuery({ queryKey: ["workers", "others"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/workers", { signal })), refetchInterval: every, placeholderData: keepPreviousData });
+  const all = useQuery({ ...workersQuery, refetchInterval: every, placeholderData: keepPreviousData });
   const list = nodes.data?.nodes ?? [];
   const others = all.data?.others ?? [];
   const sum = (of: (n: Node) => number) => list.reduce((n, node) => n + of(node), 0);

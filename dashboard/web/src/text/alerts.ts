@@ -18,6 +18,10 @@ export const alerts = {
   mend: {
     dead_letters_growing: "Failed messages", oldest_message_too_old: "The queue", error_rate: "Failed messages", storage_bytes: "Settings", no_workers: "Workers", regression: "Regressed groups",
   } as Record<string, string>,
+  history: {
+    title: "What fired lately", note: "Of the events that are kept: of one day, the newest 10,000. What is older the webhooks were told.",
+    none: "No alert has fired in the last day.", columns: { rule: "Rule", where: "Where", began: "Fired", value: "Value then", ended: "Ended", lasted: "Lasted" }, on: "It still fires", paused: "Updates are paused: resume them to read it.",
+  },
   never: "never fired", ended: "ended", began: "fires for",
   clears: (v: string) => `ends at ${v}`,
   told: "told", undelivered: (n: number) => `${plural(n, "notification")} not delivered yet`,

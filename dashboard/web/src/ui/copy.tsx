@@ -43,7 +43,7 @@ export function Code({ children, label }: { children: string; label?: string }) 
   return (
     <div className="relative rounded-md border border-line bg-sunken">
       <pre tabIndex={0} className="overflow-x-auto p-3 pr-10 font-mono text-xs leading-5 text-text">{children}</pre>
-      <div className="absolute top-1 right-1"><CopyButton value={children} label={label} /></div>
+      <div className="absolute top-1 right-1 rounded-md bg-sunken"><CopyButton value={children} label={label} /></div>
     </div>
   );
 }

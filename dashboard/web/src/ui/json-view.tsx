@@ -10,6 +10,8 @@ import { Segmented } from "./field";
 // What is shown of a level, and of a text, before somebody asks for more.
 const members = 100;
 const characters = 2000;
+// Of the name of a member; the whole is in the text.
+const nameCharacters = 200;
 
 /** A value of JSON as a tree that folds, or as text; its copy is the whole, with every digit. */
 export function JsonView({ value, label, open = 2 }: { value: Json; label: string; open?: number }) {
@@ -57,7 +59,7 @@ function Node({ name, value, depth, open, last = true }: { name?: ReactNode; val
   const [left, right] = list ? ["[", "]"] : ["{", "}"];
   const entries: [ReactNode | undefined, Json][] = !shown ? [] : list
     ? value.slice(0, limit).map((v) => [undefined, v])
-    : Object.entries(value as { [n: string]: Json }).slice(0, limit).map(([k, v]) => [JSON.stringify(k), v]);
+    : Object.entries(value as { [n: string]: Json }).slice(0, limit).map(([k, v]) => [JSON.stringify(k.length > nameCharacters ? k.slice(0, nameCharacters) + "…" : k), v]);
   return (
     <div role="treeitem" aria-expanded={shown} aria-selected={false}>
       <button type="button" onClick={() => setShown(!shown)} className="inline-flex items-center rounded text-left hover:bg-hover">

@@ -41,7 +41,7 @@ export function Section({ title, actions, children, bare }: { title: ReactNode; 
 /** Names and values. Those without a value are left out. */
 export function Facts({ rows }: { rows: (readonly [name: ReactNode, value: ReactNode] | false | "" | null | undefined)[] }) {
   return (
-    <dl className="grid grid-cols-[minmax(7rem,auto)_1fr] gap-x-4 gap-y-1.5 p-4 text-sm max-sm:grid-cols-1 max-sm:gap-y-0">
+    <dl className="grid grid-cols-[minmax(7rem,auto)_1fr] gap-x-4 gap-y-1.5 p-4 text-sm max-sm:grid-cols-1 max-sm:gap-y-0 max-sm:pt-2 max-sm:[&+&]:-mt-4">
       {rows.filter((r) => !!r).filter(([, v]) => v !== undefined && v !== null && v !== "").map(([name, value], i) => (
         <div key={i} className="contents">
           <dt className="text-muted max-sm:mt-2 max-sm:text-xs">{name}</dt>

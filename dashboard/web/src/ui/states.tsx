@@ -27,6 +27,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
 
 /** Says that there is nothing, and what to do about it. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  if (!children) return <p className="p-4 text-sm text-muted">{title}</p>;
   return (
     <div className="mx-auto flex w-full max-w-2xl min-w-0 flex-col gap-2 px-4 py-10">
       <p className="text-base font-semibold">{title}</p>

@@ -35,7 +35,7 @@ const badges = {
   good: "border-completed/50 bg-good-soft text-completed", accent: "border-accent/50 bg-accent-soft text-accent",
 } as const;
 
-/** A short word about a row. */
+/** A short word about a row, as high as a line of it, so that it stands in line with the other cells. */
 export function Badge({ tone = "plain", children }: { tone?: keyof typeof badges; children: React.ReactNode }) {
-  return <span className={`inline-flex items-center gap-1 rounded border px-1.5 text-xs font-medium whitespace-nowrap ${badges[tone]}`}>{children}</span>;
+  return <span className={`my-px inline-flex items-center gap-1 rounded border px-1.5 align-top text-xs font-medium whitespace-nowrap ${badges[tone]}`}>{children}</span>;
 }

@@ -42,6 +42,13 @@ type Props<Row> = {
 
 const rowHeight = 37;
 
+/** Stands in a cell that has no value. The card of a phone leaves such cells out. */
+export const nothing = <span className="text-muted">{text.shared.nothing}</span>;
+
+function isNothing(cell: ReactNode): boolean {
+  return cell === nothing || cell === null || cell === undefined || cell === "" || cell === false;
+}
+
 /**
  * A table of any number of rows, of which only those in sight are in the document. The arrows, j and k move, x selects,
  * Shift extends the selection, Enter opens. On phones each row is a card.
@@ -172,16 +179,16 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
                         onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
                     </div>
                   )}
-                  {columns.map((c) => phone ? (
-                    c.phone === "hide" ? null : (
+                  {columns.map((c) => {
+                    const cell = phone && c.phone === "hide" ? null : c.cell(row);
+                    if (!phone) return <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{cell}</div>;
+                    return isNothing(cell) ? null : (
                       <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
                         {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
-                        <span className="block min-w-0 truncate">{c.cell(row)}</span>
+                        <span className="block min-w-0 truncate">{cell}</span>
                       </div>
-                    )
-                  ) : (
-                    <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{c.cell(row)}</div>
-                  ))}
+                    );
+                  })}
                 </div>
               );
             })}

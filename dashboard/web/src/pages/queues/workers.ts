@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { answer, api, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
+import { workersQuery } from "../../api/workers";
 import { useRefetch } from "../../live/live";
 
 export type WorkerOn = Shape<"NodeWorker"> & { node: string };
@@ -7,9 +8,7 @@ export type WorkerOn = Shape<"NodeWorker"> & { node: string };
 /** The processes and their workers, as of their last heartbeats; without data where the server does not tell them. */
 export function useWorkers() {
   const refetchInterval = useRefetch("by events", 10_000);
-  return useQuery({
-    queryKey: ["workers"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/workers", { signal })), refetchInterval, retry: false,
-  });
+  return useQuery({ ...workersQuery, refetchInterval, retry: false });
 }
 
 /** The continuous workers that take messages of a queue, running or stopped. */
