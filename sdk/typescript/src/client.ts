@@ -132,8 +132,13 @@ export interface Symphony<M extends Definitions = AnyMessages> {
     type: K, payload: Input<M, K> | RawJson, options?: DispatchOptions & Abortable,
   ): Promise<Receipt<Output<M, K>>>
 
-  /** Stores 1 to 1,000 messages, all or none. The answers are in the order of the messages. */
-  dispatchMany(messages: ReadonlyArray<BatchItem<M>>, options?: Abortable): Promise<Receipt[]>
+  /**
+   * Stores 1 to 1,000 messages, all or none. The answers are in the order of the messages, and remember for `wait` what
+   * the handlers of the types among them return.
+   */
+  dispatchMany<K extends TypeName<M>>(
+    messages: ReadonlyArray<{ readonly type: K } & BatchItem<M>>, options?: Abortable,
+  ): Promise<Receipt<Output<M, K>>[]>
 
   /**
    * Waits until a message has ended, and returns what its handler has left. A failed message that is retried meanwhile

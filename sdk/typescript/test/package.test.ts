@@ -130,9 +130,11 @@ export async function good() {
   await symphony.dispatch("user.joined", { at: new Date() })
   await symphony.dispatch("mail.digest", { on: "monday" })
   await symphony.dispatchMany([{ type: "mail.welcome", payload: { to: "a" } }, { type: "order.paid", payload: { order: 1 } }])
+  const many = await symphony.dispatchMany([1, 2].map((order) => ({ type: "order.paid", payload: { order } })))
+  const all: boolean[] = await Promise.all(many.map(async (r) => (await symphony.wait(r.messageId)).charged))
   const { queue } = await symphony.request("GET", "/api/symphony/status")
   const depth: number = queue.depth
-  return { charged, depth }
+  return { charged, depth, all }
 }
 
 export const route = serve(symphony, {
@@ -170,6 +172,10 @@ export async function bad() {
   await symphony.dispatch("order.paid", { order: "42" })
   // @ts-expect-error: a member that is not there
   await symphony.dispatch("order.paid", { order: 42, extra: true })
+  // @ts-expect-error: a payload of another type
+  await symphony.dispatchMany([{ type: "mail.welcome", payload: { order: 1 } }])
+  // @ts-expect-error: a member that is not there
+  await symphony.dispatchMany([{ type: "order.paid", payload: { order: 1, extra: true } }])
   // @ts-expect-error: no duration
   await symphony.dispatch("order.paid", { order: 42 }, { delay: "soon" })
   // @ts-expect-error: an output of another shape
