@@ -64,7 +64,8 @@ route which types it handles, waits until it answers, follows changes, and pushe
 Each attempt is a line. The dashboard is open behind the link that is printed.
 
 It listens on 127.0.0.1 only, and answers nobody who calls this machine by another name than
-localhost. No configuration and no SYMPHONY_ variable is read.`,
+localhost. Of the configuration only the file is read that --config names, such as for types, users
+and limits: where the database is and where is pushed to does not count. No SYMPHONY_ variable is read.`,
 		Example: `  symphony dev --app http://localhost:3000/api/symphony --write-env .env.local
   symphony dev --app http://localhost:3000/api/symphony --keep ./queue --port 9000`,
 		Args: cobra.NoArgs,
@@ -102,7 +103,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	}
 	defer listener.Close() //nolint:errcheck // after Shutdown it is closed already
 	d.url, d.secret = "http://"+listener.Addr().String(), httppush.NewSecret()
-	c, err := devConfig(dir, origin)
+	c, err := devConfig(dir, origin, d.configFile)
 	if err != nil {
 		return err
 	}
@@ -169,17 +170,23 @@ func devOrigin(target string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// devConfig is the configuration of a server for development, which is read from nowhere else.
-func devConfig(dir, origin string) (*config.Config, error) {
-	file := filepath.Join(dir, "symphony.yaml")
-	yaml := "env: development\ndashboard: {environment: {name: dev}}\n" +
-		"log: {level: warn}\nserver: {access_log: false}\n" +
-		"database: {path: " + strconv.Quote(filepath.Join(dir, "symphony.db")) + ", retention: 8760h}\n" +
-		"push: {allowed_origins: [" + strconv.Quote(origin) + "], allow_private: true, keep_output: true}\n"
-	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
-		return nil, err
+// devConfig is the configuration of a server for development: what a file says, where one is given, and above it what
+// makes a server one for development. Nothing else is read, and no variable.
+func devConfig(dir, origin, file string) (*config.Config, error) {
+	if file == "" {
+		file = filepath.Join(dir, "symphony.yaml")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			return nil, err
+		}
 	}
-	return config.Load(config.Sources{File: file})
+	var flags []config.Flag
+	for _, set := range [][2]string{{"env", "development"}, {"dashboard.environment.name", "dev"},
+		{"log.level", "warn"}, {"server.access_log", "false"},
+		{"database.path", filepath.Join(dir, "symphony.db")}, {"database.retention", "8760h"},
+		{"push.allowed_origins", origin}, {"push.allow_private", "true"}, {"push.keep_output", "true"}} {
+		flags = append(flags, config.Flag{Name: "dev", Key: set[0], Value: set[1]})
+	}
+	return config.Load(config.Sources{File: file, Flags: flags})
 }
 
 // loopbackOnly refuses requests that name this machine otherwise than as localhost: a page whose name somebody has lead
@@ -321,8 +328,13 @@ func (d *dev) set(ctx context.Context, types []string) error {
 	if err != nil {
 		return err
 	}
+	var configured []string // which win, and cannot be set
 	for _, h := range known.Handlers {
-		if h.Source != wire.HandlerSet || slices.Contains(types, h.Pattern) {
+		if h.Source != wire.HandlerSet {
+			configured = append(configured, h.Pattern)
+			continue
+		}
+		if slices.Contains(types, h.Pattern) {
 			continue
 		}
 		if _, err := d.client.DeleteHandler(ctx, client.HandlerTarget{Pattern: h.Pattern, Queue: h.Queue}); err != nil {
@@ -330,6 +342,9 @@ func (d *dev) set(ctx context.Context, types []string) error {
 		}
 	}
 	for _, pattern := range types {
+		if slices.Contains(configured, pattern) {
+			continue
+		}
 		req := wire.HandlerRequest{URL: d.target, Secret: &d.secret}
 		keep := true
 		req.KeepOutput = &keep

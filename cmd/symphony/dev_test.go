@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,6 +102,27 @@ func TestDev(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A file tells of types and users; the database and what is pushed to stay those of a server for development.
+func TestDevConfig_file(t *testing.T) {
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "symphony.yaml")
+	yaml := "env: production\nauth: {visibility: own}\ntypes: {export.run: {public_output: true}}\n" +
+		"database: {url: \"postgres://db.example.com/app\"}\npush: {allowed_origins: [\"https://app.example.com\"]}\n"
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := devConfig(dir, "http://localhost:3000", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Auth.Visibility != "own" || len(c.Types) != 1 || !c.Types[0].PublicOutput {
+		t.Errorf("the file does not count: %+v, %+v", c.Auth, c.Types)
+	}
+	if c.Env != "development" || c.Database.PostgreSQL() || c.Database.Path != filepath.Join(dir, "symphony.db") || !c.Push.AllowPrivate ||
+		!slices.Equal(c.Push.AllowedOrigins, []string{"http://localhost:3000"}) {
+		t.Errorf("not a server for development: %q, %+v, %+v", c.Env, c.Database, c.Push)
 	}
 }
 
