@@ -8,11 +8,16 @@ import (
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/handler/command"
 )
 
 // orchestrated matches what Kubernetes puts into each container's environment for a service called symphony or
 // symphony-something. Such variables are not ours and can't be left out.
 var orchestrated = regexp.MustCompile(`^SYMPHONY(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// applications are variables of programs that use the server, which the clients for TypeScript read: where they stand in
+// one .env with the server's own they are not mistakes of it. SYMPHONY_API_KEY, which they read too, is a setting.
+func applications() []string { return []string{"SYMPHONY_URL", "SYMPHONY_WEBHOOK_SECRET"} }
 
 // environ applies the environment variables.
 func (l *loader) environ(environ []string) {
@@ -33,8 +38,9 @@ func (l *loader) environ(environ []string) {
 		case f != nil:
 			l.variable(f, value, at)
 		case !strings.HasPrefix(name, fixedPrefix), orchestrated.MatchString(name):
+		case slices.Contains(applications(), name), command.Describes(name):
 		default:
-			l.problem(at, "", "unknown variable%s", suggest(name, names))
+			l.problem(at, "", "unknown variable%s", suggest(name, append(names, applications()...)))
 		}
 	}
 }

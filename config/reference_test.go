@@ -80,6 +80,8 @@ anything; ` + "`symphony config show`" + ` shows what is in force and where each
 - Relative paths start at the working directory.
 - Setting a variable to nothing is a mistake, except where nothing is a valid value (texts without a default, lists, secrets).
 - Variables that Kubernetes makes for a service called symphony (` + "`SYMPHONY_SERVICE_HOST`" + `, ` + "`SYMPHONY_PORT`" + `, …) are not looked at.
+- Nor are ` + "`SYMPHONY_URL`" + ` and ` + "`SYMPHONY_WEBHOOK_SECRET`" + `, which applications read: server and application may share one .env; nor
+  what a [command](guide.md#a-command) that handles messages is told about them, so it may call ` + "`symphony`" + ` itself.
 - YAML anchors and aliases work; merge keys (` + "`<<`" + `) do not.
 
 ## Example

@@ -66,6 +66,10 @@ const reserved = "SYMPHONY_MESSAGE_"
 // outputVariable names the file for what the program leaves.
 const outputVariable = "SYMPHONY_OUTPUT"
 
+// Describes reports whether a variable is one of those that tell a program about its message. A program of ours that a
+// handler's program calls finds them in its environment, too.
+func Describes(name string) bool { return strings.HasPrefix(name, reserved) || name == outputVariable }
+
 // Options are the optional settings of a Handler.
 type Options struct {
 	// Dir is the program's working directory. Default: the caller's.
@@ -115,7 +119,7 @@ func New(argv []string, o Options) (*Handler, error) {
 		switch {
 		case name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(o.Env[name], 0):
 			bad("variable %q cannot be part of an environment", name)
-		case strings.HasPrefix(name, reserved), name == outputVariable:
+		case Describes(name):
 			bad("variable %q is set by the handler itself", name)
 		}
 		h.env = append(h.env, name+"="+o.Env[name]) // of two with one name, exec takes the last
