@@ -87,6 +87,16 @@ sdk: build ## Build, check and test the packages for TypeScript (needs Node and 
 	  SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm run --silent ci
 	cd sdk/react && npm ci --no-audit --no-fund --silent && npm run --silent ci
 
+# What the examples install is the package of this repository, packed. It is built where it is older than its source.
+sdk/typescript/dist/index.mjs: $(wildcard sdk/typescript/src/*.ts) sdk/typescript/package.json
+	cd sdk/typescript && npm ci --no-audit --no-fund --silent && npm run --silent build
+
+.PHONY: examples
+examples: build sdk/typescript/dist/index.mjs ## Test the examples that are packages of npm (needs Node and npm); race tests those in Go
+	@for manifest in examples/*/package.json; do cd $(CURDIR)/$$(dirname $$manifest) && echo "== $$manifest" && \
+	  npm ci --no-audit --no-fund --silent && SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm test --silent --if-present || \
+	  exit 1; done
+
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)
 	cd e2e && npm ci --no-audit --no-fund --silent
@@ -139,11 +149,11 @@ docs: ## Regenerate what is generated: configuration reference, OpenAPI document
 	$(GO) test ./config ./httpapi -run 'TestGolden|TestReference|TestOpenAPI' -update
 
 .PHONY: ci
-ci: lint page-check sdk race e2e ## Everything that must pass
+ci: lint page-check sdk examples race e2e ## Everything that must pass
 
 .PHONY: ci-full
 ci-full: ## That and all that takes long, before a release
-	$(MAKE) TIER=full lint page-check sdk race e2e
+	$(MAKE) TIER=full lint page-check sdk examples race e2e
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
 	$(MAKE) mutants

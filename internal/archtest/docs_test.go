@@ -16,7 +16,7 @@ func documents(tr *tree) []string {
 	var names []string
 	for name := range tr.files {
 		top, _, _ := strings.Cut(name, "/")
-		inOwnFolder := top == "docs" || top == "bench"
+		inOwnFolder := top == "docs" || top == "bench" || top == "examples"
 		if path.Ext(name) == ".md" && (path.Dir(name) == "." || inOwnFolder) {
 			names = append(names, name)
 		}

@@ -62,6 +62,7 @@ func importRules() []rule {
 			"flow", "metrics", "monitor", "worker", "httpapi/wire", "handler/*"}},
 		{pkg: "server", may: []string{".", "*", "*/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
+		{pkg: "examples/*", may: []string{".", "config", "server", "transport/*", "worker"}},
 		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},
 		{pkg: "internal/*", standardOnly: true},
 		{pkg: "e2e"},
