@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,8 +99,11 @@ func (d *dev) run(ctx context.Context) (err error) {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nAnother program listens there; --port 0 takes a free port", err)
+	}
 	if err != nil {
-		return explain(ctx, err)
+		return err
 	}
 	defer listener.Close() //nolint:errcheck // after Shutdown it is closed already
 	d.url, d.secret = "http://"+listener.Addr().String(), httppush.NewSecret()

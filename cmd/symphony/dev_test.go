@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,6 +103,17 @@ func TestDev(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A port that is taken is told with the flag that this command has.
+func TestDev_port_taken(t *testing.T) {
+	taken := httptest.NewServer(http.NotFoundHandler())
+	defer taken.Close()
+	d := &dev{app: &app{out: io.Discard, err: io.Discard}, target: taken.URL,
+		port: taken.Listener.Addr().(*net.TCPAddr).Port}
+	if err := d.run(t.Context()); err == nil || !strings.Contains(err.Error(), "--port 0 takes a free port") {
+		t.Errorf("got %v", err)
 	}
 }
 
