@@ -21,7 +21,7 @@ test("the first screen of each page", async ({ page }) => {
   expect(database, "DATABASE: a folder with symphony.db, or postgres://…").not.toBe("");
   const onPostgres = /^postgres(ql)?:/.test(database);
   const empty = onPostgres ? await mkdtemp(join(tmpdir(), "symphony-measure-")) : undefined;
-  const server = await Server.at(empty ?? database, onPostgres ? { SYMPHONY_DATABASE_URL: database } : {});
+  const server = await Server.at(empty ?? database, onPostgres ? { SYMPHONY_DATABASE_URL: database } : {}, ["--no-worker"]);
   try {
     await measure(page, server);
   } finally {

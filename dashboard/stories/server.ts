@@ -74,10 +74,10 @@ export class Server {
     return server;
   }
 
-  /** Starts one on what is there already: a folder with a database, or a database that the environment names. Nothing works on it. */
-  static async at(folder: string, more: NodeJS.ProcessEnv): Promise<Server> {
+  /** Starts one on what is there already: a folder with a database, or a database that the environment names, with flags for `symphony serve`. */
+  static async at(folder: string, more: NodeJS.ProcessEnv, flags: string[] = []): Promise<Server> {
     const environment = { ...process.env, ...more, SYMPHONY_SERVER_ADDR: "127.0.0.1:0" };
-    const server = new Server(folder, await Receiver.start(), await createKey(folder, environment), environment, ["--no-worker"]);
+    const server = new Server(folder, await Receiver.start(), await createKey(folder, environment), environment, flags);
     await server.run();
     return server;
   }

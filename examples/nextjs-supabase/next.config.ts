@@ -1,7 +1,8 @@
 import type { NextConfig } from "next";
 
 const config: NextConfig = {
-  cacheComponents: true, // as create-next-app makes it
+  cacheComponents: true, // this and the next as create-next-app has them
+  partialPrefetching: true,
   turbopack: { root: import.meta.dirname }, // also where a folder above has a package-lock.json of its own
 };
 
