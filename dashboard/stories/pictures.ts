@@ -1,36 +1,37 @@
-// Makes the pictures of docs/images, as the pages are now: npm run pictures.
-import { join, resolve } from "node:path";
-import { test } from "@playwright/test";
+// Records what the pages of docs/images show, from a server with a shop's work of two minutes: npm run pictures. That
+// also makes the pictures, by pictures.spec.ts, from the recording.
+import { writeFile } from "node:fs/promises";
+import { expect, test } from "@playwright/test";
+import { pages } from "./pages.ts";
+import { record, recordingFile, type Recording } from "./recording.ts";
+import { fill, sceneConfiguration, work } from "./scene.ts";
 import { Server } from "./server.ts";
 
-const folder = resolve(import.meta.dirname, "../../docs/images");
+test.use({ timezoneId: "Europe/Berlin", locale: "en-GB" });
 
-test("pictures of the documentation", async ({ page }) => {
-  test.setTimeout(600_000);
-  const server = await Server.start();
+const minutes = Number(process.env.MINUTES ?? 2);
+
+test("the answers that pictures are made of", async ({ page }) => {
+  test.setTimeout((minutes + 10) * 60_000);
+  const server = await Server.start(sceneConfiguration, true);
   try {
-    server.receiver.answer({ status: 422, body: { error: "the order has no address" } });
-    for (let i = 1; i <= 40; i++) await server.dispatch("mail.welcome", { to: `user${i}@example.com` }, { queue: "mail" });
-    for (let i = 1; i <= 7; i++) await server.dispatch("broken.import", { customer: 4700 + i }, { queue: "imports" });
-    for (let i = 1; i <= 3; i++) await server.dispatch("webhook.invoice", { order: i, amount: 12.5 });
-    for (let i = 1; i <= 4; i++) await server.dispatch("nobody.report", { month: i }, { queue: "slow", scheduledAt: "2030-01-01T00:00:00Z" });
-    await server.call("POST", "/api/symphony/pause", { queue: "slow", reason: "the template is being changed" });
-    await server.wait("what fails", async () => (await server.call("GET", "/api/symphony/failed")).messages.length >= 10);
+    await work(server, minutes * 60_000);
+    const more = await fill(server);
+    const { version } = await server.call("GET", "/api/symphony/session");
     await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
-    const failed = (await server.call("GET", "/api/symphony/failed?type=webhook.invoice&limit=1")).messages[0];
-    const pages: [string, string][] = [
-      ["overview", "/"], ["messages", "/messages"], ["failed", "/failed"], ["message", `/messages/${failed.messageId}?transport=default`], ["queues", "/queues"],
-    ];
-    for (const [name, path] of pages) {
-      for (const [mode, scheme, width, height] of [["", "light", 1280, 800], ["-dark", "dark", 1280, 800], ["-phone", "light", 390, 844]] as const) {
-        await page.setViewportSize({ width, height });
-        await page.emulateMedia({ colorScheme: scheme });
-        await page.goto(`${server.url}/dashboard${path}`);
-        await page.getByText("Loading…").first().waitFor({ state: "hidden" });
-        await page.waitForTimeout(1200); // charts are drawn
-        await page.screenshot({ path: join(folder, `${name}${mode}.png`) });
-      }
+    const named = Object.fromEntries(pages.map((p) => [p === "/" ? "overview" : p.slice(1), p === "/" ? "/?span=15m" : p]));
+    // A moment after the last answer, so that nothing lies in its future.
+    const { workers, ...others } = named; // whose heartbeats are to be fresh at that moment
+    const recording: Recording = { now: new Date(Date.now() + 60_000).toISOString(), pages: { ...others, ...more, workers: workers!, login: "/login" }, answers: {} };
+    await record(page, recording, { [server.receiver.url]: "https://shop.example.com", [version]: "1.0.0", [server.url]: "https://symphony.example.com" });
+    for (const path of Object.values(recording.pages)) {
+      if (path === "/login") await page.context().clearCookies();
+      await page.goto(`${server.url}/dashboard${path}`);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      await expect(page.getByText("Loading…")).toHaveCount(0);
+      await page.waitForTimeout(1500); // what is asked for in a second row is asked by then
     }
+    await writeFile(recordingFile, JSON.stringify(recording, null, 1) + "\n");
   } finally {
     await server.stop();
   }

@@ -16,6 +16,8 @@ export default defineConfig({
     { name: "stories", testIgnore: "lighthouse.spec.ts" },
     { name: "lighthouse", testMatch: "lighthouse.spec.ts", dependencies: ["stories"] },
   ],
+  // Pictures of pages are those of the documentation, on whatever system.
+  snapshotPathTemplate: "../../docs/images/{arg}{ext}",
   forbidOnly: !!process.env.CI,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   use: {

@@ -16,13 +16,33 @@ export const sceneConfiguration = `
     payload: {}
 `;
 
+/** Has a server at work for some time, in milliseconds, more at one moment and less at another. */
+export async function work(server: Server, time: number) {
+  answers(server);
+  const begun = Date.now();
+  for (let i = 0; Date.now() - begun < time; i++) {
+    const share = (Date.now() - begun) / time;
+    const many = Math.round(4 + 3 * Math.sin(share * 9) + 2 * Math.sin(share * 23));
+    for (let j = 0; j < many; j++) {
+      await server.dispatch("mail.welcome", { to: `user${i}-${j}@example.com`, locale: j % 3 ? "en" : "de" }, { queue: "mail" });
+      if (j % 2) await server.dispatch("webhook.order-paid", { id: `order-${i * 10 + j}`, amount: 10 + j, address: { street: "Main Street 1" } }, { queue: "webhooks" });
+    }
+    if (i % 40 === 20) await server.dispatch("broken.import", { customer: 4000 + i }, { queue: "imports" });
+    await new Promise((done) => setTimeout(done, 500));
+  }
+}
+
+function answers(server: Server) {
+  server.receiver.answer((path, body) => {
+    if (path === "/report") return { status: 200, body: { rows: 1200, file: "reports/2026-11.csv" } };
+    return body.includes("address") ? { status: 204, after: 8 } : { status: 422, body: { error: "the order has no address" } };
+  });
+}
+
 /** Fills a server, and waits until it has worked on all that. Returns the paths of pages about one thing. */
 export async function fill(server: Server): Promise<Record<string, string>> {
   const id = (i: number) => `order-${1000 + i}`;
-  server.receiver.answer((path, body) => {
-    if (path === "/report") return { status: 200, body: { rows: 1200, file: "reports/2026-11.csv" } };
-    return body.includes("address") ? { status: 204 } : { status: 422, body: { error: "the order has no address" } };
-  });
+  answers(server);
   for (let i = 0; i < 60; i++) {
     await server.dispatch("mail.welcome", { to: `user${i}@example.com`, locale: i % 3 ? "en" : "de" }, { queue: "mail", tags: i % 5 ? [] : ["vip"], correlationId: id(i) });
   }
