@@ -158,6 +158,8 @@ type API struct {
 	o      Options
 	stored symphony.Clock // of what is kept beside the messages, such as keys and metrics
 	routes []route
+	// methods are those of all routes, as preflights are told.
+	methods string
 
 	// What is shared by requests. Each is safe for concurrent use.
 	ids       requestIDs
@@ -233,6 +235,7 @@ func New(o Options) (*API, error) {
 	a.flight.most = max(o.MaxBytesInFlight, minBatches*o.MaxBatchBytes)
 	a.large = newLargeBodies(a.flight.most)
 	a.routes = a.table()
+	a.methods = methodsOf(a.routes)
 	if err := checkAudited(a.routes); err != nil {
 		return nil, err
 	}

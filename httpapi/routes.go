@@ -153,6 +153,16 @@ func (a *API) table() []route {
 		})
 }
 
+// methodsOf is all methods that routes have, as a header of CORS lists them.
+func methodsOf(routes []route) string {
+	var methods []string
+	for i := range routes {
+		methods = append(methods, routes[i].methods...)
+	}
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
+
 // checkAudited refuses a table with a route that changes something and does not say what the audit trail has of it.
 func checkAudited(routes []route) error {
 	for i := range routes {
