@@ -134,7 +134,12 @@ func TestOpenAPI_describes_real_answers(t *testing.T) {
 	replayed, pending := "/api/symphony/messages/"+f.complete("Done", `{}`, `{"queue":"done"}`), "/api/symphony/messages/"+f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	cancelled := "/api/symphony/messages/" + f.send("Later", `{}`, `{"scheduledAt":"2100-01-01T00:00:00Z"}`)
 	replayedSearch := "/api/symphony/search?id=" + strings.TrimPrefix(replayed, "/api/symphony/messages/")
+	f.dispatch("Count", `{"queue":"count"}`)
+	counted := f.receive(`{"queues":["count"]}`)[0]
+	ackOfNumber := fmt.Sprintf(`{"items":[{"receipt":%q,"output":42}]}`, counted["receipt"])
 	calls := []struct{ method, path, route, body string }{
+		{"POST", "/api/symphony/ack", "", ackOfNumber}, // an output is any JSON value
+		{"GET", "/api/symphony/messages/" + counted["id"].(string), messageRoute, ""},
 		{"GET", "/api/symphony/messages", "", ""},
 		{"GET", replayedSearch, "/api/symphony/search", ""},
 		{"GET", "/api/symphony/messages/counts?status=failed&status=pending&exact=true", "/api/symphony/messages/counts", ""},

@@ -3,7 +3,7 @@
 
 export interface AckItem {
   /** Any JSON value, kept with the message. */
-  output?: Record<string, unknown> | undefined
+  output?: unknown | undefined
   receipt: string
 }
 
@@ -1542,8 +1542,8 @@ export interface PublicMessage {
   finishedAt?: string | undefined
   /** That of the token, also once it was retried. */
   id: string
-  /** Of types with public_output. */
-  output?: Record<string, unknown> | undefined
+  /** Of types with public_output: any JSON value. */
+  output?: unknown | undefined
   progress?: Progress | undefined
   /** It failed, and another one is in its place. */
   retried?: boolean | undefined
@@ -2131,8 +2131,8 @@ export interface StoredMessage {
   onFailure?: Callback | undefined
   onSuccess?: Callback | undefined
   ordered?: boolean | undefined
-  /** What its handler left. */
-  output?: Record<string, unknown> | undefined
+  /** What its handler left: any JSON value. */
+  output?: unknown | undefined
   /** too_large or invalid_json. */
   outputError?: string | undefined
   priority: number
@@ -2320,8 +2320,8 @@ export interface WholeMessage {
   onFailure?: Callback | undefined
   onSuccess?: Callback | undefined
   ordered?: boolean | undefined
-  /** What its handler left. */
-  output?: Record<string, unknown> | undefined
+  /** What its handler left: any JSON value. */
+  output?: unknown | undefined
   /** too_large or invalid_json. */
   outputError?: string | undefined
   priority: number

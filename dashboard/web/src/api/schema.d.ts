@@ -1814,9 +1814,7 @@ export interface components {
     schemas: {
         AckItem: {
             /** @description Any JSON value, kept with the message. */
-            output?: {
-                [key: string]: unknown;
-            };
+            output?: unknown;
             receipt: string;
         };
         AckRequest: {
@@ -3749,10 +3747,8 @@ export interface components {
             finishedAt?: string;
             /** @description That of the token, also once it was retried. */
             id: string;
-            /** @description Of types with public_output. */
-            output?: {
-                [key: string]: unknown;
-            };
+            /** @description Of types with public_output: any JSON value. */
+            output?: unknown;
             progress?: components["schemas"]["Progress"];
             /** @description It failed, and another one is in its place. */
             retried?: boolean;
@@ -4534,10 +4530,8 @@ export interface components {
             onFailure?: components["schemas"]["Callback"];
             onSuccess?: components["schemas"]["Callback"];
             ordered?: boolean;
-            /** @description What its handler left. */
-            output?: {
-                [key: string]: unknown;
-            };
+            /** @description What its handler left: any JSON value. */
+            output?: unknown;
             /** @description too_large or invalid_json. */
             outputError?: string;
             priority: number;
@@ -4790,10 +4784,8 @@ export interface components {
             onFailure?: components["schemas"]["Callback"];
             onSuccess?: components["schemas"]["Callback"];
             ordered?: boolean;
-            /** @description What its handler left. */
-            output?: {
-                [key: string]: unknown;
-            };
+            /** @description What its handler left: any JSON value. */
+            output?: unknown;
             /** @description too_large or invalid_json. */
             outputError?: string;
             priority: number;
