@@ -93,9 +93,10 @@ sdk/typescript/dist/index.mjs: $(wildcard sdk/typescript/src/*.ts) sdk/typescrip
 
 .PHONY: examples
 examples: build sdk/typescript/dist/index.mjs ## Test the examples that are packages of npm (needs Node and npm); race tests those in Go
+	cd dashboard/stories && npm ci --no-audit --no-fund --silent
+	@scripts/browser-deps.sh
 	@for manifest in examples/*/package.json; do cd $(CURDIR)/$$(dirname $$manifest) && echo "== $$manifest" && \
-	  npm ci --no-audit --no-fund --silent && SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm test --silent --if-present || \
-	  exit 1; done
+	  SYMPHONY_PROGRAM=$(CURDIR)/bin/symphony npm test --silent --if-present || exit 1; done
 
 .PHONY: e2e
 e2e: deps build ## End-to-end tests on the built binary with real webhooks (needs Node and npm)

@@ -1,6 +1,7 @@
 import "server-only";
 import { createServerClient } from "@supabase/ssr";
 import { cookies } from "next/headers";
+import { connection } from "next/server";
 
 /** Where the project is, and its public key. Both are read when they are needed, so that a build needs neither. */
 export function project(): [url: string, key: string] {
@@ -11,6 +12,7 @@ export function project(): [url: string, key: string] {
 
 /** The Supabase client of whoever has made this request. */
 export async function supabase() {
+  await connection(); // whether a session is over depends on the time, so that no page with it is made in advance
   const jar = await cookies();
   return createServerClient(...project(), {
     cookies: {
