@@ -31,7 +31,7 @@ func BenchmarkTerms(b *testing.B) {
 	url := pgtest.URL(b)
 	transporttest.BenchmarkTerms(b, func(b *testing.B) symphony.Transport {
 		tr, err := postgres.Open(b.Context(), url, postgres.Options{Schema: fmt.Sprintf("bench_%d", schemas.Add(1)),
-			Logger: slog.New(slog.DiscardHandler)})
+			Indexes: transporttest.BenchmarkIndexes(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}

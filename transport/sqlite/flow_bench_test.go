@@ -23,7 +23,8 @@ func BenchmarkFlow(b *testing.B) {
 
 func BenchmarkTerms(b *testing.B) {
 	transporttest.BenchmarkTerms(b, func(b *testing.B) symphony.Transport {
-		tr, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), sqlite.Options{})
+		tr, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"),
+			sqlite.Options{Indexes: transporttest.BenchmarkIndexes()})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // BenchmarkFlow measures what each part of flow control costs on the way of a message: batches of 100 are dispatched,
@@ -43,13 +44,18 @@ func BenchmarkFlow(b *testing.B, open func(b *testing.B, limits *flow.Limits) sy
 }
 
 // BenchmarkTerms measures in the same way what a message costs that has something of its own. open opens a fresh
-// storage. What follows a message is dispatched, and not handled.
+// storage with BenchmarkIndexes. What follows a message is dispatched, and not handled.
 func BenchmarkTerms(b *testing.B, open func(b *testing.B) symphony.Transport) {
 	always := func(o symphony.DispatchOptions) func(int) symphony.DispatchOptions {
 		return func(int) symphony.DispatchOptions { return o }
 	}
+	customer := func(i int) symphony.DispatchOptions {
+		return symphony.DispatchOptions{Metadata: map[string]any{"customer": map[string]any{"id": i}}}
+	}
 	benchmark(b, open, []feature{
 		{"none", "Job", always(symphony.DispatchOptions{})},
+		{"metadata", "Job", customer},
+		{"metadata-indexed", "Found", customer},
 		{"tags", "Job", always(symphony.DispatchOptions{Tags: []string{"acme", "monthly"}})},
 		{"retries", "Job", always(symphony.DispatchOptions{MaxRetries: new(3), RetryDelay: []time.Duration{time.Second}})},
 		{"url", "Job", always(pushed(symphony.DispatchOptions{}))},
@@ -57,6 +63,9 @@ func BenchmarkTerms(b *testing.B, open func(b *testing.B) symphony.Transport) {
 		{"onSuccess", "Job", always(symphony.DispatchOptions{OnSuccess: &symphony.Callback{Type: "After", Queue: "after"}})},
 	})
 }
+
+// BenchmarkIndexes are the indexes of metadata that BenchmarkTerms asks for.
+func BenchmarkIndexes() []storage.Index { return []storage.Index{{Type: "Found", Path: "customer.id"}} }
 
 // BenchmarkFailures measures in the same way what a message costs that fails for good, with the groups of failures and
 // without. open opens a fresh storage that keeps groups or does not.
