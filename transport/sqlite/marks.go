@@ -128,7 +128,7 @@ func (s *store) fillMarks(ctx context.Context, rows int) error {
 	if *before == "" {
 		return nil
 	}
-	o := &fillMarksOp{}
+	o := &fillMarksOp{before: *before}
 	carries := "idempotency_key IS NOT NULL OR extras IS NOT NULL"
 	if len(s.indexes) > 0 {
 		carries += " OR metadata IS NOT NULL"
@@ -168,10 +168,10 @@ func (s *store) fillMarks(ctx context.Context, rows int) error {
 	return nil
 }
 
-// fillMarksOp gives marks to messages, with which all behind after have theirs.
+// fillMarksOp gives marks to messages, with which all behind after have theirs, where all behind before had.
 type fillMarksOp struct {
-	ids   []string
-	after string
+	ids           []string
+	before, after string
 }
 
 func (o *fillMarksOp) rows() int { return len(o.ids) }
@@ -185,5 +185,5 @@ func (o *fillMarksOp) apply(w *writer) error {
 		}
 		w.mark(at, marks)
 	}
-	return w.exec("UPDATE messenger_marked SET after=?", o.after)
+	return w.exec("UPDATE messenger_marked SET after=? WHERE after=?", o.after, o.before)
 }
