@@ -17,7 +17,7 @@ func (t *Transport) Unmark(tb testing.TB, id string) {
 	tb.Helper()
 	key, _ := parseUUID(id)
 	forget := &query{sql: "WITH gone AS (DELETE FROM {schema}.messenger_marks WHERE id <= $1::uuid) " +
-		"UPDATE {schema}.messenger_marked SET after = $1::uuid"}
+		"UPDATE {schema}.messenger_marked SET after = greatest(after, $1::uuid)"}
 	err := t.do(context.Background(), "unmark", call{query: forget, params: [][]byte{key[:]}})
 	if err != nil {
 		tb.Fatal(err)

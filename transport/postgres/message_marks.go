@@ -27,14 +27,14 @@ type byMark struct{ mark, after string }
 
 // useMarks has messages found by their marks.
 func (b *search) useMarks(by *byMark) {
+	if id, ok := parseUUID(by.after); ok {
+		b.bounds = append(b.bounds, "id > "+b.param(id[:], "uuid"))
+	}
 	if b.onlyInHand() {
 		return // these are few, and are all looked at
 	}
 	b.mark = b.param([]byte(cleanText(by.mark)), "text")
 	b.Scan = min(b.Scan, markedScan)
-	if id, ok := parseUUID(by.after); ok {
-		b.bounds = append(b.bounds, "id > "+b.param(id[:], "uuid"))
-	}
 	if id, ok := messageID(b.Story()); ok {
 		b.story = b.param(id[:], "uuid")
 	}

@@ -14,7 +14,6 @@ func (t *Transport) Unmark(tb testing.TB, id string) {
 	if err := t.do(context.Background(), unmarkOp(id)); err != nil {
 		tb.Fatal(err)
 	}
-	t.marked.Store(&id)
 }
 
 type unmarkOp string
@@ -25,5 +24,8 @@ func (id unmarkOp) apply(w *writer) error {
 	if err := w.exec("DELETE FROM messenger_marks WHERE id<=?", string(id)); err != nil {
 		return err
 	}
-	return w.exec("UPDATE messenger_marked SET after=?", string(id))
+	if err := w.exec("UPDATE messenger_marked SET after=max(after, ?)", string(id)); err != nil {
+		return err
+	}
+	return w.loadMarks()
 }

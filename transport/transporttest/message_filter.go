@@ -232,60 +232,81 @@ func filterTests(list []sample) []filterTest {
 	}
 }
 
-var messageFilterTests = []test{
-	{"each filter selects what fits it, by itself and with each status, on one transport and on both", func(s *suite) {
-		list := s.samples()
-		store := s.messages()
-		statuses := symphony.Statuses()
-		for n, f := range filterTests(list) {
-			// With each status on one transport, with one of them on both.
-			one := statuses[n%5 : n%5+1]
-			for _, c := range []struct {
-				transports []string
-				statuses   []symphony.Status
-				q          symphony.MessageQuery
-			}{
-				{nil, statuses, symphony.MessageQuery{}},
-				{nil, nil, symphony.MessageQuery{Limit: 5, Scan: 9}},
-				{[]string{s.def.Name(), s.Email.Name()}, one, symphony.MessageQuery{}},
-			} {
-				for _, status := range append([]symphony.Status{""}, c.statuses...) {
-					filter := f.filter
-					if len(filter.AllStatuses()) == 0 {
-						filter.Status = status
+// wantEachFilter checks lists and counts of each filter, by itself and with statuses.
+func (s *suite) wantEachFilter(list []sample) {
+	s.Helper()
+	store := s.messages()
+	statuses := symphony.Statuses()
+	for n, f := range filterTests(list) {
+		// With each status on one transport, with one of them on both.
+		one := statuses[n%5 : n%5+1]
+		for _, c := range []struct {
+			transports []string
+			statuses   []symphony.Status
+			q          symphony.MessageQuery
+		}{
+			{nil, statuses, symphony.MessageQuery{}},
+			{nil, nil, symphony.MessageQuery{Limit: 5, Scan: 9}},
+			{[]string{s.def.Name(), s.Email.Name()}, one, symphony.MessageQuery{}},
+		} {
+			for place, status := range append([]symphony.Status{""}, c.statuses...) {
+				filter := f.filter
+				if len(filter.AllStatuses()) == 0 {
+					filter.Status = status
+				}
+				var want []string
+				counts := make(map[symphony.Status]int64)
+				for i := range list {
+					m := &list[i]
+					if f.want(m) && filter.Wants(m.status) && (m.Transport == s.def.Name() || c.transports != nil) {
+						want = append(want, m.ID)
+						counts[m.status]++
 					}
-					var want []string
-					counts := make(map[symphony.Status]int64)
-					for i := range list {
-						m := &list[i]
-						if f.want(m) && filter.Wants(m.status) && (m.Transport == s.def.Name() || c.transports != nil) {
-							want = append(want, m.ID)
-							counts[m.status]++
-						}
-					}
-					slices.Sort(want)
-					q := c.q
-					q.MessageFilter, q.Transports, q.Oldest = filter, c.transports, true
-					if got := s.search(q); !slices.Equal(got, want) {
-						s.Errorf("%s, status %q, transports %v, scan %d: got %d, want %d",
-							f.name, status, c.transports, q.Scan, len(got), len(want))
-					}
-					if status != "" {
-						continue
-					}
-					q = symphony.MessageQuery{MessageFilter: filter, Transports: c.transports, CountOnly: true}
-					page, err := store.ListMessages(ctx, q.WithDefaults())
-					if err != nil || page.Total != int64(len(want)) || page.Next != "" {
-						s.Errorf("%s: counted %d, %v; want %d", f.name, page.Total, err, len(want))
-					}
-					for _, st := range statuses {
-						if page.Counts[st] != counts[st] {
-							s.Errorf("%s: %d are %s, want %d", f.name, page.Counts[st], st, counts[st])
-						}
+				}
+				slices.Sort(want)
+				q := c.q
+				q.MessageFilter, q.Transports, q.Oldest = filter, c.transports, (n+place)%2 == 0
+				if !q.Oldest {
+					slices.Reverse(want)
+				}
+				if got := s.search(q); !slices.Equal(got, want) {
+					s.Errorf("%s, status %q, transports %v, scan %d: got %d, want %d",
+						f.name, status, c.transports, q.Scan, len(got), len(want))
+				}
+				if status != "" {
+					continue
+				}
+				q = symphony.MessageQuery{MessageFilter: filter, Transports: c.transports, CountOnly: true}
+				page, err := store.ListMessages(ctx, q.WithDefaults())
+				if err != nil || page.Total != int64(len(want)) || page.Next != "" {
+					s.Errorf("%s: counted %d, %v; want %d", f.name, page.Total, err, len(want))
+				}
+				for _, st := range statuses {
+					if page.Counts[st] != counts[st] {
+						s.Errorf("%s: %d are %s, want %d", f.name, page.Counts[st], st, counts[st])
 					}
 				}
 			}
 		}
+	}
+}
+
+var messageFilterTests = []test{
+	{"each filter selects what fits it, by itself and with each status, on one transport and on both", func(s *suite) {
+		s.wantEachFilter(s.samples())
+	}},
+	{"each filter selects what fits it while older messages have no marks", func(s *suite) {
+		if s.Unmark == nil {
+			s.Skip("has no marks")
+		}
+		list := s.samples()
+		ids := make([]string, 0, len(list))
+		for _, m := range list {
+			ids = append(ids, m.ID)
+		}
+		slices.Sort(ids)
+		s.Unmark(s.T, ids[len(ids)/2])
+		s.wantEachFilter(list)
 	}},
 	{"each filter selects failed messages in the order of their failure", func(s *suite) {
 		list := s.samples()
