@@ -61,7 +61,7 @@ test("an export shows its progress live, then its result; another is cancelled",
   await page.getByRole("button", { name: "Export 400 orders" }).click();
   await expect(page.getByRole("status")).toHaveText(/^completed/);
   const told = await page.evaluate(() => (window as unknown as { told: string[] }).told);
-  expect(told.filter((text) => /^processing: (50|[123][05]0) of 400 rows$/.test(text)).length).toBeGreaterThan(1);
+  expect(told.filter((text) => /^processing: (?!400)\d+ of 400 rows$/.test(text)).length).toBeGreaterThan(1);
   const download = page.waitForEvent("download");
   await page.getByRole("link", { name: "Download 400 rows" }).click();
   expect((await download).suggestedFilename()).toBe("orders.csv");

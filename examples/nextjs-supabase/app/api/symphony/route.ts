@@ -30,7 +30,7 @@ export const { GET, POST } = serve(symphony, {
     const lines = ["order,cents"];
     for (let row = 1; row <= rows; row++) {
       lines.push(`${row},${row * 100}`);
-      if (row % 50 === 0 || row === rows) {
+      if (row % 25 === 0 || row === rows) {
         await ctx.progress(row, rows, `${row} of ${rows} rows`);
         await pause(300, undefined, { signal: ctx.signal }); // as slow as a database; ends when it is cancelled
       }
