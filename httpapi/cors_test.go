@@ -24,7 +24,8 @@ func TestCORS_allows_the_methods_of_all_routes(t *testing.T) {
 				continue // parameters and the like
 			}
 			asked[method] = true
-			a := f.call("OPTIONS", path, "", "Authorization", "", "Origin", origin, "Access-Control-Request-Method", method)
+			a := f.call("OPTIONS", path, "", "Authorization", "", "Origin", origin,
+				"Access-Control-Request-Method", method)
 			allowed := strings.Split(a.header.Get("Access-Control-Allow-Methods"), ", ")
 			if a.status != 204 || !slices.Contains(allowed, method) {
 				t.Errorf("%s %s: %d, allowed are %q", method, path, a.status, allowed)

@@ -100,7 +100,9 @@ func generate(routes []route, version string) (d document, err error) {
 	r.AddTypeMapping(wire.Names(nil), []string(nil))
 	r.AddTypeMapping(wire.Delays(nil), []int(nil))
 	r.DefaultOptions = append(r.DefaultOptions,
-		jsonschema.InterceptDefName(func(_ reflect.Type, name string) string { return strings.TrimPrefix(name, "Wire") }),
+		jsonschema.InterceptDefName(func(_ reflect.Type, name string) string {
+			return strings.TrimPrefix(name, "Wire")
+		}),
 		jsonschema.InterceptNullability(neverNull), jsonschema.InterceptProp(describeProperty))
 	describeAPI(r, version)
 	for i := range routes {
@@ -132,7 +134,8 @@ func describeAPI(r *openapi31.Reflector, version string) {
 		"A durable message queue. JSON in and out; times in RFC 3339 and UTC, durations in milliseconds. Unknown fields " +
 			"and query parameters are errors. A member of a request that may be left out may also be null, which means " +
 			"the same, except where its absence selects everything. The server may add members to answers. " +
-			"Every answer carries X-Request-Id, under which the log tells more.\n\nWhat a scope opens:\n\n" + scopesDoc())
+			"Every answer carries X-Request-Id, under which the log tells more.\n\nWhat a scope opens:\n\n" +
+			scopesDoc())
 	r.Spec.Info.WithContact(*(&openapi31.Contact{}).WithName("Symphony Messenger"))
 	r.Spec.Info.WithLicense(*(&openapi31.License{}).WithName("Apache 2.0").WithIdentifier("Apache-2.0"))
 	r.Spec.WithServers(*(&openapi31.Server{}).WithURL("/").WithDescription("The server that serves this document."))
