@@ -168,8 +168,8 @@ func neverNull(p jsonschema.InterceptNullabilityParams) {
 	}
 }
 
-// describeProperty tells what the types of Go do not: payloads and metadata are objects, values of headers anything,
-// and so are members with the tag any.
+// describeProperty tells what the types of Go do not: payloads and metadata are objects, values of headers, outputs
+// and details anything.
 // A default goes into the description, since generators take a member with one for a member that must be given.
 func describeProperty(p jsonschema.InterceptPropParams) error {
 	if !p.Processed {
@@ -181,7 +181,7 @@ func describeProperty(p jsonschema.InterceptPropParams) error {
 		p.PropertySchema.WithAdditionalProperties(*anything)
 	case reflect.TypeFor[jsontext.Value]():
 		*p.PropertySchema = jsonschema.Schema{Description: p.PropertySchema.Description}
-		if p.Field.Tag.Get("any") == "" {
+		if p.Name != "details" && p.Name != "output" {
 			p.PropertySchema.WithType(jsonschema.Object.Type()).WithAdditionalProperties(*anything)
 		}
 	}

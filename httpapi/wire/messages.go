@@ -28,7 +28,7 @@ type StoredMessage struct {
 	Cancel         *Cancel                   `json:"cancel,omitzero" description:"Cancelled, or processing and to be cancelled: who wanted that, when and why."`
 	Error          string                    `json:"error,omitzero" mask:"text" description:"Failed: why."`
 	ErrorClass     string                    `json:"errorClass,omitzero"`
-	Output         jsontext.Value            `json:"output,omitzero" mask:"value" any:"true" description:"What its handler left: any JSON value."`
+	Output         jsontext.Value            `json:"output,omitzero" mask:"value" description:"What its handler left."`
 	OutputError    string                    `json:"outputError,omitzero" description:"too_large or invalid_json."`
 	Flow
 	Unreadable bool     `json:"unreadable,omitzero" description:"Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id."`

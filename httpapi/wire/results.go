@@ -11,7 +11,7 @@ const MaxLogLines = 100
 // AckItem acks one message that leaves an output.
 type AckItem struct {
 	Receipt string         `json:"receipt" required:"true"`
-	Output  jsontext.Value `json:"output,omitzero" any:"true" description:"Any JSON value, kept with the message."`
+	Output  jsontext.Value `json:"output,omitzero" description:"Any JSON value, kept with the message."`
 }
 
 // Report is how far the handling of a message has come, as its worker tells.

@@ -30,7 +30,7 @@ type PublicMessage struct {
 	ID          string         `json:"id" required:"true" description:"That of the token, also once it was retried."`
 	Status      string         `json:"status" enum:"pending,processing,completed,failed,cancelled" required:"true"`
 	Progress    *Progress      `json:"progress,omitzero"`
-	Output      jsontext.Value `json:"output,omitzero" mask:"value" any:"true" description:"Of types with public_output: any JSON value."`
+	Output      jsontext.Value `json:"output,omitzero" mask:"value" description:"Of types with public_output."`
 	CreatedAt   *time.Time     `json:"createdAt,omitzero"`
 	ScheduledAt *time.Time     `json:"scheduledAt,omitzero"`
 	StartedAt   *time.Time     `json:"startedAt,omitzero"`

@@ -1542,7 +1542,7 @@ export interface PublicMessage {
   finishedAt?: string | undefined
   /** That of the token, also once it was retried. */
   id: string
-  /** Of types with public_output: any JSON value. */
+  /** Of types with public_output. */
   output?: unknown | undefined
   progress?: Progress | undefined
   /** It failed, and another one is in its place. */
@@ -2131,7 +2131,7 @@ export interface StoredMessage {
   onFailure?: Callback | undefined
   onSuccess?: Callback | undefined
   ordered?: boolean | undefined
-  /** What its handler left: any JSON value. */
+  /** What its handler left. */
   output?: unknown | undefined
   /** too_large or invalid_json. */
   outputError?: string | undefined
@@ -2320,7 +2320,7 @@ export interface WholeMessage {
   onFailure?: Callback | undefined
   onSuccess?: Callback | undefined
   ordered?: boolean | undefined
-  /** What its handler left: any JSON value. */
+  /** What its handler left. */
   output?: unknown | undefined
   /** too_large or invalid_json. */
   outputError?: string | undefined

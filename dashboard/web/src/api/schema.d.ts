@@ -3747,7 +3747,7 @@ export interface components {
             finishedAt?: string;
             /** @description That of the token, also once it was retried. */
             id: string;
-            /** @description Of types with public_output: any JSON value. */
+            /** @description Of types with public_output. */
             output?: unknown;
             progress?: components["schemas"]["Progress"];
             /** @description It failed, and another one is in its place. */
@@ -4530,7 +4530,7 @@ export interface components {
             onFailure?: components["schemas"]["Callback"];
             onSuccess?: components["schemas"]["Callback"];
             ordered?: boolean;
-            /** @description What its handler left: any JSON value. */
+            /** @description What its handler left. */
             output?: unknown;
             /** @description too_large or invalid_json. */
             outputError?: string;
@@ -4784,7 +4784,7 @@ export interface components {
             onFailure?: components["schemas"]["Callback"];
             onSuccess?: components["schemas"]["Callback"];
             ordered?: boolean;
-            /** @description What its handler left: any JSON value. */
+            /** @description What its handler left. */
             output?: unknown;
             /** @description too_large or invalid_json. */
             outputError?: string;
