@@ -241,7 +241,8 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	doc := rt.doc
 	switch rt.access {
 	case userAccess:
-		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." + rt.maskDoc() + rt.own.doc())
+		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." +
+			rt.orDoc() + rt.maskDoc() + rt.own.doc())
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")

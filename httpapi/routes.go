@@ -77,8 +77,9 @@ type route struct {
 	tag     string
 	access  access
 	scope   auth.Scope
-	own     ownRule  // see visibility.go
-	mask    maskRule // see mask.go
+	or      auth.Scope // opens it, too; 0: no other does
+	own     ownRule    // see visibility.go
+	mask    maskRule   // see mask.go
 	query   []parameter
 	request any // nil: no body
 	// optionalBody says that a request without a body is fine. example is a body that the route takes as it stands,

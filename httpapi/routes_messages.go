@@ -118,7 +118,8 @@ func messagesRoutes() []route {
 			serve:  messagesShow,
 		}),
 		on(wire.CreateToken, route{
-			tag: "Tokens", scope: auth.ScopeDispatch, own: ownOpen, audit: "message.token", status: http.StatusCreated,
+			tag: "Tokens", scope: auth.ScopeDispatch, or: auth.ScopeOperate, own: ownOpen,
+			audit: "message.token", status: http.StatusCreated,
 			summary: "Make a token that shows one message to an end user",
 			doc: "Read-only, for this message and for what takes its place when it is retried: status, " +
 				"progress, times, and the output where the type has public_output. With the scope dispatch " +

@@ -110,6 +110,9 @@ func routesReference() string {
 	for i := range routes {
 		rt := &routes[i]
 		needs, own := "`"+rt.scope.String()+"`", "refused"
+		if rt.or != 0 {
+			needs += " or `" + rt.or.String() + "`"
+		}
 		switch {
 		case rt.own.scope != 0:
 			own = "his own, with `" + rt.own.scope.String() + "`"

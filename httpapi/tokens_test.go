@@ -88,6 +88,11 @@ func TestTokens_show_one_message(t *testing.T) {
 	if b.status != 200 || b.message()["output"] != nil {
 		t.Errorf("of another type: %d %s", b.status, b.raw)
 	}
+	// Whoever operates may show any message to somebody, without a right to dispatch.
+	a = f.call("POST", ofMessages+other+"/token", "", "Authorization", "Bearer "+f.keys["operate"])
+	if a.status != 201 {
+		t.Errorf("with operate alone: %d %s", a.status, a.raw)
+	}
 	if strings.Contains(f.log.String(), "smt_") {
 		t.Error("a token is in the log")
 	}

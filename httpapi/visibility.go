@@ -37,6 +37,14 @@ func (r ownRule) doc() string {
 	return " With auth.visibility own, users need the scope operate too."
 }
 
+// orDoc says which other scope opens a route.
+func (rt *route) orDoc() string {
+	if rt.or == 0 {
+		return ""
+	}
+	return " The scope " + rt.or.String() + " opens it, too."
+}
+
 // restricted reports whether a caller sees and steers his own messages only.
 func (a *API) restricted(p auth.Principal) bool {
 	return a.o.OwnMessages && p.Kind == auth.KindUser && !p.Has(auth.ScopeOperate)
@@ -44,6 +52,9 @@ func (a *API) restricted(p auth.Principal) bool {
 
 // authorize returns why a caller may not call a route.
 func (a *API) authorize(p auth.Principal, rt *route) error {
+	if rt.or != 0 && p.Has(rt.or) {
+		return nil
+	}
 	scope := rt.scope
 	if rt.observable() {
 		scope = auth.ScopeObserve

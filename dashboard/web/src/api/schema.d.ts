@@ -1059,7 +1059,7 @@ export interface paths {
         put?: never;
         /**
          * Make a token that shows one message to an end user
-         * @description Read-only, for this message and for what takes its place when it is retried: status, progress, times, and the output where the type has public_output. With the scope dispatch alone, of messages that the caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it. Needs the scope dispatch.
+         * @description Read-only, for this message and for what takes its place when it is retried: status, progress, times, and the output where the type has public_output. With the scope dispatch alone, of messages that the caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it. Needs the scope dispatch. The scope operate opens it, too.
          */
         post: operations["createMessageToken"];
         delete?: never;
