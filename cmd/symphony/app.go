@@ -138,7 +138,9 @@ For many nodes use PostgreSQL: SYMPHONY_DATABASE_URL=postgres://… is all it ta
 			a.schedulesCommand(), a.receiveCommand(), a.ackCommand(), a.nackCommand(), a.extendCommand())...)
 	root.AddCommand(
 		grouped("operate", a.topCommand(), a.healthCommand(), a.metricsCommand(), a.scaleCommand(), a.workersCommand(), a.nodesCommand(), a.pauseCommand(), a.resumeCommand(), a.drainCommand(), a.holdsCommand(), a.limitsCommand(), a.handlersCommand(), a.purgeCommand(), a.stopWorkersCommand(),
-			a.alertsCommand(), a.eventsCommand(), a.auditCommand(), a.keysCommand(), a.secretsCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())...)
+			a.alertsCommand(), a.eventsCommand(), a.auditCommand(), a.keysCommand(), a.tokensCommand(),
+			a.secretsCommand(), a.migrateCommand(), a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.doctorCommand(),
+			a.configCommand(), a.versionCommand())...)
 	root.AddCommand(exitCodesTopic())
 	a.completeNames(root)
 	return root
