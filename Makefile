@@ -39,8 +39,9 @@ IN_TIER      = TEST_TIER=$(TIER) RAPID_CHECKS=$(CHECKS_$(TIER))
 PACKAGES = ./transport/postgres ./cmd/symphony ./transport/sqlite ./internal/pgtest ./operation ./...
 
 # The race detector watches all but SQLite: that is C made into Go, runs twenty times slower under it, and its memory is not
-# ours. Vet is left to lint.
-RACE = -race -vet=off '-gcflags=modernc.org/...=-race=false'
+# ours. Vet is left to lint. A program under the detector waits for a second when it ends, and the tests start thousands.
+RACE    = -race -vet=off '-gcflags=modernc.org/...=-race=false'
+AT_EXIT = GORACE=atexit_sleep_ms=0
 
 # What the suite does through a pooler the race detector has watched without one.
 POOLED = with least privileges through PgBouncer
@@ -55,7 +56,7 @@ test: deps ## Unit, conformance and command-line tests, for daily work
 
 .PHONY: race
 race: deps ## All tests of the tier with the race detector, and those of the other modules
-	$(IN_TIER) $(GO) test $(RACE) -timeout 60m -skip 'TestConformance/$(POOLED)' $(PACKAGES)
+	$(IN_TIER) $(AT_EXIT) $(GO) test $(RACE) -timeout 60m -skip 'TestConformance/$(POOLED)' $(PACKAGES)
 	$(IN_TIER) $(STATIC) $(GO) test -timeout 60m -run 'TestConformance/$(POOLED)' ./transport/postgres
 	cd bench && $(STATIC) $(GO) test ./...
 	cd monitoring && $(STATIC) $(GO) test ./...

@@ -80,8 +80,10 @@ func (f *fixture) node(name string) *operation.Operations {
 }
 
 func newNode(bus *symphony.Bus, name string, log *logBuffer) (*operation.Operations, error) {
-	return operation.New(bus, operation.Options{Node: name, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	return operation.New(bus, operation.Options{Node: name, Logger: log.logger()})
 }
+
+func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 // running runs a node until the function that is returned is called.
 func running(ops *operation.Operations) (stop func()) {

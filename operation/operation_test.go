@@ -22,13 +22,15 @@ import (
 
 // bubble runs a test in a bubble of synctest, with a node that runs.
 func bubble(t *testing.T, test func(f *fixture)) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
-		wait(time.Second) // the first id is not at the edge of time
-		stop := running(f.Operations)
-		test(f)
-		stop()
-	})
+	synctest.Test(t, func(t *testing.T) { runs(newFixture(t), test) })
+}
+
+// runs does a test while the operations of a fixture run.
+func runs(f *fixture, test func(f *fixture)) {
+	wait(time.Second) // the first id is not at the edge of time
+	stop := running(f.Operations)
+	test(f)
+	stop()
 }
 
 func TestOperation_retries_failed_messages(t *testing.T) {
@@ -237,7 +239,22 @@ func TestOperation_waits_while_a_queue_drains(t *testing.T) {
 }
 
 func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
-	bubble(t, func(f *fixture) {
+	// An hour instead of a week, which is many ticks of housekeeping.
+	const retention = time.Hour
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		var err error
+		f.Operations, err = operation.New(f.bus, operation.Options{Node: "node", Retention: retention, Logger: f.log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs(f, listedAndForgotten(retention))
+	})
+}
+
+// listedAndForgotten lists operations, and finds nothing of them after so much time.
+func listedAndForgotten(retention time.Duration) func(f *fixture) {
+	return func(f *fixture) {
 		var ids []string
 		for range 5 {
 			ids = append(ids, f.start(operation.Request{Kind: operation.FailedDelete, Filter: &symphony.MessageFilter{}, All: true}).ID)
@@ -270,16 +287,16 @@ func TestOperations_are_listed_newest_first_and_forgotten(t *testing.T) {
 		if _, err := f.List(f.Context(), operation.Query{State: "gone", Limit: 201}); !errors.Is(err, symphony.ErrInvalid) {
 			f.Errorf("got %v, want ErrInvalid", err)
 		}
-		wait(operation.DefaultRetention + time.Minute)
+		wait(retention + time.Minute)
 		if got, _ := read(operation.Query{}); len(got) != 0 {
-			f.Errorf("after a week there are %v", got)
+			f.Errorf("after %v there are %v", retention, got)
 		}
 		for _, kind := range []string{"operation", "operation.ids"} {
 			if left, _ := storage.List(f.Context(), f.tr, kind); len(left) != 0 {
 				f.Errorf("left in storage are %v", left)
 			}
 		}
-	})
+	}
 }
 
 func TestOperation_requests_are_checked(t *testing.T) {
