@@ -43,8 +43,9 @@ PACKAGES = ./transport/postgres ./cmd/symphony ./transport/sqlite ./internal/pgt
 RACE    = -race -vet=off '-gcflags=modernc.org/...=-race=false'
 AT_EXIT = GORACE=atexit_sleep_ms=0
 
-# What the suite does through a pooler the race detector has watched without one.
-POOLED = with least privileges through PgBouncer
+# What is done twice, the race detector has watched once: the suite through a pooler, and the stories of the command line on
+# another storage.
+UNWATCHED = TestConformance/with least privileges through PgBouncer|^TestScriptsOnPostgres$$
 
 # Whatever else is compiled shares what it compiles with the released program.
 STATIC = CGO_ENABLED=0 GOFLAGS=-trimpath
@@ -56,8 +57,8 @@ test: deps ## Unit, conformance and command-line tests, for daily work
 
 .PHONY: race
 race: deps ## All tests of the tier with the race detector, and those of the other modules
-	$(IN_TIER) $(AT_EXIT) $(GO) test $(RACE) -timeout 60m -skip 'TestConformance/$(POOLED)' $(PACKAGES)
-	$(IN_TIER) $(STATIC) $(GO) test -timeout 60m -run 'TestConformance/$(POOLED)' ./transport/postgres
+	$(IN_TIER) $(AT_EXIT) $(GO) test $(RACE) -timeout 60m -skip '$(UNWATCHED)' $(PACKAGES)
+	$(IN_TIER) $(STATIC) $(GO) test -timeout 60m -run '$(UNWATCHED)' ./transport/postgres ./cmd/symphony
 	cd bench && $(STATIC) $(GO) test ./...
 	cd monitoring && $(STATIC) $(GO) test ./...
 
