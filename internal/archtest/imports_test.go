@@ -63,6 +63,7 @@ func importRules() []rule {
 		{pkg: "server", may: []string{".", "*", "*/*"}},
 		{pkg: "cmd/*", may: []string{".", "*", "*/*"}},
 		{pkg: "examples/*", may: []string{".", "config", "server", "transport/*", "worker"}},
+		{pkg: "examples/*/api", may: []string{".", "config", "server"}},
 		{pkg: "internal/pgtest", may: []string{"internal/testtier"}},
 		{pkg: "internal/*", standardOnly: true},
 		{pkg: "e2e"},
