@@ -109,7 +109,7 @@ func (s *shop) do(method, path, text string) (status int, body string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil {
 		s.t.Fatal(err)
