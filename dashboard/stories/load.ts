@@ -2,17 +2,20 @@
 // measurements, so they want a machine that does nothing else:
 //
 //   cd dashboard/stories && npm run measure load.ts
+//   cd dashboard/stories && DATABASE=/tmp/many npm run measure load.ts   # the newest rows of many; see measure.ts
 import { readFile } from "node:fs/promises";
 import { expect, test, type Page } from "@playwright/test";
 import { Server } from "./server.ts";
 
 const seconds = 20;
 
+const database = process.env.DATABASE;
+
 let server: Server;
 test.beforeAll(async () => {
-  server = await Server.start();
+  server = database ? await Server.at(database, {}) : await Server.start();
 });
-test.afterAll(() => server.stop());
+test.afterAll(() => (database ? server.leave() : server.stop()));
 
 async function signIn(page: Page) {
   await page.context().request.post(server.url + "/api/symphony/session", { headers: { Authorization: `Bearer ${server.key}` } });
@@ -45,11 +48,11 @@ test("fifty tabs that watch cost the server under 5% of a core", async () => {
 
 test("ten thousand rows scroll at 60 frames a second", async ({ page }) => {
   test.setTimeout(300_000);
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 10 && !database; i++) {
     await server.call("POST", "/api/symphony/dispatch/batch", { messages: Array.from({ length: 1000 }, (_, j) => ({ message: { type: "nobody.rows", payload: { n: i * 1000 + j } }, options: { queue: "rows", scheduledAt: "2030-01-01T00:00:00Z" } })) });
   }
   await signIn(page);
-  await page.goto(server.url + "/dashboard/messages?queue=rows");
+  await page.goto(`${server.url}/dashboard/messages${database ? "" : "?queue=rows"}`);
   // Loads page after page, as somebody does who scrolls on.
   for (let loaded = 0; loaded < 10_000; ) {
     const more = page.getByRole("button", { name: "Load more" });

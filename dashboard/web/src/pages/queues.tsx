@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, type ReactNode } from "react";
 import { queuesQuery, type QueueRow } from "../api/names";
 import { duration } from "../format/duration";
 import { count, pace, percent } from "../format/number";
@@ -84,7 +84,7 @@ const c = t.columns;
 const columns: Column<Row>[] = [
   {
     id: "queue", name: c.queue, phone: "title", width: "minmax(8rem,2fr)",
-    cell: (r) => <><Link to="/queue" search={{ transport: r.transport, queue: r.queue }} className="link font-medium foreign" title={r.queue}>{r.queue}</Link> <span className="text-xs text-muted">{r.transport}</span></>,
+    cell: (r) => <Named beside={r.transport}><Link to="/queue" search={{ transport: r.transport, queue: r.queue }} className="link truncate font-medium foreign" title={r.queue}>{r.queue}</Link></Named>,
   },
   { id: "state", name: c.state, width: "7rem", cell: (r) => (r.holds.length > 0 || r.idleSince) && <span className="flex gap-1"><HoldBadges holds={r.holds} />{r.idleSince && <Badge tone="danger">{t.noWorkers}</Badge>}</span> },
   {
@@ -101,6 +101,11 @@ const columns: Column<Row>[] = [
   { id: "workers", name: c.workers, align: "right", width: "5rem", cell: (r) => (r.workers === undefined ? nothing : count(r.workers)) },
 ];
 
+
+/** A link with a word beside it that is no part of a sentence: so the link need not be told from a text around it. */
+export function Named({ beside, children }: { beside: string; children: ReactNode }) {
+  return <span className="flex min-w-0 items-baseline gap-1">{children}<span className="shrink-0 text-xs text-muted">{beside}</span></span>;
+}
 
 /** The share of failed attempts of the last hour. */
 export function Failing({ figures: f }: { figures: QueueRow["figures"] }) {

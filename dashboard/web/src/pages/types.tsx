@@ -14,7 +14,7 @@ import { Sparkline } from "../ui/sparkline";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
 import { nothing, Table, type Column } from "../ui/table";
-import { Failing } from "./queues";
+import { Failing, Named } from "./queues";
 import { HoldBadges } from "./steering/holds";
 import { limitUse } from "./steering/limit-text";
 
@@ -80,7 +80,7 @@ export default function Types() {
 const columns: Column<TypeRow>[] = [
   {
     id: "type", name: c.type, phone: "title", width: "minmax(11rem,2fr)",
-    cell: (r) => <><Link to="/type" search={{ type: r.type }} className="link font-medium foreign" title={r.type}>{r.type}</Link> <span className="text-xs text-muted">{r.transports.join(", ")}</span></>,
+    cell: (r) => <Named beside={r.transports.join(", ")}><Link to="/type" search={{ type: r.type }} className="link truncate font-medium foreign" title={r.type}>{r.type}</Link></Named>,
   },
   {
     id: "state", name: c.state, width: "8rem",
