@@ -19,8 +19,8 @@ import (
 // stories is the folder of the dashboard's tests in a browser.
 const stories = "../dashboard/stories"
 
-// TestDashboard has a browser go through the stories of the dashboard, those tagged @core in CI and all of them in the full
-// tier, and compares what ran with the table of pages and actions.
+// TestDashboard has a browser go through the stories of the dashboard, those tagged @core in CI and all of them in the
+// full tier, and compares what ran with the table of pages and actions.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	browser, err := exec.Command("../scripts/browser-deps.sh").Output()
