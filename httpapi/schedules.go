@@ -28,11 +28,15 @@ func scheduled(serve func(*call, *scheduler.Scheduler) error) func(*call) error 
 	}
 }
 
+// maxListedNext is how many occurrences of each schedule a list tells.
+const maxListedNext = 10
+
 func schedulesList(c *call, s *scheduler.Scheduler) error {
 	q := schedule.Query{Name: c.query["name"], Source: schedule.Source(c.query["source"]), Type: c.query["type"],
 		State: schedule.State(c.query["state"]), After: c.query["cursor"]}
 	var list []symphony.Problem
 	q.Limit = c.limit(&list)
+	n := c.number("next", 0, maxListedNext, &list)
 	switch q.State {
 	case "", schedule.Active, schedule.Disabled, schedule.Completed:
 	default:
@@ -53,7 +57,11 @@ func schedulesList(c *call, s *scheduler.Scheduler) error {
 	}
 	answer := wire.SchedulesResponse{Success: true, Schedules: make([]wire.Schedule, len(page.Schedules)), HasMore: page.HasMore}
 	for i := range page.Schedules {
-		answer.Schedules[i] = wireSchedule(&page.Schedules[i])
+		row := &answer.Schedules[i]
+		*row = wireSchedule(&page.Schedules[i])
+		if err := c.tellNext(row, page.Schedules[i], n); err != nil {
+			return err
+		}
 	}
 	if page.HasMore {
 		answer.NextCursor = page.Schedules[len(page.Schedules)-1].ID
@@ -163,12 +171,18 @@ func schedulesShow(c *call, s *scheduler.Scheduler) error {
 		return err
 	}
 	answer := wire.ScheduleResponse{Success: true, Schedule: wireSchedule(&sch)}
-	if n > 0 && sch.DecodeErr == nil {
-		if answer.Schedule.NextRuns, err = scheduler.Preview(sch, c.api.stored.Now(), n); err != nil {
-			return err
-		}
+	if err := c.tellNext(&answer.Schedule, sch, n); err != nil {
+		return err
 	}
 	return c.answer(http.StatusOK, answer)
+}
+
+// tellNext adds the next n occurrences of a schedule, where it can be read.
+func (c *call) tellNext(to *wire.Schedule, sch schedule.Schedule, n int) (err error) {
+	if n > 0 && sch.DecodeErr == nil {
+		to.NextRuns, err = scheduler.Preview(sch, c.api.stored.Now(), n)
+	}
+	return err
 }
 
 func schedulesPreview(c *call, _ *scheduler.Scheduler) error {

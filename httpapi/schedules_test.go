@@ -22,6 +22,32 @@ func (f *fixture) schedule(body string) map[string]any {
 	return a.body["schedule"].(map[string]any)
 }
 
+// A list tells what is next without a call for each schedule: for those that are disabled and those that end, too.
+func TestSchedules_list_their_next_occurrences(t *testing.T) {
+	f := newFixture(t, nil)
+	const message = `,"message":{"type":"Report","payload":{}}}`
+	f.schedule(`{"name":"daily","cron":"0 9 * * *","timezone":"Europe/Berlin"` + message)
+	f.schedule(`{"name":"twice","interval":60000,"maxRuns":2` + message)
+	f.schedule(`{"name":"once","at":"2100-01-01T00:00:00Z"` + message)
+	f.schedule(`{"name":"off","interval":60000,"enabled":false` + message)
+	for _, row := range f.call("GET", schedulesPath+"?next=3", "").body["schedules"].([]any) {
+		listed := row.(map[string]any)
+		one := f.call("GET", schedulesPath+"/"+listed["id"].(string)+"?next=3", "").body["schedule"]
+		if diff := cmp.Diff(one, row); diff != "" {
+			t.Errorf("%s in the list (-alone +listed)\n%s", listed["name"], diff)
+		}
+		want := map[string]int{"daily": 3, "twice": 2, "once": 1}[listed["name"].(string)]
+		if runs, _ := listed["nextRuns"].([]any); want != 0 && (len(runs) != want || runs[0] != listed["nextRunAt"]) {
+			t.Errorf("%s has the next runs %v, want %d from %v on", listed["name"], runs, want, listed["nextRunAt"])
+		}
+	}
+	for _, row := range f.call("GET", schedulesPath, "").body["schedules"].([]any) {
+		if runs, told := row.(map[string]any)["nextRuns"]; told {
+			t.Errorf("without next a list tells %v", runs)
+		}
+	}
+}
+
 func TestScheduleIsMadeShownChangedAndDeleted(t *testing.T) {
 	f := newFixture(t, nil)
 	made := f.schedule(`{"name":"report","cron":"0 9 * * MON-FRI","timezone":"Europe/Berlin","endAt":"2100-01-01T00:00:00Z","maxRuns":3,"jitter":1000,"missed":"skip","overlap":"skip",
@@ -141,7 +167,7 @@ func TestSchedulesAreChecked(t *testing.T) {
 	if a := f.call("POST", schedulesPath+"/preview", `{"cron":"x","next":101}`); a.status != 400 {
 		t.Errorf("preview of nonsense: %d %s", a.status, a.raw)
 	}
-	for _, query := range []string{"limit=0", "limit=1000000", "state=odd", "source=odd", "nope=1"} {
+	for _, query := range []string{"limit=0", "limit=1000000", "next=11", "next=-1", "state=odd", "source=odd", "nope=1"} {
 		if a := f.call("GET", schedulesPath+"?"+query, ""); a.status != 400 || len(a.paths()) != 1 {
 			t.Errorf("list with %s: %d %s", query, a.status, a.raw)
 		}

@@ -2528,7 +2528,7 @@ export interface Routes {
   /** Tell how many workers a queue needs */
   "GET /api/symphony/scale": { query: { transport?: string | undefined; queue?: string | undefined; concurrency?: number | undefined; drain?: number | undefined }; answer: ScaleResponse }
   /** List schedules, newest first */
-  "GET /api/symphony/schedules": { query: { name?: string | undefined; type?: string | undefined; state?: "active" | "disabled" | "completed" | undefined; source?: "api" | "config" | undefined; limit?: number | undefined; cursor?: string | undefined }; answer: SchedulesResponse }
+  "GET /api/symphony/schedules": { query: { name?: string | undefined; type?: string | undefined; state?: "active" | "disabled" | "completed" | undefined; source?: "api" | "config" | undefined; next?: number | undefined; limit?: number | undefined; cursor?: string | undefined }; answer: SchedulesResponse }
   /** Make a schedule */
   "POST /api/symphony/schedules": { body: ScheduleRequest; answer: ScheduleResponse }
   /** Tell when a schedule would fire */

@@ -8099,6 +8099,8 @@ export interface operations {
                 type?: string;
                 state?: "active" | "disabled" | "completed";
                 source?: "api" | "config";
+                /** @description How many of the next occurrences of each to tell. Default: none. */
+                next?: number;
                 /** @description The most entries of the page. */
                 limit?: number;
                 /** @description nextCursor of the page before. */
