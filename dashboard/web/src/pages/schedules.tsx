@@ -16,7 +16,7 @@ import { Time } from "../ui/time";
 import { useActions } from "./schedules/actions";
 import type { Schedule } from "./schedules/definition";
 import { FromConfig, MessageState, RunStrip, StateBadge, When } from "./schedules/parts";
-import { useLastRuns, useNextRuns, useSchedules } from "./schedules/queries";
+import { useLastRuns, useSchedules } from "./schedules/queries";
 
 const t = text.schedules;
 const Form = lazy(() => import("./schedules/form").then((m) => ({ default: m.ScheduleForm })));
@@ -103,9 +103,8 @@ function Name({ schedule: s }: { schedule: Schedule }) {
 
 function Next({ schedule: s }: { schedule: Schedule }) {
   const zone = useZone();
-  const { data } = useNextRuns(s);
   if (!s.nextRunAt) return <span className="text-muted">{t.noNext}</span>;
-  const later = data?.schedule.nextRuns?.filter((at) => at > s.nextRunAt!).slice(0, 4) ?? [];
+  const later = s.nextRuns?.filter((at) => at > s.nextRunAt!).slice(0, 4) ?? [];
   const first = new Date(s.nextRunAt);
   const sameDay = later.every((at) => absolute(at, zone).slice(0, 10) === absolute(first, zone).slice(0, 10));
   const seconds = later.some((at) => new Date(at).getUTCSeconds() !== 0);

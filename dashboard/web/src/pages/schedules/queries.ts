@@ -14,7 +14,7 @@ export function useSchedules(filters: Filters) {
   return useInfiniteQuery({
     queryKey: ["schedules", "list", filters],
     queryFn: ({ pageParam, signal }) =>
-      answer(api.GET("/api/symphony/schedules", { params: { query: { ...filters, limit: 200, cursor: pageParam } }, signal })),
+      answer(api.GET("/api/symphony/schedules", { params: { query: { ...filters, limit: 200, next: 5, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.nextCursor,
     placeholderData: keepPreviousData,
@@ -28,17 +28,6 @@ export function useSchedule(id: string) {
     queryFn: ({ signal }) => answer(api.GET("/api/symphony/schedules/{id}", { params: { path: { id }, query: { next: 5 } }, signal })),
     placeholderData: keepPreviousData,
     refetchInterval: useRefetch("by nobody"),
-  });
-}
-
-/** Of a row of the list: its next occurrences, asked for again only when there are others. */
-export function useNextRuns(s: Schedule) {
-  return useQuery({
-    queryKey: ["schedules", "next", s.id, s.nextRunAt, s.state, s.updatedAt],
-    queryFn: ({ signal }) => answer(api.GET("/api/symphony/schedules/{id}", { params: { path: { id: s.id }, query: { next: 5 } }, signal })),
-    enabled: s.state !== "completed" && !s.unreadable,
-    staleTime: 60_000,
-    placeholderData: keepPreviousData,
   });
 }
 
