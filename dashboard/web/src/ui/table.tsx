@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { text } from "../text";
 import { inField } from "./in-field";
 import { usePhone } from "./phone";
@@ -65,9 +65,11 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     window.addEventListener("resize", measure);
     return () => window.removeEventListener("resize", measure);
   }, []);
+  // The same function for the same rows: for another one the places of all rows are worked out anew, with each frame.
+  const keyAt = useCallback((i: number) => rowKey(rows[i]!), [rows, rowKey]);
   const virtual = useWindowVirtualizer({
     count: rows.length, estimateSize: () => (phone ? 92 : rowHeight), overscan: 12, scrollMargin: top,
-    getItemKey: (i) => rowKey(rows[i]!),
+    getItemKey: keyAt,
   });
   useEffect(() => virtual.measure(), [phone, virtual]);
   const { startIndex: first, endIndex: last } = virtual.range ?? { startIndex: 0, endIndex: -1 };
@@ -79,7 +81,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     if (last >= 0) tell.current?.(first, last);
   }, [first, last, rows.length]);
 
-  const at = rows.findIndex((r) => rowKey(r) === active);
+  const at = active === undefined ? -1 : rows.findIndex((r) => rowKey(r) === active);
   const go = (i: number) => {
     const next = rows[Math.max(0, Math.min(rows.length - 1, i))];
     if (!next) return;
