@@ -21,7 +21,8 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
-// The server waits for the application, pushes to it what it handles, and leaves nothing behind.
+// The server waits for the application, pushes to it what it handles, leaves other queues to pull workers where it is
+// told to, and leaves nothing behind.
 func TestDev(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -41,7 +42,11 @@ func TestDev(t *testing.T) {
 	}))
 	defer target.Close()
 	lines, out := io.Pipe()
-	d := &dev{app: &app{out: out, err: io.Discard, json: true}, target: target.URL + "/api/symphony",
+	file := filepath.Join(t.TempDir(), "symphony.yaml")
+	if err := os.WriteFile(file, []byte("worker: {continuous: {queues: [default]}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &dev{app: &app{out: out, err: io.Discard, json: true, configFile: file}, target: target.URL + "/api/symphony",
 		writeEnv: filepath.Join(t.TempDir(), ".env.local")}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -52,6 +57,12 @@ func TestDev(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := client.New(started.URL, started.APIKey, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pulled, err := c.Dispatch(t.Context(), wire.DispatchRequest{
+		Message: wire.Message{Type: "partner.notify", Payload: []byte(`{}`)},
+		Options: wire.AskedOptions{DispatchOptions: wire.DispatchOptions{Queue: new("partner")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +87,10 @@ func TestDev(t *testing.T) {
 	err = told.Decode(&line)
 	if err != nil || line.ID != made.MessageID || line.Result != "completed" || line.Attempt != 1 {
 		t.Errorf("%+v, %v", line, err)
+	}
+	got, err := c.Receive(t.Context(), wire.ReceiveRequest{Queues: []string{"partner"}})
+	if err != nil || len(got.Messages) != 1 || got.Messages[0].ID != pulled.MessageID || got.Messages[0].Attempt != 1 {
+		t.Errorf("a pull worker got %+v, %v; want %s", got, err, pulled.MessageID)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, started.URL+"/healthz", nil)
 	if err != nil {
