@@ -229,7 +229,7 @@ func schedulesRoutes() []route {
 			query: []parameter{{name: "name"}, {name: "type", doc: "Of the message."},
 				{name: "state", oneOf: texts(schedule.Active, schedule.Disabled, schedule.Completed)},
 				{name: "source", oneOf: texts(schedule.SourceAPI, schedule.SourceConfig)},
-				{name: "next", kind: "integer", high: maxListedNext,
+				{name: "next", kind: "integer", high: wire.MaxListedNext,
 					doc: "How many of the next occurrences of each to tell. Default: none."},
 				limited(schedule.MaxPage, schedule.DefaultPage), nextPage},
 			errors: []int{501},

@@ -28,15 +28,12 @@ func scheduled(serve func(*call, *scheduler.Scheduler) error) func(*call) error 
 	}
 }
 
-// maxListedNext is how many occurrences of each schedule a list tells.
-const maxListedNext = 10
-
 func schedulesList(c *call, s *scheduler.Scheduler) error {
 	q := schedule.Query{Name: c.query["name"], Source: schedule.Source(c.query["source"]), Type: c.query["type"],
 		State: schedule.State(c.query["state"]), After: c.query["cursor"]}
 	var list []symphony.Problem
 	q.Limit = c.limit(&list)
-	n := c.number("next", 0, maxListedNext, &list)
+	n := c.number("next", 0, wire.MaxListedNext, &list)
 	switch q.State {
 	case "", schedule.Active, schedule.Disabled, schedule.Completed:
 	default:

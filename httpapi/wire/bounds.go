@@ -36,8 +36,9 @@ const (
 	// MaxAtOnce is how many failed messages are retried or deleted within a request that does not ask for an operation.
 	MaxAtOnce = 10_000
 
-	// DefaultPreview is how many occurrences of a schedule are told.
+	// DefaultPreview is how many occurrences of a schedule are told, MaxListedNext how many of each in a list at most.
 	DefaultPreview = 5
+	MaxListedNext  = 10
 
 	// DefaultMetricsMinutes is the time that metrics are about.
 	DefaultMetricsMinutes = 60
