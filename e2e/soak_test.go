@@ -111,6 +111,8 @@ push:
   allowed_origins: ["%[1]s"]
   allow_private: true
   keep_output: true
+types:
+  "*": {index: [name]}
 `
 
 // add starts a process; args are those of a command of the program.
@@ -270,6 +272,7 @@ func TestSoak(t *testing.T) {
 	}
 	checkTables(t, database.URL("postgres"), c)
 	checkEnds(t, database.URL("postgres"), accepted, load.asked, e)
+	checkFound(t, p.nodes[0], load)
 	t.Logf("steered: %v", steered.answers)
 	t.Logf("%d messages accepted, %d of them in strangers' transactions, %d handled more than once; kills of the API nodes %v, of the workers %v, of PostgreSQL %d; %d connections cut at a commit, %d transactions held open",
 		len(accepted), len(strange.committed), more, kills[:2], kills[2:], restarts, strange.cuts, strange.opened)
@@ -316,6 +319,32 @@ func checkTables(t *testing.T, database string, c counts) {
 	}
 	if completed != c.Completed || failed != c.Failed {
 		t.Errorf("%d messages are completed and %d failed, status says %+v", completed, failed, c)
+	}
+}
+
+// checkFound looks some of the messages up by their metadata, whichever nodes were killed while they were stored. What is
+// not deleted or retried on the way is found, by its own id.
+func checkFound(t *testing.T, api *server, l *load) {
+	t.Helper()
+	looked := 0
+	for name, id := range l.byKey {
+		if looked == 200 {
+			break
+		}
+		if typ := l.accepted[id]; typ != "plain" && typ != "flaky" {
+			continue
+		}
+		looked++
+		var page struct {
+			Messages []struct{ ID string }
+		}
+		status, err := api.call("GET", "/api/symphony/messages?metadata.name="+name, "", &page)
+		if err != nil || status != 200 || len(page.Messages) != 1 || page.Messages[0].ID != id {
+			t.Errorf("%s is message %s, found %d %+v, %v", name, id, status, page.Messages, err)
+		}
+	}
+	if looked == 0 {
+		t.Error("nothing was looked up")
 	}
 }
 
@@ -382,7 +411,8 @@ func (l *load) send(nodes []*server, name string) {
 	} else if rand.IntN(5) == 0 {
 		options["scheduledAt"] = time.Now().Add(time.Duration(rand.IntN(2000)) * time.Millisecond).UTC()
 	}
-	body, err := json.Marshal(map[string]any{"message": map[string]any{"type": typ, "payload": map[string]any{"name": name}}, "options": options})
+	body, err := json.Marshal(map[string]any{"options": options, "message": map[string]any{"type": typ,
+		"payload": map[string]any{"name": name}, "metadata": map[string]any{"name": name}}})
 	if err != nil {
 		panic(err)
 	}
