@@ -55,7 +55,8 @@ type MessageFilter struct {
 	// boolean as it is spelled in JSON. At most MaxFilterMetadata.
 	Metadata map[string]string `json:"metadata,omitempty"`
 	// Closed are patterns of types into which Text and Metadata do not look: where either is given, messages of these
-	// types are not selected. Without both it says nothing.
+	// types are not selected. Without both it says nothing. Text does not look into callbacks either where there are
+	// any: they may carry the output of a message of such a type.
 	Closed []string `json:"closed,omitempty"`
 	// ScheduledAfter, unless zero, selects messages with a ScheduledAt after it.
 	ScheduledAfter time.Time `json:"scheduledAfter,omitzero"`
@@ -69,6 +70,10 @@ func (f *MessageFilter) Unsearched() []string {
 	}
 	return f.Closed
 }
+
+// SkipsCallbacks reports whether the filter selects no message with the header HeaderCallback, because its Text would
+// have to look into the output of a message of another type.
+func (f *MessageFilter) SkipsCallbacks() bool { return f.Text != "" && len(f.Closed) > 0 }
 
 // Open reports whether messages of a type may be selected, by Unsearched.
 func (f *MessageFilter) Open(typ string) bool {

@@ -186,6 +186,30 @@ func TestRedact_hides_from_everybody_but_who_handles(t *testing.T) {
 	}
 }
 
+// What a message of a redacted type leaves is in the payload of the callback that follows it, which has another type.
+func TestRedact_hides_the_output_in_a_callback(t *testing.T) {
+	rules, err := redact.New(map[string][]string{"Order": {"card.number"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, func(o *httpapi.Options) { o.Redact = rules })
+	f.call("POST", "/api/symphony/dispatch", `{"message":{"type":"Order","payload":{}},"options":{"queue":"pull",`+
+		`"onSuccess":{"type":"Report","queue":"after"}}}`)
+	got := f.call("POST", "/api/symphony/receive", `{"queues":["pull"]}`).body["messages"].([]any)[0].(map[string]any)
+	f.call("POST", "/api/symphony/ack", fmt.Sprintf(
+		`{"items":[{"receipt":%q,"output":{"card":{"number":%q,"name":"Ada"}}}]}`, got["receipt"], secret))
+	for path, found := range map[string]bool{"messages?queue=after": true, "messages/export?queue=after": true,
+		"messages?queue=after&q=4111": false} {
+		a := f.call("GET", "/api/symphony/"+path, "", "Authorization", "Bearer "+f.keys["read"])
+		if strings.Contains(a.raw, secret) || strings.Contains(a.raw, "Ada") != found || a.status != 200 {
+			t.Errorf("GET %s: %d %s", path, a.status, a.raw)
+		}
+	}
+	if a := f.call("POST", "/api/symphony/receive", `{"queues":["after"]}`); !strings.Contains(a.raw, secret) {
+		t.Errorf("who handles the callback must see all of it: %s", a.raw)
+	}
+}
+
 func TestImport_refuses_what_was_masked(t *testing.T) {
 	rules, err := redact.New(map[string][]string{"*": {"card"}})
 	if err != nil {

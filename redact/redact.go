@@ -127,10 +127,27 @@ func (r *Rules) of(typ string) (paths []path) {
 	return paths
 }
 
+// ofSource are the paths to what is hidden of the output that a callback has in its payload, of a message of another
+// type. They are those of all types: who corrects the callback by a patch must not see more because he changes the name
+// of that type in it.
+func (r *Rules) ofSource(raw jsontext.Value) (paths []path) {
+	if r == nil || !bytes.Contains(raw, []byte(`"`+symphony.CallbackSource+`"`)) ||
+		!bytes.Contains(raw, []byte(`"output"`)) {
+		return nil
+	}
+	for _, of := range r.list {
+		for _, p := range of.paths {
+			paths = append(paths, append(path{symphony.CallbackSource, "output"}, p...))
+		}
+	}
+	return paths
+}
+
 // JSON returns a JSON value of a message of a type, such as its payload, without what is hidden, and whether that was
-// anything; where nothing was, it is raw itself. What is no JSON is hidden as a whole.
+// anything; where nothing was, it is raw itself. What is no JSON is hidden as a whole. Of the output of a message that
+// a callback follows, what the rules of any type name is hidden.
 func (r *Rules) JSON(typ string, raw jsontext.Value) (masked jsontext.Value, hidden bool) {
-	paths := r.of(typ)
+	paths := append(r.of(typ), r.ofSource(raw)...)
 	if len(paths) == 0 || len(raw) == 0 {
 		return raw, false
 	}

@@ -2,6 +2,7 @@ package redact_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,30 @@ import (
 
 	"github.com/symphony-messenger/symphony/redact"
 )
+
+// A callback is a message of a type of its own, and carries the output of another one.
+func TestRules_hide_the_output_in_a_callback(t *testing.T) {
+	r, err := redact.New(map[string][]string{"Order.*": {"card.number"}, "Mail": {"**.token"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in = `{"token":1,"source":{"messageId":"a","type":%q,"output":{"card":{"number":1,"name":2},` +
+		`"a":[{"token":3}]}}}`
+	const want = `{"token":1,"source":{"messageId":"a","type":%q,"output":{"card":{"number":"[redacted]","name":2},` +
+		`"a":[{"token":"[redacted]"}]}}}`
+	for _, source := range []string{"Order.Paid", "renamed"} {
+		got, hidden := r.JSON("Report", jsontext.Value(fmt.Sprintf(in, source)))
+		if want := fmt.Sprintf(want, source); string(got) != want || !hidden {
+			t.Errorf("got %s, %t, want %s", got, hidden, want)
+		}
+	}
+	for _, in := range []string{`{"source":{"type":"Order.Paid","output":7}}`,
+		`{"source":"output","output":{"token":1}}`} {
+		if got, hidden := r.JSON("Report", jsontext.Value(in)); string(got) != in || hidden {
+			t.Errorf("%s: got %s, %t", in, got, hidden)
+		}
+	}
+}
 
 func TestRules_hide_what_their_paths_name(t *testing.T) {
 	for _, tt := range []struct {

@@ -155,6 +155,9 @@ func (c *condition) common(f *symphony.MessageFilter) {
 			c.add("type <> ?::text", []byte(cleanText(pattern)))
 		}
 	}
+	if f.SkipsCallbacks() {
+		c.terms = append(c.terms, `(headers IS NULL OR strpos(headers, '"`+symphony.HeaderCallback+`"') = 0)`)
+	}
 	if f.Priority != 0 {
 		c.add("priority = ?::int2", int2Param(f.Priority))
 	}

@@ -138,6 +138,7 @@ func (t *Transport) where(q *symphony.MessageQuery) (string, []any) {
 			add(true, "type<>?", pattern)
 		}
 	}
+	add(f.SkipsCallbacks(), "instr(coalesce(headers, ''), ?)=0", callbackMember)
 	add(f.Priority != 0, "priority=?", f.Priority)
 	add(f.ErrorClass != "", "error_class=?", f.ErrorClass)
 	add(f.FailureGroup != "", "failure_group=?", f.FailureGroup)

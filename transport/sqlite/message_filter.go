@@ -54,6 +54,9 @@ func (v *view) filter(q *symphony.MessageQuery) *filter {
 	return f
 }
 
+// callbackMember is in the headers of callbacks.
+const callbackMember = `"` + symphony.HeaderCallback + `"`
+
 // searchColumns are what matches reads; with a text it looks also at textColumns, which follow, and rareColumns come
 // behind these.
 const (
@@ -125,6 +128,9 @@ func (v *view) matches(f *filter, s *sqlite.Stmt, col int) bool {
 		return false
 	}
 	if f.closed && !f.Open(s.ColumnText(col+typeColumn)) {
+		return false
+	}
+	if f.SkipsCallbacks() && bytes.Contains(v.bytes(s, col+headersColumn), []byte(callbackMember)) {
 		return false
 	}
 	if f.rare && !f.carries(s, col+f.rareColumn()) {

@@ -295,6 +295,28 @@ var messageFilterTests = []test{
 	{"each filter selects what fits it, by itself and with each status, on one transport and on both", func(s *suite) {
 		s.wantEachFilter(s.samples())
 	}},
+	{"a text is not looked for in callbacks where types are closed", func(s *suite) {
+		s.dispatch(symphony.DispatchOptions{OnSuccess: &symphony.Callback{Type: "Done", Queue: "after"}})
+		s.mustSettle(s.here(), symphony.Settlement{Outcome: symphony.Ack, Output: json.RawMessage(`{"animal": "zebra"}`)})
+		find := func(want int, closed ...string) {
+			s.Helper()
+			f := symphony.MessageFilter{Text: "ZEBRA", Closed: closed}
+			if got := s.search(symphony.MessageQuery{MessageFilter: f}); len(got) != want {
+				s.Errorf("closed %v: found %d, want %d", closed, len(got), want)
+			}
+			page, err := ListFailed(ctx, s.messages(), symphony.MessageQuery{MessageFilter: f, Limit: 10})
+			if failed := s.stats().Failed; err != nil || len(page.Messages) != min(want, int(failed)) {
+				s.Errorf("closed %v: found %d in the order of failure, %v", closed, len(page.Messages), err)
+			}
+		}
+		for range 2 { // while it waits, and when it has failed
+			find(1)
+			find(0, "Order")
+			if s.stats().Failed == 0 {
+				s.fail(s.receive(symphony.ReceiveOptions{Queues: []string{"after"}})[0], "boom")
+			}
+		}
+	}},
 	{"each filter selects what fits it while older messages have no marks", func(s *suite) {
 		if s.Unmark == nil {
 			s.Skip("has no marks")
