@@ -47,8 +47,11 @@ export const test = base.extend<Fixtures, { server: Server }>({
     page.on("console", (m) => m.type() === "error" && wrong.push(`console: ${m.text()} (${m.location().url})`));
     page.on("pageerror", (e) => wrong.push(`error: ${e.stack ?? e.message}`));
     page.on("request", (r) => !ours(r.url()) && wrong.push(`request off the origin: ${r.url()}`));
-    // Reports of the Content-Security-Policy come as console errors; this also sees those that are caught.
-    await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective, e.blockedURI)));
+    // Reports of the Content-Security-Policy come as console errors; this also sees those that are caught, and says where.
+    await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => {
+      const [at] = e.composedPath();
+      console.error("CSP", e.violatedDirective, e.blockedURI, at instanceof Element ? at.outerHTML.slice(0, 300) : "");
+    }));
     await session(page, at.server.url, at.server.key);
     await use(page);
     expect(wrong.filter((w) => !at.expected.some((e) => e.test(w)))).toEqual([]);

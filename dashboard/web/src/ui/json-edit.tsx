@@ -27,21 +27,27 @@ const look = EditorView.theme({
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 // A browser that types over a selection keeps its look in a style attribute, which our Content-Security-Policy refuses: so
-// the editor replaces it. Of a selection that was made just now only the browser knows.
+// the editor replaces it. Of a selection that was made just now only the browser knows, and Chromium tells of it by no target
+// range in a shadow root.
 const overtyping = EditorView.domEventHandlers({
   beforeinput: (e, view) => {
     if (e.inputType !== "insertText" || e.data === null || view.composing || view.state.readOnly) return false;
-    const [range] = e.getTargetRanges();
-    if (view.state.selection.ranges.some((r) => !r.empty)) {
-      view.dispatch(view.state.replaceSelection(e.data), { userEvent: "input.type", scrollIntoView: true });
-    } else if (range && !range.collapsed) {
-      const [from, to] = [view.posAtDOM(range.startContainer, range.startOffset), view.posAtDOM(range.endContainer, range.endOffset)];
-      view.dispatch({ changes: { from, to, insert: e.data }, selection: { anchor: from + e.data.length }, userEvent: "input.type", scrollIntoView: true });
-    } else return false;
+    const range = e.getTargetRanges()[0] ?? selectedIn(view.root);
+    if (!range || range.collapsed || !view.contentDOM.contains(range.startContainer) || !view.contentDOM.contains(range.endContainer)) return false;
+    const [from, to] = [view.posAtDOM(range.startContainer, range.startOffset), view.posAtDOM(range.endContainer, range.endOffset)];
+    const insert = view.state.toText(e.data);
+    view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: "input.type", scrollIntoView: true });
     e.preventDefault();
     return true;
   },
 });
+
+/** What is selected in a shadow root, by a method that only Chromium has. */
+function selectedIn(root: DocumentOrShadowRoot): Range | undefined {
+  const selection = (root as { getSelection?: () => Selection | null }).getSelection?.();
+  return selection?.rangeCount ? selection.getRangeAt(0) : undefined;
+}
+
 const ink = HighlightStyle.define([
   { tag: tags.propertyName, color: "var(--accent)" },
   { tag: tags.string, color: "var(--completed)" },
