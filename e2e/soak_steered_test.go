@@ -102,11 +102,16 @@ func (s *steering) steer(m acceptance) {
 
 // ask asks until there is an answer, which must be one of those that are right.
 func (s *steering) ask(what, method, path, body string, right ...int) {
+	s.askAnew(what, method, path, func() string { return body }, right...)
+}
+
+// askAnew is ask with a body that is made for each call.
+func (s *steering) askAnew(what, method, path string, body func() string, right ...int) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for end := time.Now().Add(deadline); time.Now().Before(end); <-pause.C {
 		var answer struct{ Error, Code string }
-		status, err := s.nodes[rand.IntN(len(s.nodes))].call(method, path, body, &answer)
+		status, err := s.nodes[rand.IntN(len(s.nodes))].call(method, path, body(), &answer)
 		if err != nil || status == 503 {
 			continue
 		}
@@ -135,9 +140,11 @@ func (s *steering) limit() {
 		case 1:
 			s.ask("limit", "PUT", "/api/symphony/limits/queue/default/b", `{"rate":"200/s"}`, 200)
 		case 2:
-			// Ahead of the node's clock, however that was set.
-			until := time.Now().Add(maxClockStep + time.Duration(rand.IntN(1500))*time.Millisecond).UTC().Format(time.RFC3339Nano)
-			s.ask("pause", "POST", "/api/symphony/pause", `{"queue":"a","reason":"soak","until":"`+until+`"}`, 200)
+			s.askAnew("pause", "POST", "/api/symphony/pause", func() string {
+				// Ahead of the node's clock, however that was set.
+				until := time.Now().Add(maxClockStep + time.Duration(rand.IntN(1500))*time.Millisecond)
+				return `{"queue":"a","reason":"soak","until":"` + until.UTC().Format(time.RFC3339Nano) + `"}`
+			}, 200)
 		default:
 			s.unlimit()
 		}
