@@ -40,7 +40,7 @@ func (b *Bus) Wait(ctx context.Context, id string) (MessageInfo, error) {
 		if err != nil {
 			return MessageInfo{}, err
 		}
-		found, err := m.waitOn(ctx, id)
+		found, err := follow(ctx, id, m.wait)
 		if errors.Is(err, ErrNotFound) && found.ID == "" {
 			continue
 		}
@@ -80,17 +80,18 @@ func (m *Messages) Look(ctx context.Context, id string, wait time.Duration) (Mes
 	}
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	found, err := m.waitOn(waiting, id)
+	found, err := follow(waiting, id, m.wait)
 	if err != nil && waiting.Err() != nil {
-		return m.look(context.WithoutCancel(ctx), cmp.Or(found.ID, id))
+		return follow(context.WithoutCancel(ctx), cmp.Or(found.ID, id), m.look)
 	}
 	return found, err
 }
 
-// waitOn waits for the end of a message, or of the one that took its place when it was retried.
-func (m *Messages) waitOn(ctx context.Context, id string) (MessageInfo, error) {
+// follow is what get tells of a message, or of the one that took its place when it was retried.
+func follow(ctx context.Context, id string,
+	get func(context.Context, string) (MessageInfo, error)) (MessageInfo, error) {
 	for {
-		found, err := m.wait(ctx, id)
+		found, err := get(ctx, id)
 		retried := (*RetriedError)(nil)
 		if !errors.As(err, &retried) {
 			return found, err

@@ -50,6 +50,15 @@ var waitTests = []test{
 				s.Fatalf("retried %v, %v", done, err)
 			}
 		}
+		messages, err := s.bus.Messages(s.def.Name())
+		if err != nil {
+			s.Fatal(err)
+		}
+		// Also where the time is over before it is known that the message was retried.
+		got, err := messages.Look(ctx, r.ID, time.Nanosecond)
+		if err != nil || got.ID != id || got.Status != symphony.Pending {
+			s.Errorf("a wait that is over at once: got %+v, %v, want %s", got, err, id)
+		}
 		w := s.waitFor(ctx, s.bus, r.ID)
 		s.mustSettle(s.one(), symphony.Settlement{Outcome: symphony.Ack, Output: json.RawMessage(`7`)})
 		if got := s.soon(w); got.err != nil || got.m.ID != id || got.m.Status != symphony.Completed {
