@@ -82,7 +82,7 @@ test("a kind of failure is ignored, resolved, comes back, and is deleted", async
   await write(page, "JSON merge patch (RFC 7396)", () => '{"currency": "EUR"}');
   await page.getByRole("button", { name: "Preview", exact: true }).click();
   await expect(page.getByText("It would be done to 3 failed messages.")).toBeVisible();
-  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("region", { name: "Correct and retry" }).getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: /^More for/ }).click();
   await page.getByRole("menuitem", { name: "Delete all…" }).click();
   await page.getByRole("button", { name: "Delete 3 failed messages" }).click();

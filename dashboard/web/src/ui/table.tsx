@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { memo, useCallback, useEffect, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type RefObject } from "react";
 import { text } from "../text";
 import { inField } from "./in-field";
 import { usePhone } from "./phone";
@@ -68,7 +68,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
   // The same function for the same rows: for another one the places of all rows are worked out anew, with each frame.
   const keyAt = useCallback((i: number) => rowKey(rows[i]!), [rows, rowKey]);
   const virtual = useWindowVirtualizer({
-    count: rows.length, estimateSize: () => (phone ? 92 : rowHeight), overscan: 12, scrollMargin: top,
+    count: rows.length, estimateSize: () => (phone ? 92 : rowHeight), overscan: 6, scrollMargin: top,
     getItemKey: keyAt,
   });
   useEffect(() => virtual.measure(), [phone, virtual]);
@@ -135,11 +135,15 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
   // As wide as the columns at their narrowest, however long what stands in them is: that is cut.
   const narrowest = `calc(${widths.map((w) => /^minmax\(([^,]+),/.exec(w)?.[1] ?? w).join(" + ")})`;
   const allSelected = rows.length > 0 && rows.every((r) => selected?.has(rowKey(r)));
-  const open = (row: Row) => (e: MouseEvent) => {
+  const open = (row: Row, e: MouseEvent) => {
     if ((e.target as HTMLElement).closest("a,button,input,label") || !e.currentTarget.contains(e.target as Node) || getSelection()?.toString()) return;
     setActive(rowKey(row));
     onOpen?.(row);
   };
+  const acts = useRef<Acts<Row>>({ open, toggle, focus: setActive });
+  useEffect(() => {
+    acts.current = { open, toggle, focus: setActive };
+  });
   return (
     <>
       <div ref={ref} role="grid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={press} className="min-w-0 max-sm:overflow-visible sm:overflow-x-auto">
@@ -168,30 +172,10 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
               const row = rows[item.index]!;
               const key = rowKey(row);
               return (
-                <div
-                  key={key} role="row" aria-rowindex={item.index + 2} aria-selected={onSelect ? !!selected?.has(key) : undefined} data-key={key} data-index={item.index}
-                  ref={virtual.measureElement} tabIndex={key === active || (at < 0 && item.index === 0) ? 0 : -1} onFocus={() => setActive(key)} onClick={open(row)}
-                  style={{ gridTemplateColumns: phone ? undefined : grid, transform: `translateY(${item.start - top}px)` }}
-                  className={`absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover focus-visible:-outline-offset-2 aria-selected:bg-accent-soft
-                    ${onOpen ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
-                >
-                  {onSelect && (
-                    <div role="gridcell" className={phone ? "absolute top-3 right-4" : "flex items-center px-3"}>
-                      <input type="checkbox" tabIndex={-1} aria-label={key} checked={!!selected?.has(key)} className="size-4 accent-(--accent)"
-                        onChange={() => {}} onClick={(e) => toggle(item.index, e.shiftKey)} />
-                    </div>
-                  )}
-                  {columns.map((c) => {
-                    const cell = phone && c.phone === "hide" ? null : c.cell(row);
-                    if (!phone) return <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{cell}</div>;
-                    return isNothing(cell) ? null : (
-                      <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
-                        {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
-                        <span className="block min-w-0 truncate">{cell}</span>
-                      </div>
-                    );
-                  })}
-                </div>
+                <Line
+                  key={key} row={row} name={key} index={item.index} at={item.start - top} columns={columns} grid={grid} phone={phone} opens={!!onOpen}
+                  selected={onSelect ? !!selected?.has(key) : undefined} tab={key === active || (at < 0 && item.index === 0)} measure={virtual.measureElement} acts={acts}
+                />
               );
             })}
           </div>
@@ -202,6 +186,58 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, selected, onS
     </>
   );
 }
+
+/** What a row does, as of the table's latest rendering. */
+type Acts<Row> = { open: (row: Row, e: MouseEvent) => void; toggle: (i: number, extend: boolean) => void; focus: (key: string) => void };
+
+type LineProps<Row> = {
+  row: Row;
+  name: string;
+  index: number;
+  /** Pixels from the first row's top. */
+  at: number;
+  columns: Column<Row>[];
+  grid: string;
+  phone: boolean;
+  opens: boolean;
+  selected: boolean | undefined;
+  /** The row is reached by Tab. */
+  tab: boolean;
+  measure: (element: HTMLElement | null) => void;
+  acts: RefObject<Acts<Row>>;
+};
+
+function LineOnce<Row>({ row, name, index, at, columns, grid, phone, opens, selected, tab, measure, acts }: LineProps<Row>) {
+  return (
+    <div
+      role="row" aria-rowindex={index + 2} aria-selected={selected} data-key={name} data-index={index}
+      ref={measure} tabIndex={tab ? 0 : -1} onFocus={() => acts.current.focus(name)} onClick={(e) => acts.current.open(row, e)}
+      style={{ gridTemplateColumns: phone ? undefined : grid, transform: `translateY(${at}px)` }}
+      className={`absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover focus-visible:-outline-offset-2 aria-selected:bg-accent-soft
+        ${opens ? "cursor-pointer" : ""} ${phone ? "flex flex-col gap-1 px-4 py-3" : "grid items-center"}`}
+    >
+      {selected !== undefined && (
+        <div role="gridcell" className={phone ? "absolute top-3 right-4" : "flex items-center px-3"}>
+          <input type="checkbox" tabIndex={-1} aria-label={name} checked={selected} className="size-4 accent-(--accent)"
+            onChange={() => {}} onClick={(e) => acts.current.toggle(index, e.shiftKey)} />
+        </div>
+      )}
+      {columns.map((c) => {
+        const cell = phone && c.phone === "hide" ? null : c.cell(row);
+        if (!phone) return <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{cell}</div>;
+        return isNothing(cell) ? null : (
+          <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+            {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
+            <span className="block min-w-0 truncate">{cell}</span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+// While the table is scrolled, only rows that come into sight are made: all of them, with each frame, took most of its time.
+const Line = memo(LineOnce) as typeof LineOnce;
 
 function SortIcon({ sorted }: { sorted: "ascending" | "descending" }) {
   return sorted === "ascending" ? <ArrowUp size={12} aria-hidden /> : <ArrowDown size={12} aria-hidden />;
