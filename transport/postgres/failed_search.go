@@ -48,7 +48,7 @@ func (t *Transport) walkFailed(ctx context.Context, w failedWalk, visit func(uui
 		where.add("transport = ANY (?::text[]) AND id "+behind+" ", t.transportsOf(w.MessageQuery))
 		where.params = append(where.params, at[:])
 		n := len(where.params)
-		sql := fmt.Sprintf(`SELECT id, %s FROM (SELECT * FROM {schema}.messenger_failed_messages WHERE transport = ANY ($%d::text[]) AND id %s $%d::uuid
+		sql := fmt.Sprintf(`SELECT id, (%s) IS TRUE FROM (SELECT * FROM {schema}.messenger_failed_messages WHERE transport = ANY ($%d::text[]) AND id %s $%d::uuid
 			ORDER BY id %s LIMIT %d) f ORDER BY id %s`, matches, n-1, behind, n, order, size, order)
 		looked, stopped, start := 0, false, t.clock.Now()
 		err := t.doSearch(ctx, "search failed messages", call{query: &query{sql: sql}, params: where.params, row: func(v [][]byte) error {
