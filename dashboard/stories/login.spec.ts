@@ -20,6 +20,7 @@ test("a user of the project signs in by password, with GitHub, and by a link in 
     await page.getByRole("button", { name: "Account" }).click();
     await expect(page.getByRole("menu")).toContainText("ada@example.com");
     await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await expect(page.getByLabel("E-mail address")).toBeVisible(); // whoever leaves the page before stays signed in
   };
   await signOut();
 

@@ -16,6 +16,18 @@ test("a queue is paused with a reason, and goes on", { tag: "@core" }, async ({ 
   await expect(page.getByText(/ends/)).toBeVisible();
   const id = await server.dispatch("mail.waits", {}, { queue });
   await expect(page.getByRole("link", { name: "mail.waits" })).toBeVisible({ timeout: 15_000 });
+  // A search that has looked at many others, and has not come to what waits, goes on.
+  const oldest = /\/messages\?.*sort=createdAt/;
+  await page.route(oldest, async (route) => {
+    const url = new URL(route.request().url());
+    const pagination = { limit: 10, hasMore: true, nextCursor: "further" };
+    if (!url.searchParams.has("cursor")) return route.fulfill({ json: { success: true, messages: [], pagination } });
+    url.searchParams.delete("cursor");
+    await route.continue({ url: url.href });
+  });
+  await page.reload();
+  await expect(page.getByRole("link", { name: "mail.waits" })).toBeVisible();
+  await page.unroute(oldest);
   // In the list the word stands in line with the rest of its row.
   await open(`/queues?q=${queue}`);
   const row = page.getByRole("row").filter({ hasText: queue });

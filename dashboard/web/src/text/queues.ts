@@ -22,7 +22,7 @@ export const queues = {
     all: "All messages", waiting: "Waiting", running: "Running", failed: "Failed", send: "Send a message",
     figures: { waiting: "Waiting", running: "Running", oldest: "Oldest ready", in: "Dispatched", out: "Handled", wait: "Waiting time p95", failing: "Failing", failed: "Dead letters" },
     lastHour: "in the last hour", since: (n: string) => `${n} completed ever`, of: (failed: number, processed: number) => `${count(failed)} of ${plural(processed, "attempt")}`,
-    oldest: "Oldest messages", noneWaiting: "Nothing waits.", created: "Created", priority: "Priority", due: "Due", attempts: "Attempts", message: "Message",
+    oldest: "Oldest messages", noneWaiting: "Nothing waits.", noneFound: "None was found among those looked at so far.", created: "Created", priority: "Priority", due: "Due", attempts: "Attempts", message: "Message",
     seeAll: "All that wait", workers: "Workers on it", noWorkers: "No continuous worker takes messages of this queue. Pull workers, consume and cron may.",
     worker: "Worker", node: "Node", at: "At work", handled: "Handled", stopped: "stopped",
     workersHidden: "The server does not tell its workers.",

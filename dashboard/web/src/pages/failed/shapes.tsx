@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { answer, api } from "../../api/client";
+import { findMessages } from "../../api/find";
 import type { Json } from "../../api/json";
 import { count } from "../../format/number";
 import { pathsOf, versions, type Shape } from "../../format/shapes";
@@ -17,7 +17,7 @@ const mostRows = 60;
 export function Shapes({ type, transport, letters }: { type: string; transport: string; letters: Letter[] }) {
   const completed = useQuery({
     queryKey: ["failed", "completed", transport, type], staleTime: 60_000, placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => answer(api.GET("/api/symphony/messages", { params: { query: { transport, type, status: ["completed"], limit: 50 } }, signal })),
+    queryFn: ({ signal }) => findMessages({ transport, type, status: ["completed"], limit: 50 }, signal),
   });
   const shown = letters.filter((l) => !l.unreadable && !l.omitted && !hidden(l.message.payload));
   const failed = useMemo(() => versions(shown.map((l) => l.message.payload as Json)), [shown]);

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { answer, api } from "../../api/client";
+import { findMessages } from "../../api/find";
 import { writeJson, type Json } from "../../api/json";
 import { useZone } from "../../frame/preferences";
 import { absolute } from "../../format/time";
@@ -18,7 +18,7 @@ export function Recent({ type, onUse }: { type: string; onUse: (payload: string)
   const zone = useZone();
   const query = useQuery({
     queryKey: ["messages", "recent", type],
-    queryFn: ({ signal }) => answer(api.GET("/api/symphony/messages", { params: { query: { type, limit: 5 } }, signal })),
+    queryFn: ({ signal }) => findMessages({ type, limit: 5 }, signal),
     placeholderData: keepPreviousData,
   });
   const usable = query.data?.messages.filter((m) => !m.masked && !m.omitted?.payload && !m.unreadable) ?? [];

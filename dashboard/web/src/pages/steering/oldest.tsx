@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { answer, api, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
+import { findMessages } from "../../api/find";
 import { count } from "../../format/number";
 import { useRefetch } from "../../live/live";
 import { text } from "../../text";
@@ -30,12 +31,12 @@ export function OldestSection({ of }: { of: { transport?: string; queue?: string
   const refetchInterval = useRefetch("by nobody", 5000);
   const { data, error, refetch } = useQuery({
     queryKey: ["messages", "oldest", of], refetchInterval, placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => answer(api.GET("/api/symphony/messages", { params: { query: { ...of, status: ["pending"], sort: "createdAt", limit: shown } }, signal })),
+    queryFn: ({ signal }) => findMessages({ ...of, status: ["pending"], sort: "createdAt", limit: shown }, signal),
   });
   return (
     <Section title={t.oldest} actions={<Link to="/messages" search={{ ...of, status: "pending" }} className="link text-sm">{t.seeAll}</Link>}>
       {error && !data ? <div className="p-3"><ErrorNote error={error} retry={() => void refetch()} /></div> : !data ? <Loading /> : data.messages.length === 0
-        ? <p className="p-4 text-sm text-muted">{t.noneWaiting}</p>
+        ? <p className="p-4 text-sm text-muted">{data.pagination.hasMore ? t.noneFound : t.noneWaiting}</p>
         : <Table label={t.oldest} columns={columns} rows={data.messages} rowKey={(m) => `${m.transport}/${m.id}`} onOpen={(m) => void navigate({ to: "/messages/$id", params: { id: m.id }, search: { transport: m.transport } })} />}
     </Section>
   );
