@@ -245,6 +245,12 @@ func (c *call) bulk(kind operation.Kind) error {
 	// However many there are: the server's deadline is for answers that are made at once, and a caller that is gone
 	// ends the work by its context.
 	c.deadline(time.Time{})
+	var known int64
+	if r.IDs != nil && r.Patch != nil { // those that the patch would spoil stay where they are, and so are found
+		if known, err = operation.Count(c.Context(), dead, r); err != nil {
+			return err
+		}
+	}
 	n, err := operation.Do(c.Context(), dead, r, nil)
 	if err != nil && n > 0 {
 		return partly(err)
@@ -262,7 +268,7 @@ func (c *call) bulk(kind operation.Kind) error {
 	}
 	out := wire.BulkResponse{Success: true, Count: n, Failed: stats.Failed}
 	if r.IDs != nil {
-		out.NotFound = len(r.IDs) - n
+		out.NotFound = len(r.IDs) - max(n, int(known))
 	}
 	return c.answer(http.StatusOK, out)
 }

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,23 @@ func TestFailedSearchGoesOnByItsCursor(t *testing.T) {
 	for _, cursor := range []string{"x", "x.5", "01a20846-fe00-7000-8654-cef8ed21797f.x", "01a20846-fe00-7000-8654-cef8ed21797f.-1"} {
 		if a := f.call("GET", "/api/symphony/failed?q=needle&cursor="+cursor, ""); a.status != 400 || fmt.Sprint(a.paths()) != "[cursor]" {
 			t.Errorf("cursor %s: %d %s, want 400 for it", cursor, a.status, a.raw)
+		}
+	}
+}
+
+// A message that a patch would spoil stays in the dead letter queue: it was found, and is not retried.
+func TestRetry_counts_what_a_patch_would_spoil_as_found(t *testing.T) {
+	f := newFixture(t, nil)
+	id := f.fail("Order", `{"a":1}`)
+	ids := `{"ids":["` + id + `","01a22a70-e618-7972-a00e-a2d1a0a8d68c"],"patch":`
+	large := strings.Repeat("x", 1<<20)
+	for _, c := range []struct {
+		patch          string
+		count, missing int
+	}{{`{"b":"` + large + `"}`, 0, 1}, {`{"b":2}`, 1, 1}, {`{"b":2}`, 0, 2}} {
+		a := f.call("POST", "/api/symphony/failed/retry", ids+c.patch+`}`)
+		if a.status != 200 || words(a.body["count"], a.body["notFound"]) != words(c.count, c.missing) {
+			t.Errorf("patch %.20s: %d %s, want %v and %v not found", c.patch, a.status, a.raw, c.count, c.missing)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,7 +180,9 @@ func (a *API) finish(w *responseWriter, r *http.Request) {
 	if a.o.Requests != nil {
 		a.o.Requests(w.route, r.Method, w.status, took)
 	}
-	if w.status >= http.StatusInternalServerError && !w.expected {
+	// Whoever hangs up while he waits gets no answer, which is no failure.
+	hungUp := r.Context().Err() != nil && errors.Is(w.cause, context.Canceled)
+	if w.status >= http.StatusInternalServerError && !w.expected && !hungUp {
 		log, level = a.o.Logger, slog.LevelError
 	}
 	if log != nil && log.Enabled(r.Context(), level) {
