@@ -40,6 +40,8 @@ test("somebody sends another one like it", async ({ page, open, server }) => {
   await open(`/messages/${id}`);
   await page.getByRole("button", { name: "Send another like this" }).click();
   await expect(page.getByText("Filled in from")).toBeVisible();
+  // What the page names relative to <base> stays where it is on a page of another depth, its icon too.
+  expect(await page.evaluate(() => new URL(document.querySelector<HTMLLinkElement>("link[rel=icon]")!.href).pathname)).toBe("/dashboard/favicon.svg");
   await expect(page.getByLabel("Tags")).toHaveValue("vip");
   await page.locator(".cm-content").fill('{"n": 2}');
   await page.getByRole("button", { name: /Use the payload/ }).first().click();

@@ -8,6 +8,10 @@ import { basepath, makeRouter } from "./router";
 import { TooltipProvider } from "./ui/tooltip";
 import "./styles.css";
 
+// <base> is told relative to the page, and is read anew when the address changes: it stays where it is.
+const base = document.querySelector("base");
+if (base) base.href = document.baseURI;
+
 applyTheme();
 
 // Who comes back from a provider is led to the overview, and goes on from there to where he wanted to be.
