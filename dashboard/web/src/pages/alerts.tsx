@@ -59,10 +59,13 @@ export default function Alerts() {
         </Callout>
       )}
       {list.data?.enabled && <p role="status" className={firing > 0 ? "font-semibold text-danger" : "text-muted"}>{firing > 0 ? t.firing(firing) : t.fine}</p>}
-      <div className="card min-w-0">
-        {list.isPending ? !list.error && <Loading lines={6} /> : alerts.length > 0 ? <Table label={t.table} columns={columns} rows={alerts} rowKey={(a) => `${a.rule}/${a.transport}`} /> : !list.error && <Empty title={t.none} />}
-      </div>
-      <History />
+      {list.isPending ? !list.error && <div key="loading" className="card"><Loading lines={6} /></div> : !(list.error && !list.data) && (
+        <div key="rules" className="card min-w-0">
+          {alerts.length > 0 ? <Table label={t.table} columns={columns} rows={alerts} rowKey={(a) => `${a.rule}/${a.transport}`} /> : <Empty title={t.none} />}
+        </div>
+      )}
+      {/* Once it is known what stands above it, which would move it. */}
+      {!list.isPending && <History />}
       {test.data && (
         <Dialog title={t.testTitle} onClose={test.reset} footer={<Button onClick={test.reset}>{text.shared.close}</Button>}>
           {test.data.webhooks.length === 0 ? <p>{t.noWebhook}</p> : (
