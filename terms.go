@@ -3,6 +3,7 @@ package symphony
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -256,21 +257,30 @@ func (p *problems) url(text string) {
 	if text == "" {
 		return
 	}
+	if err := ValidateURL(text); err != nil {
+		p.add("options.url", "%s", err.Error())
+	}
+}
+
+// ValidateURL reports what is wrong with a URL to which messages are to be pushed: it must be absolute, of http or https,
+// of at most MaxURLLength printable characters, and have neither a user nor a fragment. Whether messages may be pushed
+// there is another question.
+func ValidateURL(text string) error {
 	if n := utf8.RuneCountInString(text); n > MaxURLLength {
-		p.add("options.url", "must have at most %d characters, has %d", MaxURLLength, n)
-		return
+		return fmt.Errorf("must have at most %d characters, has %d", MaxURLLength, n)
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || !printable(text) || strings.Contains(text, " "):
-		p.add("options.url", "must be a URL such as https://example.com/hook")
+		return errors.New("must be a URL such as https://example.com/hook")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		p.add("options.url", "must begin with http:// or https:// and name a host")
+		return errors.New("must begin with http:// or https:// and name a host")
 	case u.User != nil:
-		p.add("options.url", "must not have a user or a password, which everybody would see who sees the message")
+		return errors.New("must not have a user or a password: everybody would see them, and what is pushed is signed")
 	case u.Fragment != "":
-		p.add("options.url", "must not have a fragment, which is never sent")
+		return errors.New("must not have a fragment, which is never sent")
 	}
+	return nil
 }
 
 // origin is the scheme, host and port of a URL that was checked.

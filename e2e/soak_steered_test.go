@@ -225,3 +225,29 @@ func checkEnds(t *testing.T, database string, accepted map[string]string, asked 
 	}
 	t.Logf("ends: %v", tally)
 }
+
+// checkFound looks some of the messages up by their metadata, whichever nodes were killed while they were stored. What is
+// not deleted or retried on the way is found, by its own id.
+func checkFound(t *testing.T, api *server, l *load) {
+	t.Helper()
+	looked := 0
+	for name, id := range l.byKey {
+		if looked == 200 {
+			break
+		}
+		if typ := l.accepted[id]; typ != "plain" && typ != "flaky" {
+			continue
+		}
+		looked++
+		var page struct {
+			Messages []struct{ ID string }
+		}
+		status, err := api.call("GET", "/api/symphony/messages?metadata.name="+name, "", &page)
+		if err != nil || status != 200 || len(page.Messages) != 1 || page.Messages[0].ID != id {
+			t.Errorf("%s is message %s, found %d %+v, %v", name, id, status, page.Messages, err)
+		}
+	}
+	if looked == 0 {
+		t.Error("nothing was looked up")
+	}
+}

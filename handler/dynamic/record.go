@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -331,22 +330,15 @@ func (s *Set) check(c *Change) error {
 			add("queues", "must be left out: the handler is for the queue %s alone", c.Queue)
 		}
 	}
-	u, err := url.Parse(c.URL)
+	err := symphony.ValidateURL(c.URL)
+	if err == nil {
+		err = s.o.Origins.Allows(c.URL)
+	}
 	switch {
 	case c.URL == "":
 		add("url", "is required")
-	case len(c.URL) > symphony.MaxURLLength:
-		add("url", "must have at most %d bytes, has %d", symphony.MaxURLLength, len(c.URL))
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		add("url", "must be a URL such as https://app.example.com/api/symphony")
-	case u.User != nil:
-		add("url", "must have no user and no password: what is pushed is signed instead")
-	case u.Fragment != "":
-		add("url", "must have no fragment")
-	default:
-		if err := s.o.Origins.Allows(c.URL); err != nil {
-			add("url", "%v", err)
-		}
+	case err != nil:
+		add("url", "%v", err)
 	}
 	if n := c.MaxRetries; n != nil && (*n < 0 || *n > symphony.MaxRetries) {
 		add("retry.maxRetries", "must be 0 to %d", symphony.MaxRetries)

@@ -22,7 +22,7 @@ type HandlerSettings struct {
 	Timeout     *int          `json:"timeout,omitzero" audit:"keep" minimum:"100" maximum:"86400000"`
 	KeepOutput  *bool         `json:"keepOutput,omitzero" audit:"keep" default:"false"`
 	Concurrency *int          `json:"concurrency,omitzero" audit:"keep" minimum:"1" maximum:"10000"`
-	Queues      []string      `json:"queues,omitzero" audit:"keep" maxItems:"1000"`
+	Queues      Names         `json:"queues,omitzero" audit:"keep" absent:"all" minItems:"1" maxItems:"1000"`
 }
 
 // HandlerRetry says how failed messages of a handler are retried.

@@ -92,8 +92,8 @@ export function proxy<M extends Definitions>(symphony: Symphony<M>, options: Pro
       Object.assign(headers, pick(request.headers, credentialHeaders))
     }
     const cookies = cookiesOf(request)
-    // What a browser adds by itself has to be checked also where the application judges: it does so by cookies, too.
-    if (method !== 'GET' && (authorize ? request.headers.has('cookie') : cookies) && !fromOwnPage(request, url)) {
+    // What a browser adds by itself has to be checked also where the application judges: it may do so by that.
+    if (method !== 'GET' && (authorize ? browsed(request) : cookies) && !fromOwnPage(request, url)) {
       return json(403, { error: 'the call does not come from a page of this application', code: 'origin_not_allowed' })
     }
     if (cookies && !authorize) {
@@ -134,6 +134,12 @@ function matches(route: readonly string[], parts: readonly string[]): boolean {
     route.length === parts.length &&
     route.every((want, i) => placeholders[want]?.test(parts[i] as string) ?? want === parts[i])
   )
+}
+
+/** Whether a request has what a browser adds by itself: cookies, or a user and password that it was told before. */
+function browsed(request: Request): boolean {
+  const shown = request.headers.get('authorization')
+  return request.headers.has('cookie') || (shown !== null && !/^bearer /i.test(shown))
 }
 
 function cookiesOf(request: Request): string {

@@ -137,6 +137,15 @@ describe('proxy', () => {
     expect(() => proxy(symphony, { authorize: () => true })).toThrow('name the routes')
   })
 
+  test('refuses other pages whatever the browser adds by itself', async () => {
+    const authorize = (request: Request) => request.headers.get('authorization') !== null
+    const o = { routes: ['POST dispatch'], authorize }
+    const basic = { authorization: `Basic ${btoa('ada:secret')}` }
+    expect((await call('POST', 'dispatch', { ...basic, origin: app }, message, o)).status).toBe(201)
+    expect((await call('POST', 'dispatch', { ...basic, origin: 'https://evil.test' }, message, o)).status).toBe(403)
+    expect((await call('POST', 'dispatch', { authorization: 'Bearer of.the.page' }, message, o)).status).toBe(201)
+  })
+
   test('bounds bodies', async () => {
     const large = { message: { type: 'a', payload: { text: 'x'.repeat(5 << 20) } } }
     expect((await call('POST', 'dispatch', { 'x-api-key': server.key }, large)).status).toBe(413)
