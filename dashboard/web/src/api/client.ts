@@ -29,19 +29,21 @@ type Params<O> = O extends { parameters: { path: infer P } } ? { params: { path:
 type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
 type JsonOf<R> = R extends { content: { "application/json": infer D } } ? D : never;
 type Success<O> = O extends { responses: infer R } ? JsonOf<R[keyof R & (200 | 201 | 202)]> : never;
-type Options<O> = Params<O> & { body?: BodyOf<O>; signal?: AbortSignal; headers?: Record<string, string> };
+/** keepalive: the call is made though the page is left. */
+type Options<O> = Params<O> & { body?: BodyOf<O>; signal?: AbortSignal; headers?: Record<string, string>; keepalive?: boolean };
 
 /** What was answered: data where the response is a success, else error, which `answer` throws. */
 export type Answered<Data> = { data?: Data; error?: unknown; response: Response };
 
 function caller<M extends Method>(method: M) {
   return async <P extends PathsWith<M>>(path: P, options?: Options<Operation<P, M>>): Promise<Answered<Success<Operation<P, M>>>> => {
-    const { params, body, signal, headers } = (options ?? {}) as {
-      params?: { path?: Record<string, unknown>; query?: Record<string, unknown> }; body?: unknown; signal?: AbortSignal; headers?: Record<string, string>;
+    const { params, body, signal, headers, keepalive } = (options ?? {}) as {
+      params?: { path?: Record<string, unknown>; query?: Record<string, unknown> }; body?: unknown; signal?: AbortSignal;
+      headers?: Record<string, string>; keepalive?: boolean;
     };
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params?.path?.[name])));
     const response = await send(address(filled) + query(params?.query), {
-      method: method.toUpperCase(), signal, credentials: "same-origin",
+      method: method.toUpperCase(), signal, credentials: "same-origin", keepalive,
       headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
       // JSON.stringify would write what LosslessNumber is made of.
       body: body === undefined ? undefined : typeof body === "string" || body instanceof Blob ? body : writeJson(body),

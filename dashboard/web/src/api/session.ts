@@ -36,7 +36,7 @@ export async function openSession(credential: string): Promise<void> {
   await answer(api.POST("/api/symphony/session", { headers: { Authorization: `Bearer ${credential}` } }));
 }
 
-/** Ends the session, as far as the server can be reached. */
+/** Ends the session, as far as the server can be reached, also of who leaves the page at once. */
 export async function endSession(): Promise<void> {
-  await api.DELETE("/api/symphony/session").catch(() => undefined);
+  await api.DELETE("/api/symphony/session", { keepalive: true }).catch(() => undefined);
 }
