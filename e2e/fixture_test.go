@@ -103,10 +103,11 @@ func webhooks(t *testing.T) []webhook {
 type receiver struct {
 	url string
 
-	mu   sync.Mutex
-	got  map[string][]byte // bodies by message id
-	bad  []string
-	done chan struct{}
+	mu    sync.Mutex
+	got   map[string][]byte // bodies by message id
+	bad   []string
+	marks chan struct{} // what was answered before it is in got
+	done  chan struct{}
 }
 
 // startReceiver starts an endpoint that knows one secret.
@@ -121,7 +122,7 @@ func startReceiver(t *testing.T, secret string) *receiver {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	r := &receiver{got: make(map[string][]byte), done: make(chan struct{})}
+	r := &receiver{got: make(map[string][]byte), marks: make(chan struct{}), done: make(chan struct{})}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-r.done
@@ -136,10 +137,29 @@ func startReceiver(t *testing.T, secret string) *receiver {
 	go func() {
 		defer close(r.done)
 		for lines.Scan() {
+			if lines.Text() == "MARK" {
+				r.marks <- struct{}{}
+				continue
+			}
 			r.take(lines.Text())
 		}
 	}()
 	return r
+}
+
+// catchUp returns when all that the endpoint has answered is known here: its answers are quicker than its lines.
+func (r *receiver) catchUp(t *testing.T) {
+	t.Helper()
+	answer, err := http.Get(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	select {
+	case <-r.marks:
+	case <-r.done:
+		t.Fatal("the receiver has ended")
+	}
 }
 
 func (r *receiver) take(line string) {
@@ -159,6 +179,7 @@ func (r *receiver) take(line string) {
 func arrived(t *testing.T, r *receiver, folder string) map[string]handler.Body {
 	t.Helper()
 	raw := make(map[string][]byte)
+	r.catchUp(t)
 	r.mu.Lock()
 	for id, body := range r.got {
 		raw[id] = body

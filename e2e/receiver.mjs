@@ -1,5 +1,6 @@
 // An endpoint for pushed messages: verifies each signature with the reference library of Standard Webhooks, writes
-// "OK <message id> <base64 of the body>" or "BAD <reason>" to its output, and answers 204 or 400.
+// "OK <message id> <base64 of the body>" or "BAD <reason>" to its output, and answers 204 or 400. A GET writes "MARK": all
+// that was answered before stands before it.
 //
 //   node receiver.mjs SECRET
 //
@@ -10,6 +11,11 @@ import { Webhook } from "standardwebhooks";
 const webhook = new Webhook(process.argv[2]);
 
 const server = createServer((request, response) => {
+  if (request.method === "GET") {
+    process.stdout.write("MARK\n");
+    response.writeHead(204).end();
+    return;
+  }
   const chunks = [];
   request.on("data", (chunk) => chunks.push(chunk));
   request.on("end", () => {
