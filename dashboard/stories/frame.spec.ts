@@ -41,6 +41,19 @@ test("the server dies and comes back while the page is open", { tag: "@core" }, 
   await expect(page.getByText(/Server unreachable since/)).toBeVisible({ timeout: 20_000 });
   await server.run();
   await expect(page.getByText("Live", { exact: true })).toBeVisible({ timeout: 40_000 });
+  // It dies before a part of the page is loaded, which is there when the server is.
+  await page.route("**/assets/palette-*", (route) => route.abort());
+  await page.route("**/dashboard/", (route) => (route.request().isNavigationRequest() ? route.continue() : route.abort()));
+  const asked = page.waitForRequest((r) => r.url().endsWith("/dashboard/") && !r.isNavigationRequest());
+  await page.keyboard.press("Control+k");
+  await asked;
+  const anew = page.waitForEvent("load");
+  await page.unroute("**/assets/palette-*");
+  await page.unroute("**/dashboard/");
+  await anew;
+  await expect(page.getByText("Live", { exact: true })).toBeVisible();
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox")).toBeVisible();
 });
 
 test("somebody prefers the dark and UTC", async ({ page, open }) => {

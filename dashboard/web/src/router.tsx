@@ -10,6 +10,7 @@ import { parseSearch, stringifySearch, type Search } from "./search";
 import { text } from "./text";
 import { Button } from "./ui/button";
 import { Page } from "./ui/page";
+import { patient } from "./ui/patient";
 import { Empty, ErrorNote } from "./ui/states";
 
 const rootRoute = createRootRouteWithContext<{ client: QueryClient }>()({
@@ -18,7 +19,7 @@ const rootRoute = createRootRouteWithContext<{ client: QueryClient }>()({
 });
 
 const loginRoute = createRoute({
-  getParentRoute: () => rootRoute, path: "/login", component: lazyRouteComponent(() => import("./pages/login"), "Login"),
+  getParentRoute: () => rootRoute, path: "/login", component: lazyRouteComponent(patient(() => import("./pages/login")), "Login"),
 });
 
 const frameRoute = createRoute({
@@ -44,7 +45,7 @@ function Inside() {
 /** A page below the frame, loaded when it is first needed. */
 function page<Path extends string>(path: Path, load: () => Promise<{ default: React.ComponentType }>) {
   return createRoute({
-    getParentRoute: () => frameRoute, path, component: lazyRouteComponent(load), errorComponent: Failed, notFoundComponent: NotFound,
+    getParentRoute: () => frameRoute, path, component: lazyRouteComponent(patient(load)), errorComponent: Failed, notFoundComponent: NotFound,
     // The page says what is wrong with what stands in its address; here it is only read.
     validateSearch: (s: Record<string, unknown>) => s as Search,
   });

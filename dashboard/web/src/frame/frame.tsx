@@ -16,8 +16,9 @@ import { Toasts } from "../ui/toast";
 import { navigation, type NavPage } from "./pages";
 import { themeChoice, useChoice, useZone, zoneChoice } from "./preferences";
 import { Shortcuts, useShortcuts } from "./shortcuts";
+import { patient } from "../ui/patient";
 
-const Palette = lazy(() => import("./palette"));
+const Palette = lazy(patient(() => import("./palette")));
 const t = text.frame;
 
 /** What stands around every page. */

@@ -21,9 +21,10 @@ import { useActions } from "./schedules/actions";
 import type { Schedule } from "./schedules/definition";
 import { FromConfig, MessageState, NextRuns, RunStrip, StateBadge, When } from "./schedules/parts";
 import { useHistory, useMessageStates, useSchedule, type Run } from "./schedules/queries";
+import { patient } from "../ui/patient";
 
 const t = text.schedules;
-const Form = lazy(() => import("./schedules/form").then((m) => ({ default: m.ScheduleForm })));
+const Form = lazy(patient(() => import("./schedules/form").then((m) => ({ default: m.ScheduleForm }))));
 
 export default function SchedulePage() {
   const { id = "" } = useParams({ strict: false });

@@ -17,9 +17,10 @@ import { useActions } from "./schedules/actions";
 import type { Schedule } from "./schedules/definition";
 import { FromConfig, MessageState, RunStrip, StateBadge, When } from "./schedules/parts";
 import { useLastRuns, useSchedules } from "./schedules/queries";
+import { patient } from "../ui/patient";
 
 const t = text.schedules;
-const Form = lazy(() => import("./schedules/form").then((m) => ({ default: m.ScheduleForm })));
+const Form = lazy(patient(() => import("./schedules/form").then((m) => ({ default: m.ScheduleForm }))));
 const states = ["active", "disabled", "completed"] as const;
 const sources = ["api", "config"] as const;
 

@@ -1,8 +1,9 @@
 import { lazy, Suspense } from "react";
 import type { JsonProblem } from "./json-edit";
+import { patient } from "./patient";
 import { Loading } from "./states";
 
-const JsonEdit = lazy(() => import("./json-edit"));
+const JsonEdit = lazy(patient(() => import("./json-edit")));
 
 /** JsonEdit with a label above, loaded when it is first needed. */
 export function JsonField({ label, hint, error, value, onChange, problems }: {

@@ -11,8 +11,9 @@ import { Segmented } from "../../ui/field";
 import { Section } from "../../ui/page";
 import { Callout, ErrorNote } from "../../ui/states";
 import { groupedSeries, groups, ownSeries, searchOfView, spans, viewOf, type By, type View } from "./series";
+import { patient } from "../../ui/patient";
 
-const Chart = lazy(() => import("../../ui/chart"));
+const Chart = lazy(patient(() => import("../../ui/chart")));
 const t = text.series;
 const height = 200;
 
