@@ -108,6 +108,14 @@ e2e: deps build ## End-to-end tests on the built binary with real webhooks (need
 	@scripts/browser-deps.sh
 	$(IN_TIER) E2E_PROGRAM=$(CURDIR)/bin/symphony $(STATIC) $(GO) test -tags e2e -count=1 -parallel 4 -timeout 60m ./e2e
 
+.PHONY: page-load
+page-load: build ## Fifty live tabs, ten thousand rows and a large payload on the dashboard; a million messages on all its pages
+	cd dashboard/stories && npm ci --no-audit --no-fund --silent
+	@scripts/browser-deps.sh
+	cd dashboard/stories && npm run --silent measure load.ts
+	many=$$(mktemp -d) && trap "rm -r $$many" EXIT && (cd bench/find && $(GO) run . -n 1000000 -storages sqlite -keep $$many) && \
+	  cd dashboard/stories && DATABASE=$$many npm run --silent measure measure.ts
+
 .PHONY: soak
 soak: deps build ## Kill processes and PostgreSQL, set clocks, cut connections, under load for DURATION (default 60s)
 	SOAK_DURATION=$(or $(DURATION),60s) E2E_PROGRAM=$(CURDIR)/bin/symphony \
@@ -157,6 +165,7 @@ ci: lint page-check sdk examples race e2e ## Everything that must pass
 .PHONY: ci-full
 ci-full: ## That and all that takes long, before a release
 	$(MAKE) TIER=full lint page-check sdk examples race e2e
+	$(MAKE) page-load
 	$(MAKE) fuzz FUZZTIME=60s
 	$(MAKE) soak DURATION=10m
 	$(MAKE) mutants
