@@ -18,7 +18,8 @@ import (
 //
 // The port lies below those that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere). So it
 // stays free for a server that is stopped and started again, and a client that dials it meanwhile can't be given the
-// same port as its own and so meet itself. No other test is given it, in this process or another, as long as this one runs.
+// same port as its own and so meet itself. No other test is given it, in this process or another, as long as this one
+// runs.
 func listenLocal() (net.Listener, error) {
 	const first, last = 15000, 32000
 	for range 100 {
