@@ -12,12 +12,11 @@ import (
 	"github.com/symphony-messenger/symphony/symphonytest/testclock"
 )
 
-// An index that one node names holds for messages of all nodes, and for those of before. When no node has named it for
-// a day it is dropped, and messages are looked at one after the other.
-func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
-	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+// nodesWithIndexes opens nodes of one new database, each with the indexes of metadata that it names.
+func nodesWithIndexes(t *testing.T, clock symphony.Clock) (open func(indexes ...storage.Index) *Transport) {
+	t.Helper()
 	url := pgtest.URL(t)
-	open := func(indexes ...storage.Index) *Transport {
+	return func(indexes ...storage.Index) *Transport {
 		t.Helper()
 		tr, err := Open(t.Context(), url, quiet(Options{Clock: clock, Indexes: indexes}))
 		if err != nil {
@@ -26,6 +25,13 @@ func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
 		t.Cleanup(func() { tr.Close() })
 		return tr
 	}
+}
+
+// An index that one node names holds for messages of all nodes, and for those of before. When no node has named it for
+// a day it is dropped, and messages are looked at one after the other.
+func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
+	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	open := nodesWithIndexes(t, clock)
 	plain := open()
 	var want []string
 	send := func(tr *Transport, typ, id string) string {
@@ -127,16 +133,7 @@ func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
 // The node that names a new index gives older messages their marks; where it goes before it has, another one does.
 func TestMetadataIndexes_are_completed_by_whichever_node_is_left(t *testing.T) {
 	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
-	url := pgtest.URL(t)
-	open := func(indexes ...storage.Index) *Transport {
-		t.Helper()
-		tr, err := Open(t.Context(), url, quiet(Options{Clock: clock, Indexes: indexes}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { tr.Close() })
-		return tr
-	}
+	open := nodesWithIndexes(t, clock)
 	left := open()
 	o := symphony.DispatchOptions{Metadata: map[string]any{"customer": "c1"}}
 	if _, err := busOf(t, left).Dispatch(t.Context(), "Order", map[string]any{}, o); err != nil {
