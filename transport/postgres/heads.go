@@ -195,12 +195,13 @@ func (h *heads) done(probes []probe) {
 }
 
 // raise says what a look found: nothing is left in the stream before low, or nothing at all for never. What was added
-// since the look began counts beside it. now is when the look was made, on the store's clock.
+// since the look began counts beside it. Where a sweep found something before the look began to look, the look says
+// nothing about that. now is when the look was made, on the store's clock.
 func (h *heads) raise(p probe, low, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	hd := h.streams[p.stream]
-	if hd == nil {
+	if hd == nil || hd.low < p.low {
 		return
 	}
 	hd.low = max(hd.low, min(low, p.mark.low))

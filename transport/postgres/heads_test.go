@@ -55,7 +55,14 @@ func TestHeads_raise(t *testing.T) {
 		"moves on up to what came after the look": {func(h *heads) { h.add(a, 20) }, 50, map[stream]int64{a: 20, b: 10}},
 		"moves on where later things came":        {func(h *heads) { h.add(a, 90) }, 50, map[stream]int64{a: 50, b: 10}},
 		"keeps what came below the head":          {func(h *heads) { h.add(a, 1) }, 50, map[stream]int64{a: 1, b: 10}},
-		"is not hindered by another stream":       {func(h *heads) { h.add(b, 20) }, never, map[stream]int64{a: never, b: 10}},
+		"keeps what a sweep found below the head": {func(h *heads) {
+			h.replace(map[stream]int64{a: 1, b: 10}, h.generation(), 90)
+		}, never, map[stream]int64{a: 1, b: 10}},
+		"keeps what a sweep and news are below the head": {func(h *heads) {
+			h.replace(map[stream]int64{a: 1, b: 10}, h.generation(), 90)
+			h.add(a, 5)
+		}, never, map[stream]int64{a: 1, b: 10}},
+		"is not hindered by another stream": {func(h *heads) { h.add(b, 20) }, never, map[stream]int64{a: never, b: 10}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHeads(map[stream]int64{a: 10, b: 10})
