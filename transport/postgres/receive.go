@@ -65,6 +65,9 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	if err := t.controlIfDue(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.firstSweep(ctx); err != nil {
+		return nil, err
+	}
 	look := func() []probe { return t.heads.ready(t.wanted(o.Queues, o.Pushes), t.storeNow()+clockSlack) }
 	probes := look()
 	if len(probes) > 0 {

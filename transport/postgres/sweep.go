@@ -46,17 +46,36 @@ func (s *store) sweepIfDue(ctx context.Context, idle bool) error {
 		return nil
 	}
 	defer s.heads.sweeping.Unlock()
-	began := s.now()
-	if began < s.heads.watched(true) {
+	if s.now() < s.heads.watched(true) {
 		return nil
 	}
+	return s.sweep(ctx, idle)
+}
+
+// firstSweep looks at all streams before the first claim of this process, which knows only of what it stored itself
+// until then and would hand that out before what has waited for longer. Concurrent calls wait for the one that looks.
+func (s *store) firstSweep(ctx context.Context) error {
+	if !s.heads.unknown() {
+		return nil
+	}
+	s.heads.sweeping.Lock()
+	defer s.heads.sweeping.Unlock()
+	if !s.heads.unknown() {
+		return nil
+	}
+	return s.sweep(ctx, true)
+}
+
+// sweep looks for messages that this process was not told of, for who holds the lock of it.
+func (s *store) sweep(ctx context.Context, idle bool) error {
+	began := s.now()
 	asked := s.heads.sweepAsked()
 	whole := s.heads.wholeDue(began, idle)
-	sweep := s.sweepRecent
+	look := s.sweepRecent
 	if whole {
-		sweep = s.sweepWhole
+		look = s.sweepWhole
 	}
-	err := sweep(ctx)
+	err := look(ctx)
 	s.heads.swept(asked, began, s.now(), whole && err == nil, s.pollInterval().Microseconds())
 	return err
 }

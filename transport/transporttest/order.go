@@ -30,6 +30,16 @@ var orderTests = []test{
 			s.Errorf("one by one: got %v, want %v", got, want)
 		}
 	}},
+	{"a process that has just begun hands out what waited before it, and then what it stored itself", func(s *suite) {
+		low, high := s.dispatch(symphony.DispatchOptions{Priority: 2}).ID, s.dispatch(symphony.DispatchOptions{Priority: 8}).ID
+		s.reopenIfPossible()
+		young := s.dispatch(symphony.DispatchOptions{Priority: 8}).ID
+		for _, want := range []string{high, young, low} {
+			if got := s.one().ID; got != want {
+				s.Fatalf("%s was handed out, want %s of %v", got, want, []string{high, young, low})
+			}
+		}
+	}},
 	{"a batch claim has the same order", func(s *suite) {
 		low, high := s.dispatchMany(3, symphony.DispatchOptions{Priority: 2}), s.dispatchMany(3, symphony.DispatchOptions{Priority: 8})
 		s.wantIDs(s.receive(all), append(high, low...)...)
