@@ -41,7 +41,7 @@ type heads struct {
 	wanted    bool  // a claim would have the watch sweep
 	wholeAt   int64 // when a sweep from the beginning ended, 0 for none yet
 	wholeCost int64 // how long it took
-	known     bool  // a sweep from the beginning was taken over since the process began
+	known     bool  // there was a sweep since the process began
 }
 
 const never = math.MaxInt64
@@ -222,11 +222,18 @@ func (h *heads) recent() []probe {
 	return list
 }
 
-// unknown reports whether nobody has looked from the beginning since the process began.
+// unknown reports whether there was no sweep yet since the process began.
 func (h *heads) unknown() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.known
+}
+
+// looked says that there was one, or that one was tried.
+func (h *heads) looked() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known = true
 }
 
 // generation is to be asked for before a sweep from the beginning.
@@ -240,7 +247,6 @@ func (h *heads) generation() uint64 {
 func (h *heads) replace(found map[stream]int64, gen uint64, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.known = true
 	for st, hd := range h.streams {
 		low, ok := found[st]
 		switch {

@@ -65,11 +65,12 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	if err := t.controlIfDue(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.firstSweep(ctx); err != nil {
-		return nil, err
-	}
+	firstErr := t.firstSweep(ctx)
 	look := func() []probe { return t.heads.ready(t.wanted(o.Queues, o.Pushes), t.storeNow()+clockSlack) }
 	probes := look()
+	if len(probes) == 0 && firstErr != nil {
+		return nil, firstErr
+	}
 	if len(probes) > 0 {
 		t.heads.wantSweep(t.now()) // beside the claims: it may take a while
 	} else if err := t.sweepIfDue(ctx, true); err != nil {

@@ -54,6 +54,7 @@ func (s *store) sweepIfDue(ctx context.Context, idle bool) error {
 
 // firstSweep looks at all streams before the first claim of this process, which knows only of what it stored itself
 // until then and would hand that out before what has waited for longer. Concurrent calls wait for the one that looks.
+// It is tried once: where that takes too long, what is known may be handed out all the same.
 func (s *store) firstSweep(ctx context.Context) error {
 	if !s.heads.unknown() {
 		return nil
@@ -63,7 +64,11 @@ func (s *store) firstSweep(ctx context.Context) error {
 	if !s.heads.unknown() {
 		return nil
 	}
-	return s.sweep(ctx, true)
+	err := s.sweep(ctx, true)
+	if ctx.Err() == nil {
+		s.heads.looked()
+	}
+	return err
 }
 
 // sweep looks for messages that this process was not told of, for who holds the lock of it.
