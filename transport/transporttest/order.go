@@ -31,7 +31,8 @@ var orderTests = []test{
 		}
 	}},
 	{"a process that has just begun hands out what waited before it, and then what it stored itself", func(s *suite) {
-		low, high := s.dispatch(symphony.DispatchOptions{Priority: 2}).ID, s.dispatch(symphony.DispatchOptions{Priority: 8}).ID
+		low := s.dispatch(symphony.DispatchOptions{Priority: 2}).ID
+		high := s.dispatch(symphony.DispatchOptions{Priority: 8}).ID
 		s.reopenIfPossible()
 		young := s.dispatch(symphony.DispatchOptions{Priority: 8}).ID
 		for _, want := range []string{high, young, low} {
