@@ -1,4 +1,4 @@
-import { expect, phone, test, theme } from "./fixtures.ts";
+import { expect, phone, test, theme, unique } from "./fixtures.ts";
 import { pages } from "./pages.ts";
 
 test("somebody signs in with an API key and out again", { tag: "@core" }, async ({ page, server, expectErrors }) => {
@@ -98,4 +98,31 @@ test("the overview is on the screen after less than 200 KB of script", { tag: "@
   await Promise.all(read);
   expect(bytes).toBeGreaterThan(50_000);
   expect(bytes).toBeLessThan(200 * 1024);
+});
+
+test("somebody whose clock is wrong reads when things were, and when exactly", async ({ page, open, server, accessible }) => {
+  const queue = unique("clocks");
+  await server.dispatch("nobody.clocks", {}, { queue });
+  await page.clock.setFixedTime(Date.now() - 300_000);
+  await open("/workers");
+  const seen = page.locator("dt", { hasText: "Seen" }).locator("xpath=following-sibling::dd[1]").first();
+  await expect(seen).toHaveText(/^(now|\d+ s ago)$/); // never "in 5 min"
+  await open(`/messages?queue=${queue}`);
+  const created = page.getByRole("row").filter({ hasText: "nobody.clocks" }).locator("time");
+  await expect(created).toHaveText(/^(now|\d+ s ago)$/);
+  const tip = page.getByRole("tooltip");
+  await created.hover();
+  await expect(tip).toHaveText(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+$/);
+  await expect(created).toHaveAccessibleDescription((await tip.textContent())!);
+  await accessible();
+  await tip.hover(); // it stays, so that what it says can be selected
+  await page.waitForTimeout(400);
+  await expect(tip).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(tip).toHaveCount(0);
+  await page.getByRole("heading", { level: 1 }).hover();
+  await created.hover();
+  await expect(tip).toBeVisible();
+  await page.getByRole("heading", { level: 1 }).hover();
+  await expect(tip).toHaveCount(0);
 });

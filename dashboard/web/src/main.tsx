@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/errors";
 import { applyTheme, comeBackTo } from "./frame/preferences";
 import { basepath, makeRouter } from "./router";
+import { TimeTip } from "./ui/time-tip";
 import { TooltipProvider } from "./ui/tooltip";
 import "./styles.css";
 
@@ -41,6 +42,7 @@ createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <TooltipProvider><RouterProvider router={router} /></TooltipProvider>
+      <TimeTip />
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -1,3 +1,4 @@
+import { serverClock } from "./clock";
 import { ApiError, errorOf } from "./errors";
 import { parseJson, writeJson } from "./json";
 import type { components, paths } from "./schema";
@@ -67,7 +68,10 @@ function unreachable(): ApiError {
 
 async function send(url: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, init);
+    const sent = Date.now();
+    const response = await fetch(url, init);
+    serverClock.told(response.headers.get("Date"), sent, Date.now());
+    return response;
   } catch (cause) {
     throw init.signal?.aborted ? cause : unreachable();
   }

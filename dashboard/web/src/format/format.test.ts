@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseJson, writeJson } from "../api/json";
 import { duration, parseDuration } from "./duration";
 import { bytes, percent, plural, rate } from "./number";
-import { absolute, fromInput, relative } from "./time";
+import { absolute, ago, fromInput, relative } from "./time";
 
 describe("JSON", () => {
   test.each(["12345678901234567890", "1.0", "1e3", "-0", "0.1000", '{"a":[1,2.50,"x",null,true]}'])("%s keeps its digits", (text) => {
@@ -32,6 +32,11 @@ test("relative times", () => {
   const now = Date.parse("2026-11-29T12:00:00Z");
   expect(["2026-11-29T11:59:48Z", "2026-11-29T12:03:00Z", "2026-11-29T12:00:00.5Z", "2026-09-01T00:00:00Z"].map((t) => relative(t, now, "UTC")))
     .toEqual(["12 s ago", "in 3 min", "now", "2026-09-01"]);
+});
+test("what has been never reads as a time to come", () => {
+  const now = Date.parse("2026-11-29T12:00:00Z");
+  expect(["2026-11-29T12:00:02.5Z", "2026-11-30T12:00:00Z", "2027-03-01T00:00:00Z", "2026-11-29T11:59:48Z", "no time"].map((t) => ago(t, now, "UTC")))
+    .toEqual(["now", "now", "now", "12 s ago", "no time"]);
 });
 test.each([
   ["2026-07-01T12:00", "Europe/Berlin", "2026-07-01T10:00:00.000Z"],

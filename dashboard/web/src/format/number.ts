@@ -48,3 +48,6 @@ export function bytes(n: number): string {
 export function plural(n: number, one: string, many = one + "s"): string {
   return `${whole.format(n)} ${n === 1 ? one : many}`;
 }
+
+/** The steps of an axis of counts: there is no half a message, which would be written as the next whole one once more. */
+export const wholeSteps = Array.from({ length: 15 }, (_, digits) => [1, 2, 2.5, 5].map((n) => n * 10 ** digits)).flat().filter(Number.isInteger);

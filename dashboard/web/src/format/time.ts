@@ -54,6 +54,11 @@ export function relative(at: string | Date, now: number, zone?: string): string 
   return ms > 0 ? `in ${text}` : `${text} ago`;
 }
 
+/** As relative, of a time that has been: one that was written by a clock ahead of now is "now", and never "in 2 s". */
+export function ago(at: string | Date, now: number, zone?: string): string {
+  return relative(at, Math.max(now, new Date(at).getTime()), zone);
+}
+
 /** What an input of type datetime-local shows for a time, in a zone. */
 export function toInput(at: string | Date, zone?: string): string {
   return absolute(at, zone).replace(" ", "T").slice(0, 16);

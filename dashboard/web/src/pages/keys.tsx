@@ -54,7 +54,7 @@ export default function Keys() {
     { id: "scopes", name: t.columns.scopes, width: "minmax(11rem,2fr)", cell: (k) => <span className="flex flex-wrap gap-1 max-sm:justify-end">{k.scopes.map((s) => <Badge key={s} tone={s === "admin" ? "warn" : "plain"}>{s}</Badge>)}</span> },
     { id: "created", name: t.columns.created, width: "8rem", cell: (k) => <Time at={k.createdAt} /> },
     { id: "used", name: t.columns.used, width: "8rem", cell: (k) => (k.lastUsedAt ? <Time at={k.lastUsedAt} /> : <span className="text-muted">{t.never}</span>) },
-    { id: "expires", name: t.columns.expires, width: "8rem", cell: (k) => (k.expiresAt ? <Time at={k.expiresAt} /> : <span className="text-muted">{t.never}</span>) },
+    { id: "expires", name: t.columns.expires, width: "8rem", cell: (k) => (k.expiresAt ? <Time at={k.expiresAt} ahead /> : <span className="text-muted">{t.never}</span>) },
     {
       id: "state", name: t.columns.state, width: "8rem",
       cell: (k) => <span className="flex flex-col items-start gap-0.5"><Badge tone={stateOf(k) === "active" ? "good" : "plain"}>{t.states[stateOf(k)]}</Badge>{k.revokedAt && <span className="text-xs text-muted"><Time at={k.revokedAt} /></span>}</span>,

@@ -87,8 +87,8 @@ function About({ schedule: s }: { schedule: Schedule }) {
     <Facts rows={[
       !!s.cron && [f.expression, <code className="font-mono text-xs">{s.cron}</code>],
       s.kind === "cron" && [f.zone, s.timezone ?? "UTC"],
-      !!s.startAt && [f.start, <Time at={s.startAt} exact />],
-      !!s.endAt && [f.end, <Time at={s.endAt} exact />],
+      !!s.startAt && [f.start, <Time at={s.startAt} exact ahead />],
+      !!s.endAt && [f.end, <Time at={s.endAt} exact ahead />],
       [f.runs, s.maxRuns ? `${count(s.runCount)} / ${count(s.maxRuns)}` : count(s.runCount)],
       !!s.jitter && [f.jitter, f.jitterValue(duration(s.jitter))],
       !!s.missed && [f.missed, t.missed[s.missed]],

@@ -112,7 +112,7 @@ function Next({ schedule: s }: { schedule: Schedule }) {
   const short = later.map((at) => absolute(at, zone).slice(sameDay ? 11 : 5, seconds ? 19 : 16));
   return (
     <span className="flex min-w-0 flex-col max-sm:items-end">
-      <Time at={s.nextRunAt} />
+      <Time at={s.nextRunAt} ahead />
       {later.length > 0 && <span className="truncate text-xs text-muted tabular" title={short.join(", ")}>{t.then(short.slice(0, 2))}</span>}
     </span>
   );

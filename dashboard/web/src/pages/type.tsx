@@ -138,7 +138,7 @@ function Handler({ row }: { row: Row }) {
             <ul key="b" className="flex flex-col gap-1">
               {breakers.map((b) => (
                 <li key={`${b.node} ${b.handler}`} className="text-danger">
-                  {b.state === "open" ? t.open : t.half} · {t.failures(b.failures)} · {t.opened} <Time at={b.openedAt} /> · {t.probe} <Time at={b.probeAt} />{b.node && <> · {t.node} {b.node}</>}
+                  {b.state === "open" ? t.open : t.half} · {t.failures(b.failures)} · {t.opened} <Time at={b.openedAt} /> · {t.probe} <Time at={b.probeAt} ahead />{b.node && <> · {t.node} {b.node}</>}
                 </li>
               ))}
             </ul>

@@ -138,7 +138,7 @@ function OneNode({ node: n }: { node: Node }) {
       {n.breakers?.map((b) => (
         <div key={b.handler} className="px-4 pb-3">
           <Callout tone="warn">
-            <span className="font-semibold foreign">{b.handler}</span>: {t.breaker[b.state]}, {t.breaker.failures(b.failures)}, {t.breaker.opened} <Time at={b.openedAt} />, {t.breaker.probe} <Time at={b.probeAt} />
+            <span className="font-semibold foreign">{b.handler}</span>: {t.breaker[b.state]}, {t.breaker.failures(b.failures)}, {t.breaker.opened} <Time at={b.openedAt} />, {t.breaker.probe} <Time at={b.probeAt} ahead />
           </Callout>
         </div>
       ))}
@@ -208,7 +208,7 @@ function Others({ list, more }: { list: Shape<"OtherLease">[]; more?: boolean })
           { name: o.messages, cell: (r) => count(r.processing), right: true },
           { name: o.oldest, cell: (r) => <span className="inline-flex flex-wrap gap-x-2"><MessageLink id={r.oldest.messageId} transport={r.transport} /><span className="text-muted foreign">{r.oldest.type}</span></span> },
           { name: t.work.since, cell: (r) => <Since at={r.oldest.since} />, right: true },
-          { name: o.until, cell: (r) => <Time at={r.leasedUntil} /> },
+          { name: o.until, cell: (r) => <Time at={r.leasedUntil} ahead /> },
         ]} />
       )}
       {more && <p className="px-4 py-2 text-xs text-muted">{o.more}</p>}

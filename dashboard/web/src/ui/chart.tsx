@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { clock, absolute } from "../format/time";
-import { short } from "../format/number";
+import { short, wholeSteps } from "../format/number";
 import { useTheme, useZone } from "../frame/preferences";
 
 /** One line or stacked area. color is a variable of the theme, such as --failed. */
@@ -53,7 +53,7 @@ export default function Chart({ label, times, series, stacked, format = short, h
         cursor: { drag: { x: !!onSelect, y: false, setScale: false }, points: { size: 6 } },
         axes: [
           { ...axis, size: 28, space: 70, values: (_, at) => at.map((t) => (days ? absolute(new Date(t * 1000), zone).slice(5, 16) : clock(new Date(t * 1000), zone))) },
-          { ...axis, size: 56, values: (_, at) => at.map((v) => format(v)) },
+          { ...axis, size: 56, incrs: format === short ? wholeSteps : undefined, values: (_, at) => at.map((v) => format(v)) },
         ],
         series: [
           { label: "", value: (_, t) => (t == null ? "" : absolute(new Date(t * 1000), zone)) },

@@ -13,7 +13,7 @@ export function GroupStanding({ group }: { group: Group }) {
   return (
     <span className="flex min-w-0 flex-col items-start gap-0.5">
       <Badge tone={tones[state]}>{t.state[state]}</Badge>
-      {group.until && <span className="text-xs text-muted">{t.until} <Time at={group.until} /></span>}
+      {group.until && <span className="text-xs text-muted">{t.until} <Time at={group.until} ahead /></span>}
       {group.note && <span className="w-full truncate text-xs text-muted foreign" title={group.note}>{group.note}</span>}
     </span>
   );

@@ -16,7 +16,7 @@ const t = text.message.facts;
 export function About({ m, group }: { m: Whole; group?: string }) {
   const { traceUrl } = useSession();
   const trace = traceId(m.headers);
-  const at = (time: string | undefined) => time && <Time at={time} exact />;
+  const at = (time: string | undefined, ahead = false) => time && <Time at={time} exact ahead={ahead} />;
   const copied = (value: string | undefined) => value && <span className="inline-flex max-w-full items-center gap-1"><span className="min-w-0 font-mono text-xs foreign">{value}</span><CopyButton value={value} /></span>;
   const delays = m.retryDelay === undefined ? undefined : [m.retryDelay].flat().map(duration).join(", ");
   return (
@@ -28,12 +28,12 @@ export function About({ m, group }: { m: Whole; group?: string }) {
         [t.transport, <span className="foreign">{m.transport}</span>],
         [t.priority, count(m.priority)],
         [t.created, at(m.createdAt)],
-        [t.scheduled, at(m.scheduledAt)],
-        [t.available, m.status === "pending" && m.availableAt !== m.createdAt ? at(m.availableAt) : undefined],
+        [t.scheduled, at(m.scheduledAt, true)],
+        [t.available, m.status === "pending" && m.availableAt !== m.createdAt ? at(m.availableAt, true) : undefined],
         [t.started, at(m.startedAt)],
-        [t.lease, at(m.leasedUntil)],
+        [t.lease, at(m.leasedUntil, true)],
         [t.finished, at(m.finishedAt)],
-        [t.expires, at(m.expiresAt)],
+        [t.expires, at(m.expiresAt, true)],
         [t.worker, m.worker],
         [t.attempts, count(m.attempt)],
         [t.retries, m.maxRetries === undefined ? undefined : count(m.maxRetries)],

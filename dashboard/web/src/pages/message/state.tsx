@@ -38,7 +38,7 @@ function Sentence({ m, group }: { m: Whole; group?: string }) {
         <p className="foreign">
           {w.text}
           {w.position !== undefined && <> {s.position(w.position)}</>}
-          {w.until && <> {s.until} <Time at={w.until} exact />.</>}
+          {w.until && <> {s.until} <Time at={w.until} exact ahead />.</>}
           {mend && <> {mend}.</>}
         </p>
       );

@@ -55,7 +55,7 @@ export function Story({ m }: { m: Whole }) {
           ? <AttemptStep key={i} id={`${id}${i}`} m={m} s={s} />
           : <Step key={i} id={`${id}${i}`} icon={icon(waits[s.kind])} took={<Took s={s} />}>{name(s)}</Step>)}
         {m.status === "pending" && m.availableAt && Date.parse(m.availableAt) > now && (
-          <Step icon={icon(CalendarClock)} at={m.availableAt}>{m.attempts.length > 0 ? t.next.retry : t.next.scheduled}</Step>
+          <Step icon={icon(CalendarClock)} at={m.availableAt} ahead>{m.attempts.length > 0 ? t.next.retry : t.next.scheduled}</Step>
         )}
         {m.finishedAt && m.status in t.end && (
           <Step icon={icon({ completed: Check, failed: CircleX, cancelled: Ban }[m.status as "completed"])} at={m.finishedAt}>{t.end[m.status as "completed"]}</Step>
@@ -100,12 +100,12 @@ function Picture({ list, onShow }: { list: Stretch[]; onShow: (i: number) => voi
   );
 }
 
-function Step({ id, icon, at, took, children }: { id?: string; icon: ReactNode; at?: string; took?: ReactNode; children: ReactNode }) {
+function Step({ id, icon, at, ahead, took, children }: { id?: string; icon: ReactNode; at?: string; ahead?: boolean; took?: ReactNode; children: ReactNode }) {
   return (
     <li id={id} tabIndex={id === undefined ? undefined : -1} className="flex gap-3 border-b border-line px-4 py-2 last:border-b-0">
       <span className="mt-0.5 shrink-0 text-muted">{icon}</span>
       <div className="min-w-0 flex-1">{children}</div>
-      <div className="shrink-0 text-right text-muted tabular">{at ? <Time at={at} /> : took}</div>
+      <div className="shrink-0 text-right text-muted tabular">{at ? <Time at={at} ahead={ahead} /> : took}</div>
     </li>
   );
 }

@@ -30,7 +30,7 @@ const kinds: Record<string, Kind> = {
   attempt: { name: t.column.attempt, width: "6rem", align: "right", phone: "hide", cell: (r) => r.attempt },
   took: { name: t.column.took, width: "6rem", align: "right", phone: "hide", cell: (r) => took(r) },
   created: { name: t.column.created, width: "8rem", align: "right", cell: (r) => <Time at={r.createdAt} /> },
-  due: { name: t.column.due, width: "8rem", align: "right", phone: "hide", cell: (r) => <Time at={r.status === "pending" ? r.availableAt : r.scheduledAt} /> },
+  due: { name: t.column.due, width: "8rem", align: "right", phone: "hide", cell: (r) => <Time at={r.status === "pending" ? r.availableAt : r.scheduledAt} ahead /> },
   finished: { name: t.column.finished, width: "8rem", align: "right", phone: "hide", cell: (r) => <Time at={r.finishedAt} /> },
   tags: { name: t.column.tags, width: "minmax(7rem,0.8fr)", phone: "hide", cell: (r) => <span className="flex gap-1">{r.tags?.map((tag) => <Badge key={tag}><span className="foreign">{tag}</span></Badge>)}</span> },
   id: { name: t.column.id, width: "20rem", phone: "hide", cell: (r) => <span className="font-mono text-xs">{r.id}</span> },

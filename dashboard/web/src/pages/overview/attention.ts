@@ -10,7 +10,7 @@ const t = text.overview.attention;
 
 /** Something that needs attention, and where it is mended. at is a time that belongs to why. */
 export type Finding = {
-  key: string; tone: "danger" | "warn"; title: string; why: string; at?: string; atWord?: string;
+  key: string; tone: "danger" | "warn"; title: string; why: string; at?: string; atWord?: string; ahead?: boolean;
   to: string; search?: Search;
 };
 
@@ -42,7 +42,7 @@ export function findings(s: Sources): Finding[] {
   for (const n of s.nodes ?? []) {
     for (const b of n.breakers ?? []) {
       const type = b.handler.split(" ")[0]!; // a handler's name stands behind its pattern
-      list.push({ key: `breaker ${n.id} ${b.handler}`, tone: "danger", title: t.breaker(b.handler), why: t.breakerWhy(b.failures, n.name), at: b.probeAt, atWord: t.probe, to: "/type", search: { type } });
+      list.push({ key: `breaker ${n.id} ${b.handler}`, tone: "danger", title: t.breaker(b.handler), why: t.breakerWhy(b.failures, n.name), at: b.probeAt, atWord: t.probe, ahead: true, to: "/type", search: { type } });
     }
   }
   for (const [type, f] of Object.entries(s.types ?? {})) {
@@ -61,7 +61,7 @@ export function findings(s: Sources): Finding[] {
   for (const h of s.holds ?? []) {
     const what = held(h);
     list.push({
-      key: `hold ${what} ${h.transport}`, tone: "warn", title: h.mode === "paused" ? t.paused(what) : t.draining(what), why: h.reason ?? "", at: h.until ?? h.since, atWord: h.until ? t.ends : t.began,
+      key: `hold ${what} ${h.transport}`, tone: "warn", title: h.mode === "paused" ? t.paused(what) : t.draining(what), why: h.reason ?? "", at: h.until ?? h.since, atWord: h.until ? t.ends : t.began, ahead: !!h.until,
       ...(h.queue ? { to: "/queue", search: { transport: h.transport, queue: h.queue } } : h.type ? { to: "/type", search: { type: h.type } } : { to: "/queues", search: { show: "held" } }),
     });
   }

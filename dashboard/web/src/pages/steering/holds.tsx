@@ -46,7 +46,7 @@ export function HoldNotes({ holds, waiting }: { holds: PlacedHold[]; waiting?: n
               <p>{t.modeHint[h.mode]}</p>
               {h.reason && <p className="foreign">{h.reason}</p>}
               <p className="text-xs text-muted">
-                {t.hold.since} <Time at={h.since} />{h.by && <> <span className="foreign">{t.hold.by(h.by)}</span></>} · {h.until ? <>{t.hold.ends} <Time at={h.until} /></> : t.hold.never}
+                {t.hold.since} <Time at={h.since} />{h.by && <> <span className="foreign">{t.hold.by(h.by)}</span></>} · {h.until ? <>{t.hold.ends} <Time at={h.until} ahead /></> : t.hold.never}
               </p>
             </div>
             {may("operate") && <Button icon={<CirclePlay size={14} aria-hidden />} onClick={() => setEnding(h)}>{t.hold.resume}</Button>}

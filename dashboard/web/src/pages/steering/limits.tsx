@@ -56,7 +56,7 @@ export function LimitsSection({ limits, own }: { limits: Limit[]; own: LimitTarg
     { id: "configured", name: t.configured, width: "minmax(8rem,1fr)", cell: configuredText },
     {
       id: "set", name: t.atRunTime, width: "minmax(10rem,1.5fr)",
-      cell: (l) => l.set ? <>{limitText(l.set)}{l.set.until && <span className="text-muted"> · {t.until.toLowerCase()} <Time at={l.set.until} /></span>}{l.set.by && <span className="text-muted foreign"> {t.setBy(l.set.by)}</span>}</> : <span className="text-muted">{text.shared.nothing}</span>,
+      cell: (l) => l.set ? <>{limitText(l.set)}{l.set.until && <span className="text-muted"> · {t.until.toLowerCase()} <Time at={l.set.until} ahead /></span>}{l.set.by && <span className="text-muted foreign"> {t.setBy(l.set.by)}</span>}</> : <span className="text-muted">{text.shared.nothing}</span>,
     },
     { id: "now", name: t.now, width: "minmax(8rem,1fr)", cell: (l) => limitText(l.now) },
     { id: "running", name: t.running, align: "right", width: "5.5rem", cell: (l) => (l.now.concurrency ? `${count(l.running)} / ${count(l.now.concurrency)}` : count(l.running)) },
@@ -83,7 +83,7 @@ export function LimitsSection({ limits, own }: { limits: Limit[]; own: LimitTarg
       {limits.length === 0 ? <p className="p-4 text-sm text-muted">{t.none}</p> : <Table label={t.title} columns={columns} rows={limits} rowKey={(l) => `${l.kind} ${nameOf(targetOf(l))}`} />}
       {pressed.map((l) => (
         <p key={nameOf(targetOf(l))} className="border-t border-line p-3 text-sm text-warn foreign">
-          {t.pressure}: {l.pressure?.until && <>{t.pressureUntil} <Time at={l.pressure.until} />, </>}{t.pressureFrom(percent(l.pressure?.factor ?? 1))}. {l.pressure?.from}
+          {t.pressure}: {l.pressure?.until && <>{t.pressureUntil} <Time at={l.pressure.until} ahead />, </>}{t.pressureFrom(percent(l.pressure?.factor ?? 1))}. {l.pressure?.from}
         </p>
       ))}
       {editing && <LimitDialog target={editing} limit={limits.find((l) => nameOf(targetOf(l)) === nameOf(editing))} onClose={() => setEditing(undefined)} />}

@@ -20,7 +20,7 @@ const columns: Column<Message>[] = [
     cell: (m) => <Link to="/messages/$id" params={{ id: m.id }} search={{ transport: m.transport }} className="link foreign" title={m.message.type}>{m.message.type}</Link>,
   },
   { id: "created", name: t.created, width: "9rem", cell: (m) => <Time at={m.createdAt} /> },
-  { id: "due", name: t.due, width: "9rem", cell: (m) => <Time at={m.availableAt ?? m.scheduledAt} /> },
+  { id: "due", name: t.due, width: "9rem", cell: (m) => <Time at={m.availableAt ?? m.scheduledAt} ahead /> },
   { id: "attempts", name: t.attempts, align: "right", width: "6rem", cell: (m) => count(m.attempt) },
   { id: "priority", name: t.priority, align: "right", width: "5rem", cell: (m) => count(m.priority) },
 ];
