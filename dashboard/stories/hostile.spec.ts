@@ -32,6 +32,11 @@ test("hostile texts in every field stay texts", async ({ page, open, server, exp
     `/messages/${dead.messageId}?transport=default`, `/failed/group?transport=default&group=${group.group}`,
     ...names.map((n) => `/queue?transport=default&queue=${encodeURIComponent(n.slice(0, 90))}`), ...names.map((n) => `/type?type=${encodeURIComponent("nobody." + n)}`),
   ];
+  // What is said beside a foreign text is neither cut off with it nor turned round by it.
+  await open("/");
+  const began = page.getByRole("link", { name: /is paused/ }).filter({ hasText: "zzz" }).locator("time").first();
+  const [time, row] = [await began.boundingBox(), await began.locator("xpath=ancestor::a").boundingBox()];
+  expect(time!.x + time!.width).toBeLessThanOrEqual(row!.x + row!.width);
   for (const path of [...pages, ...more]) {
     await test.step(path.slice(0, 80), async () => {
       for (const size of [{ width: 1280, height: 800 }, phone]) {

@@ -3,7 +3,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/errors";
-import { applyTheme, comeBackTo } from "./frame/preferences";
+import { applyTheme, comeBackTo, ZoneProvider } from "./frame/preferences";
 import { basepath, makeRouter } from "./router";
 import { TimeTip } from "./ui/time-tip";
 import { TooltipProvider } from "./ui/tooltip";
@@ -41,8 +41,10 @@ const router = makeRouter(client);
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <QueryClientProvider client={client}>
-      <TooltipProvider><RouterProvider router={router} /></TooltipProvider>
-      <TimeTip />
+      <ZoneProvider>
+        <TooltipProvider><RouterProvider router={router} /></TooltipProvider>
+        <TimeTip />
+      </ZoneProvider>
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -1,5 +1,5 @@
-// The server's clock, as the Date headers of its answers tell it. Times of the server are compared with this one: a browser's
-// clock may be minutes off, and a heartbeat of just now would then read as one to come, or a node as one that is late.
+// The server's clock, as the Date headers of its answers tell it. Times of the server are compared with this one: a
+// browser's clock may be minutes off, and a heartbeat of just now would then read as one to come, or a node as late.
 
 /** How far a server's clock is from the browser's. */
 export class ServerClock {

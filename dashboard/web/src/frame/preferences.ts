@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { createContext, createElement, useContext, useSyncExternalStore, type ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
 import { sessionQuery } from "../api/session";
 import type { ZoneChoice } from "../format/time";
@@ -96,9 +96,16 @@ export function useChoice<T extends string>(choice: Choice<T>): [T, (v: T) => vo
   return [useSyncExternalStore(choice.subscribe, choice.get), choice.set];
 }
 
-/** The zone of times on the page, such as Europe/Berlin; undefined for the viewer's. */
-export function useZone(): string | undefined {
+const Zone = createContext<string | undefined>(undefined);
+
+/** Tells the zone of times to everything below it: it is found once, as a long list has many times and each of them asks. */
+export function ZoneProvider({ children }: { children: ReactNode }) {
   const [zone] = useChoice(zoneChoice);
   const { data } = useQuery({ ...sessionQuery, enabled: false });
-  return zone === "utc" ? "UTC" : zone === "server" ? data?.timezone || "UTC" : undefined;
+  return createElement(Zone, { value: zone === "utc" ? "UTC" : zone === "server" ? data?.timezone || "UTC" : undefined }, children);
+}
+
+/** The zone of times on the page, such as Europe/Berlin; undefined for the viewer's. */
+export function useZone(): string | undefined {
+  return useContext(Zone);
 }

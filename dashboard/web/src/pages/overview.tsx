@@ -156,7 +156,10 @@ function Row({ finding: f }: { finding: Finding }) {
       <Icon size={16} aria-hidden className={`shrink-0 ${f.tone === "danger" ? "text-danger" : "text-warn"}`} />
       <span className="min-w-0 flex-1">
         <span className="block truncate font-medium foreign">{f.title}</span>
-        <span className="block truncate text-xs text-muted foreign max-sm:whitespace-normal">{f.why}{f.at && <>{f.why && " · "}{f.atWord} <Time at={f.at} ahead={f.ahead} /></>}</span>
+        <span className="flex gap-1 text-xs text-muted max-sm:flex-wrap">
+          {f.why && <span className="min-w-0 truncate foreign max-sm:whitespace-normal">{f.why}</span>}
+          {f.at && <span className="shrink-0">{f.why && "· "}{f.atWord} <Time at={f.at} ahead={f.ahead} /></span>}
+        </span>
       </span>
       <ChevronRight size={16} aria-hidden className="shrink-0 text-muted" />
     </Link>

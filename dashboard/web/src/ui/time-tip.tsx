@@ -13,7 +13,8 @@ export function written(at: string, zone: string | undefined): string {
 
 /**
  * Shows the whole of the relative time on which the pointer rests, such as 2026-11-29 16:44:40.123 CET; until it leaves,
- * the page is scrolled, or Escape is pressed. One for the whole page, as a tooltip for each time was most of what a row of a long list cost.
+ * the page is scrolled, or Escape is pressed. One for the whole page: with a tooltip for each time, a row of a long list
+ * took nearly twice the time.
  */
 export function TimeTip() {
   const zone = useZone();
