@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/handler/dynamic"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/worker"
 )
 
 var errNoHandlers = unsupported(
@@ -174,13 +176,15 @@ func setHandler(c *call) error {
 			Concurrency: value(req.Concurrency)}
 		change.Secret = value(req.Secret)
 		// To the domain these are what is left out.
-		for path, given := range map[string]bool{"timeout": req.Timeout != nil && *req.Timeout == 0,
-			"concurrency": req.Concurrency != nil && *req.Concurrency == 0,
-			"secret":      req.Secret != nil && *req.Secret == ""} {
+		refuse := func(given bool, path, format string, args ...any) {
 			if given {
-				list = append(list, symphony.Problem{Path: path, Message: "is too little"})
+				list = append(list, symphony.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 			}
 		}
+		refuse(req.Timeout != nil && *req.Timeout == 0, "timeout", "must be %d to %d",
+			symphony.MinTimeout.Milliseconds(), symphony.MaxTimeout.Milliseconds())
+		refuse(req.Concurrency != nil && *req.Concurrency == 0, "concurrency", "must be 1 to %d", worker.MaxConcurrency)
+		refuse(req.Secret != nil && *req.Secret == "", "secret", "must not be empty")
 		if r := req.Retry; r != nil {
 			change.MaxRetries = r.MaxRetries
 			if r.RetryDelay != nil {

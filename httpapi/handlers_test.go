@@ -135,6 +135,12 @@ func TestHandlers_refuse(t *testing.T) {
 		} else if got := a.paths(); c.code == "validation_failed" && !cmp.Equal(sorted(c.paths), sorted(got)) {
 			t.Errorf("%s %s: problems of %q, want %q", c.path, c.body, got, c.paths)
 		}
+		for _, path := range a.paths() { // whoever is refused a number is told the range
+			ranges := map[string]string{"timeout": "must be 100 to 86400000", "concurrency": "must be 1 to 10000"}
+			if text := ranges[path]; !strings.Contains(a.raw, text) {
+				t.Errorf("%s %s: %s does not say %q", c.path, c.body, a.raw, text)
+			}
+		}
 		if strings.Contains(a.raw, "hunter") {
 			t.Errorf("the secret is repeated: %s", a.raw)
 		}

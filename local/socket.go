@@ -12,6 +12,7 @@ import (
 	"runtime"
 
 	"github.com/symphony-messenger/symphony/httpapi"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 	"github.com/symphony-messenger/symphony/transport/sqlite"
 )
 
@@ -23,7 +24,7 @@ const maxSocketPath = 100
 type Server struct {
 	database *sqlite.Transport
 	listener net.Listener
-	dir      string
+	folder   *scratch.Folder
 	server   *httpapi.Server
 }
 
@@ -34,18 +35,19 @@ func Listen(ctx context.Context, db *sqlite.Transport, h http.Handler, log *slog
 	if runtime.GOOS != "windows" && len(base) > maxSocketPath/2 {
 		base = "/tmp"
 	}
-	dir, err := os.MkdirTemp(base, "symphony-")
+	scratch.Sweep(base)
+	folder, err := scratch.Make(base)
 	if err != nil {
 		return nil, fmt.Errorf("local: socket: %w", err)
 	}
-	path := filepath.Join(dir, "api.sock")
-	s := &Server{database: db, dir: dir, server: httpapi.NewServer(h, log)}
+	path := filepath.Join(folder.Path(), "api.sock")
+	s := &Server{database: db, folder: folder, server: httpapi.NewServer(h, log)}
 	s.server.ConnContext(withPeer)
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "unix", path); err != nil {
-		return nil, errors.Join(fmt.Errorf("local: socket: %w", err), os.Remove(dir))
+		return nil, errors.Join(fmt.Errorf("local: socket: %w", err), folder.Close())
 	}
 	if err := db.Announce(path); err != nil {
-		return nil, errors.Join(err, s.listener.Close(), os.RemoveAll(dir))
+		return nil, errors.Join(err, s.listener.Close(), folder.Close())
 	}
 	return s, nil
 }
@@ -60,5 +62,5 @@ func (s *Server) Close(ctx context.Context) error {
 	if cerr := s.listener.Close(); !errors.Is(cerr, net.ErrClosed) {
 		err = errors.Join(err, cerr)
 	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(err, s.folder.Close())
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/symphony-messenger/symphony/handler/httppush"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 	"github.com/symphony-messenger/symphony/server"
 )
 
@@ -85,16 +86,19 @@ and limits: where the database is and where is pushed to does not count. No SYMP
 
 // run serves until ctx ends.
 func (d *dev) run(ctx context.Context) (err error) {
-	origin, err := devOrigin(d.target)
+	origin, err := d.check()
 	if err != nil {
 		return usageError{err}
 	}
 	dir := d.keep
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "symphony-dev-"); err != nil {
-			return err
+		scratch.Sweep("")
+		folder, merr := scratch.Make("")
+		if merr != nil {
+			return merr
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		defer func() { err = errors.Join(err, folder.Close()) }()
+		dir = folder.Path()
 	} else if err = os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -158,6 +162,22 @@ func (d *dev) serve(ctx context.Context, s *server.Server, listener net.Listener
 	err = answers.Shutdown(grace)
 	parts.Wait()
 	return errors.Join(err, <-failed, <-failed)
+}
+
+// check tells all that is wrong with what was given, before anything is made, or the application's origin.
+func (d *dev) check() (origin string, err error) {
+	origin, err = devOrigin(d.target)
+	if d.port < 0 || d.port > 65535 {
+		err = errors.Join(err, fmt.Errorf("--port must be 0 to 65535, is %d", d.port))
+	}
+	if d.writeEnv != "" {
+		_, eerr := envFile(d.writeEnv)
+		err = errors.Join(err, eerr)
+	}
+	if info, kerr := os.Stat(d.keep); d.keep != "" && kerr == nil && !info.IsDir() {
+		err = errors.Join(err, fmt.Errorf("--keep: %s is not a folder", d.keep))
+	}
+	return origin, err
 }
 
 // devOrigin is the origin of an application, which must be on this machine.

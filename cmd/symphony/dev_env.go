@@ -13,17 +13,11 @@ import (
 // has done. A symbolic link is not followed.
 func writeEnv(path string, values [][2]string) (what string, err error) {
 	mode, what := fs.FileMode(0o600), "made"
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	info, err := envFile(path)
+	if err != nil {
 		return "", err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return "", usageError{fmt.Errorf("--write-env: %s is a symbolic link, which is not followed: name its file",
-			path)}
-	case !info.Mode().IsRegular():
-		return "", usageError{fmt.Errorf("--write-env: %s is not a file", path)}
-	default:
+	}
+	if info != nil {
 		mode, what = info.Mode().Perm(), "changed"
 	}
 	old, err := os.ReadFile(path)
@@ -48,6 +42,23 @@ func writeEnv(path string, values [][2]string) (what string, err error) {
 		names[i] = v[0]
 	}
 	return fmt.Sprintf("%s was %s: %s", path, what, strings.Join(names, ", ")), nil
+}
+
+// envFile looks at a file that writeEnv may change: nil where there is none yet.
+func envFile(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, usageError{fmt.Errorf("--write-env: %s is a symbolic link, which is not followed: name its file",
+			path)}
+	case !info.Mode().IsRegular():
+		return nil, usageError{fmt.Errorf("--write-env: %s is not a file", path)}
+	}
+	return info, nil
 }
 
 // mergeEnv is a text with the lines of these variables replaced, or added at its end.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -66,6 +65,3 @@ func (a *app) editor() string {
 	}
 	return "vi"
 }
-
-// removeQuietly removes a temporary file, which may be gone already.
-func removeQuietly(path string) { _ = os.Remove(path) }

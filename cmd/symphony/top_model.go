@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/symphony-messenger/symphony/client"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 )
 
 // pane is a part of the screen with lines to choose from.
@@ -356,14 +359,14 @@ func (m *top) edit() tea.Cmd {
 	if err != nil {
 		return func() tea.Msg { return actionMsg{err: err} }
 	}
-	path, err := payloadFile(of.Message.Payload)
+	folder, path, err := payloadFile(of.Message.Payload)
 	if err != nil {
 		return func() tea.Msg { return actionMsg{err: err} }
 	}
 	command, arguments, _ := strings.Cut(m.editor, " ")
 	cmd := exec.CommandContext(m.ctx, command, append(strings.Fields(arguments), path)...)
 	return tea.ExecProcess(cmd, func(err error) tea.Msg {
-		defer removeQuietly(path)
+		defer folder.Close() //nolint:errcheck // what stays is swept by the next process
 		if err != nil {
 			return editedMsg{of: of, err: fmt.Errorf("editor %s: %w", m.editor, err)}
 		}
@@ -381,25 +384,22 @@ func (m *top) whole(f wire.FailedMessage) (wire.FailedMessage, error) {
 	return all.FailedMessage, err
 }
 
-// payloadFile makes a file that only its owner can read, with a payload in it, indented for a person.
-func payloadFile(payload jsontext.Value) (string, error) {
-	file, err := os.CreateTemp("", "symphony-payload-*.json")
-	if err != nil {
-		return "", err
+// payloadFile makes a file that only its owner can read, with a payload in it, indented for a person, and the folder
+// that goes with it.
+func payloadFile(payload jsontext.Value) (folder *scratch.Folder, path string, err error) {
+	scratch.Sweep("")
+	if folder, err = scratch.Make(""); err != nil {
+		return nil, "", err
 	}
 	text := payload.Clone()
 	if text.Indent() != nil {
 		text = payload
 	}
-	_, err = file.Write(append(text, '\n'))
-	if cerr := file.Close(); err == nil {
-		err = cerr
+	path = filepath.Join(folder.Path(), "payload.json")
+	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		return nil, "", errors.Join(err, folder.Close())
 	}
-	if err != nil {
-		removeQuietly(file.Name())
-		return "", err
-	}
-	return file.Name(), nil
+	return folder, path, nil
 }
 
 // correct retries a message with the payload that came out of the editor, unless that is the one it has.

@@ -276,11 +276,11 @@ func TestTop_retries_with_a_corrected_payload(t *testing.T) {
 }
 
 func TestTop_gives_the_editor_a_file_of_its_owner_only(t *testing.T) {
-	path, err := payloadFile([]byte(`{"a":1}`))
+	folder, path, err := payloadFile([]byte(`{"a":1}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer removeQuietly(path)
+	defer folder.Close()
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)

@@ -11,9 +11,10 @@
 // the caller's own environment it inherits only PATH, HOME, LANG and TMPDIR (on Windows their like), so that no secret
 // reaches it; everything else is named in Options.Env. Standard output is discarded: it may hold what a log must not.
 //
-// SYMPHONY_OUTPUT names an empty file in the directory for temporary files: JSON that the program writes there becomes
-// the message's output. If that is too large or no JSON, the message is completed all the same, and tells so. The file
-// is removed afterwards.
+// SYMPHONY_OUTPUT names an empty file, in a folder of its own in the directory for temporary files: JSON that the
+// program writes there becomes the message's output. If that is too large or no JSON, the message is completed all the
+// same, and tells so. The folder is removed afterwards. Where the caller was killed, the next process that calls New
+// removes it.
 //
 // The lines of standard error are kept as the attempt's log, see symphony.Logger.
 //
@@ -49,6 +50,7 @@ import (
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/handler"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 )
 
 const (
@@ -135,6 +137,7 @@ func New(argv []string, o Options) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
+	scratch.Sweep("")
 	h.o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	h.o.Programs = cmp.Or(o.Programs, &Programs{})
 	return h, nil

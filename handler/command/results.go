@@ -6,22 +6,31 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 )
 
 // outputFile is a file for what a program leaves, to be removed with remove.
-type outputFile struct{ name string }
+type outputFile struct {
+	folder *scratch.Folder
+	name   string
+}
 
 // newOutputFile makes an empty file that only this user can read. Where none can be made, which must not keep the
 // program from its work, it has no name.
 func newOutputFile() outputFile {
-	f, err := os.CreateTemp("", "symphony-output-*.json")
+	folder, err := scratch.Make("")
 	if err != nil {
 		return outputFile{}
 	}
-	_ = f.Close() // nothing was written
-	return outputFile{f.Name()}
+	name := filepath.Join(folder.Path(), "output.json")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		_ = folder.Close()
+		return outputFile{}
+	}
+	return outputFile{folder, name}
 }
 
 // variable is what tells the program, none where there is no file.
@@ -32,7 +41,11 @@ func (o outputFile) variable() []string {
 	return []string{outputVariable + "=" + o.name}
 }
 
-func (o outputFile) remove() { _ = os.Remove(o.name) }
+func (o outputFile) remove() {
+	if o.folder != nil {
+		_ = o.folder.Close() // what stays is swept later
+	}
+}
 
 // keep makes what the program has written the message's output. An empty file is none. What cannot be kept is told: the
 // work is done.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,12 +74,18 @@ func run() error {
 	if err := os.MkdirAll(r.dist, 0o755); err != nil {
 		return err
 	}
-	say("manual pages and completions")
-	if err := command(nil, "scripts/release-files.sh"); err != nil {
-		return err
-	}
 	programs, err := r.build()
 	if err != nil {
+		return err
+	}
+	say("manual pages and completions")
+	var ours []string // the program that runs here
+	for _, p := range programs {
+		if p.os == runtime.GOOS && p.arch == runtime.GOARCH {
+			ours = append(ours, p.file)
+		}
+	}
+	if err := command(nil, "scripts/release-files.sh", ours...); err != nil {
 		return err
 	}
 	for _, p := range programs {
