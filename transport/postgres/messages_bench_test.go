@@ -170,7 +170,7 @@ func measure(b *testing.B, f func(i int) error) {
 }
 
 // BenchmarkMessages measures lists, counts and steering of as many messages as SYMPHONY_BENCH_MESSAGES says, 10,000,000 for
-// docs/messages.md. -v shows the plans.
+// docs/performance.md. -v shows the plans.
 func BenchmarkMessages(b *testing.B) {
 	n, _ := strconv.Atoi(os.Getenv(benchMessagesEnv))
 	tr, conn := openLoaded(b, "", max(n, 100_000))
