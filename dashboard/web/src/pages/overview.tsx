@@ -26,6 +26,7 @@ export default function Overview() {
   const every = useRefetch("by nobody", 10_000);
   const health = useQuery({ queryKey: ["status", "health"], queryFn: ({ signal }) => readHealth(signal), refetchInterval: every, placeholderData: keepPreviousData, retry: false });
   const queues = useQuery({ ...queuesQuery, refetchInterval: every, placeholderData: keepPreviousData });
+  const needs = useFindings(queues.data?.rows, health.data?.checks);
   // Whoever comes to an empty system is taught, until he goes on.
   const [steps, setSteps] = useState<"unknown" | "shown" | "done">("unknown");
   const empty = queues.data?.rows.every((r) => r.depth + r.completed + r.failed + r.cancelled === 0);
@@ -36,12 +37,12 @@ export default function Overview() {
   };
   return (
     <Page title={t.title}>
-      {health.data ? <Health report={health.data} /> : health.error ? <HealthError error={health.error} retry={() => void health.refetch()} /> : <div className="card min-h-20"><Loading lines={2} /></div>}
+      {health.data ? <Health report={health.data} findings={needs.list.filter((f) => f.tone === "danger").length} /> : health.error ? <HealthError error={health.error} retry={() => void health.refetch()} /> : <div className="card min-h-20"><Loading lines={2} /></div>}
       {queues.error && !queues.data && <ErrorNote error={queues.error} retry={() => void queues.refetch()} />}
       {steps === "shown" ? <FirstSteps onDone={done} /> : (
         <>
           <Figures rows={queues.data?.rows} />
-          <Attention rows={queues.data?.rows} checks={health.data?.checks} />
+          <Attention {...needs} loading={!queues.data} />
           <SeriesSection />
         </>
       )}
@@ -108,8 +109,8 @@ function Figures({ rows }: { rows: QueueRow[] | undefined }) {
 
 const shown = 8;
 
-function Attention({ rows, checks }: { rows: QueueRow[] | undefined; checks: Parameters<typeof findings>[0]["checks"] }) {
-  const a = t.attention;
+/** What needs attention, and what could not be asked for. */
+function useFindings(rows: QueueRow[] | undefined, checks: Parameters<typeof findings>[0]["checks"]) {
   const slow = useRefetch("by events", 15_000);
   const keep = { placeholderData: keepPreviousData, retry: false, refetchInterval: slow } as const;
   const status = useQuery({ queryKey: ["status", "transports"], ...keep, queryFn: ({ signal }) => answer(api.GET("/api/symphony/status", { signal })) });
@@ -133,13 +134,18 @@ function Attention({ rows, checks }: { rows: QueueRow[] | undefined; checks: Par
     () => findings({ now, queues: rows, holds: holds.data, types: types.data?.byMessageType, nodes: workers.data?.nodes, alerts: alerts.data, groups: groups.data?.groups, checks }),
     [now, rows, holds.data, types.data, workers.data, alerts.data, groups.data, checks],
   );
-  const [all, setAll] = useState(false);
   // What this server or this caller does not have is no finding; what should be there and is not is one.
   const missing = [holds, alerts, groups, types, workers].map((q) => q.error).find((e) => e && !(e instanceof ApiError && (e.status === 501 || e.status === 403)));
+  return { list, missing };
+}
+
+function Attention({ list, missing, loading }: ReturnType<typeof useFindings> & { loading: boolean }) {
+  const a = t.attention;
+  const [all, setAll] = useState(false);
   return (
     <Section title={a.title}>
       {missing && <p className="border-b border-line p-3 text-sm text-warn foreign">{a.partly} {missing.message}</p>}
-      {!rows ? <Loading lines={2} /> : list.length === 0 ? <p className="p-4 text-sm text-muted">{a.none}</p> : (
+      {loading ? <Loading lines={2} /> : list.length === 0 ? <p className="p-4 text-sm text-muted">{a.none}</p> : (
         <ul className="divide-y divide-line">
           {(all ? list : list.slice(0, shown)).map((f) => <li key={f.key}><Row finding={f} /></li>)}
         </ul>

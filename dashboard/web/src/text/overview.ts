@@ -5,7 +5,8 @@ export const overview = {
   title: "Overview",
   health: {
     healthy: "Work flows.", degraded: "Work flows, and somebody should look.", unhealthy: "Work does not flow.",
-    label: "Health", all: "All checks", fine: (n: number) => `${plural(n, "check")} without a finding`, unknown: "The server does not judge its health.",
+    label: "Health", all: "All checks", fine: (n: number) => `${plural(n, "check")} without a finding`, findings: (n: number) => (n === 1 ? "One thing needs attention, see below." : `${n} things need attention, see below.`),
+    unknown: "The server does not judge its health.",
     names: {
       storage: "Storage", lag: "Lag", error_rate: "Error rate", workers: "Workers", stuck: "Stuck handlers", scheduler: "Scheduler",
       circuits: "Circuit breakers", clock: "Clock", dead_letters: "Dead letters",

@@ -26,15 +26,17 @@ const looks = {
   healthy: [CircleCheck, "text-completed", ""], degraded: [CircleAlert, "text-warn", "border-warn/50!"], unhealthy: [CircleX, "text-danger", "border-danger!"],
 } as const;
 
-/** One sentence on whether work flows, and why it is so. */
-export function Health({ report }: { report: Report }) {
-  const [Icon, ink, line] = looks[report.status];
+/** One sentence on whether work flows, and why it is so. Where things are wrong that no check of the server judges, it does not say that all is well. */
+export function Health({ report, findings }: { report: Report; findings: number }) {
+  const status = report.status === "healthy" && findings > 0 ? "degraded" : report.status;
+  const [Icon, ink, line] = looks[status];
   const wrong = report.checks.filter((c) => c.status !== "healthy");
   return (
     <section aria-label={t.label} className={`card flex gap-3 p-4 ${line}`}>
       <Icon size={24} aria-hidden className={`shrink-0 ${ink}`} />
       <div className="min-w-0 flex-1">
-        <p className={`text-lg font-semibold ${ink}`}>{t[report.status]}</p>
+        <p className={`text-lg font-semibold ${ink}`}>{t[status]}</p>
+        {findings > 0 && <p className="mt-1">{t.findings(findings)}</p>}
         {wrong.length > 0 && (
           <ul className="mt-1 flex flex-col gap-0.5">
             {wrong.map((c) => <li key={c.name} className="foreign"><Link to={places[c.name] ?? "/workers"} className="link font-medium underline">{t.names[c.name] ?? c.name}</Link>: {c.message}</li>)}
