@@ -230,6 +230,22 @@ var everyCut = map[string]struct {
 	}},
 }
 
+// cutAt has the proxy cut the connection on which a statement is executed where the server says that it is ready and in
+// which state: 'I' outside of a transaction, 'T' within one. The connections of the node's own work are left alone.
+func cutAt(proxy *pgtest.Proxy, statement string, state byte) <-chan struct{} {
+	var conn atomic.Int64
+	name := []byte("\x00symphony_" + statement + "\x00")
+	proxy.KillAt(pgtest.ToServer, func(m pgtest.Message) bool {
+		if m.Type == 'B' && bytes.Contains(m.Body, name) {
+			conn.Store(m.Conn)
+		}
+		return false
+	})
+	return proxy.KillAt(pgtest.ToClient, func(m pgtest.Message) bool {
+		return m.Conn == conn.Load() && m.Type == 'Z' && m.Body[0] == state
+	})
+}
+
 // The proxy cuts where the server says that it is ready again: what was asked for is committed by then.
 func TestOutcome_is_unknown_where_the_answer_to_the_commit_is_lost(t *testing.T) {
 	for name, test := range everyCut {
@@ -240,17 +256,7 @@ func TestOutcome_is_unknown_where_the_answer_to_the_commit_is_lost(t *testing.T)
 			cut := openNodes(t, proxy.URL(url), 1, postgres.Options{})[0]
 			others := openNodes(t, url, 1, postgres.Options{})[0]
 			c := test.setup(t, cut, others)
-			var conn atomic.Int64
-			name := []byte("\x00symphony_" + test.statement + "\x00")
-			proxy.KillAt(pgtest.ToServer, func(m pgtest.Message) bool {
-				if m.Type == 'B' && bytes.Contains(m.Body, name) {
-					conn.Store(m.Conn)
-				}
-				return false
-			})
-			hit := proxy.KillAt(pgtest.ToClient, func(m pgtest.Message) bool {
-				return m.Conn == conn.Load() && m.Type == 'Z' && m.Body[0] == 'I' // it is not in a transaction any more
-			})
+			hit := cutAt(proxy, test.statement, 'I') // it is not in a transaction any more
 			err := c.do(t.Context())
 			select {
 			case <-hit:
@@ -274,15 +280,17 @@ func TestOutcome_is_known_where_the_commit_cannot_be_sent(t *testing.T) {
 	cut := openNodes(t, proxy.URL(url), 1, postgres.Options{})[0]
 	others := openNodes(t, url, 1, postgres.Options{})[0]
 	for name, o := range map[string]symphony.DispatchOptions{
-		"with a key": {IdempotencyKey: "k"}, "under flow control": {GroupKey: "g"},
+		"with a key": {IdempotencyKey: "k"}, "under flow control": {IdempotencyKey: "l", GroupKey: "g"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dispatching(1, o)(t, cut, others)
-			hit := proxy.KillAt(pgtest.ToClient, func(m pgtest.Message) bool {
-				return m.Type == 'Z' && m.Body[0] == 'T' // it is in a transaction
-			})
+			hit := cutAt(proxy, "claim_keys", 'T')
 			err := c.do(t.Context())
-			<-hit
+			select {
+			case <-hit:
+			default:
+				t.Fatalf("nothing was cut off: %v", err)
+			}
 			if !errors.Is(err, symphony.ErrUnavailable) || errors.Is(err, symphony.ErrOutcomeUnknown) {
 				t.Errorf("got %v, want ErrUnavailable alone", err)
 			}

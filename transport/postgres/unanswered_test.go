@@ -51,9 +51,10 @@ func TestReceive_gives_back_what_was_claimed_without_an_answer(t *testing.T) {
 			proxy := pgtest.NewProxy(t, url)
 			tr, id := openForClaims(t, proxy.URL(url), test.options)
 			left := test.answers
+			conn := int64(0) // where the first was seen
 			cut := proxy.KillAt(pgtest.ToClient, func(m pgtest.Message) bool {
-				if bytes.Contains(m.Body, left[0]) {
-					left = left[1:]
+				if (conn == 0 || m.Conn == conn) && bytes.Contains(m.Body, left[0]) {
+					left, conn = left[1:], m.Conn
 				}
 				return len(left) == 0
 			})
