@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -34,6 +33,7 @@ import (
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/asks"
 	"github.com/symphony-messenger/symphony/internal/groupcommit"
+	"github.com/symphony-messenger/symphony/internal/scratch"
 	"github.com/symphony-messenger/symphony/internal/steady"
 	"github.com/symphony-messenger/symphony/internal/waitlist"
 	"github.com/symphony-messenger/symphony/internal/watchers"
@@ -95,7 +95,7 @@ var (
 type store struct {
 	// Set by open and never changed after that.
 	path      string
-	temporary string // the folder to delete in the end; "" for a database that stays
+	temporary *scratch.Folder // to delete in the end; nil for a database that stays
 	kept      *kept
 	aged      func(context.Context, retention.Aged)
 	steered   flow.Observer // nil for nobody
@@ -151,11 +151,11 @@ const (
 // if another process has it open, *VersionError if a newer release wrote it, ErrCorrupt if it is damaged or no
 // database.
 func Open(ctx context.Context, path string, o Options) (*Transport, error) {
-	return open(ctx, path, o, "")
+	return open(ctx, path, o, nil)
 }
 
 // open opens a database. A temporary one is given the folder that goes with it.
-func open(ctx context.Context, path string, o Options, temporary string) (*Transport, error) {
+func open(ctx context.Context, path string, o Options, temporary *scratch.Folder) (*Transport, error) {
 	if o.Name == "" {
 		o.Name = symphony.DefaultTransport
 	}
@@ -256,7 +256,7 @@ func (s *store) connect(flags sqlite.OpenFlags, cacheKiB int) (*sqlite.Conn, err
 	}
 	conn.SetBusyTimeout(10 * time.Second)
 	synchronous := "FULL"
-	if s.temporary != "" {
+	if s.temporary != nil {
 		synchronous = "OFF"
 	}
 	for _, pragma := range []string{
@@ -290,7 +290,7 @@ func (s *store) Path() string { return s.path }
 
 // Capabilities says that this transport can do everything; a temporary database does not survive.
 func (t *Transport) Capabilities() symphony.Capabilities {
-	return symphony.Capabilities{Storage: t.store, Durable: t.temporary == "", Receive: true, Idempotency: true,
+	return symphony.Capabilities{Storage: t.store, Durable: t.temporary == nil, Receive: true, Idempotency: true,
 		Records: true, Flow: true, Terms: true, Schedules: true, Messages: true, Log: true, Steps: true}
 }
 
@@ -328,7 +328,7 @@ func (s *store) release() error {
 	}
 	close(s.readers)
 	close(s.searchers)
-	if s.writer != nil && whole && s.temporary == "" {
+	if s.writer != nil && whole && s.temporary == nil {
 		// What another process reads just now may keep the log from being cut; nothing is lost by that.
 		if err := execScript(s.writer, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 			s.log.Warn("the database's log could not be copied into it at the end; keep both files together", "error", s.storageError("checkpoint", err))
@@ -338,8 +338,8 @@ func (s *store) release() error {
 		errs = append(errs, s.writer.Close())
 	}
 	errs = append(errs, s.lock.release())
-	if s.temporary != "" {
-		errs = append(errs, os.RemoveAll(s.temporary))
+	if s.temporary != nil {
+		errs = append(errs, s.temporary.Close())
 	}
 	return errors.Join(errs...)
 }
