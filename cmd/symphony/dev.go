@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -167,8 +168,8 @@ func (d *dev) serve(ctx context.Context, s *server.Server, listener net.Listener
 // check tells all that is wrong with what was given, before anything is made, or the application's origin.
 func (d *dev) check() (origin string, err error) {
 	origin, err = devOrigin(d.target)
-	if d.port < 0 || d.port > 65535 {
-		err = errors.Join(err, fmt.Errorf("--port must be 0 to 65535, is %d", d.port))
+	if d.port < 0 || d.port > math.MaxUint16 {
+		err = errors.Join(err, fmt.Errorf("--port must be 0 to %d, is %d", math.MaxUint16, d.port))
 	}
 	if d.writeEnv != "" {
 		_, eerr := envFile(d.writeEnv)
