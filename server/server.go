@@ -96,7 +96,8 @@ type Options struct {
 	// handled. Default: nobody is told.
 	Started func(Started)
 	// Patience is how long New waits for a SQLite file that another process has open for a moment, as commands do; one
-	// that is served by another process is not waited for. Default DefaultPatience; NoPatience for not at all.
+	// that is served by another process is not waited for. It waits for its address as well, for up to two seconds: what
+	// a killed server was about to start may still have it. Default DefaultPatience; NoPatience for not at all.
 	Patience time.Duration
 	// Waiting is called again and again while New waits so. Default: nobody is told.
 	Waiting func(*sqlite.LockedError)
@@ -198,7 +199,7 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 		s.node, err = openNode(ctx, c, made, o)
 		return err
 	}
-	if err := patiently(ctx, o, opening); err != nil {
+	if err := patiently(ctx, o.patience(), o.waitsFor, opening); err != nil {
 		return err
 	}
 	s.url = s.URL
@@ -247,39 +248,9 @@ func (s *Server) listen(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	if s.tcp == nil {
-		s.tcp, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Addr)
+		s.tcp, err = listen(ctx, c.Server.Addr, min(s.o.patience(), addressPatience))
 	}
 	return err
-}
-
-// lockInterval is how often New looks whether a file can be had.
-const lockInterval = 50 * time.Millisecond
-
-// patiently calls open again while the database is open in another process, as it is for a moment while a command works
-// on it. A process that serves it announces a socket.
-func patiently(ctx context.Context, o Options, open func() error) error {
-	patience := o.Patience
-	if patience == 0 {
-		patience = DefaultPatience
-	}
-	clock := symphony.SystemClock()
-	for deadline := clock.Now().Add(patience); ; {
-		err := open()
-		var locked *sqlite.LockedError
-		if !errors.As(err, &locked) || locked.Socket != "" || patience < 0 || clock.Now().After(deadline) {
-			return err
-		}
-		if o.Waiting != nil {
-			o.Waiting(locked)
-		}
-		pause := clock.NewTimer(lockInterval)
-		select {
-		case <-pause.C():
-		case <-ctx.Done():
-			pause.Stop()
-			return errors.Join(ctx.Err(), err)
-		}
-	}
 }
 
 // Handler is the API for callers from the network, who must authenticate, and who are told of the routes under
