@@ -14,9 +14,9 @@ import (
 const (
 	// patienceInterval is how often New looks whether a file or an address can be had.
 	patienceInterval = 50 * time.Millisecond
-	// addressPatience is how long New waits for an address at most. A program that a killed server was about to start has
-	// the server's sockets until it runs, which takes milliseconds, and longer on a machine that is busy: a server that
-	// is started again at once must not fail for that.
+	// addressPatience is how long New waits for an address at most. A program that a killed server was about to start
+	// has the server's sockets until it runs, which takes milliseconds, and longer on a machine that is busy: a server
+	// that is started again at once must not fail for that.
 	addressPatience = 2 * time.Second
 )
 

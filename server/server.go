@@ -96,8 +96,8 @@ type Options struct {
 	// handled. Default: nobody is told.
 	Started func(Started)
 	// Patience is how long New waits for a SQLite file that another process has open for a moment, as commands do; one
-	// that is served by another process is not waited for. It waits for its address as well, for up to two seconds: what
-	// a killed server was about to start may still have it. Default DefaultPatience; NoPatience for not at all.
+	// that is served by another process is not waited for. It waits for its address as well, for up to two seconds:
+	// what a killed server was about to start may still have it. Default DefaultPatience; NoPatience for not at all.
 	Patience time.Duration
 	// Waiting is called again and again while New waits so. Default: nobody is told.
 	Waiting func(*sqlite.LockedError)
