@@ -191,7 +191,7 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 		o.Handlers(made.mux)
 	}
 	if o.Mode == Listen {
-		if err := s.listen(ctx, c); err != nil {
+		if err := s.listen(ctx, c, o); err != nil {
 			return err
 		}
 	}
@@ -238,7 +238,7 @@ func (s *Server) open(ctx context.Context, c *config.Config, o Options) error {
 }
 
 // listen takes the address before anything is created: one that can't be had leaves nothing behind.
-func (s *Server) listen(ctx context.Context, c *config.Config) (err error) {
+func (s *Server) listen(ctx context.Context, c *config.Config, o Options) (err error) {
 	if s.tcp == nil {
 		if err := refuseExposedFirstStart(c); err != nil {
 			return err
@@ -248,7 +248,7 @@ func (s *Server) listen(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	if s.tcp == nil {
-		s.tcp, err = listen(ctx, c.Server.Addr, min(s.o.patience(), addressPatience))
+		s.tcp, err = listen(ctx, c.Server.Addr, min(o.patience(), addressPatience))
 	}
 	return err
 }
