@@ -54,6 +54,8 @@ func TestMetricsOutliveTheProcess(t *testing.T) {
 		}
 		s.drained()
 		until(t, "the figures", func() bool { return s.metrics().Totals.Processed == 40 })
+		// On a busy machine a worker gives back what others must not wait for, which counts as released.
+		released := s.metrics().Totals.Released
 		addr := strings.TrimPrefix(s.url, "http://")
 		if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
@@ -63,7 +65,7 @@ func TestMetricsOutliveTheProcess(t *testing.T) {
 		}
 		s.start(addr)
 		m := s.metrics()
-		want := wire.Totals{Dispatched: 40, Processed: 40, Succeeded: 20, Failed: 20, Dead: 20}
+		want := wire.Totals{Dispatched: 40, Processed: 40, Succeeded: 20, Failed: 20, Dead: 20, Released: released}
 		if m.Totals != want || m.ByMessageType["bad.a"].Dead != 20 || m.P99 <= 0 || m.Waiting.P95 <= 0 || len(m.Errors) != 1 || m.Errors[0].Count != 20 {
 			t.Errorf("after a restart %+v, by type %+v, errors %+v; want %+v", m.Totals, m.ByMessageType, m.Errors, want)
 		}
