@@ -308,11 +308,13 @@ func cancelQuery(name, ends, which string) *query {
 
 // cancelled has messages kept as cancelled ones, or deleted where nothing is kept. Every message that is cancelled
 // comes here, in the transaction in which that happens.
-func (f *flowTx) cancelled(list []cancelledRow) {
-	if len(list) == 0 {
-		return
-	}
-	n := len(list)
+func (f *flowTx) cancelled(list []cancelledRow) { f.cancels = append(f.cancels, list...) }
+
+// cancelCall does what was put off by cancelled. It is the last call of its transaction, and the only one of its kind:
+// it counts in the rows in which fold adds up those of the connections, and fold locks first the latter and then the
+// former, in the order of lanes.
+func (f *flowTx) cancelCall() call {
+	list, n := f.cancels, len(f.cancels)
 	ids, attempts, requested, by, reasons := uuids(n), int4s(n), times(n), texts(n), texts(n)
 	started, workers, tokens, places := times(n), texts(n), uuids(n), int4s(n)
 	for i := range list {
@@ -336,8 +338,8 @@ func (f *flowTx) cancelled(list []cancelledRow) {
 	if f.kept.Nothing(symphony.Cancelled) {
 		q = dropCancelled
 	}
-	f.later(q, f.nowParam(), ids.value(), attempts.value(), requested.value(), by.value(),
-		reasons.value(), started.value(), workers.value(), tokens.value(), places.value())
+	return call{query: q, params: [][]byte{f.nowParam(), ids.value(), attempts.value(), requested.value(), by.value(),
+		reasons.value(), started.value(), workers.value(), tokens.value(), places.value()}}
 }
 
 // Cancel cancels messages that were removed.

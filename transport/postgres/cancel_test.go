@@ -33,6 +33,98 @@ func wantCancelledAndNothingLeft(t *testing.T, tr *postgres.Transport) {
 	}
 }
 
+// locking begins a transaction that locks rows, until the test or it ends.
+func locking(t *testing.T, url string, statements ...string) pgx.Tx {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range statements {
+		if _, err := tx.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tx
+}
+
+// waiters waits until so many sessions wait for a lock.
+func waiters(t *testing.T, url string, n int) {
+	t.Helper()
+	soon(t, "sessions to wait for a lock", func() error {
+		if got := count(t, url, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`); got != n {
+			return fmt.Errorf("%d, want %d", got, n)
+		}
+		return nil
+	})
+}
+
+// endCancelled settles a message that is to be cancelled.
+func endCancelled(tr *postgres.Transport, d *symphony.Delivery) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		errs := tr.Settle(context.Background(), []symphony.Settlement{{Lease: d.Lease, Outcome: symphony.Ack}})
+		ended <- errors.Join(errs...)
+	}()
+	return ended
+}
+
+// TestCancel_locks_the_common_counts_last stops the end of a message that is to be cancelled before its last calls. Had
+// it the counts by then in which those of all connections are added up, whoever does so would wait for it with those of
+// its own connection locked, which it needs as well.
+func TestCancel_locks_the_common_counts_last(t *testing.T) {
+	t.Parallel()
+	url, tr, _, got := claimed(t, 1, symphony.DispatchOptions{})
+	cancelInHand(t, tr, got[0].ID)
+	lock := locking(t, url, "SELECT FROM symphony.messenger_cancelling FOR UPDATE")
+	ended := endCancelled(tr, &got[0])
+	waiters(t, url, 1)
+	if err := tr.Fold(t.Context()); err != nil {
+		t.Errorf("adding up the counts meanwhile: %v", err)
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, symphony.ErrCancelled) {
+		t.Errorf("settle: got %v, want ErrCancelled", err)
+	}
+	wantCancelledAndNothingLeft(t, tr)
+}
+
+func TestCancel_that_the_server_ends_for_a_deadlock_is_tried_again(t *testing.T) {
+	t.Parallel()
+	url, tr, _, got := claimed(t, 1, symphony.DispatchOptions{})
+	cancelInHand(t, tr, got[0].ID)
+	first := locking(t, url, "SELECT FROM symphony.messenger_leases FOR UPDATE")
+	// Who waits longest is ended last.
+	second := locking(t, url, "SET LOCAL deadlock_timeout = '10min'",
+		"SELECT FROM symphony.messenger_cancelling FOR UPDATE")
+	ended := endCancelled(tr, &got[0])
+	waiters(t, url, 1)
+	locked := make(chan error, 1)
+	go func() {
+		_, err := second.Exec(context.Background(), "SELECT FROM symphony.messenger_flow FOR UPDATE")
+		locked <- errors.Join(err, second.Rollback(context.Background()))
+	}()
+	waiters(t, url, 2)
+	if err := first.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-locked; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, symphony.ErrCancelled) {
+		t.Errorf("settle: got %v, want ErrCancelled", err)
+	}
+	wantCancelledAndNothingLeft(t, tr)
+}
+
 func TestTx_Ack_of_a_cancelled_message_is_refused(t *testing.T) {
 	eachTx(t, func(t *testing.T, c txCase) {
 		for _, begun := range []bool{true, false} {

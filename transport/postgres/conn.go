@@ -270,11 +270,13 @@ func (s *store) with(ctx context.Context, doing string, f func(context.Context, 
 }
 
 // withAgain is with for what is done again by whoever comes next, or given back, if nobody knows whether it was done. So
-// its caller can be told for certain that nothing of his was stored.
+// its caller can be told for certain that nothing of his was stored. f runs again if it fails for a reason that passes
+// at once.
 func (s *store) withAgain(ctx context.Context, doing string, f func(context.Context, *link) error) error {
-	return s.with(ctx, doing, func(ctx context.Context, l *link) error {
-		return undoubted(f(ctx, l))
-	})
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	return s.storageError(doing, undoubted(s.retrying(f)))
 }
 
 // bounded runs f with a connection, within the time that a transaction may take.

@@ -140,7 +140,13 @@ func isRetryable(err error) bool {
 	case pgerrcode.FeatureNotSupported, pgerrcode.InvalidSQLStatementName, pgerrcode.DuplicatePreparedStatement:
 		return true
 	}
-	return pgerrcode.IsTransactionRollback(pgErr.Code)
+	return isRolledBack(err)
+}
+
+// isRolledBack reports whether the server ended a transaction for the sake of others, as in a deadlock.
+func isRolledBack(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgerrcode.IsTransactionRollback(pgErr.Code)
 }
 
 // isRefusal reports whether the server refuses the data itself, so that the same call can never succeed and must not

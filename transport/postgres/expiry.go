@@ -90,14 +90,15 @@ func (s *store) expireLeases(ctx context.Context) (next, cancels int64, err erro
 	busySince := int64(never)
 	for controlled := false; ; {
 		var (
-			n    int
-			list []added
+			n     int
+			list  []added
+			found []uuid // that are busy
 		)
 		now := s.storeNow()
 		floor := s.house.leaseFloor.param(now)
-		next, cancels = never, never
 		err := s.withAgain(ctx, "end leases", func(ctx context.Context, l *link) error {
 			k := newLocked()
+			n, list, found, next, cancels = 0, nil, nil, never, never
 			look := []call{
 				{query: expiredLeases, params: [][]byte{s.nowParam(), floor, int4Param(expiryRows), boolParam(controlled), uuidArray(busy)}, row: k.addLease},
 				{query: nextExpiry, params: [][]byte{s.nowParam(), floor, uuidArray(busy)}, row: func(v [][]byte) error {
@@ -137,7 +138,7 @@ func (s *store) expireLeases(ctx context.Context) (next, cancels int64, err erro
 			}
 			for token, r := range k.leases {
 				if slices.ContainsFunc(r.ranOut(k.now), k.busy) {
-					busy, busySince = append(busy, token), min(busySince, r.expires)
+					found, busySince = append(found, token), min(busySince, r.expires)
 				}
 			}
 			var calls []call
@@ -155,6 +156,7 @@ func (s *store) expireLeases(ctx context.Context) (next, cancels int64, err erro
 		if err != nil {
 			return next, cancels, err
 		}
+		busy = append(busy, found...)
 		s.arrived(list)
 		if n < expiryRows && next <= now && !controlled {
 			controlled = true // what has run out and is still there

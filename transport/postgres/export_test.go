@@ -38,3 +38,6 @@ func (t *Transport) passAll(ctx context.Context) error {
 // DoDuties does all that is due of this node's housekeeping, after what the node is just doing of it. Where a clock of
 // the test's has moved on, housekeeping has caught up with it afterwards, however busy the machine is.
 func (t *Transport) DoDuties() error { return t.doDuties() }
+
+// Fold adds the counts of all connections up.
+func (t *Transport) Fold(ctx context.Context) error { return t.fold(ctx) }

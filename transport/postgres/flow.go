@@ -10,8 +10,9 @@ import (
 // Messages under flow control are in lanes of their own. Whatever changes their state does so in a transaction that
 // locks the one row of messenger_flow before anything else. So these transactions follow one another, on all nodes, and
 // what one of them reads of gates, lines and waiting messages stays true until flow.Engine has decided. Nothing is
-// locked by others before that row and wanted by them after it, so nobody waits in a circle. All other messages are not
-// concerned: they are sent, claimed and settled as if there were no flow control.
+// locked by others before that row and wanted by them after it, so nobody waits in a circle; the counts are locked last,
+// the common ones after the connection's own, as in fold. All other messages are not concerned: they are sent, claimed
+// and settled as if there were no flow control.
 //
 // What the engine asks for is in gates.go (their numbers), parked.go (who waits before them), waiting.go (all that
 // wait) and holds.go (what is stopped).
@@ -29,7 +30,8 @@ type flowTx struct {
 	parked  *parkedRows
 	counts  deltas
 	calls   []call
-	soonest int64 // when one of the gates that were saved is to be looked at
+	cancels []cancelledRow // messages that become cancelled
+	soonest int64          // when one of the gates that were saved is to be looked at
 
 	lanesMade []lane
 
@@ -118,7 +120,11 @@ func (f *flowTx) finish() error {
 	if len(f.counts) > 0 {
 		calls = append(calls, f.counts.call(f.l))
 	}
-	if err := f.l.finish(f.ctx, append(calls, f.moves()...)...); err != nil {
+	calls = append(calls, f.moves()...)
+	if len(f.cancels) > 0 {
+		calls = append(calls, f.cancelCall())
+	}
+	if err := f.l.finish(f.ctx, calls...); err != nil {
 		return err
 	}
 	for i := range f.lanesMade {

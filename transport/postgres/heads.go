@@ -168,6 +168,10 @@ type probe struct {
 	mark *mark
 }
 
+// clockSlack is by how many microseconds this process may be wrong about the server's clock without missing a message
+// whose time has come.
+const clockSlack = 20_000
+
 // ready returns the streams of the wanted lanes that may have something by a time, the highest priority first.
 func (h *heads) ready(wanted func(lane int) bool, by int64) []probe {
 	h.mu.Lock()

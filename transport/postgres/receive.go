@@ -83,7 +83,9 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	for range staleClaims {
 		c.lookAtAll, c.limits = flow.TypesPaused(t.held(t.name)), t.limitsKnown()
 		c.ended, c.stale = false, false
-		err := t.withAgain(ctx, "receive", func(ctx context.Context, l *link) error { return c.run(ctx, l, probes) })
+		// What it has claimed it keeps, so it is not run again. What nobody knows of is given back.
+		run := func(ctx context.Context, l *link) error { return undoubted(c.run(ctx, l, probes)) }
+		err := t.with(ctx, "receive", run)
 		if err == nil && c.stale {
 			err = t.loadHolds(ctx)
 		}
@@ -101,10 +103,6 @@ func (t *Transport) claim(ctx context.Context, o symphony.ReceiveOptions) ([]sym
 	}
 	return out, nil
 }
-
-// clockSlack is by how many microseconds this process may be wrong about the server's clock without missing a message
-// whose time has come.
-const clockSlack = 20_000
 
 // claim is one Receive.
 type claim struct {

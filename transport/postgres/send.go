@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
@@ -161,13 +163,25 @@ func (s *store) commitSendsWith(ops []*sendOp, store func(context.Context, *link
 
 // retrying runs f, again if it fails for a reason that passes at once.
 func (s *store) retrying(f func(context.Context, *link) error) (err error) {
-	for range 3 {
+	for try := range tries {
+		if try > 0 && isRolledBack(err) {
+			// Those for whom it was ended go first. The server does not see to that: it lets locks be taken from those
+			// who wait for them.
+			select {
+			case <-s.closing:
+				return err
+			case <-time.After(rand.N(20*time.Millisecond) + 10*time.Millisecond):
+			}
+		}
 		if err = s.bounded(f); !isRetryable(err) {
 			return err
 		}
 	}
 	return err
 }
+
+// tries is how often a transaction is run that fails for a reason that passes at once.
+const tries = 3
 
 // storeGroup stores the messages of all calls, apart from those that cannot be decided before these are committed.
 func (s *store) storeGroup(ctx context.Context, l *link, ops []*sendOp) (later []*sendOp, list []added, err error) {

@@ -70,8 +70,9 @@ func (t *Transport) settleBesideTx(ctx context.Context, settlements []symphony.S
 	if len(acked) == 0 {
 		return t.settleAll(ctx, settlements)
 	}
-	k := newLocked()
+	var k *locked
 	if err := t.withAgain(ctx, "settle", func(ctx context.Context, l *link) error {
+		k = newLocked()
 		return l.transact(ctx, call{query: lockItems, params: [][]byte{uuidArray(ids)}, row: k.addOurs},
 			call{query: unfinishedItems, params: [][]byte{uuidArray(ids)}, row: k.addMessage})
 	}); err != nil {
