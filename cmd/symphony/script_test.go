@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -29,6 +31,11 @@ func TestMain(m *testing.M) {
 //	signal NAME term|int|kill   send it a signal
 //	ended NAME CODE             wait for its end with this exit code
 //	[!] printed NAME REGEXP     check all that it has printed so far
+//	heard NAME FIFO             wait until it, or a program of its, has written to the named pipe
+//	told NAME FIFO              write a line to the named pipe, as soon as it or a program of its reads it
+//
+// All of these fail as soon as the program has ended without doing what they wait for. What a program leaves behind is
+// killed at the end of the story.
 //
 // and
 //
@@ -63,7 +70,9 @@ func stories(dir string, prepare func(*testscript.Env) error) testscript.Params 
 			return prepare(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "seen": scriptSeen, "signal": scriptSignal, "ended": scriptEnded, "printed": scriptPrinted, "exits": scriptExits, "tries": scriptTries, "capture": scriptCapture, "until": scriptUntil,
+			"start": scriptStart, "seen": scriptSeen, "signal": scriptSignal, "ended": scriptEnded,
+			"printed": scriptPrinted, "heard": scriptHeard, "told": scriptTold, "exits": scriptExits,
+			"tries": scriptTries, "capture": scriptCapture, "until": scriptUntil,
 		},
 	}
 }
@@ -85,10 +94,12 @@ type process struct {
 	moved chan struct{} // closed at the next output
 }
 
+// kill ends the programs, and all that they have started and left behind.
 func (p *processes) kill() {
 	for _, running := range p.byName {
 		running.cmd.Process.Kill()
 		<-running.exited
+		killSession(running.cmd.Process.Pid)
 	}
 }
 
@@ -132,6 +143,8 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("env"))
 	p.cmd.Env = strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
 	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p.cmd.WaitDelay = time.Second // where a program that it has left behind could print still
 	ts.Check(p.cmd.Start())
 	all := ts.Value(processesKey{}).(*processes)
 	if all.byName == nil {
