@@ -1,4 +1,4 @@
-import { expect, test, unique } from "./fixtures.ts";
+import { expect, phone, test, unique } from "./fixtures.ts";
 
 test("an empty system teaches the first dispatch and shows it arrive", { tag: "@core" }, async ({ page, own, open }) => {
   const empty = await own();
@@ -63,4 +63,25 @@ test("an address that asks for what there is not says so", async ({ page, open, 
   await server.dispatch("mail.any"); // an empty system has no chart
   await open("/?span=2h");
   await expect(page.getByText("The address asks for span 2h")).toBeVisible();
+});
+
+test("no time at the end of a chart is cut off", async ({ page, open, server }) => {
+  await server.dispatch("mail.any");
+  // How far the written words of a chart reach beyond its right edge, in pixels.
+  await page.addInitScript(() => {
+    const write = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (words, x, y) {
+      const width = this.measureText(words).width;
+      const right = x + (this.textAlign === "center" ? width / 2 : this.textAlign === "right" ? 0 : width);
+      this.canvas.dataset.beyond = String(Math.max(Number(this.canvas.dataset.beyond ?? -Infinity), right - this.canvas.width));
+      write.call(this, words, x, y);
+    };
+  });
+  for (const size of [{ width: 1280, height: 800 }, { width: 700, height: 800 }, phone]) {
+    await page.setViewportSize(size);
+    for (const span of ["15m", "1h", "6h", "24h", "7d"]) {
+      await open(`/?span=${span}`);
+      await expect(page.locator(".chart canvas")).toHaveAttribute("data-beyond", /^-/);
+    }
+  }
 });

@@ -46,9 +46,11 @@ export default function Chart({ label, times, series, stacked, format = short, h
     const drawn = stacked ? [...series].reverse() : series;
     const axis = { stroke: of("--muted"), grid: { stroke: of("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     const days = times.length > 1 && times[times.length - 1]!.getTime() - times[0]!.getTime() > 2 * 86_400_000;
+    // Half of the last label of a time stands behind the last step.
+    const behind = days ? 36 : 20;
     const plot = new uPlot(
       {
-        width: element.clientWidth, height, padding: [8, 8, 0, 0], legend: { show: true, live: true },
+        width: element.clientWidth, height, padding: [8, behind, 0, 0], legend: { show: true, live: true },
         scales: { x: { time: true }, y: { range: (_, __, high) => [0, high > 0 ? high * 1.1 : 1] } },
         cursor: { drag: { x: !!onSelect, y: false, setScale: false }, points: { size: 6 } },
         axes: [
