@@ -126,3 +126,23 @@ test("somebody whose clock is wrong reads when things were, and when exactly", a
   await page.getByRole("heading", { level: 1 }).hover();
   await expect(tip).toHaveCount(0);
 });
+
+test("a time in a dialog is read in whole too", async ({ page, open, server }) => {
+  const name = unique("dialog");
+  const key = await server.newKey(name, ["read"]);
+  await server.call("GET", "/api/symphony/status", undefined, key);
+  await server.wait("the key to be seen", async () => !!(await server.call("GET", "/api/symphony/keys")).keys.find((k: { name: string }) => k.name === name).lastUsedAt);
+  await open("/keys");
+  await page.getByRole("row").filter({ hasText: name }).getByRole("button", { name: /Revoke/ }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator("time").first().hover();
+  const tip = page.getByRole("tooltip");
+  await expect(tip).toHaveText(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+$/);
+  const { x, y, width, height } = (await tip.boundingBox())!;
+  expect(await tip.evaluate((e, [left, top]) => e.contains(document.elementFromPoint(left!, top!)), [x + width / 2, y + height / 2]), "nothing lies over it").toBe(true);
+  await page.keyboard.press("Escape");
+  await expect(tip).toHaveCount(0);
+  await expect(dialog).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+});

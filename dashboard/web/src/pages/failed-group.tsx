@@ -9,6 +9,7 @@ import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
 import { text } from "../text";
 import { Button, IconButton } from "../ui/button";
+import { Clamped } from "../ui/clamped";
 import { Menu, MenuItem } from "../ui/menu";
 import { Facts, Page, Section } from "../ui/page";
 import { Sparkline } from "../ui/sparkline";
@@ -90,7 +91,7 @@ function One({ group, error }: { group: Group; error: unknown }) {
         <Facts rows={[
           [t.group.facts.type, <Link key="type" to="/type" search={{ type: group.type }} className="link">{group.type}</Link>],
           [t.group.facts.errorClass, group.errorClass], [t.group.facts.transport, group.transport],
-          [t.group.facts.state, <GroupStanding key="state" group={{ ...group, note: "" }} />], [t.group.facts.note, group.note && <span className="whitespace-pre-wrap">{group.note}</span>],
+          [t.group.facts.state, <GroupStanding key="state" group={{ ...group, note: "" }} />], [t.group.facts.note, group.note && <Clamped key="note" text={group.note} />],
           [t.group.facts.name, <code key="name" className="font-mono text-xs">{group.group}</code>],
         ]} />
         <Facts rows={[

@@ -163,7 +163,7 @@ function Row({ finding: f }: { finding: Finding }) {
       <span className="min-w-0 flex-1">
         <span className="block truncate font-medium foreign">{f.title}</span>
         <span className="flex gap-1 text-xs text-muted max-sm:flex-wrap">
-          {f.why && <span className="min-w-0 truncate foreign max-sm:whitespace-normal">{f.why}</span>}
+          {f.why && <span className="min-w-0 foreign max-sm:line-clamp-2 sm:truncate">{f.why}</span>}
           {f.at && <span className="shrink-0">{f.why && "· "}{f.atWord} <Time at={f.at} ahead={f.ahead} /></span>}
         </span>
       </span>

@@ -24,6 +24,8 @@ export const shared = {
   requestId: (id: string) => `Request ${id}`,
   typeToConfirm: (name: string) => `Type ${name} to confirm.`,
   showMore: "Show more",
+  whole: "Show the whole text",
+  less: "Show less",
   showAll: (n: string) => `Show all (${n})`,
   masked: "Masked",
   maskedWhy: "Hidden from your scopes, or by types.X.redact.",

@@ -8,6 +8,7 @@ import { fromInput, zoneName } from "../../format/time";
 import { useZone } from "../../frame/preferences";
 import { text } from "../../text";
 import { Button } from "../../ui/button";
+import { Clamped } from "../../ui/clamped";
 import { FormDialog } from "../../ui/dialog";
 import { Select, TextField } from "../../ui/field";
 import { Callout } from "../../ui/states";
@@ -44,7 +45,7 @@ export function HoldNotes({ holds, waiting }: { holds: PlacedHold[]; waiting?: n
             <div className="min-w-0">
               <p className="font-semibold foreign">{h.mode === "paused" ? t.hold.paused(held(h)) : t.hold.draining(held(h))}</p>
               <p>{t.modeHint[h.mode]}</p>
-              {h.reason && <p className="foreign">{h.reason}</p>}
+              {h.reason && <Clamped text={h.reason} />}
               <p className="text-xs text-muted">
                 {t.hold.since} <Time at={h.since} />{h.by && <> <span className="foreign">{t.hold.by(h.by)}</span></>} · {h.until ? <>{t.hold.ends} <Time at={h.until} ahead /></> : t.hold.never}
               </p>
