@@ -1,4 +1,5 @@
-import { expect, phone, test } from "./fixtures.ts";
+import type { Locator } from "@playwright/test";
+import { expect, phone, test, theme } from "./fixtures.ts";
 import { pages } from "./pages.ts";
 
 const script = `<script>alert(1)</script><img src=x onerror=alert(2)>`;
@@ -48,6 +49,64 @@ test("hostile texts in every field stay texts", async ({ page, open, server, exp
       }
     });
   }
+});
+
+test("what is not seen in a text is shown, and copied as it is", async ({ page, open, server, accessible, context }) => {
+  const type = `webhook.${unique("seen")}`;
+  const error = "invoice-\u202Egnp.exe zero\u200Bwidth \uFEFF👩‍🚀 می‌خواهم";
+  server.receiver.answer({ status: 400, body: { error } });
+  const id = await server.dispatch(type, { text: error });
+  await server.until(id, "failed");
+  const [group] = (await server.call("GET", `/api/symphony/failed/groups?type=${type}`)).groups;
+  const note = "\u001b[31mred\u001b[0m " + "It is looked into. ".repeat(40);
+  await server.call("POST", `/api/symphony/failed/groups/${group.group}/ignore?transport=default`, { count: 5, note });
+  const marks = (of: Locator) => of.locator(".mark").evaluateAll((all) => all.map((m) => [m.getAttribute("data-name"), m.getBoundingClientRect().width > 20]));
+  const seen = [["U+202E", true], ["U+200B", true], ["U+FEFF", true]]; // and not what joins letters and emoji
+  for (const [size, scheme] of [[{ width: 1280, height: 800 }, "light"], [phone, "dark"]] as const) {
+    await page.setViewportSize(size);
+    await theme(page, scheme);
+    await open(`/failed?state=all&type=${type}`);
+    const link = page.getByRole("row").getByRole("link", { name: /invoice/ });
+    await expect(link).toBeVisible();
+    expect(await marks(link)).toEqual(seen);
+    expect((await marks(page.getByRole("row"))).slice(3, 5)).toEqual([["U+001B", true], ["U+001B", true]]);
+    await accessible();
+  }
+  await page.getByRole("link", { name: /invoice/ }).click();
+  // A note fills no phone.
+  const told = page.getByText("It is looked into.").first();
+  expect((await told.boundingBox())!.height).toBeLessThan(80);
+  await page.getByRole("button", { name: "Show the whole text" }).click();
+  expect((await told.boundingBox())!.height).toBeGreaterThan(200);
+  await page.getByRole("button", { name: "Show less" }).click();
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const whole = page.getByLabel("Error", { exact: true });
+  await expect(whole).toBeVisible();
+  expect(await marks(whole)).toEqual(seen);
+  await whole.evaluate((e) => getSelection()!.selectAllChildren(e));
+  await page.keyboard.press("ControlOrMeta+c");
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(error);
+  await open(`/send?type=${type}`);
+  const editor = page.getByRole("textbox", { name: "Payload" });
+  await editor.fill(JSON.stringify({ text: error }));
+  await expect(editor.locator(".mark")).toHaveText(seen.map(([name]) => name as string));
+});
+
+test("a long reason of a pause leaves room for the page", async ({ page, open, own }) => {
+  const server = await own();
+  const queue = "reasoned";
+  const reason = `${queue} rests. `.repeat(25);
+  await server.call("POST", "/api/symphony/pause", { queue, reason });
+  await server.dispatch("mail.any"); // an empty system is taught instead
+  await page.setViewportSize(phone);
+  await open("/");
+  const row = page.getByRole("link", { name: new RegExp(`Queue ${queue} is paused`) });
+  expect((await row.boundingBox())!.height).toBeLessThan(110);
+  await open(`/queue?transport=default&queue=${queue}`);
+  const told = page.getByText(reason.trim());
+  expect((await told.boundingBox())!.height).toBeLessThan(80);
+  await page.getByRole("button", { name: "Show the whole text" }).click();
+  expect((await told.boundingBox())!.height).toBeGreaterThan(120);
 });
 
 let n = 0;

@@ -10,7 +10,7 @@ const key = process.env.SYMPHONY_API_KEY;
 export default defineConfig(({ command }) => ({
   // Where the page is served is known only then: assets are found beside <base>.
   base: command === "build" ? "./" : "/dashboard/",
-  plugins: [react(), tailwindcss()],
+  plugins: [react({ jsxImportSource: "#marks" }), tailwindcss()],
   build: {
     outDir: "../dist",
     emptyOutDir: true,

@@ -4,10 +4,11 @@ import { bracketMatching, defaultHighlightStyle, ensureSyntaxTree, foldGutter, H
 import { forceLinting, linter, type Diagnostic } from "@codemirror/lint";
 import { searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import { parseJson } from "../api/json";
+import { hiddenCharacters, nameOf } from "../marks/hidden";
 import { placeOf } from "./json-place";
 
 /** A problem at a place of the document, told by a path such as items[2].sku. */
@@ -24,6 +25,10 @@ const look = EditorView.theme({
   ".cm-lintRange": { backgroundImage: "none !important", textDecoration: "underline wavy" },
   ".cm-lintRange-error": { textDecorationColor: "var(--danger)" },
   ".cm-lintRange-warning, .cm-lintRange-info, .cm-lintRange-hint": { textDecorationColor: "var(--warn)" },
+  // As .mark::before of styles.css, of which nothing comes in here.
+  ".mark": {
+    margin: "0 1px", padding: "0 2px", border: "1px solid var(--strong)", borderRadius: "3px", fontSize: "0.625rem", color: "var(--warn)", backgroundColor: "var(--warn-soft)",
+  },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 // A browser that types over a selection keeps its look in a style attribute, which our Content-Security-Policy refuses: so
@@ -39,6 +44,16 @@ const overtyping = EditorView.domEventHandlers({
     view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: "input.type", scrollIntoView: true });
     e.preventDefault();
     return true;
+  },
+});
+
+const hidden = highlightSpecialChars({
+  specialChars: hiddenCharacters,
+  render: (code) => {
+    const mark = document.createElement("span");
+    mark.className = "mark";
+    mark.textContent = nameOf(String.fromCodePoint(code));
+    return mark;
   },
 });
 
@@ -100,7 +115,7 @@ export default function JsonEdit({ value, onChange, label, readOnly, problems = 
       state: EditorState.create({
         doc: value,
         extensions: [
-          lineNumbers(), foldGutter(), history(), bracketMatching(), json(), linter((v) => marks(v, told.current)), look,
+          lineNumbers(), foldGutter(), history(), bracketMatching(), json(), hidden, linter((v) => marks(v, told.current)), look,
           syntaxHighlighting(ink), syntaxHighlighting(defaultHighlightStyle, { fallback: true }),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           EditorState.readOnly.of(!!readOnly), EditorView.lineWrapping,

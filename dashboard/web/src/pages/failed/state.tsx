@@ -38,5 +38,5 @@ export function gist(error: string): string {
 
 /** A text on one line, and not more of it than a line can have. */
 export function oneLine(s: string): string {
-  return s.slice(0, 400).replace(/\s+/g, " ").trim();
+  return s.slice(0, 400).replace(/[ \t\r\n]+/g, " ").trim();
 }
