@@ -73,10 +73,11 @@ func (e *Engine) readings(ctx context.Context, s monitor.Signals) (list []readin
 			add(r)
 		}
 		if rules.StorageBytes != Off && t.Bytes != nil {
-			used := t.Bytes.Total - t.Bytes.Kinds[storage.BytesFree]
+			used := t.Bytes.Used()
 			add(reading{Rule: StorageBytes, Transport: t.Name, Known: t.Err == nil && !t.Bytes.At.IsZero(),
 				Value: float64(used), Threshold: float64(rules.StorageBytes), Unit: "bytes",
-				Text: fmt.Sprintf("the storage of transport %s uses %d MB: %s", t.Name, used>>20, t.Bytes)})
+				Text: fmt.Sprintf("the storage of transport %s uses %s; with what is free in it %s",
+					t.Name, storage.Size(used), t.Bytes)})
 		}
 		if rules.Regressions != Off && e.o.Regressed != nil {
 			add(e.regression(ctx, t.Name))

@@ -54,17 +54,20 @@ func (b Bytes) String() string {
 	var parts []string
 	for _, kind := range Kinds() {
 		if n := b.Kinds[kind]; n > b.Total/200 {
-			parts = append(parts, fmt.Sprintf("%s %s", kind, size(n)))
+			parts = append(parts, fmt.Sprintf("%s %s", kind, Size(n)))
 		}
 	}
 	if len(parts) == 0 {
-		return size(b.Total)
+		return Size(b.Total)
 	}
-	return size(b.Total) + ", of which " + about + strings.Join(parts, ", ")
+	return Size(b.Total) + ", of which " + about + strings.Join(parts, ", ")
 }
 
-// size is a number of bytes for people.
-func size(n int64) string {
+// Used are the bytes that something is stored in: all but those that are free.
+func (b Bytes) Used() int64 { return b.Total - b.Kinds[BytesFree] }
+
+// Size is a number of bytes for people, like 12 MB.
+func Size(n int64) string {
 	for _, unit := range []struct {
 		bytes int64
 		name  string

@@ -5,7 +5,7 @@ import "time"
 // AlertsResponse tells how every rule stands.
 type AlertsResponse struct {
 	Success bool    `json:"success" required:"true"`
-	Enabled bool    `json:"enabled" required:"true" description:"Whether the rules are judged; see alerts.enabled in the configuration. Where not, states are those of long ago."`
+	Enabled bool    `json:"enabled" required:"true" description:"Whether the rules are judged; see alerts.enabled in the configuration. Where not, nobody is told of anything: values are those of now, and firing, since, id and toldAt are as they were when the rules were last judged."`
 	Alerts  []Alert `json:"alerts" required:"true"`
 }
 
@@ -21,7 +21,7 @@ type Alert struct {
 	Value       float64    `json:"value" required:"true"`
 	Threshold   float64    `json:"threshold" required:"true" description:"The rule holds at this value and above."`
 	Clear       float64    `json:"clear" required:"true" description:"An alert is resolved at this value and below."`
-	Unit        string     `json:"unit" required:"true" description:"messages, ms or ratio."`
+	Unit        string     `json:"unit" required:"true" description:"messages, ms, ratio, bytes or groups."`
 	Text        string     `json:"text" required:"true"`
 	ToldAt      *time.Time `json:"toldAt,omitzero" description:"When the last notification was made."`
 	Undelivered int        `json:"undelivered" required:"true" description:"Notifications that some webhook has not taken yet."`

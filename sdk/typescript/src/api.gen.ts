@@ -36,7 +36,7 @@ export interface Alert {
   transport: string
   /** Notifications that some webhook has not taken yet. */
   undelivered: number
-  /** messages, ms or ratio. */
+  /** messages, ms, ratio, bytes or groups. */
   unit: string
   value: number
 }
@@ -55,7 +55,7 @@ export interface AlertTestResponse {
 
 export interface AlertsResponse {
   alerts: Alert[]
-  /** Whether the rules are judged; see alerts.enabled in the configuration. Where not, states are those of long ago. */
+  /** Whether the rules are judged; see alerts.enabled in the configuration. Where not, nobody is told of anything: values are those of now, and firing, since, id and toldAt are as they were when the rules were last judged. */
   enabled: boolean
   success: true
 }

@@ -1860,7 +1860,7 @@ export interface components {
             transport: string;
             /** @description Notifications that some webhook has not taken yet. */
             undelivered: number;
-            /** @description messages, ms or ratio. */
+            /** @description messages, ms, ratio, bytes or groups. */
             unit: string;
             /** Format: double */
             value: number;
@@ -1878,7 +1878,7 @@ export interface components {
         };
         AlertsResponse: {
             alerts: components["schemas"]["Alert"][];
-            /** @description Whether the rules are judged; see alerts.enabled in the configuration. Where not, states are those of long ago. */
+            /** @description Whether the rules are judged; see alerts.enabled in the configuration. Where not, nobody is told of anything: values are those of now, and firing, since, id and toldAt are as they were when the rules were last judged. */
             enabled: boolean;
             /** @constant */
             success: true;
