@@ -1,8 +1,13 @@
-import { expect, test, unique } from "./fixtures.ts";
+import { expect, phone, test, unique } from "./fixtures.ts";
 
 test("somebody sends an order by its form", { tag: "@core" }, async ({ page, open, server }) => {
   await server.dispatch("order.paid", { id: "first", amount: 1 });
   await open("/send?type=order.paid");
+  await expect(page.getByLabel(/^id/)).toBeVisible();
+  await expect(page.getByText(/too short/)).toHaveCount(0); // nobody has written anything yet
+  await page.getByLabel(/^id/).fill("a");
+  await page.getByLabel(/^id/).fill("");
+  await expect(page.getByText(/too short/)).toBeVisible();
   await page.getByLabel(/^id/).fill("a-42");
   await page.getByLabel(/^amount/).fill("12345678901234567890.10");
   await page.getByLabel("currency", { exact: true }).selectOption("EUR");
@@ -63,6 +68,12 @@ test("somebody sends the messages of a file", async ({ page, open }) => {
   await open("/send?mode=file");
   await page.getByLabel("File", { exact: true }).setInputFiles({ name: "some.csv", mimeType: "text/csv", buffer: Buffer.from(`type,payload\n${type},"{""n"": 3}"\n`) });
   await expect(page.getByRole("button", { name: "Send 1 message" })).toBeVisible();
+  // On a phone a problem is read in whole.
+  await page.setViewportSize(phone);
+  await page.getByLabel("File", { exact: true }).setInputFiles({ ...file, buffer: Buffer.from(`{"message": {"type": "${type}", "payload": {}}, "queue": "${"no queue of this name ".repeat(4)}"}`) });
+  const problem = page.getByRole("row").getByText(/must/);
+  await expect(problem).toBeVisible();
+  expect(await problem.evaluate((e) => e.parentElement!.scrollWidth - e.parentElement!.clientWidth)).toBeLessThanOrEqual(0);
 });
 
 test("who may not send is told which scope it takes", async ({ page, open, server, signIn }) => {

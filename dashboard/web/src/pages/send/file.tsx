@@ -98,7 +98,7 @@ function Outcome({ result }: { result: Result }) {
   const columns: Column<Problem>[] = [
     { id: "line", name: t.line, align: "right", width: "6rem", phone: "title", cell: (p) => count(p.line) },
     { id: "path", name: t.path, width: "minmax(8rem,1fr)", cell: (p) => <code className="font-mono text-xs foreign">{p.path}</code> },
-    { id: "problem", name: t.problem, width: "minmax(14rem,3fr)", cell: (p) => <span className="foreign" title={p.message}>{p.message}</span> },
+    { id: "problem", name: t.problem, width: "minmax(14rem,3fr)", cell: (p) => <span className="whitespace-normal foreign">{p.message}</span> },
   ];
   const rows = result.problems.map((p, n) => ({ ...p, n }));
   return (

@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from "react";
 import { answer, api } from "../../api/client";
-import { ApiError } from "../../api/errors";
+import { ApiError, type Problem } from "../../api/errors";
 import { writeJson, type Json } from "../../api/json";
 import { usePermissions } from "../../api/session";
 import { useZone } from "../../frame/preferences";
@@ -27,6 +27,8 @@ import { SchemaForm } from "./schema-form";
 import { Sent, type SentOne } from "./sent";
 
 const t = text.send;
+// What nobody has written yet is wrong in nothing.
+const unwritten: Problem[] = [];
 
 /** One message is written, as a form or as JSON, and sent. */
 export function SendOne() {
@@ -107,7 +109,7 @@ export function SendOne() {
           <datalist id={list}>{types.data?.names.map((n) => <option key={n} value={n} />)}</datalist>
           {form && <div><Segmented label={t.view.label} value={view} options={[["form", t.view.form], ["json", t.view.json]]} onChange={(v) => set({ view: v === "json" ? "json" : undefined })} /></div>}
           {view === "form" && form ? (
-            fields.checked.value ? <SchemaForm fields={form} value={fields.checked.value} onChange={(v) => setPayload(writeJson(v, 2))} problems={fields.problems} />
+            fields.checked.value ? <SchemaForm fields={form} value={fields.checked.value} onChange={(v) => setPayload(writeJson(v, 2))} problems={payload === undefined && error == null ? unwritten : fields.problems} />
               : <Callout tone="warn">{fields.checked.large ? t.formTooLarge : t.formNeedsJson}</Callout>
           ) : <PayloadEditor label={t.payload} value={written} onChange={setPayload} fields={fields} />}
         </div>
