@@ -18,7 +18,7 @@ import { useNow } from "../ui/time";
 import { Tooltip } from "../ui/tooltip";
 import { unasked, useWorkers, workersOn } from "./queues/workers";
 import { HoldBadges } from "./steering/holds";
-import { limitUse } from "./steering/limit-text";
+import { LimitsUse } from "./steering/limits";
 
 const t = text.queues;
 type Row = QueueRow & { workers?: number; idleSince?: string };
@@ -97,7 +97,7 @@ const columns: Column<Row>[] = [
   { id: "series", name: c.series, phone: "hide", width: "6.5rem", cell: (r) => (r.series ? <Sparkline values={r.series} label={t.lastHour(r.series.reduce((a, b) => a + b, 0))} width={80} /> : null) },
   { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : nothing) },
   { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => (r.figures?.processed ? <Failing figures={r.figures} /> : nothing) },
-  { id: "limits", name: c.limits, width: "minmax(5rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || nothing },
+  { id: "limits", name: c.limits, width: "minmax(5rem,1fr)", cell: (r) => (r.limits.length > 0 ? <LimitsUse limits={r.limits} /> : nothing) },
   { id: "workers", name: c.workers, align: "right", width: "5rem", cell: (r) => (r.workers === undefined ? nothing : count(r.workers)) },
 ];
 

@@ -16,7 +16,7 @@ import { Badge } from "../ui/status";
 import { nothing, Table, type Column } from "../ui/table";
 import { Failing, Named } from "./queues";
 import { HoldBadges } from "./steering/holds";
-import { limitUse } from "./steering/limit-text";
+import { LimitsUse } from "./steering/limits";
 
 const t = text.types;
 const c = text.queues.columns;
@@ -97,7 +97,7 @@ const columns: Column<TypeRow>[] = [
   { id: "run", name: c.run, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : nothing) },
   { id: "wait", name: c.wait, align: "right", width: "5.5rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : nothing) },
   { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => (r.figures?.processed ? <Failing figures={r.figures} /> : nothing) },
-  { id: "limits", name: c.limits, width: "minmax(6rem,1fr)", cell: (r) => r.limits.map(limitUse).join("; ") || nothing },
+  { id: "limits", name: c.limits, width: "minmax(6rem,1fr)", cell: (r) => (r.limits.length > 0 ? <LimitsUse limits={r.limits} /> : nothing) },
 ];
 
 /** Tells whether a name stands for several types, of which each has figures of its own. */

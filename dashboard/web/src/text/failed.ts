@@ -48,7 +48,7 @@ export const failed = {
   counting: "Counting…", counted: (n: number) => `${messages(n)} now.`,
   ignore: {
     title: "Ignore this group",
-    happens: "It leaves the open groups, and its failures are still counted. Its messages stay where they are. It is open again by itself:",
+    happens: "It leaves the open groups, and its failures are still counted. Its messages stay where they are. It is ignored until:",
     how: "Until", time: "a time", count: "so many more failures", further: "further notice",
     at: "Open again at", atBad: "Choose a time to come.", after: "Failures", afterHint: "1 to 1,000,000", afterBad: "A whole number from 1 to 1,000,000.",
     presets: { h1: "1 hour", h8: "8 hours", d1: "1 day", d7: "7 days" },

@@ -1,5 +1,8 @@
 import { count, plural } from "../format/number";
 
+/** What is held, within a sentence: "queue mail" of "Queue mail". */
+const within = (what: string) => what.charAt(0).toLowerCase() + what.slice(1);
+
 /** Texts about what stops and limits queues and types, of both pages that steer them. */
 export const steering = {
   mode: { paused: "Paused", draining: "Draining" },
@@ -9,8 +12,8 @@ export const steering = {
   },
   hold: {
     pause: "Pause", drain: "Drain", resume: "Resume",
-    pauseTitle: (what: string) => `Pause ${what}`,
-    drainTitle: (what: string) => `Drain ${what}`,
+    pauseTitle: (what: string) => `Pause ${within(what)}`,
+    drainTitle: (what: string) => `Drain ${within(what)}`,
     pauseWhat: (waiting: number | undefined) =>
       `Messages are accepted and none is handed to workers until it is resumed. Those in workers' hands are finished.${waiting ? ` ${plural(waiting, "message waits", "messages wait")} now.` : ""}`,
     drainWhat: "New messages are refused with 409 queue_draining until it is resumed. What is there is handled.",
@@ -21,7 +24,7 @@ export const steering = {
     paused: (what: string) => `${what} is paused.`,
     draining: (what: string) => `${what} drains.`,
     resumed: (what: string) => `${what} goes on.`,
-    resumeTitle: (what: string) => `Resume ${what}`,
+    resumeTitle: (what: string) => `Resume ${within(what)}`,
     resumeWhat: (waiting: number | undefined) => waiting ? `${plural(waiting, "waiting message is", "waiting messages are")} handed out from now on.` : "Messages are handed out and accepted from now on.",
     since: "Set", by: (who: string) => `by ${who}`, ends: "ends", never: "It does not end by itself.",
     ofQueue: (name: string) => `Queue ${name}`, ofType: (name: string) => `Type ${name}`, ofTransport: (name: string) => `Transport ${name}`,

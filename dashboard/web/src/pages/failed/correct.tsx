@@ -53,7 +53,7 @@ export function Correct({ group, letters, loading, onClose }: { group: Group; le
         {mode === "edit" && editable.length > 1 && letter && (
           <div className="w-full max-w-xl min-w-0 sm:flex-1">
             <Select label={t.example} value={letter.id} onChange={(e) => setChosen(e.target.value)}
-              options={editable.slice(0, 20).map((l) => [l.id, gist(l.error).slice(-100) || l.messageId] as const)} />
+              options={editable.slice(0, 20).map((l) => [l.id, `${l.messageId} · ${gist(l.error).slice(0, 100) || l.errorClass}`] as const)} />
           </div>
         )}
       </div>

@@ -16,7 +16,7 @@ import { Table, type Column } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { say } from "../../ui/toast";
 import { useSteered } from "./holds";
-import { configuredText, limitText } from "./limit-text";
+import { configuredText, limitText, limitUse } from "./limit-text";
 
 const t = text.steering.limits;
 
@@ -43,6 +43,12 @@ function remove(target: LimitTarget) {
   return "queue" in target
     ? answer(api.DELETE("/api/symphony/limits/queue/{transport}/{id}", { params: { path: { transport: target.transport, id: target.queue } } }))
     : answer(api.DELETE("/api/symphony/limits/type/{id}", { params: { path: { id: target.type } } }));
+}
+
+/** The limits of a row with their use, which is more than some columns have room for. */
+export function LimitsUse({ limits }: { limits: Limit[] }) {
+  const words = limits.map(limitUse).join("; ");
+  return <span title={words}>{words}</span>;
 }
 
 /** The limits that apply, what is configured beside what was set, with their use; and what changes them. */
