@@ -1,4 +1,4 @@
-import { expect, test, unique } from "./fixtures.ts";
+import { expect, phone, test, unique } from "./fixtures.ts";
 
 test("a type tells what handles it, when it is retried, and what it looks like", { tag: "@core" }, async ({ page, open, server }) => {
   const type = `order.${unique("new")}`;
@@ -11,6 +11,17 @@ test("a type tells what handles it, when it is retried, and what it looks like",
   await expect(page.getByRole("img", { name: "When attempts would run" })).toBeVisible();
   await expect(page.getByText("Attempt 4")).toBeVisible();
   await expect(page.getByRole("tree", { name: "Schema" })).toContainText("currency");
+  // How many wait, and a mark of an attempt that is as large on a phone.
+  const figure = (name: string) => page.locator("main").getByText(name, { exact: true }).first().locator("xpath=following-sibling::div[1]");
+  await expect(figure("Waiting")).toHaveText("0");
+  await server.dispatch(type, { id: "2", amount: 1 }, { delay: 3_600_000 });
+  await page.reload();
+  await expect(figure("Waiting")).toHaveText("1");
+  await page.setViewportSize(phone);
+  const mark = await page.getByRole("img", { name: "When attempts would run" }).locator("circle").first().boundingBox();
+  expect([mark!.width, mark!.height]).toEqual([12, 12]);
+  await figure("Waiting").getByRole("link").click();
+  await expect(page).toHaveURL(/\/messages\?type=order.*status=pending/);
 });
 
 test("a type whose endpoint is down has its breaker open", async ({ page, own, open }) => {

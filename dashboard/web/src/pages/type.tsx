@@ -6,7 +6,7 @@ import { answer, api, type Shape } from "../api/client";
 import type { Json } from "../api/json";
 import { usePermissions } from "../api/session";
 import { duration } from "../format/duration";
-import { pace, percent, short } from "../format/number";
+import { count, pace, percent, short } from "../format/number";
 import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
 import { text } from "../text";
@@ -106,15 +106,30 @@ function Seen({ row, of }: { row: Row; of: { type: string } }) {
 
 function Figures({ row }: { row: Row }) {
   const f = row.figures;
+  const refetchInterval = useRefetch("by nobody", 10_000);
+  // Of those that have ended well there may be too many to be counted.
+  const { data: counted } = useQuery({
+    queryKey: ["counts", "type", row.type], refetchInterval, placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => answer(api.GET("/api/symphony/messages/counts", { params: { query: { type: row.type, status: ["pending", "processing", "failed"] } }, signal })),
+  });
   if (!f) return null;
   const n = text.queues.detail;
+  const all = (status: "pending" | "processing" | "failed") => !counted ? text.shared.nothing : (
+    <Link to={status === "failed" ? "/failed" : "/messages"} search={status === "failed" ? { type: row.type } : { type: row.type, status }} className="hover:underline"
+      title={counted.atLeast ? text.messages.atLeast : undefined}>
+      {count(counted.counts[status])}{counted.atLeast && "+"}
+    </Link>
+  );
   return (
-    <div className="grid grid-cols-[repeat(auto-fit,minmax(9rem,1fr))] gap-2">
+    <div className="grid grid-cols-2 gap-2 sm:grid-cols-4">
+      <Figure name={n.figures.waiting} value={all("pending")} />
+      <Figure name={n.figures.running} value={all("processing")} />
       <Figure name={n.figures.in} value={short(f.dispatched)} note={n.lastHour} />
       <Figure name={n.figures.out} value={pace(f.throughput)} note={n.lastHour} />
       <Figure name={t.run} value={f.processed > 0 ? duration(f.p95) : text.shared.nothing} note={n.lastHour} />
       <Figure name={n.figures.wait} value={f.processed > 0 ? duration(f.waiting.p95) : text.shared.nothing} note={n.lastHour} />
       <Figure name={n.figures.failing} value={f.processed > 0 ? percent(f.failureRate) : text.shared.nothing} note={n.of(f.failed, f.processed)} tone={f.failureRate >= 0.25 && f.failed > 4 ? "danger" : undefined} />
+      <Figure name={n.figures.failed} value={all("failed")} />
     </div>
   );
 }

@@ -10,15 +10,15 @@ const t = text.types.detail;
 export function RetryPicture({ retry, several }: { retry: Shape<"TypeRetry">; several: boolean }) {
   const { shown, left } = picked(attempts(retry.delays));
   const beyond = retry.maxRetries - retry.delays.length;
-  const [width, pad, y] = [640, 12, 14];
-  const x = (at: number) => pad + at * (width - 2 * pad);
+  const y = 14;
+  const x = (at: number) => `${2 + at * 96}%`; // of any width, so that the marks are as large on a phone
   return (
     <div className="flex flex-col gap-2 p-4">
       {several && <p className="text-xs text-muted foreign">{t.transports} {retry.transports.join(", ")}</p>}
       <p>{t.retryLead(retry.maxRetries)} {retry.maxRetries > 0 && retry.jitter > 0 && t.jitter(percent(retry.jitter))}</p>
       {retry.maxRetries > 0 && (
-        <svg role="img" aria-label={t.picture} viewBox={`0 0 ${width} 28`} className="w-full max-w-3xl" preserveAspectRatio="none">
-          <line x1={pad} x2={width - pad} y1={y} y2={y} stroke="var(--line)" strokeWidth="2" />
+        <svg role="img" aria-label={t.picture} height={2 * y} className="w-full max-w-3xl">
+          <line x1={x(0)} x2={x(1)} y1={y} y2={y} stroke="var(--line)" strokeWidth="2" />
           {shown.map((a, i) => (
             <circle key={a.number} cx={x(a.x)} cy={y} r="5" fill={i === shown.length - 1 ? "var(--failed)" : "var(--surface)"} stroke={i === shown.length - 1 ? "var(--failed)" : "var(--processing)"} strokeWidth="2" />
           ))}
