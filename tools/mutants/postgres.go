@@ -4,6 +4,11 @@ package main
 var postgresMutants = []mutant{
 	{file: "cancel.go", what: "a cancelled message stays with its worker", run: "TestConformance/.*/Cancel",
 		old: "return []call{left, {query: insertLease", new: "return []call{{query: insertLease"},
+	{file: "flow.go", what: "the common counts are locked before a connection's own", run: "TestCancel_locks",
+		old: "\tcalls := f.calls\n", new: "\tcalls := f.calls\n\tif len(f.cancels) > 0 {\n" +
+			"\t\tcalls = append([]call{f.cancelCall()}, calls...)\n\t\tf.cancels = nil\n\t}\n"},
+	{file: "conn.go", what: "what a deadlock ended is not tried again", run: "TestCancel_that",
+		old: "undoubted(s.retrying(f))", new: "undoubted(s.bounded(f))"},
 	{file: "cancel.go", what: "a lease of a cancelled message ends for old nodes, too", run: "TestCancel_beside_nodes",
 		old: "timeParam(r.claimed), timeParam(ownLeaseEnd), passes,",
 		new: "timeParam(r.claimed), timeParam(r.until(place)), passes,"},
