@@ -1,4 +1,4 @@
-import { expect, test, unique } from "./fixtures.ts";
+import { expect, phone, test, unique } from "./fixtures.ts";
 
 test("somebody finds out who has paused a queue", async ({ page, open, server }) => {
   const queue = unique("orders");
@@ -19,4 +19,25 @@ test("somebody finds out who has paused a queue", async ({ page, open, server })
   await page.getByLabel("Target").fill(queue);
   await row.getByRole("link", { name: queue }).click();
   await expect(page).toHaveURL(new RegExp(`/dashboard/queue\\?.*queue=${queue}`));
+});
+
+test("a link to an entry shows it, though others came since", async ({ page, own, open }) => {
+  const server = await own();
+  const filter = { type: "mail.none", metadata: { a: "1" } };
+  await server.call("POST", "/api/symphony/messages/cancel", { filter, dryRun: true });
+  const [entry] = (await server.call("GET", "/api/symphony/audit?action=message.*")).entries;
+  for (let i = 0; i < 60; i++) await server.call("POST", "/api/symphony/pause", { queue: `later-${i}` });
+  await page.setViewportSize(phone);
+  await open(`/audit?entry=${entry.id}`);
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("heading", { name: entry.action })).toBeVisible();
+  await expect(dialog.getByRole("heading", { name: "All that it is about" })).toBeVisible();
+  await expect(dialog.getByText('metadata:{"a":"1"}')).toBeVisible();
+  // Names and values stand below each other.
+  const left = async (text: string) => (await dialog.getByText(text).first().boundingBox())!.x;
+  expect(await left("To what")).toBeCloseTo(await left("filter"), 0);
+  await dialog.getByRole("button", { name: "Close" }).click();
+  const card = page.getByRole("row").filter({ hasText: "later-59" });
+  await expect(card).toContainText("To what");
+  await expect(card).not.toContainText("What came of it"); // nothing did
 });

@@ -1,9 +1,8 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
 import { answer, api } from "../api/client";
 import type { Json } from "../api/json";
-import { usePermissions } from "../api/session";
 import { filterOfSearch, filterTime } from "../filter";
 import { useZone } from "../frame/preferences";
 import { useRefetch } from "../live/live";
@@ -13,7 +12,7 @@ import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { FilterProblems } from "../ui/filter-bar";
 import { JsonView } from "../ui/json-view";
-import { Facts, Page } from "../ui/page";
+import { Facts, Page, Section } from "../ui/page";
 import { PeriodPicker } from "../ui/period";
 import { useSettled } from "../ui/settled";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
@@ -21,7 +20,7 @@ import { Badge } from "../ui/status";
 import { Table, type Column } from "../ui/table";
 import { Time } from "../ui/time";
 import { Typed } from "../ui/typed";
-import { results, targets, Things, type Entry } from "./audit/links";
+import { results, targets, Things, type Entry, type Thing } from "./audit/links";
 
 const t = text.audit;
 
@@ -31,6 +30,7 @@ const actions = [
   "failed.resolve_group", "queue.*", "queue.pause", "queue.drain", "queue.resume", "queue.purge", "limit.*", "schedule.*", "operation.*", "key.*", "key.create", "key.revoke", "session.*",
   "workers.*", "node.*", "alert.test",
 ];
+const mostFollowed = 2000;
 const tones = { ok: "good", refused: "warn", failed: "danger", unfinished: "warn" } as const;
 
 /** The audit trail, newest first, by what was done, by whom, to what and when. */
@@ -38,7 +38,6 @@ export default function Audit() {
   const search: Search = useSearch({ strict: false });
   const navigate = useNavigate();
   const zone = useZone();
-  const { can } = usePermissions();
   const put = (part: Search) => void navigate({ to: ".", search: (s: Search) => ({ ...s, ...part }), replace: true, resetScroll: false });
   const period = useMemo(() => filterOfSearch({ since: one(search.since), until: one(search.until) }, { zone }), [search.since, search.until, zone]);
   const asked = { action: one(search.action), who: one(search.who), target: one(search.target) };
@@ -46,7 +45,7 @@ export default function Audit() {
   const filtered = about !== "[{},{}]";
   const every = useRefetch("by events");
   const list = useInfiniteQuery({
-    queryKey: ["audit", about], refetchInterval: every, placeholderData: keepPreviousData, enabled: can("admin"), initialPageParam: undefined as string | undefined,
+    queryKey: ["audit", about], refetchInterval: every, placeholderData: keepPreviousData, initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) => {
       const time = (v?: string) => (v === undefined ? undefined : filterTime(v, Date.now()));
       const query = { ...asked, since: time(period.filter.since), until: time(period.filter.until), limit: 50, cursor: pageParam };
@@ -58,7 +57,12 @@ export default function Audit() {
   const settled = useSettled(found, (e) => String(e.id), list.isPlaceholderData ? "" : about);
   const opened = one(search.entry);
   const entry = found.find((e) => String(e.id) === opened);
-  if (!can("admin")) return <Page title={t.title} lead={t.lead}><Callout tone="warn">{text.shared.forbidden("admin")}</Callout></Page>;
+  // A link to an entry that others have come before since is followed down to it, as far as somebody would scroll.
+  const further = opened !== undefined && !entry && found.length < mostFollowed && list.hasNextPage && !list.isFetching && Number(found.at(-1)?.id) > Number(opened);
+  const { fetchNextPage } = list;
+  useEffect(() => {
+    if (further) void fetchNextPage();
+  }, [further, fetchNextPage]);
   return (
     <Page title={t.title} lead={t.lead}>
       <div className="flex flex-wrap items-center gap-2">
@@ -93,9 +97,13 @@ const columns: Column<Entry>[] = [
     id: "who", name: t.columns.who, width: "minmax(10rem,1.5fr)",
     cell: (e) => <span className="foreign" title={e.who.id}>{e.who.name || e.who.id} <span className="text-xs text-muted">{t.kinds[e.who.kind]}</span></span>,
   },
-  { id: "what", name: t.columns.what, width: "minmax(12rem,2fr)", cell: (e) => <Things list={targets(e)} /> },
-  { id: "result", name: t.columns.result, width: "minmax(9rem,2fr)", cell: (e) => (e.code ? <code className="font-mono text-xs">{e.code}</code> : <Things list={results(e)} />) },
+  { id: "what", name: t.columns.what, width: "minmax(12rem,2fr)", cell: (e) => cellOf(targets(e)) },
+  { id: "result", name: t.columns.result, width: "minmax(9rem,2fr)", cell: (e) => (e.code ? <code className="font-mono text-xs">{e.code}</code> : cellOf(results(e))) },
 ];
+
+function cellOf(list: Thing[]) {
+  return list.length > 0 && <Things list={list} inRow />;
+}
 
 function Details({ entry: e, onClose, onOnly }: { entry: Entry; onClose: () => void; onOnly: (part: Search) => void }) {
   return (
@@ -116,8 +124,8 @@ function Details({ entry: e, onClose, onOnly }: { entry: Entry; onClose: () => v
             [t.columns.what, targets(e).length > 0 ? <Things list={targets(e)} /> : undefined], [t.columns.result, results(e).length > 0 ? <Things list={results(e)} /> : undefined], [t.facts.id, String(e.id)],
           ]} />
         </div>
-        {e.target && <div className="card min-w-0"><JsonView label={t.more} value={e.target as Json} /></div>}
-        {e.result && <div className="card min-w-0"><JsonView label={t.resultAll} value={e.result as Json} /></div>}
+        {e.target && <Section title={t.more}><JsonView label={t.more} value={e.target as Json} /></Section>}
+        {e.result && <Section title={t.resultAll}><JsonView label={t.resultAll} value={e.result as Json} /></Section>}
       </div>
     </Dialog>
   );

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Shape } from "../../api/client";
-import { isObject } from "../../api/json";
+import { isObject, writeJson, type Json } from "../../api/json";
 import { text } from "../../text";
 
 const t = text.audit.words;
@@ -26,7 +26,7 @@ export function targets(e: Entry): Thing[] {
   const type = str(target.type);
   if (type !== undefined) out.push({ word: t.type, name: type, link: (n) => <Link to="/type" search={{ type }} className="link">{n}</Link> });
   if (Array.isArray(target.ids)) out.push({ word: "", name: t.ids(typeof target.idsCount === "number" ? target.idsCount : target.ids.length) });
-  if (isObject(target.filter)) out.push({ word: t.filter, name: Object.keys(target.filter).length === 0 ? t.all : Object.entries(target.filter).map(([k, v]) => `${k}:${String(v)}`).join(" ") });
+  if (isObject(target.filter)) out.push({ word: t.filter, name: Object.keys(target.filter).length === 0 ? t.all : Object.entries(target.filter).map(([k, v]) => `${k}:${typeof v === "object" ? writeJson(v as Json) : String(v)}`).join(" ") });
   const name = str(target.name);
   if (name !== undefined) out.push({ word: "", name });
   if (out.length === 0 && transport !== undefined) out.push({ word: t.transport, name: transport });
@@ -67,10 +67,10 @@ export function results(e: Entry): Thing[] {
   return out;
 }
 
-/** Things on one line. */
-export function Things({ list }: { list: Thing[] }) {
+/** Things on one line; inRow at the right of a card on phones, as the other cells are. */
+export function Things({ list, inRow }: { list: Thing[]; inRow?: boolean }) {
   return (
-    <span className="flex min-w-0 flex-wrap items-baseline gap-x-2 max-sm:justify-end">
+    <span className={`flex min-w-0 flex-wrap items-baseline gap-x-2 ${inRow ? "max-sm:justify-end" : ""}`}>
       {list.map((x, i) => (
         <span key={i} className="min-w-0 truncate" title={x.name.slice(0, 500)}>
           {x.word && <span className="text-xs text-muted">{x.word} </span>}
