@@ -55,7 +55,7 @@ test("what is not seen in a text is shown, and copied as it is", async ({ page, 
   const type = `webhook.${unique("seen")}`;
   const error = "invoice-\u202Egnp.exe zero\u200Bwidth \uFEFF👩‍🚀 می‌خواهم";
   server.receiver.answer({ status: 400, body: { error } });
-  const id = await server.dispatch(type, { text: error });
+  const id = await server.dispatch(type, { text: error }, { tags: ["t".repeat(64), "second"] });
   await server.until(id, "failed");
   const [group] = (await server.call("GET", `/api/symphony/failed/groups?type=${type}`)).groups;
   const note = "\u001b[31mred\u001b[0m " + "It is looked into. ".repeat(40);
@@ -72,6 +72,14 @@ test("what is not seen in a text is shown, and copied as it is", async ({ page, 
     expect((await marks(page.getByRole("row"))).slice(3, 5)).toEqual([["U+001B", true], ["U+001B", true]]);
     await accessible();
   }
+  // A long tag leaves room for the next one.
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await open(`/messages?type=${type}&columns=type&columns=tags`);
+  const cell = page.getByTitle(`${"t".repeat(64)}, second`);
+  const [end, second] = [await cell.boundingBox(), await cell.getByText("second").boundingBox()];
+  expect(second!.x + second!.width).toBeLessThanOrEqual(end!.x + end!.width);
+  await page.setViewportSize(phone);
+  await open(`/failed?state=all&type=${type}`);
   await page.getByRole("link", { name: /invoice/ }).click();
   // A note fills no phone.
   const told = page.getByText("It is looked into.").first();

@@ -32,7 +32,7 @@ const kinds: Record<string, Kind> = {
   created: { name: t.column.created, width: "8rem", align: "right", cell: (r) => <Time at={r.createdAt} /> },
   due: { name: t.column.due, width: "8rem", align: "right", phone: "hide", cell: (r) => <Time at={r.status === "pending" ? r.availableAt : r.scheduledAt} ahead /> },
   finished: { name: t.column.finished, width: "8rem", align: "right", phone: "hide", cell: (r) => <Time at={r.finishedAt} /> },
-  tags: { name: t.column.tags, width: "minmax(7rem,0.8fr)", phone: "hide", cell: (r) => <span className="flex gap-1">{r.tags?.map((tag) => <Badge key={tag}><span className="foreign">{tag}</span></Badge>)}</span> },
+  tags: { name: t.column.tags, width: "minmax(7rem,0.8fr)", phone: "hide", cell: (r) => <span className="flex gap-1" title={r.tags?.join(", ")}>{r.tags?.map((tag) => <Badge key={tag}><span className="max-w-24 truncate foreign">{tag}</span></Badge>)}</span> },
   id: { name: t.column.id, width: "20rem", phone: "hide", cell: (r) => <span className="font-mono text-xs">{r.id}</span> },
   worker: { name: t.column.worker, width: "minmax(8rem,1fr)", phone: "hide", cell: (r) => <span className="foreign">{r.worker ?? ""}</span> },
   error: { name: t.column.error, width: "minmax(9rem,2fr)", cell: (r) => <span className="text-danger foreign">{r.error?.slice(0, 500) ?? ""}</span> },
