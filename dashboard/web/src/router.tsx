@@ -1,9 +1,11 @@
 import type { QueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import {
   createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Link, redirect, useRouterState, type ErrorComponentProps,
 } from "@tanstack/react-router";
 import { ApiError } from "./api/errors";
-import { sessionQuery } from "./api/session";
+import { sessionQuery, usePermissions, type Scope } from "./api/session";
+import { Denied } from "./frame/denied";
 import { Frame, useFocusOnChange } from "./frame/frame";
 import { LiveProvider } from "./live/live";
 import { parseSearch, stringifySearch, type Search } from "./search";
@@ -42,10 +44,12 @@ function Inside() {
   return <LiveProvider><Frame /></LiveProvider>;
 }
 
-/** A page below the frame, loaded when it is first needed. */
-function page<Path extends string>(path: Path, load: () => Promise<{ default: React.ComponentType }>) {
+/** A page below the frame, loaded when it is first needed. scope is what it takes to see anything on it. */
+function page<Path extends string>(path: Path, load: () => Promise<{ default: () => ReactNode }>, scope: Scope = "observe") {
+  const Loaded = lazyRouteComponent(patient(load));
+  const Scoped = () => (usePermissions().can(scope) ? <Loaded /> : <Denied scope={scope} />);
   return createRoute({
-    getParentRoute: () => frameRoute, path, component: lazyRouteComponent(patient(load)), errorComponent: Failed, notFoundComponent: NotFound,
+    getParentRoute: () => frameRoute, path, component: Object.assign(Scoped, { preload: Loaded.preload }), errorComponent: Failed, notFoundComponent: NotFound,
     // The page says what is wrong with what stands in its address; here it is only read.
     validateSearch: (s: Record<string, unknown>) => s as Search,
   });
@@ -65,14 +69,14 @@ const routeTree = rootRoute.addChildren([
     page("/type", () => import("./pages/type")),
     page("/schedules", () => import("./pages/schedules")),
     page("/schedules/$id", () => import("./pages/schedule")),
-    page("/send", () => import("./pages/send")),
+    page("/send", () => import("./pages/send"), "dispatch"),
     page("/workers", () => import("./pages/workers")),
     page("/operations", () => import("./pages/operations")),
     page("/operations/$id", () => import("./pages/operation")),
-    page("/audit", () => import("./pages/audit")),
+    page("/audit", () => import("./pages/audit"), "admin"),
     page("/alerts", () => import("./pages/alerts")),
-    page("/keys", () => import("./pages/keys")),
-    page("/settings", () => import("./pages/settings")),
+    page("/keys", () => import("./pages/keys"), "admin"),
+    page("/settings", () => import("./pages/settings"), "admin"),
     page("/api", () => import("./pages/api")),
   ]),
 ]);

@@ -13,7 +13,7 @@ import { Menu, MenuChoice, MenuItem, MenuLabel, MenuSeparator } from "../ui/menu
 import { Badge } from "../ui/status";
 import { usePhone } from "../ui/phone";
 import { Toasts } from "../ui/toast";
-import { navigation, type NavPage } from "./pages";
+import { useOpenPages } from "./pages";
 import { themeChoice, useChoice, useZone, zoneChoice } from "./preferences";
 import { Shortcuts, useShortcuts } from "./shortcuts";
 import { patient } from "../ui/patient";
@@ -47,13 +47,6 @@ export function Frame() {
       <Toasts />
     </div>
   );
-}
-
-function useOpenPages(): { group: string; pages: NavPage[] }[] {
-  const { can, may } = usePermissions();
-  return navigation
-    .map((g) => ({ ...g, pages: g.pages.filter((p) => (p.changes ? may(p.scope) : can(p.scope))) }))
-    .filter((g) => g.pages.length > 0);
 }
 
 function Nav() {
@@ -92,7 +85,7 @@ function Side({ onSearch }: { onSearch: () => void }) {
 
 function Nodes() {
   const { data } = useQuery({
-    ...workersQuery, staleTime: 30_000, refetchInterval: useRefetch("by events", 30_000),
+    ...workersQuery, enabled: usePermissions().can("observe"), staleTime: 30_000, refetchInterval: useRefetch("by events", 30_000),
   });
   return data ? <> · {t.nodes(data.nodes.length)}</> : null;
 }
@@ -114,6 +107,7 @@ function Bottom({ onMore }: { onMore: () => void }) {
 
 function Header({ onSearch }: { onSearch: () => void }) {
   const session = useSession();
+  const { can } = usePermissions();
   const phone = usePhone();
   return (
     <header className="sticky top-0 z-20 flex min-h-12 items-center justify-between gap-2 border-b border-line bg-surface px-4">
@@ -127,7 +121,7 @@ function Header({ onSearch }: { onSearch: () => void }) {
         )}
       </div>
       <div className="flex items-center gap-1">
-        <Live />
+        {can("observe") && <Live />}
         {phone && <IconButton label={t.palette.open} icon={<Search size={16} aria-hidden />} onClick={onSearch} />}
         <Account />
       </div>

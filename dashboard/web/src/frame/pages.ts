@@ -1,7 +1,7 @@
 import {
   Activity, Bell, BookOpen, CalendarClock, CircleX, Cog, Gauge, History, KeyRound, Layers, ListChecks, Mail, Send, Shapes, type LucideIcon,
 } from "lucide-react";
-import type { Scope } from "../api/session";
+import { usePermissions, type Scope } from "../api/session";
 import { text } from "../text";
 
 /** A page of the navigation. scope is what it takes to see anything on it, key the second key of "g …". */
@@ -40,3 +40,11 @@ export const navigation: { group: string; pages: NavPage[] }[] = [
     ],
   },
 ];
+
+/** The pages of which the caller may see anything. */
+export function useOpenPages(): { group: string; pages: NavPage[] }[] {
+  const { can, may } = usePermissions();
+  return navigation
+    .map((g) => ({ ...g, pages: g.pages.filter((p) => (p.changes ? may(p.scope) : can(p.scope))) }))
+    .filter((g) => g.pages.length > 0);
+}

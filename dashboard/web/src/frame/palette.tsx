@@ -7,7 +7,7 @@ import { queuesQuery, typesQuery } from "../api/names";
 import { usePermissions } from "../api/session";
 import { text } from "../text";
 import { Dialog } from "../ui/dialog";
-import { navigation } from "./pages";
+import { useOpenPages } from "./pages";
 
 const t = text.frame.palette;
 const looksLikeID = /^[0-9a-f]{8}-?[0-9a-f-]{8,}$/i;
@@ -15,10 +15,11 @@ const looksLikeID = /^[0-9a-f]{8}-?[0-9a-f-]{8,}$/i;
 /** Goes to a page, a message by its id, a queue or a type, by a few letters. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
-  const { can, may } = usePermissions();
+  const enabled = usePermissions().can("observe");
+  const pages = useOpenPages().flatMap((g) => g.pages);
   const [query, setQuery] = useState("");
-  const queues = useQuery(queuesQuery);
-  const types = useQuery(typesQuery);
+  const queues = useQuery({ ...queuesQuery, enabled });
+  const types = useQuery({ ...typesQuery, enabled });
   const go = (to: string, search?: Record<string, string>) => () => {
     onClose();
     void navigate({ to, search });
@@ -30,13 +31,13 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         <Command.Input autoFocus value={query} onValueChange={setQuery} placeholder={t.placeholder} className="field w-full" />
         <Command.List className="max-h-[60vh] overflow-y-auto">
           <Command.Empty className="p-2 text-muted">{t.none}</Command.Empty>
-          {looksLikeID.test(id) && (
+          {enabled && looksLikeID.test(id) && (
             <Group name={t.message}>
               <Item value={id} icon={<Mail size={14} aria-hidden />} onSelect={go(`/messages/${encodeURIComponent(id)}`)}>{t.open_message(id)}</Item>
             </Group>
           )}
           <Group name={t.pages}>
-            {navigation.flatMap((g) => g.pages).filter((p) => (p.changes ? may(p.scope) : can(p.scope))).map((p) => (
+            {pages.map((p) => (
               <Item key={p.to} value={`page ${p.name}`} icon={<p.icon size={14} aria-hidden />} onSelect={go(p.to)}>{p.name}</Item>
             ))}
           </Group>

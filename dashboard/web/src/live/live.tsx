@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { address } from "../api/client";
+import { usePermissions } from "../api/session";
 import { LiveConnection, type LiveEvent, type LiveState } from "./connection";
 
 const Context = createContext<LiveConnection | null>(null);
@@ -22,7 +23,9 @@ const touched: [prefix: string, keys: string[]][] = [
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
   const [connection] = useState(() => new LiveConnection(address("/api/symphony/events"), address("/healthz")));
+  const open = usePermissions().can("observe");
   useEffect(() => {
+    if (!open) return;
     connection.start();
     const stale = new Set<string>();
     let timer: number | undefined;
@@ -43,7 +46,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       window.clearTimeout(timer);
       connection.stop();
     };
-  }, [connection, client]);
+  }, [connection, client, open]);
   return <Context.Provider value={connection}>{children}</Context.Provider>;
 }
 

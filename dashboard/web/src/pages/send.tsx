@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { usePermissions, useSession } from "../api/session";
+import { usePermissions } from "../api/session";
 import { one } from "../search";
 import { text } from "../text";
 import { Segmented } from "../ui/field";
@@ -14,11 +14,8 @@ const t = text.send;
 export default function Send() {
   const search = useSearch({ strict: false });
   const navigate = useNavigate();
-  const session = useSession();
   const { may } = usePermissions();
-  if (!may("dispatch")) {
-    return <Page title={t.title}><Empty title={session.readOnly ? text.shared.readOnly : t.noScope}>{!session.readOnly && text.shared.needsScope("dispatch")}</Empty></Page>;
-  }
+  if (!may("dispatch")) return <Page title={t.title}><Empty title={text.shared.readOnly} /></Page>;
   const mode = one(search.mode) === "file" ? "file" : "one";
   return (
     <Page

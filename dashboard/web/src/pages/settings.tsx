@@ -3,7 +3,6 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { answer, api } from "../api/client";
 import { writeJson, type Json } from "../api/json";
-import { usePermissions } from "../api/session";
 import { one } from "../search";
 import { text } from "../text";
 import { Checkbox } from "../ui/field";
@@ -19,11 +18,6 @@ function said(value: unknown): string {
 }
 
 export default function Settings() {
-  const { can } = usePermissions();
-  return <Page title={t.title} lead={t.lead}>{can("admin") ? <All /> : <Callout>{t.scope}</Callout>}</Page>;
-}
-
-function All() {
   const navigate = useNavigate();
   const search = useSearch({ strict: false });
   const q = one(search.q) ?? "";
@@ -44,7 +38,7 @@ function All() {
   }, [data, q, set]);
   const shown = groups.reduce((n, [, rows]) => n + rows.length, 0);
   return (
-    <>
+    <Page title={t.title} lead={t.lead}>
       {data && <Callout><span className="foreign">{data.file ? t.file(data.file) : t.noFile}</span> {t.change}</Callout>}
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <input type="search" data-search className="field min-w-0 flex-1 max-sm:min-w-full sm:max-w-96" aria-label={t.search} placeholder={t.search} value={q}
@@ -70,6 +64,6 @@ function All() {
           </dl>
         </Section>
       ))}
-    </>
+    </Page>
   );
 }

@@ -39,6 +39,7 @@ export const frame = {
     provider: (name: string) => `Continue with ${providers[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ")}`,
     none: "This server offers no way to sign in: its storage keeps no sessions.",
   },
+  denied: { title: "Not open to you", open: "Open to you:" },
   notFound: { title: "No such page", text: "The address leads nowhere in this dashboard.", home: "To the overview" },
   crashed: { title: "This page has failed", text: "The rest of the dashboard still works. The details may help whoever mends it.", again: "Try again" },
 };

@@ -4,7 +4,6 @@ import { count, plural } from "../format/number";
 export const send = {
   title: "Send",
   mode: { label: "What to send", one: "One message", file: "From a file" },
-  noScope: "Messages can be sent with the scope dispatch.",
   type: "Type", typeHint: "Names the kind of message: a type that was seen, or a new one.", unknownType: "A new type: no message of it was seen yet.",
   payload: "Payload", view: { label: "Write the payload as", form: "Form", json: "JSON" },
   noForm: "This type has no schema, so there is no form for it.", formNeedsJson: "The payload is no JSON object. Mend it as JSON, then the form can show it.", formTooLarge: "The payload is too large for a form.",

@@ -15,5 +15,4 @@ export const settings = {
   isDefault: "default",
   empty: "empty",
   docs: "What each means",
-  scope: "Settings take the scope admin.",
 };

@@ -18,7 +18,6 @@ export const shared = {
   newRows: (n: number) => `${plural(n, "new row", "new rows")}: show`,
   needsScope: (scope: string) => `This takes the scope ${scope}, which your key or user does not have.`,
   readOnly: "This dashboard is read-only.",
-  forbidden: (scope: string) => `Your key or user lacks the scope ${scope}.`,
   unreachable: "The server cannot be reached. It is tried again by itself.",
   failed: "That did not work.",
   requestId: (id: string) => `Request ${id}`,

@@ -19,7 +19,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
           </ul>
         )}
         {e?.requestId && <p className="mt-1 text-xs text-muted foreign">{text.shared.requestId(e.requestId)}</p>}
-        {retry && <Button className="mt-2" onClick={retry}>{text.shared.retry}</Button>}
+        {retry && e?.status !== 403 && <Button className="mt-2" onClick={retry}>{text.shared.retry}</Button>}
       </div>
     </div>
   );

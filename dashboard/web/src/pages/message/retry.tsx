@@ -6,6 +6,7 @@ import { ApiError } from "../../api/errors";
 import type { Json } from "../../api/json";
 import { LargeJson } from "../../json/large";
 import { schemaFor } from "../../schema/check";
+import { usePermissions } from "../../api/session";
 import { typesQuery } from "../../schema/types";
 import { text } from "../../text";
 import { FormDialog } from "../../ui/dialog";
@@ -95,7 +96,7 @@ export function Replay({ m, onClose }: { m: Whole; onClose: () => void }) {
 
 /** What is known of a payload while it is written: problems of the schema, and those that the server told. */
 export function usePayloadFields(type: string, written: string, error: unknown) {
-  const types = useQuery(typesQuery);
+  const types = useQuery({ ...typesQuery, enabled: usePermissions().can("observe") });
   const schema = schemaFor(types.data, type);
   const checked = useChecked(written, schema);
   const told = useMemo(() => (error instanceof ApiError ? ofPayload(error.problems) : []), [error]);

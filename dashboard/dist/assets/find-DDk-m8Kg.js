@@ -1,1 +1,0 @@
-import{g as e,h as t}from"./number-BcuqK-LM.js";var n=10;async function r(r,i){for(let a=1,o;;a++){let s=await t(e.GET(`/api/symphony/messages`,{params:{query:{...r,cursor:o}},signal:i}));if(s.messages.length>0||!s.pagination.hasMore||a===n)return s;o=s.pagination.nextCursor}}export{r as t};
