@@ -187,7 +187,8 @@ func (t *Transport) ChangeLimits(ctx context.Context, change flow.LimitsChange) 
 		f, err := t.beginFlow(ctx, l, call{query: olderNodes, row: func(v [][]byte) error {
 			older = append(older, string(v[0]))
 			return nil
-		}, params: [][]byte{t.nowParam(), int8Param(nodeLife.Microseconds()), int4Param(t.limitsMigration())}})
+		}, params: [][]byte{t.nowParam(), int8Param(nodeLife.Microseconds()), int4Param(t.limitsMigration())}},
+			t.refuseOlderCall())
 		if err != nil {
 			return err
 		}

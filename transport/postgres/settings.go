@@ -36,6 +36,7 @@ func setConfig(timeout time.Duration, commit string, local bool) string {
 		{"search_path", "'pg_catalog, pg_temp'"},
 		{"synchronous_commit", `CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
 			THEN '` + commit + `' ELSE current_setting('synchronous_commit') END`},
+		{"symphony.knows", "'" + strconv.Itoa(len(knownMigrations())) + "'"}, // see migration 23
 	} {
 		calls = append(calls, fmt.Sprintf("set_config('%s', %s, %t)", s[0], s[1], local))
 	}
