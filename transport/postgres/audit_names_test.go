@@ -12,6 +12,7 @@ import (
 // TestAuditNamesOfOlderReleases brings a database up to date whose audit trail calls the deletion of a message a
 // cancellation.
 func TestAuditNamesOfOlderReleases(t *testing.T) {
+	t.Parallel()
 	b := openBorder(t, Options{})
 	trail := audit.New(b.Transport, audit.Options{})
 	for _, action := range []string{"message.cancel", "message.run_now"} {

@@ -14,6 +14,7 @@ import (
 
 // What follows a message that its handler acks in a transaction of its own is there with that transaction, or not at all.
 func TestTx_Ack_has_what_follows_dispatched(t *testing.T) {
+	t.Parallel()
 	eachTx(t, func(t *testing.T, c txCase) {
 		url, tr, bus := openForTx(t, postgres.Options{})
 		_, err := bus.Dispatch(t.Context(), "Order", struct{}{}, symphony.DispatchOptions{
@@ -65,6 +66,7 @@ func TestTx_Ack_has_what_follows_dispatched(t *testing.T) {
 // Another node settles, and its connection is cut at each message of the protocol in turn: the message ends with what
 // follows it, or not at all.
 func TestCallbacks_follow_wherever_the_node_that_settles_is_cut_off(t *testing.T) {
+	t.Parallel()
 	for _, direction := range []pgtest.Direction{pgtest.ToServer, pgtest.ToClient} {
 		t.Run(fmt.Sprint(direction), func(t *testing.T) {
 			t.Parallel()

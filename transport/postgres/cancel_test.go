@@ -126,6 +126,7 @@ func TestCancel_that_the_server_ends_for_a_deadlock_is_tried_again(t *testing.T)
 }
 
 func TestTx_Ack_of_a_cancelled_message_is_refused(t *testing.T) {
+	t.Parallel()
 	eachTx(t, func(t *testing.T, c txCase) {
 		for _, begun := range []bool{true, false} {
 			url, tr, _, got := claimed(t, 1, symphony.DispatchOptions{})
@@ -155,6 +156,7 @@ func TestTx_Ack_of_a_cancelled_message_is_refused(t *testing.T) {
 }
 
 func TestCancel_of_a_message_that_is_acked_in_a_transaction(t *testing.T) {
+	t.Parallel()
 	eachTx(t, func(t *testing.T, c txCase) {
 		for _, commit := range []bool{true, false} {
 			url, tr, _, got := claimed(t, 1, symphony.DispatchOptions{ConcurrencyKey: "k"})
@@ -277,6 +279,7 @@ func cancelChild() error {
 }
 
 func TestCancel_of_a_message_whose_worker_is_killed(t *testing.T) {
+	t.Parallel()
 	url, tr, bus := openForTx(t, postgres.Options{Logger: silent()})
 	r, err := bus.Dispatch(t.Context(), "Report", struct{}{}, symphony.DispatchOptions{ConcurrencyKey: "k"})
 	if err != nil {

@@ -248,6 +248,7 @@ func cutAt(proxy *pgtest.Proxy, statement string, state byte) <-chan struct{} {
 
 // The proxy cuts where the server says that it is ready again: what was asked for is committed by then.
 func TestOutcome_is_unknown_where_the_answer_to_the_commit_is_lost(t *testing.T) {
+	t.Parallel()
 	for name, test := range everyCut {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

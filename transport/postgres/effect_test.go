@@ -92,6 +92,7 @@ func handleEffects(ctx context.Context, url string) error {
 func effectChild() error { return handleEffects(context.Background(), os.Getenv(effectURL)) }
 
 func TestTx_effects_happen_exactly_once_wherever_the_process_is_killed(t *testing.T) {
+	t.Parallel()
 	const messages = 5
 	for step, name := range append(effectSteps, "never") {
 		t.Run(name, func(t *testing.T) {

@@ -30,6 +30,7 @@ func nodesWithIndexes(t *testing.T, clock symphony.Clock) (open func(indexes ...
 // An index that one node names holds for messages of all nodes, and for those of before. When no node has named it for
 // a day it is dropped, and messages are looked at one after the other.
 func TestMetadataIndexes_hold_on_all_nodes(t *testing.T) {
+	t.Parallel()
 	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	open := nodesWithIndexes(t, clock)
 	plain := open()

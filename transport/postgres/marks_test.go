@@ -13,6 +13,7 @@ import (
 // What an older release has stored has no marks, and is found all the same, once. Marks go when their messages have
 // gone, and not before.
 func TestMarks_of_older_releases_and_of_what_is_gone(t *testing.T) {
+	t.Parallel()
 	clock := testclock.New(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	tr, err := Open(t.Context(), pgtest.URL(t), quiet(Options{Clock: clock}))
 	if err != nil {
@@ -113,6 +114,7 @@ func TestMarks_of_older_releases_and_of_what_is_gone(t *testing.T) {
 
 // The database makes the same marks of what is stored as this program does, whatever it is.
 func TestMarks_are_those_of_the_envelope(t *testing.T) {
+	t.Parallel()
 	tr, err := Open(t.Context(), pgtest.URL(t), quiet(Options{}))
 	if err != nil {
 		t.Fatal(err)

@@ -151,6 +151,7 @@ func TestMigrateTellsWhatItApplied(t *testing.T) {
 }
 
 func TestManyProcessesMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, pooled := range []bool{false, true} {
 		t.Run(fmt.Sprintf("pooler %t", pooled), func(t *testing.T) {
 			url := pgtest.URL(t)

@@ -131,6 +131,7 @@ func committed(t *testing.T, url string) (list []string) {
 }
 
 func TestSettings_of_the_database_change_nothing(t *testing.T) {
+	t.Parallel()
 	for asked, want := range map[string]string{"off": "on", "local": "on", "on": "on", "remote_write": "remote_write", "remote_apply": "remote_apply"} {
 		t.Run(asked, func(t *testing.T) {
 			address := pgtest.URL(t)
@@ -160,6 +161,7 @@ func TestSettings_of_the_database_change_nothing(t *testing.T) {
 
 // Who had the session of a pooler in transaction mode before may have left it with settings.
 func TestSettings_that_others_left_in_a_poolers_session_change_nothing(t *testing.T) {
+	t.Parallel()
 	for asked, want := range map[string]string{"off": "on", "local": "on", "remote_write": "remote_write", "remote_apply": "remote_apply"} {
 		t.Run(asked, func(t *testing.T) {
 			server := pgtest.Start(t, pgtest.Options{})
@@ -201,6 +203,7 @@ func TestSettings_that_others_left_in_a_poolers_session_change_nothing(t *testin
 
 // That nothing is to be written is a decision, and not overruled.
 func TestSettings_a_database_that_is_read_only_stays_so(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Options{})
 	admin := server.URL("postgres")
 	bouncer := pgtest.PgBouncer(t, admin, pgtest.BouncerOptions{})

@@ -38,6 +38,7 @@ func claimed(t *testing.T, n int, o symphony.DispatchOptions) (url string, tr *p
 // A claim has one lease for all its messages. A handler that acks one of them at the beginning of a long transaction must
 // not keep the others from anything.
 func TestTx_Ack_holds_up_no_other_message_of_its_claim(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		options symphony.DispatchOptions
 		n       int
@@ -85,6 +86,7 @@ func TestTx_Ack_holds_up_no_other_message_of_its_claim(t *testing.T) {
 // While a message is being acked in an open transaction nobody else gets it, however late it is. When the transaction has
 // come to nothing, it comes back.
 func TestTx_Ack_and_the_end_of_the_lease(t *testing.T) {
+	t.Parallel()
 	for name, commit := range map[string]bool{"committed": true, "rolled back": false} {
 		t.Run(name, func(t *testing.T) {
 			eachTx(t, func(t *testing.T, c txCase) {
@@ -126,6 +128,7 @@ func TestTx_Ack_and_the_end_of_the_lease(t *testing.T) {
 }
 
 func TestTx_Ack_of_a_delivery_that_has_ended_is_refused(t *testing.T) {
+	t.Parallel()
 	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
 		for _, outcome := range everyOutcome {
 			t.Run(string(level)+"/"+outcome.String(), func(t *testing.T) {

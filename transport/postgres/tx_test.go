@@ -84,6 +84,7 @@ func eachTx(t *testing.T, f func(t *testing.T, c txCase)) {
 }
 
 func TestTx_messages_are_there_after_the_commit_and_not_before(t *testing.T) {
+	t.Parallel()
 	eachTx(t, func(t *testing.T, c txCase) {
 		url, tr, bus := openForTx(t, postgres.Options{})
 		for _, commit := range []bool{false, true} {
@@ -160,6 +161,7 @@ func TestTx_wakes_a_waiting_receiver(t *testing.T) {
 }
 
 func TestTx_keeps_idempotency_keys(t *testing.T) {
+	t.Parallel()
 	eachTx(t, func(t *testing.T, c txCase) {
 		url, tr, bus := openForTx(t, postgres.Options{})
 		key := func(k string) symphony.DispatchOptions { return symphony.DispatchOptions{IdempotencyKey: k} }
@@ -227,6 +229,7 @@ func TestTx_refuses_messages_for_another_storage(t *testing.T) {
 }
 
 func TestTx_Ack(t *testing.T) {
+	t.Parallel()
 	for _, retention := range []time.Duration{symphony.KeepNothing, time.Hour} {
 		eachTx(t, func(t *testing.T, c txCase) {
 			url, tr, bus := openForTx(t, postgres.Options{Retention: retention})
@@ -303,6 +306,7 @@ func TestTx_Ack_refuses_what_is_not_held(t *testing.T) {
 }
 
 func TestTx_says_what_is_wrong_with_the_transaction(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		spoil func(exec func(string) error, end func(bool) error) error
 		says  string

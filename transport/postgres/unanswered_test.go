@@ -36,6 +36,7 @@ func openForClaims(t *testing.T, url string, o symphony.DispatchOptions) (tr *Tr
 }
 
 func TestReceive_gives_back_what_was_claimed_without_an_answer(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		options symphony.DispatchOptions
 		// answers are what the server's answer to the claim has in turn: the connection is cut at the last one. The server

@@ -16,12 +16,13 @@ func TestConformance(t *testing.T) {
 	for i, version := range versions {
 		oldest, newest := i == 0, i == len(versions)-1
 		t.Run("on PostgreSQL "+version, func(t *testing.T) {
-			t.Parallel()
 			if newest {
+				// It takes longest of all tests of the package, and does not queue up behind the others once more.
 				url := pgtest.URL(t)
 				conformance(t, place{owner: url, node: url})
 				return
 			}
+			t.Parallel()
 			testtier.Needs(t, testtier.Full)
 			url := pgtest.Start(t, pgtest.Options{Version: version}).URL("postgres")
 			conformance(t, place{owner: url, node: url})
