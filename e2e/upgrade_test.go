@@ -41,6 +41,94 @@ func buildBefore(t *testing.T) string {
 	return program
 }
 
+// TestUpgrade_from_the_release_before has both programs on one storage.
+func TestUpgrade_from_the_release_before(t *testing.T) {
+	t.Parallel()
+	testtier.Needs(t, testtier.Full)
+	program := buildBefore(t)
+	t.Run("by rolling", func(t *testing.T) { upgradeByRolling(t, program) })
+	t.Run("while an old node is frozen", func(t *testing.T) { upgradeBesideFrozen(t, program) })
+	t.Run("while the owner of a SQLite file is frozen", func(t *testing.T) { upgradeOfFrozenFile(t, program) })
+}
+
+// upgrade is the nodes of two releases on one storage.
+type upgrade struct {
+	*testing.T
+	program  string // of the release before
+	database string // URL, "" for a file in the folder of a node
+	config   string
+}
+
+// node makes a node of a program, "" for the one under test, which does not run yet.
+func (u *upgrade) node(program string, args ...string) *server {
+	u.Helper()
+	address := pgtest.FreeAddress(u.T)
+	s := &server{T: u.T, database: u.database, folder: u.TempDir(), program: program, url: "http://" + address,
+		args: append([]string{"serve", "--addr", address}, args...)}
+	if err := os.WriteFile(filepath.Join(s.folder, "symphony.yaml"), []byte(u.config), 0o600); err != nil {
+		u.Fatal(err)
+	}
+	return s
+}
+
+// introduce makes the schema, and a key, with a node's own program.
+func (u *upgrade) introduce(s *server) {
+	u.Helper()
+	if out, err := s.own("migrate").CombinedOutput(); err != nil {
+		u.Fatalf("the old program migrates: %v\n%s", err, out)
+	}
+	out, err := s.own("keys", "create", "e2e", "--json", "--scopes", "dispatch,read,operate,consume").Output()
+	_, rest, _ := strings.Cut(string(out), `"secret":`)
+	parts := strings.SplitN(rest, `"`, 3)
+	if err != nil || len(parts) < 3 {
+		u.Fatalf("no key: %s, %v", out, err)
+	}
+	s.key = parts[1]
+}
+
+// own is a command of a node's own program in its folder.
+func (s *server) own(args ...string) *exec.Cmd {
+	cmd := command(s.folder, s.database, args...)
+	if s.program != "" {
+		cmd.Path = s.program
+	}
+	return cmd
+}
+
+// begin starts a node, and waits until it listens.
+func (u *upgrade) begin(s *server) {
+	u.Helper()
+	s.launch()
+	u.Cleanup(func() {
+		s.cmd.Process.Kill() // one that has ended needs none
+		s.cmd.Wait()
+		if u.Failed() {
+			lines := strings.Split(s.log.String(), "\n")
+			u.Logf("the end of the log of %s %s:\n%s", s.program, s.url,
+				strings.Join(lines[max(0, len(lines)-30):], "\n"))
+		}
+	})
+	until(u.T, "the node to listen", func() bool { return listening.MatchString(s.log.String()) })
+}
+
+// expect sends a request, and wants a status and a text in the answer.
+func (u *upgrade) expect(s *server, method, path, body string, status int, text string) map[string]any {
+	u.Helper()
+	var out map[string]any
+	got, err := s.call(method, "/api/symphony"+path, body, &out)
+	if said := fmt.Sprint(out); err != nil || got != status || !strings.Contains(said, text) {
+		u.Fatalf("%s %s: %d %s, %v; want %d with %q", method, path, got, said, err, status, text)
+	}
+	return out
+}
+
+// send dispatches a message with options, as JSON, and returns its id.
+func (u *upgrade) send(s *server, typ, options string) string {
+	u.Helper()
+	body := `{"message":{"type":"` + typ + `","payload":{}},"options":{` + options + `}}`
+	return u.expect(s, "POST", "/dispatch", body, 201, "messageId")["messageId"].(string)
+}
+
 const upgraded = `handlers:
   - {type: "ok.*", command: {run: ["true"]}}
   - {type: "bad.*", command: {run: ["false"]}}
@@ -49,67 +137,22 @@ retry: {max_retries: 0}
 
 // A node of the release before goes on working while a new one migrates and works beside it. What it would not heed is
 // refused as long as it is there; what it can meet it shows and treats rightly; and none can start afterwards.
-func TestUpgrade_by_rolling_from_the_release_before(t *testing.T) {
+func upgradeByRolling(t *testing.T, program string) {
 	t.Parallel()
-	testtier.Needs(t, testtier.Full)
-	program, database := buildBefore(t), pgtest.URL(t)
-	node := func(program string) *server {
-		t.Helper()
-		address := pgtest.FreeAddress(t)
-		s := &server{T: t, database: database, folder: t.TempDir(), program: program, url: "http://" + address,
-			args: []string{"serve", "--addr", address}}
-		if err := os.WriteFile(filepath.Join(s.folder, "symphony.yaml"), []byte(upgraded), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	begin := func(s *server) {
-		t.Helper()
-		s.launch()
-		t.Cleanup(func() { s.kill() })
-		until(t, "the node to listen", func() bool { return listening.MatchString(s.log.String()) })
-	}
-	// expect sends a request, and wants a status and a text in the answer.
-	expect := func(s *server, method, path, body string, status int, text string) map[string]any {
-		t.Helper()
-		var out map[string]any
-		got, err := s.call(method, "/api/symphony"+path, body, &out)
-		if said := fmt.Sprint(out); err != nil || got != status || !strings.Contains(said, text) {
-			t.Fatalf("%s %s: %d %s, %v; want %d with %q", method, path, got, said, err, status, text)
-		}
-		return out
-	}
-	send := func(s *server, typ string) string {
-		t.Helper()
-		out := expect(s, "POST", "/dispatch", `{"message":{"type":"`+typ+`","payload":{}}}`, 201, "messageId")
-		return out["messageId"].(string)
-	}
+	u := upgrade{t, program, pgtest.URL(t), upgraded}
+	expect, send := u.expect, u.send
 
-	old := node(program)
-	migrate := command(old.folder, database, "migrate")
-	migrate.Path = program
-	if out, err := migrate.CombinedOutput(); err != nil {
-		t.Fatalf("the old program migrates: %v\n%s", err, out)
-	}
-	begin(old)
-	made := command(old.folder, database, "keys", "create", "e2e", "--json",
-		"--scopes", "dispatch,read,operate,consume")
-	made.Path = program
-	out, err := made.Output()
-	_, rest, _ := strings.Cut(string(out), `"secret":`)
-	parts := strings.SplitN(rest, `"`, 3)
-	if err != nil || len(parts) < 3 {
-		t.Fatalf("no key: %s, %v", out, err)
-	}
-	old.key = parts[1]
-	send(old, "ok.a")
-	send(old, "bad.a")
-	send(old, "bad.a")
+	old := u.node(u.program)
+	u.introduce(old)
+	u.begin(old)
+	send(old, "ok.a", "")
+	send(old, "bad.a", "")
+	send(old, "bad.a", "")
 	old.drained()
 
-	new := node("")
+	new := u.node("")
 	new.key = old.key
-	begin(new)
+	u.begin(new)
 	expect(new, "PUT", "/limits/type/ok.a", `{"concurrency":1}`, 409, "older_nodes")
 	for _, option := range []string{`"onSuccess":{"type":"ok.b"}`, `"retention":60000`, `"timeout":1000`,
 		`"maxRetries":1`} {
@@ -119,8 +162,8 @@ func TestUpgrade_by_rolling_from_the_release_before(t *testing.T) {
 	expect(new, "POST", "/pause", `{"type":"ok.a","until":"2999-12-31T00:00:00Z","reason":"upgrade"}`, 200, "upgrade")
 	var last string
 	for range 3 {
-		send(old, "ok.a")
-		last = send(new, "ok.a")
+		send(old, "ok.a", "")
+		last = send(new, "ok.a", "")
 	}
 	for _, s := range []*server{old, new} {
 		if c := s.status().Queue; c.Pending != 6 || c.Completed != 1 || c.Failed != 2 {
@@ -162,9 +205,7 @@ func TestUpgrade_by_rolling_from_the_release_before(t *testing.T) {
 	if c := new.drained(); c.Completed != 8 {
 		t.Errorf("%+v, want 8 completed, with what follows", c)
 	}
-	again := command(old.folder, database, "serve", "--addr", pgtest.FreeAddress(t))
-	again.Path = program
-	out, err = again.CombinedOutput()
+	out, err := old.own("serve", "--addr", pgtest.FreeAddress(t)).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "works with newer releases only") {
 		t.Errorf("an old program that starts afterwards: %v\n%s", err, out)
 	}
