@@ -159,7 +159,6 @@ func TestRunMessageNow_wakes_a_worker_of_another_node(t *testing.T) {
 // TestSteer_finds_what_stands_where_nobody_would_look has rows whose times nothing tells: the clock of the node that took
 // the message was wrong, or a node of an older release noted the attempt.
 func TestSteer_finds_what_stands_where_nobody_would_look(t *testing.T) {
-	t.Parallel()
 	for name, disturb := range map[string]string{
 		"the dispatching node's clock was ahead":  "UPDATE symphony.messenger_messages SET created_at = created_at + interval '1 day' WHERE id = $1",
 		"the dispatching node's clock was behind": "UPDATE symphony.messenger_messages SET created_at = created_at - interval '1 day' WHERE id = $1",

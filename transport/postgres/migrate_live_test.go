@@ -31,7 +31,6 @@ func makeVersion(t *testing.T, url string, version int) {
 // TestMigrationsUnderTraffic migrates from the schema of every release while transactions use its tables in the orders of
 // dispatches, claims and settlements. None of them may fail, and the migration must come to its end.
 func TestMigrationsUnderTraffic(t *testing.T) {
-	t.Parallel()
 	// The statements of a transaction with their tables. Each holds what it has until the commit, as one that writes does.
 	orders := [][]string{
 		{"messages", "ready", "scheduled", "counters"},                             // dispatch
