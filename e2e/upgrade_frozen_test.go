@@ -97,7 +97,8 @@ func upgradeBesideFrozen(t *testing.T, program string) {
 	u.begin(old)
 
 	// How the old worker's attempts will end; what becomes of the messages before.
-	names := map[string]int{"cancelled": 200, "stopped": 500, "edited": 500, "finished": 500, "failed": 200, "again": 200}
+	names := map[string]int{
+		"cancelled": 200, "stopped": 500, "edited": 500, "finished": 500, "failed": 200, "again": 200}
 	ids, inHand := make(map[string]string), make(map[string]atDesk)
 	for name := range names {
 		ids[name] = u.send(old, "slow."+name, "")
@@ -148,7 +149,8 @@ func upgradeBesideFrozen(t *testing.T, program string) {
 	for range 3 { // edited, finished and failed
 		a := after.next()
 		name := strings.TrimPrefix(a.Type, "slow.")
-		if want := name == "edited"; a.ID != ids[name] || a.Attempt != 2 || strings.Contains(string(a.Payload), "edited") != want {
+		edited := strings.Contains(string(a.Payload), "edited")
+		if a.ID != ids[name] || a.Attempt != 2 || edited != (name == "edited") {
 			t.Errorf("attempt %d of %s %s came with %s", a.Attempt, name, a.ID, a.Payload)
 		}
 		code := 200

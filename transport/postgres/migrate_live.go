@@ -30,8 +30,8 @@ var lockOrder = []string{"messenger_lanes", "messenger_leases", "messenger_messa
 
 var (
 	createdTable = regexp.MustCompile(`(?m)^CREATE TABLE (?:IF NOT EXISTS )?\{schema\}\.(messenger_\w+)`)
-	changedTable = regexp.MustCompile(`(?m)^(?:ALTER TABLE|DROP TABLE|CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+ ON` +
-		`|CREATE TRIGGER \w+ (?:AFTER|BEFORE) \w+(?: OF \w+)? ON) \{schema\}\.(messenger_\w+)`)
+	changedTable = regexp.MustCompile(`(?m)^(?:ALTER TABLE|DROP TABLE|` +
+		`CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?\w+ ON|CREATE TRIGGER \w+ (?:AFTER|BEFORE) \w+(?: OF \w+)? ON) \{schema\}\.(messenger_\w+)`)
 	createdIndex = regexp.MustCompile(`(?m)^CREATE INDEX IF NOT EXISTS (messenger_\w+) ON (\{schema\}\.(messenger_\w+) [^;]+);`)
 )
 

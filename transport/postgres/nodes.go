@@ -146,8 +146,8 @@ func (s *store) olderCall(migration string, list *[]string) call {
 // refusesMigration is the migration from which on programs tell the database which ones they know.
 const refusesMigration = "older_refused"
 
-// refuseOlder has the database refuse programs that do not know a migration, from when no node that is alive is of such a
-// one: a node that stood still and goes on would handle messages whose terms it does not know.
+// refuseOlder has the database refuse programs that do not know a migration, from when no node that is alive is of
+// such a one: a node that stood still and goes on would handle messages whose terms it does not know.
 var refuseOlder = newQuery("refuse_older", `UPDATE {schema}.messenger_flow SET refused_below = $3::int4
 	WHERE refused_below < $3 AND NOT EXISTS (SELECT FROM {schema}.messenger_nodes
 		WHERE seen_at > coalesce($1::timestamptz, now()) - $2::int8 * interval '1 microsecond' AND knows < $3)`)

@@ -32,7 +32,8 @@ func TestOlder_programs_are_refused_once_none_is_alive(t *testing.T) {
 			"UPDATE symphony.messenger_schedules SET version = version + 1",
 		} {
 			_, err := conn.Exec(t.Context(), sql)
-			if says := err != nil && strings.Contains(err.Error(), "this program is of an older release"); says != refused {
+			says := err != nil && strings.Contains(err.Error(), "this program is of an older release")
+			if says != refused {
 				t.Errorf("%s: got %v, refused should be %t", sql, err, refused)
 			}
 		}

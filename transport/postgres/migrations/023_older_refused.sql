@@ -1,7 +1,7 @@
--- Programs of older releases neither heed the terms of messages nor keep limits, so both are refused while a node of one is
--- alive. One that stood still for longer than a node counts as alive, and goes on, would meet them nevertheless. So from
--- when no such node is alive, the database refuses what they would do wrong: claims, and firing schedules. A program says
--- in each session which migration it knows, by symphony.knows; those before this one say nothing.
+-- Programs of older releases neither heed the terms of messages nor keep limits, so both are refused while a node of
+-- one is alive. One that stood still for longer than a node counts as alive, and goes on, would meet them nevertheless.
+-- So from when no such node is alive, the database refuses what they would do wrong: claims, and changes of schedules.
+-- A program says in each session which migration it knows, by symphony.knows; those before this one say nothing.
 ALTER TABLE {schema}.messenger_flow ADD COLUMN refused_below integer NOT NULL DEFAULT 0;
 
 CREATE FUNCTION {schema}.messenger_refuse_older() RETURNS trigger LANGUAGE plpgsql AS $$
