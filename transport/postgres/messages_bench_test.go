@@ -76,6 +76,7 @@ func openLoaded(tb testing.TB, version string, n int) (*Transport, *pgx.Conn) {
 			tb.Fatalf("%s: %v", sql, err)
 		}
 	}
+	run("SET symphony.knows = '" + strconv.Itoa(len(knownMigrations())) + "'") // it stores leases
 	run("INSERT INTO symphony.messenger_lanes (transport, queue) VALUES ('default', 'default'), ('default', 'mail'), ('other', 'default')")
 	run("SELECT symphony.messenger_roll_partitions(now() - interval '1 day', NULL)")
 	for _, sql := range loadMessages {
