@@ -112,7 +112,6 @@ func promptly(t *testing.T, what string, f func() error) error {
 }
 
 func TestOutage(t *testing.T) {
-	t.Parallel()
 	for name, trouble := range everyOutage {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +194,6 @@ func TestOutage(t *testing.T) {
 }
 
 func TestOutage_workers_resume_by_themselves(t *testing.T) {
-	t.Parallel()
 	for _, name := range []string{"killed", "cut off", "read-only", "out of connections"} {
 		trouble := everyOutage[name]
 		t.Run(name, func(t *testing.T) {
