@@ -83,6 +83,9 @@ test("a queue is drained, and emptied once its name is typed", async ({ page, op
   await dialog.getByRole("button", { name: "Drain", exact: true }).click();
   await expect(page.getByText(`Queue ${queue} drains.`).first()).toBeVisible();
   await expect(server.dispatch("mail.new", {}, { queue })).rejects.toThrow(/queue_draining/);
+  // Of a queue that was never seen there is nothing to purge either.
+  await open(`/queue?transport=default&queue=${queue}-none`);
+  await expect(page.getByRole("button", { name: "Purge…" })).toHaveAttribute("aria-disabled", "true");
 });
 
 test("one of two hundred queues is found", async ({ page, open, server }) => {

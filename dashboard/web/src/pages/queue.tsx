@@ -54,7 +54,7 @@ function One({ transport, queue }: { transport: string; queue: string }) {
           {may("dispatch") && <Link to="/send" search={of} className="inline-flex min-h-8 items-center gap-1.5 rounded-md border border-strong/50 bg-surface px-2.5 py-1 text-sm font-medium hover:bg-hover"><Send size={14} aria-hidden />{t.send}</Link>}
           {may("operate") && own?.mode !== "paused" && <Button icon={<CirclePause size={14} aria-hidden />} onClick={() => setOpen("pause")}>{text.steering.hold.pause}…</Button>}
           {may("operate") && own?.mode !== "draining" && <Button icon={<Unplug size={14} aria-hidden />} onClick={() => setOpen("drain")}>{text.steering.hold.drain}…</Button>}
-          {may("admin") && <Button kind="danger" icon={<Trash2 size={14} aria-hidden />} refused={row && row.pending === 0 ? text.steering.purge.nothing : undefined} onClick={() => setOpen("purge")}>{text.steering.purge.action}…</Button>}
+          {may("admin") && <Button kind="danger" icon={<Trash2 size={14} aria-hidden />} refused={data && !row?.pending ? text.steering.purge.nothing : undefined} onClick={() => setOpen("purge")}>{text.steering.purge.action}…</Button>}
         </>
       }
     >
