@@ -226,7 +226,7 @@ function LineOnce<Row>({ row, name, index, at, columns, grid, phone, opens, sele
         const cell = phone && c.phone === "hide" ? null : c.cell(row);
         if (!phone) return <div key={c.id} role="gridcell" className={`min-w-0 truncate px-3 py-2 ${c.align === "right" ? "text-right tabular" : ""}`}>{cell}</div>;
         return isNothing(cell) ? null : (
-          <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 justify-between gap-4"}>
+          <div key={c.id} role="gridcell" className={c.phone === "title" ? "order-first min-w-0 truncate pr-8 font-medium" : "flex min-w-0 items-baseline justify-between gap-4"}>
             {c.phone !== "title" && <span className="shrink-0 text-xs text-muted">{c.name}</span>}
             <span className="block min-w-0 truncate">{cell}</span>
           </div>

@@ -59,7 +59,7 @@ export function Groups() {
       id: "seen", name: t.columns.seen, width: "9rem",
       cell: (g) => <span className="flex flex-col max-sm:items-end"><Time at={g.lastSeen} /><span className="text-xs text-muted">{t.first} <Time at={g.firstSeen} /></span></span>,
     },
-    { id: "state", name: t.columns.state, width: "8rem", cell: (g) => <GroupStanding group={g} /> },
+    { id: "state", name: t.columns.state, width: "8rem", cell: (g) => <GroupStanding group={g} inRow /> },
     ...(may("operate") ? [{ id: "actions", name: t.columns.actions, width: "9rem", cell: (g: Group) => <Actions group={g} onOpen={(action) => setOpen({ action, group: g })} /> }] : []),
     // eslint-disable-next-line
   ], [may("operate")]);

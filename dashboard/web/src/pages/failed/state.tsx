@@ -7,14 +7,14 @@ import { standing, type Group } from "./calls";
 const t = text.failed;
 const tones = { open: "danger", regressed: "warn", ignored: "plain", resolved: "good", cleared: "plain" } as const;
 
-/** What was decided about a group, until when, and what was said of it. */
-export function GroupStanding({ group }: { group: Group }) {
+/** What was decided about a group, until when, and what was said of it; inRow at the right of a card on phones. */
+export function GroupStanding({ group, inRow }: { group: Group; inRow?: boolean }) {
   const state = standing(group);
   return (
-    <span className="flex min-w-0 flex-col items-start gap-0.5">
+    <span className={`flex min-w-0 flex-col items-start gap-0.5 ${inRow ? "max-sm:items-end" : ""}`}>
       <Badge tone={tones[state]}>{t.state[state]}</Badge>
       {group.until && <span className="text-xs text-muted">{t.until} <Time at={group.until} ahead /></span>}
-      {group.note && <span className="w-full truncate text-xs text-muted foreign" title={group.note}>{group.note}</span>}
+      {group.note && <span className="max-w-full truncate text-xs text-muted foreign" title={group.note}>{group.note}</span>}
     </span>
   );
 }
