@@ -18,9 +18,10 @@ test("somebody sends an order by its form", { tag: "@core" }, async ({ page, ope
   await expect(page.getByLabel(/^id/)).toHaveValue("a-43");
   await page.getByText("All as the settings say.").click();
   await page.getByLabel("Tags").fill("by-hand");
+  await page.setViewportSize(phone); // where what came of it is seen without a look for it
   await page.getByRole("button", { name: "Send", exact: true }).click();
   const sent = page.getByRole("region").or(page.locator("section")).filter({ has: page.getByRole("heading", { name: "Sent" }) });
-  await expect(sent.getByText("Completed")).toBeVisible();
+  await expect(sent.getByText("Completed")).toBeInViewport({ ratio: 1 });
   await sent.getByRole("link").click();
   await expect(page.getByRole("link", { name: "by-hand" })).toBeVisible();
 });

@@ -100,7 +100,7 @@ export function SendOne() {
   const view = form && one(search.view) !== "json" ? "form" : "json";
   const known = types.data?.names.includes(type);
   return (
-    <div className="grid min-w-0 grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
+    <div className="grid min-w-0 grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem] xl:grid-rows-[auto_1fr]">
       <form onSubmit={(e) => void submit(e)} className="flex min-w-0 flex-col gap-4" noValidate>
         {like}
         <div className="card flex min-w-0 flex-col gap-3 p-4">
@@ -116,12 +116,13 @@ export function SendOne() {
         <OptionsForm fields={options} onChange={setOptions} problems={told} transports={transports} queues={queueNames} />
         {error != null && <ErrorNote error={error} />}
         <div><Button type="submit" kind="primary" busy={busy} refused={refused}>{t.submit}</Button></div>
-        <Section title={t.code} bare><CodeOf dispatch={dispatch} /></Section>
       </form>
-      <div className="flex min-w-0 flex-col gap-4">
+      {/* On a phone it follows the button: what came of it is what somebody wants to see then. */}
+      <div className="flex min-w-0 flex-col gap-4 xl:row-span-2">
         <Sent list={sent} />
         {known && can("read") && <Recent type={type} onUse={setPayload} />}
       </div>
+      <Section title={t.code} bare><CodeOf dispatch={dispatch} /></Section>
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
 import type { Shape } from "../../api/client";
 import { usePermissions } from "../../api/session";
 import { duration } from "../../format/duration";
@@ -18,10 +19,15 @@ export type SentOne = { type: string; receipt: Shape<"DispatchResponse"> };
 
 /** What was sent, the newest first, and what becomes of it. */
 export function Sent({ list }: { list: SentOne[] }) {
+  const box = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    // It returns a promise in some browsers, which is no way to clean up.
+    void box.current?.firstElementChild?.scrollIntoView({ block: "nearest" });
+  }, [list]);
   return (
     <Section title={t.title}>
       {list.length === 0 ? <p className="p-4 text-sm text-muted">{t.none}</p> : (
-        <ol aria-live="polite" className="flex flex-col">
+        <ol ref={box} aria-live="polite" className="flex flex-col">
           {/* Only the newest is watched: browsers have few connections. */}
           {list.map((s, i) => <Row key={`${s.receipt.messageId} ${list.length - i}`} sent={s} watched={i === 0} />)}
         </ol>
@@ -43,7 +49,7 @@ function Row({ sent, watched }: { sent: SentOne; watched: boolean }) {
   useMessageEvents(r.messageId, watched && m !== undefined && (m.status === "pending" || m.status === "processing"));
   const said = m?.status === "pending" ? m.waiting?.text : m?.status === "failed" ? m.error?.split("\n", 1)[0] : undefined;
   return (
-    <li className="flex flex-col gap-1 border-b border-line px-4 py-3 text-sm last:border-b-0">
+    <li className="flex scroll-mb-16 flex-col gap-1 border-b border-line px-4 py-3 text-sm last:border-b-0">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <span className="min-w-0 truncate font-medium foreign">{sent.type}</span>
         {m && <StatusBadge status={m.status} />}
