@@ -302,6 +302,21 @@ func TestFirstRollDeletesNothing(t *testing.T) {
 	}
 }
 
+// TestHolds_that_were_read_last_are_known has a process read what is stopped, and be told of it only after it has
+// stopped something itself.
+func TestHolds_that_were_read_last_are_known(t *testing.T) {
+	b := openBorder(t, Options{})
+	began, before := b.holds.begin(), b.holds.known()
+	if err := b.Hold(t.Context(), flow.Hold{HoldTarget: flow.HoldTarget{Type: "Order"}, Mode: flow.Paused}); err != nil {
+		t.Fatal(err)
+	}
+	b.holds.keep(began, before)
+	b.dispatch(t, 1, symphony.DispatchOptions{})
+	if got, err := b.Receive(t.Context(), symphony.ReceiveOptions{}); err != nil || len(got) != 0 {
+		t.Errorf("got %d messages, %v; want none of the type that is paused", len(got), err)
+	}
+}
+
 // TestStaleHoldsDecideNothingThatLasts has a process that has not heard yet that another one has ended a pause.
 func TestStaleHoldsDecideNothingThatLasts(t *testing.T) {
 	target := flow.HoldTarget{Type: "Order"}
@@ -314,14 +329,14 @@ func TestStaleHoldsDecideNothingThatLasts(t *testing.T) {
 		if err := b.loadHolds(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		before := b.holds.Load()
+		before := b.holds.known()
 		b.dispatch(t, 3, symphony.DispatchOptions{})
 		return b, func() {
 			t.Helper()
 			if err := other.Release(t.Context(), target); err != nil {
 				t.Fatal(err)
 			}
-			b.holds.Store(before)
+			b.holds.keep(b.holds.begin(), before)
 		}
 	}
 	want := func(t *testing.T, b *border, n int) {

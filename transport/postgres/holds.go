@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -19,19 +21,49 @@ var readHolds = newQuery("read_holds", `SELECT transport, queue, type, mode, sin
 
 // loadHolds reads what is stopped, and which limits are set. Where something has changed, receivers look again.
 func (s *store) loadHolds(ctx context.Context) error {
+	began := s.holds.begin()
 	holds, read := holdsCall()
 	limits, readLimits := s.limitsCall()
 	err := s.do(ctx, "read holds", read, readLimits)
 	if err != nil {
 		return err
 	}
-	before := s.holds.Swap(&holds)
-	now := s.storeTime()
-	look := before != nil && len(*before) > 0 && !sameHolds(*before, holds, now)
+	before := s.holds.keep(began, holds)
+	look := len(before) > 0 && !sameHolds(before, s.holds.known(), s.storeTime())
 	if s.keepLimits(limits()) || look {
 		s.wakeDue()
 	}
 	return nil
+}
+
+// holdsKnown is what is stopped by transport, oldest first, as far as this process knows. Nothing in a map changes.
+// Readings may overlap, and what one of them has found may be older than what another found that was faster. So the one
+// that began last is kept: it has seen what was committed before any of them began. Safe for concurrent use.
+type holdsKnown struct {
+	begun atomic.Uint64
+	mu    sync.Mutex
+	kept  uint64 // when the reading that is kept began
+	list  map[string][]flow.Hold
+}
+
+// begin numbers a reading that is about to begin.
+func (h *holdsKnown) begin() uint64 { return h.begun.Add(1) }
+
+// keep notes what a reading found, unless one that began later was faster, and returns what was known before.
+func (h *holdsKnown) keep(began uint64, list map[string][]flow.Hold) (before map[string][]flow.Hold) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before = h.list
+	if began > h.kept {
+		h.kept, h.list = began, list
+	}
+	return before
+}
+
+func (h *holdsKnown) known() map[string][]flow.Hold {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.list
 }
 
 // storeTime is storeNow as a time.
@@ -79,11 +111,11 @@ func sameHolds(a, b map[string][]flow.Hold, now time.Time) bool {
 
 // held returns the holds of a transport. They are not to be changed.
 func (s *store) held(transport string) []flow.Hold {
-	holds := s.holds.Load()
-	if holds == nil || len(*holds) == 0 {
+	list := s.holds.known()[transport]
+	if len(list) == 0 {
 		return nil
 	}
-	return flow.Live((*holds)[transport], s.storeTime())
+	return flow.Live(list, s.storeTime())
 }
 
 var (
@@ -93,7 +125,8 @@ var (
 			$8::timestamptz, coalesce($1, now()))
 		ON CONFLICT (transport, queue, type) DO UPDATE SET mode = excluded.mode, since = excluded.since, by = excluded.by,
 			reason = excluded.reason, until = excluded.until, until_of = excluded.until_of`)
-	endHold = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
+	endHold = newQuery("end_hold", `DELETE FROM {schema}.messenger_holds
+		WHERE transport = $1::text AND queue = $2::text AND type = $3::text RETURNING 1`)
 	endOver = newQuery("end_over", `DELETE FROM {schema}.messenger_holds WHERE transport = $1::text AND queue = $2::text
 		AND type = $3::text AND until_of = since AND until <= $4::timestamptz`)
 )

@@ -103,10 +103,8 @@ func (s *store) steers() int64 {
 	until, pressure := s.limitsKnown().limits.ChangesAt()
 	add(until)
 	add(pressure)
-	if holds := s.holds.Load(); holds != nil {
-		for _, list := range *holds {
-			add(flow.HoldsEnd(list))
-		}
+	for _, list := range s.holds.known() {
+		add(flow.HoldsEnd(list))
 	}
 	return next
 }

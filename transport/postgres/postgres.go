@@ -149,9 +149,9 @@ type store struct {
 	fair       fairShares
 	failures   failureTimes
 	types      interner
-	holds      atomic.Pointer[map[string][]flow.Hold] // by transport, oldest first; the map is replaced, never changed
-	inForce    atomic.Pointer[limitsInForce]          // replaced, never changed
-	ord        atomic.Uint32                          // the last place given out among messages of one moment
+	holds      holdsKnown
+	inForce    atomic.Pointer[limitsInForce] // replaced, never changed
+	ord        atomic.Uint32                 // the last place given out among messages of one moment
 
 	// Calls that wait: for a transaction, for a slot, for a message. Safe for concurrent use.
 	sends     committer[*sendOp]
