@@ -61,7 +61,7 @@ export default function Alerts() {
       {list.data?.enabled && <p role="status" className={firing > 0 ? "font-semibold text-danger" : "text-muted"}>{firing > 0 ? t.firing(firing) : t.fine}</p>}
       {list.isPending ? !list.error && <div key="loading" className="card"><Loading lines={6} /></div> : !(list.error && !list.data) && (
         <div key="rules" className="card min-w-0">
-          {alerts.length > 0 ? <Table label={t.table} columns={columns} rows={alerts} rowKey={(a) => `${a.rule}/${a.transport}`} /> : <Empty title={t.none} />}
+          {alerts.length > 0 ? <Table label={t.table} columns={list.data?.enabled ? judged : unjudged} rows={alerts} rowKey={(a) => `${a.rule}/${a.transport}`} /> : <Empty title={t.none} />}
         </div>
       )}
       {/* Once it is known what stands above it, which would move it. */}
@@ -87,7 +87,7 @@ export default function Alerts() {
   );
 }
 
-const columns: Column<Alert>[] = [
+const columns = (states: typeof t.states, why: typeof t.statesWhy): Column<Alert>[] => [
   {
     id: "rule", name: t.columns.rule, width: "minmax(14rem,3fr)", phone: "title",
     cell: (a) => (
@@ -97,7 +97,7 @@ const columns: Column<Alert>[] = [
       </span>
     ),
   },
-  { id: "state", name: t.columns.state, width: "8.5rem", cell: (a) => <Tooltip text={t.statesWhy[a.state]}><span tabIndex={0} className="inline-flex align-top"><Badge tone={tones[a.state]}>{t.states[a.state]}</Badge></span></Tooltip> },
+  { id: "state", name: t.columns.state, width: "8.5rem", cell: (a) => <Tooltip text={why[a.state]}><span tabIndex={0} className="inline-flex align-top"><Badge tone={tones[a.state]}>{states[a.state]}</Badge></span></Tooltip> },
   { id: "where", name: t.columns.where, width: "minmax(5rem,1fr)", cell: (a) => <span className="foreign" title={a.transport}>{a.transport}{a.queue ? ` / ${a.queue}` : ""}</span> },
   { id: "value", name: t.columns.value, width: "6rem", align: "right", cell: (a) => (a.state === "unknown" ? <span className="text-muted">–</span> : <span className={a.value >= a.threshold ? "font-semibold text-danger" : ""}>{shown(a.value, a.unit)}</span>) },
   {
@@ -115,6 +115,7 @@ const columns: Column<Alert>[] = [
   },
   { id: "mend", name: t.columns.mend, width: "9.5rem", cell: (a) => <Mend alert={a} /> },
 ];
+const judged = columns(t.states, t.statesWhy), unjudged = columns(t.unjudged, t.unjudgedWhy);
 
 const h = t.history;
 const pastColumns: Column<Past>[] = [

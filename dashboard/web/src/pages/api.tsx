@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
-import { useMemo } from "react";
+import { Fragment, useMemo } from "react";
 import { address } from "../api/client";
 import { ApiError, errorOf } from "../api/errors";
 import { writeJson } from "../api/json";
@@ -98,7 +98,7 @@ function List({ all, chosen }: { all: Entry[]; chosen?: string }) {
                 <Link to="/api" search={{ ...search, op: e.id }} aria-current={e.id === chosen ? "true" : undefined}
                   className="flex min-h-8 flex-col rounded-md px-2 py-1 hover:bg-hover aria-[current=true]:bg-hover">
                   <span className={`text-sm ${e.id === chosen ? "font-semibold" : ""}`}>{e.operation.summary ?? e.id}</span>
-                  <span className="font-mono text-xs break-all text-muted"><span className={inks[e.method] ?? "text-accent"}>{e.method}</span> {e.path}</span>
+                  <span className="font-mono text-xs wrap-anywhere text-muted"><span className={inks[e.method] ?? "text-accent"}>{e.method}</span> <Path path={e.path} /></span>
                 </Link>
               </li>
             ))}
@@ -116,7 +116,7 @@ function One({ doc, entry: e }: { doc: Document; entry: Entry }) {
     <article className="flex min-w-0 flex-col gap-6">
       <header className="flex min-w-0 flex-col gap-2">
         <h2 className="text-lg font-semibold">{o.summary ?? e.id}</h2>
-        <p className="font-mono text-sm break-all"><span className={`font-semibold ${inks[e.method] ?? "text-accent"}`}>{e.method}</span> {e.path}</p>
+        <p className="font-mono text-sm wrap-anywhere"><span className={`font-semibold ${inks[e.method] ?? "text-accent"}`}>{e.method}</span> <Path path={e.path} /></p>
         <div className="flex flex-wrap gap-2"><Badge>{scope ? t.needs(scope) : o.security?.length === 0 ? t.open : e.id}</Badge></div>
         {o.description && <p className="max-w-prose">{o.description}</p>}
       </header>
@@ -168,4 +168,9 @@ function One({ doc, entry: e }: { doc: Document; entry: Entry }) {
       </Section>
     </article>
   );
+}
+
+/** A path that is broken behind its slashes, where it has no room. */
+function Path({ path }: { path: string }) {
+  return path.split("/").map((part, i) => <Fragment key={i}>{i > 0 && <>/<wbr /></>}{part}</Fragment>);
 }

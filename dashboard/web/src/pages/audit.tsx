@@ -91,7 +91,7 @@ export default function Audit() {
 
 const columns: Column<Entry>[] = [
   { id: "at", name: t.columns.at, width: "8rem", cell: (e) => <Time at={e.at} /> },
-  { id: "action", name: t.columns.action, width: "minmax(10rem,1fr)", phone: "title", cell: (e) => <code className="font-mono text-xs foreign">{e.action}</code> },
+  { id: "action", name: t.columns.action, width: "minmax(12rem,1fr)", phone: "title", cell: (e) => <code className="font-mono text-xs foreign">{e.action}</code> },
   { id: "outcome", name: t.columns.outcome, width: "7rem", cell: (e) => <Badge tone={tones[e.outcome]}>{t.outcomes[e.outcome]}</Badge> },
   {
     id: "who", name: t.columns.who, width: "minmax(10rem,1.5fr)",

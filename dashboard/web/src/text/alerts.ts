@@ -11,6 +11,12 @@ export const alerts = {
     ok: "The value is below the threshold.", pending: "The value is beyond the threshold, not for long enough yet.", firing: "The value has been beyond the threshold for long enough.",
     resolving: "It fires; the value is back, not for long enough yet.", unknown: "The value cannot be had now.",
   },
+  // Of rules that are not judged.
+  unjudged: { ok: "Fine", pending: "Beyond", firing: "Fired before", resolving: "Fired before", unknown: "Unknown" },
+  unjudgedWhy: {
+    ok: "The value is below the threshold.", pending: "The value is beyond the threshold; nobody is told.", firing: "It fired when it was last judged, and the value is beyond the threshold.",
+    resolving: "It fired when it was last judged; the value is back.", unknown: "The value cannot be had now.",
+  },
   rules: {
     dead_letters_growing: "Messages fail for good", oldest_message_too_old: "The oldest message waits too long", error_rate: "Too many attempts fail",
     storage_bytes: "The storage is large", no_workers: "Nobody works", regression: "A resolved failure is back",
@@ -26,7 +32,7 @@ export const alerts = {
   clears: (v: string) => `ends at ${v}`,
   told: "told", undelivered: (n: number) => `${plural(n, "notification")} not delivered yet`,
   firing: (n: number) => `${plural(n, "alert")} ${n === 1 ? "fires" : "fire"}`, fine: "No alert fires.",
-  disabled: "The rules are not judged: alerts are switched off. What is below is how they stood long ago.",
+  disabled: "The rules are not judged, and nobody is told: alerts are switched off. The values are those of now.",
   enable: "Switch them on in symphony.yaml, with a webhook or without:",
   none: "There is no rule for any transport.",
   test: "Send a test", testing: "Sending…", testTitle: "Test of the webhooks", testLead: "A notification that says that it is a test was posted to every webhook.",

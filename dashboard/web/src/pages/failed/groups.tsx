@@ -66,7 +66,7 @@ export function Groups() {
 
   return (
     <>
-      <div className="flex flex-wrap items-end gap-2">
+      <div className="flex flex-wrap items-center gap-2">
         <div className="max-w-full overflow-x-auto">
           <Segmented label={t.state.label} value={state} onChange={(v) => put({ state: v === "open" ? undefined : v })}
             options={[...groupStates.map((s) => [s, t.state[s]] as const), ["all", t.state.all]]} />

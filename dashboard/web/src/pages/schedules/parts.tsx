@@ -21,7 +21,7 @@ export function StateBadge({ state }: { state: Schedule["state"] }) {
 export function FromConfig({ short }: { short?: boolean }) {
   return (
     <Tooltip text={t.fromConfigWhy}>
-      <span tabIndex={0}>
+      <span tabIndex={0} className="inline-flex align-middle">
         <Badge><FileCog size={12} aria-hidden /><span className={short ? "sr-only" : ""}>{short ? t.fromConfig : t.sources.config}</span></Badge>
       </span>
     </Tooltip>
