@@ -70,6 +70,7 @@ type Bus struct {
 	types      Patterns[struct{}] // of BusOptions.Types
 	opts       BusOptions
 	sender     Sender // nil: each message's own transport
+	bound      *binding
 }
 
 // Sender stores envelopes, as a transaction of the caller's own does; see Bus.In.
@@ -363,7 +364,7 @@ func withOthers(receipts []Receipt) Receipt {
 // envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it.
 // cause is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
 func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
-	known := len(p.list)
+	known, outside := len(p.list), len(p.outside)
 	size := p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
 	names, routed := b.routes.Match(m.Type)
@@ -375,6 +376,13 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 		names = []string{o.Transport}
 	case !routed:
 		names = []string{b.opts.Default}
+	}
+	if len(p.list) == known && b.bound != nil {
+		for _, name := range names {
+			if !p.within(b.bound, m.Type, b.queueOf(name, o.Queue), "message.type", "options.queue") {
+				return to // before anything is told of the type
+			}
+		}
 	}
 	if o.URL != "" && len(p.list) == known {
 		p.pushable(b.opts.URLs, o.URL)
@@ -446,19 +454,17 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 			return to
 		}
 		own := b.callbacks(ctx, p, terms, m.Type, name)
-		if len(p.list) > known || p.fault != nil {
+		if len(p.list) > known || len(p.outside) > outside || p.fault != nil {
 			return to
 		}
 		defaults := b.opts.Defaults[name]
 		e := &Envelope{
 			// Those of one batch are in its order, as far as ids tell times apart.
 			ID: NewID(now.Add(time.Duration(len(to)) * idStep)), Type: m.Type, Payload: stored, Metadata: metadata, Headers: o.Headers,
-			Transport: name, Queue: o.Queue, Priority: o.Priority, CreatedAt: now, ScheduledAt: scheduledAt,
+			Transport: name, Queue: b.queueOf(name, o.Queue), Priority: o.Priority, CreatedAt: now,
+			ScheduledAt:   scheduledAt,
 			CorrelationID: correlation, CausationID: causation, DispatchedBy: o.DispatchedBy, Flow: flow, Terms: own,
 			IdempotencyKey: o.IdempotencyKey, KeysOf: o.KeysOf, Fingerprint: fingerprint, IdempotencyWindow: b.opts.IdempotencyWindow,
-		}
-		if e.Queue == "" {
-			e.Queue = cmp.Or(defaults.Queue, DefaultQueue)
 		}
 		if e.Priority == 0 {
 			e.Priority = cmp.Or(defaults.Priority, DefaultPriority)

@@ -76,11 +76,14 @@ func (b *Bus) callback(ctx context.Context, p *problems, path string, c Callback
 			c.Transport, of)
 		return &c
 	}
+	c.Queue = b.queueOf(c.Transport, c.Queue)
+	if !p.within(b.bound, c.Type, c.Queue, path+".type", path+".queue") {
+		return &c
+	}
 	if _, declared := b.types.Match(c.Type); !declared && len(b.opts.Types) > 0 {
 		p.add(path+".type", "%q is not among the types of this bus", c.Type)
 	}
-	defaults := b.opts.Defaults[c.Transport]
-	c.Queue, c.Priority = cmp.Or(c.Queue, defaults.Queue, DefaultQueue), cmp.Or(defaults.Priority, DefaultPriority)
+	c.Priority = cmp.Or(b.opts.Defaults[c.Transport].Priority, DefaultPriority)
 	stored, plain, err := encoded(ctx, b.opts.Codec, &Message{Type: c.Type, Payload: orEmpty(c.Payload)})
 	if err != nil {
 		p.fault = cmp.Or(p.fault, err)

@@ -156,7 +156,10 @@ func (e *Envelope) Size() int {
 type problems struct {
 	prefix string
 	list   []Problem
-	fault  error // what kept the message from being looked at: no mistake of the caller's
+	// outside are messages that the bus does not admit; see Bus.Within.
+	outside []Problem
+	bound   *binding
+	fault   error // what kept the message from being looked at: no mistake of the caller's
 }
 
 func (p *problems) add(path, format string, args ...any) {
@@ -165,6 +168,9 @@ func (p *problems) add(path, format string, args ...any) {
 
 // err is nil without problems.
 func (p *problems) err() error {
+	if len(p.outside) > 0 {
+		return p.bound.refuse(p.outside)
+	}
 	if len(p.list) > 0 {
 		return &ValidationError{p.list}
 	}

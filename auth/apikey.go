@@ -37,6 +37,8 @@ type Key struct {
 	// Hash is the SHA-256 of the secret.
 	Hash   []byte
 	Scopes ScopeSet
+	// Binding is what the key is bound to beside its scopes. Nil: nothing.
+	Binding *Binding
 	// CreatedAt is in UTC, in whole milliseconds.
 	CreatedAt time.Time
 	// LastUsedAt is up to TouchInterval behind. Zero: never used.
@@ -49,10 +51,14 @@ type Key struct {
 	DecodeErr error
 }
 
-// storable reports what is wrong with the times of a new key.
+// storable reports what is wrong with the times and the binding of a new key.
 func (k *Key) storable() error {
+	list := k.Binding.Problems(k.Scopes)
 	if !k.ExpiresAt.IsZero() && !symphony.StorableTime(k.ExpiresAt) {
-		return &symphony.ValidationError{Problems: []symphony.Problem{{Path: "expiresAt", Message: symphony.TimeProblem}}}
+		list = append(list, symphony.Problem{Path: "expiresAt", Message: symphony.TimeProblem})
+	}
+	if len(list) > 0 {
+		return &symphony.ValidationError{Problems: list}
 	}
 	return nil
 }
@@ -61,8 +67,8 @@ func (k *Key) storable() error {
 func (k Key) Prefix() string { return keyPrefix + k.ID }
 
 // GenerateKey makes an API key. The plaintext, sym_<id>_<secret> in 73 characters, is for its owner
-// and can't be had again; the Key is for KeyStore.CreateKey, once the caller has set ExpiresAt if it
-// wants one. The error says what is wrong with name, or that scopes is empty.
+// and can't be had again; the Key is for KeyStore.CreateKey, once the caller has set ExpiresAt and
+// Binding if it wants them. The error says what is wrong with name, or that scopes is empty.
 //
 // The secret is 256 bits of crypto/rand and its hash plain SHA-256. A slow hash makes guessing
 // passwords costly because people choose them from few; a random secret is one of 2^256, which no
@@ -127,7 +133,7 @@ var (
 // keystoretest holds its conformance test. [MemoryKeys] is one that forgets at exit.
 type KeyStore interface {
 	// CreateKey stores a new key. ErrKeyExists if the id is taken; a *symphony.ValidationError where it expires at a
-	// time that cannot be kept.
+	// time that cannot be kept, or its binding has problems.
 	CreateKey(ctx context.Context, key Key) error
 	// Lookup returns the key with this id, revoked and expired ones too. ErrKeyNotFound if there is
 	// none. It is called about once per KeyCacheTTL for each key in use.

@@ -72,7 +72,7 @@
 //
 // # API keys
 //
-// See [GenerateKey] for their form. A key once looked up is remembered for [KeyCacheTTL], so a key
-// revoked by another process is refused after that time at the latest; one revoked through
-// [Authenticator.RevokeKey] is refused at once.
+// See [GenerateKey] for their form, and [Binding] for what one may be bound to. A key once looked up is
+// remembered for [KeyCacheTTL], so a key revoked by another process is refused after that time at the
+// latest; one revoked through [Authenticator.RevokeKey] is refused at once.
 package auth

@@ -155,11 +155,13 @@ func (k *keyring) load(ctx context.Context, id string) (*keyEntry, error) {
 		return nil, unavailable(CodeStorageUnavailable, "Storage cannot serve now: the API keys can't be read. Nothing was stored; try again.", err)
 	}
 	e := &keyEntry{
-		principal: Principal{Kind: KindAPIKey, ID: id, Name: key.Name, Scopes: key.Scopes, Expires: key.ExpiresAt},
-		hash:      key.Hash,
-		revoked:   !key.RevokedAt.IsZero(),
-		expires:   key.ExpiresAt,
-		until:     now.Add(KeyCacheTTL),
+		principal: Principal{
+			Kind: KindAPIKey, ID: id, Name: key.Name, Scopes: key.Scopes, Binding: key.Binding, Expires: key.ExpiresAt,
+		},
+		hash:    key.Hash,
+		revoked: !key.RevokedAt.IsZero(),
+		expires: key.ExpiresAt,
+		until:   now.Add(KeyCacheTTL),
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

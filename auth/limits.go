@@ -78,6 +78,12 @@ const (
 	// MaxKeyNameLength bounds the name of an API key, in characters.
 	MaxKeyNameLength = 100
 
+	// MaxBound bounds the types, and the queues, that a key is bound to.
+	MaxBound = 100
+
+	// toldBound bounds how many of each are told in a text.
+	toldBound = 10
+
 	// KeyCacheTTL is how long an API key is used without asking the KeyStore again.
 	KeyCacheTTL = 2 * time.Second
 

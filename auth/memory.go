@@ -30,7 +30,7 @@ func (m *MemoryKeys) CreateKey(ctx context.Context, key Key) error {
 	if m.keys == nil {
 		m.keys = map[string]Key{}
 	}
-	key.Hash = bytes.Clone(key.Hash)
+	key.Hash, key.Binding = bytes.Clone(key.Hash), key.Binding.clone()
 	m.keys[key.ID] = key
 	return nil
 }
@@ -43,7 +43,7 @@ func (m *MemoryKeys) Lookup(ctx context.Context, id string) (Key, error) {
 	if !ok {
 		return Key{}, ErrKeyNotFound
 	}
-	key.Hash = bytes.Clone(key.Hash)
+	key.Hash, key.Binding = bytes.Clone(key.Hash), key.Binding.clone()
 	return key, nil
 }
 
@@ -53,7 +53,7 @@ func (m *MemoryKeys) ListKeys(ctx context.Context) ([]Key, error) {
 	defer m.mu.Unlock()
 	keys := make([]Key, 0, len(m.keys))
 	for _, key := range m.keys {
-		key.Hash = bytes.Clone(key.Hash)
+		key.Hash, key.Binding = bytes.Clone(key.Hash), key.Binding.clone()
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b Key) int {

@@ -21,6 +21,8 @@ type Principal struct {
 	// keep it out of logs and log ID.
 	Name   string
 	Scopes ScopeSet
+	// Binding is what the caller's key is bound to. Nil: nothing. It must not be changed.
+	Binding *Binding
 	// Anonymous marks a user of an anonymous sign-in.
 	Anonymous bool
 	// Session is the session by whose cookie the caller came; the zero value where it was a key or a token.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -42,19 +43,53 @@ type storedKey struct {
 	// this scope could not read it there. Keys that they have made lack this member. There consume included what
 	// operate is now, so such a key keeps it.
 	Operate *bool `json:"operate,omitempty"`
+	// Bound is the binding of a key that has one, with its scopes. Then there are none in Scopes: releases that know
+	// of no bindings open nothing for such a key.
+	Bound *storedBinding `json:"bound,omitempty"`
 }
+
+// storedBinding is the form of a binding.
+type storedBinding struct {
+	Scopes ScopeSet `json:"scopes"`
+	Types  []string `json:"types,omitempty"`
+	Queues []string `json:"queues,omitempty"`
+}
+
+// UnmarshalJSON refuses what this release does not know, which could bind the key further.
+func (s *storedBinding) UnmarshalJSON(raw []byte) error {
+	type plain storedBinding
+	in := json.NewDecoder(bytes.NewReader(raw))
+	in.DisallowUnknownFields()
+	if err := in.Decode((*plain)(s)); err != nil {
+		return err
+	}
+	if list := s.binding().Problems(s.Scopes); len(list) > 0 {
+		return fmt.Errorf("%s %s", list[0].Path, list[0].Message)
+	}
+	return nil
+}
+
+func (s *storedBinding) binding() *Binding { return &Binding{Types: s.Types, Queues: s.Queues} }
 
 // stored is the form in which a key is stored.
 func stored(key Key) storedKey {
+	var bound *storedBinding
+	if b := key.Binding; b != nil {
+		bound = &storedBinding{Scopes: key.Scopes, Types: b.Types, Queues: b.Queues}
+		key.Scopes = 0
+	}
 	operate := key.Scopes&ScopeSet(ScopeOperate) != 0
 	return storedKey{
 		ID: key.ID, Name: key.Name, Hash: key.Hash, Scopes: key.Scopes &^ ScopeSet(ScopeOperate),
-		CreatedAt: key.CreatedAt, ExpiresAt: key.ExpiresAt, Operate: &operate,
+		CreatedAt: key.CreatedAt, ExpiresAt: key.ExpiresAt, Operate: &operate, Bound: bound,
 	}
 }
 
 // scopes are those of a stored key.
 func (s *storedKey) scopes() ScopeSet {
+	if s.Bound != nil {
+		return s.Bound.Scopes
+	}
 	operates := s.Scopes&ScopeSet(ScopeConsume) != 0
 	if s.Operate != nil {
 		operates = *s.Operate
@@ -89,6 +124,9 @@ func (r *RecordKeys) Lookup(ctx context.Context, id string) (Key, error) {
 		return Key{}, err
 	}
 	key := Key{ID: stored.ID, Name: stored.Name, Hash: stored.Hash, Scopes: stored.scopes(), CreatedAt: stored.CreatedAt, ExpiresAt: stored.ExpiresAt}
+	if stored.Bound != nil {
+		key.Binding = stored.Bound.binding()
+	}
 	for kind, at := range map[string]*time.Time{recordUsed: &key.LastUsedAt, recordRevoked: &key.RevokedAt} {
 		if err := r.get(ctx, kind, id, at); err != nil && !errors.Is(err, ErrKeyNotFound) {
 			return Key{}, err

@@ -263,6 +263,9 @@ func (a *API) Handler() http.Handler {
 		if err == nil {
 			err = a.callers.admit(callerOf(p))
 		}
+		if err == nil {
+			err = checkBound(p, rt)
+		}
 		if err == nil && rt.access != callerAccess {
 			err = a.authorize(p, rt)
 		}

@@ -41,6 +41,9 @@ func consume(c *call) error {
 		o, list = c.consumeOptions(&req)
 		return list
 	})
+	if err == nil {
+		err = c.boundQueues(o.Queues)
+	}
 	if err != nil {
 		return err
 	}

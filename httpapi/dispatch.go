@@ -23,7 +23,7 @@ func dispatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := c.api.o.Bus.DispatchMessage(c.traced(), in.out.Message, in.out.Options)
+	receipt, err := c.bus().DispatchMessage(c.traced(), in.out.Message, in.out.Options)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func dispatchBatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	receipts, err := c.api.o.Bus.DispatchBatch(c.traced(), batch)
+	receipts, err := c.bus().DispatchBatch(c.traced(), batch)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (c *call) addToken(req *wire.DispatchRequest, to *wire.Receipt) {
 // check returns every problem of a request that fits its shape.
 func (c *call) check(req *wire.DispatchRequest, prefix string) []symphony.Problem {
 	out, list := c.outgoing(req, prefix)
-	return append(list, c.api.o.Bus.Check(out, prefix)...)
+	return append(list, c.bus().Check(out, prefix)...)
 }
 
 // checkBatch returns every problem of a batch that fits its shape, or some where nobody waits for them any more.
@@ -103,7 +103,8 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 	var list []symphony.Problem
 	m := &req.Message
 	out := symphony.Outgoing{
-		Message: symphony.Message{Type: m.Type, Payload: []byte(m.Payload), Metadata: object(m.Metadata, prefix+"message.metadata", &list)},
+		Message: symphony.Message{Type: m.Type, Payload: []byte(m.Payload),
+			Metadata: object(m.Metadata, prefix+"message.metadata", &list)},
 		Options: symphony.DispatchOptions{DispatchedBy: c.dispatcher(), KeysOf: c.owner()},
 	}
 	askedOptions.ask(&req.Options.DispatchOptions, &out.Options, prefix+"options.", &list)
@@ -111,7 +112,10 @@ func (c *call) outgoing(req *wire.DispatchRequest, prefix string) (symphony.Outg
 }
 
 func wireReceipt(r *symphony.Receipt) wire.Receipt {
-	w := wire.Receipt{MessageID: r.ID, Transport: r.Transport, Queue: r.Queue, ScheduledAt: optional(r.ScheduledAt), IdempotencyKey: r.IdempotencyKey, Duplicate: r.Duplicate, Dropped: r.Dropped, Replaced: r.Replaced}
+	w := wire.Receipt{
+		MessageID: r.ID, Transport: r.Transport, Queue: r.Queue, ScheduledAt: optional(r.ScheduledAt),
+		IdempotencyKey: r.IdempotencyKey, Duplicate: r.Duplicate, Dropped: r.Dropped, Replaced: r.Replaced,
+	}
 	for i := range r.Also {
 		w.Also = append(w.Also, wireReceipt(&r.Also[i]))
 	}

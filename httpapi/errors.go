@@ -168,6 +168,7 @@ var answers = []row{
 	whenAuth(http.StatusForbidden, auth.ErrForbidden),
 	whenAuth(http.StatusServiceUnavailable, auth.ErrUnavailable),
 	whenAuth(http.StatusUnauthorized, auth.ErrUnauthenticated),
+	as(http.StatusForbidden, "outside_binding", (*boundError).tell),
 	is(http.StatusForbidden, "own_messages_only", "Users see and steer the messages that they have dispatched themselves (auth.visibility: own). "+
 		"This is about those of all, and needs the scope operate.", errOwnMessagesOnly),
 	is(http.StatusForbidden, auth.CodeInsufficientScope, "", errMaskedParameter),

@@ -129,6 +129,11 @@ func failedRetry(c *call) error {
 		return err
 	}
 	id := c.PathValue("id") // or the message's; the answer has the failed message's own
+	if c.principal.Binding != nil {
+		if id, err = c.boundFailed(dead, id); err != nil {
+			return err
+		}
+	}
 	switch f, err := dead.Get(c.Context(), id); {
 	case err == nil:
 		id = f.FailedID
@@ -148,7 +153,13 @@ func failedDelete(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := dead.Delete(c.Context(), c.PathValue("id")); err != nil {
+	id := c.PathValue("id")
+	if c.principal.Binding != nil {
+		if id, err = c.boundFailed(dead, id); err != nil {
+			return err
+		}
+	}
+	if err := dead.Delete(c.Context(), id); err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, wire.DoneResponse{Success: true, Message: "The failed message was deleted."})

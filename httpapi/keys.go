@@ -30,8 +30,17 @@ func keysList(c *call) error {
 
 // Key is an API key as the API lists it.
 func Key(k *auth.Key) wire.Key {
-	return wire.Key{ID: k.ID, Name: k.Name, Prefix: k.Prefix(), Scopes: strings.Split(k.Scopes.String(), ","), CreatedAt: k.CreatedAt.UTC(),
-		LastUsedAt: optional(k.LastUsedAt), RevokedAt: optional(k.RevokedAt), ExpiresAt: optional(k.ExpiresAt), Unreadable: k.DecodeErr != nil}
+	return wire.Key{ID: k.ID, Name: k.Name, Prefix: k.Prefix(), Scopes: strings.Split(k.Scopes.String(), ","),
+		Bound: boundOf(k.Binding), CreatedAt: k.CreatedAt.UTC(), LastUsedAt: optional(k.LastUsedAt),
+		RevokedAt: optional(k.RevokedAt), ExpiresAt: optional(k.ExpiresAt), Unreadable: k.DecodeErr != nil}
+}
+
+// boundOf is what a key is bound to as the API tells it.
+func boundOf(b *auth.Binding) wire.Bound {
+	if b == nil {
+		return wire.Bound{}
+	}
+	return wire.Bound{Types: b.Types, Queues: b.Queues}
 }
 
 func keysCreate(c *call) error {
@@ -69,6 +78,11 @@ func (c *call) newKey(req *wire.CreateKeyRequest) (key auth.Key, secret string, 
 	if len(req.Scopes) == 0 {
 		list = append(list, symphony.Problem{Path: "scopes", Message: "must name at least one of " + strings.Join(auth.ScopeNames(), ", ")})
 	}
+	var binding *auth.Binding
+	if req.Types != nil || req.Queues != nil {
+		binding = &auth.Binding{Types: req.Types, Queues: req.Queues}
+		list = append(list, binding.Problems(auth.Scopes(scopes...))...)
+	}
 	now := c.api.stored.Now()
 	if expires := instant(req.ExpiresAt, "expiresAt", &list); !expires.IsZero() && !req.ExpiresAt.After(now) {
 		list = append(list, symphony.Problem{Path: "expiresAt", Message: "must be in the future"})
@@ -81,6 +95,7 @@ func (c *call) newKey(req *wire.CreateKeyRequest) (key auth.Key, secret string, 
 		slices.SortStableFunc(list, func(a, b symphony.Problem) int { return strings.Compare(a.Path, b.Path) })
 		return auth.Key{}, "", list
 	}
+	key.Binding = binding
 	key.ExpiresAt = value(req.ExpiresAt).UTC().Truncate(time.Millisecond)
 	if req.ExpiresAt == nil {
 		key.ExpiresAt = time.Time{}

@@ -242,7 +242,7 @@ func describeRoute(r *openapi31.Reflector, rt *route, method string) error {
 	switch rt.access {
 	case userAccess:
 		doc = strings.TrimSpace(doc + " Needs the scope " + rt.scope.String() + "." +
-			rt.orDoc() + rt.maskDoc() + rt.own.doc())
+			rt.orDoc() + rt.maskDoc() + rt.own.doc() + rt.bindingDoc())
 		op.AddSecurity("bearer")
 		op.AddSecurity("apiKey")
 		op.AddSecurity("supabaseCookie")

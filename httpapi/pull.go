@@ -40,6 +40,9 @@ func receive(c *call) error {
 		t, o, list = c.receiveOptions(&req)
 		return list
 	})
+	if err == nil {
+		err = c.boundQueues(o.Queues)
+	}
 	if err != nil {
 		return err
 	}
@@ -226,6 +229,9 @@ func ack(c *call) error {
 		receipts, outputs, large, list = c.acks(seal, &req)
 		return list
 	})
+	if err == nil {
+		err = c.boundReceipts(receipts, req.Path)
+	}
 	if err != nil {
 		return err
 	}
@@ -276,6 +282,9 @@ func extend(c *call) error {
 	if err == nil {
 		err = c.byReceipt(receipts)
 	}
+	if err == nil {
+		err = c.boundReceipts(receipts, receiptsPath)
+	}
 	if err != nil {
 		return err
 	}
@@ -311,6 +320,9 @@ func nack(c *call) error {
 		r, retryAfter, list = c.nacked(seal, &req)
 		return list
 	})
+	if err == nil {
+		err = c.boundReceipts([]receipt{r}, func(int) string { return "receipt" })
+	}
 	if err != nil {
 		return err
 	}

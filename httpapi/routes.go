@@ -79,6 +79,7 @@ type route struct {
 	scope   auth.Scope
 	or      auth.Scope // opens it, too; 0: no other does
 	own     ownRule    // see visibility.go
+	binding bool       // it heeds what the caller's key is bound to; see binding.go
 	mask    maskRule   // see mask.go
 	query   []parameter
 	request any // nil: no body

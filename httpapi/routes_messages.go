@@ -26,7 +26,8 @@ var (
 func dispatchRoutes() []route {
 	return []route{
 		on(wire.DispatchMessage, route{
-			tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, audit: traffic, status: http.StatusCreated,
+			tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, binding: true,
+			audit: traffic, status: http.StatusCreated,
 			summary: "Dispatch a message",
 			doc: "The answer 201 means that the message is stored durably. With an idempotency key that is " +
 				"known, the answer is 200 with the first message; if its type or payload differ, 409.",
@@ -35,7 +36,8 @@ func dispatchRoutes() []route {
 			serve: dispatch,
 		}),
 		on(wire.DispatchMessages, route{
-			tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, audit: traffic, status: http.StatusCreated,
+			tag: "Dispatch", scope: auth.ScopeDispatch, own: ownOpen, binding: true,
+			audit: traffic, status: http.StatusCreated,
 			summary: fmt.Sprintf("Dispatch up to %d messages, all or nothing", symphony.MaxBatch),
 			doc: "Results stand in the order given. A problem names its message in its path, as in " +
 				"messages[1].message.type.",
@@ -118,7 +120,7 @@ func messagesRoutes() []route {
 			serve:  messagesShow,
 		}),
 		on(wire.CreateToken, route{
-			tag: "Tokens", scope: auth.ScopeDispatch, or: auth.ScopeOperate, own: ownOpen,
+			tag: "Tokens", scope: auth.ScopeDispatch, or: auth.ScopeOperate, own: ownOpen, binding: true,
 			audit: "message.token", status: http.StatusCreated,
 			summary: "Make a token that shows one message to an end user",
 			doc: "Read-only, for this message and for what takes its place when it is retried: status, " +
@@ -314,7 +316,7 @@ func deadLettersRoutes() []route {
 			serve:   failedShow,
 		}),
 		on(wire.RetryFailedMessage, route{
-			tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, audit: "failed.retry",
+			tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, binding: true, audit: "failed.retry",
 			summary: "Dispatch a failed message again",
 			doc: "In one transaction the failed message leaves the queue and a new one takes its place, with a " +
 				"fresh retry budget.",
@@ -324,7 +326,7 @@ func deadLettersRoutes() []route {
 			serve: failedRetry,
 		}),
 		on(wire.DeleteFailedMessage, route{
-			tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, audit: "failed.delete",
+			tag: "Dead letters", scope: auth.ScopeConsume, own: ownDispatch, binding: true, audit: "failed.delete",
 			summary: "Delete a failed message",
 			query:   []parameter{ofTransports},
 			errors:  []int{404, 501},

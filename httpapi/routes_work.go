@@ -12,7 +12,7 @@ import (
 func workersRoutes() []route {
 	return []route{
 		on(wire.ConsumeMessages, route{
-			tag: "Workers", scope: auth.ScopeConsume, audit: traffic,
+			tag: "Workers", scope: auth.ScopeConsume, binding: true, audit: traffic,
 			summary: "Run a worker for this request",
 			doc: "Returns when nothing is ready or a limit is hit. A caller that disconnects ends the run: what " +
 				"is in hand is finished or given back.",
@@ -73,7 +73,7 @@ func workersRoutes() []route {
 func pullWorkersRoutes() []route {
 	return []route{
 		on(wire.ReceiveMessages, route{
-			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic, mask: handling,
+			tag: "Pull workers", scope: auth.ScopeConsume, binding: true, audit: traffic, mask: handling,
 			summary: "Claim messages",
 			doc: "Each message is leased to the caller, who acks or nacks it by its receipt before the lease " +
 				"ends, or extends that. With nothing ready the call waits as long as asked for. Messages of a " +
@@ -83,7 +83,7 @@ func pullWorkersRoutes() []route {
 			serve: receive,
 		}),
 		on(wire.AckMessages, route{
-			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic,
+			tag: "Pull workers", scope: auth.ScopeConsume, binding: true, audit: traffic,
 			summary: "Complete messages that were handled",
 			doc: "Where leases were lost the answer is 409 with code lease_lost and names them; the others are " +
 				"acked all the same. A receipt of another installation or version is named likewise, with code " +
@@ -93,7 +93,7 @@ func pullWorkersRoutes() []route {
 			serve: ack,
 		}),
 		on(wire.NackMessage, route{
-			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic,
+			tag: "Pull workers", scope: auth.ScopeConsume, binding: true, audit: traffic,
 			summary: "Report a failure, or give a message back",
 			doc: "The message is retried or fails by the retry policy of its type, as with the server's own " +
 				"workers.",
@@ -102,7 +102,7 @@ func pullWorkersRoutes() []route {
 			serve:  nack,
 		}),
 		on(wire.ExtendLeases, route{
-			tag: "Pull workers", scope: auth.ScopeConsume, audit: traffic,
+			tag: "Pull workers", scope: auth.ScopeConsume, binding: true, audit: traffic,
 			summary: "Keep messages for longer",
 			doc: "Where leases were lost the answer is 409 with code lease_lost and names them; the others are " +
 				"extended all the same. A receipt of another installation or version is named likewise, with " +

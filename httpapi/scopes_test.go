@@ -105,7 +105,8 @@ func routesReference() string {
 		scope, _ := auth.ParseScope(name)
 		fmt.Fprintf(&b, "| `%s` | %s |\n", name, scope.Opens())
 	}
-	b.WriteString("\n| route | scope | under `auth.visibility: own`, for a user without `operate` |\n| --- | --- | --- |\n")
+	b.WriteString("\n| route | scope | under `auth.visibility: own`, for a user without `operate` " +
+		"| a key that is bound |\n| --- | --- | --- | --- |\n")
 	routes := (&API{}).table()
 	for i := range routes {
 		rt := &routes[i]
@@ -133,7 +134,16 @@ func routesReference() string {
 				needs = "`observe`, masked; `read`"
 			}
 		}
-		fmt.Fprintf(&b, "| `%s %s` | %s | %s |\n", strings.Join(rt.methods, ", "), rt.path, needs, own)
+		bound := "refused"
+		switch {
+		case rt.access == openAccess || rt.binding && rt.access == callerAccess:
+			bound = "as others"
+		case rt.access == cronAccess:
+			bound = "–"
+		case rt.binding:
+			bound = "within that"
+		}
+		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", strings.Join(rt.methods, ", "), rt.path, needs, own, bound)
 	}
 	return b.String()
 }

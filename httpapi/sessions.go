@@ -40,7 +40,7 @@ var sessionHours = strconv.Itoa(int(auth.SessionTTL.Hours()))
 func sessionsRoutes() []route {
 	return []route{
 		on(wire.GetSession, route{
-			tag: "Sessions", access: callerAccess,
+			tag: "Sessions", access: callerAccess, binding: true,
 			summary: "Who am I, and where",
 			doc:     "For callers by a session, a key or a token alike.",
 			serve:   sessionShow,
@@ -154,6 +154,7 @@ func (c *call) session(p auth.Principal) wire.SessionResponse {
 	if p.Scopes != 0 {
 		out.Scopes = strings.Split(p.Scopes.String(), ",")
 	}
+	out.Bound = boundOf(p.Binding)
 	end := p.Expires
 	if p.Session.ID != "" {
 		end = p.Session.ExpiresAt

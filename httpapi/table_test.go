@@ -10,6 +10,8 @@ const TokenStreams = tokenStreams
 type RouteOfTable struct {
 	Method, Path string
 	Query        []string
+	// Binding says that it heeds what a key is bound to, Open that nobody authenticates, Cron that the cron secret does.
+	Binding, Open, Cron bool
 }
 
 // Routes are all routes.
@@ -17,7 +19,8 @@ func (a *API) Routes() (list []RouteOfTable) {
 	for i := range a.routes {
 		rt := &a.routes[i]
 		for _, method := range rt.methods {
-			entry := RouteOfTable{Method: method, Path: rt.path}
+			entry := RouteOfTable{Method: method, Path: rt.path, Binding: rt.binding,
+				Open: rt.access == openAccess || rt.page != nil, Cron: rt.access == cronAccess}
 			for _, p := range rt.query {
 				entry.Query = append(entry.Query, p.name)
 			}

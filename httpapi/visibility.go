@@ -71,21 +71,22 @@ func (a *API) authorize(p auth.Principal, rt *route) error {
 	return errOwnMessagesOnly
 }
 
-// owner is whose messages the caller sees and steers, empty for everybody's.
+// owner is whose messages the caller sees and steers, empty for everybody's. Who is bound has keys of his own, so that
+// none of his takes the place of another one's message, and tokens for his own messages.
 func (c *call) owner() string {
-	if !c.api.restricted(c.principal) {
+	if !c.api.restricted(c.principal) && c.principal.Binding == nil {
 		return ""
 	}
 	return c.dispatcher()
 }
 
-// dispatcher is the DispatchedBy of what the caller dispatches: users have one, and with OwnMessages holders of API
-// keys.
+// dispatcher is the DispatchedBy of what the caller dispatches: users have one, and holders of API keys that are bound,
+// or with OwnMessages of all.
 func (c *call) dispatcher() string {
 	switch c.principal.Kind {
 	case auth.KindUser:
 	case auth.KindAPIKey:
-		if !c.api.o.OwnMessages {
+		if !c.api.o.OwnMessages && c.principal.Binding == nil {
 			return ""
 		}
 	default:
@@ -106,10 +107,10 @@ func (c *call) messages(transport string) (*symphony.Messages, error) {
 	return m, err
 }
 
-// deadLetters are those of a transport that the caller sees.
+// deadLetters are those of a transport that the caller sees. Who is bound sees others', too, as boundFailed says.
 func (c *call) deadLetters(transport string) (*symphony.DeadLetters, error) {
 	d, err := c.api.o.Bus.Failed(transport)
-	if owner := c.owner(); err == nil && owner != "" {
+	if owner := c.owner(); err == nil && owner != "" && c.principal.Binding == nil {
 		d = d.Of(owner)
 	}
 	return d, err

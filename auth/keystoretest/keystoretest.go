@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/auth"
 )
 
@@ -28,6 +29,33 @@ func Run(t *testing.T, open func(*testing.T) auth.KeyStore) {
 		create(t, store, key)
 		want(t, store, key)
 	})
+	t.Run("keeps what a key is bound to", func(t *testing.T) {
+		store := open(t)
+		var keys []auth.Key
+		for i, b := range []*auth.Binding{
+			{Types: []string{"order.*", "signup"}, Queues: []string{"web", "mail"}},
+			{Queues: []string{"mail"}},
+			{Types: []string{"*"}},
+			nil,
+		} {
+			key := newKey(t, fmt.Sprint("bound ", i), time.Duration(i)*time.Second)
+			if b != nil {
+				key.Scopes, key.Binding = auth.Scopes(auth.ScopeDispatch), b
+			}
+			create(t, store, key)
+			keys = append(keys, key)
+		}
+		want(t, store, keys...)
+	})
+	t.Run("refuses what cannot be bound", func(t *testing.T) {
+		store, key := open(t), newKey(t, "bound", 0) // which has the scope read
+		key.Binding = &auth.Binding{Queues: []string{"mail"}}
+		var invalid *symphony.ValidationError
+		if err := store.CreateKey(t.Context(), key); !errors.As(err, &invalid) {
+			t.Errorf("got %v, want a ValidationError", err)
+		}
+		want(t, store)
+	})
 	t.Run("refuses an id twice and keeps the first", func(t *testing.T) {
 		store, key := open(t), newKey(t, "first", 0)
 		create(t, store, key)
@@ -41,9 +69,15 @@ func Run(t *testing.T, open func(*testing.T) auth.KeyStore) {
 	t.Run("does not share memory", func(t *testing.T) {
 		store, key := open(t), newKey(t, "copied", 0)
 		given := key
+		key.Scopes, key.Binding = auth.Scopes(auth.ScopeDispatch), &auth.Binding{
+			Types: []string{"a"}, Queues: []string{"b"},
+		}
+		given.Scopes = key.Scopes
 		given.Hash = slices.Clone(key.Hash)
+		given.Binding = &auth.Binding{Types: []string{"a"}, Queues: []string{"b"}}
 		create(t, store, given)
 		given.Hash[0]++
+		given.Binding.Types[0] = "x"
 		want(t, store, key)
 		for range 2 {
 			got, err := store.Lookup(t.Context(), key.ID)
@@ -51,11 +85,13 @@ func Run(t *testing.T, open func(*testing.T) auth.KeyStore) {
 				t.Fatal(err)
 			}
 			got.Hash[0]++
+			got.Binding.Queues[0] = "x"
 			listed, err := store.ListKeys(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			listed[0].Hash[1]++
+			listed[0].Binding.Types = nil
 		}
 		want(t, store, key)
 	})

@@ -15,9 +15,10 @@ import (
 
 func (a *app) keysCreateCommand() *cobra.Command {
 	var (
-		scopes  []string
-		expires string
-		req     wire.CreateKeyRequest
+		scopes        []string
+		types, queues []string
+		expires       string
+		req           wire.CreateKeyRequest
 	)
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -26,21 +27,31 @@ func (a *app) keysCreateCommand() *cobra.Command {
 it is, in lists and logs. Give each program a key of its own with no more scopes than
 it needs, so that it can be revoked alone. The scopes, and what each opens:
 
-` + scopesHelp(),
+` + scopesHelp() + `
+A key can be bound to types of messages, or patterns of types, with the scope dispatch
+alone, and to queues with the scopes dispatch and consume. It then dispatches and works
+on such messages, and is refused everything else.`,
 		Example: `  symphony keys create shop --scopes dispatch
   symphony keys create dashboard --scopes read --expires 90d
+  symphony keys create signup-form --scopes dispatch --type 'signup.*' --queue web
   export SYMPHONY_API_KEY=$(symphony keys create ops --scopes admin --json | jq -r .secret)`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"dispatch", "read"}, "what the key may do: "+strings.Join(auth.ScopeNames(), ", "))
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"dispatch", "read"}, "what the key may do: "+strings.Join(auth.ScopeNames(), ", ")+"; default with --type or --queue: dispatch")
 	cmd.Flags().StringVar(&expires, "expires", "", "when the key stops working: a span like 90d or 12h, or a `TIME` like 2027-01-01T00:00:00Z (default: never)")
+	cmd.Flags().StringArrayVarP(&types, "type", "t", nil,
+		"bind it to messages of this `TYPE`, or pattern like 'order.*'; may be repeated (default: all)")
+	cmd.Flags().StringArrayVarP(&queues, "queue", "q", nil, "bind it to this queue; may be repeated (default: all)")
 	complete(cmd, "scopes", auth.ScopeNames()...)
 	return act[wire.CreateKeyResponse]{
 		check: func(args []string) (err error) {
 			if _, err := auth.ParseScopes(strings.Join(scopes, ",")); err != nil {
 				return usageError{fmt.Errorf("--scopes: %w", err)}
 			}
-			req = wire.CreateKeyRequest{Name: args[0], Scopes: scopes}
+			if (len(types) > 0 || len(queues) > 0) && !cmd.Flags().Changed("scopes") {
+				scopes = []string{auth.ScopeDispatch.String()} // read cannot be bound
+			}
+			req = wire.CreateKeyRequest{Name: args[0], Scopes: scopes, Bound: wire.Bound{Types: types, Queues: queues}}
 			req.ExpiresAt, err = parseExpiry(expires)
 			return err
 		},
@@ -53,8 +64,12 @@ it needs, so that it can be revoked alone. The scopes, and what each opens:
 
 func (a *app) showNewKey(made wire.CreateKeyResponse) {
 	fmt.Fprintf(a.out, "%s\n", a.style(a.out).green(made.Secret))
+	what := strings.Join(made.Key.Scopes, ",")
+	if bound := keyBound(&made.Key); bound != "" {
+		what += ", bound to " + bound
+	}
 	fmt.Fprintf(a.err, "This is the key of %s (%s). It is shown only now. Its id is %s.\n",
-		printable(made.Key.Name), strings.Join(made.Key.Scopes, ","), made.Key.ID)
+		printable(made.Key.Name), what, made.Key.ID)
 }
 
 // parseExpiry reads a time ahead, or how long it is until then.

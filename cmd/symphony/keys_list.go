@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/auth"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 )
 
@@ -17,7 +19,7 @@ func (a *app) keysListCommand() *cobra.Command {
 	}.command(a, &cobra.Command{
 		Use:     "list",
 		Short:   "List API keys, also revoked and expired ones",
-		Long:    "List API keys, oldest first, with their scopes and their last use (up to a minute behind).",
+		Long:    "List API keys, oldest first, with their scopes, their last use (up to a minute behind) and what they are bound to.",
 		Example: "  symphony keys list\n  symphony keys list --json",
 		Args:    cobra.NoArgs,
 	})
@@ -34,9 +36,20 @@ func (a *app) showKeys(list wire.KeysResponse) {
 		if k.LastUsedAt != nil {
 			used = shortTime(*k.LastUsedAt)
 		}
-		rows[i] = []string{k.ID, oneLine(k.Name, 40), strings.Join(k.Scopes, ","), shortTime(k.CreatedAt), used, keyState(k)}
+		rows[i] = []string{
+			k.ID, oneLine(k.Name, 40), strings.Join(k.Scopes, ","), shortTime(k.CreatedAt), used, keyState(k),
+			cmp.Or(oneLine(keyBound(&k), 60), "–"),
+		}
 	}
-	a.table([]string{"ID", "NAME", "SCOPES", "CREATED", "LAST USED", "STATE"}, rows, nil)
+	a.table([]string{"ID", "NAME", "SCOPES", "CREATED", "LAST USED", "STATE", "BOUND TO"}, rows, nil)
+}
+
+// keyBound says what a key is bound to, empty for nothing.
+func keyBound(k *wire.Key) string {
+	if k.Types == nil && k.Queues == nil {
+		return ""
+	}
+	return (&auth.Binding{Types: k.Types, Queues: k.Queues}).String()
 }
 
 func keyState(k wire.Key) string {

@@ -4,12 +4,19 @@ import (
 	"time"
 )
 
+// Bound is what an API key is bound to beside its scopes.
+type Bound struct {
+	Types  Names `json:"types,omitzero" audit:"keep" absent:"all" minItems:"1" maxItems:"100" description:"The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all."`
+	Queues Names `json:"queues,omitzero" audit:"keep" absent:"all" minItems:"1" maxItems:"100" description:"The key is bound to these queues, with the scopes dispatch and consume. Absent: all."`
+}
+
 // Key is an API key as it is listed; the key itself is shown once, when it is made.
 type Key struct {
-	ID         string     `json:"id" audit:"keep" required:"true"`
-	Name       string     `json:"name" required:"true"`
-	Prefix     string     `json:"prefix" required:"true" description:"The beginning of the key, by which its owner recognises it."`
-	Scopes     []string   `json:"scopes" required:"true"`
+	ID     string   `json:"id" audit:"keep" required:"true"`
+	Name   string   `json:"name" required:"true"`
+	Prefix string   `json:"prefix" required:"true" description:"The beginning of the key, by which its owner recognises it."`
+	Scopes []string `json:"scopes" required:"true"`
+	Bound
 	CreatedAt  time.Time  `json:"createdAt" required:"true"`
 	LastUsedAt *time.Time `json:"lastUsedAt,omitzero"`
 	RevokedAt  *time.Time `json:"revokedAt,omitzero"`
@@ -19,8 +26,9 @@ type Key struct {
 
 // CreateKeyRequest is the body of POST /api/symphony/keys.
 type CreateKeyRequest struct {
-	Name      string     `json:"name" audit:"keep" required:"true" minLength:"1" maxLength:"100"`
-	Scopes    []string   `json:"scopes" audit:"keep" required:"true" minItems:"1" description:"dispatch, consume, observe, read, operate, admin."`
+	Name   string   `json:"name" audit:"keep" required:"true" minLength:"1" maxLength:"100"`
+	Scopes []string `json:"scopes" audit:"keep" required:"true" minItems:"1" description:"dispatch, consume, observe, read, operate, admin."`
+	Bound
 	ExpiresAt *time.Time `json:"expiresAt,omitzero" audit:"keep"`
 }
 

@@ -23,9 +23,10 @@ type ServerLink struct {
 
 // SessionResponse says who calls, and where.
 type SessionResponse struct {
-	Success     bool        `json:"success" required:"true"`
-	Caller      Caller      `json:"caller" required:"true"`
-	Scopes      []string    `json:"scopes" required:"true" description:"What the caller may do; admin stands for all."`
+	Success bool     `json:"success" required:"true"`
+	Caller  Caller   `json:"caller" required:"true"`
+	Scopes  []string `json:"scopes" required:"true" description:"What the caller may do; admin stands for all."`
+	Bound
 	Environment Environment `json:"environment" required:"true"`
 	// A session's end is that of its last use, or of its key or token where that is earlier.
 	ExpiresAt *time.Time `json:"expiresAt,omitzero" description:"When it ends unless it is used. Absent: never."`

@@ -351,8 +351,12 @@ export interface CountsResponse {
 export interface CreateKeyRequest {
   expiresAt?: string | undefined
   name: string
+  /** The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+  queues?: string[] | undefined
   /** dispatch, consume, observe, read, operate, admin. */
   scopes: string[]
+  /** The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+  types?: string[] | undefined
 }
 
 export interface CreateKeyResponse {
@@ -954,8 +958,12 @@ export interface Key {
   name: string
   /** The beginning of the key, by which its owner recognises it. */
   prefix: string
+  /** The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+  queues?: string[] | undefined
   revokedAt?: string | undefined
   scopes: string[]
+  /** The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+  types?: string[] | undefined
   /** Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id. */
   unreadable?: boolean | undefined
 }
@@ -2000,6 +2008,8 @@ export interface SessionResponse {
   expiresAt?: string | undefined
   /** The caller sees its own messages only. */
   ownMessages: boolean
+  /** The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+  queues?: string[] | undefined
   /** The session only reads. */
   readOnly: boolean
   /** What the caller may do; admin stands for all. */
@@ -2014,6 +2024,8 @@ export interface SessionResponse {
   timezone: string
   /** Where a trace is shown: has {traceId} in it. */
   traceUrl?: string | undefined
+  /** The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+  types?: string[] | undefined
   version: string
 }
 

@@ -63,7 +63,7 @@ export interface paths {
         put?: never;
         /**
          * Complete messages that were handled
-         * @description Where leases were lost the answer is 409 with code lease_lost and names them; the others are acked all the same. A receipt of another installation or version is named likewise, with code foreign_receipt. What a message leaves goes along in items; where an output is too large, the answer is 413 with code output_too_large, nothing is changed for that receipt, and the others are acked. Needs the scope consume. With auth.visibility own, users need the scope operate too.
+         * @description Where leases were lost the answer is 409 with code lease_lost and names them; the others are acked all the same. A receipt of another installation or version is named likewise, with code foreign_receipt. What a message leaves goes along in items; where an output is too large, the answer is 413 with code output_too_large, nothing is changed for that receipt, and the others are acked. Needs the scope consume. With auth.visibility own, users need the scope operate too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["ackMessages"];
         delete?: never;
@@ -163,7 +163,7 @@ export interface paths {
         put?: never;
         /**
          * Run a worker for this request
-         * @description Returns when nothing is ready or a limit is hit. A caller that disconnects ends the run: what is in hand is finished or given back. Needs the scope consume. With auth.visibility own, users need the scope operate too.
+         * @description Returns when nothing is ready or a limit is hit. A caller that disconnects ends the run: what is in hand is finished or given back. Needs the scope consume. With auth.visibility own, users need the scope operate too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["consumeMessages"];
         delete?: never;
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Dispatch a message
-         * @description The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409. Needs the scope dispatch.
+         * @description The answer 201 means that the message is stored durably. With an idempotency key that is known, the answer is 200 with the first message; if its type or payload differ, 409. Needs the scope dispatch. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["dispatchMessage"];
         delete?: never;
@@ -203,7 +203,7 @@ export interface paths {
         put?: never;
         /**
          * Dispatch up to 1000 messages, all or nothing
-         * @description Results stand in the order given. A problem names its message in its path, as in messages[1].message.type. Needs the scope dispatch.
+         * @description Results stand in the order given. A problem names its message in its path, as in messages[1].message.type. Needs the scope dispatch. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["dispatchMessages"];
         delete?: never;
@@ -263,7 +263,7 @@ export interface paths {
         put?: never;
         /**
          * Keep messages for longer
-         * @description Where leases were lost the answer is 409 with code lease_lost and names them; the others are extended all the same. A receipt of another installation or version is named likewise, with code foreign_receipt. With exactly one receipt it may tell progress and lines of a log. The receipt that comes with a push (the header Symphony-Receipt) is good for that alone, and is a credential of its own. Needs the scope consume. With auth.visibility own, users need the scope operate too.
+         * @description Where leases were lost the answer is 409 with code lease_lost and names them; the others are extended all the same. A receipt of another installation or version is named likewise, with code foreign_receipt. With exactly one receipt it may tell progress and lines of a log. The receipt that comes with a push (the header Symphony-Receipt) is good for that alone, and is a credential of its own. Needs the scope consume. With auth.visibility own, users need the scope operate too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["extendLeases"];
         delete?: never;
@@ -468,7 +468,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a failed message
-         * @description Needs the scope consume. With auth.visibility own, users without operate need the scope dispatch for messages of their own; others are 404 to them.
+         * @description Needs the scope consume. With auth.visibility own, users without operate need the scope dispatch for messages of their own; others are 404 to them. A key that is bound to types or queues can call it, within what it is bound to.
          */
         delete: operations["deleteFailedMessage"];
         options?: never;
@@ -487,7 +487,7 @@ export interface paths {
         put?: never;
         /**
          * Dispatch a failed message again
-         * @description In one transaction the failed message leaves the queue and a new one takes its place, with a fresh retry budget. Needs the scope consume. With auth.visibility own, users without operate need the scope dispatch for messages of their own; others are 404 to them.
+         * @description In one transaction the failed message leaves the queue and a new one takes its place, with a fresh retry budget. Needs the scope consume. With auth.visibility own, users without operate need the scope dispatch for messages of their own; others are 404 to them. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["retryFailedMessage"];
         delete?: never;
@@ -1059,7 +1059,7 @@ export interface paths {
         put?: never;
         /**
          * Make a token that shows one message to an end user
-         * @description Read-only, for this message and for what takes its place when it is retried: status, progress, times, and the output where the type has public_output. With the scope dispatch alone, of messages that the caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it. Needs the scope dispatch. The scope operate opens it, too.
+         * @description Read-only, for this message and for what takes its place when it is retried: status, progress, times, and the output where the type has public_output. With the scope dispatch alone, of messages that the caller has dispatched, as far as that is known: of users always. options.token has a dispatch answer one. Nothing is stored for it, and all nodes take it. Needs the scope dispatch. The scope operate opens it, too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["createMessageToken"];
         delete?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Report a failure, or give a message back
-         * @description The message is retried or fails by the retry policy of its type, as with the server's own workers. Needs the scope consume. With auth.visibility own, users need the scope operate too.
+         * @description The message is retried or fails by the retry policy of its type, as with the server's own workers. Needs the scope consume. With auth.visibility own, users need the scope operate too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["nackMessage"];
         delete?: never;
@@ -1319,7 +1319,7 @@ export interface paths {
         put?: never;
         /**
          * Claim messages
-         * @description Each message is leased to the caller, who acks or nacks it by its receipt before the lease ends, or extends that. With nothing ready the call waits as long as asked for. Messages of a caller that is gone before it has its answer go back to their queues at once. Needs the scope consume. With auth.visibility own, users need the scope operate too.
+         * @description Each message is leased to the caller, who acks or nacks it by its receipt before the lease ends, or extends that. With nothing ready the call waits as long as asked for. Messages of a caller that is gone before it has its answer go back to their queues at once. Needs the scope consume. With auth.visibility own, users need the scope operate too. A key that is bound to types or queues can call it, within what it is bound to.
          */
         post: operations["receiveMessages"];
         delete?: never;
@@ -2233,8 +2233,12 @@ export interface components {
             /** Format: date-time */
             expiresAt?: string;
             name: string;
+            /** @description The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+            queues?: string[];
             /** @description dispatch, consume, observe, read, operate, admin. */
             scopes: string[];
+            /** @description The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+            types?: string[];
         };
         CreateKeyResponse: {
             key: components["schemas"]["Key"];
@@ -2959,9 +2963,13 @@ export interface components {
             name: string;
             /** @description The beginning of the key, by which its owner recognises it. */
             prefix: string;
+            /** @description The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+            queues?: string[];
             /** Format: date-time */
             revokedAt?: string;
             scopes: string[];
+            /** @description The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+            types?: string[];
             /** @description Part of it cannot be shown, and is left out: an older release has stored it, or storage was damaged. It can be deleted by its id. */
             unreadable?: boolean;
         };
@@ -4354,6 +4362,8 @@ export interface components {
             expiresAt?: string;
             /** @description The caller sees its own messages only. */
             ownMessages: boolean;
+            /** @description The key is bound to these queues, with the scopes dispatch and consume. Absent: all. */
+            queues?: string[];
             /** @description The session only reads. */
             readOnly: boolean;
             /** @description What the caller may do; admin stands for all. */
@@ -4370,6 +4380,8 @@ export interface components {
             timezone: string;
             /** @description Where a trace is shown: has {traceId} in it. */
             traceUrl?: string;
+            /** @description The key is bound to messages of these types, or patterns of types (order.*), with the scope dispatch alone. Absent: all. */
+            types?: string[];
             version: string;
         };
         Setting: {
