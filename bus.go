@@ -364,7 +364,7 @@ func withOthers(receipts []Receipt) Receipt {
 // envelopes appends the envelopes of one message, one for each of its transports, or the problems that prevent it.
 // cause is the message that is being handled, if any. at is one time for all messages of a call, set by the first.
 func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *Outgoing, cause *Delivery, at *time.Time) []*Envelope {
-	known, outside := len(p.list), len(p.outside)
+	known := len(p.list)
 	size := p.validate(out, b.opts.MaxMessageBytes)
 	m, o := &out.Message, &out.Options
 	names, routed := b.routes.Match(m.Type)
@@ -454,7 +454,7 @@ func (b *Bus) envelopes(ctx context.Context, p *problems, to []*Envelope, out *O
 			return to
 		}
 		own := b.callbacks(ctx, p, terms, m.Type, name)
-		if len(p.list) > known || len(p.outside) > outside || p.fault != nil {
+		if len(p.list) > known || p.fault != nil {
 			return to
 		}
 		defaults := b.opts.Defaults[name]
