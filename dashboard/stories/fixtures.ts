@@ -75,7 +75,10 @@ export const test = base.extend<Fixtures, { server: Server }>({
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   }),
 
-  signIn: async ({ page, at }, use) => use((key) => session(page, at.server.url, key)),
+  signIn: async ({ page, at }, use) => use(async (key) => {
+    await page.goto("about:blank"); // what is open would ask for more while nobody is signed in
+    await session(page, at.server.url, key);
+  }),
 
   accessible: async ({ page }, use) => use(async () => {
     // The page has no frames: without the mode for these, axe needs no further tab, which takes most of its time.

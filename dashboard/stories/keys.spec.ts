@@ -27,3 +27,28 @@ test("a program gets a key of its own, which is revoked later", { tag: "@core" }
   expectErrors(/401/);
   await expect(server.call("GET", "/api/symphony/status", undefined, secret)).rejects.toThrow(/401/);
 });
+
+test("a key for one kind of message opens nothing else", async ({ page, open, server, expectErrors }) => {
+  const name = unique("signup");
+  await open("/keys");
+  await page.getByRole("button", { name: "Create a key…" }).click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("consume", { exact: true }).check();
+  await expect(page.getByLabel("Only for types")).toHaveCount(0); // whoever receives gets what is in the queue
+  await page.getByLabel("read", { exact: true }).check();
+  await expect(page.getByLabel("Only for queues")).toHaveCount(0);
+  await page.getByLabel("consume", { exact: true }).uncheck();
+  await page.getByLabel("read", { exact: true }).uncheck();
+  await page.getByLabel("Only for types").fill(`${name}.*\n`);
+  await page.getByLabel("Only for queues").fill("mail");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const secret = await page.getByRole("dialog").locator("pre").first().innerText();
+  await page.getByRole("button", { name: "I have copied it" }).click();
+  await expect(page.getByRole("row").filter({ hasText: name })).toContainText(`Types: ${name}.*Queues: mail`);
+  const dispatch = (type: string, queue: string) => server.call("POST", "/api/symphony/dispatch", { message: { type, payload: {} }, options: { queue } }, secret);
+  await dispatch(`${name}.sent`, "mail");
+  expectErrors(/403/);
+  await expect(dispatch(`${name}.sent`, "other")).rejects.toThrow(/403/);
+  await expect(dispatch("other", "mail")).rejects.toThrow(/403/);
+  await expect(server.call("GET", "/api/symphony/status", undefined, secret)).rejects.toThrow(/403/);
+});

@@ -11,16 +11,22 @@ test("a type tells what handles it, when it is retried, and what it looks like",
   await expect(page.getByRole("img", { name: "When attempts would run" })).toBeVisible();
   await expect(page.getByText("Attempt 4")).toBeVisible();
   await expect(page.getByRole("tree", { name: "Schema" })).toContainText("currency");
-  // How many wait, and a mark of an attempt that is as large on a phone.
-  const figure = (name: string) => page.locator("main").getByText(name, { exact: true }).first().locator("xpath=following-sibling::div[1]");
-  await expect(figure("Waiting")).toHaveText("0");
-  await server.dispatch(type, { id: "2", amount: 1 }, { delay: 3_600_000 });
-  await page.reload();
-  await expect(figure("Waiting")).toHaveText("1");
   await page.setViewportSize(phone);
   const mark = await page.getByRole("img", { name: "When attempts would run" }).locator("circle").first().boundingBox();
-  expect([mark!.width, mark!.height]).toEqual([12, 12]);
-  await figure("Waiting").getByRole("link").click();
+  expect([mark!.width, mark!.height], "as large on a phone").toEqual([12, 12]);
+});
+
+test("a type tells how many of its messages wait", async ({ page, own, open }) => {
+  const server = await own(); // beside many others they are counted as far as one look goes
+  const type = unique("order.counted");
+  await server.until(await server.dispatch(type, { id: "1", amount: 1 }), "completed");
+  await open(`/type?type=${type}`);
+  const waiting = page.locator("main").getByText("Waiting", { exact: true }).first().locator("xpath=following-sibling::div[1]");
+  await expect(waiting).toHaveText("0");
+  await server.dispatch(type, { id: "2", amount: 1 }, { delay: 3_600_000 });
+  await page.reload();
+  await expect(waiting).toHaveText("1");
+  await waiting.getByRole("link").click();
   await expect(page).toHaveURL(/\/messages\?type=order.*status=pending/);
 });
 

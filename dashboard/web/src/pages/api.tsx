@@ -12,6 +12,7 @@ import { Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
 import { usePhone } from "../ui/phone";
+import { Typed } from "../ui/typed";
 import { boundsOf, entries, kindOf, resolveAnswer, scopeOf, type Document, type Entry } from "./api/document";
 import { Send } from "./api/send";
 import { Shape } from "./api/shape";
@@ -86,8 +87,7 @@ function List({ all, chosen }: { all: Entry[]; chosen?: string }) {
   }, [all, q]);
   return (
     <nav aria-label={t.list} className="flex min-w-0 flex-col gap-3 sm:sticky sm:top-16 sm:max-h-[calc(100dvh-5rem)] sm:overflow-y-auto sm:p-0.5">
-      <input type="search" data-search className="field w-full" aria-label={t.search} placeholder={t.search} value={q}
-        onChange={(e) => void navigate({ to: "/api", search: { ...search, q: e.target.value || undefined }, replace: true })} />
+      <Typed label={t.search} value={q} onChange={(v) => void navigate({ to: "/api", search: (s) => ({ ...s, q: v }), replace: true })} className="w-full" search />
       {groups.length === 0 && <p className="text-muted">{t.none}</p>}
       {groups.map(([tag, list]) => (
         <div key={tag}>

@@ -51,7 +51,7 @@ export default function Keys() {
         </span>
       ),
     },
-    { id: "scopes", name: t.columns.scopes, width: "minmax(11rem,2fr)", cell: (k) => <span className="flex flex-wrap gap-1 max-sm:justify-end">{k.scopes.map((s) => <Badge key={s} tone={s === "admin" ? "warn" : "plain"}>{s}</Badge>)}</span> },
+    { id: "scopes", name: t.columns.scopes, width: "minmax(11rem,2fr)", cell: (k) => <Opens apiKey={k} /> },
     { id: "created", name: t.columns.created, width: "8rem", cell: (k) => <Time at={k.createdAt} /> },
     { id: "used", name: t.columns.used, width: "8rem", cell: (k) => (k.lastUsedAt ? <Time at={k.lastUsedAt} /> : <span className="text-muted">{t.never}</span>) },
     { id: "expires", name: t.columns.expires, width: "8rem", cell: (k) => (k.expiresAt ? <Time at={k.expiresAt} ahead /> : <span className="text-muted">{t.never}</span>) },
@@ -78,5 +78,16 @@ export default function Keys() {
       {creating && <CreateKey onClose={() => setCreating(false)} />}
       {revoking && <RevokeKey id={revoking.id} name={revoking.name} lastUsedAt={revoking.lastUsedAt} own={revoking.id === session.caller.id} onClose={() => setRevoking(undefined)} />}
     </Page>
+  );
+}
+
+/** What a key opens: its scopes, and which types and queues it is bound to. */
+function Opens({ apiKey: k }: { apiKey: Key }) {
+  const bound = [[t.bound.types, k.types], [t.bound.queues, k.queues]] as const;
+  return (
+    <span className="flex min-w-0 flex-col gap-0.5 max-sm:items-end">
+      <span className="flex flex-wrap gap-1 max-sm:justify-end">{k.scopes.map((s) => <Badge key={s} tone={s === "admin" ? "warn" : "plain"}>{s}</Badge>)}</span>
+      {bound.map(([name, list]) => list && list.length > 0 && <span key={name} className="max-w-full truncate text-xs text-muted" title={list.join("\n")}>{name}: <span className="foreign">{list.join(", ")}</span></span>)}
+    </span>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { answer, api } from "../api/client";
 import { writeJson, type Json } from "../api/json";
 import { one } from "../search";
@@ -9,6 +9,7 @@ import { Checkbox } from "../ui/field";
 import { Page, Section } from "../ui/page";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
+import { Typed } from "../ui/typed";
 
 const t = text.settings;
 
@@ -23,7 +24,10 @@ export default function Settings() {
   const q = one(search.q) ?? "";
   const set = one(search.set) !== undefined;
   const { data, error, isPending, refetch } = useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => answer(api.GET("/api/symphony/config", { signal })), staleTime: 30_000 });
-  const put = (change: Record<string, string | undefined>) => void navigate({ to: "/settings", search: { ...search, ...change }, replace: true });
+  const put = (change: Record<string, string | undefined>) => void navigate({ to: "/settings", search: (s) => ({ ...s, ...change }), replace: true });
+  // The address follows a moment later, and the box is not to jump back meanwhile.
+  const [only, setOnly] = useState(set);
+  useEffect(() => setOnly(set), [set]);
   const groups = useMemo(() => {
     const words = q.toLowerCase().split(/\s+/).filter(Boolean);
     const out = new Map<string, { key: string; value: string; source: string }[]>();
@@ -41,9 +45,14 @@ export default function Settings() {
     <Page title={t.title} lead={t.lead}>
       {data && <Callout><span className="foreign">{data.file ? t.file(data.file) : t.noFile}</span> {t.change}</Callout>}
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-        <input type="search" data-search className="field min-w-0 flex-1 max-sm:min-w-full sm:max-w-96" aria-label={t.search} placeholder={t.search} value={q}
-          onChange={(e) => put({ q: e.target.value || undefined })} />
-        <Checkbox label={t.only} checked={set} onChange={(e) => put({ set: e.target.checked ? "1" : undefined })} />
+        <Typed label={t.search} value={q} onChange={(v) => put({ q: v })} className="min-w-0 flex-1 max-sm:min-w-full sm:max-w-96" search />
+        <Checkbox
+          label={t.only} checked={only}
+          onChange={(e) => {
+            setOnly(e.target.checked);
+            put({ set: e.target.checked ? "1" : undefined });
+          }}
+        />
         {data && <span role="status" className="text-xs text-muted tabular">{t.shown(shown, data.settings.length)}</span>}
       </div>
       {error && <ErrorNote error={error} retry={() => void refetch()} />}

@@ -12,7 +12,7 @@ export const alerts = {
     resolving: "It fires; the value is back, not for long enough yet.", unknown: "The value cannot be had now.",
   },
   // Of rules that are not judged.
-  unjudged: { ok: "Fine", pending: "Beyond", firing: "Fired before", resolving: "Fired before", unknown: "Unknown" },
+  unjudged: { ok: "Fine", pending: "Beyond threshold", firing: "Fired before", resolving: "Fired before", unknown: "Unknown" },
   unjudgedWhy: {
     ok: "The value is below the threshold.", pending: "The value is beyond the threshold; nobody is told.", firing: "It fired when it was last judged, and the value is beyond the threshold.",
     resolving: "It fired when it was last judged; the value is back.", unknown: "The value cannot be had now.",

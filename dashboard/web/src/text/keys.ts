@@ -7,7 +7,7 @@ export const keys = {
   create: "Create a key…", table: "API keys",
   columns: { name: "Name", scopes: "Scopes", created: "Created", used: "Last used", expires: "Expires", state: "State", actions: "Actions" },
   show: "Show", active: "Active", all: "All", states: { active: "Active", expired: "Expired", revoked: "Revoked" },
-  never: "never", you: "signed in with it", search: "Search names and ids",
+  never: "never", bound: { types: "Types", queues: "Queues" }, you: "signed in with it", search: "Search names and ids",
   revoke: "Revoke…", none: "No key fits.", unreadable: "Part of it cannot be read.",
   noKeys: "There is no API key yet.", noKeysText: "A key lets a program dispatch, work or look. Make one with no more scopes than it needs:",
   creating: {
@@ -15,7 +15,8 @@ export const keys = {
     scopes: "Scopes", scopesBad: "Choose at least one scope.", submit: "Create", adminWarn: "With admin, everything is open to whoever has the key, further keys included.",
     expiry: "Expires", options: { never: "Never", d7: "In 7 days", d30: "In 30 days", d90: "In 90 days", y1: "In a year", at: "At a time…" },
     at: "Time", atBad: "Choose a time to come.",
-    narrow: "A key is for all types and queues; what it may do is bounded by its scopes alone.",
+    types: "Only for types", typesHint: "One on each line, such as order.*. All where it is empty.", queues: "Only for queues", queuesHint: "One on each line. All where it is empty.",
+    unbound: "A key with these scopes is for all types and queues.",
   },
   scopes: {
     dispatch: "Dispatch messages, one or many.", consume: "Work: receive, ack, nack, extend and consume; retry and delete single failed messages.",
