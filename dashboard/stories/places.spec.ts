@@ -64,7 +64,7 @@ test("the dashboard of another installation is one step away", async ({ page, at
   await open("/");
   await page.getByRole("button", { name: "Other installations" }).click();
   await page.getByRole("menuitem", { name: "Production" }).click();
-  await expect(page).toHaveURL(`${server.url}/dashboard/`);
+  await expect(page).toHaveURL(`${server.url}/dashboard/login?to=%2F`);
   await page.goto("about:blank");
   await here.stop();
 });
