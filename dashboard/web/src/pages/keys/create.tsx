@@ -94,7 +94,7 @@ function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
         </div>
         <div>
           <p className="pb-1 text-sm font-medium">{t.made.try}</p>
-          <Code>{`curl -H 'X-API-Key: YOUR_API_KEY' ${location.origin + address("/api/symphony/status")}`}</Code>
+          <Code>{`curl -H 'X-API-Key: YOUR_API_KEY' ${location.origin + address("/api/symphony/session")}`}</Code>
         </div>
       </div>
     </Dialog>
