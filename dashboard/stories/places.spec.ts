@@ -58,13 +58,16 @@ test("the dashboard of another installation is one step away", async ({ page, at
   const folder = await mkdtemp(join(tmpdir(), "symphony-stories-"));
   await writeFile(join(folder, "symphony.yaml"), `dashboard: { servers: [{ name: Production, url: "${server.url}/dashboard" }] }\n`);
   const here = await Server.at(folder, {});
-  at.server = here;
-  at.origins.push(here.url);
-  await signIn(here.key);
-  await open("/");
-  await page.getByRole("button", { name: "Other installations" }).click();
-  await page.getByRole("menuitem", { name: "Production" }).click();
-  await expect(page).toHaveURL(`${server.url}/dashboard/login?to=%2F`);
-  await page.goto("about:blank");
-  await here.stop();
+  try {
+    at.server = here;
+    at.origins.push(here.url);
+    await signIn(here.key);
+    await open("/");
+    await page.getByRole("button", { name: "Other installations" }).click();
+    await page.getByRole("menuitem", { name: "Production" }).click();
+    await expect(page).toHaveURL(`${server.url}/dashboard/login?to=%2F`);
+    await page.goto("about:blank");
+  } finally {
+    await here.stop();
+  }
 });
