@@ -9,6 +9,22 @@ async function waiting(server: Server, type: string, n: number, more: { tags?: s
   });
 }
 
+test("what is typed while a filter is applied stays", async ({ page, open }) => {
+  await open("/messages");
+  const field = page.getByRole("combobox", { name: "Filter messages" });
+  await field.fill("type:mail.typed");
+  await field.evaluate((e: HTMLInputElement) => {
+    e.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(e, "type:mail.typed tag:v");
+    e.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await expect(page).toHaveURL(/type=mail.typed/);
+  await expect(page.getByText("No message matches")).toBeVisible();
+  await expect(field).toHaveValue("type:mail.typed tag:v");
+  await page.getByRole("link", { name: /^Failed/ }).last().click(); // a filter from elsewhere
+  await expect(page).toHaveURL(/status=failed/);
+});
+
 test("somebody finds a customer's messages by typing", { tag: "@core" }, async ({ page, open, server }) => {
   const type = unique("mail.find");
   await waiting(server, type, 3, { metadata: { customer: { id: 42 } }, tags: ["vip"] });

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { CircleHelp, Search, X } from "lucide-react";
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { answer, api } from "../api/client";
 import { usePermissions } from "../api/session";
 import { parseFilter, printFilter, qualifiers, sameFilter, type Filter, type FilterProblem, type Qualifier } from "../filter";
@@ -45,13 +45,28 @@ export function FilterBar({ filter, onChange, without = [], failed = false, know
   const barred = useMemo(() => (hidden ? [...without, ...revealing] : without), [without, hidden]);
   const about = failed ? { ...t.about, ...t.aboutFailed } : t.about;
 
-  // A filter from elsewhere, such as a saved view, takes the place of what is typed.
+  // A filter from elsewhere, such as a saved view, takes the place of what is typed. One that was told from here comes back
+  // a moment later, when more may have been typed.
   const written = printFilter(filter);
+  const told = useRef(written);
+  const tell = (f: Filter) => {
+    told.current = printFilter(f);
+    onChange(f);
+  };
   useEffect(() => {
+    if (written === told.current) return;
+    told.current = written;
     setDraft((d) => (sameFilter(parseFilter(d, { zone }).filter, filter) ? d : written));
     setProblems([]);
     // What is typed and the zone change without a new filter: then nothing is put.
   }, [written]);
+
+  // The caret is where it belongs before the next key comes.
+  const moved = useRef<number>(undefined);
+  useLayoutEffect(() => {
+    if (moved.current !== undefined) input.current?.setSelectionRange(moved.current, moved.current);
+    moved.current = undefined;
+  });
 
   const names = useNames(open);
   const offered = useMemo(() => {
@@ -70,20 +85,20 @@ export function FilterBar({ filter, onChange, without = [], failed = false, know
     setOpen(false);
     setActive(-1);
     setDraft(printFilter(read.filter));
-    onChange(read.filter);
+    tell(read.filter);
   };
   const put = (value: string, at: number) => {
     setDraft(value);
     setCaret(at);
     setActive(-1);
-    requestAnimationFrame(() => input.current?.setSelectionRange(at, at));
+    moved.current = at;
   };
   const pick = (s: Suggestion) => {
     const next = choose(draft, s);
     put(next.text, next.caret);
     input.current?.focus();
     if (!s.open && parseFilter(next.text, { zone, without: barred }).problems.length === 0) {
-      onChange(parseFilter(next.text, { zone, without: barred }).filter);
+      tell(parseFilter(next.text, { zone, without: barred }).filter);
       setProblems([]);
     }
   };
