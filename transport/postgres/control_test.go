@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/flow"
 	"github.com/symphony-messenger/symphony/internal/pgtest"
@@ -18,24 +17,13 @@ func TestControl_comes_to_an_end_where_another_node_was_first(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	node := openNodes(t, url, 1, postgres.Options{PollInterval: time.Hour})[0]
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
 	id := sendJobs(t, node, 1, symphony.DispatchOptions{Queue: "paused"})[0]
 	hold := flow.Hold{HoldTarget: flow.HoldTarget{Queue: "paused"}, Mode: flow.Paused, Since: time.Now(),
 		Until: time.Now().Add(2 * time.Second).Truncate(time.Microsecond)}
 	if err := flow.Of(node).Hold(t.Context(), hold); err != nil {
 		t.Fatal(err)
 	}
-	tx, err := conn.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), "SELECT FROM symphony.messenger_flow FOR UPDATE"); err != nil {
-		t.Fatal(err)
-	}
+	tx := locking(t, url, "SELECT FROM symphony.messenger_flow FOR UPDATE")
 	soon(t, "the node to wait for the flow", func() error {
 		if count(t, url, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {

@@ -168,24 +168,11 @@ func TestTx_Ack_of_a_delivery_that_has_ended_is_refused(t *testing.T) {
 func TestTx_Ack_that_waited_for_the_end_of_the_delivery_is_refused(t *testing.T) {
 	eachTx(t, func(t *testing.T, c txCase) {
 		url, tr, _, got := claimed(t, 2, symphony.DispatchOptions{})
-		other, err := pgx.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { other.Close(context.Background()) })
-		ending, err := other.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, sql := range []string{
+		ending := locking(t, url,
 			"SELECT FROM symphony.messenger_leases FOR NO KEY UPDATE",
-			"SELECT FROM symphony.messenger_messages WHERE id = '" + got[0].ID + "' FOR KEY SHARE",
+			"SELECT FROM symphony.messenger_messages WHERE id = '"+got[0].ID+"' FOR KEY SHARE",
 			"UPDATE symphony.messenger_leases SET settled = settled || 0",
-		} {
-			if _, err := ending.Exec(t.Context(), sql); err != nil {
-				t.Fatal(err)
-			}
-		}
+		)
 		tx, _, end := c.begin(t, url, tr)
 		acked := make(chan error, 1)
 		go func() { acked <- tx.Ack(context.Background(), &got[0]) }()
