@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/symphony-messenger/symphony"
@@ -82,11 +81,7 @@ func (t *Transport) remembered(ctx context.Context, q *triage.Query, since int64
 	add(q.After != "", "failed_id<?", q.After)
 	err = t.readOn(ctx, t.readers, "read groups of failures in", func(r *reader) (err error) {
 		list = nil
-		spans := t.kept.spans(symphony.Failed, t.purged.until.Load(), micros(t.clock.Now()))
-		if err := r.query("BEGIN", nil); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, r.query("ROLLBACK", nil)) }()
+		spans := t.kept.spans(symphony.Failed, r.purged, micros(t.clock.Now()))
 		err = r.query(`SELECT name, type, error_class, sample, count, attempts, failures, first_seen, last_seen, failed_id
 			FROM messenger_failure_groups WHERE `+where+` ORDER BY failed_id DESC LIMIT ?`, func(s *sqlite.Stmt) bool {
 			list = append(list, readGroup(s))

@@ -47,7 +47,7 @@ type claim struct {
 	cancel         *cancelling
 }
 
-// view runs f in a read transaction of one of the connections. It sees the messages of some transports, of this one
+// view runs f with one of some readers. It sees the messages of some transports, of this one
 // where none are named.
 func (t *Transport) view(
 	ctx context.Context, readers chan *reader, doing string, f func(*view) error, transports ...string,
@@ -59,16 +59,7 @@ func (t *Transport) view(
 	if len(transports) == 0 {
 		transports = []string{t.name}
 	}
-	return t.readOn(ctx, readers, doing, func(r *reader) (err error) {
-		if err := r.query("BEGIN", nil); err != nil {
-			return err
-		}
-		defer func() {
-			r.conn.SetInterrupt(nil) // it must end
-			if end := r.query("ROLLBACK", nil); err == nil {
-				err = end
-			}
-		}()
+	return t.readOn(ctx, readers, doing, func(r *reader) error {
 		v := &view{reader: r, transports: transports, lanes: make(map[int64]*laneView), claims: make(map[int64]claim),
 			carefully: t.carefully, shown: t.shown,
 			kept: t.kept, now: micros(t.clock.Now())}

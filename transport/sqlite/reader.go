@@ -17,6 +17,9 @@ type reader struct {
 	body  *sqlite.Stmt
 	stmts map[string]*sqlite.Stmt // of query, by their text
 	types map[string]string       // one copy of each type's name, however many messages have it
+	// purged is the store's time until when what was past its period is deleted, as of before the snapshot, which
+	// therefore has none of it.
+	purged int64
 	buf   []byte
 }
 
@@ -27,7 +30,8 @@ func newReader(conn *sqlite.Conn) *reader {
 	return &reader{conn: conn, stmts: make(map[string]*sqlite.Stmt), types: make(map[string]string)}
 }
 
-// read runs f with a reader, and takes care that a query ends with ctx.
+// read runs f with a reader, which sees the database as it stands at one moment, and takes care that a query ends with
+// ctx. Queries of several moments may miss what is moved between two of their tables, or say what never was.
 func (s *store) read(ctx context.Context, doing string, f func(*reader) error) error {
 	return s.readOn(ctx, s.readers, doing, f)
 }
@@ -42,7 +46,8 @@ func (s *store) readOn(ctx context.Context, readers chan *reader, doing string, 
 		defer func() { readers <- r }()
 		r.conn.SetInterrupt(ctx.Done())
 		defer r.conn.SetInterrupt(nil)
-		if err := f(r); err != nil {
+		r.purged = s.purged.until.Load()
+		if err := r.snapshot(f); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -55,6 +60,20 @@ func (s *store) readOn(ctx context.Context, readers chan *reader, doing string, 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// snapshot runs f in a read transaction.
+func (r *reader) snapshot(f func(*reader) error) (err error) {
+	if err := r.query("BEGIN", nil); err != nil {
+		return err
+	}
+	defer func() {
+		r.conn.SetInterrupt(nil) // it must end
+		if end := r.query("ROLLBACK", nil); err == nil {
+			err = end
+		}
+	}()
+	return f(r)
 }
 
 // query runs a statement and calls row for each of its rows, until row says false. The statement keeps the values of its

@@ -317,33 +317,31 @@ func (s *stream) remove(w *writer) error {
 
 // bodies reads the claimed messages, in the order of the claim. One read transaction for all of them saves taking and
 // dropping the lock on the log's index for each.
-func (s *store) bodies(c *claimOp) (list []symphony.Delivery, err error) {
+func (s *store) bodies(c *claimOp) ([]symphony.Delivery, error) {
 	r, ok := <-s.readers
 	if !ok {
 		return nil, fmt.Errorf("sqlite: %w", symphony.ErrClosed)
 	}
 	defer func() { s.readers <- r }()
-	if err := r.query("BEGIN", nil); err != nil {
-		return nil, s.storageError("read", err)
-	}
-	defer func() {
-		if cerr := r.query("COMMIT", nil); cerr != nil && err == nil {
-			list, err = nil, s.storageError("read", cerr)
-		}
-	}()
 	out := make([]symphony.Delivery, len(c.items))
 	claimed := fromMicros(c.now)
 	until := claimed.Add(c.Lease.Truncate(time.Microsecond))
-	for i := range c.items {
-		it := &c.items[i]
-		d := &out[i]
-		if err := r.message(it.seq, d); err != nil {
-			return nil, s.storageError("read message in", err)
+	err := r.snapshot(func(r *reader) error {
+		for i := range c.items {
+			it := &c.items[i]
+			d := &out[i]
+			if err := r.message(it.seq, d); err != nil {
+				return err
+			}
+			d.Transport, d.Queue = it.lane.transport, it.lane.queue
+			d.Attempt, d.Lost = int(it.attempt), int(it.lost)
+			d.ClaimedAt, d.LeasedUntil = claimed, until
+			d.Lease = symphony.Lease{MessageID: d.ID, Token: c.token, Index: i}
 		}
-		d.Transport, d.Queue = it.lane.transport, it.lane.queue
-		d.Attempt, d.Lost = int(it.attempt), int(it.lost)
-		d.ClaimedAt, d.LeasedUntil = claimed, until
-		d.Lease = symphony.Lease{MessageID: d.ID, Token: c.token, Index: i}
+		return nil
+	})
+	if err != nil {
+		return nil, s.storageError("read messages in", err)
 	}
 	return out, nil
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
@@ -35,18 +34,14 @@ func (r *reader) countFailed(s *store, transport string, stats *symphony.Stats) 
 	if s.kept.failed == "" {
 		return nil
 	}
-	since, now := s.purged.until.Load(), micros(s.clock.Now()) // before the transaction, which sees what was deleted
-	if err := r.query("BEGIN", nil); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.query("ROLLBACK", nil)) }()
+	now := micros(s.clock.Now())
 	failed := make(map[string]int64)
 	err = r.query("SELECT queue, sum(failed) FROM messenger_lanes WHERE transport=? GROUP BY queue",
 		func(q *sqlite.Stmt) bool {
 			failed[q.ColumnText(0)] = q.ColumnInt64(1)
 			return true
 		}, transport)
-	for _, span := range s.kept.spans(symphony.Failed, since, now) {
+	for _, span := range s.kept.spans(symphony.Failed, r.purged, now) {
 		if err != nil {
 			return err
 		}
