@@ -200,6 +200,12 @@ func BenchmarkMessages(b *testing.B) {
 			})
 		})
 	}
+	b.Run("count/by type", func(b *testing.B) {
+		measure(b, func(int) error {
+			_, err := tr.CountTypes(context.Background(), []string{tr.Name()}, symphony.MaxCounted)
+			return err
+		})
+	})
 	for _, kind := range []struct{ name, where string }{
 		{"ready", "place = 'p' AND n % 50 > 1"}, {"scheduled", "place = 'p' AND n % 50 = 0"}, {"waiting for a retry", "place = 'p' AND n % 100 = 1"},
 		{"in hand", "place = 'h'"}, {"completed", "place = 'c'"}, {"failed", "place = 'f'"},

@@ -110,6 +110,7 @@ var (
 	_ storage.Steps         = (*Transport)(nil)
 	_ storage.Cancels       = (*Transport)(nil)
 	_ storage.Log           = (*Transport)(nil)
+	_ storage.Types         = (*Transport)(nil)
 	_ flow.Control          = (*Transport)(nil)
 
 	_ storage.Nodes                      = (*Transport)(nil)

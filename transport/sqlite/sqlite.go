@@ -89,6 +89,7 @@ var (
 	_ storage.Steps         = (*Transport)(nil)
 	_ storage.Cancels       = (*Transport)(nil)
 	_ storage.Sizes         = (*Transport)(nil)
+	_ storage.Types         = (*Transport)(nil)
 )
 
 // store is what the transports of one file share. What the writer alone knows stands in writer.

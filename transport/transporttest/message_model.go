@@ -260,6 +260,7 @@ func (s *suite) compare(rnd *rand.Rand, when string, known map[string]*symphony.
 	if n := s.count(q); n != int64(len(want)) {
 		s.Fatalf("%s: %+v: counted %d, want %d", when, q, n, len(want))
 	}
+	s.wantTypes(when, typesOf(made))
 	if len(made) == 0 {
 		return
 	}

@@ -96,6 +96,7 @@ func Run(t *testing.T, open Open) {
 		{"Pages", pageTests, showsMessages},
 		{"Callers", callerTests, showsMessages},
 		{"Callbacks", callbackTests, showsMessages},
+		{"Types", typeTests(), showsMessages},
 		{"Terms", termTests, func(c symphony.Capabilities) (bool, string) {
 			return c.Terms,
 				"knows no terms of a message"
