@@ -8,7 +8,7 @@ import (
 )
 
 // Types lists a page of the types of messages that were seen, and of patterns for which something is configured. The
-// query takes transport, type, limit and cursor.
+// query takes transport, type, counts, limit and cursor.
 func (c *Client) Types(ctx context.Context, query url.Values) (wire.TypesResponse, error) {
 	return ask(ctx, c, wire.ListTypes, "", query)
 }

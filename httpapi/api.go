@@ -174,6 +174,7 @@ type API struct {
 	seals        seals
 	flight       inFlight
 	large        largeBodies
+	typeCounts   typeCounts
 	eventMask    *redact.Rules
 	schemas      symphony.Patterns[string] // the patterns of Options.Schemas
 	document     func() (document, error)  // made when it is first asked for: that takes longer than all else

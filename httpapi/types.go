@@ -16,6 +16,7 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
 )
 
 // steering is what holds and limits messages, of all transports or of one.
@@ -126,6 +127,7 @@ func typesList(c *call) error {
 	var list []symphony.Problem
 	limit := cmp.Or(c.number("limit", 1, symphony.MaxMessagePage, &list), symphony.DefaultMessagePage)
 	transport, pattern := c.transportFilter(&list), c.query["type"]
+	counting := c.queryBool("counts", &list)
 	if pattern != "" {
 		if err := symphony.ValidatePattern(pattern); err != nil {
 			list = append(list, symphony.Problem{Path: "type", Message: err.Error()})
@@ -155,9 +157,22 @@ func typesList(c *call) error {
 	if err != nil {
 		return err
 	}
+	var counts *storage.TypeCounts
+	if counting {
+		if counts, err = c.countTypes(s, transport); err != nil {
+			return err
+		}
+	}
+	if counts != nil {
+		answer.PendingAtLeast, answer.ProcessingAtLeast = counts.MorePending, counts.MoreProcessing
+	}
 	for i, name := range names {
 		info := types[name]
 		c.describeType(info, s)
+		if counts != nil && !strings.Contains(name, "*") { // a pattern stands for several types
+			n := counts.Types[name]
+			info.Pending, info.Processing = &n.Pending, &n.Processing
+		}
 		if info.Schema != "" {
 			answer.Schemas[info.Schema] = jsontext.Value(c.api.o.Schemas[info.Schema])
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
 	"github.com/symphony-messenger/symphony/monitor"
+	"github.com/symphony-messenger/symphony/storage"
+	"github.com/symphony-messenger/symphony/symphonytest"
+	"github.com/symphony-messenger/symphony/symphonytest/testclock"
+	"github.com/symphony-messenger/symphony/transport/sqlite"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -145,6 +150,96 @@ func TestTypes_and_queues_are_shown_to_who_may_look(t *testing.T) {
 			t.Errorf("%s of a user who sees his own messages: %d %s", path, a.status, a.raw)
 		}
 	}
+	if a := w.as(w.user("ann"), "GET", "/api/symphony/types?counts=true", ""); a.status != 403 {
+		t.Errorf("counts for a user who sees his own messages: %d %s", a.status, a.raw)
+	}
+}
+
+// counted has how many messages types have, as far as that is told.
+func counted(of wire.TypesResponse) string {
+	var list []string
+	for _, t := range of.Types {
+		text := t.Type
+		if t.Pending != nil && t.Processing != nil {
+			text = fmt.Sprintf("%s %d %d", t.Type, *t.Pending, *t.Processing)
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestTypes_count_what_waits_and_is_in_hand_where_that_is_asked_for(t *testing.T) {
+	clock := testclock.New(time.Now())
+	f := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) {
+		o.Clock = clock
+		o.Metrics.MessagesDispatched([]*symphony.Envelope{{Transport: "default", Type: "Order"},
+			{Transport: "email", Type: "Mail.New"}}, nil)
+		o.Mux.HandleFunc("Mail.*", func(context.Context, *symphony.Delivery) error { return nil })
+		o.Mux.HandleFunc("Never", func(context.Context, *symphony.Delivery) error { return nil })
+	})
+	f.dispatch("Order", `{}`)
+	f.dispatch("Order", `{"delay":60000}`)
+	f.receive(`{}`)
+	f.dispatch("Mail.New", `{"transport":"email"}`)
+	if got, a := f.types(""); counted(got) != "Mail.*, Mail.New, Never, Order" || strings.Contains(a.raw, "AtLeast") {
+		t.Errorf("nobody has asked for counts: %s", a.raw)
+	}
+	look := func(query, want string) {
+		t.Helper()
+		got, a := f.types(query)
+		if counted(got) != want || got.PendingAtLeast || got.ProcessingAtLeast {
+			t.Errorf("%s: got %s, want %s: %s", query, counted(got), want, a.raw)
+		}
+	}
+	look("?counts=true", "Mail.*, Mail.New 1 0, Never 0 0, Order 1 1")
+	look("?counts=true&type=Mail.*", "Mail.*, Mail.New 1 0")
+	look("?counts=true&transport=email", "Mail.*, Mail.New 1 0, Never 0 0")
+	look("?counts=true&limit=1&cursor=Never", "Order 1 1")
+	look("?counts=true&transport=sync", "Mail.*, Never")
+	look("?counts=false", "Mail.*, Mail.New, Never, Order")
+	f.dispatch("Order", `{}`)
+	clock.Advance(wire.TypeCountsFor - time.Millisecond)
+	look("?counts=true", "Mail.*, Mail.New 1 0, Never 0 0, Order 1 1") // of a moment ago
+	clock.Advance(time.Millisecond)
+	look("?counts=true", "Mail.*, Mail.New 1 0, Never 0 0, Order 2 1")
+	if a := f.call("GET", "/api/symphony/types?counts=yes", ""); a.status != 400 {
+		t.Errorf("counts=yes: %d %s", a.status, a.raw)
+	}
+}
+
+// crowded is a transport of which more waits, or is in hand, than may be looked at.
+type crowded struct {
+	*sqlite.Transport
+	counts chan storage.TypeCounts
+}
+
+func (c crowded) CountTypes(context.Context, []string, int) (storage.TypeCounts, error) {
+	return <-c.counts, nil
+}
+
+func TestTypes_are_counted_once_for_all_who_look(t *testing.T) {
+	counts := make(chan storage.TypeCounts, 1)
+	f := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) {
+		bus, err := symphony.NewBus([]symphony.Transport{
+			crowded{symphonytest.Storage(t, sqlite.Options{}), counts}}, symphony.BusOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Bus = bus
+		o.Mux.HandleFunc("Order", func(context.Context, *symphony.Delivery) error { return nil })
+	})
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			got, a := f.types("?counts=true")
+			if counted(got) != "Order 7 1" || !got.PendingAtLeast || got.ProcessingAtLeast {
+				t.Errorf("got %s", a.raw)
+			}
+		})
+	}
+	counts <- storage.TypeCounts{MorePending: true,
+		Types: map[string]storage.Live{"Order": {Pending: 7, Processing: 1}}}
+	all.Wait()
 }
 
 func TestTypes_without_metrics_are_those_configured(t *testing.T) {

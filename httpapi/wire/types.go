@@ -9,6 +9,8 @@ const (
 	TypesStep           = 5
 	// MaxTypeDelays bounds TypeRetry.Delays.
 	MaxTypeDelays = 100
+	// TypeCountsFor is how old counts by type may be.
+	TypeCountsFor = 2 * time.Second
 )
 
 // TypesResponse answers GET /api/symphony/types.
@@ -17,6 +19,9 @@ type TypesResponse struct {
 	Types      []TypeInfo     `json:"types" required:"true" description:"In the order of their names."`
 	Schemas    map[string]any `json:"schemas" required:"true" description:"JSON Schemas of these types, by pattern."`
 	Pagination NamePages      `json:"pagination" required:"true"`
+
+	PendingAtLeast    bool `json:"pendingAtLeast,omitzero" description:"More wait than were looked at: pending is the least."`
+	ProcessingAtLeast bool `json:"processingAtLeast,omitzero" description:"The same for those in hand."`
 }
 
 // TypeInfo is a type of messages that was seen, or a pattern such as Mail.* for which something is configured or set.
@@ -31,6 +36,8 @@ type TypeInfo struct {
 	Limits     []Limit      `json:"limits" required:"true" description:"Of types, as far as they apply to it."`
 	Figures    *Figures     `json:"figures,omitzero" description:"Of the last hour, where anything is counted."`
 	Series     []int64      `json:"series,omitempty" description:"Attempts of that hour, by five minutes."`
+	Pending    *int64       `json:"pending,omitzero" description:"With counts=true: messages that wait."`
+	Processing *int64       `json:"processing,omitzero" description:"With counts=true: messages in hand."`
 	Retries    []TypeRetry  `json:"retries" required:"true" description:"As far as messages have none of their own."`
 }
 

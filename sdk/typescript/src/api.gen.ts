@@ -2236,6 +2236,10 @@ export interface TypeInfo {
   lastSeen?: string | undefined
   /** Of types, as far as they apply to it. */
   limits: Limit[]
+  /** With counts=true: messages that wait. */
+  pending?: number | undefined
+  /** With counts=true: messages in hand. */
+  processing?: number | undefined
   /** As far as messages have none of their own. */
   retries: TypeRetry[]
   /** The pattern in schemas that checks its payloads. */
@@ -2261,6 +2265,10 @@ export interface TypeRetry {
 
 export interface TypesResponse {
   pagination: NamePages
+  /** More wait than were looked at: pending is the least. */
+  pendingAtLeast?: boolean | undefined
+  /** The same for those in hand. */
+  processingAtLeast?: boolean | undefined
   /** JSON Schemas of these types, by pattern. */
   schemas: Record<string, unknown>
   success: true
@@ -2580,7 +2588,7 @@ export interface Routes {
   /** Count messages */
   "GET /api/symphony/status": { query: { transport?: string | undefined }; answer: StatusResponse }
   /** List the types of messages, with their handlers, schemas, holds, limits and figures */
-  "GET /api/symphony/types": { query: { transport?: string | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined }; answer: TypesResponse }
+  "GET /api/symphony/types": { query: { transport?: string | undefined; type?: string | undefined; counts?: boolean | undefined; limit?: number | undefined; cursor?: string | undefined }; answer: TypesResponse }
   /** Show the workers and what they have in hand */
   "GET /api/symphony/workers": { answer: WorkersResponse }
   /** Start workers that were stopped by request */

@@ -1697,7 +1697,7 @@ export interface paths {
         };
         /**
          * List the types of messages, with their handlers, schemas, holds, limits and figures
-         * @description Types that were dispatched or handled in the last 90 days, and patterns for which something is configured or set. What was seen is told by what is counted: where metrics are switched off nothing is, and of what one process meets in a minute at most 200 types are told apart. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
+         * @description Types that were dispatched or handled in the last 90 days, and patterns for which something is configured or set. What was seen is told by what is counted: where metrics are switched off nothing is, and of what one process meets in a minute at most 200 types are told apart. With counts=true each type, but no pattern, has pending and processing, where transports store messages. They are up to 2 seconds old. At most 10000 messages that wait and as many in hand are looked at in each storage, some of each queue where there are more: pendingAtLeast or processingAtLeast is true then. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
          */
         get: operations["listTypes"];
         put?: never;
@@ -4675,6 +4675,10 @@ export interface components {
             lastSeen?: string;
             /** @description Of types, as far as they apply to it. */
             limits: components["schemas"]["Limit"][];
+            /** @description With counts=true: messages that wait. */
+            pending?: number;
+            /** @description With counts=true: messages in hand. */
+            processing?: number;
             /** @description As far as messages have none of their own. */
             retries: components["schemas"]["TypeRetry"][];
             /** @description The pattern in schemas that checks its payloads. */
@@ -4701,6 +4705,10 @@ export interface components {
         };
         TypesResponse: {
             pagination: components["schemas"]["NamePages"];
+            /** @description More wait than were looked at: pending is the least. */
+            pendingAtLeast?: boolean;
+            /** @description The same for those in hand. */
+            processingAtLeast?: boolean;
             /** @description JSON Schemas of these types, by pattern. */
             schemas: {
                 [key: string]: unknown;
@@ -8782,6 +8790,8 @@ export interface operations {
                 transport?: string;
                 /** @description A type, or a pattern such as Mail.*. Default: all. */
                 type?: string;
+                /** @description Count the messages of each type that have not ended. */
+                counts?: boolean;
                 /** @description The most entries of the page. */
                 limit?: number;
                 /** @description nextCursor of the page before. */
