@@ -39,9 +39,9 @@ func statusRoutes() []route {
 				"something is configured or set. What was seen is told by what is counted: where metrics are "+
 				"switched off nothing is, and of what one process meets in a minute at most %d types are told apart. "+
 				"With counts=true each type, but no pattern, has pending and processing, where transports store "+
-				"messages. They are up to %d seconds old. At most %d messages that wait and as many in hand are looked "+
-				"at in each storage, some of each queue where there are more: pendingAtLeast or processingAtLeast is "+
-				"true then.",
+				"messages. They are up to %d seconds old. At most %d messages that wait and as many in hand are "+
+				"looked at in each storage, some of each queue where there are more: pendingAtLeast or "+
+				"processingAtLeast is true then.",
 				int(metrics.SeenFor.Hours()/24), metrics.MaxSeries, int(wire.TypeCountsFor.Seconds()),
 				symphony.MaxCounted),
 			query: []parameter{ofTransports, {name: "type", doc: "A type, or a pattern such as Mail.*. Default: all."},

@@ -20,8 +20,8 @@ type TypesResponse struct {
 	Schemas    map[string]any `json:"schemas" required:"true" description:"JSON Schemas of these types, by pattern."`
 	Pagination NamePages      `json:"pagination" required:"true"`
 
-	PendingAtLeast    bool `json:"pendingAtLeast,omitzero" description:"More wait than were looked at: pending is the least."`
-	ProcessingAtLeast bool `json:"processingAtLeast,omitzero" description:"The same for those in hand."`
+	PendingAtLeast    bool `json:"pendingAtLeast,omitzero" description:"More may wait: each pending is the least."`
+	ProcessingAtLeast bool `json:"processingAtLeast,omitzero" description:"The same of those in hand."`
 }
 
 // TypeInfo is a type of messages that was seen, or a pattern such as Mail.* for which something is configured or set.

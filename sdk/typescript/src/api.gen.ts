@@ -2265,9 +2265,9 @@ export interface TypeRetry {
 
 export interface TypesResponse {
   pagination: NamePages
-  /** More wait than were looked at: pending is the least. */
+  /** More may wait: each pending is the least. */
   pendingAtLeast?: boolean | undefined
-  /** The same for those in hand. */
+  /** The same of those in hand. */
   processingAtLeast?: boolean | undefined
   /** JSON Schemas of these types, by pattern. */
   schemas: Record<string, unknown>

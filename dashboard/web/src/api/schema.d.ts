@@ -4705,9 +4705,9 @@ export interface components {
         };
         TypesResponse: {
             pagination: components["schemas"]["NamePages"];
-            /** @description More wait than were looked at: pending is the least. */
+            /** @description More may wait: each pending is the least. */
             pendingAtLeast?: boolean;
-            /** @description The same for those in hand. */
+            /** @description The same of those in hand. */
             processingAtLeast?: boolean;
             /** @description JSON Schemas of these types, by pattern. */
             schemas: {
