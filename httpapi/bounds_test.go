@@ -118,7 +118,7 @@ func bounds() []bound {
 		is("listMessages", "description", "text", symphony.MaxMessageScan),
 		is("countMessages", "description", "text", symphony.MaxCounted),
 		is("listTypes", "description", "text", int(metrics.SeenFor.Hours()/24), metrics.MaxSeries,
-			int(wire.TypeCountsFor.Seconds()), symphony.MaxCounted),
+			int(wire.TypeCountsFor.Seconds()), symphony.MaxCounted, metrics.MaxTypeQueues),
 		is("dispatchMessages", "summary", "text", symphony.MaxBatch),
 		is("streamEvents", "description", "text", int(event.KeepFor.Hours()), event.Keep,
 			int(httpapi.Recheck.Seconds()), event.MaxSingles),

@@ -41,9 +41,9 @@ func statusRoutes() []route {
 				"With counts=true each type, but no pattern, has pending and processing, where transports store "+
 				"messages. They are up to %d seconds old. At most %d messages that wait and as many in hand are "+
 				"looked at in each storage, some of each queue where there are more: pendingAtLeast or "+
-				"processingAtLeast is true then.",
+				"processingAtLeast is true then. Of the queues of a type %d on each transport are remembered.",
 				int(metrics.SeenFor.Hours()/24), metrics.MaxSeries, int(wire.TypeCountsFor.Seconds()),
-				symphony.MaxCounted),
+				symphony.MaxCounted, metrics.MaxTypeQueues),
 			query: []parameter{ofTransports, {name: "type", doc: "A type, or a pattern such as Mail.*. Default: all."},
 				{name: "counts", kind: "boolean", doc: "Count the messages of each type that have not ended."},
 				limited(symphony.MaxMessagePage, symphony.DefaultMessagePage), nextPage},

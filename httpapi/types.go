@@ -202,6 +202,10 @@ func (c *call) knownTypes(s *steering) (map[string]*wire.TypeInfo, error) {
 			}
 			info := of(t.Type)
 			info.Transports = append(info.Transports, t.Transport)
+			info.MoreQueues = info.MoreQueues || t.MoreQueues
+			for _, queue := range t.Queues {
+				info.Queues = append(info.Queues, wire.TypeQueue{Transport: t.Transport, Queue: queue})
+			}
 			if info.FirstSeen == nil || t.First.Before(*info.FirstSeen) {
 				info.FirstSeen = optional(t.First)
 			}

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/symphony-messenger/symphony"
 	"github.com/symphony-messenger/symphony/httpapi"
 	"github.com/symphony-messenger/symphony/httpapi/wire"
+	"github.com/symphony-messenger/symphony/metrics"
 	"github.com/symphony-messenger/symphony/monitor"
 	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/symphonytest"
@@ -204,6 +206,29 @@ func TestTypes_count_what_waits_and_is_in_hand_where_that_is_asked_for(t *testin
 	look("?counts=true", "Mail.*, Mail.New 1 0, Never 0 0, Order 2 1")
 	if a := f.call("GET", "/api/symphony/types?counts=yes", ""); a.status != 400 {
 		t.Errorf("counts=yes: %d %s", a.status, a.raw)
+	}
+}
+
+func TestTypes_tell_in_which_queues_they_were_seen(t *testing.T) {
+	f := monitoredFixture(t, &monitor.NodeInfo{}, func(o *httpapi.Options) {
+		o.Metrics.MessagesDispatched([]*symphony.Envelope{{Transport: "email", Type: "Mail", Queue: "a"},
+			{Transport: "default", Type: "Mail", Queue: "b"}, {Transport: "default", Type: "Mail", Queue: "a"}}, nil)
+		for i := range metrics.MaxTypeQueues + 1 {
+			o.Metrics.MessagesDispatched([]*symphony.Envelope{{Transport: "default", Type: "Wide",
+				Queue: fmt.Sprint("q", i)}}, nil)
+		}
+	})
+	got, _ := f.types("")
+	want := []wire.TypeQueue{{Transport: "default", Queue: "a"}, {Transport: "default", Queue: "b"},
+		{Transport: "email", Queue: "a"}}
+	if diff := cmp.Diff(want, got.Types[0].Queues); diff != "" || got.Types[0].MoreQueues {
+		t.Errorf("%+v (-want +got)\n%s", got.Types[0], diff)
+	}
+	if wide := got.Types[1]; len(wide.Queues) != metrics.MaxTypeQueues || !wide.MoreQueues {
+		t.Errorf("one in many queues: %+v", wide)
+	}
+	if got, _ = f.types("?transport=email"); len(got.Types) != 1 || len(got.Types[0].Queues) != 1 {
+		t.Errorf("on one transport: %+v", got.Types)
 	}
 }
 

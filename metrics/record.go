@@ -32,7 +32,7 @@ type Recorder struct {
 	trimmed time.Time
 	failing error // of the latest write; nil while all is well
 	since   time.Time
-	types   map[key]time.Time // those of which storage knows, with the hour; see types.go
+	types   map[key]knownType // those of which storage knows; see types.go
 
 	typesTrimmed time.Time
 }

@@ -113,11 +113,15 @@ func (b *bucket) figures() tables {
 	return t
 }
 
-// types are those that were counted in a minute of this process.
-func (b *bucket) types() map[key]bool {
-	list := make(map[key]bool)
+// types are those that were counted in a minute of this process, with their queues.
+func (b *bucket) types() map[key]*typeQueues {
+	list := make(map[key]*typeQueues)
 	for k := range b.cells {
-		list[key{k.transport, k.typ}] = true
+		of := key{k.transport, k.typ}
+		if list[of] == nil {
+			list[of] = &typeQueues{}
+		}
+		list[of].add(k.queue)
 	}
 	return list
 }

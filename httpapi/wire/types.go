@@ -28,6 +28,8 @@ type TypesResponse struct {
 type TypeInfo struct {
 	Type       string       `json:"type" required:"true" description:"Or a pattern, where something is set for it."`
 	Transports []string     `json:"transports" required:"true" description:"Where it was seen."`
+	Queues     []TypeQueue  `json:"queues,omitempty" description:"Where it was seen, as far as that is known."`
+	MoreQueues bool         `json:"moreQueues,omitzero" description:"It was seen in others, too."`
 	FirstSeen  *time.Time   `json:"firstSeen,omitzero" description:"Dispatched or handled, to the minute."`
 	LastSeen   *time.Time   `json:"lastSeen,omitzero" description:"May be up to an hour early."`
 	Handler    *TypeHandler `json:"handler,omitzero" description:"What handles it on this node."`
@@ -39,6 +41,12 @@ type TypeInfo struct {
 	Pending    *int64       `json:"pending,omitzero" description:"With counts=true: messages that wait."`
 	Processing *int64       `json:"processing,omitzero" description:"With counts=true: messages in hand."`
 	Retries    []TypeRetry  `json:"retries" required:"true" description:"As far as messages have none of their own."`
+}
+
+// TypeQueue is a queue in which a type was seen.
+type TypeQueue struct {
+	Transport string `json:"transport" required:"true"`
+	Queue     string `json:"queue" required:"true"`
 }
 
 // TypeRetry is how failed messages of a type are retried.

@@ -2236,10 +2236,14 @@ export interface TypeInfo {
   lastSeen?: string | undefined
   /** Of types, as far as they apply to it. */
   limits: Limit[]
+  /** It was seen in others, too. */
+  moreQueues?: boolean | undefined
   /** With counts=true: messages that wait. */
   pending?: number | undefined
   /** With counts=true: messages in hand. */
   processing?: number | undefined
+  /** Where it was seen, as far as that is known. */
+  queues?: TypeQueue[] | undefined
   /** As far as messages have none of their own. */
   retries: TypeRetry[]
   /** The pattern in schemas that checks its payloads. */
@@ -2250,6 +2254,11 @@ export interface TypeInfo {
   transports: string[]
   /** Or a pattern, where something is set for it. */
   type: string
+}
+
+export interface TypeQueue {
+  queue: string
+  transport: string
 }
 
 export interface TypeRetry {

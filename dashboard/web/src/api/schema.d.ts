@@ -1697,7 +1697,7 @@ export interface paths {
         };
         /**
          * List the types of messages, with their handlers, schemas, holds, limits and figures
-         * @description Types that were dispatched or handled in the last 90 days, and patterns for which something is configured or set. What was seen is told by what is counted: where metrics are switched off nothing is, and of what one process meets in a minute at most 200 types are told apart. With counts=true each type, but no pattern, has pending and processing, where transports store messages. They are up to 2 seconds old. At most 10000 messages that wait and as many in hand are looked at in each storage, some of each queue where there are more: pendingAtLeast or processingAtLeast is true then. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
+         * @description Types that were dispatched or handled in the last 90 days, and patterns for which something is configured or set. What was seen is told by what is counted: where metrics are switched off nothing is, and of what one process meets in a minute at most 200 types are told apart. With counts=true each type, but no pattern, has pending and processing, where transports store messages. They are up to 2 seconds old. At most 10000 messages that wait and as many in hand are looked at in each storage, some of each queue where there are more: pendingAtLeast or processingAtLeast is true then. Of the queues of a type 20 on each transport are remembered. Needs the scope read. With observe alone it is masked. With auth.visibility own, users need the scope operate too.
          */
         get: operations["listTypes"];
         put?: never;
@@ -4675,10 +4675,14 @@ export interface components {
             lastSeen?: string;
             /** @description Of types, as far as they apply to it. */
             limits: components["schemas"]["Limit"][];
+            /** @description It was seen in others, too. */
+            moreQueues?: boolean;
             /** @description With counts=true: messages that wait. */
             pending?: number;
             /** @description With counts=true: messages in hand. */
             processing?: number;
+            /** @description Where it was seen, as far as that is known. */
+            queues?: components["schemas"]["TypeQueue"][];
             /** @description As far as messages have none of their own. */
             retries: components["schemas"]["TypeRetry"][];
             /** @description The pattern in schemas that checks its payloads. */
@@ -4689,6 +4693,10 @@ export interface components {
             transports: string[];
             /** @description Or a pattern, where something is set for it. */
             type: string;
+        };
+        TypeQueue: {
+            queue: string;
+            transport: string;
         };
         TypeRetry: {
             /** @description Milliseconds before each retry, at most 100. */
