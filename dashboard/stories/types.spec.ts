@@ -30,6 +30,34 @@ test("a type tells how many of its messages wait", async ({ page, own, open }) =
   await expect(page).toHaveURL(/\/messages\?type=order.*status=pending/);
 });
 
+test("the type that floods the system is found by what waits", async ({ page, open, server }) => {
+  const shop = `mail.${unique("shop")}`;
+  const [quiet, flood] = [`${shop}.a`, `${shop}.b`];
+  await server.until(await server.dispatch(quiet), "completed");
+  for (let i = 0; i < 12; i++) await server.dispatch(flood, { i }, { queue: i % 2 ? "mail" : "slow", delay: 3_600_000 });
+  await server.wait("the types to be counted anew", async () => // others may have looked a moment ago
+    (await server.call("GET", `/api/symphony/types?counts=true&type=${flood}`)).types[0]?.pending === 12);
+  await server.wait("the worker to be told of", async () => // with the second heartbeat of a node on PostgreSQL
+    (await server.call("GET", "/api/symphony/workers")).nodes.some((n: any) => n.workers.some((w: any) => w.running)));
+  await open(`/types?q=${shop}`);
+  const row = (type: string) => page.getByRole("row").filter({ has: page.getByRole("link", { name: type, exact: true }) });
+  await expect(row(flood)).toBeVisible();
+  const columns = await page.getByRole("columnheader").allTextContents();
+  const cell = (type: string, name: string) => row(type).getByRole("gridcell").nth(columns.indexOf(name));
+  await expect(cell(flood, "Waiting")).toHaveText("12");
+  await expect(cell(flood, "Running")).toHaveText("0");
+  await expect(cell(quiet, "Waiting")).toHaveText("0");
+  await expect(cell(flood, "Workers"), "one takes both queues").toHaveText("1");
+  await expect(page.getByRole("row").nth(1)).toContainText(quiet);
+  await page.getByLabel("Order").selectOption("Most waiting");
+  await expect(page.getByRole("row").nth(1)).toContainText(flood);
+  await page.setViewportSize(phone);
+  await expect(row(flood)).toContainText("Waiting12");
+  await page.getByRole("searchbox", { name: "Find a type" }).fill("mail.*");
+  await expect(row("mail.*")).toBeVisible();
+  await expect(row("mail.*"), "it stands for several types").not.toContainText("Waiting");
+});
+
 test("a type whose endpoint is down has its breaker open", async ({ page, own, open }) => {
   const server = await own(); // the breaker stands between others and their webhooks
   server.receiver.answer({ status: 500 });

@@ -33,8 +33,14 @@ export const queuesQuery = queryOptions({
 
 /** All types and patterns, with their handlers, what stops and limits them, and the figures of the last hour. */
 export const typesQuery = queryOptions({
-  queryKey: ["types", "all"],
-  queryFn: ({ signal }) => all(
-    (cursor) => answer(api.GET("/api/symphony/types", { params: { query: { limit: page, cursor } }, signal })), (p) => p.types,
-  ),
+  queryKey: ["types", "all"], queryFn: ({ signal }) => allTypes(signal),
 });
+
+/** The same, and how many messages of each type wait and are in hand. */
+export const countedTypesQuery = queryOptions({
+  queryKey: ["types", "counted"], queryFn: ({ signal }) => allTypes(signal, true),
+});
+
+const allTypes = (signal: AbortSignal, counts?: boolean) => all(
+  (cursor) => answer(api.GET("/api/symphony/types", { params: { query: { limit: page, cursor, counts } }, signal })), (p) => p.types,
+);

@@ -110,7 +110,7 @@ const columns: Column<WorkerOn>[] = [
 
 function Workers({ transport, queue }: { transport: string; queue: string }) {
   const { data, error } = useWorkers();
-  const list = data && workersOn(data.nodes, transport, queue);
+  const list = data && workersOn(data.nodes, { transport, queue });
   return (
     <Section title={t.workers} actions={<Link to="/workers" className="link text-sm">{text.frame.nav.workers}</Link>}>
       {error && !data ? <p className="p-4 text-sm text-muted">{t.workersHidden}</p> : !list ? <Loading lines={1} /> : list.length === 0

@@ -47,7 +47,7 @@ export default function Queues() {
       .filter((r) => `${r.transport}/${r.queue}`.toLowerCase().includes(wanted))
       .map((r): Row => ({
         ...r, idleSince: unasked(r, now),
-        workers: workers.data && workersOn(workers.data.nodes, r.transport, r.queue).filter((w) => w.running).length,
+        workers: workers.data && workersOn(workers.data.nodes, r).filter((w) => w.running).length,
       }))
       .filter((r) => show === "held" ? r.holds.length > 0 : show === "nobody" ? r.idleSince : show === "failing" ? (r.figures?.failed ?? 0) > 0 : true);
     return orders[sort] ? [...list].sort(orders[sort]) : list;
@@ -104,7 +104,7 @@ const columns: Column<Row>[] = [
 
 /** A link with a word beside it that is no part of a sentence: so the link need not be told from a text around it. */
 export function Named({ beside, children }: { beside: string; children: ReactNode }) {
-  return <span className="flex min-w-0 items-baseline gap-1">{children}<span className="shrink-0 text-xs text-muted">{beside}</span></span>;
+  return <span className="flex min-w-0 items-baseline gap-1">{children}{beside && <span className="shrink-0 text-xs text-muted">{beside}</span>}</span>;
 }
 
 /** The share of failed attempts of the last hour. */

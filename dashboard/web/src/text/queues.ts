@@ -34,6 +34,8 @@ export const types = {
   search: "Find a type", none: "No type of this name.", more: "There are more types than are shown.",
   shows: [["", "All"], ["held", "Held"], ["breaker", "Breaker open"], ["nobody", "Without handler"], ["failing", "Failing"]],
   empty: "No type has been seen yet", teach: "A type is there with its first message, or when a handler is configured for it. Dispatch one:",
+  workers: "Running workers that take messages of the queues in which the type was seen.",
+  someWorkers: "Running workers that take messages of some queues in which the type was seen. It was seen in more than are remembered.",
   noHandler: "none here", breakerOpen: "Breaker open", pattern: "Pattern",
   detail: {
     missing: "No parameter says which type: the address needs type.",

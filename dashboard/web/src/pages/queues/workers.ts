@@ -11,10 +11,10 @@ export function useWorkers() {
   return useQuery({ ...workersQuery, refetchInterval, retry: false });
 }
 
-/** The continuous workers that take messages of a queue, running or stopped. */
-export function workersOn(nodes: Shape<"Node">[], transport: string, queue: string): WorkerOn[] {
+/** The continuous workers that take messages of any of some queues, running or stopped, each once. */
+export function workersOn(nodes: Shape<"Node">[], ...queues: Shape<"TypeQueue">[]): WorkerOn[] {
   return nodes.flatMap((n) => n.workers
-    .filter((w) => w.transport === transport && (!w.queues?.length || w.queues.includes(queue)))
+    .filter((w) => queues.some((q) => w.transport === q.transport && (!w.queues?.length || w.queues.includes(q.queue))))
     .map((w) => ({ ...w, node: n.name })));
 }
 
