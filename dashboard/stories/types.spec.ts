@@ -58,6 +58,22 @@ test("the type that floods the system is found by what waits", async ({ page, op
   await expect(row("mail.*"), "it stands for several types").not.toContainText("Waiting");
 });
 
+test("where more waits than is counted, the numbers say so", async ({ page, own, open }) => {
+  const server = await own(); // others would be counted only in part
+  const later = { delay: 3_600_000 };
+  await server.dispatch("mail.rare", {}, { ...later, queue: "rare" });
+  for (let i = 0; i < 21; i++) {
+    const messages = Array.from({ length: 500 }, () => ({ message: { type: "mail.flood", payload: {} }, options: later }));
+    await server.call("POST", "/api/symphony/dispatch/batch", { messages });
+  }
+  await open("/types?sort=waiting&q=mail.");
+  const rows = page.getByRole("row");
+  await expect(rows.nth(1)).toContainText("9,999+");
+  await expect(rows.nth(2), "all of a small queue is looked at").toContainText("1+");
+  await rows.nth(1).getByText("9,999+").hover();
+  await expect(page.getByRole("tooltip")).toContainText("Up to 10,000 are counted");
+});
+
 test("a type whose endpoint is down has its breaker open", async ({ page, own, open }) => {
   const server = await own(); // the breaker stands between others and their webhooks
   server.receiver.answer({ status: 500 });

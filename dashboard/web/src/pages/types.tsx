@@ -109,16 +109,16 @@ const columns: Column<Row>[] = [
       </span>
     ),
   },
-  { id: "waiting", name: c.waiting, align: "right", width: "4.75rem", cell: (r) => (r.pending === undefined ? nothing : <Least n={r.pending} more={r.pendingAtLeast} why={text.messages.atLeast} />) },
+  { id: "waiting", name: c.waiting, align: "right", width: "5.25rem", cell: (r) => (r.pending === undefined ? nothing : <Least n={r.pending} more={r.pendingAtLeast} why={text.messages.atLeast} />) },
   { id: "running", name: c.running, align: "right", width: "4.75rem", cell: (r) => (r.processing === undefined ? nothing : <Least n={r.processing} more={r.processingAtLeast} why={text.messages.atLeast} />) },
   { id: "rate", name: c.rate, align: "right", width: "5rem", cell: (r) => (r.figures && !isPattern(r.type) ? pace(r.figures.throughput) : nothing) },
   { id: "series", name: c.series, phone: "hide", width: "6.5rem", cell: (r) => (r.series && !isPattern(r.type) ? <Sparkline values={r.series} label={text.queues.lastHour(r.series.reduce((a, b) => a + b, 0))} width={80} /> : null) },
-  { id: "run", name: c.run, align: "right", width: "5.25rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : nothing) },
   { id: "wait", name: c.wait, align: "right", width: "5.25rem", cell: (r) => (r.figures?.processed ? duration(r.figures.waiting.p95) : nothing) },
   { id: "failing", name: c.failing, align: "right", width: "4.5rem", cell: (r) => (r.figures?.processed ? <Failing figures={r.figures} /> : nothing) },
   { id: "limits", name: c.limits, width: "minmax(5rem,1fr)", cell: (r) => (r.limits.length > 0 ? <LimitsUse limits={r.limits} /> : nothing) },
   { id: "workers", name: c.workers, align: "right", width: "4.75rem", cell: (r) => (r.workers === undefined ? nothing : <Tooltip text={r.moreQueues ? t.someWorkers : t.workers}><span>{count(r.workers)}{r.moreQueues && "+"}</span></Tooltip>) },
-  { id: "handler", name: c.handler, width: "minmax(6.5rem,1fr)", cell: (r) => (r.handler ? <span className="foreign" title={r.handler.pattern}>{r.handler.pattern}</span> : <span className="text-muted">{t.noHandler}</span>) },
+  { id: "run", name: c.run, align: "right", width: "5.25rem", cell: (r) => (r.figures?.processed ? duration(r.figures.p95) : nothing) },
+  { id: "handler", name: c.handler, width: "minmax(6rem,1fr)", cell: (r) => (r.handler ? <span className="foreign" title={r.handler.pattern}>{r.handler.pattern}</span> : <span className="text-muted">{t.noHandler}</span>) },
 ];
 
 // Most of the time nothing is held, and the others need the room.
