@@ -200,8 +200,9 @@ await done(client.DELETE("/api/symphony/schedules/{id}", schedule));
 await done(client.GET("/api/symphony/status"));
 const queues = await done(client.GET("/api/symphony/queues", { params: { query: { limit: 100 } } }));
 must(queues.queues.some((q) => q.queue === queue && q.failed > 0), "queues");
-const types = await done(client.GET("/api/symphony/types", { params: { query: { type: "Order" } } }));
-must(types.types.length === 1 && types.types[0].transports[0] === "default", "types");
+const types = await done(client.GET("/api/symphony/types", { params: { query: { type: "Order", counts: true } } }));
+must(types.types.length === 1 && types.types[0].transports[0] === "default" && types.types[0].pending !== undefined
+  && types.types[0].queues?.[0] !== undefined, "types");
 await done(client.GET("/api/symphony/metrics", { params: { query: { minutes: 5 } } }));
 const byQueue = await done(client.GET("/api/symphony/metrics", { params: { query: { groupBy: "queue", step: 5 } } }));
 must(byQueue.groups !== undefined && byQueue.groups.some((g) => g.name === queue && g.series.length > 0), "metrics by queue");
