@@ -20,7 +20,7 @@ type reader struct {
 	// purged is the store's time until when what was past its period is deleted, as of before the snapshot, which
 	// therefore has none of it.
 	purged int64
-	buf   []byte
+	buf    []byte
 }
 
 // maxTypes bounds the copies of type names that a reader keeps.
