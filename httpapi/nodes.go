@@ -46,7 +46,8 @@ func nodesList(c *call) error {
 	for _, n := range nodes {
 		detail := wire.NodeDetail{
 			Node: wireNode(n), Self: n.Process != "" && n.Process == c.api.o.Node, Memory: int64(n.Memory),
-			Stopped: slices.Contains(stopped, n.Process), Steerable: n.Process != "",
+			Stopped:   len(n.Workers) > 0 && slices.Contains(stopped, n.Process), // without any nothing stops
+			Steerable: n.Process != "",
 		}
 		for _, w := range n.Workers {
 			detail.Processing += w.Processing

@@ -306,8 +306,26 @@ func (n *node) file() *sqlite.Transport {
 	return n.storage.file
 }
 
-// makeWorkers makes a continuous worker for each configured transport that keeps messages.
-func (n *node) makeWorkers() (*worker.Group, []symphony.Transport, error) {
+// join has the process begin, so that it is concerned by what is asked of its workers from now on, and returns what is
+// asked now. It is called before anybody can reach the process.
+func (n *node) join(ctx context.Context) (*worker.Requests, error) {
+	if n.records == nil {
+		return nil, nil
+	}
+	nodes, err := n.monitor.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var alive []string
+	for _, other := range nodes {
+		alive = append(alive, other.Process)
+	}
+	return worker.Join(ctx, n.records, n.id, alive)
+}
+
+// makeWorkers makes a continuous worker for each configured transport that keeps messages. asked is what was asked of
+// them before.
+func (n *node) makeWorkers(asked *worker.Requests) (*worker.Group, []symphony.Transport, error) {
 	var (
 		workers []*worker.Worker
 		on      []symphony.Transport
@@ -318,7 +336,7 @@ func (n *node) makeWorkers() (*worker.Group, []symphony.Transport, error) {
 			continue
 		}
 		o := n.workerOptions(n.config.Transports[i])
-		o.Queues = n.config.Worker.Continuous.Queues
+		o.Asked, o.Queues = asked, n.config.Worker.Continuous.Queues
 		o.Concurrency = n.config.Worker.Continuous.Concurrency
 		w, err := worker.New(t, n.mux, o)
 		if err != nil {

@@ -118,13 +118,15 @@ func (s *Server) prepare(ctx context.Context) error {
 	if s.o.Mode == Listen {
 		s.http = httpapi.NewServer(s.Handler(), s.log)
 	}
+	asked, err := s.join(ctx)
+	if err != nil {
+		return err
+	}
 	if !s.o.NoWorker {
-		var err error
-		if s.workers, s.worked, err = s.makeWorkers(); err != nil {
+		if s.workers, s.worked, err = s.makeWorkers(asked); err != nil {
 			return err
 		}
 	}
-	var err error
 	s.local, err = s.ListenLocal(ctx)
 	return err
 }
@@ -212,10 +214,11 @@ func (s *Server) work() error {
 			return nil
 		}
 		s.log.Warn("no worker runs in this process until it is restarted, or workers are started by request")
-		if worker.AwaitStart(s.draining, s.records, s.id, symphony.SystemClock()) != nil {
+		asked, err := worker.AwaitStart(s.draining, s.records, s.id, symphony.SystemClock())
+		if err != nil {
 			return nil
 		}
-		if workers, _, err = s.makeWorkers(); err != nil {
+		if workers, _, err = s.makeWorkers(asked); err != nil {
 			return err
 		}
 		s.log.Info("workers are started by request")

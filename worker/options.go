@@ -67,6 +67,9 @@ type Options struct {
 	StopWhenEmpty bool
 	// StopRequests is where the worker looks for StopAll and StopNode, once a second. Default: nowhere.
 	StopRequests storage.Records
+	// Asked is what was asked before the worker was made, so that it stops for what is asked between then and its
+	// start; see Join. Default: what is asked when it starts.
+	Asked *Requests
 	// Node names the process for StopNode. Default: it has no name.
 	Node string
 	// MaxOutput is how many bytes the output of a message may have, 1 to symphony.MaxOutputBytes. Default

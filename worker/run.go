@@ -28,7 +28,7 @@ type run struct {
 	log       *slog.Logger
 	started   time.Time
 	base      context.Context // of all handlers: the caller's values, without its end
-	requests  *requests       // what was asked of workers when the run started, nil while unknown
+	requests  *Requests       // what was asked of workers when the run started, nil while unknown
 
 	claims    context.Context // of claims; ends when the run stops
 	endClaims context.CancelFunc

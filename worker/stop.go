@@ -13,8 +13,8 @@ import (
 )
 
 // A request to stop all workers is a record beside the messages: its text changes with each request. A worker reads it
-// when it starts, and stops when it has changed. So no clocks are compared, and workers started later are not
-// concerned.
+// when it starts, or is told what its process read before, and stops when it has changed. So no clocks are compared,
+// and workers started later are not concerned.
 //
 // A request to start them again is a second record, which repeats the text of the stop that it takes back. Whoever runs
 // workers, and saw that stop end them, runs them again when it finds it repeated, however late it looks.
@@ -34,8 +34,8 @@ const (
 	conflicts = 20
 )
 
-// requests is what is asked of workers.
-type requests struct {
+// Requests is what is asked of workers at a moment; see Join.
+type Requests struct {
 	stopped string                 // the latest stop of all, "" for none
 	started string                 // the stop of all that was last taken back
 	nodes   map[string]nodeRequest // by node
@@ -49,7 +49,7 @@ type nodeRequest struct {
 }
 
 // stops reports whether the workers of a node are stopped. A node without a name has no requests of its own.
-func (r requests) stops(node string) bool {
+func (r Requests) stops(node string) bool {
 	own := r.nodes[node]
 	return own.Stop != "" || r.stopped != r.started && r.stopped != own.Started
 }
@@ -83,7 +83,7 @@ func StartAll(ctx context.Context, records storage.Records) (bool, error) {
 // StopNode asks the workers of one process to stop gracefully, as StopAll does those of all. alive are the nodes that
 // there are, node among them: what was asked of others is forgotten.
 func StopNode(ctx context.Context, records storage.Records, node string, alive []string, now time.Time) error {
-	_, err := changeNode(ctx, records, node, alive, func(requests) (nodeRequest, bool) {
+	_, err := changeNode(ctx, records, node, alive, func(Requests) (nodeRequest, bool) {
 		return nodeRequest{Stop: symphony.NewID(now)}, true
 	})
 	return err
@@ -92,7 +92,7 @@ func StopNode(ctx context.Context, records storage.Records, node string, alive [
 // StartNode takes back for one process what StopNode and StopAll asked of it. It reports whether there is a stop to
 // take back. alive are the nodes that there are.
 func StartNode(ctx context.Context, records storage.Records, node string, alive []string) (bool, error) {
-	return changeNode(ctx, records, node, alive, func(r requests) (nodeRequest, bool) {
+	return changeNode(ctx, records, node, alive, func(r Requests) (nodeRequest, bool) {
 		return nodeRequest{Started: r.stopped}, r.stops(node)
 	})
 }
@@ -100,7 +100,7 @@ func StartNode(ctx context.Context, records storage.Records, node string, alive 
 // changeNode changes what is asked of one node. It reports whether there was something to change.
 func changeNode(
 	ctx context.Context, records storage.Records, node string, alive []string,
-	change func(requests) (own nodeRequest, ok bool),
+	change func(Requests) (own nodeRequest, ok bool),
 ) (bool, error) {
 	for range conflicts {
 		r, err := readRequests(ctx, records)
@@ -140,26 +140,38 @@ func StoppedNodes(ctx context.Context, records storage.Records, nodes []string) 
 	return stopped, err
 }
 
+// Join has a process begin, before it can be asked to stop its workers: what was asked of all until now does not
+// concern it. It returns what is asked then, for Options.Asked. alive are the other nodes that there are.
+func Join(ctx context.Context, records storage.Records, node string, alive []string) (*Requests, error) {
+	if _, err := StartNode(ctx, records, node, alive); err != nil {
+		return nil, err
+	}
+	r, err := readRequests(ctx, records)
+	return &r, err
+}
+
 // AwaitStart waits, after a run of a node's workers that ended with StopRequested, until the stop is taken back, by
-// StartAll or StartNode. It looks about once a second; a storage that does not answer is asked again. The error is
-// ctx's.
-func AwaitStart(ctx context.Context, records storage.Records, node string, clock symphony.Clock) error {
+// StartAll or StartNode, and returns what is asked then, for Options.Asked. It looks about once a second; a storage
+// that does not answer is asked again. The error is ctx's.
+func AwaitStart(
+	ctx context.Context, records storage.Records, node string, clock symphony.Clock,
+) (*Requests, error) {
 	for {
 		if r, err := readRequests(ctx, records); err == nil && !r.stops(node) {
-			return nil
+			return &r, nil
 		}
 		t := clock.NewTimer(stopEvery)
 		select {
 		case <-t.C():
 		case <-ctx.Done():
 			t.Stop()
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
 
 // readRequests reads what is asked of workers.
-func readRequests(ctx context.Context, records storage.Records) (r requests, err error) {
+func readRequests(ctx context.Context, records storage.Records) (r Requests, err error) {
 	list, err := records.RangeRecords(ctx, stopKind, stopID, behindIDs, 3)
 	if err != nil {
 		return r, err
@@ -180,9 +192,10 @@ func readRequests(ctx context.Context, records storage.Records) (r requests, err
 	return r, nil
 }
 
-// noteRequest reads the latest requests when the run starts. A storage that does not answer is asked again.
+// noteRequest reads the latest requests when the run starts, unless it was told them. A storage that does not answer is
+// asked again.
 func (r *run) noteRequest() {
-	if r.o.StopRequests == nil {
+	if r.requests = r.o.Asked; r.o.StopRequests == nil || r.requests != nil {
 		return
 	}
 	if latest, err := readRequests(r.claims, r.o.StopRequests); err == nil {

@@ -1,12 +1,14 @@
 package worker_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/symphony-messenger/symphony"
+	"github.com/symphony-messenger/symphony/storage"
 	"github.com/symphony-messenger/symphony/worker"
 )
 
@@ -55,7 +57,10 @@ func TestStartAll_takes_back_the_latest_stop(t *testing.T) {
 		}
 		awaited := func() <-chan error {
 			done := make(chan error, 1)
-			go func() { done <- worker.AwaitStart(t.Context(), records, "", symphony.SystemClock()) }()
+			go func() {
+				_, err := worker.AwaitStart(t.Context(), records, "", symphony.SystemClock())
+				done <- err
+			}()
 			synctest.Wait()
 			return done
 		}
@@ -121,7 +126,10 @@ func TestStopNode_ends_the_workers_of_one_node(t *testing.T) {
 			t.Errorf("stopped are %q", got)
 		}
 		started := make(chan error, 1)
-		go func() { started <- worker.AwaitStart(t.Context(), records, "one", symphony.SystemClock()) }()
+		go func() {
+			_, err := worker.AwaitStart(t.Context(), records, "one", symphony.SystemClock())
+			started <- err
+		}()
 		wait(time.Minute)
 		if len(started) != 0 {
 			t.Fatal("it did not wait for a start")
@@ -159,6 +167,50 @@ func TestStopNode_ends_the_workers_of_one_node(t *testing.T) {
 			t.Errorf("start of all again: %t, %v", was, err)
 		}
 	})
+}
+
+// A process is not concerned by what was asked before it began, and is by all that is asked from then on, also before
+// its workers have started.
+func TestJoin(t *testing.T) {
+	tests := map[string]struct {
+		meanwhile func(t *testing.T, records storage.Records) error
+		want      worker.StopReason
+	}{
+		"nothing is asked": {func(*testing.T, storage.Records) error { return nil }, worker.TimeLimit},
+		"all are to stop": {func(t *testing.T, records storage.Records) error {
+			return worker.StopAll(t.Context(), records, time.Now())
+		}, worker.StopRequested},
+		"it alone is to stop": {func(t *testing.T, records storage.Records) error {
+			return worker.StopNode(t.Context(), records, "new", []string{"new"}, time.Now())
+		}, worker.StopRequested},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				records := f.tr.Transport
+				if err := worker.StopAll(t.Context(), records, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				asked, err := worker.Join(t.Context(), records, "new", []string{"old"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				stopped, err := worker.StoppedNodes(t.Context(), records, []string{"old", "new"})
+				if err != nil || !slices.Equal(stopped, []string{"old"}) {
+					t.Errorf("stopped are %q, %v; want the node that was there", stopped, err)
+				}
+				wait(time.Second)
+				if err := test.meanwhile(t, records); err != nil {
+					t.Fatal(err)
+				}
+				o := worker.Options{StopRequests: records, Node: "new", Asked: asked, TimeLimit: time.Minute}
+				if report := f.run(o); report.Reason != test.want {
+					t.Errorf("stopped by %q, want %q", report.Reason, test.want)
+				}
+			})
+		})
+	}
 }
 
 // What was asked of nodes that are gone is forgotten.
