@@ -18,6 +18,8 @@ var sqliteMutants = []mutant{
 		old: "\tit.settled = true\n\tl.open--\n", new: "\tl.open--\n"},
 	{file: "cancel.go", what: "a cancelled message keeps its places behind limits", run: "TestConformance/Cancel",
 		old: "\tif it.pass != nil {\n", new: "\tif it.pass == nil {\n"},
+	{file: "reader.go", what: "what one read shows is of several moments", run: "TestRead",
+		old: "if err := r.snapshot(f); err != nil {", new: "if err := f(r); err != nil {"},
 	{file: "recover.go", what: "what a crash left in hand is given back although it was completed", run: "TestKill|TestLeases_outlive|TestConformance/(Settle|Stats)",
 		old: " AND NOT EXISTS (SELECT 1 FROM messenger_completed c WHERE c.seq = m.seq)`,", new: "`,"},
 	{file: "settle.go", what: "a released delivery counts as an attempt", run: "TestConformance/Settle",
