@@ -110,3 +110,56 @@ test("who may only read sees a queue and changes nothing", async ({ page, open, 
   await expect(page.getByText(`Queue ${queue} is paused.`)).toBeVisible();
   for (const name of ["Resume", "Pause…", "Drain…", "Purge…", "Set a limit", "Send a message"]) await expect(page.getByRole("button", { name })).toHaveCount(0);
 });
+
+test("who did something is told by the name of his key to those who may list keys", async ({ page, open, server, signIn, expectErrors }) => {
+  const queue = unique("named");
+  const type = unique("named.message");
+  const made = (name: string, scopes: string[], types?: string[]) => server.call("POST", "/api/symphony/keys", { name, scopes, types });
+  const operator = await made(unique("night shift"), ["operate", "read"]);
+  const sender = await made(unique("signup form"), ["dispatch"], [type]);
+  await server.call("POST", "/api/symphony/pause", { queue, reason: "look" }, operator.secret);
+  await server.call("PUT", `/api/symphony/limits/queue/default/${queue}`, { concurrency: 3 }, operator.secret);
+  const { messageId } = await server.call("POST", "/api/symphony/dispatch", { message: { type, payload: {} }, options: { queue } }, sender.secret);
+  await server.call("POST", `/api/symphony/messages/${messageId}/cancel`, { reason: "a mistake" }, operator.secret);
+  const { operation } = await server.call("POST", "/api/symphony/messages/cancel", { filter: { type } }, operator.secret);
+  const dispatchedBy = `api_key:${sender.key.id}`;
+  let asked = 0;
+  page.on("request", (r) => new URL(r.url()).pathname === "/api/symphony/keys" && asked++);
+
+  const holdBy = async (who: string, title: string | null) => {
+    await open(`/queue?transport=default&queue=${queue}`);
+    const told = page.getByText(`by ${who}`, { exact: true });
+    await expect(told).toHaveCount(2); // of the pause, and of the limit
+    for (const e of await told.all()) expect(await e.getAttribute("title")).toBe(title);
+  };
+  const allBy = async (who: string, from: string) => {
+    await open("/operations");
+    await expect(page.getByRole("row").filter({ has: page.locator(`a[href*="${operation.id}"]`) })).toContainText(who);
+    await open(`/operations/${operation.id}`);
+    await expect(page.getByRole("definition").filter({ hasText: who })).toBeVisible();
+    await open(`/messages/${messageId}?transport=default`);
+    await expect(page.getByText(`Cancelled by ${who}. Reason: a mistake`)).toBeVisible();
+    await expect(page.getByRole("listitem").filter({ hasText: `Dispatched by ${from}` })).toBeVisible();
+    await expect(page.getByRole("link", { name: from, exact: true })).toHaveAttribute("href", new RegExp(`dispatchedBy=${encodeURIComponent(dispatchedBy)}`));
+    await open(`/messages?type=${type}&columns=type&columns=by`);
+    await expect(page.getByRole("row").filter({ hasText: from })).toBeVisible();
+  };
+  await holdBy(operator.key.name, operator.key.id);
+  await allBy(operator.key.name, sender.key.name);
+  // A key that is no more keeps its name.
+  await server.call("DELETE", `/api/symphony/keys/${operator.key.id}`);
+  await holdBy(operator.key.name, operator.key.id);
+  // Where the names cannot be had the ids do.
+  expectErrors(/500/);
+  await page.route("**/api/symphony/keys", (route) => route.fulfill({ status: 500, json: {} }));
+  await Promise.all([page.waitForResponse("**/api/symphony/keys"), holdBy(operator.key.id, null)]);
+  await expect(page.getByText(`by ${operator.key.id}`, { exact: true })).toHaveCount(2);
+  await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);
+  await page.unroute("**/api/symphony/keys");
+  // Who may not list keys asks for none.
+  await signIn(await server.newKey(unique("operator"), ["operate", "read"]));
+  asked = 0;
+  await holdBy(operator.key.id, null);
+  await allBy(operator.key.id, dispatchedBy);
+  expect(asked).toBe(0);
+});

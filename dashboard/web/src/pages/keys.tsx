@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { useState } from "react";
-import { answer, api, type Shape } from "../api/client";
+import type { Shape } from "../api/client";
+import { keysQuery } from "../api/keys";
 import { usePermissions, useSession } from "../api/session";
 import { useRefetch } from "../live/live";
 import { one, type Search } from "../search";
@@ -34,7 +35,7 @@ export default function Keys() {
   const q = one(search.q);
   const every = useRefetch("by events");
   const put = (part: Search) => void navigate({ to: ".", search: (s: Search) => ({ ...s, ...part }), replace: true, resetScroll: false });
-  const list = useQuery({ queryKey: ["keys"], refetchInterval: every, queryFn: ({ signal }) => answer(api.GET("/api/symphony/keys", { signal })) });
+  const list = useQuery({ ...keysQuery, refetchInterval: every });
   const stateOf = (k: Key) => (k.revokedAt ? "revoked" : k.expiresAt && Date.parse(k.expiresAt) <= now ? "expired" : "active");
   const needle = q?.toLowerCase();
   // Newest first: it is the one somebody has just made.

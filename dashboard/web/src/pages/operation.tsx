@@ -18,6 +18,7 @@ import { Progress } from "../ui/progress";
 import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { say } from "../ui/toast";
 import { Time } from "../ui/time";
+import { Who } from "../ui/who";
 import { StateBadge } from "./operations";
 
 const t = text.operations;
@@ -101,7 +102,7 @@ function Asked({ op }: { op: Operation }) {
           op.set && op.set.length > 0 && [t.set, op.set.join(", ")],
           op.reason && [t.reason, op.reason],
           [t.rate, op.rate ? t.speedBound(rate(op.rate)) : t.unbounded],
-          [t.by, op.by],
+          [t.by, op.by && <Who key="by" id={op.by} />],
           [t.created, <Time key="c" at={op.createdAt} exact />],
           op.startedAt && [t.started, <Time key="s" at={op.startedAt} exact />],
           [t.updated, <Time key="u" at={op.updatedAt} exact />],

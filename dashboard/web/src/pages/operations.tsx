@@ -13,6 +13,7 @@ import { Callout, Empty, ErrorNote, Loading } from "../ui/states";
 import { Badge } from "../ui/status";
 import { Table, type Column } from "../ui/table";
 import { Time } from "../ui/time";
+import { Who } from "../ui/who";
 
 const t = text.operations;
 type Operation = Shape<"Operation">;
@@ -43,7 +44,7 @@ const columns: Column<Operation>[] = [
   },
   { id: "skipped", name: t.column.skipped, width: "6rem", align: "right", phone: "hide", cell: (o) => (o.skipped > 0 ? <span className="text-warn">{count(o.skipped)}</span> : "0") },
   { id: "transport", name: t.column.transport, width: "minmax(6rem,0.7fr)", phone: "hide", cell: (o) => <span className="foreign">{o.transport}</span> },
-  { id: "by", name: t.column.by, width: "minmax(6rem,1fr)", cell: (o) => <span className="foreign">{o.by ?? ""}</span> },
+  { id: "by", name: t.column.by, width: "minmax(6rem,1fr)", cell: (o) => o.by && <Who id={o.by} /> },
   { id: "created", name: t.column.created, width: "8rem", align: "right", cell: (o) => <Time at={o.createdAt} /> },
 ];
 

@@ -43,7 +43,7 @@ export const message = {
     outcome: { failed: "failed", completed: "completed", cancelled: "cancelled", processing: "running" },
     short: { waiting: "wait", scheduled: "scheduled", retry: "retry" },
     dispatched: "Dispatched",
-    by: "by",
+    by: (who: string) => `by ${who}`,
     end: { completed: "Completed", failed: "Went to the dead letters", cancelled: "Cancelled" },
     next: { scheduled: "Due", retry: "Next attempt" },
     log: (n: number) => `Log (${plural(n, "line")})`,

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { count, percent } from "../../format/number";
 import { text } from "../../text";
 import { Section } from "../../ui/page";
+import { Who } from "../../ui/who";
 import type { Letter } from "./calls";
 
 const t = text.failed.group;
@@ -24,7 +25,7 @@ export function Where({ letters }: { letters: Letter[] }) {
         <Tally name={t.host} values={letters.map(host)} />
         <Tally name={t.worker} values={letters.map(worker)} />
         <Tally name={t.attempts} values={letters.map((l) => String(l.attempts.length || l.retryCount + 1))} />
-        <Tally name={t.dispatchedBy} values={letters.map((l) => l.dispatchedBy ?? "")} />
+        <Tally name={t.dispatchedBy} values={letters.map((l) => l.dispatchedBy ?? "")} show={(v) => <Who id={v} />} />
       </div>
     </Section>
   );

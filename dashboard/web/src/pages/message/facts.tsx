@@ -8,6 +8,7 @@ import { CopyButton } from "../../ui/copy";
 import { Facts, Section } from "../../ui/page";
 import { Badge } from "../../ui/status";
 import { Time } from "../../ui/time";
+import { Who } from "../../ui/who";
 import { traceId, type Whole } from "./load";
 
 const t = text.message.facts;
@@ -51,7 +52,7 @@ export function About({ m, group }: { m: Whole; group?: string }) {
         [t.idempotencyKey, copied(m.idempotencyKey)],
         [t.groupKey, m.groupKey && <Link to="/messages" search={{ groupKey: m.groupKey }} className="link foreign">{m.groupKey}{m.ordered ? `, ${t.ordered}` : ""}</Link>],
         [t.concurrencyKey, m.concurrencyKey && <Link to="/messages" search={{ concurrencyKey: m.concurrencyKey }} className="link foreign">{m.concurrencyKey}</Link>],
-        [t.by, m.dispatchedBy && <Link to="/messages" search={{ dispatchedBy: m.dispatchedBy }} className="link foreign">{m.dispatchedBy}</Link>],
+        [t.by, m.dispatchedBy && <Link to="/messages" search={{ dispatchedBy: m.dispatchedBy }} className="link"><Who id={m.dispatchedBy} /></Link>],
         [t.correlation, m.correlationId === m.id ? undefined : <Link to="/messages" search={{ correlationId: m.correlationId }} className="link font-mono text-xs">{m.correlationId}</Link>],
         [t.causation, m.causationId && <Link to="/messages/$id" params={{ id: m.causationId }} className="link font-mono text-xs">{m.causationId}</Link>],
         [t.retryOf, m.retryOf && <span className="font-mono text-xs">{m.retryOf.messageId}</span>],

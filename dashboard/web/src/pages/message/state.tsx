@@ -4,6 +4,7 @@ import { duration } from "../../format/duration";
 import { text } from "../../text";
 import { Callout } from "../../ui/states";
 import { Since, Time } from "../../ui/time";
+import { Who } from "../../ui/who";
 import type { Whole } from "./load";
 
 const t = text.message;
@@ -49,7 +50,7 @@ function Sentence({ m, group }: { m: Whole; group?: string }) {
           <p className="foreign">{s.processing(m.worker ?? "")} {m.startedAt && <Since at={m.startedAt} />} ({s.processingAttempt(m.attempt)}).</p>
           {m.cancel && (
             <Callout tone="warn">
-              {s.cancelling} <Who cancel={m.cancel} />
+              {s.cancelling} <Wanted cancel={m.cancel} />
             </Callout>
           )}
         </div>
@@ -66,12 +67,12 @@ function Sentence({ m, group }: { m: Whole; group?: string }) {
         </div>
       );
     default:
-      return <p>{s.cancelled} {m.cancel && <Who cancel={m.cancel} />} <Time at={m.finishedAt} className="text-muted" /></p>;
+      return <p>{s.cancelled} {m.cancel && <Wanted cancel={m.cancel} />} <Time at={m.finishedAt} className="text-muted" /></p>;
   }
 }
 
-function Who({ cancel }: { cancel: Shape<"Cancel"> }) {
-  return <span className="foreign">{cancel.by && t.state.by(cancel.by)}{cancel.reason ? `. ${t.state.reason(cancel.reason)}` : "."}</span>;
+function Wanted({ cancel }: { cancel: Shape<"Cancel"> }) {
+  return <span className="foreign">{cancel.by && <Who id={cancel.by} say={t.state.by} />}{cancel.reason ? `. ${t.state.reason(cancel.reason)}` : "."}</span>;
 }
 
 /** The first line of an error, as far as it fits a sentence. */

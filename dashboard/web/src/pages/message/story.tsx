@@ -7,6 +7,7 @@ import { Button } from "../../ui/button";
 import { Section } from "../../ui/page";
 import { Tooltip } from "../../ui/tooltip";
 import { Time, useNow } from "../../ui/time";
+import { Who } from "../../ui/who";
 import type { Whole } from "./load";
 import { span } from "./state";
 import { stretches, widths, type Stretch } from "./timeline";
@@ -48,7 +49,7 @@ export function Story({ m }: { m: Whole }) {
     <Section title={t.title}>
       <Picture list={list} onShow={show} />
       <ol className="flex flex-col border-t border-line text-sm">
-        <Step icon={<Send size={14} aria-hidden />} at={m.createdAt}>{t.dispatched}{m.dispatchedBy && <> {t.by} <span className="foreign">{m.dispatchedBy}</span></>}</Step>
+        <Step icon={<Send size={14} aria-hidden />} at={m.createdAt}>{t.dispatched}{m.dispatchedBy && <> <Who id={m.dispatchedBy} say={t.by} /></>}</Step>
         {list.map((s, i) => hidden(i)
           ? i === head && <li key={i} className="border-b border-line px-2 py-1"><Button kind="quiet" onClick={() => setAll(true)}>{t.between(list.length - head - tail)}</Button></li>
           : s.kind === "attempt"

@@ -8,6 +8,7 @@ import { Badge, StatusBadge } from "../../ui/status";
 import type { Column } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { Tooltip } from "../../ui/tooltip";
+import { Who } from "../../ui/who";
 import type { Order, Row } from "./list";
 
 const t = text.messages;
@@ -40,7 +41,7 @@ const kinds: Record<string, Kind> = {
   correlation: { name: t.column.correlation, width: "20rem", phone: "hide", cell: (r) => <span className="font-mono text-xs foreign">{r.correlationId}</span> },
   idempotencyKey: { name: t.column.idempotencyKey, width: "minmax(8rem,1fr)", phone: "hide", cell: (r) => <span className="foreign">{r.idempotencyKey ?? ""}</span> },
   group: { name: t.column.group, width: "minmax(7rem,0.8fr)", phone: "hide", cell: (r) => <span className="foreign">{r.groupKey ?? ""}</span> },
-  by: { name: t.column.by, width: "minmax(8rem,1fr)", phone: "hide", cell: (r) => <span className="foreign">{r.dispatchedBy ?? ""}</span> },
+  by: { name: t.column.by, width: "minmax(8rem,1fr)", phone: "hide", cell: (r) => r.dispatchedBy && <Who id={r.dispatchedBy} /> },
 };
 
 /** The columns that every message has; those of metadata are named by their paths. */

@@ -15,6 +15,7 @@ import { Callout } from "../../ui/states";
 import { Badge } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { say } from "../../ui/toast";
+import { Who } from "../../ui/who";
 import { held, type HoldTarget, type PlacedHold } from "./held";
 
 const t = text.steering;
@@ -47,7 +48,7 @@ export function HoldNotes({ holds, waiting }: { holds: PlacedHold[]; waiting?: n
               <p>{t.modeHint[h.mode]}</p>
               {h.reason && <Clamped text={h.reason} />}
               <p className="text-xs text-muted">
-                {t.hold.since} <Time at={h.since} />{h.by && <> <span className="foreign">{t.hold.by(h.by)}</span></>} · {h.until ? <>{t.hold.ends} <Time at={h.until} ahead /></> : t.hold.never}
+                {t.hold.since} <Time at={h.since} />{h.by && <> <Who id={h.by} say={t.hold.by} /></>} · {h.until ? <>{t.hold.ends} <Time at={h.until} ahead /></> : t.hold.never}
               </p>
             </div>
             {may("operate") && <Button icon={<CirclePlay size={14} aria-hidden />} onClick={() => setEnding(h)}>{t.hold.resume}</Button>}

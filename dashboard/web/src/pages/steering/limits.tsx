@@ -15,6 +15,7 @@ import { Section } from "../../ui/page";
 import { Table, type Column } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { say } from "../../ui/toast";
+import { Who } from "../../ui/who";
 import { useSteered } from "./holds";
 import { configuredText, limitText, limitUse } from "./limit-text";
 
@@ -62,7 +63,7 @@ export function LimitsSection({ limits, own }: { limits: Limit[]; own: LimitTarg
     { id: "configured", name: t.configured, width: "minmax(8rem,1fr)", cell: configuredText },
     {
       id: "set", name: t.atRunTime, width: "minmax(10rem,1.5fr)",
-      cell: (l) => l.set ? <>{limitText(l.set)}{l.set.until && <span className="text-muted"> · {t.until.toLowerCase()} <Time at={l.set.until} ahead /></span>}{l.set.by && <span className="text-muted foreign"> {t.setBy(l.set.by)}</span>}</> : <span className="text-muted">{text.shared.nothing}</span>,
+      cell: (l) => l.set ? <>{limitText(l.set)}{l.set.until && <span className="text-muted"> · {t.until.toLowerCase()} <Time at={l.set.until} ahead /></span>}{l.set.by && <span className="text-muted"> <Who id={l.set.by} say={t.setBy} /></span>}</> : <span className="text-muted">{text.shared.nothing}</span>,
     },
     { id: "now", name: t.now, width: "minmax(8rem,1fr)", cell: (l) => limitText(l.now) },
     { id: "running", name: t.running, align: "right", width: "5.5rem", cell: (l) => (l.now.concurrency ? `${count(l.running)} / ${count(l.now.concurrency)}` : count(l.running)) },

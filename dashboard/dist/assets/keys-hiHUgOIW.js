@@ -1,0 +1,1 @@
+import{o as e}from"./session-4FGVjarB.js";import{d as t,u as n}from"./number-_meRovX6.js";var r=e({queryKey:[`keys`],queryFn:({signal:e})=>n(t.GET(`/api/symphony/keys`,{signal:e}))});function i(e,t){return e.find(e=>e.id===t||`api_key:${e.id}`===t)?.name||void 0}export{i as n,r as t};
