@@ -109,10 +109,13 @@ func (s *steering) ask(what, method, path, body string, right ...int) {
 func (s *steering) askAnew(what, method, path string, body func() string, right ...int) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
+	last := ""
 	for end := time.Now().Add(deadline); time.Now().Before(end); <-pause.C {
 		var answer struct{ Error, Code string }
+		began := time.Now()
 		status, err := s.nodes[rand.IntN(len(s.nodes))].call(method, path, body(), &answer)
 		if err != nil || status == 503 {
+			last = fmt.Sprintf("%d %s (%v) after %v", status, answer.Error, err, time.Since(began))
 			continue
 		}
 		s.mu.Lock()
@@ -125,7 +128,7 @@ func (s *steering) askAnew(what, method, path string, body func() string, right 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problems = append(s.problems, fmt.Sprintf("%s %s was never answered", method, path))
+	s.problems = append(s.problems, fmt.Sprintf("%s %s was never answered, at last: %s", method, path, last))
 }
 
 // limit sets limits and pauses again and again, and takes them away in the end.
