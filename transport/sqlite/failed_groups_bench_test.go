@@ -18,6 +18,20 @@ import (
 // benchFailedEnv is how many dead letters BenchmarkFailureGroups has, 20,000 unless given.
 const benchFailedEnv = "SYMPHONY_BENCH_FAILED"
 
+// benchSize is how many messages a benchmark is to have: what a variable says, 20,000 unless it is given.
+func benchSize(b *testing.B, env string) int {
+	b.Helper()
+	text := os.Getenv(env)
+	if text == "" {
+		return 20_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
 // loadFailed fills the dead letter queue with :n messages of 200 bytes and of 2,000 groups, a thousand in an hour.
 const loadFailed = `INSERT INTO messenger_failed_messages (id, transport, queue, message_id, type, priority, created_at,
 		failed_at, error, error_class, retry_count, max_retries, attempts, payload, failure_group)
@@ -29,13 +43,7 @@ const loadFailed = `INSERT INTO messenger_failed_messages (id, transport, queue,
 
 // BenchmarkFailureGroups asks for the groups of many dead letters.
 func BenchmarkFailureGroups(b *testing.B) {
-	n := 20_000
-	if text := os.Getenv(benchFailedEnv); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	n := benchSize(b, benchFailedEnv)
 	ctx, path := context.Background(), filepath.Join(b.TempDir(), "symphony.db")
 	open := func() *sqlite.Transport {
 		tr, err := sqlite.Open(ctx, path, sqlite.Options{})

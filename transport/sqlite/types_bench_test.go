@@ -2,9 +2,7 @@ package sqlite_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,13 +16,7 @@ const benchWaitingEnv = "SYMPHONY_BENCH_MESSAGES"
 // BenchmarkTypes counts messages by type, of which many wait: 50 types of 200 bytes in 20 queues, beside as many as one
 // receiver has in hand, and a tenth that is completed.
 func BenchmarkTypes(b *testing.B) {
-	n := 20_000
-	if text := os.Getenv(benchWaitingEnv); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
+	n := benchSize(b, benchWaitingEnv)
 	ctx := b.Context()
 	tr, err := sqlite.Open(ctx, filepath.Join(b.TempDir(), "symphony.db"), sqlite.Options{})
 	if err != nil {
